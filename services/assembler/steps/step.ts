@@ -1,0 +1,44 @@
+import type { Logger } from 'pino'
+import type { z } from 'zod'
+import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
+import type { CompiledIndex } from '../../../shared/compiled/index.ts'
+import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Fence, Provider } from '../../../shared/provider/provider.ts'
+
+/** What a step may use. Everything that changes the world takes `fence`. */
+export interface StepContext {
+  provider: Provider
+  blobs: Blobstore
+  compiled: CompiledIndex
+  fence: Fence
+  /** Aborted when the attempt was superseded, cancelled, or ran out of time. */
+  signal: AbortSignal
+  log: Logger
+  /** One short phrase about what is being done now, shown in the live progress: `executing drain`. */
+  say(what: string): void
+}
+
+/** What a finished step changes in the floorplan: material id -> what stands now, or null where nothing does. */
+export interface StepResult {
+  floorplan: Record<string, Omit<StandingMaterial, 'id'> | null>
+  /** Facts for the event, e.g. `{ bytes: 1234 }`. Never a secret. */
+  facts?: Attributes
+}
+
+/**
+ * One remodel type, in three parts. A step may be begun any number of times, on any worker, after any crash:
+ * - `look` says whether it is done already (then that is the result);
+ * - `apply` does it;
+ * - `verify` proves it, and gives the result. It throws where the world is not as it should be.
+ */
+export interface Step<Schema extends z.ZodType = z.ZodType> {
+  input: Schema
+  look(context: StepContext, input: z.infer<Schema>): Promise<StepResult | null>
+  apply(context: StepContext, input: z.infer<Schema>): Promise<void>
+  verify(context: StepContext, input: z.infer<Schema>): Promise<StepResult>
+}
+
+/** Keeps the input's type when a step is written as an object literal. */
+export function defineStep<Schema extends z.ZodType>(step: Step<Schema>): Step<Schema> {
+  return step
+}

@@ -1,0 +1,194 @@
+import { z } from 'zod'
+import { Json } from '../../../shared/model/material.ts'
+import { Plan, PlanState, RemodelState } from '../../../shared/model/plan.ts'
+import { Release, Stemcell } from '../../../shared/release/release.ts'
+
+/** The schemas of the HTTP API: what the planner serves and the CLI reads. Times are milliseconds since the epoch. */
+
+export const Problem = z.object({
+  /** `urn:remodel:<code>` */
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string(),
+  faults: z
+    .array(
+      z.object({
+        file: z.string().optional(),
+        line: z.number().optional(),
+        column: z.number().optional(),
+        path: z.string().optional(),
+        message: z.string(),
+        found: z.string().optional(),
+        allowed: z.string().optional(),
+        suggestion: z.string().optional(),
+      }),
+    )
+    .default([]),
+  details: z.record(z.string(), z.unknown()).default({}),
+})
+export type Problem = z.infer<typeof Problem>
+
+export const Info = z.object({ name: z.literal('remodel'), version: z.string(), planner: z.string(), kinds: z.array(z.string()) })
+export type Info = z.infer<typeof Info>
+
+/** A file as the user has it: its text travels, so that faults can name its lines. */
+export const SourceFile = z.object({ name: z.string(), content: z.string() })
+
+export const PlanRequest = z.strictObject({
+  manifest: SourceFile,
+  /** Cloud configs given with this plan; without one, the uploaded ones are used. */
+  cloudConfigs: z.array(SourceFile).default([]),
+  options: z
+    .strictObject({
+      recreate: z.boolean().default(false),
+      skipDrain: z.boolean().default(false),
+      canaries: z.int().nonnegative().optional(),
+      maxInFlight: z.string().optional(),
+    })
+    .default({ recreate: false, skipDrain: false }),
+})
+export type PlanRequest = z.input<typeof PlanRequest>
+
+/** Facts of a plan that change while it runs. */
+export const PlanStatus = z.object({
+  id: z.string(),
+  deployment: z.string(),
+  kind: z.string(),
+  state: PlanState,
+  createdAt: z.number(),
+  startedAt: z.number().nullable(),
+  finishedAt: z.number().nullable(),
+  counts: z.object({ total: z.int(), done: z.int(), failed: z.int(), skipped: z.int(), running: z.int() }),
+  /** The root causes, each once, with the last lines of the failing log. */
+  errors: z.array(z.object({ remodel: z.string(), code: z.string(), message: z.string(), log: z.string().optional() })),
+})
+export type PlanStatus = z.infer<typeof PlanStatus>
+
+export const RemodelStatus = z.object({
+  id: z.string(),
+  state: RemodelState,
+  attempt: z.int(),
+  fence: z.int(),
+  worker: z.string().nullable(),
+  startedAt: z.number().nullable(),
+  finishedAt: z.number().nullable(),
+})
+export type RemodelStatus = z.infer<typeof RemodelStatus>
+
+export const PlanView = z.object({ plan: Plan, status: PlanStatus, remodels: z.array(RemodelStatus) })
+export type PlanView = z.infer<typeof PlanView>
+
+export const ApplyRequest = z.strictObject({
+  /** Who wants it, for the lock; shown to whoever is refused. */
+  holder: z.string().default('api'),
+  message: z.string().default(''),
+  /** Wait this long for the deployment's lock instead of being refused at once. */
+  waitSeconds: z.number().nonnegative().default(0),
+})
+export type ApplyRequest = z.input<typeof ApplyRequest>
+
+/** One line of a deployment's history. `seq` has no gaps. */
+export const Event = z.object({
+  seq: z.int(),
+  at: z.number(),
+  type: z.enum([
+    'plan.started',
+    'plan.done',
+    'plan.failed',
+    'plan.cancelled',
+    'plan.cancelling',
+    'remodel.started',
+    'remodel.progress',
+    'remodel.done',
+    'remodel.failed',
+    'remodel.retried',
+    'remodel.waiting',
+  ]),
+  plan: z.string(),
+  remodel: z.string().optional(),
+  worker: z.string().optional(),
+  attempt: z.int().optional(),
+  fence: z.int().optional(),
+  /** Phrase of a progress event, sentence of a failure. */
+  message: z.string().optional(),
+  code: z.string().optional(),
+  log: z.string().optional(),
+  durationMs: z.number().optional(),
+  facts: z.record(z.string(), Json).optional(),
+})
+export type Event = z.infer<typeof Event>
+
+export const Deployment = z.object({
+  name: z.string(),
+  kind: z.string(),
+  materials: z.record(z.string(), z.int()),
+  floorplanVersion: z.int(),
+  lastPlan: PlanStatus.nullable(),
+  lock: z.string().nullable(),
+})
+export type Deployment = z.infer<typeof Deployment>
+
+export const Instance = z.object({
+  instance: z.string(),
+  az: z.string().nullable(),
+  addresses: z.array(z.string()),
+  vm: z.string().nullable(),
+  stemcell: z.string().nullable(),
+  /** `running`, `failing`, `stopped`, `unresponsive`, `missing`. */
+  state: z.string(),
+  processes: z.array(z.object({ name: z.string(), state: z.string(), uptimeMs: z.number(), restarts: z.int() })),
+  disk: z.string().nullable(),
+})
+export type Instance = z.infer<typeof Instance>
+
+export const Lock = z.object({
+  id: z.string(),
+  resource: z.string(),
+  holder: z.string(),
+  since: z.number(),
+  plan: z.string().nullable(),
+  message: z.string(),
+})
+export type Lock = z.infer<typeof Lock>
+
+export const ExecRequest = z.strictObject({ argv: z.array(z.string()).min(1), timeoutSeconds: z.number().positive().default(60) })
+export const ExecResponse = z.object({ exitCode: z.int().nullable(), stdout: z.string(), stderr: z.string() })
+export const LogsResponse = z.object({ files: z.array(z.object({ path: z.string(), content: z.string() })) })
+
+export { Release, Stemcell }
+
+/**
+ * Routes (all JSON unless said; errors are `application/problem+json` of shape `Problem`):
+ *
+ * GET    /v1/info                                   Info
+ * HEAD   /v1/blobs/:digest                          200 or 404
+ * PUT    /v1/blobs/:digest                          octet-stream; 201, or 200 where it was there; 409 other bytes
+ * GET    /v1/releases                               Release[]
+ * POST   /v1/releases                               Release; 201; 409 same name+version, other content
+ * GET    /v1/stemcells                              Stemcell[]
+ * POST   /v1/stemcells                              Stemcell; 201
+ * GET    /v1/configs                                { type, name, content }[]
+ * PUT    /v1/configs/:type/:name                    { content }; type is cloud or runtime
+ * POST   /v1/plans                                  PlanRequest -> PlanView (201); 422 faults
+ * POST   /v1/deployments/:name/removal              -> PlanView of a plan that takes all away
+ * GET    /v1/plans?deployment=&limit=               PlanStatus[], newest first
+ * GET    /v1/plans/:id                              PlanView
+ * POST   /v1/plans/:id/apply                        ApplyRequest -> PlanStatus (202); 409 floorplan-moved | locked | conflict
+ * POST   /v1/plans/:id/cancel                       PlanStatus (202)
+ * POST   /v1/plans/:id/approvals                    { remodel, approve: boolean } -> PlanStatus
+ * GET    /v1/plans/:id/why?remodel=                 { remodel, state, waitsFor: string[] }
+ * GET    /v1/deployments/:name/events?after=&plan=&follow=  Event[]; server-sent events with follow=true or Accept:
+ *                                                   text/event-stream (id: seq, data: Event; resumes by Last-Event-ID)
+ * GET    /v1/deployments                            Deployment[]
+ * GET    /v1/deployments/:name                      Deployment
+ * GET    /v1/deployments/:name/floorplan            Floorplan
+ * GET    /v1/deployments/:name/instances            Instance[]
+ * POST   /v1/deployments/:name/instances/:group/:index/exec   ExecRequest -> ExecResponse
+ * GET    /v1/deployments/:name/instances/:group/:index/logs?lines=  LogsResponse
+ * GET    /v1/locks                                  Lock[]
+ * DELETE /v1/locks/:id                              forced unlock, by id only
+ * GET    /board                                     Bull Board
+ */
+export const routes = '/v1'

@@ -1,0 +1,95 @@
+import type { Fault } from '../../../shared/errors.ts'
+import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Release, Stemcell } from '../../../shared/release/release.ts'
+import type { SourceDocument } from '../../../shared/source/document.ts'
+import type { PlanDraft } from '../foreman/draft.ts'
+
+/** What the operator uploaded, as the architect may see it. Values, not handles: nothing here does I/O. */
+export interface Supplies {
+  releases: readonly Release[]
+  stemcells: readonly Stemcell[]
+  /** Cloud and runtime configs, by type. */
+  configs: { readonly cloud: readonly SourceDocument[]; readonly runtime: readonly SourceDocument[] }
+}
+
+/** What the operator asked for beside the manifest, valid for one plan. */
+export interface PlanOptions {
+  /** Make every VM anew. */
+  recreate: boolean
+  /** Take the whole deployment away. */
+  remove: boolean
+  skipDrain: boolean
+  /** Overrides of the manifest's update block. */
+  canaries?: number
+  maxInFlight?: string
+}
+
+/** A pure function handed to the foreman: same requests, same results. It is a function of content, cached by digest. */
+export type Render = (requests: readonly RenderRequest[]) => Promise<readonly RenderResult[]>
+
+export interface RenderRequest {
+  /** Blob of the job's archive. */
+  job: { name: string; digest: string; templates: Record<string, string> }
+  /** What `p`, `link` and `spec` see. Canonical JSON of it and the job's digest are the key of the cache. */
+  context: RenderContext
+  /** Where a fault is to be shown. */
+  place: { file?: string; line?: number; path?: string }
+}
+
+export interface RenderContext {
+  /** Nested properties with defaults filled in. */
+  properties: unknown
+  /** Link name -> what it resolved to; a missing optional link is absent. */
+  links: Record<string, RenderLink>
+  spec: {
+    name: string
+    index: number
+    id: string
+    az: string | null
+    bootstrap: boolean
+    deployment: string
+    address: string
+    ip: string
+    networks: Record<string, { ip: string; default: string[]; dns_record_name: string }>
+    persistent_disk: number
+    job: { name: string }
+    release: { name: string; version: string }
+  }
+}
+
+export interface RenderLink {
+  /** Name for the whole group. */
+  address: string
+  properties: unknown
+  instances: { name: string; index: number; id: string; az: string | null; bootstrap: boolean; address: string }[]
+}
+
+export type RenderResult = { digest: string } | { fault: Fault }
+
+/** What the inspector may look at. Reads only. */
+export interface World {
+  /** What the ledger recorded. */
+  recorded: Floorplan
+  /** Machines and disks the provider says this deployment owns. */
+  provider: import('../../../shared/provider/provider.ts').Provider
+  compiled: import('../../../shared/compiled/index.ts').CompiledIndex
+}
+
+/**
+ * A kind of deployment. `schema` and `architect` know the user's document, `inspector` knows the world, `foreman` knows the
+ * way from one to the other; each is a file of the kind's folder. What carries the plan out is in
+ * `services/assembler/steps/<name>/`.
+ */
+export interface Kind {
+  name: string
+  /** True where the document is of this kind; asked in order of registration. */
+  recognises(document: SourceDocument): boolean
+  /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */
+  architect(document: SourceDocument, supplies: Supplies): Blueprint
+  /** Name of the deployment a document describes; throws `invalid-input` where it has none. */
+  deploymentName(document: SourceDocument): string
+  /** The world -> floorplan. Adds to what is recorded what only the world knows; changes nothing. */
+  inspector(blueprint: Blueprint, world: World): Promise<{ materials: StandingMaterial[]; notes: string[] }>
+  /** Blueprint x floorplan -> construction plan. Pure (`render` is a function of content). */
+  foreman(blueprint: Blueprint, floorplan: Floorplan, options: PlanOptions, render: Render): Promise<PlanDraft>
+}

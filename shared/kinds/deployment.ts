@@ -1,0 +1,108 @@
+import { z } from 'zod'
+
+/**
+ * What the planner's and the assembler's half of the `deployment` kind agree on: the materials of its floorplan and the
+ * input of each of its remodels. Digests name blobs; ids of VMs and disks (`cid`) are chosen by the foreman.
+ */
+
+/** `vm/<cid>`: a machine. `purpose` is the instance it was made for; the instance's meta says which VM it runs on. */
+export const VmAttributes = z.object({
+  purpose: z.string(),
+  az: z.string().nullable(),
+  /** `<name>/<version>` of the stemcell. */
+  stemcell: z.string(),
+  /** Digest over vm_type, vm_extensions, az cloud properties and env: another digest means another machine. */
+  hardware: z.string(),
+  networks: z.array(z.object({ name: z.string(), address: z.string() })),
+})
+export type VmAttributes = z.infer<typeof VmAttributes>
+
+/** `disk/<group>/<index>`: a persistent disk; meta is `{ cid }`. */
+export const DiskAttributes = z.object({ sizeMiB: z.number(), type: z.string().nullable() })
+export type DiskAttributes = z.infer<typeof DiskAttributes>
+
+/** `instance/<group>/<index>`: what runs. meta is `{ vm: <cid> }`. */
+export const InstanceAttributes = z.object({
+  az: z.string().nullable(),
+  networks: z.array(z.object({ name: z.string(), address: z.string() })),
+  /** Job name -> `<release>/<fingerprint>`. */
+  jobs: z.record(z.string(), z.string()),
+  /** Package name -> package key. */
+  packages: z.record(z.string(), z.string()),
+  /** Job name -> digest of its rendered files. */
+  configuration: z.record(z.string(), z.string()),
+  state: z.enum(['started', 'stopped']),
+})
+export type InstanceAttributes = z.infer<typeof InstanceAttributes>
+
+const watch = z.object({ minMs: z.number(), maxMs: z.number() })
+
+/** Names and addresses of a deployment's instances, as its machines see them in `/etc/hosts` and `dns/records.json`. */
+export const AddressRecord = z.object({
+  /** `<index>.<group>.<network>.<deployment>.remodel` */
+  host: z.string(),
+  /** `<group>.<network>.<deployment>.remodel`: one name for all instances of a group. */
+  group: z.string(),
+  address: z.string(),
+  instance: z.string(),
+  az: z.string().nullable(),
+})
+export type AddressRecord = z.infer<typeof AddressRecord>
+
+export const inputs = {
+  /** On queue `compile`. Done when the compiled index knows `key`. */
+  'compile-package': z.object({
+    key: z.string(),
+    name: z.string(),
+    fingerprint: z.string(),
+    source: z.string(),
+    /** Direct dependencies only: a transitive one is not on disk, as in BOSH's agent. */
+    dependencies: z.array(z.object({ name: z.string(), key: z.string() })),
+    stemcell: z.object({ name: z.string(), os: z.string(), version: z.string(), digest: z.string().optional() }),
+    resources: z.object({ cpus: z.number().optional(), memoryMiB: z.number().optional(), diskMiB: z.number().optional() }),
+    reuse: z.boolean(),
+  }),
+  'create-vm': z.object({
+    cid: z.string(),
+    deployment: z.string(),
+    stemcell: z.object({ name: z.string(), os: z.string(), version: z.string(), digest: z.string().optional() }),
+    resources: z.object({ cpus: z.number().optional(), memoryMiB: z.number().optional(), diskMiB: z.number().optional() }),
+    vm: VmAttributes,
+  }),
+  /** Also removes `forget` from the floorplan: the instance that is gone with its VM. */
+  'delete-vm': z.object({ cid: z.string(), forget: z.array(z.string()) }),
+  'create-disk': z.object({ cid: z.string(), deployment: z.string(), disk: DiskAttributes }),
+  'delete-disk': z.object({ cid: z.string() }),
+  /** Detaches the disk from where it hangs, then attaches it. */
+  'attach-disk': z.object({ vm: z.string(), disk: z.string() }),
+  /** Puts packages and rendered jobs on the machine beside what runs there; touches nothing that runs. */
+  'prepare-instance': z.object({
+    vm: z.string(),
+    packages: z.array(z.object({ name: z.string(), key: z.string() })),
+    jobs: z.array(z.object({ name: z.string(), rendered: z.string() })),
+  }),
+  /** pre-stop, drain, stop, post-stop. `next` is what becomes of the machine. */
+  'stop-instance': z.object({
+    instance: z.string(),
+    vm: z.string(),
+    jobs: z.array(z.string()),
+    next: z.enum(['keep', 'delete']),
+    skipDrain: z.boolean(),
+  }),
+  /** Switches to what was prepared, pre-start, start, watch until healthy, post-start; then the instance stands. */
+  'start-instance': z.object({
+    instance: z.string(),
+    index: z.int(),
+    deployment: z.string(),
+    vm: z.string(),
+    attributes: InstanceAttributes,
+    jobs: z.array(z.object({ name: z.string(), rendered: z.string() })),
+    packages: z.array(z.object({ name: z.string(), key: z.string() })),
+    watch,
+  }),
+  /** Writes the address table to every VM named. */
+  'publish-addresses': z.object({ deployment: z.string(), records: z.array(AddressRecord), vms: z.array(z.string()) }),
+} as const
+
+export type StepName = keyof typeof inputs
+export type StepInput<S extends StepName> = z.infer<(typeof inputs)[S]>

@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { Json } from './material.ts'
+
+/** One changed field. A side that did not exist is left out. */
+export const Change = z.object({ path: z.string(), before: Json.optional(), after: Json.optional() })
+export type Change = z.infer<typeof Change>
+
+/**
+ * When a remodel may start, seen from failures elsewhere in its plan:
+ * - `healthy`: what it needs is done and nothing in the plan has failed (the default);
+ * - `independent`: what it needs is done; a failure elsewhere does not stop it (compiling);
+ * - `always`: what it needs is settled, done or not (cleanup).
+ */
+export const When = z.enum(['healthy', 'independent', 'always'])
+export type When = z.infer<typeof When>
+
+/** What a remodel does to its material, as people see it: + ~ ± - and the two that change nothing by themselves. */
+export const Action = z.enum(['create', 'update', 'replace', 'delete', 'compile', 'run', 'barrier', 'approve'])
+export type Action = z.infer<typeof Action>
+
+/**
+ * One action that changes the floorplan.
+ *
+ * A `barrier` has no queue and no worker: the ledger completes it as soon as what it needs is done, which keeps "all of
+ * these before all of those" at n + m edges. An `approve` waits for a person until its deadline.
+ */
+export const Remodel = z.object({
+  /** Unique in its plan, stable for the same change: `start-instance web/0`. */
+  id: z.string().min(1),
+  /** Which assembler step carries it out: the file name under `services/assembler/steps/<kind>/`. */
+  step: z.string().min(1),
+  action: Action,
+  /** The material it changes: the scope of its fence. */
+  material: z.string(),
+  /** One line for people: `start web/0`. */
+  title: z.string(),
+  /** Group of remodels for people: `Updating instance web`. */
+  stage: z.string(),
+  /** Which queue carries it; null for barriers and approvals. */
+  queue: z.string().nullable(),
+  needs: z.array(z.string()),
+  /** The place it belongs to; all remodels of one place share one seat in that place's windows. */
+  place: z.string().optional(),
+  when: When.default('healthy'),
+  /** Why, each a phrase: `stemcell changed 1.2 -> 1.3`. */
+  reasons: z.array(z.string()),
+  changes: z.array(Change),
+  /** Data is lost when it is done. */
+  destructive: z.boolean().default(false),
+  /** What the step is given. Ids and digests only, never a secret. */
+  input: Json,
+  /** Seconds one attempt may take; the absolute time is fixed when a worker claims it. */
+  deadlineSeconds: z.number().positive(),
+  /** How often it may be begun, worker losses included, before it is blamed. */
+  attempts: z.int().positive(),
+  /** Larger goes first among ready work of one queue (longest remaining path, in milliseconds). */
+  weight: z.number().nonnegative().default(0),
+})
+export type Remodel = z.infer<typeof Remodel>
+
+/** At most `limit` places of a window are open at once; a free seat is refilled at once, in plan order. */
+export const Window = z.object({ name: z.string(), limit: z.int().positive() })
+export type Window = z.infer<typeof Window>
+
+/** A seat in one or more windows, held from the first start to the last end of the remodels that name it. */
+export const Place = z.object({ name: z.string(), windows: z.array(z.string()).min(1) })
+export type Place = z.infer<typeof Place>
+
+/** Every remodel needed, with precedence, windows and gates. Immutable once written; `docs/plan-format.md`. */
+export const Plan = z.object({
+  format: z.literal(1),
+  /** The first 12 hex digits of `digest`, with a `p` before. */
+  id: z.string(),
+  deployment: z.string(),
+  kind: z.string(),
+  /** The floorplan it was drawn against; applying is refused where another version stands. */
+  floorplan: z.object({ version: z.int().nonnegative(), digest: z.string() }),
+  /** Digest of the blueprint it leads to. */
+  blueprint: z.string(),
+  remodels: z.array(Remodel),
+  places: z.array(Place),
+  windows: z.array(Window),
+  /** Things the reader should know that are not changes: an unreachable machine, an ignored instance. */
+  notes: z.array(z.string()),
+  /** sha256 over the canonical JSON of everything above except `id`. */
+  digest: z.string(),
+})
+export type Plan = z.infer<typeof Plan>
+
+/** Where a plan stands. `stored` plans wait for `apply`; the last three are final. */
+export const PlanState = z.enum(['stored', 'running', 'failing', 'cancelling', 'done', 'failed', 'cancelled'])
+export type PlanState = z.infer<typeof PlanState>
+
+/** Where a remodel of an applied plan stands. */
+export const RemodelState = z.enum(['blocked', 'queued', 'released', 'running', 'waiting', 'done', 'failed', 'skipped'])
+export type RemodelState = z.infer<typeof RemodelState>

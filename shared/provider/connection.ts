@@ -1,0 +1,63 @@
+import type { Readable } from 'node:stream'
+
+/** How to run a command on a machine. */
+export interface ExecOptions {
+  /** The whole environment: nothing is inherited but PATH. */
+  env?: Record<string, string>
+  cwd?: string
+  stdin?: Readable | Uint8Array | string
+  /** Aborting kills the command and everything it started. */
+  signal?: AbortSignal
+  timeoutMs?: number
+  /** Called with output as it comes. */
+  onOutput?: (chunk: Buffer, from: 'stdout' | 'stderr') => void
+}
+
+export interface ExecResult {
+  /** null where a signal ended it. */
+  exitCode: number | null
+  signal: string | null
+  /** At most 64 KiB head and 64 KiB tail, with a line that says how much was left out. */
+  stdout: string
+  stderr: string
+}
+
+/** A process as a `check process` part of a monit file describes it. */
+export interface ProcessDefinition {
+  name: string
+  pidfile: string
+  /** Shell command lines. */
+  start: string
+  stop: string
+  startTimeoutSeconds?: number
+}
+
+export interface ProcessStatus {
+  name: string
+  state: 'stopped' | 'starting' | 'running' | 'failing'
+  pid: number | null
+  /** How often it was started again because it died. */
+  restarts: number
+  /** Milliseconds since it was last seen to come up; 0 where it is not running. */
+  uptimeMs: number
+}
+
+/**
+ * The way to one machine. A call on a machine that does not answer fails with `infrastructure` within 5 s; a call whose
+ * fence is too small fails with `superseded` and nothing is run.
+ */
+export interface Connection {
+  exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
+  /** Unpacks a tar or tar.gz below `directory` (made if missing). */
+  unpack(directory: string, archive: Readable | Uint8Array): Promise<void>
+  write(path: string, content: Uint8Array | string, mode?: number): Promise<void>
+  read(path: string): Promise<Buffer>
+  /** Replaces the set of supervised processes; running ones that stay in the set are left alone. */
+  supervise(processes: readonly ProcessDefinition[]): Promise<void>
+  /** Starts all supervised processes; returns when their start commands were run, not when they are healthy. */
+  start(): Promise<void>
+  /** Stops all supervised processes and waits until they are gone, killing what is left after `timeoutMs`. */
+  stop(timeoutMs: number): Promise<void>
+  status(): Promise<ProcessStatus[]>
+  close(): void
+}

@@ -1,0 +1,88 @@
+import type { Connection } from './connection.ts'
+
+/**
+ * A fence of one material: a number that only grows. Whatever a provider or a machine changes on behalf of a remodel is
+ * shown the fence of that remodel; a number smaller than the largest one seen for the scope is refused with `superseded`,
+ * in the same step as the change would have been made.
+ */
+export interface Fence {
+  /** The material id. */
+  scope: string
+  number: number
+}
+
+/** Facts about a VM that its owner stored on it when it asked for it. Cleanup goes by these, never by name patterns. */
+export interface Ownership {
+  /** `deployment/<name>` or `compiler/<worker id>`. */
+  owner: string
+  /** The material or purpose it was made for: `instance/web/0`. */
+  purpose: string
+  [key: string]: string
+}
+
+/** Limits of a VM; what the machine cannot enforce is ignored, and said once in the log. */
+export interface VmResources {
+  cpus?: number
+  memoryMiB?: number
+  diskMiB?: number
+}
+
+export interface VmRequest {
+  /** Chosen by the caller before the call (the intent); the same id asked for twice gives the same VM. */
+  id: string
+  /** The root the VM starts from: a stemcell's cloud id, as `importStemcell` returned it. */
+  stemcell: string
+  /** Addresses the VM owns: its processes listen on these. */
+  addresses: string[]
+  /** `none`: no network at all, not even loopback to other VMs (compile VMs). */
+  network: 'shared' | 'none'
+  resources: VmResources
+  ownership: Ownership
+}
+
+export interface Vm {
+  id: string
+  state: 'running' | 'creating' | 'dead'
+  stemcell: string
+  addresses: string[]
+  ownership: Ownership
+  /** Ids of attached disks. */
+  disks: string[]
+  /** Milliseconds since the epoch. */
+  createdAt: number
+}
+
+export interface Disk {
+  id: string
+  sizeMiB: number
+  ownership: Ownership
+  /** The VM it is attached to, if any. */
+  vm?: string
+}
+
+/**
+ * Makes machines. Every call is idempotent by the ids the caller chose, so a call whose answer was lost may be repeated.
+ * All calls throw `RemodelError`: `infrastructure` where another try may help, `superseded` where the fence is too small.
+ */
+export interface Provider {
+  readonly name: string
+  /** Throws `unsupported` with one sentence that says what this machine lacks. */
+  check(): Promise<void>
+  /** `image` is a directory or tarball of a root file system; undefined means the machine's own root. Returns a cloud id. */
+  importStemcell(stemcell: { name: string; version: string; image?: string }): Promise<string>
+  /** Ready when it returns: the agent answers. A half-made VM of the same id is finished or replaced. */
+  createVm(request: VmRequest, fence: Fence, signal?: AbortSignal): Promise<Vm>
+  /** Kills every process of the VM, unmounts, forgets it. A VM that does not exist is success. Attached disks survive. */
+  deleteVm(id: string, fence: Fence | null): Promise<void>
+  findVm(id: string): Promise<Vm | undefined>
+  /** All VMs whose ownership has these values; half-made ones too. */
+  listVms(filter?: Partial<Ownership>): Promise<Vm[]>
+  createDisk(disk: { id: string; sizeMiB: number; ownership: Ownership }, fence: Fence): Promise<Disk>
+  deleteDisk(id: string, fence: Fence | null): Promise<void>
+  listDisks(filter?: Partial<Ownership>): Promise<Disk[]>
+  /** Mounts the disk at `/var/vcap/store` of a running VM. A disk attached to another VM is refused with `conflict`. */
+  attachDisk(vm: string, disk: string, fence: Fence): Promise<void>
+  detachDisk(vm: string, disk: string, fence: Fence): Promise<void>
+  /** A connection that shows `fence` with every call; null for reads only (logs, status). */
+  connect(vm: string, fence: Fence | null): Promise<Connection>
+}

@@ -1,0 +1,156 @@
+import levenshtein from 'fastest-levenshtein'
+import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import { type Fault, RemodelError } from '../errors.ts'
+
+/** A path into a document: keys and indexes. */
+export type Path = readonly (string | number)[]
+
+/**
+ * A YAML or JSON file of the user's that remembers where everything stood, so that every fault can name file and line.
+ * `value` is plain data.
+ */
+export class SourceDocument {
+  readonly file: string
+  readonly text: string
+  readonly value: unknown
+  readonly #root: Node | null
+  readonly #lines: LineCounter
+
+  /** Throws `invalid-input` where the text is not YAML, naming the line. */
+  constructor(file: string, text: string) {
+    this.file = file
+    this.text = text
+    this.#lines = new LineCounter()
+    const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
+    if (document.errors.length > 0) {
+      throw invalidInput(
+        document.errors.map((error) => {
+          const at = this.#lines.linePos(error.pos[0])
+          return { file, line: at.line, column: at.col, message: error.message }
+        }),
+      )
+    }
+    this.#root = document.contents as Node | null
+    this.value = document.toJS({ maxAliasCount: 1000 })
+  }
+
+  /** A fault at `path`; the nearest existing parent gives the line where the path itself does not exist. */
+  fault(path: Path, message: string, more: Partial<Fault> = {}): Fault {
+    const { line, column } = this.locate(path)
+    return { file: this.file, line, column, path: formatPath(path), message, ...more }
+  }
+
+  /** Line and column (1-based) of the deepest part of `path` that exists. */
+  locate(path: Path): { line: number; column: number } {
+    let node: unknown = this.#root
+    let offset = this.#root?.range?.[0] ?? 0
+    for (const part of path) {
+      if (isMap(node)) {
+        const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part))
+        if (!pair) break
+        offset = (isNode(pair.key) ? pair.key.range?.[0] : undefined) ?? offset
+        node = pair.value
+      } else if (isSeq(node)) {
+        node = node.items[Number(part)]
+        if (!isNode(node)) break
+        offset = node.range?.[0] ?? offset
+      } else break
+    }
+    const at = this.#lines.linePos(offset)
+    return { line: at.line, column: at.col }
+  }
+
+  /** Checks against a schema; throws `invalid-input` with every fault of the document at once. */
+  parse<Schema extends z.ZodType>(schema: Schema): z.infer<Schema> {
+    const result = schema.safeParse(this.value, { reportInput: true })
+    if (result.success) return result.data
+    throw invalidInput(result.error.issues.flatMap((issue) => this.#faultsOf(schema, issue, [])))
+  }
+
+  #faultsOf(schema: z.ZodType, issue: z.core.$ZodIssue, parent: Path): Fault[] {
+    const path = [...parent, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
+    if (issue.code === 'unrecognized_keys') {
+      const allowed = allowedKeys(schema, path)
+      return issue.keys.map((key) =>
+        this.fault([...path, key], `unknown key "${key}"`, {
+          ...(allowed.length > 0 ? { allowed: allowed.join(', ') } : {}),
+          ...suggest(key, allowed),
+        }),
+      )
+    }
+    if (issue.code === 'invalid_union') {
+      // The alternative that got furthest is the one the user meant; the others would only be noise.
+      const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]
+      if (best && depth(best) > 0) return best.flatMap((inner) => this.#faultsOf(schema, inner, path))
+    }
+    const more: Partial<Fault> = 'input' in issue ? { found: show(issue.input) } : {}
+    if (issue.code === 'invalid_value') {
+      const allowed = issue.values.map(String)
+      more.allowed = allowed.join(', ')
+      if (typeof issue.input === 'string') Object.assign(more, suggest(issue.input, allowed))
+    }
+    if (issue.code === 'invalid_type') more.allowed = issue.expected
+    const missing = issue.code === 'invalid_type' && issue.input === undefined
+    if (missing) delete more.found
+    return [this.fault(path, missing ? 'is missing' : lowerFirst(issue.message), more)]
+  }
+}
+
+/** The error for a file with faults: one sentence that counts, the faults themselves beside it. */
+export function invalidInput(faults: readonly Fault[]): RemodelError {
+  const files = [...new Set(faults.map((fault) => fault.file).filter(Boolean))]
+  const where = files.length > 0 ? ` in ${files.join(', ')}` : ''
+  return new RemodelError('invalid-input', `${faults.length} fault${faults.length === 1 ? '' : 's'}${where}; nothing was changed`, {
+    faults,
+  })
+}
+
+/** The nearest valid name, where one is near enough to be meant. */
+export function suggest(name: string, valid: Iterable<string>): { suggestion?: string } {
+  const names = [...valid]
+  if (names.length === 0) return {}
+  const nearest = levenshtein.closest(name, names)
+  return levenshtein.distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3)) ? { suggestion: nearest } : {}
+}
+
+/** `['a', 0, 'b']` -> `a[0].b` */
+export function formatPath(path: Path): string {
+  return path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+    '',
+  )
+}
+
+/** The keys that the schema allows at `path`, through optionals, arrays, records and the alternatives of a union. */
+function allowedKeys(schema: z.ZodType, path: Path): string[] {
+  const def = schema.def as unknown as {
+    type: string
+    innerType?: z.ZodType
+    in?: z.ZodType
+    element?: z.ZodType
+    valueType?: z.ZodType
+    shape?: Record<string, z.ZodType>
+    options?: z.ZodType[]
+  }
+  const inner = def.innerType ?? def.in
+  if (inner) return allowedKeys(inner, path)
+  if (def.options) return [...new Set(def.options.flatMap((option) => allowedKeys(option, path)))]
+  const [head, ...rest] = path
+  if (head === undefined) return def.shape ? Object.keys(def.shape) : []
+  const next = typeof head === 'number' ? def.element : (def.shape?.[head] ?? def.valueType)
+  return next ? allowedKeys(next, rest) : []
+}
+
+function depth(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(0, ...issues.map((issue) => issue.path.length + (issue.code === 'unrecognized_keys' ? 1 : 0)))
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}
