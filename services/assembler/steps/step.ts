@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
-import type { CompiledIndex } from '../../../shared/compiled/index.ts'
+import type { CompiledIndex } from '../../../shared/compile/compiled.ts'
 import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Fence, Provider } from '../../../shared/provider/provider.ts'
 

@@ -10,6 +10,8 @@ export interface Supplies {
   stemcells: readonly Stemcell[]
   /** Cloud and runtime configs, by type. */
   configs: { readonly cloud: readonly SourceDocument[]; readonly runtime: readonly SourceDocument[] }
+  /** Addresses that other deployments use. */
+  taken: readonly string[]
 }
 
 /** What the operator asked for beside the manifest, valid for one plan. */
@@ -72,7 +74,7 @@ export interface World {
   recorded: Floorplan
   /** Machines and disks the provider says this deployment owns. */
   provider: import('../../../shared/provider/provider.ts').Provider
-  compiled: import('../../../shared/compiled/index.ts').CompiledIndex
+  compiled: import('../../../shared/compile/compiled.ts').CompiledIndex
 }
 
 /**

@@ -1,0 +1,52 @@
+import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { processId } from '../../shared/ids.ts'
+import { Aborts } from '../../shared/ledger/aborts.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { Recorder } from '../../shared/ledger/recorder.ts'
+import { createLog } from '../../shared/log.ts'
+import { openBlobstore, openProvider } from '../../shared/machine.ts'
+import { startWorker } from '../../shared/queue/worker.ts'
+import { connectRedis, redisSettings } from '../../shared/redis.ts'
+import { runService } from '../../shared/service.ts'
+import { carryOut } from './carry.ts'
+import { StepCatalog } from './catalog.ts'
+
+/**
+ * The assembler: applies remodels to machines, one job each, and reports how they ended.
+ * REMODEL_SITE names a site whose own queue this worker serves instead of the common one.
+ */
+const id = processId('assembler')
+const log = createLog('assembler', { worker: id })
+
+await runService(log, async () => {
+  const settings = redisSettings()
+  const redis = connectRedis(settings, 'service')
+  const subscriber = connectRedis(settings, 'service')
+  const aborts = new Aborts(subscriber)
+  await aborts.start(settings)
+  const steps = new StepCatalog()
+  await steps.extend()
+  const tools = {
+    provider: await openProvider(log),
+    blobs: await openBlobstore(),
+    compiled: new RedisCompiledIndex(redis, settings),
+    steps,
+    recorder: new Recorder(new Ledger(redis, settings), id),
+    aborts,
+    log,
+  }
+  const site = process.env.REMODEL_SITE
+  const worker = startWorker(
+    site ? `assemble-${site}` : 'assemble',
+    { redis, settings, name: id, concurrency: Number(process.env.REMODEL_CONCURRENCY ?? 32), log },
+    (job, signal) => carryOut(job, signal, tools),
+  )
+  log.info({ queue: worker.name }, 'assembler is ready')
+  return {
+    async stop() {
+      await worker.close()
+      redis.disconnect()
+      subscriber.disconnect()
+    },
+  }
+})

@@ -1,0 +1,90 @@
+import { RemodelError } from '../../../shared/errors.ts'
+import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Connection, ProcessStatus } from '../../../shared/provider/connection.ts'
+import type { Provider } from '../../../shared/provider/provider.ts'
+import { suggest } from '../../../shared/source/document.ts'
+import type { Instance } from './schema.ts'
+
+/** Long enough for a busy machine, short enough that a frozen one does not hold up the table. */
+const statusTimeoutMs = 2000
+
+/** The instances of a floorplan, each asked how its processes are; a machine that does not answer is `unresponsive`. */
+export async function instancesOf(floorplan: Floorplan, provider: Provider): Promise<Instance[]> {
+  const byId = new Map(floorplan.materials.map((material) => [material.id, material]))
+  const instances = floorplan.materials.filter((material) => material.id.startsWith('instance/'))
+  return Promise.all(
+    instances.map(async (material) => {
+      const name = material.id.slice('instance/'.length)
+      const vm = vmOf(material)
+      const attributes = material.attributes as { az?: string | null; state?: string; networks?: { address: string }[] }
+      const stemcell = vm === null ? null : (byId.get(`vm/${vm}`)?.attributes.stemcell ?? null)
+      const disk = byId.get(`disk/${name}`)?.meta.cid ?? null
+      return {
+        instance: name,
+        az: attributes.az ?? null,
+        addresses: (attributes.networks ?? []).map((network) => network.address),
+        vm,
+        stemcell: stemcell as string | null,
+        disk: disk as string | null,
+        ...(await stateOf(vm, attributes.state ?? 'started', provider)),
+      }
+    }),
+  )
+}
+
+/** A connection to the machine of `<group>/<index>`, for reading and for commands of an operator. */
+export async function connectInstance(floorplan: Floorplan, instance: string, provider: Provider): Promise<Connection> {
+  const material = floorplan.materials.find((candidate) => candidate.id === `instance/${instance}`)
+  const vm = material ? vmOf(material) : null
+  if (vm === null) {
+    const names = floorplan.materials.flatMap(({ id }) => (id.startsWith('instance/') ? [id.slice('instance/'.length)] : []))
+    const { suggestion } = suggest(instance, names)
+    throw new RemodelError(
+      'not-found',
+      `${floorplan.deployment} has no instance ${instance}${suggestion ? `; did you mean ${suggestion}?` : ''}`,
+      { details: { instances: names } },
+    )
+  }
+  return provider.connect(vm, null)
+}
+
+/** The last lines of every log file below `/var/vcap/sys/log`. */
+export async function readLogs(connection: Connection, lines: number): Promise<{ path: string; content: string }[]> {
+  const listed = await connection.exec(['find', '/var/vcap/sys/log', '-type', 'f', '-size', '+0'])
+  const paths = listed.stdout.split('\n').filter(Boolean).sort()
+  return Promise.all(
+    paths.map(async (path) => ({ path, content: (await connection.exec(['tail', '-n', String(lines), path])).stdout })),
+  )
+}
+
+function vmOf(material: StandingMaterial): string | null {
+  return typeof material.meta.vm === 'string' ? material.meta.vm : null
+}
+
+async function stateOf(vm: string | null, wanted: string, provider: Provider): Promise<Pick<Instance, 'state' | 'processes'>> {
+  if (vm === null) return { state: 'missing', processes: [] }
+  try {
+    const connection = await provider.connect(vm, null)
+    try {
+      const processes = await withTimeout(connection.status(), statusTimeoutMs)
+      return { state: summary(processes, wanted), processes: processes.map(({ name, state, uptimeMs, restarts }) => ({ name, state, uptimeMs, restarts })) }
+    } finally {
+      connection.close()
+    }
+  } catch (error) {
+    const gone = error instanceof RemodelError && error.code === 'not-found'
+    return { state: gone ? 'missing' : 'unresponsive', processes: [] }
+  }
+}
+
+function summary(processes: readonly ProcessStatus[], wanted: string): string {
+  if (wanted === 'stopped') return 'stopped'
+  return processes.every((process) => process.state === 'running') ? 'running' : 'failing'
+}
+
+function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new RemodelError('infrastructure', `no answer within ${ms} ms`)), ms)
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}

@@ -1,0 +1,134 @@
+import { z } from 'zod'
+import type { PlanRecord } from '../../../../shared/ledger/ledger.ts'
+import { RemodelState } from '../../../../shared/model/plan.ts'
+import { ApplyRequest, PlanRequest, PlanStatus, PlanView } from '../schema.ts'
+import type { Services } from '../server.ts'
+import type { Routes } from './routes.ts'
+
+const ById = z.object({ id: z.string() })
+
+/** Plans: draw, look at, apply, cancel, approve. */
+export function planRoutes(server: Routes, { planning, ledger }: Services): void {
+  const view = async (deployment: string, id: string): Promise<PlanView> => {
+    const [plan, status, remodels] = await Promise.all([
+      ledger.plan(deployment, id),
+      ledger.planRecord(deployment, id),
+      ledger.remodelRecords(deployment, id),
+    ])
+    return { plan, status, remodels }
+  }
+
+  server.post(
+    '/v1/plans',
+    { schema: { description: 'Draws a plan and stores it; changes nothing else. 422 with all faults.', body: PlanRequest, response: { 201: PlanView } } },
+    async (request, reply) => {
+      const { manifest, cloudConfigs, options } = request.body
+      const plan = await planning.plan({ manifest, cloudConfigs, options: definedOnly(options) })
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/removal',
+    { schema: { description: 'Draws the plan that takes a deployment away.', params: z.object({ name: z.string() }), response: { 201: PlanView } } },
+    async (request, reply) => {
+      const plan = await planning.planRemoval(request.params.name)
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  server.get(
+    '/v1/plans',
+    {
+      schema: {
+        description: 'Plans, newest first.',
+        querystring: z.object({ deployment: z.string().optional(), limit: z.coerce.number().int().positive().max(1000).default(50) }),
+        response: { 200: z.array(PlanStatus) },
+      },
+    },
+    async (request) => {
+      const { deployment, limit } = request.query
+      const names = deployment === undefined ? await ledger.deployments() : [deployment]
+      const records: PlanRecord[] = []
+      for (const name of names) {
+        for (const id of await ledger.planIds(name, limit)) records.push(await ledger.planRecord(name, id))
+      }
+      return records.sort((a, b) => b.createdAt - a.createdAt).slice(0, limit)
+    },
+  )
+
+  server.get('/v1/plans/:id', { schema: { description: 'A plan and where it stands.', params: ById, response: { 200: PlanView } } }, async (request) =>
+    view(await ledger.deploymentOfPlan(request.params.id), request.params.id),
+  )
+
+  server.post(
+    '/v1/plans/:id/apply',
+    {
+      schema: {
+        description: 'Carries out a stored plan, exactly as stored. 409 floorplan-moved, locked or conflict.',
+        params: ById,
+        body: ApplyRequest,
+        response: { 202: PlanStatus },
+      },
+    },
+    async (request, reply) => reply.status(202).send(await planning.apply(request.params.id, request.body)),
+  )
+
+  server.post(
+    '/v1/plans/:id/cancel',
+    {
+      schema: {
+        description: 'Nothing but cleanup starts any more; running work is told to stop.',
+        params: ById,
+        body: z.strictObject({ who: z.string().default('api') }).default({ who: 'api' }),
+        response: { 202: PlanStatus },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const deployment = await ledger.deploymentOfPlan(id)
+      await ledger.cancel(deployment, id, request.body.who)
+      return reply.status(202).send(await ledger.planRecord(deployment, id))
+    },
+  )
+
+  server.post(
+    '/v1/plans/:id/approvals',
+    {
+      schema: {
+        description: 'Approves or refuses a remodel that waits for a person. 409 where it does not wait.',
+        params: ById,
+        body: z.strictObject({ remodel: z.string(), approve: z.boolean(), who: z.string().default('api') }),
+        response: { 200: PlanStatus },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const deployment = await ledger.deploymentOfPlan(id)
+      await ledger.decide(deployment, id, request.body.remodel, request.body.approve, request.body.who)
+      return ledger.planRecord(deployment, id)
+    },
+  )
+
+  server.get(
+    '/v1/plans/:id/why',
+    {
+      schema: {
+        description: 'What a remodel waits for; empty where it runs or is settled.',
+        params: ById,
+        querystring: z.object({ remodel: z.string() }),
+        response: { 200: z.object({ remodel: z.string(), state: RemodelState, waitsFor: z.array(z.string()) }) },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const why = await ledger.waitsFor(await ledger.deploymentOfPlan(id), id, request.query.remodel)
+      return { remodel: request.query.remodel, ...why }
+    },
+  )
+}
+
+/** Leaves out keys that are undefined, so that they do not count as given. */
+function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as never
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { Release, Stemcell } from '../schema.ts'
+import type { Services } from '../server.ts'
+import type { Routes } from './routes.ts'
+
+const ByDigest = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })
+const Config = z.object({ type: z.enum(['cloud', 'runtime']), name: z.string(), content: z.string() })
+
+/** What operators upload: blobs, releases, stemcells, configs. */
+export function supplyRoutes(server: Routes, { supply, blobs }: Services): void {
+  server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
+
+  server.head('/v1/blobs/:digest', { schema: { params: ByDigest } }, async (request, reply) =>
+    reply.status((await blobs.has(request.params.digest)) ? 200 : 404).send(),
+  )
+
+  server.put(
+    '/v1/blobs/:digest',
+    { bodyLimit: 4 * 2 ** 30, schema: { description: 'Puts bytes if absent. 409 where they are not what the digest says.', params: ByDigest } },
+    async (request, reply) => {
+      const there = await blobs.has(request.params.digest)
+      const { digest, size } = await blobs.put(request.body as never, request.params.digest)
+      return reply.status(there ? 200 : 201).send({ digest, size })
+    },
+  )
+
+  server.get('/v1/releases', { schema: { description: 'Uploaded releases.', response: { 200: z.array(Release) } } }, async () => supply.releases())
+  server.post(
+    '/v1/releases',
+    { schema: { description: 'Adds a release whose blobs are there. 409 for the same version with other content.', body: Release, response: { 200: Release, 201: Release } } },
+    async (request, reply) => reply.status((await supply.addRelease(request.body)) ? 201 : 200).send(request.body),
+  )
+
+  server.get('/v1/stemcells', { schema: { description: 'Uploaded stemcells.', response: { 200: z.array(Stemcell) } } }, async () => supply.stemcells())
+  server.post(
+    '/v1/stemcells',
+    { schema: { description: 'Adds a stemcell.', body: Stemcell, response: { 200: Stemcell, 201: Stemcell } } },
+    async (request, reply) => reply.status((await supply.addStemcell(request.body)) ? 201 : 200).send(request.body),
+  )
+
+  server.get('/v1/configs', { schema: { description: 'Uploaded cloud and runtime configs.', response: { 200: z.array(Config) } } }, async () => supply.configs())
+  server.put(
+    '/v1/configs/:type/:name',
+    {
+      schema: {
+        description: 'Puts a config in the place of the one of that type and name.',
+        params: Config.pick({ type: true, name: true }),
+        body: Config.pick({ content: true }),
+        response: { 200: Config },
+      },
+    },
+    async (request) => {
+      const config = { ...request.params, ...request.body }
+      await supply.putConfig(config)
+      return config
+    },
+  )
+}

@@ -1,0 +1,92 @@
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import { toError } from '../../../shared/errors.ts'
+import { failpoint } from '../../../shared/failpoint.ts'
+import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
+import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
+import type { Publisher } from './publish.ts'
+import type { Planners } from './planners.ts'
+
+/** How often the ledger is looked over for work that got lost between two processes. */
+const sweepMs = 500
+/** Released work that nobody claimed for this long may have missed its queue: it is put there again, which is harmless. */
+const overdueMs = 1500
+/** What an attempt has, after its deadline, to report its end by itself. */
+const graceMs = 2000
+
+/**
+ * Puts released work on queues and looks after deadlines.
+ *
+ * The scripts of the ledger announce what they release; the planner that the deployment falls to publishes it at once.
+ * An announcement can be missed (a planner that died, a connection that broke), so every planner also sweeps: what was
+ * released and never claimed is published again under the same job id. The ledger alone says what is ready, so nothing
+ * here needs to be remembered, and any queue may be flushed at any time.
+ */
+export class Dispatcher {
+  readonly #ledger: Ledger
+  readonly #publisher: Publisher
+  readonly #planners: Planners
+  readonly #subscriber: Redis
+  readonly #log: Logger
+  #timer: NodeJS.Timeout | undefined
+  #sweeping: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(parts: { ledger: Ledger; publisher: Publisher; planners: Planners; subscriber: Redis; log: Logger }) {
+    this.#ledger = parts.ledger
+    this.#publisher = parts.publisher
+    this.#planners = parts.planners
+    this.#subscriber = parts.subscriber
+    this.#log = parts.log
+  }
+
+  /** Publishes at once what was left released by planners before, then follows announcements. */
+  async start(): Promise<void> {
+    this.#subscriber.on('message', (_channel, text: string) => this.#announced(text))
+    await this.#subscriber.subscribe(releasedChannel(this.#ledger.settings))
+    await this.sweep('+inf')
+    this.#timer = setInterval(() => {
+      this.#sweeping = this.#sweeping.then(() => this.#sweepOverdue()).catch((error) => this.#failed(error))
+    }, sweepMs)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await this.#sweeping
+  }
+
+  /** Publishes what was released before `before` (Redis' clock) and never claimed, and fires deadlines. */
+  async sweep(before: number | '+inf'): Promise<void> {
+    for (const deployment of await this.#ledger.active()) {
+      if (this.#stopped) return
+      const lock = await this.#ledger.lock(deployment)
+      if (!lock) {
+        await this.#ledger.retire(deployment)
+        continue
+      }
+      await this.#ledger.expire(deployment, lock.plan, graceMs)
+      const released = await this.#ledger.unclaimed(deployment, lock.plan, before, before === '+inf' ? 100_000 : 500)
+      if (released.length > 0) await this.#publisher.publish(deployment, released)
+    }
+  }
+
+  async #sweepOverdue(): Promise<void> {
+    if (this.#stopped) return
+    const [seconds, micros] = await this.#ledger.redis.time()
+    await this.sweep(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - overdueMs)
+  }
+
+  #announced(text: string): void {
+    const { base, released } = JSON.parse(text) as { base: string; released: Released[] }
+    const deployment = deploymentOf(base)
+    if (!this.#planners.falls(deployment)) return
+    Promise.resolve(failpoint('dispatch.announced'))
+      .then(() => this.#publisher.publish(deployment, released))
+      .catch((error) => this.#failed(error))
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#stopped) this.#log.warn({ err: toError(error) }, 'dispatch failed; the next sweep tries again')
+  }
+}

@@ -1,0 +1,64 @@
+import type { CompileRequests, CompileSpec } from '../../../shared/compile/requests.ts'
+import { failpoint } from '../../../shared/failpoint.ts'
+import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
+import type { Remodel } from '../../../shared/model/plan.ts'
+import { jobId, type QueueName } from '../../../shared/queue/catalog.ts'
+import type { Queues } from '../../../shared/queue/queues.ts'
+
+/** BullMQ's largest priority number; smaller goes first. */
+const lowest = 2 ** 21 - 1
+
+/** Puts released remodels on their queues. Publishing one twice is harmless: a job id names one release. */
+export class Publisher {
+  readonly #ledger: Ledger
+  readonly #queues: Queues
+  readonly #requests: CompileRequests
+
+  constructor(ledger: Ledger, queues: Queues, requests: CompileRequests) {
+    this.#ledger = ledger
+    this.#queues = queues
+    this.#requests = requests
+  }
+
+  async publish(deployment: string, released: readonly Released[]): Promise<void> {
+    for (const [queue, items] of Map.groupBy(released, (item) => item.queue)) {
+      if (queue === 'compile') await Promise.all(items.map((item) => this.#publishCompile(deployment, item)))
+      else await this.#publishRemodels(queue as QueueName, deployment, items)
+    }
+    await failpoint('dispatch.published')
+  }
+
+  async #publishRemodels(queue: QueueName, deployment: string, items: readonly Released[]): Promise<void> {
+    await this.#queues.get(queue).addBulk(
+      items.map(({ plan, remodel, release, weight, delay }) => ({
+        name: remodel,
+        data: { deployment, plan, remodel },
+        opts: { jobId: jobId(plan, remodel, release), ...timing(weight, delay) },
+      })),
+    )
+  }
+
+  /** One job for each package key, whoever asks: the remodel subscribes to it. */
+  async #publishCompile(deployment: string, { plan, remodel, weight, delay }: Released): Promise<void> {
+    const spec = (await this.#remodel(deployment, plan, remodel)).input as unknown as CompileSpec
+    const { n } = await this.#requests.join(spec, { deployment, plan, remodel })
+    await failpoint('dispatch.joined')
+    await this.#queues.get('compile').add(
+      `${spec.name} ${spec.key.slice(0, 12)} on ${spec.stemcell.os}/${spec.stemcell.version}`,
+      { key: spec.key },
+      { jobId: jobId(spec.key, n), ...timing(weight, delay) },
+    )
+  }
+
+  async #remodel(deployment: string, plan: string, remodel: string): Promise<Remodel> {
+    const text = await this.#ledger.redis.hget(`${this.#ledger.base(deployment)}:plan:${plan}:remodels`, remodel)
+    return JSON.parse(text ?? '{}')
+  }
+}
+
+function timing(weight: number, delay: number): { priority?: number; delay?: number } {
+  return {
+    ...(weight > 0 ? { priority: Math.max(1, lowest - Math.min(Math.round(weight), lowest - 1)) } : {}),
+    ...(delay > 0 ? { delay } : {}),
+  }
+}

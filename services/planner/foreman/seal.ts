@@ -1,0 +1,78 @@
+import { RemodelError } from '../../../shared/errors.ts'
+import { digestOf } from '../../../shared/model/canonical.ts'
+import type { Blueprint, Floorplan } from '../../../shared/model/material.ts'
+import { type Plan, type Remodel, When } from '../../../shared/model/plan.ts'
+import type { PlanDraft, RemodelDraft } from './draft.ts'
+import { inOrder } from './order.ts'
+
+/** Ten minutes: long enough for a compile, short enough that a lost attempt is noticed the same hour. */
+const defaultDeadlineSeconds = 600
+const defaultAttempts = 3
+
+/**
+ * Turns a kind's draft into a plan: fills in usual values, checks that it can be carried out, and seals it with a digest.
+ * The same draft, blueprint and floorplan give the same plan, byte for byte.
+ *
+ * Throws `conflict` where the draft could never finish: an id twice, a need that is not in the plan, a cycle (through
+ * needs, or through a place that is held while it waits), a window or place that is not declared.
+ */
+export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan): Plan {
+  const remodels = draft.remodels.map(complete)
+  check(remodels, draft)
+  const body = {
+    format: 1 as const,
+    deployment: blueprint.deployment,
+    kind: blueprint.kind,
+    floorplan: { version: floorplan.version, digest: digestOf(floorplan.materials) },
+    blueprint: digestOf(blueprint),
+    remodels,
+    places: draft.places,
+    windows: draft.windows,
+    notes: draft.notes,
+  }
+  const digest = digestOf(body)
+  return { ...body, id: `p${digest.slice(7, 19)}`, digest }
+}
+
+function complete(draft: RemodelDraft): Remodel {
+  const resting = draft.action === 'barrier' || draft.action === 'approve'
+  return {
+    queue: resting ? null : 'assemble',
+    needs: [],
+    when: When.enum.healthy,
+    changes: [],
+    destructive: false,
+    input: {},
+    deadlineSeconds: defaultDeadlineSeconds,
+    attempts: resting ? 1 : defaultAttempts,
+    weight: 0,
+    ...draft,
+  }
+}
+
+function check(remodels: readonly Remodel[], draft: PlanDraft): void {
+  const byId = new Map(remodels.map((remodel) => [remodel.id, remodel]))
+  const windows = new Set(draft.windows.map((window) => window.name))
+  const places = new Map(draft.places.map((place) => [place.name, place]))
+  const broken: string[] = []
+  if (byId.size !== remodels.length) broken.push('a remodel id is used twice')
+  for (const place of draft.places) {
+    for (const window of place.windows) {
+      if (!windows.has(window)) broken.push(`place ${place.name} is in window ${window}, which is not declared`)
+    }
+  }
+  for (const remodel of remodels) {
+    for (const need of remodel.needs) {
+      if (!byId.has(need)) broken.push(`${remodel.id} needs ${need}, which is not in the plan`)
+    }
+    if (remodel.place !== undefined && !places.has(remodel.place)) broken.push(`${remodel.id} names place ${remodel.place}, which is not declared`)
+    if ((remodel.queue === null) !== (remodel.action === 'barrier' || remodel.action === 'approve')) {
+      broken.push(`${remodel.id} must have a queue unless it is a barrier or an approval`)
+    }
+  }
+  if (broken.length > 0) throw new RemodelError('conflict', `this plan could not be carried out: ${broken.slice(0, 5).join('; ')}`, { details: { broken } })
+  inOrder(
+    remodels.map((remodel) => remodel.id),
+    (id) => byId.get(id)?.needs ?? [],
+  )
+}

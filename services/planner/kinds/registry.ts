@@ -1,0 +1,42 @@
+import { RemodelError } from '../../../shared/errors.ts'
+import { loadExtensions } from '../../../shared/extensions.ts'
+import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
+import type { Kind } from './kind.ts'
+
+/** The kinds of this Remodel by name: one folder each, loaded when first needed so that a plan starts fast. */
+const builtIn: Record<string, () => Promise<Kind>> = {
+  deployment: async () => (await import('./deployment/index.ts')).kind,
+}
+
+/** All kinds a planner knows, its own first, then those of extensions. */
+export class KindRegistry {
+  readonly #kinds: readonly Kind[]
+
+  constructor(kinds: readonly Kind[]) {
+    this.#kinds = kinds
+  }
+
+  static async open(): Promise<KindRegistry> {
+    const own = await Promise.all(Object.values(builtIn).map((load) => load()))
+    const extensions = (await loadExtensions()).flatMap((extension) => (extension.kind ? [extension.kind as Kind] : []))
+    return new KindRegistry([...extensions, ...own])
+  }
+
+  get names(): string[] {
+    return this.#kinds.map((kind) => kind.name)
+  }
+
+  /** Throws `not-found`. */
+  get(name: string): Kind {
+    const kind = this.#kinds.find((candidate) => candidate.name === name)
+    if (!kind) throw new RemodelError('not-found', `this planner knows no kind ${name}; it knows ${this.names.join(', ')}`)
+    return kind
+  }
+
+  /** The kind of a document; throws `invalid-input` where none recognises it. */
+  recognise(document: SourceDocument): Kind {
+    const kind = this.#kinds.find((candidate) => candidate.recognises(document))
+    if (kind) return kind
+    throw invalidInput([document.fault([], 'is of no kind that this planner knows', { allowed: this.names.join(', ') })])
+  }
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { CompileRequests } from '../../shared/compile/requests.ts'
+import { processId } from '../../shared/ids.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { createLog } from '../../shared/log.ts'
+import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine.ts'
+import { Queues } from '../../shared/queue/queues.ts'
+import { startWorker } from '../../shared/queue/worker.ts'
+import { checkRedis, connectRedis, redisSettings } from '../../shared/redis.ts'
+import { runService } from '../../shared/service.ts'
+import { buildServer } from './api/server.ts'
+import { takeOrder } from './deploys.ts'
+import { Dispatcher } from './dispatch/dispatcher.ts'
+import { Planners } from './dispatch/planners.ts'
+import { Publisher } from './dispatch/publish.ts'
+import { KindRegistry } from './kinds/registry.ts'
+import { Planning } from './planning.ts'
+import { TemplateRenderer } from './render/renderer.ts'
+import { Supply } from './supply.ts'
+
+/**
+ * The planner: turns documents into plans, publishes what is ready, answers the API.
+ * Any number may run on one Redis; each deployment's work falls to one of them, and to the others when it is gone.
+ *
+ * REMODEL_LISTEN is host:port of the API (port 0: any free one; where it listens is written to `<home>/planner.json`).
+ */
+const id = processId('planner')
+const log = createLog('planner', { worker: id })
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+
+await runService(log, async () => {
+  const settings = redisSettings()
+  // Requests must not wait for a Redis that is away; the dispatcher must.
+  const requests = connectRedis(settings, 'request', { lazyConnect: false })
+  const steady = connectRedis(settings, 'service')
+  const subscriber = connectRedis(settings, 'service')
+  for (const warning of await checkRedis(steady, process.env.REMODEL_ALLOW_WEAK_REDIS === '1')) log.warn(warning)
+
+  const [blobs, provider, kinds] = await Promise.all([openBlobstore(), openProvider(log), KindRegistry.open()])
+  const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(homeDirectory(), 'rendered') })
+  const ledger = new Ledger(requests, settings)
+  const supply = new Supply(requests, settings)
+  const compiled = new RedisCompiledIndex(requests, settings)
+  const planning = new Planning({ ledger, kinds, supply, provider, compiled, render: renderer.render })
+
+  const queues = new Queues(steady, settings)
+  const planners = new Planners(steady, settings, id)
+  await planners.start()
+  const publisher = new Publisher(new Ledger(steady, settings), queues, new CompileRequests(steady, settings))
+  const dispatcher = new Dispatcher({ ledger: new Ledger(steady, settings), publisher, planners, subscriber, log })
+  await dispatcher.start()
+  const orders = startWorker('deploys', { redis: steady, settings, name: id, concurrency: 4, log }, (order) => takeOrder(order, planning))
+
+  const server = await buildServer({ planner: id, version, ledger, planning, supply, kinds, blobs, provider, queues, log })
+  const [host = '127.0.0.1', port = '7070'] = (process.env.REMODEL_LISTEN ?? '127.0.0.1:7070').split(':')
+  const url = await server.listen({ host, port: Number(port) })
+  await announce({ url, pid: process.pid, planner: id })
+  log.info({ url, board: `${url}/board` }, 'planner is ready')
+
+  return {
+    async stop() {
+      server.server.closeAllConnections()
+      await Promise.all([server.close(), orders.close(), dispatcher.stop()])
+      await planners.stop()
+      await Promise.all([queues.close(), renderer.close()])
+      await rm(join(homeDirectory(), 'planner.json'), { force: true })
+      for (const redis of [requests, steady, subscriber]) redis.disconnect()
+    },
+  }
+})
+
+/** Where this planner listens, for the CLI of the same machine. */
+async function announce(where: { url: string; pid: number; planner: string }): Promise<void> {
+  const file = join(homeDirectory(), 'planner.json')
+  await mkdir(homeDirectory(), { recursive: true })
+  await writeFile(`${file}.${process.pid}`, JSON.stringify(where))
+  await rename(`${file}.${process.pid}`, file)
+}

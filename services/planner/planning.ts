@@ -1,0 +1,121 @@
+import type { CompiledIndex } from '../../shared/compile/compiled.ts'
+import { RemodelError } from '../../shared/errors.ts'
+import type { Ledger, LockRecord, PlanRecord } from '../../shared/ledger/ledger.ts'
+import type { Blueprint, Floorplan } from '../../shared/model/material.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import type { Provider } from '../../shared/provider/provider.ts'
+import { SourceDocument } from '../../shared/source/document.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sealPlan } from './foreman/seal.ts'
+import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
+import type { KindRegistry } from './kinds/registry.ts'
+import type { Supply } from './supply.ts'
+
+interface SourceText {
+  name: string
+  content: string
+}
+
+/** What somebody asks to be planned: the texts as the user has them. */
+export interface Order {
+  manifest: SourceText
+  cloudConfigs: readonly SourceText[]
+  options: Partial<PlanOptions>
+}
+
+/** The walk from a document to a stored plan, and from there to work: architect, inspector, foreman, ledger. */
+export class Planning {
+  readonly #ledger: Ledger
+  readonly #kinds: KindRegistry
+  readonly #supply: Supply
+  readonly #provider: Provider
+  readonly #compiled: CompiledIndex
+  readonly #render: Render
+
+  constructor(parts: { ledger: Ledger; kinds: KindRegistry; supply: Supply; provider: Provider; compiled: CompiledIndex; render: Render }) {
+    this.#ledger = parts.ledger
+    this.#kinds = parts.kinds
+    this.#supply = parts.supply
+    this.#provider = parts.provider
+    this.#compiled = parts.compiled
+    this.#render = parts.render
+  }
+
+  /** Draws and stores a plan; changes nothing else. Throws `invalid-input` with all faults. */
+  async plan(order: Order): Promise<Plan> {
+    const document = new SourceDocument(order.manifest.name, order.manifest.content)
+    const kind = this.#kinds.recognise(document)
+    const cloudConfigs = order.cloudConfigs.map(({ name, content }) => new SourceDocument(name, content))
+    const supplies = await this.#supply.supplies(cloudConfigs)
+    const recorded = await this.#ledger.floorplan(kind.deploymentName(document))
+    const blueprint = kind.architect(document, { ...supplies, taken: await this.#takenAddresses(recorded.deployment) })
+    return this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
+  }
+
+  /** Draws and stores the plan that takes a deployment away. */
+  async planRemoval(deployment: string, options: Partial<PlanOptions> = {}): Promise<Plan> {
+    const [recorded, newest] = [await this.#ledger.floorplan(deployment), (await this.#ledger.planIds(deployment, 1))[0]]
+    if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
+    const kind = this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
+    const blueprint: Blueprint = { deployment, kind: kind.name, materials: [], strategy: null }
+    return this.#draw(kind, blueprint, recorded, { ...options, remove: true })
+  }
+
+  /**
+   * Carries out a stored plan, exactly as it was stored. Throws `floorplan-moved` where something changed since it was
+   * drawn, `locked` where another plan holds the deployment for longer than `waitSeconds`.
+   */
+  async apply(id: string, lock: { holder: string; message: string; waitSeconds: number }): Promise<PlanRecord> {
+    const deployment = await this.#ledger.deploymentOfPlan(id)
+    const until = performance.now() + lock.waitSeconds * 1000
+    for (;;) {
+      const opened = await this.#ledger.open(deployment, id, lock)
+      if (opened.status === 'ok') return this.#ledger.planRecord(deployment, id)
+      if (opened.status === 'state') {
+        throw new RemodelError('conflict', `plan ${id} is ${opened.found}: a plan is applied once; plan again`)
+      }
+      if (opened.status === 'moved') throw await this.#moved(deployment, id, opened.found)
+      if (performance.now() >= until) throw lockedBy(deployment, opened.lock)
+      await sleep(200)
+    }
+  }
+
+  async #draw(kind: Kind, blueprint: Blueprint, recorded: Floorplan, options: Partial<PlanOptions> & { remove: boolean }): Promise<Plan> {
+    const seen = await kind.inspector(blueprint, { recorded, provider: this.#provider, compiled: this.#compiled })
+    const floorplan: Floorplan = { ...recorded, materials: seen.materials }
+    const draft = await kind.foreman(blueprint, floorplan, { recreate: false, skipDrain: false, ...options }, this.#render)
+    const plan = sealPlan({ ...draft, notes: [...seen.notes, ...draft.notes] }, blueprint, floorplan)
+    await this.#ledger.store(plan, Date.now())
+    return plan
+  }
+
+  /** Addresses that other deployments use. */
+  async #takenAddresses(deployment: string): Promise<string[]> {
+    const others = (await this.#ledger.deployments()).filter((name) => name !== deployment)
+    const floorplans = await Promise.all(others.map((name) => this.#ledger.floorplan(name)))
+    return floorplans.flatMap((floorplan) => floorplan.materials.flatMap((material) => addressesOf(material.attributes.networks)))
+  }
+
+  async #moved(deployment: string, id: string, now: number): Promise<RemodelError> {
+    const { floorplan } = await this.#ledger.plan(deployment, id)
+    return new RemodelError(
+      'floorplan-moved',
+      `plan ${id} was drawn against version ${floorplan.version} of the floorplan of ${deployment}, which is now at version ${now}: plan again`,
+      { details: { planned: floorplan.version, found: now } },
+    )
+  }
+}
+
+function lockedBy(deployment: string, lock: LockRecord): RemodelError {
+  const message = lock.message ? `: ${lock.message}` : ''
+  return new RemodelError(
+    'locked',
+    `${deployment} is held by ${lock.holder} since ${new Date(lock.since).toISOString()} for plan ${lock.plan}${message}`,
+    { details: { lock } },
+  )
+}
+
+function addressesOf(networks: unknown): string[] {
+  if (!Array.isArray(networks)) return []
+  return networks.flatMap((network) => (typeof network?.address === 'string' ? [network.address] : []))
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+import { inputs, type StepInput } from '../kinds/deployment.ts'
+import type { RedisSettings } from '../redis.ts'
+import { type CompiledPackage, compiledKey } from './compiled.ts'
+
+/** What is to be compiled, as the plan's remodel says it. */
+export type CompileSpec = StepInput<'compile-package'>
+
+/** The remodel that waits for a package: told when it is there, or why it is not. */
+export interface Subscriber {
+  deployment: string
+  plan: string
+  remodel: string
+}
+
+const scripts = { join: 2, record: 2, settle: 2 } as const
+type Script = (...keysAndArgv: (string | number)[]) => Promise<string | number>
+
+/**
+ * Compile requests: one for each package key that somebody wants, for all deployments and releases, so that equal content
+ * is compiled once. Nobody waits on a lock: whoever needs a key that is being compiled subscribes to it.
+ */
+export class CompileRequests {
+  readonly #redis: Redis
+  readonly #settings: RedisSettings
+  readonly #scripts: Record<keyof typeof scripts, Script>
+
+  constructor(redis: Redis, settings: RedisSettings) {
+    this.#redis = redis
+    this.#settings = settings
+    this.#scripts = {} as Record<keyof typeof scripts, Script>
+    for (const [name, numberOfKeys] of Object.entries(scripts)) {
+      const lua = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
+      redis.defineCommand(`compile_${name}`, { numberOfKeys, lua })
+      this.#scripts[name as keyof typeof scripts] = (...args) =>
+        (redis as unknown as Record<string, Script>)[`compile_${name}`]!(...args)
+    }
+  }
+
+  /** Asks for a key. `n` numbers the job that carries it: the same while it is queued or running. */
+  async join(spec: CompileSpec, subscriber: Subscriber): Promise<{ status: 'queued' | 'joined'; n: number; by: Subscriber }> {
+    const answer = await this.#scripts.join(this.#key(spec.key), this.#subscribersKey(spec.key), text(subscriber), JSON.stringify(spec))
+    const { status, n, by } = JSON.parse(String(answer))
+    return { status, n, by: JSON.parse(by) }
+  }
+
+  /** What a key is asked for with, and by whom; null where nobody asks. */
+  async read(key: string): Promise<{ spec: CompileSpec; subscribers: Subscriber[] } | null> {
+    const spec = await this.#redis.hget(this.#key(key), 'spec')
+    if (spec === null) return null
+    const subscribers = Object.keys(await this.#redis.hgetall(this.#subscribersKey(key))).map((name) => JSON.parse(name))
+    return { spec: inputs['compile-package'].parse(JSON.parse(spec)), subscribers }
+  }
+
+  /** Records a result under the fence of the claim on `claimKey(key)`. */
+  async record(compiled: CompiledPackage, fence: number): Promise<'recorded' | 'present' | 'superseded'> {
+    const fenceKey = `${this.claimKey(compiled.key)}:fence`
+    const answer = await this.#scripts.record(compiledKey(this.#settings), fenceKey, compiled.key, JSON.stringify(compiled), fence)
+    return answer as 'recorded' | 'present' | 'superseded'
+  }
+
+  /** Takes told subscribers off a key; returns how many are left to be told. */
+  async settle(key: string, told: readonly Subscriber[]): Promise<number> {
+    return Number(await this.#scripts.settle(this.#key(key), this.#subscribersKey(key), ...told.map(text)))
+  }
+
+  /** The resource a compiler claims before it compiles a key. */
+  claimKey(key: string): string {
+    return `${this.#key(key)}:claim`
+  }
+
+  #key(key: string): string {
+    return `${this.#settings.prefix}:{compile}:request:${key}`
+  }
+
+  #subscribersKey(key: string): string {
+    return `${this.#key(key)}:subscribers`
+  }
+}
+
+function text({ deployment, plan, remodel }: Subscriber): string {
+  return JSON.stringify({ deployment, plan, remodel })
+}

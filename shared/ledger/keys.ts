@@ -1,0 +1,21 @@
+import type { RedisSettings } from '../redis.ts'
+
+/** Base key of one deployment: everything of it shares the hash tag, so one slot of a Redis Cluster. */
+export function baseKey(prefix: string, deployment: string): string {
+  return `${prefix}:{${deployment}}`
+}
+
+/** The deployment a base key belongs to. */
+export function deploymentOf(base: string): string {
+  return base.slice(base.indexOf('{') + 1, -1)
+}
+
+/** Channel on which scripts announce what was released. */
+export function releasedChannel(settings: RedisSettings): string {
+  return `${settings.prefix}:released`
+}
+
+/** Channel that tells workers to stop what they do for a plan. */
+export function abortChannel(settings: RedisSettings): string {
+  return `${settings.prefix}:abort`
+}

@@ -1,0 +1,14 @@
+-- A person approves or refuses a waiting approval.
+--
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] remodel, [4] approve: 1 or 0, [5] who
+-- Answers {status}: recorded | state (found: the state it is in)
+local plan, id = ARGV[2], ARGV[3]
+local state = state_of(plan, id)
+if state ~= 'waiting' then return cjson.encode({ status = 'state', found = state or 'absent' }) end
+if ARGV[4] == '1' then
+  event({ type = 'remodel.done', plan = plan, remodel = id, message = 'approved by ' .. ARGV[5] })
+  settle(plan, id, 'done')
+else
+  fail(plan, id, { code = 'cancelled', message = 'refused by ' .. ARGV[5] })
+end
+return answer({ [plan] = true }, { status = 'recorded' })

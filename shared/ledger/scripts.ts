@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+/** The ledger's Lua scripts: one file each under `lua/`, every one preceded by `graph.lua`. */
+export const scriptNames = ['open', 'claim', 'complete', 'expire', 'cancel', 'decide'] as const
+export type ScriptName = (typeof scriptNames)[number]
+
+const file = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
+const sources = new Map<ScriptName, string>()
+
+export function scriptSource(name: ScriptName): string {
+  const known = sources.get(name)
+  if (known !== undefined) return known
+  const source = `${file('graph')}\n${file(name)}`
+  sources.set(name, source)
+  return source
+}
+
+type Command = (base: string, ...argv: (string | number)[]) => Promise<string>
+
+/** Runs scripts by digest; ioredis sends the source again where Redis does not know it (restart, SCRIPT FLUSH). */
+export function scriptsOn(redis: Redis): Record<ScriptName, Command> {
+  const commands = {} as Record<ScriptName, Command>
+  for (const name of scriptNames) {
+    const command = `ledger_${name}`
+    redis.defineCommand(command, { numberOfKeys: 1, lua: scriptSource(name) })
+    commands[name] = (...argv) => (redis as unknown as Record<string, Command>)[command]!(...argv)
+  }
+  return commands
+}

@@ -1,0 +1,24 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Blobstore } from './blobstore/blobstore.ts'
+import { DiskBlobstore } from './blobstore/disk.ts'
+import { LocalProvider } from './provider/local/provider.ts'
+import type { Provider } from './provider/provider.ts'
+
+/** The folder that holds everything of one Remodel on this machine: REMODEL_HOME, else `~/.remodel`. */
+export function homeDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  return env.REMODEL_HOME ?? join(homedir(), '.remodel')
+}
+
+/** The blobstore that all services of this Remodel share. */
+export async function openBlobstore(): Promise<Blobstore> {
+  return DiskBlobstore.open(join(homeDirectory(), 'blobs'))
+}
+
+/** The provider that makes this Remodel's machines. Throws `unsupported` with one sentence where it cannot work here. */
+export async function openProvider(log: Logger): Promise<Provider> {
+  const provider = new LocalProvider({ directory: join(homeDirectory(), 'machines'), log })
+  await provider.check()
+  return provider
+}

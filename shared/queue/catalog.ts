@@ -1,0 +1,35 @@
+import { z } from 'zod'
+
+/**
+ * Every queue and what its jobs carry: ids only, never a spec or a secret. A job that does not fit is refused by its
+ * worker with the path of the fault; nothing of it is carried out.
+ */
+export const catalog = {
+  /** Ask for a deploy: plan and apply. Producers outside Remodel use this one. */
+  deploys: z.strictObject({
+    manifest: z.strictObject({ name: z.string(), content: z.string() }),
+    cloudConfigs: z.array(z.strictObject({ name: z.string(), content: z.string() })).default([]),
+    options: z
+      .strictObject({
+        recreate: z.boolean().default(false),
+        skipDrain: z.boolean().default(false),
+        canaries: z.int().nonnegative().optional(),
+        maxInFlight: z.string().optional(),
+      })
+      .default({ recreate: false, skipDrain: false }),
+    holder: z.string().default('queue'),
+    message: z.string().default(''),
+  }),
+  /** One package key; the compile record has the rest. */
+  compile: z.strictObject({ key: z.string() }),
+  /** One remodel of one plan; the ledger has the rest. */
+  assemble: z.strictObject({ deployment: z.string(), plan: z.string(), remodel: z.string() }),
+} as const
+
+export type QueueName = keyof typeof catalog
+export type Payload<Name extends QueueName> = z.output<(typeof catalog)[Name]>
+
+/** BullMQ allows no colon in a job id, because its keys are joined with it. */
+export function jobId(...parts: (string | number)[]): string {
+  return parts.join('.').replaceAll(':', '_')
+}

@@ -1,0 +1,39 @@
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { RedisSettings } from '../redis.ts'
+import type { QueueName } from './catalog.ts'
+
+/** First part of BullMQ's keys: one hash tag, so that its scripts stay in one slot of a Redis Cluster. */
+export function queuePrefix(settings: RedisSettings): string {
+  return `{${settings.prefix}}`
+}
+
+/** The producer's side of queues, opened when first used; a site has an `assemble-<site>` queue of its own. */
+export class Queues {
+  readonly #open = new Map<string, Queue>()
+  readonly #redis: Redis
+  readonly #settings: RedisSettings
+
+  constructor(redis: Redis, settings: RedisSettings) {
+    this.#redis = redis
+    this.#settings = settings
+  }
+
+  get(name: QueueName | `assemble-${string}`): Queue {
+    let queue = this.#open.get(name)
+    if (!queue) {
+      queue = new Queue(name, {
+        connection: this.#redis,
+        prefix: queuePrefix(this.#settings),
+        defaultJobOptions: { removeOnComplete: { count: 1000, age: 3600 }, removeOnFail: { count: 1000, age: 24 * 3600 } },
+      })
+      queue.on('error', () => {})
+      this.#open.set(name, queue)
+    }
+    return queue
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map((queue) => queue.close()))
+  }
+}

@@ -1,0 +1,291 @@
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Ledger, type Released } from '../../shared/ledger/ledger.ts'
+import { releasedChannel } from '../../shared/ledger/keys.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { planOf, remodel } from '../support/plans.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let redis: Redis
+let ledger: Ledger
+const settings = () => ({ url: server.url, prefix: 'test' })
+const lock = { holder: 'test', message: 'testing' }
+let counter = 0
+const fresh = () => `d${++counter}`
+
+beforeAll(async () => {
+  server = await startRedis()
+  redis = connectRedis(settings(), 'service')
+  ledger = new Ledger(redis, settings())
+})
+
+afterAll(async () => {
+  redis.disconnect()
+  await server.stop()
+})
+
+/** Claims everything that is released until nothing is; returns the order in which remodels were begun. */
+async function begin(deployment: string, plan: string, worker = 'w') {
+  const released = await ledger.unclaimed(deployment, plan, '+inf', 1000)
+  if (released.length === 0) return []
+  const claims = await ledger.claim(deployment, worker, released)
+  return claims.flatMap((result) => (result.status === 'claimed' ? [result.claim] : []))
+}
+
+const done = (claim: { plan: string; fence: number; remodel: { id: string } }) => ({
+  plan: claim.plan,
+  remodel: claim.remodel.id,
+  fence: claim.fence,
+  outcome: 'done' as const,
+})
+
+async function runAll(deployment: string, plan: string): Promise<string[]> {
+  const order: string[] = []
+  for (;;) {
+    const claims = await begin(deployment, plan)
+    if (claims.length === 0) return order
+    for (const claim of claims) {
+      order.push(claim.remodel.id)
+      await ledger.complete(deployment, [done(claim)])
+    }
+  }
+}
+
+describe('a plan in the ledger', () => {
+  test('runs every remodel after what it needs, barriers included, and ends done', async () => {
+    const name = fresh()
+    const plan = planOf(name, [
+      remodel('a'),
+      remodel('b'),
+      remodel('both', ['a', 'b'], { action: 'barrier' }),
+      remodel('c', ['both']),
+      remodel('d', ['both']),
+      remodel('e', ['c', 'd']),
+    ])
+    await ledger.store(plan, 1)
+    expect(await ledger.open(name, plan.id, lock)).toEqual({ status: 'ok' })
+    const order = await runAll(name, plan.id)
+    expect(order.slice(0, 2).sort()).toEqual(['a', 'b'])
+    expect(order.slice(2, 4).sort()).toEqual(['c', 'd'])
+    expect(order[4]).toBe('e')
+    expect(await ledger.planRecord(name, plan.id)).toMatchObject({ state: 'done', counts: { total: 6, done: 6, failed: 0 } })
+    expect(await ledger.lock(name)).toBeNull()
+  })
+
+  test('is read back exactly as it was stored', async () => {
+    const name = fresh()
+    const plan = planOf(name, Array.from({ length: 1200 }, (_, i) => remodel(`r${i}`, i ? [`r${i - 1}`] : [])))
+    await ledger.store(plan, 1)
+    expect(await ledger.plan(name, plan.id)).toEqual(plan)
+  })
+
+  test('without remodels ends done at once', async () => {
+    const name = fresh()
+    const plan = planOf(name, [])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    expect((await ledger.planRecord(name, plan.id)).state).toBe('done')
+  })
+
+  test('is refused while another holds the deployment, and the holder is named', async () => {
+    const name = fresh()
+    const [first, second] = [planOf(name, [remodel('a')]), planOf(name, [remodel('b')])]
+    await ledger.store(first, 1)
+    await ledger.store(second, 2)
+    await ledger.open(name, first.id, { holder: 'anna', message: 'night deploy' })
+    expect(await ledger.open(name, second.id, lock)).toMatchObject({
+      status: 'locked',
+      lock: { holder: 'anna', message: 'night deploy', plan: first.id },
+    })
+  })
+
+  test('is refused where the floorplan moved since it was drawn', async () => {
+    const name = fresh()
+    const first = planOf(name, [remodel('a')])
+    const second = planOf(name, [remodel('b')])
+    await ledger.store(first, 1)
+    await ledger.store(second, 1)
+    await ledger.open(name, first.id, lock)
+    const [claim] = await begin(name, first.id)
+    await ledger.complete(name, [{ ...done(claim!), floorplan: { 'thing/a': { attributes: { x: 1 }, needs: [], meta: {} } } }])
+    expect(await ledger.open(name, second.id, lock)).toEqual({ status: 'moved', found: 1 })
+    expect((await ledger.floorplan(name)).materials).toEqual([{ id: 'thing/a', attributes: { x: 1 }, needs: [], meta: {} }])
+  })
+})
+
+describe('windows', () => {
+  test('never hold more places than their limit, and refill a free seat at once', async () => {
+    const name = fresh()
+    const hosts = ['h0', 'h1', 'h2', 'h3', 'h4']
+    const plan = planOf(
+      name,
+      hosts.flatMap((host) => [remodel(`stop ${host}`, [], { place: host }), remodel(`start ${host}`, [`stop ${host}`], { place: host })]),
+      { windows: [{ name: 'update', limit: 2 }], places: hosts.map((host) => ({ name: host, windows: ['update'] })) },
+    )
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const stopped = await begin(name, plan.id)
+    expect(stopped.map((claim) => claim.remodel.id)).toEqual(['stop h0', 'stop h1'])
+    await ledger.complete(name, [done(stopped[0]!)])
+    const [start] = await begin(name, plan.id)
+    expect(start?.remodel.id).toBe('start h0')
+    await ledger.complete(name, [done(start!)])
+    expect((await begin(name, plan.id)).map((claim) => claim.remodel.id)).toEqual(['stop h2'])
+  })
+})
+
+describe('failure', () => {
+  test('starts nothing more but cleanup and independent work, and reports the root cause once', async () => {
+    const name = fresh()
+    const plan = planOf(name, [
+      remodel('bad'),
+      remodel('running'),
+      remodel('after bad', ['bad']),
+      remodel('after running', ['running']),
+      remodel('package', ['running'], { when: 'independent' }),
+      remodel('cleanup', ['after bad', 'after running'], { when: 'always' }),
+    ])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const claims = await begin(name, plan.id)
+    const bad = claims.find((claim) => claim.remodel.id === 'bad')!
+    const running = claims.find((claim) => claim.remodel.id === 'running')!
+    await ledger.complete(name, [{ ...done(bad), outcome: 'failed', code: 'job-failed', message: 'it broke', log: 'last line' }])
+    await ledger.complete(name, [done(running)])
+    expect((await runAll(name, plan.id)).sort()).toEqual(['cleanup', 'package'])
+    expect(await ledger.planRecord(name, plan.id)).toMatchObject({
+      state: 'failed',
+      counts: { done: 3, failed: 1, skipped: 2 },
+      errors: [{ remodel: 'bad', code: 'job-failed', message: 'it broke', log: 'last line' }],
+    })
+  })
+
+  test('of the infrastructure is tried again, at most as often as the plan allows, and then blamed', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a', [], { attempts: 2 })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    for (const attempt of [1, 2]) {
+      const [claim] = await begin(name, plan.id)
+      expect(claim?.attempt).toBe(attempt)
+      await ledger.complete(name, [{ ...done(claim!), outcome: 'retry', code: 'infrastructure', message: 'machine went away' }])
+    }
+    const record = await ledger.planRecord(name, plan.id)
+    expect(record.state).toBe('failed')
+    expect(record.errors[0]?.message).toContain('attempt 2 of 2')
+  })
+
+  test('of workers that vanish again and again is blamed on the remodel by name', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('killer', [], { attempts: 2 })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const work = [{ plan: plan.id, remodel: 'killer' }]
+    for (let i = 0; i < 2; i++) expect((await ledger.claim(name, `w${i}`, work))[0]?.status).toBe('claimed')
+    expect((await ledger.claim(name, 'w3', work))[0]?.status).toBe('superseded')
+    const record = await ledger.planRecord(name, plan.id)
+    expect(record.errors[0]?.message).toContain('killer was begun 2 times and never ended')
+  })
+})
+
+describe('fences', () => {
+  test('grow with every claim of a material, and an older one can record nothing', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a')])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const work = [{ plan: plan.id, remodel: 'a' }]
+    const [old] = await ledger.claim(name, 'w1', work)
+    const [young] = await ledger.claim(name, 'w2', work)
+    if (old?.status !== 'claimed' || young?.status !== 'claimed') throw new Error('not claimed')
+    expect(young.claim.fence).toBeGreaterThan(old.claim.fence)
+    const delta = { floorplan: { 'thing/a': { attributes: {}, needs: [], meta: {} } } }
+    expect(await ledger.complete(name, [{ ...done(old.claim), ...delta }])).toEqual(['superseded'])
+    expect((await ledger.floorplan(name)).version).toBe(0)
+    expect(await ledger.complete(name, [{ ...done(young.claim), ...delta }])).toEqual(['recorded'])
+    expect(await ledger.complete(name, [{ ...done(young.claim), ...delta }])).toEqual(['superseded'])
+    expect((await ledger.floorplan(name)).version).toBe(1)
+  })
+})
+
+describe('deadlines', () => {
+  test('fire without the worker and without the planner that set them', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('slow', [], { deadlineSeconds: 0.05, attempts: 1 }), remodel('ok?', [], { action: 'approve', deadlineSeconds: 0.05 })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    await begin(name, plan.id)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(await ledger.expire(name, plan.id, 0)).toHaveLength(2)
+    const record = await ledger.planRecord(name, plan.id)
+    expect(record.state).toBe('failed')
+    expect(record.errors[0]).toMatchObject({ code: 'deadline' })
+  })
+})
+
+describe('approvals', () => {
+  test('hold back what needs them until a person decides', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('sure?', [], { action: 'approve', deadlineSeconds: 1000 }), remodel('a', ['sure?'])])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    expect(await begin(name, plan.id)).toEqual([])
+    await ledger.decide(name, plan.id, 'sure?', true, 'anna')
+    expect(await runAll(name, plan.id)).toEqual(['a'])
+    await expect(ledger.decide(name, plan.id, 'sure?', true, 'anna')).rejects.toMatchObject({ code: 'conflict' })
+  })
+})
+
+describe('cancelling', () => {
+  test('skips what has not begun, lets cleanup run, and ends cancelled when running work has ended', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a'), remodel('b', ['a']), remodel('tidy', ['b'], { when: 'always' })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const [claim] = await begin(name, plan.id)
+    expect(await ledger.cancel(name, plan.id, 'anna')).toBe('cancelling')
+    await ledger.complete(name, [{ ...done(claim!), outcome: 'failed', code: 'cancelled', message: 'stopped' }])
+    expect(await runAll(name, plan.id)).toEqual(['tidy'])
+    expect(await ledger.planRecord(name, plan.id)).toMatchObject({ state: 'cancelled', counts: { done: 1, skipped: 2 }, errors: [] })
+  })
+
+  test('by force ends the plan at once and supersedes what runs', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a'), remodel('b', ['a'])])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const [claim] = await begin(name, plan.id)
+    expect(await ledger.cancel(name, plan.id, 'anna', true)).toBe('cancelled')
+    expect(await ledger.complete(name, [done(claim!)])).toEqual(['superseded'])
+    expect(await ledger.lock(name)).toBeNull()
+  })
+})
+
+describe('events', () => {
+  test('have no gap and tell who did what with which fence', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a'), remodel('b', ['a'])])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    await runAll(name, plan.id)
+    const events = await ledger.events(name, 0)
+    expect(events.map((event) => event.seq)).toEqual(events.map((_, i) => i + 1))
+    expect(events.map((event) => event.type)).toEqual(['plan.started', 'remodel.started', 'remodel.done', 'remodel.started', 'remodel.done', 'plan.done'])
+    expect(events[1]).toMatchObject({ remodel: 'a', worker: 'w', attempt: 1, fence: 1 })
+    expect(await ledger.events(name, 4)).toHaveLength(2)
+  })
+
+  test('announce released work on the channel in the same step', async () => {
+    const name = fresh()
+    const subscriber = connectRedis(settings(), 'service')
+    const heard: Released[] = []
+    subscriber.on('message', (_channel, text: string) => heard.push(...JSON.parse(text).released))
+    await subscriber.subscribe(releasedChannel(settings()))
+    const plan = planOf(name, [remodel('a', [], { weight: 5 })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    await expect.poll(() => heard).toEqual([{ plan: plan.id, remodel: 'a', queue: 'assemble', release: 1, weight: 5, delay: 0 }])
+    subscriber.disconnect()
+  })
+})
