@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Blobstore } from './blobstore/blobstore.ts'
 import { DiskBlobstore } from './blobstore/disk.ts'
-import { LocalProvider } from './provider/local/provider.ts'
+import { LocalProvider } from './provider/local/index.ts'
 import type { Provider } from './provider/provider.ts'
 
 /** The folder that holds everything of one Remodel on this machine: REMODEL_HOME, else `~/.remodel`. */
@@ -18,7 +18,7 @@ export async function openBlobstore(): Promise<Blobstore> {
 
 /** The provider that makes this Remodel's machines. Throws `unsupported` with one sentence where it cannot work here. */
 export async function openProvider(log: Logger): Promise<Provider> {
-  const provider = new LocalProvider({ directory: join(homeDirectory(), 'machines'), log })
+  const provider = new LocalProvider({ directory: join(homeDirectory(), 'machines'), log: (message) => log.info(message) })
   await provider.check()
   return provider
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { RemodelError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
-import type { Claim } from '../../shared/ledger/ledger.ts'
+import type { Claim, Ledger } from '../../shared/ledger/ledger.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
 import type { Payload } from '../../shared/queue/catalog.ts'
 import type { StepCatalog } from './catalog.ts'
@@ -10,6 +10,7 @@ import type { StepContext, StepResult } from './steps/step.ts'
 
 export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled'> {
   steps: StepCatalog
+  ledger: Ledger
   recorder: Recorder
   aborts: Aborts
   log: Logger
@@ -65,6 +66,8 @@ async function attempt(claim: Claim, signal: AbortSignal, tools: Tools): Promise
     provider: tools.provider,
     blobs: tools.blobs,
     compiled: tools.compiled,
+    material: remodel.material,
+    standing: (id) => tools.ledger.standing(claim.deployment, id),
     fence: { scope: `${claim.deployment}:${remodel.material}`, number: claim.fence },
     signal,
     log: tools.log.child(at(claim)),

@@ -26,12 +26,14 @@ await runService(log, async () => {
   await aborts.start(settings)
   const steps = new StepCatalog()
   await steps.extend()
+  const ledger = new Ledger(redis, settings)
   const tools = {
     provider: await openProvider(log),
     blobs: await openBlobstore(),
     compiled: new RedisCompiledIndex(redis, settings),
     steps,
-    recorder: new Recorder(new Ledger(redis, settings), id),
+    ledger,
+    recorder: new Recorder(ledger, id),
     aborts,
     log,
   }

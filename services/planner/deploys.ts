@@ -13,6 +13,7 @@ export async function takeOrder(order: Payload<'deploys'>, planning: Planning): 
     const plan = await planning.plan({
       manifest: order.manifest,
       cloudConfigs: order.cloudConfigs,
+      releases: order.releases,
       options: { ...options, ...(canaries === undefined ? {} : { canaries }), ...(maxInFlight === undefined ? {} : { maxInFlight }) },
     })
     await planning.apply(plan.id, { holder: order.holder, message: order.message, waitSeconds: 0 })

@@ -20,6 +20,7 @@ interface SourceText {
 export interface Order {
   manifest: SourceText
   cloudConfigs: readonly SourceText[]
+  releases: readonly { name: string; version: string }[]
   options: Partial<PlanOptions>
 }
 
@@ -48,7 +49,9 @@ export class Planning {
     const cloudConfigs = order.cloudConfigs.map(({ name, content }) => new SourceDocument(name, content))
     const supplies = await this.#supply.supplies(cloudConfigs)
     const recorded = await this.#ledger.floorplan(kind.deploymentName(document))
-    const blueprint = kind.architect(document, { ...supplies, taken: await this.#takenAddresses(recorded.deployment) })
+    const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
+    const taken = await this.#takenAddresses(recorded.deployment)
+    const blueprint = kind.architect(document, { ...supplies, created, taken })
     return this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
   }
 
@@ -57,8 +60,7 @@ export class Planning {
     const [recorded, newest] = [await this.#ledger.floorplan(deployment), (await this.#ledger.planIds(deployment, 1))[0]]
     if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
     const kind = this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
-    const blueprint: Blueprint = { deployment, kind: kind.name, materials: [], strategy: null }
-    return this.#draw(kind, blueprint, recorded, { ...options, remove: true })
+    return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
   }
 
   /**

@@ -72,7 +72,10 @@ export const inputs = {
   /** Also removes `forget` from the floorplan: the instance that is gone with its VM. */
   'delete-vm': z.object({ cid: z.string(), forget: z.array(z.string()) }),
   'create-disk': z.object({ cid: z.string(), deployment: z.string(), disk: DiskAttributes }),
+  /** Detaches it first. */
   'delete-disk': z.object({ cid: z.string() }),
+  /** Only ever larger, or of another type; the data stays. Done while the instance on it is stopped. */
+  'resize-disk': z.object({ cid: z.string(), disk: DiskAttributes }),
   /** Detaches the disk from where it hangs, then attaches it. */
   'attach-disk': z.object({ vm: z.string(), disk: z.string() }),
   /** Puts packages and rendered jobs on the machine beside what runs there; touches nothing that runs. */
@@ -80,6 +83,8 @@ export const inputs = {
     vm: z.string(),
     packages: z.array(z.object({ name: z.string(), key: z.string() })),
     jobs: z.array(z.object({ name: z.string(), rendered: z.string() })),
+    /** Blob of the address table to put there too; null where `publish-addresses` brings it. */
+    addresses: z.string().nullable(),
   }),
   /** pre-stop, drain, stop, post-stop. `next` is what becomes of the machine. */
   'stop-instance': z.object({
@@ -88,6 +93,8 @@ export const inputs = {
     jobs: z.array(z.string()),
     next: z.enum(['keep', 'delete']),
     skipDrain: z.boolean(),
+    /** What stands when it is done: as before, with the state `stopped`; meta keeps `vm`. */
+    attributes: InstanceAttributes,
   }),
   /** Switches to what was prepared, pre-start, start, watch until healthy, post-start; then the instance stands. */
   'start-instance': z.object({
@@ -100,8 +107,16 @@ export const inputs = {
     packages: z.array(z.object({ name: z.string(), key: z.string() })),
     watch,
   }),
-  /** Writes the address table to every VM named. */
-  'publish-addresses': z.object({ deployment: z.string(), records: z.array(AddressRecord), vms: z.array(z.string()) }),
+  /**
+   * Puts the canonical JSON of `records` into the blobstore, where its digest is `table`, and writes it to every VM named.
+   * Then `addresses/<deployment>` stands with `{ table }`; without records it stands no more.
+   */
+  'publish-addresses': z.object({
+    deployment: z.string(),
+    records: z.array(AddressRecord),
+    table: z.string(),
+    vms: z.array(z.string()),
+  }),
 } as const
 
 export type StepName = keyof typeof inputs

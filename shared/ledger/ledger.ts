@@ -251,6 +251,12 @@ export class Ledger {
     })
   }
 
+  /** One material of the floorplan, or null. */
+  async standing(deployment: string, id: string): Promise<StandingMaterial | null> {
+    const text = await this.redis.hget(`${this.base(deployment)}:floorplan`, id)
+    return text === null ? null : { id, ...JSON.parse(text) }
+  }
+
   async lock(deployment: string): Promise<LockRecord | null> {
     const lock = await this.redis.hgetall(`${this.base(deployment)}:lock`)
     return lock.id ? { id: lock.id, plan: lock.plan!, holder: lock.holder!, since: Number(lock.since), message: lock.message! } : null

@@ -19,7 +19,8 @@ export class Claims {
     this.#redis = redis
     this.#ttlMs = ttlMs
     const Redlock = interop(RedlockPackage)
-    this.#redlock = new Redlock([redis], { retryCount: 0, automaticExtensionThreshold: 0 }, { acquireScript })
+    // A script given as text is silently ignored by this version; one given as a function is taken.
+    this.#redlock = new Redlock([redis], { retryCount: 0, automaticExtensionThreshold: 0 }, { acquireScript: () => acquireScript })
     this.#redlock.on('error', () => {})
   }
 

@@ -79,6 +79,8 @@ export interface Provider {
   listVms(filter?: Partial<Ownership>): Promise<Vm[]>
   createDisk(disk: { id: string; sizeMiB: number; ownership: Ownership }, fence: Fence): Promise<Disk>
   deleteDisk(id: string, fence: Fence | null): Promise<void>
+  /** Only ever larger; what is on it stays. */
+  resizeDisk(id: string, sizeMiB: number, fence: Fence): Promise<void>
   listDisks(filter?: Partial<Ownership>): Promise<Disk[]>
   /** Mounts the disk at `/var/vcap/store` of a running VM. A disk attached to another VM is refused with `conflict`. */
   attachDisk(vm: string, disk: string, fence: Fence): Promise<void>

@@ -9,6 +9,7 @@ export const catalog = {
   deploys: z.strictObject({
     manifest: z.strictObject({ name: z.string(), content: z.string() }),
     cloudConfigs: z.array(z.strictObject({ name: z.string(), content: z.string() })).default([]),
+    releases: z.array(z.strictObject({ name: z.string(), version: z.string() })).default([]),
     options: z
       .strictObject({
         recreate: z.boolean().default(false),

@@ -43,12 +43,21 @@ export const ReleaseJob = z.object({
 })
 export type ReleaseJob = z.infer<typeof ReleaseJob>
 
+/** A package that a release brings compiled, for one stemcell. `digest` is the blob of its install directory: a tar.gz. */
+export const CompiledReleasePackage = ReleasePackage.extend({
+  /** `<os>/<version>` it was compiled on; it may stand on any version of the same os and major version, as in BOSH. */
+  stemcell: z.string(),
+})
+export type CompiledReleasePackage = z.infer<typeof CompiledReleasePackage>
+
 /** A release as the catalog keeps it: everything a plan needs to know, the bytes being in the blobstore. */
 export const Release = z.object({
   name: z.string(),
   version: z.string(),
   packages: z.array(ReleasePackage),
   jobs: z.array(ReleaseJob),
+  /** Left out where the release has none. */
+  compiledPackages: z.array(CompiledReleasePackage).optional(),
 })
 export type Release = z.infer<typeof Release>
 

@@ -10,6 +10,10 @@ export interface StepContext {
   provider: Provider
   blobs: Blobstore
   compiled: CompiledIndex
+  /** Id of the material the remodel changes. */
+  material: string
+  /** What the floorplan says of a material now; null where nothing stands. */
+  standing(id: string): Promise<StandingMaterial | null>
   fence: Fence
   /** Aborted when the attempt was superseded, cancelled, or ran out of time. */
   signal: AbortSignal

@@ -40,6 +40,8 @@ export const PlanRequest = z.strictObject({
   manifest: SourceFile,
   /** Cloud configs given with this plan; without one, the uploaded ones are used. */
   cloudConfigs: z.array(SourceFile).default([]),
+  /** What `version: create` and `latest` mean in this manifest: the releases uploaded for it. */
+  releases: z.array(z.strictObject({ name: z.string(), version: z.string() })).default([]),
   options: z
     .strictObject({
       recreate: z.boolean().default(false),

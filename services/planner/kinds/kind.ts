@@ -7,6 +7,8 @@ import type { PlanDraft } from '../foreman/draft.ts'
 /** What the operator uploaded, as the architect may see it. Values, not handles: nothing here does I/O. */
 export interface Supplies {
   releases: readonly Release[]
+  /** Release name -> the version that was uploaded for this plan: what `version: create` means. */
+  created: Readonly<Record<string, string>>
   stemcells: readonly Stemcell[]
   /** Cloud and runtime configs, by type. */
   configs: { readonly cloud: readonly SourceDocument[]; readonly runtime: readonly SourceDocument[] }
@@ -86,6 +88,8 @@ export interface Kind {
   name: string
   /** True where the document is of this kind; asked in order of registration. */
   recognises(document: SourceDocument): boolean
+  /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
+  nothing(deployment: string): Blueprint
   /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */
   architect(document: SourceDocument, supplies: Supplies): Blueprint
   /** Name of the deployment a document describes; throws `invalid-input` where it has none. */

@@ -22,8 +22,8 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     '/v1/plans',
     { schema: { description: 'Draws a plan and stores it; changes nothing else. 422 with all faults.', body: PlanRequest, response: { 201: PlanView } } },
     async (request, reply) => {
-      const { manifest, cloudConfigs, options } = request.body
-      const plan = await planning.plan({ manifest, cloudConfigs, options: definedOnly(options) })
+      const { options, ...files } = request.body
+      const plan = await planning.plan({ ...files, options: definedOnly(options) })
       return reply.status(201).send(await view(plan.deployment, plan.id))
     },
   )

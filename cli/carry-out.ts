@@ -1,0 +1,170 @@
+import { hostname, userInfo } from 'node:os'
+import { createInterface } from 'node:readline/promises'
+import { setTimeout } from 'node:timers/promises'
+import type { PlanStatus, PlanView } from '../services/planner/api/schema.ts'
+import { RemodelError } from '../shared/errors.ts'
+import type { Context } from './context.ts'
+import { followPlan } from './follow.ts'
+import { exit } from './verb.ts'
+import { createLive } from './views/live.ts'
+import { isEmpty } from './views/plan.ts'
+import { planLines } from './views/plan-text.ts'
+import { resultLines } from './views/result.ts'
+import { clock } from './views/time.ts'
+
+/** One long wait is asked for in pieces, so that no proxy in between takes it for dead. */
+const WAIT_PIECE_SECONDS = 30
+
+/** Throws where a question would have to be asked and nobody is there to answer. */
+export function requireConsent(yes: boolean, context: Context, review: string): void {
+  if (yes || context.interactive) return
+  const why = context.json ? 'with --json nothing is asked' : 'this is not a terminal, so nobody can be asked'
+  throw new RemodelError('invalid-input', `${why}: add -y to apply, or look first with \`${review}\``)
+}
+
+export interface ApplyOptions {
+  yes: boolean
+  /** Seconds to wait for a locked deployment. */
+  waitLock: number
+}
+
+/**
+ * Draws a plan, shows it, asks unless told not to, applies it and watches it to its end. Answers with the exit code.
+ *
+ * Whoever holds a locked deployment is changing what stands, so a plan drawn now would be refused later: with `waitLock` the plan is
+ * drawn anew when the lock is free. What is applied is always what was shown last.
+ */
+export async function showAskApply(
+  draw: () => Promise<PlanView>,
+  context: Context,
+  options: ApplyOptions,
+): Promise<number> {
+  const deadline = Date.now() + options.waitLock * 1000
+  for (;;) {
+    const view = await drawUnlocked(draw, context, deadline)
+    const { plan } = view
+    for (const line of planLines(plan, { style: context.style, verbose: context.verbose, next: [] })) context.say(line)
+    if (isEmpty(plan)) {
+      if (context.json) context.line({ type: 'result', result: 'unchanged', plan: plan.id, status: view.status })
+      return exit.done
+    }
+    context.say()
+    if (!options.yes && !(await ask('Apply? [y/N] '))) {
+      context.say(`Nothing was changed. The plan is kept: remodel apply ${plan.id}`)
+      return exit.failed
+    }
+    try {
+      await apply(view, context, 0)
+    } catch (error) {
+      if (!isOvertaken(error) || Date.now() >= deadline) throw error
+      context.remark('Somebody else was faster, so the plan is drawn anew.')
+      continue
+    }
+    return watch(view, context)
+  }
+}
+
+async function drawUnlocked(draw: () => Promise<PlanView>, context: Context, deadline: number): Promise<PlanView> {
+  const client = await context.client()
+  for (;;) {
+    const view = await draw()
+    const { deployment } = view.plan
+    const locked = async () =>
+      (await client.locks()).find((lock) => lock.plan !== null && lock.resource.endsWith(`/${deployment}`))
+    const lock = Date.now() < deadline ? await locked() : undefined
+    if (!lock) return view
+    const left = Math.ceil((deadline - Date.now()) / 1000)
+    context.remark(
+      `Waiting up to ${left} s for ${deployment}: ${lock.holder} holds it since ${clock(lock.since)} (${lock.message})`,
+    )
+    while (Date.now() < deadline && (await locked())) await setTimeout(500)
+  }
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof RemodelError && (error.code === 'floorplan-moved' || error.code === 'locked')
+}
+
+/** Applies a stored plan and watches it to its end. */
+export async function applyAndWatch(view: PlanView, context: Context, options: { waitLock: number }): Promise<number> {
+  await apply(view, context, options.waitLock)
+  return watch(view, context)
+}
+
+/**
+ * Watches an applied plan to its end and shows the result. Ctrl-C leaves: the plan goes on, and a sentence says how to come
+ * back and how to cancel.
+ */
+export async function watch(view: PlanView, context: Context): Promise<number> {
+  const client = await context.client()
+  const left = new AbortController()
+  const leave = () => left.abort()
+  process.once('SIGINT', leave)
+  const live = createLive(view.plan, context)
+  try {
+    const ended = await followPlan(client, view.plan, live, left.signal).finally(() => live.end())
+    if (ended === null) return detached(view, context)
+    if (context.json)
+      context.line({ type: 'result', result: ended.status.state, plan: view.plan.id, status: ended.status })
+    for (const line of resultLines(ended, live.progress.stages, context.style)) context.say(line)
+    return ended.status.state === 'done' ? exit.done : exit.failed
+  } finally {
+    process.removeListener('SIGINT', leave)
+  }
+}
+
+function detached(view: PlanView, context: Context): number {
+  if (context.json) context.line({ type: 'result', result: 'detached', plan: view.plan.id })
+  context.say(`\nYou left; ${view.plan.deployment} goes on being worked at.`)
+  context.say(`  come back:  remodel task ${view.plan.id} --follow`)
+  context.say(`  stop it:    remodel cancel ${view.plan.id}`)
+  return exit.detached
+}
+
+/** Waits for the deployment's lock as long as the user wants; says who holds it. */
+async function apply(view: PlanView, context: Context, waitLock: number): Promise<PlanStatus> {
+  const client = await context.client()
+  const deadline = Date.now() + waitLock * 1000
+  let waitSeconds = 0
+  for (;;) {
+    try {
+      return await client.apply(view.plan.id, {
+        holder: holder(),
+        message: process.argv.slice(2).join(' '),
+        waitSeconds,
+      })
+    } catch (error) {
+      const left = (deadline - Date.now()) / 1000
+      if (!(error instanceof RemodelError) || error.code !== 'locked' || left <= 0) throw error
+      // The first try did not wait, so that the user learns at once who holds the lock.
+      if (waitSeconds === 0) context.remark(`Waiting up to ${Math.ceil(left)} s: ${error.message}`)
+      waitSeconds = Math.min(left, WAIT_PIECE_SECONDS)
+    }
+  }
+}
+
+/** Who is shown to whoever finds the deployment locked. */
+export function holder(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}@${hostname()}`
+  }
+}
+
+async function ask(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const closed = new AbortController()
+  // Ctrl-C and the end of the input mean no.
+  terminal.once('SIGINT', () => closed.abort())
+  terminal.once('close', () => closed.abort())
+  try {
+    const answer = await terminal.question(question, { signal: closed.signal })
+    return /^y(es)?$/i.test(answer.trim())
+  } catch {
+    process.stdout.write('\n')
+    return false
+  } finally {
+    terminal.close()
+  }
+}

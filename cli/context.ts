@@ -1,0 +1,63 @@
+import { type Address, findHome, findPlanner } from './address.ts'
+import type { Client } from './client.ts'
+import { createStyle, type Style } from './views/style.ts'
+
+/** Options that every verb takes, as commander hands them over. */
+export interface GlobalOptions {
+  json?: boolean
+  planner?: string
+  home?: string
+  verbose?: boolean
+  color?: boolean
+}
+
+/** What a verb is given: where to write, how, and whom to ask. */
+export interface Context {
+  readonly json: boolean
+  readonly verbose: boolean
+  /** Folder of `up`. */
+  readonly home: string
+  readonly style: Style
+  /** True where a person sits at both ends. */
+  readonly interactive: boolean
+  /** Writes one line for people; nothing with `--json`. */
+  say(line?: string): void
+  /** Writes one line for people beside the result: to stderr; nothing with `--json`. */
+  remark(line: string): void
+  /** Writes one JSON document, or one line of a stream of them. */
+  document(value: unknown): void
+  line(value: unknown): void
+  address(): Address
+  client(): Promise<Client>
+}
+
+export function createContext(options: GlobalOptions): Context {
+  const json = options.json === true
+  const home = findHome(options.home)
+  let client: Promise<Client> | undefined
+  const context: Context = {
+    json,
+    verbose: options.verbose === true,
+    home,
+    style: createStyle(options.color !== false && process.stdout.isTTY === true && !process.env.NO_COLOR && !json),
+    interactive: !json && process.stdin.isTTY === true && process.stdout.isTTY === true,
+    say(line = '') {
+      if (!json) process.stdout.write(`${line}\n`)
+    },
+    remark(line) {
+      if (!json) process.stderr.write(`${line}\n`)
+    },
+    document(value) {
+      process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+    },
+    line(value) {
+      process.stdout.write(`${JSON.stringify(value)}\n`)
+    },
+    address: () => findPlanner(options.planner, home),
+    client: () => {
+      client ??= import('./client.ts').then((module) => new module.Client(context.address()))
+      return client
+    },
+  }
+  return context
+}

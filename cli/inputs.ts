@@ -1,0 +1,49 @@
+import type { Command } from 'commander'
+import type { PlanRequest } from '../services/planner/api/schema.ts'
+import { RemodelError } from '../shared/errors.ts'
+import { gather, numberOrShare, wholeNumber } from './arguments.ts'
+import { readSource } from './files.ts'
+import type { UploadedVersion } from './manifest-releases.ts'
+
+/** Options that shape a plan, the same for `plan` and `deploy`. */
+export interface PlanningOptions {
+  cloudConfig?: string[]
+  recreate?: boolean
+  skipDrain?: boolean
+  canaries?: number
+  maxInFlight?: string
+}
+
+export function addPlanningOptions(command: Command): void {
+  command
+    .option('-c, --cloud-config <file>', 'use this cloud config instead of the stored one (may be repeated)', gather)
+    .option('--recreate', 'make every VM anew')
+    .option('--skip-drain', 'stop jobs without their drain scripts')
+    .option('--canaries <n>', 'override the number of canaries', wholeNumber(0))
+    .option('--max-in-flight <n|%>', 'override how many instances change at once', numberOrShare)
+}
+
+/** What the planner is asked: the files as they are, so that faults name the user's own lines. */
+export async function planRequest(manifest: string, options: PlanningOptions): Promise<PlanRequest> {
+  const configs = options.cloudConfig ?? []
+  if ([manifest, ...configs].filter((name) => name === '-').length > 1) {
+    throw new RemodelError('invalid-input', 'only one file can come from the standard input')
+  }
+  return {
+    manifest: await readSource(manifest),
+    cloudConfigs: await Promise.all(configs.map(readSource)),
+    options: {
+      recreate: options.recreate ?? false,
+      skipDrain: options.skipDrain ?? false,
+      ...(options.canaries === undefined ? {} : { canaries: options.canaries }),
+      ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
+    },
+  }
+}
+
+/** Tells the planner which versions were uploaded for this manifest, where its API takes that: `create` means these. */
+export async function withReleases(request: PlanRequest, releases: readonly UploadedVersion[]): Promise<PlanRequest> {
+  if (releases.length === 0) return request
+  const { PlanRequest } = await import('../services/planner/api/schema.ts')
+  return Object.hasOwn(PlanRequest.shape, 'releases') ? Object.assign({ releases }, request) : request
+}

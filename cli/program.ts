@@ -1,0 +1,133 @@
+import { Command, CommanderError, Option } from 'commander'
+import { RemodelError } from '../shared/errors.ts'
+import { type Context, createContext, type GlobalOptions } from './context.ts'
+import { exit } from './verb.ts'
+import { type VerbEntry, verbs } from './verbs/index.ts'
+import { tellError } from './views/error.ts'
+
+/** Runs one command line (without `node` and the script) and answers with the exit code. Never throws. */
+export async function runProgram(words: readonly string[]): Promise<number> {
+  const argv = words.map((word, index) => (index === 0 && (word === '--version' || word === '-V') ? 'version' : word))
+  leaveQuietlyWhenNobodyReads()
+  let context = createContext({ json: asksForJson(argv) })
+  try {
+    let code: number = exit.done
+    const program = createProgram()
+    const called = calledVerb(argv)
+    for (const entry of verbs) {
+      const command = addVerb(program, entry)
+      if (entry.name !== called) continue
+      await configureVerb(command, entry, async (options, args) => {
+        context = createContext(options)
+        const verb = (await entry.load()).default
+        code = await verb.run(context, args, options as never)
+      })
+    }
+    if (argv.length === 0) program.outputHelp()
+    else await program.parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    return tellFailure(error, context)
+  }
+}
+
+/** The command tree without verbs: global options and how it speaks. */
+export function createProgram(): Command {
+  const program = new Command('remodel')
+  program
+    .description('Deploys things that must keep running while they change.')
+    .usage('VERB [options]')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
+    .addHelpText('after', '\nremodel VERB --help tells more, with examples. Start with: remodel up')
+  addGlobalOptions(program)
+  program.addHelpCommand(
+    new Command('help').argument('[verb]').description('show help of a verb').helpGroup('Remodel itself:'),
+  )
+  return program
+}
+
+/** Registers a verb by name and summary only. */
+export function addVerb(program: Command, entry: VerbEntry): Command {
+  const command = program
+    .command(entry.name)
+    .description(sentence(entry.summary))
+    .summary(entry.summary)
+    .helpGroup(entry.group)
+  return command.exitOverride()
+}
+
+/** Loads a verb and declares its arguments, options and examples on its command. */
+export async function configureVerb(
+  command: Command,
+  entry: VerbEntry,
+  action: (options: GlobalOptions, args: string[]) => Promise<void>,
+): Promise<void> {
+  const verb = (await entry.load()).default
+  verb.configure(command)
+  for (const option of globalOptions()) command.addOption(option.hideHelp())
+  const examples = verb.examples.map(([line, what]) => `  remodel ${line}\n      ${what}`).join('\n')
+  if (examples !== '') command.addHelpText('after', `\nExamples:\n${examples}`)
+  command.action(async () => {
+    // Merged by hand: a global option is meant the same before and after the verb.
+    await action({ ...command.parent?.opts(), ...command.opts() }, command.args)
+  })
+}
+
+function globalOptions(): Option[] {
+  return [
+    new Option('--json', 'write JSON: one document, or JSON lines for streams'),
+    new Option('--planner <url>', 'address of the planner (else $REMODEL_PLANNER, else what `up` wrote)'),
+    new Option('--home <dir>', 'folder of `up` (else $REMODEL_HOME, else ~/.remodel)'),
+    new Option('--verbose', 'show barriers, every step and every field'),
+    new Option('--no-color', 'no colour'),
+  ]
+}
+
+function addGlobalOptions(command: Command): void {
+  for (const option of globalOptions()) command.addOption(option)
+}
+
+/** The verb that a command line calls, read without parsing it, so that only that verb is loaded. */
+function calledVerb(argv: readonly string[]): string | undefined {
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? ''
+    if (word === '--planner' || word === '--home') at++
+    else if (word === 'help') return argv[at + 1]
+    else if (!word.startsWith('-')) return word
+  }
+  return undefined
+}
+
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
+}
+
+function tellFailure(error: unknown, context: Context): number {
+  if (error instanceof CommanderError) {
+    // Help and version arrive here too: they have been printed, and they are no failure.
+    if (error.exitCode === 0 || error.code === 'commander.help') return exit.done
+    const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+    tellError(new RemodelError('invalid-input', message), context)
+    return exit.wrongUse
+  }
+  tellError(error, context)
+  return error instanceof RemodelError && error.code === 'invalid-input' ? exit.wrongUse : exit.failed
+}
+
+function leaveQuietlyWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      // `up` has processes to look after and goes on; everything else is done once its reader is gone.
+      if (process.listenerCount('SIGTERM') === 0) process.exit(exit.done)
+    })
+  }
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}

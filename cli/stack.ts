@@ -1,0 +1,203 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { RemodelError } from '../shared/errors.ts'
+import { withoutPassword } from './address.ts'
+import { Client } from './client.ts'
+import { prepareHome } from './stack/home.ts'
+import { awaitRedis, freePort, redisArguments, requireRedisServer } from './stack/redis.ts'
+import { endLeftovers } from './stack/stop.ts'
+import { Supervised, type Supervision } from './stack/supervised.ts'
+import { claimUpFile, isAlive, markOf, readUpFile, type UpFile, upFilePath, writeUpFile } from './stack/up-file.ts'
+
+export interface StackOptions {
+  /** Folder of all data: Redis, blobs, machines, logs. */
+  home: string
+  /** Port of the planner; default 7070, or a free one where that is taken. */
+  port?: number
+  compilers: number
+  assemblers: number
+  /** A Redis that runs already; default: one of our own below `home`. */
+  redisUrl?: string
+  /** A line that a service wrote. */
+  line(service: string, line: string): void
+  /** What happens to the stack, as sentences for people. */
+  tell(sentence: string): void
+}
+
+export interface Stack {
+  readonly planner: string
+  readonly redis: string
+  readonly home: string
+  /** Ends services in order, then Redis. Safe to call twice. */
+  stop(): Promise<void>
+  /** Ends everything at once. */
+  kill(): void
+}
+
+const ROOT = resolve(import.meta.dirname, '..')
+const GRACE_MS = 10_000
+/** How long Redis and the planner may take to answer; slow machines may be given more. */
+const READY_MS = 1000 * (Number(process.env.REMODEL_READY_SECONDS) || 30)
+/** A planner that dies so often before it has ever answered will not come up by trying again. */
+const FATAL_DEATHS = 3
+
+/**
+ * Starts Redis, a planner, compilers and assemblers as processes of their own and keeps them running until `stop`.
+ *
+ * claimed (`up.json` exists) -> Redis answers -> planner answers -> workers started -> up. A failure on the way ends what was
+ * started and takes `up.json` away. Throws `conflict` where this home is up already, `unsupported` without redis-server,
+ * `unavailable` where something does not answer in time.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { home } = options
+  await prepareHome(home)
+  const redisPort = options.redisUrl === undefined ? await freePort() : undefined
+  const redis = options.redisUrl ?? `redis://127.0.0.1:${redisPort}`
+  const up = await claim(home, redis, options)
+  const running: Supervised[] = []
+  let ending = false
+
+  const supervision: Supervision = {
+    line: options.line,
+    tell: options.tell,
+    changed() {
+      if (ending) return
+      up.processes = running.flatMap((one) => {
+        const mark = one.pid === undefined ? undefined : markOf(one.pid)
+        return mark ? [{ name: one.name, ...mark }] : []
+      })
+      save()
+    },
+  }
+  // One write after the other: two renames of drafts could end in the older one.
+  let saving: Promise<unknown> = Promise.resolve()
+  const save = () => {
+    saving = saving
+      .then(() => writeUpFile(home, up))
+      .catch((error) => options.tell(`up.json could not be written: ${error.message}`))
+    return saving
+  }
+
+  const run = (name: string, command: string, args: readonly string[], more: () => NodeJS.ProcessEnv = () => ({})) => {
+    const env = () => ({ ...process.env, REDIS_URL: redis, REMODEL_HOME: home, ...more() })
+    const one = new Supervised(
+      () => ({ name, command, args, env: env(), cwd: ROOT, log: join(home, 'log', `${name}.log`) }),
+      supervision,
+    )
+    running.push(one)
+    one.start()
+    return one
+  }
+  const service = (kind: string, name: string, more?: () => NodeJS.ProcessEnv) =>
+    run(name, process.execPath, [join(ROOT, 'services', kind, 'main.ts')], more)
+
+  const kill = () => {
+    ending = true
+    for (const one of running) one.kill()
+  }
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    stopped ??= (async () => {
+      ending = true
+      // Workers and planner first, all at once; Redis last, as they record how they left.
+      await Promise.all(running.filter((one) => one.name !== 'redis').map((one) => one.stop(GRACE_MS)))
+      await Promise.all(running.map((one) => one.stop(GRACE_MS)))
+      await saving
+      await rm(upFilePath(home), { force: true })
+    })()
+    return stopped
+  }
+
+  try {
+    if (redisPort !== undefined) {
+      await requireRedisServer()
+      run('redis', 'redis-server', redisArguments(redisPort, join(home, 'redis')))
+    }
+    await awaitRedis(redis, READY_MS)
+    let listen = `127.0.0.1:${await choosePort(options)}`
+    await rm(join(home, 'planner.json'), { force: true })
+    const planner = service('planner', 'planner', () => ({ REMODEL_LISTEN: listen }))
+    up.planner = await awaitPlanner(home, planner)
+    // A planner that is started again comes back where its users look for it.
+    listen = new URL(up.planner).host
+    for (let n = 1; n <= options.compilers; n++) service('compiler', `compiler-${n}`)
+    for (let n = 1; n <= options.assemblers; n++) service('assembler', `assembler-${n}`)
+    up.state = 'up'
+    await save()
+    return { planner: up.planner, redis, home, stop, kill }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function claim(home: string, redis: string, options: StackOptions): Promise<UpFile> {
+  const supervisor = markOf(process.pid)
+  if (!supervisor) throw new RemodelError('unsupported', 'this process cannot be found in the process table')
+  const up: UpFile = { state: 'starting', supervisor, since: Date.now(), planner: null, redis, processes: [] }
+  if (await claimUpFile(home, up)) return up
+  const other = await readUpFile(home)
+  if (other && isAlive(other.supervisor)) {
+    const where = other.planner ? ` at ${other.planner}` : ''
+    throw new RemodelError(
+      'conflict',
+      `Remodel is up already${where} (process ${other.supervisor.pid}): stop it with \`remodel down\``,
+      {
+        details: { pid: other.supervisor.pid, planner: other.planner },
+      },
+    )
+  }
+  // Its supervisor was killed; what it left running would hold the data of this home.
+  if (other) await endLeftovers(other, options.tell)
+  await rm(upFilePath(home), { force: true })
+  if (await claimUpFile(home, up)) return up
+  throw new RemodelError('conflict', `another \`remodel up\` began in ${home} at this moment`)
+}
+
+async function choosePort(options: StackOptions): Promise<number> {
+  if (options.port !== undefined) {
+    if (options.port !== 0 && (await freePort(options.port)) === undefined) {
+      throw new RemodelError('conflict', `port ${options.port} is taken: choose another with --port, or leave it out`)
+    }
+    return options.port
+  }
+  const usual = await freePort(7070)
+  if (usual !== undefined) return usual
+  options.tell('port 7070 is taken, so the planner listens on a free one')
+  return 0
+}
+
+/** Waits until the planner has written where it listens and answers there. */
+async function awaitPlanner(home: string, planner: Supervised): Promise<string> {
+  const deadline = Date.now() + READY_MS
+  while (Date.now() < deadline && planner.deaths < FATAL_DEATHS) {
+    const url = await readPlannerUrl(home, planner.pid)
+    if (url !== undefined) {
+      const client = new Client({ url, source: 'up', redis: undefined })
+      const answered = await client.info(2000).then(
+        () => true,
+        () => false,
+      )
+      if (answered) return url
+    }
+    await setTimeout(25)
+  }
+  const log = join(home, 'log', 'planner.log')
+  const why = planner.deaths > 0 ? `ended ${planner.deaths} times` : `did not answer within ${READY_MS / 1000} s`
+  throw new RemodelError('unavailable', `the planner ${why}; its log is ${log}`, { details: { log } })
+}
+
+async function readPlannerUrl(home: string, pid: number | undefined): Promise<string | undefined> {
+  try {
+    const written = JSON.parse(await readFile(join(home, 'planner.json'), 'utf8'))
+    return written.pid === pid && typeof written.url === 'string' ? written.url : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The stack as sentences for people, once it is up. */
+export function describeStack(stack: Pick<Stack, 'planner' | 'redis' | 'home'>): string[] {
+  return [`planner  ${stack.planner}`, `redis    ${withoutPassword(stack.redis)}`, `home     ${stack.home}`]
+}

@@ -1,0 +1,36 @@
+import { wholeNumber } from '../arguments.ts'
+import { requireConsent, showAskApply } from '../carry-out.ts'
+import { addPlanningOptions, type PlanningOptions, planRequest, withReleases } from '../inputs.ts'
+import { uploadManifestReleases } from '../manifest-releases.ts'
+import type { Verb } from '../verb.ts'
+
+interface Options extends PlanningOptions {
+  yes?: boolean
+  waitLock?: number
+}
+
+const deploy: Verb<Options> = {
+  configure(command) {
+    command.argument('<file>', 'manifest; - reads the standard input')
+    addPlanningOptions(command)
+    command
+      .option('-y, --yes', 'do not ask')
+      .option('--wait-lock <seconds>', 'wait so long for a deployment that is locked', wholeNumber(0))
+  },
+  examples: [
+    ['deploy web.yml', 'show the plan, ask, apply it and watch'],
+    ['deploy web.yml -c cloud.yml -y', 'with a cloud config of its own, without a question'],
+    ['deploy web.yml -y --wait-lock 600', 'in a pipeline: wait up to ten minutes for a running deploy'],
+  ],
+  async run(context, [file = ''], options) {
+    requireConsent(options.yes === true, context, `remodel plan ${file}`)
+    const request = await planRequest(file, options)
+    const client = await context.client()
+    const releases = await uploadManifestReleases(request.manifest, client, context)
+    const complete = await withReleases(request, releases)
+    const draw = () => client.plan(complete)
+    return showAskApply(draw, context, { yes: options.yes === true, waitLock: options.waitLock ?? 0 })
+  },
+}
+
+export default deploy

@@ -1,0 +1,41 @@
+import type { Event } from '../../services/planner/api/schema.ts'
+import { wholeNumber } from '../arguments.ts'
+import { followEvents } from '../follow.ts'
+import { exit, type Verb } from '../verb.ts'
+import { eventLine } from '../views/event.ts'
+
+const events: Verb<{ follow?: boolean; after?: number; plan?: string }> = {
+  configure(command) {
+    command
+      .argument('<deployment>')
+      .option('-f, --follow', 'go on showing what happens, until Ctrl-C')
+      .option('--after <seq>', 'only events after this number', wholeNumber(0))
+      .option('--plan <id>', 'only events of this plan')
+  },
+  examples: [
+    ['events web', 'everything that happened to web'],
+    ['events web --follow --after 120 --json', 'a stream for machines that goes on where one left off'],
+  ],
+  async run(context, [deployment = ''], options) {
+    const client = await context.client()
+    const filter = {
+      ...(options.after === undefined ? {} : { after: options.after }),
+      ...(options.plan === undefined ? {} : { plan: options.plan }),
+    }
+    const show = (event: Event) => (context.json ? context.line(event) : context.say(eventLine(event, context.style)))
+    if (!options.follow) {
+      for (const event of await client.events(deployment, filter)) show(event)
+      return exit.done
+    }
+    const left = new AbortController()
+    process.once('SIGINT', () => left.abort())
+    const watcher = {
+      lost: () => context.remark('the planner does not answer; trying again'),
+      found: () => context.remark('the planner answers again'),
+    }
+    for await (const event of followEvents(client, deployment, filter, watcher, left.signal)) show(event)
+    return exit.done
+  },
+}
+
+export default events

@@ -1,0 +1,78 @@
+import type { AnyVerb } from '../verb.ts'
+
+/** A row of the help: what is known of a verb without loading it. */
+export interface VerbEntry {
+  name: string
+  group: string
+  summary: string
+  load: () => Promise<{ default: AnyVerb }>
+}
+
+const deploying = 'Deploying:'
+const looking = 'Looking:'
+const tasks = 'Running plans:'
+const supplies = 'Releases, stemcells, configs:'
+const stack = 'Remodel itself:'
+
+/** Every verb, in the order of the help. */
+export const verbs: readonly VerbEntry[] = [
+  { name: 'deploy', group: deploying, summary: 'plan, ask, apply and watch', load: () => import('./deploy.ts') },
+  { name: 'plan', group: deploying, summary: 'show what a deploy would change', load: () => import('./plan.ts') },
+  { name: 'apply', group: deploying, summary: 'carry out a plan that was reviewed', load: () => import('./apply.ts') },
+  { name: 'delete', group: deploying, summary: 'take a deployment away', load: () => import('./delete.ts') },
+
+  { name: 'deployments', group: looking, summary: 'list what is deployed', load: () => import('./deployments.ts') },
+  {
+    name: 'instances',
+    group: looking,
+    summary: 'list instances and how they are',
+    load: () => import('./instances.ts'),
+  },
+  { name: 'logs', group: looking, summary: 'show the logs of an instance', load: () => import('./logs.ts') },
+  { name: 'exec', group: looking, summary: 'run a command on an instance', load: () => import('./exec.ts') },
+  { name: 'events', group: looking, summary: 'show the history of a deployment', load: () => import('./events.ts') },
+
+  { name: 'tasks', group: tasks, summary: 'list plans, newest first', load: () => import('./tasks.ts') },
+  { name: 'task', group: tasks, summary: 'show one plan and its remodels', load: () => import('./task.ts') },
+  { name: 'why', group: tasks, summary: 'say what a remodel waits for', load: () => import('./why.ts') },
+  {
+    name: 'approve',
+    group: tasks,
+    summary: 'let a remodel that waits for a person go on',
+    load: () => import('./approve.ts'),
+  },
+  { name: 'cancel', group: tasks, summary: 'stop a running plan', load: () => import('./cancel.ts') },
+  { name: 'locks', group: tasks, summary: 'list locks and who holds them', load: () => import('./locks.ts') },
+  { name: 'unlock', group: tasks, summary: 'take a lock away by its id', load: () => import('./unlock.ts') },
+
+  { name: 'releases', group: supplies, summary: 'list uploaded releases', load: () => import('./releases.ts') },
+  { name: 'upload-release', group: supplies, summary: 'upload a release', load: () => import('./upload-release.ts') },
+  { name: 'stemcells', group: supplies, summary: 'list uploaded stemcells', load: () => import('./stemcells.ts') },
+  {
+    name: 'upload-stemcell',
+    group: supplies,
+    summary: 'upload a stemcell',
+    load: () => import('./upload-stemcell.ts'),
+  },
+  {
+    name: 'update-cloud-config',
+    group: supplies,
+    summary: 'store the cloud config that plans use',
+    load: () => import('./update-cloud-config.ts'),
+  },
+
+  { name: 'up', group: stack, summary: 'run everything on this machine', load: () => import('./up.ts') },
+  { name: 'down', group: stack, summary: 'stop what `up` started', load: () => import('./down.ts') },
+  {
+    name: 'version',
+    group: stack,
+    summary: 'versions of the command and the planner',
+    load: () => import('./version.ts'),
+  },
+  {
+    name: 'completion',
+    group: stack,
+    summary: 'print a completion script for your shell',
+    load: () => import('./completion.ts'),
+  },
+]

@@ -1,0 +1,65 @@
+import type { Instance } from '../../services/planner/api/schema.ts'
+import { exit, type Verb } from '../verb.ts'
+import { statePainted } from '../views/state.ts'
+import type { Style } from '../views/style.ts'
+import { table } from '../views/table.ts'
+import { elapsed } from '../views/time.ts'
+
+const instances: Verb<{ ps?: boolean; failing?: boolean }> = {
+  configure(command) {
+    command
+      .argument('[deployment]', 'default: all')
+      .option('--ps', 'show the processes of each instance')
+      .option('--failing', 'only instances that do not run')
+  },
+  examples: [
+    ['instances', 'every instance of every deployment'],
+    ['instances web --ps', 'with processes, restarts and how long they run'],
+  ],
+  async run(context, [deployment], options) {
+    const client = await context.client()
+    const names = deployment === undefined ? (await client.deployments()).map((one) => one.name) : [deployment]
+    const lists = await Promise.all(
+      names.map(async (name) => ({ deployment: name, instances: await client.instances(name) })),
+    )
+    const shown = lists.map((list) => ({
+      ...list,
+      instances: list.instances.filter((one) => !options.failing || one.state !== 'running'),
+    }))
+    if (context.json) context.document(deployment === undefined ? shown : shown[0]?.instances)
+    else if (shown.every((list) => list.instances.length === 0)) context.say('No instances.')
+    else {
+      for (const [index, list] of shown.filter((one) => one.instances.length > 0).entries()) {
+        if (deployment === undefined) context.say(`${index > 0 ? '\n' : ''}${context.style.bold(list.deployment)}`)
+        for (const line of instanceTable(list.instances, options.ps === true, context.style)) context.say(line)
+      }
+    }
+    return exit.done
+  },
+}
+
+export default instances
+
+function instanceTable(list: readonly Instance[], processes: boolean, style: Style): string[] {
+  const rows = list.flatMap((one) => {
+    const row = [
+      one.instance,
+      statePainted(one.state, style),
+      one.az ?? '-',
+      one.addresses.join('\n') || '-',
+      one.vm ?? '-',
+      one.stemcell ?? '-',
+      one.disk ?? '-',
+    ]
+    if (!processes) return [row]
+    return [
+      row,
+      ...one.processes.map((process) => [
+        style.dim(`  ${process.name}`),
+        statePainted(process.state, style),
+        style.dim(`${elapsed(process.uptimeMs)}${process.restarts > 0 ? `, ${process.restarts} restarts` : ''}`),
+      ]),
+    ]
+  })
+  return table(style, ['Instance', 'State', 'AZ', 'Addresses', 'VM', 'Stemcell', 'Disk'], rows)
+}

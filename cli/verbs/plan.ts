@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { RemodelError, toError } from '../../shared/errors.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import type { Context } from '../context.ts'
+import { readSource, unreadable } from '../files.ts'
+import { addPlanningOptions, type PlanningOptions, planRequest, withReleases } from '../inputs.ts'
+import { exit, type Verb } from '../verb.ts'
+import { isEmpty } from '../views/plan.ts'
+
+interface Options extends PlanningOptions {
+  out?: string
+  graph?: boolean
+  floorplan?: string
+}
+
+const plan: Verb<Options> = {
+  configure(command) {
+    command.argument('<file...>', 'manifest, then cloud configs; - reads the standard input')
+    addPlanningOptions(command)
+    command
+      .option('--out <file>', 'save the plan for `remodel apply`')
+      .option('--graph', 'print the plan as a Mermaid graph')
+      .option('--floorplan <file>', 'plan against this floorplan, offline: no planner, no Redis')
+      .addHelpText('after', '\nExit codes: 0 nothing to change, 3 changes, 2 bad input, 1 failed.')
+  },
+  examples: [
+    ['plan web.yml', 'what would a deploy change, and why'],
+    ['plan web.yml --out web.plan && remodel apply web.plan', 'apply exactly what was reviewed'],
+    ['plan web.yml cloud.yml --floorplan floorplan.json --json', 'offline, for machines'],
+  ],
+  async run(context, files, options) {
+    if (options.floorplan !== undefined) {
+      const drawn = await drawOffline(files, options.floorplan, options)
+      await show(drawn, context, options, ['This plan was drawn offline. To carry it out: remodel deploy'])
+      return isEmpty(drawn) ? exit.done : exit.changes
+    }
+    const [manifest = '', ...configs] = files
+    const request = await planRequest(manifest, {
+      ...options,
+      cloudConfig: [...configs, ...(options.cloudConfig ?? [])],
+    })
+    const client = await context.client()
+    const { uploadManifestReleases } = await import('../manifest-releases.ts')
+    const releases = await uploadManifestReleases(request.manifest, client, context)
+    const drawn = (await client.plan(await withReleases(request, releases))).plan
+    if (options.out !== undefined) await save(drawn, options.out, client.address.url)
+    await show(drawn, context, options, [`To carry out exactly this: remodel apply ${options.out ?? drawn.id}`])
+    return isEmpty(drawn) ? exit.done : exit.changes
+  },
+}
+
+export default plan
+
+async function show(drawn: Plan, context: Context, options: Options, next: string[]): Promise<void> {
+  if (options.graph) {
+    const { mermaid } = await import('../views/mermaid.ts')
+    if (context.json) context.document({ mermaid: mermaid(drawn) })
+    else context.say(mermaid(drawn))
+  } else if (context.json) context.document(drawn)
+  else {
+    const { planLines } = await import('../views/plan-text.ts')
+    const lines = planLines(drawn, { style: context.style, verbose: context.verbose, next: isEmpty(drawn) ? [] : next })
+    for (const line of lines) context.say(line)
+  }
+}
+
+/** The plan is in the file for reading; `apply` sends its id, so nobody can slip in another plan by editing the file. */
+async function save(drawn: Plan, file: string, planner: string): Promise<void> {
+  const saved = { remodel: 'saved-plan', id: drawn.id, digest: drawn.digest, planner, plan: drawn }
+  await writeFile(file, `${JSON.stringify(saved, null, 2)}\n`).catch((error) => {
+    throw unreadable(file, error)
+  })
+}
+
+async function drawOffline(files: readonly string[], floorplan: string, options: Options): Promise<Plan> {
+  if (options.out !== undefined) {
+    throw new RemodelError(
+      'invalid-input',
+      '--out needs a planner that stores the plan; with --floorplan save the output of --json',
+    )
+  }
+  const sources = await Promise.all([...files, ...(options.cloudConfig ?? [])].map(readSource))
+  const standing = parseFloorplan(await readSource(floorplan))
+  const { planOffline } = await import('../../services/planner/offline.ts')
+  return planOffline({ files: sources, directory: dirname(files[0] ?? '.'), floorplan: standing })
+}
+
+function parseFloorplan(source: { name: string; content: string }): unknown {
+  try {
+    return JSON.parse(source.content)
+  } catch (error) {
+    throw new RemodelError('invalid-input', `${source.name} is not JSON: ${toError(error).message}`, { cause: error })
+  }
+}

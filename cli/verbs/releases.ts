@@ -1,0 +1,19 @@
+import { exit, type Verb } from '../verb.ts'
+import { table } from '../views/table.ts'
+
+const releases: Verb = {
+  configure() {},
+  examples: [['releases', 'names, versions and what they hold']],
+  async run(context) {
+    const list = await (await context.client()).releases()
+    if (context.json) context.document(list)
+    else if (list.length === 0) context.say('No releases. Upload one with: remodel upload-release DIR')
+    else {
+      const rows = list.map((one) => [one.name, one.version, String(one.jobs.length), String(one.packages.length)])
+      for (const line of table(context.style, ['Name', 'Version', 'Jobs', 'Packages'], rows)) context.say(line)
+    }
+    return exit.done
+  },
+}
+
+export default releases

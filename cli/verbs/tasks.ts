@@ -1,0 +1,45 @@
+import { wholeNumber } from '../arguments.ts'
+import { exit, type Verb } from '../verb.ts'
+import { statePainted } from '../views/state.ts'
+import { table } from '../views/table.ts'
+import { dateTime, duration } from '../views/time.ts'
+
+const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
+  configure(command) {
+    command
+      .option('-d, --deployment <name>', 'only plans of this deployment')
+      .option('--running', 'only plans that run')
+      .option('--limit <n>', 'so many of the newest', wholeNumber(1), 20)
+  },
+  examples: [
+    ['tasks', 'the newest 20 plans'],
+    ['tasks -d web --limit 100', 'those of one deployment'],
+  ],
+  async run(context, _args, options) {
+    const client = await context.client()
+    const all = await client.plans({
+      limit: options.limit,
+      ...(options.deployment === undefined ? {} : { deployment: options.deployment }),
+    })
+    const list = all.filter((plan) => !options.running || ['running', 'failing', 'cancelling'].includes(plan.state))
+    if (context.json) context.document(list)
+    else if (list.length === 0) context.say(options.running ? 'No plan is running.' : 'No plans yet.')
+    else {
+      const now = Date.now()
+      const rows = list.map((plan) => [
+        plan.id,
+        plan.deployment,
+        statePainted(plan.state, context.style),
+        `${plan.counts.done}/${plan.counts.total}`,
+        dateTime(plan.startedAt ?? plan.createdAt),
+        plan.startedAt === null ? '-' : duration((plan.finishedAt ?? now) - plan.startedAt),
+        plan.errors[0]?.message ?? '',
+      ])
+      const headings = ['Plan', 'Deployment', 'State', 'Done', 'Begun', 'Took', 'Error']
+      for (const line of table(context.style, headings, rows)) context.say(line)
+    }
+    return exit.done
+  },
+}
+
+export default tasks

@@ -1,0 +1,30 @@
+import { describeFault } from '../../shared/errors.ts'
+import { uploadRelease } from '../upload.ts'
+import { exit, type Verb } from '../verb.ts'
+import { count } from '../views/table.ts'
+
+const upload: Verb<{ version?: string }> = {
+  configure(command) {
+    command
+      .argument('<dir|tgz>', 'release directory or tarball in the format of BOSH')
+      .option('--version <version>', 'version of a directory; default: made of its content')
+  },
+  examples: [
+    ['upload-release ./nginx-release', 'pack a directory and send what the planner lacks'],
+    ['upload-release nginx-1.21.6.tgz', 'a release tarball'],
+  ],
+  async run(context, [path = ''], options) {
+    const client = await context.client()
+    const uploaded = await uploadRelease(path, client, options)
+    const { release, sent, warnings } = uploaded
+    for (const warning of warnings) context.remark(`warning: ${describeFault(warning)}`)
+    if (context.json) context.document({ release, sent, warnings })
+    else {
+      const what = `${count(release.jobs.length, 'job')}, ${count(release.packages.length, 'package')}`
+      context.say(`Release ${release.name} ${release.version}: ${what}, ${count(sent, 'new archive')} sent.`)
+    }
+    return exit.done
+  },
+}
+
+export default upload

@@ -1,0 +1,28 @@
+import { describeFault, RemodelError, toError } from '../../shared/errors.ts'
+import type { Context } from '../context.ts'
+import { plain } from './style.ts'
+
+/** Tells an error on stderr: a sentence and its faults, or a JSON object. A stack only where REMODEL_DEBUG is set. */
+export function tellError(thrown: unknown, context: Pick<Context, 'json' | 'style'>): void {
+  const error = known(thrown)
+  if (context.json) process.stderr.write(`${JSON.stringify({ error: errorDocument(error) })}\n`)
+  else process.stderr.write(`${errorLines(error).join('\n')}\n`)
+  if (process.env.REMODEL_DEBUG) process.stderr.write(`${toError(thrown).stack}\n`)
+}
+
+/** An error for machines. `code` is stable. */
+export function errorDocument(error: RemodelError): Record<string, unknown> {
+  return { code: error.code, message: error.message, faults: error.faults, details: error.details }
+}
+
+function errorLines(error: RemodelError): string[] {
+  return [`remodel: ${plain(error.message)}`, ...error.faults.map((fault) => `  ${plain(describeFault(fault))}`)]
+}
+
+function known(thrown: unknown): RemodelError {
+  if (thrown instanceof RemodelError) return thrown
+  const error = toError(thrown)
+  return new RemodelError('infrastructure', `unexpected failure: ${error.message} (REMODEL_DEBUG=1 shows where)`, {
+    cause: error,
+  })
+}

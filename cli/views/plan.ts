@@ -1,0 +1,148 @@
+import { materialType } from '../../shared/model/material.ts'
+import type { Action, Change, Plan, Remodel } from '../../shared/model/plan.ts'
+import { count } from './table.ts'
+
+/** What happens to one material, all its remodels taken together. */
+export type Deed = 'create' | 'update' | 'replace' | 'delete' | 'compile' | 'run' | 'approve' | 'barrier'
+
+/** One material within one stage. */
+export interface Entry {
+  deed: Deed
+  material: string
+  title: string
+  reasons: string[]
+  changes: Change[]
+  destructive: boolean
+  remodels: Remodel[]
+}
+
+export interface Stage {
+  name: string
+  entries: Entry[]
+}
+
+export interface PlanModel {
+  verdict: string
+  changes: number
+  counts: Record<Deed, number>
+  stages: Stage[]
+  destructive: boolean
+}
+
+/**
+ * A plan as people read it: a verdict, then stages in plan order, in each one entry per material.
+ * Counts are of materials, not of remodels: preparing, stopping and starting one instance is one update.
+ */
+export function readPlan(plan: Plan, options: { barriers: boolean }): PlanModel {
+  const shown = plan.remodels.filter((remodel) => options.barriers || remodel.action !== 'barrier')
+  const stages = [...groupBy(shown, (remodel) => remodel.stage)].map(([name, remodels]) => ({
+    name,
+    entries: [...groupBy(remodels, (remodel) => remodel.material)].map(([material, group]) => entry(material, group)),
+  }))
+  const counts = countDeeds(plan)
+  const changes = Object.entries(counts).reduce(
+    (sum, [deed, n]) => (deed === 'barrier' || deed === 'approve' ? sum : sum + n),
+    0,
+  )
+  return {
+    verdict: verdict(plan.deployment, counts, changes),
+    changes,
+    counts,
+    stages,
+    destructive: plan.remodels.some((remodel) => remodel.destructive),
+  }
+}
+
+/** True where carrying the plan out would do nothing at all. */
+export function isEmpty(plan: Plan): boolean {
+  return plan.remodels.every((remodel) => remodel.action === 'barrier')
+}
+
+/** `web/0` for an instance, `package zlib/3f2a` for what is no instance. */
+export function subject(material: string): string {
+  const type = materialType(material)
+  const name = material.slice(type.length + 1)
+  return type === 'instance' ? name : `${type} ${name}`
+}
+
+function verdict(deployment: string, counts: Record<Deed, number>, changes: number): string {
+  const gates = counts.approve > 0 ? `; waits for ${count(counts.approve, 'approval')}` : ''
+  if (changes === 0) return `No changes. ${deployment} stands as written${gates}.`
+  const parts = [
+    part(counts.create, 'to create'),
+    part(counts.update, 'to update'),
+    part(counts.replace, 'to replace'),
+    part(counts.delete, 'to delete'),
+    part(counts.run, 'to run'),
+    counts.compile > 0 ? `${count(counts.compile, 'package')} to compile` : '',
+  ].filter(Boolean)
+  return `${count(changes, 'change')}: ${parts.join(', ')}${gates}.`
+}
+
+function part(number: number, what: string): string {
+  return number > 0 ? `${number} ${what}` : ''
+}
+
+function countDeeds(plan: Plan): Record<Deed, number> {
+  const counts: Record<Deed, number> = {
+    create: 0,
+    update: 0,
+    replace: 0,
+    delete: 0,
+    compile: 0,
+    run: 0,
+    approve: 0,
+    barrier: 0,
+  }
+  const approvals = plan.remodels.filter((remodel) => remodel.action === 'approve')
+  const doing = plan.remodels.filter((remodel) => remodel.action !== 'approve' && remodel.action !== 'barrier')
+  for (const [, group] of groupBy(doing, (remodel) => remodel.material)) counts[deed(group)]++
+  counts.approve = approvals.length
+  counts.barrier = plan.remodels.length - approvals.length - doing.length
+  return counts
+}
+
+function entry(material: string, remodels: Remodel[]): Entry {
+  return {
+    deed: deed(remodels),
+    material,
+    title: title(material, remodels),
+    reasons: unique(remodels.flatMap((remodel) => remodel.reasons)),
+    changes: uniqueBy(
+      remodels.flatMap((remodel) => remodel.changes),
+      (change) => JSON.stringify(change),
+    ),
+    destructive: remodels.some((remodel) => remodel.destructive),
+    remodels,
+  }
+}
+
+function deed(remodels: readonly Remodel[]): Deed {
+  const actions = new Set<Action>(remodels.map((remodel) => remodel.action))
+  if (actions.has('replace') || (actions.has('create') && actions.has('delete'))) return 'replace'
+  const order: Deed[] = ['delete', 'create', 'update', 'run', 'compile', 'approve']
+  return order.find((candidate) => actions.has(candidate)) ?? 'barrier'
+}
+
+/** One remodel speaks for itself; several of one material become `web/0: prepare, stop, start`. */
+function title(material: string, remodels: readonly Remodel[]): string {
+  const titles = unique(remodels.map((remodel) => remodel.title))
+  if (titles.length === 1 && titles[0] !== undefined) return titles[0]
+  const name = subject(material)
+  const verbs = titles.map((text) => (text.endsWith(` ${name}`) ? text.slice(0, -name.length - 1) : undefined))
+  return verbs.every((verb) => verb !== undefined)
+    ? `${name}: ${unique(verbs).join(', ')}`
+    : `${name}: ${titles.join(', ')}`
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  return Map.groupBy(items, key)
+}
+
+function unique(items: readonly string[]): string[] {
+  return [...new Set(items)]
+}
+
+function uniqueBy<T>(items: readonly T[], key: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [key(item), item])).values()]
+}

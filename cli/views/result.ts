@@ -1,0 +1,87 @@
+import type { PlanStatus, PlanView } from '../../services/planner/api/schema.ts'
+import { logLines } from './happening.ts'
+import type { StageTime } from './progress.ts'
+import { padEnd, padStart, plain, type Style, width } from './style.ts'
+import { count } from './table.ts'
+import { duration } from './time.ts'
+
+/** How a plan ended, for people: stages with their durations, then one sentence; a failure says what to do. */
+export function resultLines(view: PlanView, stages: readonly StageTime[], style: Style): string[] {
+  const { status } = view
+  const took =
+    status.startedAt !== null && status.finishedAt !== null
+      ? ` in ${duration(status.finishedAt - status.startedAt)}`
+      : ''
+  const lines = ['', ...stageLines(stages, style)]
+  switch (status.state) {
+    case 'done':
+      return [...lines, `${style.green(style.bold(`Done${took}.`))} ${ending(view)}`]
+    case 'cancelled':
+      return [...lines, style.yellow(style.bold(`Cancelled${took}.`)), `  ${tally(status)}`, ...again(view, style)]
+    case 'failed':
+      return [
+        ...lines,
+        style.red(style.bold(`Failed${took}.`)),
+        // Their logs were shown at the moment of failure.
+        ...errorLines(view, style, false),
+        `  ${tally(status)}`,
+        ...again(view, style),
+      ]
+    default:
+      return [...lines, `${status.state}: ${tally(status)}`]
+  }
+}
+
+/** The root causes, each once; with `logs` also the end of the failing log. */
+export function errorLines(view: PlanView, style: Style, logs: boolean): string[] {
+  const titles = new Map(view.plan.remodels.map((remodel) => [remodel.id, remodel.title]))
+  return view.status.errors.flatMap((error) => [
+    `  ${style.red('✗')} ${style.bold(plain(titles.get(error.remodel) ?? error.remodel))}: ${plain(error.message)}`,
+    ...(error.log === undefined || !logs ? [] : logLines(error.log).map((line) => `      ${style.dim('│')} ${line}`)),
+  ])
+}
+
+/** `35 done, 1 failed, 4 not begun.` */
+export function tally(status: PlanStatus): string {
+  const { total, done, failed, skipped, running } = status.counts
+  const rest = total - done - failed - skipped - running
+  const parts = [
+    `${done} of ${total} done`,
+    running > 0 ? `${running} running` : '',
+    failed > 0 ? `${failed} failed` : '',
+    skipped > 0 ? `${skipped} skipped` : '',
+    rest > 0 ? `${rest} not begun` : '',
+  ]
+  return `${parts.filter(Boolean).join(', ')}.`
+}
+
+function ending(view: PlanView): string {
+  const gone =
+    view.plan.remodels.length > 0 &&
+    view.plan.remodels.every((one) => one.action === 'delete' || one.action === 'barrier')
+  const { deployment } = view.plan
+  return gone ? `What the plan deletes of ${plain(deployment)} is gone.` : `${plain(deployment)} stands as written.`
+}
+
+function again(view: PlanView, style: Style): string[] {
+  return [
+    style.dim(`  What was done stays. The next deploy of ${plain(view.plan.deployment)} goes on from what stands;`),
+    style.dim(`  remodel task ${view.plan.id} shows everything about this one.`),
+  ]
+}
+
+function stageLines(stages: readonly StageTime[], style: Style): string[] {
+  const timed = stages.filter((stage) => stage.done > 0)
+  if (timed.length < 2) return []
+  const names = Math.max(...timed.map((stage) => width(plain(stage.name))))
+  const times = timed.map((stage) => duration((stage.to ?? 0) - (stage.from ?? stage.to ?? 0)))
+  const longest = Math.max(...times.map(width))
+  return [
+    ...timed.map((stage, index) => {
+      const of = stage.done < stage.total ? ` of ${stage.total}` : ''
+      const amount = `${count(stage.done, 'remodel')}${of}`
+      return `  ${padEnd(plain(stage.name), names)}  ${style.bold(padStart(times[index] ?? '', longest))}  ${style.dim(amount)}`
+    }),
+    '',
+  ]
+}

@@ -1,0 +1,65 @@
+import type { PlanView, RemodelStatus } from '../../services/planner/api/schema.ts'
+import type { Remodel } from '../../shared/model/plan.ts'
+import { errorLines, tally } from './result.ts'
+import { stateMark, statePainted } from './state.ts'
+import { padEnd, plain, type Style, width } from './style.ts'
+import { dateTime, duration } from './time.ts'
+
+/** A plan and how it stands, remodel by remodel; with `verbose` also barriers, workers and fences. */
+export function planViewLines(view: PlanView, style: Style, verbose: boolean, now: number): string[] {
+  const { plan, status } = view
+  const states = new Map(view.remodels.map((remodel) => [remodel.id, remodel]))
+  const shown = plan.remodels.filter((remodel) => verbose || remodel.action !== 'barrier')
+  const lines = [
+    `${style.bold(plan.id)}  ${plain(plan.deployment)}  ${statePainted(status.state, style)}`,
+    `  ${times(view, now)}`,
+    `  ${tally(status)}`,
+  ]
+  for (const [stage, remodels] of Map.groupBy(shown, (remodel) => remodel.stage)) {
+    const titles = Math.max(...remodels.map((remodel) => width(plain(remodel.title))))
+    lines.push('', `  ${style.bold(plain(stage))}`)
+    lines.push(...remodels.map((remodel) => remodelLine(remodel, states.get(remodel.id), titles, style, verbose, now)))
+  }
+  if (status.errors.length > 0) lines.push('', ...errorLines(view, style, true))
+  return [...lines, ...next(view)]
+}
+
+function remodelLine(
+  remodel: Remodel,
+  status: RemodelStatus | undefined,
+  titles: number,
+  style: Style,
+  verbose: boolean,
+  now: number,
+): string {
+  const state = status?.state ?? 'blocked'
+  const took = status && status.startedAt !== null ? duration((status.finishedAt ?? now) - status.startedAt) : ''
+  const facts = [
+    took,
+    state === 'done' || state === 'running' ? '' : state,
+    status && status.attempt > 1 ? `attempt ${status.attempt}` : '',
+    verbose && status?.worker ? `${status.worker} fence ${status.fence}` : '',
+  ]
+  const text = style.dim(facts.filter(Boolean).join('  '))
+  return `    ${stateMark(state, style)} ${padEnd(plain(remodel.title), titles)}  ${text}`.trimEnd()
+}
+
+function times(view: PlanView, now: number): string {
+  const { createdAt, startedAt, finishedAt } = view.status
+  if (startedAt === null) return `planned ${dateTime(createdAt)}, not applied`
+  if (finishedAt === null) return `begun ${dateTime(startedAt)}, running for ${duration(now - startedAt)}`
+  return `begun ${dateTime(startedAt)}, ended ${dateTime(finishedAt)}, took ${duration(finishedAt - startedAt)}`
+}
+
+function next(view: PlanView): string[] {
+  const { id } = view.plan
+  switch (view.status.state) {
+    case 'stored':
+      return ['', `To carry it out: remodel apply ${id}`]
+    case 'running':
+    case 'failing':
+      return ['', `To watch it: remodel task ${id} --follow`]
+    default:
+      return []
+  }
+}

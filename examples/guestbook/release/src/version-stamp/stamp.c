@@ -1,0 +1,3 @@
+#include "stamp.h"
+
+const char version_stamp[] = "1";

@@ -1,0 +1,11 @@
+import { digestOf } from '../../../shared/model/canonical.ts'
+import { layout } from '../../../shared/provider/layout.ts'
+
+/** Written on the machine when an instance was started and found healthy; removed before it is stopped. */
+export const appliedFile = `${layout.instance}/applied`
+
+/** What an instance runs, as one digest: the content of `appliedFile`. */
+export function appliedDigest(input: { jobs: unknown; packages: unknown; attributes: unknown }): string {
+  const { jobs, packages, attributes } = input
+  return digestOf({ jobs, packages, attributes })
+}

@@ -1,0 +1,14 @@
+import { inputs } from '../../../../shared/kinds/deployment.ts'
+import { defineStep } from '../step.ts'
+
+/** Takes a persistent disk away, off the machine it hangs on, with the data on it. */
+export default defineStep({
+  input: inputs['delete-disk'],
+  look: async () => null,
+  async apply(context, input) {
+    const disk = (await context.provider.listDisks()).find((candidate) => candidate.id === input.cid)
+    if (disk?.vm !== undefined) await context.provider.detachDisk(disk.vm, input.cid, context.fence)
+    await context.provider.deleteDisk(input.cid, context.fence)
+  },
+  verify: async (context) => ({ floorplan: { [context.material]: null } }),
+})

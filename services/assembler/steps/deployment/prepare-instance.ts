@@ -1,0 +1,38 @@
+import { RemodelError } from '../../../../shared/errors.ts'
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/deployment.ts'
+import { layout } from '../../../../shared/provider/layout.ts'
+import { writeAddresses } from '../../instance/addresses.ts'
+import { unpackOnce } from '../../instance/unpack.ts'
+import { defineStep } from '../step.ts'
+
+/**
+ * Puts compiled packages and rendered jobs on the machine, beside what runs there: directories named by their content, so
+ * that nothing that runs is touched and the later switch is a few links.
+ */
+export default defineStep({
+  input: inputs['prepare-instance'],
+  look: async () => null,
+  async apply(context, input) {
+    const connection = await context.provider.connect(input.vm, context.fence)
+    try {
+      const compiled = await context.compiled.find(input.packages.map((item) => item.key))
+      context.say('installing packages')
+      for (const { name, key } of input.packages) {
+        const found = compiled.get(key)
+        if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
+        await unpackOnce(connection, layout.packageData(name, key), () => context.blobs.get(found.digest))
+        context.signal.throwIfAborted()
+      }
+      context.say('configuring jobs')
+      for (const { name, rendered } of input.jobs) {
+        await unpackOnce(connection, layout.jobData(name, rendered), () => context.blobs.get(rendered))
+      }
+      if (input.addresses) await writeAddresses(connection, input.vm, await context.blobs.get(input.addresses))
+      await failpoint('prepare-instance.prepared')
+    } finally {
+      connection.close()
+    }
+  },
+  verify: async () => ({ floorplan: {} }),
+})

@@ -1,0 +1,84 @@
+import type { z } from 'zod'
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/deployment.ts'
+import type { Connection, ProcessDefinition } from '../../../../shared/provider/connection.ts'
+import { layout } from '../../../../shared/provider/layout.ts'
+import { parseMonit } from '../../../../shared/release/monit.ts'
+import { appliedDigest, appliedFile } from '../../instance/applied.ts'
+import { runHook } from '../../instance/scripts.ts'
+import { shell } from '../../instance/unpack.ts'
+import { watchUntilHealthy } from '../../instance/watch.ts'
+import { defineStep, type StepContext, type StepResult } from '../step.ts'
+
+type Input = z.infer<(typeof inputs)['start-instance']>
+
+/** Switches an instance to what was prepared and starts it: links, pre-start, start, watch until healthy, post-start. */
+export default defineStep({
+  input: inputs['start-instance'],
+  async look(context, input) {
+    const connection = await context.provider.connect(input.vm, context.fence)
+    try {
+      const applied = await connection.exec(['cat', appliedFile])
+      if (applied.stdout.trim() !== appliedDigest(input)) return null
+      const processes = await connection.status()
+      return processes.every((process) => process.state === 'running') ? stands(context, input) : null
+    } finally {
+      connection.close()
+    }
+  },
+  async apply(context, input) {
+    const connection = await context.provider.connect(input.vm, context.fence)
+    const { signal } = context
+    const jobs = input.jobs.map((job) => job.name)
+    try {
+      await link(connection, input)
+      await connection.supervise(await processesOf(connection, input))
+      await failpoint('start-instance.linked')
+      context.say('executing pre-start')
+      await runHook(connection, jobs, 'pre-start', { signal })
+      context.say('starting jobs')
+      await connection.start()
+      await failpoint('start-instance.started')
+      context.say('watching until healthy')
+      await watchUntilHealthy(connection, input.watch, signal)
+      context.say('executing post-start')
+      await runHook(connection, jobs, 'post-start', { signal })
+      await connection.write(appliedFile, appliedDigest(input))
+      await failpoint('start-instance.healthy')
+    } finally {
+      connection.close()
+    }
+  },
+  verify: async (context, input) => stands(context, input),
+})
+
+function stands(context: StepContext, input: Input): StepResult {
+  return { floorplan: { [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } } } }
+}
+
+/** Points `/var/vcap/jobs` and `/var/vcap/packages` at what was prepared, and tells the machine who it is. */
+async function link(connection: Connection, input: Input): Promise<void> {
+  const links = [
+    ...input.jobs.map((job) => [`${layout.jobs}/${job.name}`, layout.jobData(job.name, job.rendered)]),
+    ...input.packages.map((item) => [`${layout.packages}/${item.name}`, layout.packageData(item.name, item.key)]),
+  ]
+  const script = [
+    `find ${layout.jobs} ${layout.packages} -mindepth 1 -maxdepth 1 -type l -delete`,
+    ...links.map(([at, to]) => `ln -sfn '${to}' '${at}'`),
+    ...input.jobs.map(({ name }) => `mkdir -p ${layout.log}/${name} ${layout.run}/${name} ${layout.data}/${name}`),
+  ].join('\n')
+  await shell(connection, script)
+  const facts = {
+    id: input.instance,
+    name: input.instance.split('/')[0] ?? '',
+    index: String(input.index),
+    az: input.attributes.az ?? '',
+    deployment: input.deployment,
+  }
+  await Promise.all(Object.entries(facts).map(([name, value]) => connection.write(`${layout.instance}/${name}`, value)))
+}
+
+async function processesOf(connection: Connection, input: Input): Promise<ProcessDefinition[]> {
+  const files = await Promise.all(input.jobs.map((job) => connection.exec(['cat', `${layout.jobs}/${job.name}/monit`])))
+  return files.flatMap((file) => (file.exitCode === 0 ? parseMonit(file.stdout).processes : []))
+}

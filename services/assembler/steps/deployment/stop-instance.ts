@@ -1,0 +1,43 @@
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/deployment.ts'
+import { drain } from '../../instance/drain.ts'
+import { runHook } from '../../instance/scripts.ts'
+import { shell } from '../../instance/unpack.ts'
+import { appliedFile } from '../../instance/applied.ts'
+import { defineStep, type StepContext, type StepResult } from '../step.ts'
+
+/** BOSH gives monit five minutes to stop everything. */
+const stopTimeoutMs = 300_000
+
+/** pre-stop, drain, stop, post-stop. A machine that is gone has stopped; what was stopped is recorded as stopped. */
+export default defineStep({
+  input: inputs['stop-instance'],
+  look: async (context, input) => ((await context.provider.findVm(input.vm))?.state === 'running' ? null : stopped(context, input)),
+  async apply(context, input) {
+    const connection = await context.provider.connect(input.vm, context.fence)
+    const { signal } = context
+    try {
+      const states = Object.fromEntries(['VM', 'INSTANCE', 'DEPLOYMENT'].map((what) => [`BOSH_${what}_NEXT_STATE`, what === 'VM' ? input.next : 'keep']))
+      if (!input.skipDrain) {
+        context.say('executing pre-stop')
+        await runHook(connection, input.jobs, 'pre-stop', { signal, env: states })
+        context.say('executing drain')
+        await Promise.all(input.jobs.map((job) => drain(connection, job, input.next, signal)))
+      }
+      await failpoint('stop-instance.drained')
+      await shell(connection, 'rm -f "$1"', [appliedFile])
+      context.say('stopping jobs')
+      await connection.stop(stopTimeoutMs)
+      await failpoint('stop-instance.stopped')
+      context.say('executing post-stop')
+      await runHook(connection, input.jobs, 'post-stop', { signal })
+    } finally {
+      connection.close()
+    }
+  },
+  verify: async (context, input) => stopped(context, input),
+})
+
+function stopped(context: StepContext, input: { vm: string; attributes: object }): StepResult {
+  return { floorplan: { [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } } } }
+}

@@ -1,0 +1,63 @@
+import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { CompileRequests } from '../../shared/compile/requests.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
+import { processId } from '../../shared/ids.ts'
+import { Aborts } from '../../shared/ledger/aborts.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { Recorder } from '../../shared/ledger/recorder.ts'
+import { Claims } from '../../shared/lock/claims.ts'
+import { createLog } from '../../shared/log.ts'
+import { openBlobstore, openProvider } from '../../shared/machine.ts'
+import { startWorker } from '../../shared/queue/worker.ts'
+import { connectRedis, redisSettings } from '../../shared/redis.ts'
+import { runService } from '../../shared/service.ts'
+import { CompilePool } from './pool.ts'
+import { serveKey } from './serve.ts'
+import { sweepCompileVms } from './sweep.ts'
+
+/**
+ * The compiler: claims package keys and compiles them on VMs of its own, one for each package it works on at a time
+ * (REMODEL_CONCURRENCY, 4 by default). How many compile at once for a deployment is the plan's business.
+ */
+const id = processId('compiler')
+const log = createLog('compiler', { worker: id })
+const concurrency = Number(process.env.REMODEL_CONCURRENCY ?? 4)
+
+await runService(log, async () => {
+  const settings = redisSettings()
+  const redis = connectRedis(settings, 'service')
+  const subscriber = connectRedis(settings, 'service')
+  const aborts = new Aborts(subscriber)
+  await aborts.start(settings)
+  const heartbeat = new Heartbeat(redis, settings, id)
+  await heartbeat.start()
+  const [provider, blobs] = await Promise.all([openProvider(log), openBlobstore()])
+  const pool = new CompilePool({ provider, blobs, worker: id, capacity: concurrency, log })
+  const tools = {
+    worker: id,
+    requests: new CompileRequests(redis, settings),
+    compiled: new RedisCompiledIndex(redis, settings),
+    blobs,
+    provider,
+    pool,
+    claims: new Claims(redis),
+    recorder: new Recorder(new Ledger(redis, settings), id),
+    aborts,
+    log,
+  }
+  const worker = startWorker('compile', { redis, settings, name: id, concurrency, log }, ({ key }, signal, job, token) =>
+    serveKey(key, signal, job, token, tools),
+  )
+  const sweep = sweepCompileVms(provider, heartbeat, log)
+  log.info({ concurrency }, 'compiler is ready')
+  return {
+    async stop() {
+      sweep.stop()
+      await worker.close()
+      await pool.close()
+      await heartbeat.stop()
+      redis.disconnect()
+      subscriber.disconnect()
+    },
+  }
+})

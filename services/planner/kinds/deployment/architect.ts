@@ -1,0 +1,172 @@
+import type { Blueprint, Json, Material } from '../../../../shared/model/material.ts'
+import { invalidInput, type SourceDocument } from '../../../../shared/source/document.ts'
+import type { Supplies } from '../kind.ts'
+import { type Cloud, mergeClouds } from './architect/cloud.ts'
+import { Faults, type Sourced } from './architect/faults.ts'
+import { type DrawnGroup, drawGroup } from './architect/groups.ts'
+import { resolveLinks } from './architect/links.ts'
+import { checkMachine, machine } from './architect/machines.ts'
+import { networkStrategy } from './architect/networks.ts'
+import { notesOn } from './architect/notes.ts'
+import { PackageClaims } from './architect/packages.ts'
+import { refusePlaceholders } from './architect/placeholders.ts'
+import { bindSupplies } from './architect/supplies.ts'
+import { diskId, instanceId, packageId } from './names.ts'
+import { Manifest } from './schema/manifest.ts'
+import type { GroupStrategy, Strategy } from './strategy.ts'
+
+/**
+ * Manifest, cloud configs, releases and stemcells -> what should stand. Pure; the order of the supplies does not matter.
+ *
+ * Where an instance stands (AZ, addresses) is not drawn here: it depends on what stands already, so the foreman decides it.
+ * Throws `invalid-input` with all faults of all documents at once.
+ */
+export function architect(document: SourceDocument, supplies: Supplies): Blueprint {
+  const faults = new Faults()
+  refusePlaceholders(document, faults)
+  const parsed = faults.catch(() => document.parse(Manifest))
+  const clouds = [...supplies.configs.cloud].sort((a, b) =>
+    a.file < b.file ? -1 : a.file > b.file ? 1 : a.text < b.text ? -1 : 1,
+  )
+  const cloud = mergeClouds(clouds, document, faults)
+  // Names can only be checked where both sides could be read.
+  if (!parsed || !cloud) throw invalidInput(faults.list)
+
+  const manifest: Sourced<Manifest> = { document, path: [], value: parsed }
+  const bound = bindSupplies(manifest, supplies, faults)
+  const claims = new PackageClaims()
+  const groups = parsed.instance_groups.map((value, index) => ({
+    name: value.name,
+    value,
+    document,
+    path: ['instance_groups', index],
+  }))
+  faults.duplicates('instance group', groups)
+  const drawn = groups.map(({ name: _, ...group }) => drawGroup(group, manifest, cloud, bound, claims, faults))
+  checkStaticsOnce(drawn, new Set(supplies.taken), faults)
+  const services = drawn.filter((group) => group.source.value.lifecycle === 'service')
+  const useDns = parsed.features?.use_dns_addresses ?? false
+  resolveLinks(services, useDns, faults)
+  const compile = compileStrategy(cloud, faults)
+  faults.throwIfAny()
+
+  const strategy: Strategy = {
+    deployment: parsed.name,
+    useDns,
+    networks: usedNetworks(services, cloud),
+    compile,
+    packages: claims.byKey,
+    groups: services.map((group) => group.strategy),
+    taken: [...new Set(supplies.taken)].sort(),
+    notes: notesOn(parsed, supplies.configs.runtime.length),
+  }
+  return {
+    deployment: parsed.name,
+    kind: 'deployment',
+    materials: [...packageMaterials(strategy), ...strategy.groups.flatMap(groupMaterials)],
+    strategy: strategy as unknown as Json,
+  }
+}
+
+/** One static address belongs to one group of one deployment. */
+function checkStaticsOnce(groups: readonly DrawnGroup[], taken: ReadonlySet<string>, faults: Faults): void {
+  const owners = new Map<string, string>()
+  for (const { strategy, source } of groups) {
+    for (const [index, network] of strategy.networks.entries()) {
+      for (const { address } of network.static ?? []) {
+        const key = `${network.name} ${address}`
+        const owner = owners.get(key)
+        const below = ['networks', index, 'static_ips']
+        if (owner !== undefined && owner !== strategy.name) {
+          faults.add(source, below, `address ${address} is taken by group "${owner}" already`, { found: address })
+        }
+        if (taken.has(address))
+          faults.add(source, below, `address ${address} is taken by another deployment`, { found: address })
+        owners.set(key, strategy.name)
+      }
+    }
+  }
+}
+
+function compileStrategy(cloud: Cloud, faults: Faults): Strategy['compile'] {
+  const at = cloud.compilation
+  if (!at) return { workers: 1, reuse: false, resources: {} }
+  const { value } = at
+  checkMachine(at, cloud, faults)
+  if (value.az !== undefined && !cloud.azs.has(value.az)) faults.unknown(at, ['az'], 'az', value.az, cloud.azs.keys())
+  const network = cloud.networks.get(value.network)?.value
+  if (!network) faults.unknown(at, ['network'], 'network', value.network, cloud.networks.keys())
+  else if (network.type === 'vip')
+    faults.add(at, ['network'], 'packages cannot be compiled in a vip network', { found: value.network })
+  else {
+    const azs = new Set(network.subnets.flatMap((subnet) => subnet.azs ?? []))
+    if (azs.size > 0 && !azs.has(value.az ?? '')) {
+      faults.add(
+        at,
+        value.az === undefined ? [] : ['az'],
+        `network "${value.network}" does not serve the az of compilation`,
+        {
+          found: value.az ?? 'no az',
+          allowed: [...azs].sort().join(', '),
+        },
+      )
+    }
+  }
+  return {
+    workers: value.workers,
+    reuse: value.reuse_compilation_vms,
+    resources: machine(value, value.az ?? '', cloud).resources,
+  }
+}
+
+function usedNetworks(groups: readonly DrawnGroup[], cloud: Cloud): Strategy['networks'] {
+  const names = [...new Set(groups.flatMap((group) => group.strategy.networks.map((network) => network.name)))].sort()
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const network = cloud.networks.get(name)?.value
+      return network ? [[name, networkStrategy(network)]] : []
+    }),
+  )
+}
+
+function packageMaterials(strategy: Strategy): Material[] {
+  return Object.entries(strategy.packages)
+    .map(([key, item]) => ({
+      id: packageId(item.name, key),
+      attributes: {
+        key,
+        name: item.name,
+        fingerprint: item.fingerprint,
+        stemcell: `${item.stemcell.os}/${item.stemcell.version}`,
+      },
+      needs: item.dependencies.map((need) => packageId(need.name, need.key)),
+    }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** Disks and instances of a group; the indexes are those of a first deploy. */
+function groupMaterials(group: GroupStrategy): Material[] {
+  const needs = Object.entries(group.packages).map(([name, key]) => packageId(name, key))
+  const attributes = {
+    azs: group.azs,
+    networks: group.networks.map((network) => network.name),
+    stemcell: `${group.stemcell.name}/${group.stemcell.version}`,
+    jobs: jobsOf(group),
+    packages: group.packages,
+    state: 'started',
+  }
+  return Array.from({ length: group.instances }, (_, index) => {
+    const disk = diskId(group.name, index)
+    const instance: Material = {
+      id: instanceId(group.name, index),
+      attributes,
+      needs: group.disk ? [...needs, disk] : needs,
+    }
+    return group.disk ? [{ id: disk, attributes: { ...group.disk }, needs: [] }, instance] : [instance]
+  }).flat()
+}
+
+/** Job name -> `<release>/<fingerprint>`. */
+export function jobsOf(group: GroupStrategy): Record<string, string> {
+  return Object.fromEntries(group.jobs.map((job) => [job.name, `${job.release.name}/${job.fingerprint}`]))
+}

@@ -1,0 +1,59 @@
+import type { Fault } from '../../../../../shared/errors.ts'
+import { RemodelError } from '../../../../../shared/errors.ts'
+import { invalidInput, type Path, type SourceDocument, suggest } from '../../../../../shared/source/document.ts'
+
+/** A part of a document that remembers where it stood. */
+export interface Sourced<Value> {
+  value: Value
+  document: SourceDocument
+  path: Path
+}
+
+/** Collects faults, so that all of them are shown at once. */
+export class Faults {
+  readonly list: Fault[] = []
+
+  add(at: { document: SourceDocument; path: Path }, below: Path, message: string, more: Partial<Fault> = {}): void {
+    this.list.push(at.document.fault([...at.path, ...below], message, more))
+  }
+
+  /** A name that is none of `valid`: `unknown <what> "<name>"`, with what is allowed and the nearest one. */
+  unknown(
+    at: { document: SourceDocument; path: Path },
+    below: Path,
+    what: string,
+    name: string,
+    valid: Iterable<string>,
+  ): void {
+    const names = [...valid].sort()
+    this.add(at, below, `unknown ${what} "${name}"`, {
+      found: name,
+      allowed: names.length > 0 ? names.join(', ') : `there is no ${what}`,
+      ...suggest(name, names),
+    })
+  }
+
+  /** Names that occur twice in a list of named things. */
+  duplicates(what: string, items: readonly (Sourced<unknown> & { name: string })[]): void {
+    const seen = new Set<string>()
+    for (const item of items) {
+      if (seen.has(item.name)) this.add(item, ['name'], `${what} "${item.name}" is there twice`, { found: item.name })
+      seen.add(item.name)
+    }
+  }
+
+  /** Runs a check that throws all faults of one document, and takes them over. */
+  catch<Result>(check: () => Result): Result | undefined {
+    try {
+      return check()
+    } catch (error) {
+      if (!(error instanceof RemodelError) || error.code !== 'invalid-input') throw error
+      this.list.push(...error.faults)
+      return undefined
+    }
+  }
+
+  throwIfAny(): void {
+    if (this.list.length > 0) throw invalidInput(this.list)
+  }
+}

@@ -1,0 +1,102 @@
+import type { Release, ReleaseJob, Stemcell } from '../../../../../shared/release/release.ts'
+import { suggest } from '../../../../../shared/source/document.ts'
+import type { Supplies } from '../../kind.ts'
+import type { Manifest } from '../schema/manifest.ts'
+import type { Faults, Sourced } from './faults.ts'
+import { compareVersions, resolveVersion } from './versions.ts'
+
+/** The releases and stemcells that the manifest's names mean. */
+export interface Bound {
+  releases: Map<string, BoundRelease>
+  stemcells: Map<string, Stemcell>
+}
+export interface BoundRelease {
+  release: Release
+  jobs: Map<string, ReleaseJob>
+}
+
+/** Binds `releases` and `stemcells` of a manifest to what was uploaded; `create`, `latest` and `621.latest` are resolved here. */
+export function bindSupplies(
+  manifest: Sourced<Manifest>,
+  { releases, stemcells, created }: Pick<Supplies, 'releases' | 'stemcells' | 'created'>,
+  faults: Faults,
+): Bound {
+  const bound: Bound = { releases: new Map(), stemcells: new Map() }
+  for (const [index, wanted] of manifest.value.releases.entries()) {
+    const below = ['releases', index]
+    if (bound.releases.has(wanted.name)) {
+      faults.add(manifest, [...below, 'name'], `release "${wanted.name}" is there twice`, { found: wanted.name })
+      continue
+    }
+    const same = releases.filter((release) => release.name === wanted.name)
+    if (same.length === 0) {
+      faults.unknown(
+        manifest,
+        [...below, 'name'],
+        'release',
+        wanted.name,
+        new Set(releases.map((release) => release.name)),
+      )
+      continue
+    }
+    const versions = same.map((release) => release.version)
+    const version = versionOf(wanted, created, versions)
+    const release = same.find((candidate) => candidate.version === version)
+    if (!release) {
+      faults.add(manifest, [...below, 'version'], `release "${wanted.name}" has no such version`, {
+        found: wanted.version,
+        allowed: `latest, ${versions.sort(compareVersions).join(', ')}`,
+        ...suggest(wanted.version, versions),
+      })
+      continue
+    }
+    bound.releases.set(wanted.name, { release, jobs: new Map(release.jobs.map((job) => [job.name, job])) })
+  }
+  for (const [index, wanted] of manifest.value.stemcells.entries()) {
+    const below = ['stemcells', index]
+    if (bound.stemcells.has(wanted.alias))
+      faults.add(manifest, [...below, 'alias'], `stemcell alias "${wanted.alias}" is there twice`)
+    if ((wanted.os === undefined) === (wanted.name === undefined)) {
+      faults.add(manifest, below, 'a stemcell is named by either os or name')
+      continue
+    }
+    const key = wanted.os === undefined ? 'name' : 'os'
+    const name = wanted.os ?? wanted.name ?? ''
+    const same = stemcells.filter((stemcell) => stemcell[key] === name)
+    if (same.length === 0) {
+      faults.unknown(
+        manifest,
+        [...below, key],
+        `stemcell ${key}`,
+        name,
+        new Set(stemcells.map((stemcell) => stemcell[key])),
+      )
+      continue
+    }
+    const versions = [...new Set(same.map((stemcell) => stemcell.version))]
+    const version = resolveVersion(wanted.version, versions)
+    // Several infrastructures may offer one os and version; the first by name, so that the answer does not depend on order.
+    const stemcell = same.filter((item) => item.version === version).sort((a, b) => (a.name < b.name ? -1 : 1))[0]
+    if (!stemcell) {
+      faults.add(manifest, [...below, 'version'], `stemcell "${name}" has no such version`, {
+        found: wanted.version,
+        allowed: `latest, ${versions.sort(compareVersions).join(', ')}`,
+        ...suggest(wanted.version, versions),
+      })
+      continue
+    }
+    bound.stemcells.set(wanted.alias, stemcell)
+  }
+  return bound
+}
+
+/** `create` is what was uploaded for this plan; so is `latest`, where something was: newer than that nothing can be. */
+function versionOf(
+  wanted: { name: string; version: string },
+  created: Readonly<Record<string, string>>,
+  versions: readonly string[],
+): string | undefined {
+  const uploaded = created[wanted.name]
+  if (uploaded !== undefined && (wanted.version === 'create' || wanted.version === 'latest')) return uploaded
+  return resolveVersion(wanted.version, versions)
+}

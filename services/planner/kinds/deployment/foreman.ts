@@ -1,0 +1,37 @@
+import type { Blueprint, Floorplan } from '../../../../shared/model/material.ts'
+import { invalidInput } from '../../../../shared/source/document.ts'
+import type { PlanDraft } from '../../foreman/draft.ts'
+import type { PlanOptions, Render } from '../kind.ts'
+import { build } from './foreman/build.ts'
+import { Cids } from './foreman/cids.ts'
+import { decide } from './foreman/decide.ts'
+import { remove } from './foreman/removal.ts'
+import { renderJobs } from './foreman/rendering.ts'
+import { readFloorplan } from './foreman/standing.ts'
+import { survey } from './foreman/survey.ts'
+import type { Strategy } from './strategy.ts'
+
+/**
+ * Blueprint and floorplan -> what is to be done, in which order. Pure, but for `render`, which is a function of content.
+ *
+ * Throws `invalid-input` with all faults at once: addresses that run out, disks that would become smaller, templates that
+ * cannot be rendered.
+ */
+export async function foreman(
+  blueprint: Blueprint,
+  floorplan: Floorplan,
+  options: PlanOptions,
+  render: Render,
+): Promise<PlanDraft> {
+  // The architect's own strategy, perhaps read back from JSON; nobody else writes one.
+  const strategy = blueprint.strategy as unknown as Strategy
+  const standing = readFloorplan(floorplan)
+  if (options.remove) return remove(strategy, standing, options)
+  const cids = new Cids(strategy, floorplan.version)
+  const found = survey(strategy, standing, options, cids)
+  if (found.faults.length > 0) throw invalidInput(found.faults)
+  const faults = await renderJobs(strategy, found.tasks, render)
+  if (faults.length > 0) throw invalidInput(faults)
+  decide(found.tasks, cids)
+  return build(strategy, standing, found, options)
+}

@@ -1,0 +1,97 @@
+import { inOrder } from '../../../foreman/order.ts'
+import { packageId, shortKey } from '../names.ts'
+import type { Strategy } from '../strategy.ts'
+import type { DraftWriter } from './draft.ts'
+import type { StandingPlace } from './standing.ts'
+import type { Task } from './task.ts'
+
+const stage = 'Compiling packages'
+
+/**
+ * Compile remodels for what the changed instances need and nobody has compiled yet. Returns for each group what its
+ * instances have to wait for: nothing more than their own packages, so that machines are made meanwhile.
+ */
+export function compilePackages(
+  strategy: Strategy,
+  standing: StandingPlace,
+  tasks: readonly Task[],
+  writer: DraftWriter,
+): Map<string, string[]> {
+  const missing = new Set<string>()
+  const isMissing = (key: string) => {
+    const item = strategy.packages[key]
+    return item !== undefined && !standing.packages.has(packageId(item.name, key))
+  }
+  const claim = (key: string) => {
+    if (missing.has(key) || !isMissing(key)) return
+    missing.add(key)
+    // What a package is compiled from must be there; what a compiled one was compiled from need not.
+    for (const need of strategy.packages[key]?.dependencies ?? []) claim(need.key)
+  }
+  const groups = new Set(tasks.map((task) => task.group))
+  for (const group of groups) for (const key of Object.values(group.packages)) claim(key)
+  if (missing.size === 0) return new Map()
+
+  const needsOf = (key: string) =>
+    (strategy.packages[key]?.dependencies ?? []).map((need) => need.key).filter((need) => missing.has(need))
+  const order = inOrder([...missing].sort(byName(strategy)), needsOf)
+  const weights = longestPaths(order, needsOf)
+  const idOf = (key: string) => `compile-package ${strategy.packages[key]?.name}/${shortKey(key)}`
+  writer.window('compile', strategy.compile.workers)
+  for (const key of order) {
+    const item = strategy.packages[key]!
+    const subject = `${item.name}/${shortKey(key)}`
+    writer.step(
+      'compile-package',
+      subject,
+      {
+        key,
+        name: item.name,
+        fingerprint: item.fingerprint,
+        source: item.source,
+        dependencies: item.dependencies,
+        stemcell: item.stemcell,
+        resources: strategy.compile.resources,
+        reuse: strategy.compile.reuse,
+      },
+      {
+        action: 'compile',
+        material: packageId(item.name, key),
+        stage,
+        needs: needsOf(key).map(idOf),
+        place: writer.place(`compile ${subject}`, 'compile'),
+        when: 'independent',
+        reasons: [`not compiled yet for ${item.stemcell.os}/${item.stemcell.version}`],
+        weight: weights.get(key) ?? 1,
+      },
+    )
+  }
+  return new Map(
+    [...groups].map((group) => {
+      const own = Object.values(group.packages)
+        .filter((key) => missing.has(key))
+        .map(idOf)
+      // One barrier keeps a group of n instances and m packages at n + m edges.
+      if (own.length > 1)
+        return [
+          group.name,
+          [writer.barrier(`packages of ${group.name} are compiled`, stage, `group/${group.name}`, own)],
+        ]
+      return [group.name, own]
+    }),
+  )
+}
+
+const byName = (strategy: Strategy) => (a: string, b: string) => {
+  const [left, right] = [strategy.packages[a]?.name ?? '', strategy.packages[b]?.name ?? '']
+  return left < right ? -1 : left > right ? 1 : a < b ? -1 : 1
+}
+
+/** How many packages wait in a row on each one, itself included: what others wait for longest goes first. */
+function longestPaths(order: readonly string[], needsOf: (key: string) => string[]): Map<string, number> {
+  const paths = new Map(order.map((key) => [key, 1]))
+  for (const key of [...order].reverse()) {
+    for (const need of needsOf(key)) paths.set(need, Math.max(paths.get(need) ?? 1, (paths.get(key) ?? 1) + 1))
+  }
+  return paths
+}

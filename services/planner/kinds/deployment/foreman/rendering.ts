@@ -1,0 +1,127 @@
+import type { Fault } from '../../../../../shared/errors.ts'
+import type { Render, RenderContext, RenderLink, RenderRequest } from '../../kind.ts'
+import type { GroupStrategy, JobStrategy, Strategy } from '../strategy.ts'
+import { groupHost, instanceHost } from './table.ts'
+import type { Task } from './task.ts'
+
+/**
+ * Asks for the rendered jobs of all instances in one call and writes their digests into the tasks. Objects that are the
+ * same for a whole group (properties, links) are shared, so that a renderer may digest them once.
+ *
+ * Returns the faults of all instances, each once: ten instances that miss one property have one fault.
+ */
+export async function renderJobs(strategy: Strategy, tasks: readonly Task[], render: Render): Promise<Fault[]> {
+  const byGroup = Map.groupBy(tasks, (task) => task.group.name)
+  const links = new Map<JobStrategy, Record<string, RenderLink>>()
+  const requests: RenderRequest[] = []
+  for (const [name, members] of byGroup) {
+    const group = members[0]?.group
+    if (!group) continue
+    const bootstrap = members[0]?.index
+    for (const job of group.jobs) links.set(job, linksOf(job, strategy, byGroup))
+    const groupNames = group.networks.map((network) => defaultsOf(group, network.name))
+    for (const task of members) {
+      const { group: _, ...spec } = { group: name, ...specOf(task, strategy, groupNames, task.index === bootstrap) }
+      for (const job of group.jobs) {
+        const context: RenderContext = {
+          properties: job.properties,
+          links: links.get(job) ?? {},
+          spec: { ...spec, release: job.release },
+        }
+        requests.push({
+          job: { name: job.name, digest: job.digest, templates: job.templates },
+          context,
+          place: job.place,
+        })
+      }
+    }
+  }
+  if (requests.length === 0) return []
+  const results = await render(requests)
+  const faults = new Map<string, Fault>()
+  let next = 0
+  for (const members of byGroup.values()) {
+    for (const task of members) {
+      for (const job of task.group.jobs) {
+        const result = results[next++]
+        if (result === undefined) continue
+        if ('fault' in result) faults.set(JSON.stringify(result.fault), result.fault)
+        else task.attributes.configuration[job.name] = result.digest
+      }
+    }
+  }
+  return [...faults.values()]
+}
+
+function defaultsOf(group: GroupStrategy, network: string): string[] {
+  return group.networks.find((item) => item.name === network)?.default.filter((what) => what !== 'addressable') ?? []
+}
+
+/** `spec` of one instance; what differs between its jobs is left out. */
+function specOf(
+  task: Task,
+  strategy: Strategy,
+  defaults: string[][],
+  bootstrap: boolean,
+): Omit<RenderContext['spec'], 'release'> {
+  const { group, index, az, vm } = task
+  const networks: RenderContext['spec']['networks'] = {}
+  for (const [place, network] of vm.networks.entries()) {
+    networks[network.name] = {
+      ip: network.address,
+      default: defaults[place] ?? [],
+      dns_record_name: instanceHost(strategy.deployment, group.name, index, network.name),
+    }
+  }
+  const ip = networks[group.addressable]?.ip ?? ''
+  return {
+    name: group.name,
+    index,
+    id: `${group.name}-${index}`,
+    az,
+    bootstrap,
+    deployment: strategy.deployment,
+    address: strategy.useDns ? (networks[group.addressable]?.dns_record_name ?? ip) : ip,
+    ip,
+    networks,
+    persistent_disk: group.disk?.sizeMiB ?? 0,
+    job: { name: group.name },
+  }
+}
+
+function linksOf(
+  job: JobStrategy,
+  strategy: Strategy,
+  byGroup: ReadonlyMap<string, readonly Task[]>,
+): Record<string, RenderLink> {
+  return Object.fromEntries(
+    Object.entries(job.links).map(([name, link]): [string, RenderLink] => {
+      if ('addresses' in link) {
+        const instances = link.addresses.map((address, index) => ({
+          name,
+          index,
+          id: `${name}-${index}`,
+          az: null,
+          bootstrap: index === 0,
+          address,
+        }))
+        return [name, { address: link.address, properties: link.properties, instances }]
+      }
+      const members = byGroup.get(link.group) ?? []
+      const instances = members.map((task, place) => ({
+        name: link.group,
+        index: task.index,
+        id: `${link.group}-${task.index}`,
+        az: task.az,
+        bootstrap: place === 0,
+        address: link.useDns
+          ? instanceHost(strategy.deployment, link.group, task.index, link.network)
+          : (task.vm.networks.find((network) => network.name === link.network)?.address ?? ''),
+      }))
+      return [
+        name,
+        { address: groupHost(strategy.deployment, link.group, link.network), properties: link.properties, instances },
+      ]
+    }),
+  )
+}

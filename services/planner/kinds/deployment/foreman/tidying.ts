@@ -1,0 +1,120 @@
+import { diskId } from '../names.ts'
+import type { Claims } from './claims.ts'
+import { deleteVm, type Site, stop, updating } from './instance_steps.ts'
+import type { StandingDisk, StandingInstance, StandingPlace } from './standing.ts'
+import type { Survey } from './survey.ts'
+import type { Task } from './task.ts'
+
+const atOnce = 32
+
+/**
+ * Removes what is not wanted any more, after everything else is healthy and nobody is told its address. Only where its
+ * address is wanted does something go first.
+ */
+export function tidyUp(
+  site: Site,
+  standing: StandingPlace,
+  found: Survey,
+  tasks: readonly Task[],
+  claims: Claims,
+  finished: string[],
+): void {
+  const { writer } = site
+  const after = once(() =>
+    finished.length > 1
+      ? [writer.barrier('all updates are done', 'Updating instances', `deployment/${site.deployment}`, finished)]
+      : finished,
+  )
+  for (const task of tasks) {
+    const { old } = task
+    if (task.how === 'swap' && old?.cid != null) {
+      const wanted = [...claims.waitsFor.values()].some((cids) => cids.includes(old.cid ?? ''))
+      const common = { stage: 'Deleting replaced vms', reasons: task.reasons }
+      // Whoever waits for the address sits in the same place.
+      if (wanted)
+        deleteVm(site, task.name, old.cid, { ...common, stage: updating(task), needs: [`start-instance ${task.name}`] })
+      else deleteVm(site, task.name, old.cid, { ...common, needs: after() })
+    }
+    if (task.disk.how === 'delete' && task.disk.have) {
+      deleteDisk(site, task.name, task.disk.id, task.disk.have, [`start-instance ${task.name}`], updating(task), [
+        'disk removed from manifest',
+      ])
+    }
+  }
+  for (const instance of found.obsolete) {
+    const early = instance.cid !== null && claims.early.has(instance.cid)
+    removeInstance(site, standing, instance, early ? [] : after(), ['instance removed from manifest'])
+  }
+  for (const spare of found.spares) {
+    const common = { stage: 'Deleting unneeded vms', reasons: ['left over by an interrupted plan'] }
+    deleteVm(site, spare.cid, spare.cid, { ...common, needs: claims.early.has(spare.cid) ? [] : after() })
+  }
+  removeStrayDisks(site, standing, found, after)
+}
+
+/** Stop, machine, disk. Returns the last remodel's id. */
+export function removeInstance(
+  site: Site,
+  standing: StandingPlace,
+  instance: StandingInstance,
+  needs: string[],
+  reasons: string[],
+): string {
+  const name = `${instance.group}/${instance.index}`
+  const place = site.writer.place(`remove ${name}`, site.writer.window('remove', atOnce))
+  const common = { stage: `Deleting unneeded instances ${instance.group}`, place, reasons }
+  let after = needs
+  if (instance.vm && instance.health !== 'unresponsive')
+    after = [stop(site, instance, 'delete', { ...common, needs: after, action: 'delete' })]
+  const gone = deleteVm(
+    site,
+    name,
+    instance.cid ?? `none-of-${instance.group}-${instance.index}`,
+    { ...common, needs: after },
+    [instance.id],
+  )
+  const id = diskId(instance.group, instance.index)
+  const disk = standing.disks.get(id)
+  return disk ? deleteDisk(site, name, id, disk, [gone], common.stage, reasons, place) : gone
+}
+
+/** Disks of instances that neither stand nor are wanted: an earlier removal was interrupted. */
+function removeStrayDisks(site: Site, standing: StandingPlace, found: Survey, after: () => string[]): void {
+  if (standing.disks.size === 0) return
+  const known = new Set(found.tasks.map((task) => task.disk.id))
+  for (const instance of found.obsolete) known.add(diskId(instance.group, instance.index))
+  for (const [id, disk] of standing.disks) {
+    if (!known.has(id))
+      deleteDisk(site, id.slice('disk/'.length), id, disk, after(), 'Deleting unneeded disks', ['its instance is gone'])
+  }
+}
+
+export function deleteDisk(
+  site: Site,
+  subject: string,
+  id: string,
+  disk: StandingDisk,
+  needs: string[],
+  stage: string,
+  reasons: string[],
+  place?: string,
+): string {
+  const common = {
+    action: 'delete' as const,
+    material: id,
+    stage,
+    needs,
+    reasons,
+    destructive: true,
+    ...(place ? { place } : {}),
+  }
+  return site.writer.step('delete-disk', subject, { cid: disk.cid }, common)
+}
+
+function once<Result>(make: () => Result): () => Result {
+  let made: { result: Result } | null = null
+  return () => {
+    made ??= { result: make() }
+    return made.result
+  }
+}

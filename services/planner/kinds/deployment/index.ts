@@ -1,0 +1,43 @@
+import type { Blueprint, Json } from '../../../../shared/model/material.ts'
+import { invalidInput, type SourceDocument } from '../../../../shared/source/document.ts'
+import type { Kind } from '../kind.ts'
+import { architect } from './architect.ts'
+import { foreman } from './foreman.ts'
+import { inspector } from './inspector.ts'
+import type { Strategy } from './strategy.ts'
+
+/** BOSH deployments: manifest v2 with cloud configs, releases and stemcells; `docs/deployment-kind.md`. */
+export const kind: Kind = {
+  name: 'deployment',
+  recognises: (document) => 'instance_groups' in keysOf(document),
+  architect,
+  nothing,
+  deploymentName,
+  inspector,
+  foreman,
+}
+
+function nothing(deployment: string): Blueprint {
+  const strategy: Strategy = {
+    deployment,
+    useDns: false,
+    networks: {},
+    compile: { workers: 1, reuse: true, resources: {} },
+    packages: {},
+    groups: [],
+    taken: [],
+    notes: [],
+  }
+  return { deployment, kind: 'deployment', materials: [], strategy: strategy as unknown as Json }
+}
+
+function deploymentName(document: SourceDocument): string {
+  const { name } = keysOf(document)
+  if (typeof name === 'string' && name !== '') return name
+  throw invalidInput([document.fault(['name'], 'is missing: a manifest says the name of its deployment')])
+}
+
+function keysOf(document: SourceDocument): Record<string, unknown> {
+  const { value } = document
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}

@@ -1,0 +1,134 @@
+import { type DiskAttributes, VmAttributes } from '../../../../shared/kinds/deployment.ts'
+import type { Blueprint, Material, StandingMaterial } from '../../../../shared/model/material.ts'
+import { materialType } from '../../../../shared/model/material.ts'
+import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
+import type { World } from '../kind.ts'
+import { healthOf } from './inspector/health.ts'
+import { eachAtMost } from './inspector/parallel.ts'
+import { vmId } from './names.ts'
+
+/** As many machines are asked at once as BOSH asks (`max_threads`). */
+const atOnce = 32
+
+/**
+ * The world -> floorplan: what is recorded, with how it does today. Machines are asked in parallel with a short timeout, so a
+ * frozen one costs a second, not the deploy. Changes nothing.
+ *
+ * - `vm/<cid>`, `instance/...`, `disk/...`: `meta.health` is `running`, `failing`, `unresponsive` or `missing`.
+ * - Machines and disks that the provider says this deployment owns, but nobody recorded, are added with `meta.orphan`: they
+ *   were made by a step that was cut off before it could say so.
+ * - `package/...`: those of the blueprint that are compiled already.
+ */
+export async function inspector(
+  blueprint: Blueprint,
+  world: World,
+): Promise<{ materials: StandingMaterial[]; notes: string[] }> {
+  const owner = `deployment/${blueprint.deployment}`
+  const [vms, disks, packages] = await Promise.all([
+    world.provider.listVms({ owner }),
+    world.provider.listDisks({ owner }),
+    compiledPackages(blueprint, world),
+  ])
+  const vmById = new Map(vms.map((vm) => [vm.id, vm]))
+  const diskById = new Map(disks.map((disk) => [disk.id, disk]))
+  const recorded = world.recorded.materials.filter((material) => materialType(material.id) !== 'package')
+  const instances = await withHealth(recorded, vmById, world.provider)
+
+  const materials: StandingMaterial[] = []
+  for (const material of recorded) {
+    const type = materialType(material.id)
+    const { health: _, ...meta } = material.meta
+    if (type === 'vm')
+      materials.push({ ...material, meta: { ...meta, health: vmHealth(vmById.get(material.id.slice(3))) } })
+    else if (type === 'disk') {
+      const missing = !diskById.has(String(material.meta.cid))
+      materials.push({ ...material, meta: missing ? { ...meta, health: 'missing' } : meta })
+    } else materials.push(instances.get(material.id) ?? material)
+  }
+  const notes: string[] = []
+  materials.push(...orphanVms(vms, recorded), ...orphanDisks(disks, recorded, notes), ...packages)
+  return { materials, notes }
+}
+
+async function withHealth(
+  recorded: readonly StandingMaterial[],
+  vms: ReadonlyMap<string, Vm>,
+  provider: Provider,
+): Promise<Map<string, StandingMaterial>> {
+  const found = new Map<string, StandingMaterial>()
+  const instances = recorded.filter((material) => materialType(material.id) === 'instance')
+  await eachAtMost(atOnce, instances, async (material) => {
+    const vm = typeof material.meta.vm === 'string' ? vms.get(material.meta.vm) : undefined
+    const alive = vm !== undefined && vmHealth(vm) === 'running'
+    const expected = material.attributes.state === 'started'
+    const health = alive ? await healthOf(provider, vm.id, expected) : vmHealth(vm)
+    found.set(material.id, { ...material, meta: { ...material.meta, health } })
+  })
+  return found
+}
+
+/** A machine that is only half made answers nobody. */
+function vmHealth(vm: Vm | undefined): 'running' | 'unresponsive' | 'missing' {
+  if (!vm || vm.state === 'dead') return 'missing'
+  return vm.state === 'creating' ? 'unresponsive' : 'running'
+}
+
+/** `ownership.vm` holds the attributes the machine was asked for with; without them it fits nothing and is deleted. */
+function orphanVms(vms: readonly Vm[], recorded: readonly StandingMaterial[]): StandingMaterial[] {
+  const known = new Set(recorded.map((material) => material.id))
+  return vms
+    .filter((vm) => !known.has(vmId(vm.id)))
+    .map((vm) => ({
+      id: vmId(vm.id),
+      attributes: attributesOf(vm),
+      needs: [],
+      meta: { orphan: true, health: vmHealth(vm) },
+    }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+function attributesOf(vm: Vm): VmAttributes {
+  const { purpose, vm: stored } = vm.ownership
+  try {
+    const parsed = VmAttributes.safeParse(JSON.parse(stored ?? 'null'))
+    if (parsed.success) return parsed.data
+  } catch {
+    // Not ours, or of another version: then all that is known is what the provider says.
+  }
+  const networks = vm.addresses.map((address) => ({ name: '', address }))
+  return { purpose, az: null, stemcell: vm.stemcell, hardware: '', networks }
+}
+
+/**
+ * A disk that nobody recorded is taken up again under the name it was made for, so that its data is not lost; where that name
+ * has a disk already, it is only reported: deleting what the record does not know could be deleting the only copy.
+ */
+function orphanDisks(
+  disks: readonly Disk[],
+  recorded: readonly StandingMaterial[],
+  notes: string[],
+): StandingMaterial[] {
+  const ids = new Set(recorded.map((material) => material.id))
+  const cids = new Set(recorded.map((material) => material.meta.cid))
+  const found: StandingMaterial[] = []
+  for (const disk of [...disks].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    if (cids.has(disk.id)) continue
+    const id = disk.ownership.purpose
+    if (materialType(id) !== 'disk' || ids.has(id)) {
+      notes.push(`disk ${disk.id} was made for ${id} but is not used; it is left alone`)
+      continue
+    }
+    ids.add(id)
+    const attributes: DiskAttributes = { sizeMiB: disk.sizeMiB, type: null }
+    found.push({ id, attributes, needs: [], meta: { cid: disk.id, orphan: true } })
+  }
+  return found
+}
+
+async function compiledPackages(blueprint: Blueprint, world: World): Promise<StandingMaterial[]> {
+  const wanted = blueprint.materials.filter((material) => materialType(material.id) === 'package')
+  const known = await world.compiled.find(wanted.map(keyOf))
+  return wanted.filter((material) => known.has(keyOf(material))).map((material) => ({ ...material, meta: {} }))
+}
+
+const keyOf = (material: Material) => String(material.attributes.key)

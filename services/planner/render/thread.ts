@@ -1,0 +1,65 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { pack } from './bundle.ts'
+import { Engine, type RubyFault } from './engine.ts'
+import type { PreparedJob } from './job.ts'
+import type { WasmModule } from './wasm.ts'
+
+/** What a thread is started with. */
+export interface ThreadData {
+  module: WasmModule
+  /** One Int32: index of the template at work, so that whoever ends the thread can name it. */
+  progress: SharedArrayBuffer
+}
+
+/** Work for a thread: jobs it has not seen, jobs to forget, then the contexts to render, in order. */
+export interface ThreadBatch {
+  jobs: PreparedJob[]
+  forget: string[]
+  tasks: { number: number; job: string; context: string }[]
+}
+
+/** Answers of a thread, one per task, in order, each sent as soon as it is there. */
+export type ThreadAnswer =
+  | { ready: true }
+  | { number: number; rendered: { digest: string; content: Uint8Array<ArrayBuffer> } }
+  | { number: number; faults: TemplateFault[] }
+
+/** The first thing that went wrong in one template. */
+export interface TemplateFault extends RubyFault {
+  template: string
+}
+
+const { module, progress } = workerData as ThreadData
+const port = parentPort!
+const current = new Int32Array(progress)
+const jobs = new Map<string, PreparedJob>()
+const engine = await Engine.start(module)
+
+port.on('message', (batch: ThreadBatch) => {
+  for (const id of batch.forget) {
+    engine.drop(id)
+    jobs.delete(id)
+  }
+  for (const job of batch.jobs) {
+    engine.load(job.id, job.files)
+    jobs.set(job.id, job)
+  }
+  for (const task of batch.tasks) {
+    const answer = render(task)
+    port.postMessage(answer, 'rendered' in answer ? [answer.rendered.content.buffer] : [])
+  }
+})
+port.postMessage({ ready: true } satisfies ThreadAnswer)
+
+function render(task: ThreadBatch['tasks'][number]): Exclude<ThreadAnswer, { ready: true }> {
+  const job = jobs.get(task.job)!
+  engine.setContext(task.context)
+  const faults: TemplateFault[] = []
+  const entries = job.files.map((file, index) => {
+    Atomics.store(current, 0, index)
+    const result = engine.render(job.id, index)
+    if (!Buffer.isBuffer(result)) faults.push({ template: file.template, ...result })
+    return { path: file.destination, mode: file.mode, content: Buffer.isBuffer(result) ? result : Buffer.alloc(0) }
+  })
+  return faults.length > 0 ? { number: task.number, faults } : { number: task.number, rendered: pack(entries) }
+}

@@ -1,0 +1,213 @@
+#include "remodel.h"
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+/*
+ * From a fresh clone to PID 1 of a machine. Runs with its working directory in vms/<id>; every step that fails is told to
+ * the helper by name. Until the helper has written the commit marker this process dies with it (PDEATHSIG), so a killed
+ * worker leaves files, but no half-made machine that runs.
+ */
+static int report;
+
+static void wrong(const char *step) {
+  char text[400];
+  int n = snprintf(text, sizeof text, "%s: %s%s", step, strerror(errno),
+                   errno == EPERM ? " (in a container: it must be privileged)" : "");
+  write_all(report, text, (size_t)n);
+  _exit(1);
+}
+
+static void step(int result, const char *name) {
+  if (result < 0) wrong(name);
+}
+
+static bool is_directory(const char *path) {
+  struct stat s;
+  return !lstat(path, &s) && S_ISDIR(s.st_mode);
+}
+
+/*
+ * Makes the upper layer. In a user namespace the lower directories belong to nobody we may write as; a directory of our
+ * own in the upper layer, merged with the one below it, makes the usual places writable.
+ */
+bool prepare_layers(const struct boot *b) {
+  static const char *const points[] = {"proc", "sys", "dev", "run", "tmp", "etc", "var", "var/vcap", NULL};
+  static const char *const writable[] = {"usr", "usr/bin", "usr/sbin", "usr/lib", "usr/share", "usr/local", "usr/local/bin",
+                                         "usr/local/lib", "usr/local/etc", "opt", "srv", "home", "root", "mnt", "var/lib",
+                                         "var/log", "var/cache", "var/spool", "etc/cron.d", "etc/profile.d", NULL};
+  static const char *const vcap[] = {"jobs", "packages", "data", "store", "sys", "sys/log", "sys/run", "monit", "bosh",
+                                     "instance", NULL};
+  static const char *const layers[] = {"upper", "work", "root", "vcap", "tmp", NULL};
+  char path[4096], below[4200];
+  struct stat s;
+  umask(0);
+  for (int i = 0; layers[i]; i++)
+    if (mkdir(layers[i], 0755) && errno != EEXIST) return false;
+  if (chmod("tmp", 01777)) return false;
+  for (int i = 0; vcap[i]; i++) {
+    snprintf(path, sizeof path, "vcap/%s", vcap[i]);
+    if (mkdir(path, 0755) && errno != EEXIST) return false;
+  }
+  for (int list = 0; list < (b->restricted ? 2 : 1); list++)
+    for (const char *const *name = list ? writable : points; *name; name++) {
+      snprintf(path, sizeof path, "upper/%s", *name);
+      snprintf(below, sizeof below, "%s%s%s", *b->lower == '/' ? "" : "../../", *b->lower == '/' ? "/" : b->lower,
+               *b->lower == '/' ? "" : "/");
+      strncat(below, *name, sizeof below - strlen(below) - 1);
+      bool there = !lstat(below, &s);
+      /* A link (/bin -> usr/bin) must stay one, and what we may not read we cannot merge. */
+      if (list && (!there || !S_ISDIR(s.st_mode) || access(below, R_OK | X_OK))) continue;
+      if (there && !S_ISDIR(s.st_mode)) continue;
+      if (mkdir(path, there ? s.st_mode & 07777 : 0755) && errno != EEXIST) return false;
+    }
+  umask(022);
+  return true;
+}
+
+static void mount_root(const struct boot *b) {
+  char options[4400];
+  if (b->restricted && *b->lower == '/') {
+    step(graft_host_root(), "grafting the host's root");
+    return;
+  }
+  for (int volatile_too = 1; volatile_too >= 0; volatile_too--) {
+    /* volatile: a machine never outlives the host's boot, so its root need not be synced; the disks are not part of it. */
+    snprintf(options, sizeof options, "lowerdir=%s%s,upperdir=upper,workdir=work%s%s", *b->lower == '/' ? "" : "../../",
+             b->lower, b->restricted ? ",userxattr" : "", volatile_too ? ",volatile" : "");
+    if (!mount("overlay", "root", "overlay", 0, options)) return;
+  }
+  wrong(errno == ENODEV  ? "mounting an overlay: this kernel has no overlayfs"
+        : errno == EINVAL ? "mounting an overlay: the provider's directory must be on a file system that can be an upper "
+                            "layer (ext4, xfs, btrfs, tmpfs; not an overlay, not NFS)"
+                          : "mounting an overlay");
+}
+
+static void make_dev(void) {
+  static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
+  step(mount("dev", "root/dev", "tmpfs", MS_NOSUID, "mode=755,size=64k"), "mounting /dev");
+  for (int i = 0; devices[i]; i++) {
+    char from[64], to[64];
+    snprintf(from, sizeof from, "/dev/%s", devices[i]);
+    snprintf(to, sizeof to, "root/dev/%s", devices[i]);
+    int fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    step(fd, to);
+    close(fd);
+    if (mount(from, to, NULL, MS_BIND, NULL) && strcmp(devices[i], "tty")) wrong(from);
+  }
+  step(symlink("/proc/self/fd", "root/dev/fd"), "/dev/fd");
+  step(symlink("/proc/self/fd/0", "root/dev/stdin"), "/dev/stdin");
+  step(symlink("/proc/self/fd/1", "root/dev/stdout"), "/dev/stdout");
+  step(symlink("/proc/self/fd/2", "root/dev/stderr"), "/dev/stderr");
+  step(mkdir("root/dev/pts", 0755), "/dev/pts");
+  if (!mount("devpts", "root/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"))
+    step(symlink("pts/ptmx", "root/dev/ptmx"), "/dev/ptmx");
+  step(mkdir("root/dev/shm", 01777), "/dev/shm");
+  step(mount("shm", "root/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"), "mounting /dev/shm");
+}
+
+static void make_sys(void) {
+  if (!is_directory("root/sys") || mount("/sys", "root/sys", NULL, MS_BIND | MS_REC, NULL)) return;
+#ifdef SYS_mount_setattr
+  struct { uint64_t set, clear, propagation, userns; } readonly = {1 /* MOUNT_ATTR_RDONLY */, 0, 0, 0};
+  syscall(SYS_mount_setattr, AT_FDCWD, "root/sys", 0x8000 /* AT_RECURSIVE */, &readonly, sizeof readonly);
+#endif
+}
+
+static void private_files(const struct boot *b, const char *resolver) {
+  char hostname[80];
+  snprintf(hostname, sizeof hostname, "%.63s\n", b->id);
+  step(write_small(AT_FDCWD, "root/etc/hosts", b->hosts, 0644), "writing /etc/hosts");
+  step(write_small(AT_FDCWD, "root/etc/hostname", hostname, 0644), "writing /etc/hostname");
+  if (*resolver) step(write_small(AT_FDCWD, "root/etc/resolv.conf", resolver, 0644), "writing /etc/resolv.conf");
+}
+
+/* The whole file: it may be a link into /run, which the machine has of its own. */
+static void read_resolver(char *into, size_t size) {
+  int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? 0 : read(fd, into, size - 1);
+  into[n > 0 ? n : 0] = 0;
+  if (fd >= 0) close(fd);
+}
+
+static int listen_here(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "agent.sock"};
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  step(fd, "making a socket");
+  step(bind(fd, (struct sockaddr *)&address, sizeof address), "binding agent.sock");
+  step(listen(fd, 1024), "listening");
+  return fd;
+}
+
+static void own_loopback(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+  step(fd < 0 ? fd : ioctl(fd, SIOCSIFFLAGS, &request), "raising the loopback");
+  close(fd);
+}
+
+struct held boot_machine(const struct boot *b) {
+  char go, resolver[8192], provider[4096], covered[4200];
+  report = b->to_helper;
+  step(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+  /* The end of file means that the helper died before it wrote down who we are. */
+  if (read(b->from_helper, &go, 1) != 1) _exit(1);
+  setsid();
+  umask(022);
+  step(getcwd(provider, sizeof provider) ? 0 : -1, "finding the provider's directory");
+  /* We stand in <provider>/vms/<id>. */
+  for (int up = 0; up < 2; up++) *strrchr(provider, '/') = 0;
+  read_resolver(resolver, sizeof resolver);
+
+  struct held held;
+  held.vm_dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  held.fences = open("fences", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  step(held.fences, "opening the fences");
+  held.listener = listen_here();
+
+  step(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "making mounts private");
+  mount_root(b);
+  /*
+   * Disks are bound below /run and covered by its tmpfs: no path leads there, but the mount is part of this namespace,
+   * so a disk made later can still be bound from it onto /var/vcap/store.
+   */
+  step(mount("../../disks", "root/run", NULL, MS_BIND, NULL), "binding the disks");
+  held.disks = open("root/run", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  step(held.disks, "opening the disks");
+  step(mount("run", "root/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"), "mounting /run");
+  step(mkdir("root/run/lock", 01777), "/run/lock");
+  step(mount("vcap", "root/var/vcap", NULL, MS_BIND, NULL), "binding /var/vcap");
+  step(mount("tmp", "root/tmp", NULL, MS_BIND, NULL), "binding /tmp");
+  step(mount("proc", "root/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mounting /proc");
+  make_dev();
+  make_sys();
+  private_files(b, resolver);
+  snprintf(covered, sizeof covered, "root%s", provider);
+  if (is_directory(covered)) step(mount("hidden", covered, "tmpfs", MS_RDONLY, "mode=000,size=4k"), "hiding the provider");
+
+  step(chdir("root"), "entering the root");
+  step((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
+  step(umount2(".", MNT_DETACH), "leaving the old root");
+  step(chdir("/"), "entering /");
+  char hostname[64];
+  snprintf(hostname, sizeof hostname, "%.63s", b->id);
+  step(sethostname(hostname, strlen(hostname)), "sethostname");
+  if (!strcmp(b->network, "none")) own_loopback();
+  /* Loading modules, raw ports and the clock belong to the host. */
+  prctl(PR_CAPBSET_DROP, 16);
+  prctl(PR_CAPBSET_DROP, 17);
+  prctl(PR_CAPBSET_DROP, 25);
+  prctl(PR_SET_NAME, "remodel-agent");
+
+  step((int)write(b->to_helper, "ready", 6), "telling the helper");
+  if (read(b->from_helper, &go, 1) != 1) _exit(1);
+  prctl(PR_SET_PDEATHSIG, 0);
+  close(b->from_helper);
+  close(b->to_helper);
+  return held;
+}

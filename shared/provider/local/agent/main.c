@@ -1,0 +1,28 @@
+#include "remodel.h"
+#include <sys/resource.h>
+
+int main(int argc, char **argv) {
+  static const struct { const char *name; void (*run)(struct fields *f); } verbs[] = {
+      {"create_vm", verb_create_vm},     {"delete_vm", verb_delete_vm},     {"create_disk", verb_create_disk},
+      {"delete_disk", verb_delete_disk}, {"attach_disk", verb_attach_disk}, {"detach_disk", verb_detach_disk},
+      {"prune", verb_prune}};
+  struct buf in = {0};
+  char chunk[65536];
+  ssize_t n;
+  while ((n = read(0, chunk, sizeof chunk)) > 0) buf_add(&in, chunk, (size_t)n);
+  /* Whoever asked may be gone before we answer; the change is finished all the same. */
+  signal(SIGPIPE, SIG_IGN);
+  /* Node raises the soft limit for itself; programs in a VM get what a login would give them. */
+  struct rlimit files;
+  if (!getrlimit(RLIMIT_NOFILE, &files)) {
+    files.rlim_cur = files.rlim_max < 65536 ? files.rlim_max : 65536;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  struct fields f = {in.p, in.p + in.len, false};
+  for (size_t i = 0; argc == 2 && i < sizeof verbs / sizeof *verbs; i++)
+    if (!strcmp(argv[1], verbs[i].name)) {
+      verbs[i].run(&f);
+      return 0;
+    }
+  refuse("invalid-input", "no such verb");
+}

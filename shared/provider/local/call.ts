@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net'
+import { type ErrorCode, RemodelError } from '../../errors.ts'
+import { decodeWords, encodeFrame, type Frame, FrameReader } from './frames.ts'
+import { dial } from './socket.ts'
+
+const tickMs = 1000
+const silentTicks = 4
+
+/** One request to an agent: its own connection, open until the answer is complete. */
+export interface Call {
+  send(type: string, payload?: Uint8Array): void
+  /** Settles with what `onFrame` gave; rejects with the error of the agent, or `infrastructure` where it is silent. */
+  readonly result: Promise<Frame>
+  /** Ends the call with this error; the agent kills what it still runs for it. */
+  abandon(error: RemodelError): void
+}
+
+/**
+ * Sends a request. Frames go to `onFrame` until it returns true for the last one. The agent is pinged every second and has
+ * to say anything at all within 4 s; ticks are counted, not time, so that a process that was itself frozen does not blame
+ * the machine.
+ */
+export async function call(
+  vm: { directory: string; id: string },
+  type: string,
+  payload: Uint8Array,
+  onFrame: (frame: Frame) => boolean,
+): Promise<Call> {
+  let socket: Socket
+  try {
+    socket = await dial(vm.directory, vm.id)
+  } catch (cause) {
+    throw new RemodelError('infrastructure', `VM ${vm.id} is not running`, { cause })
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<Frame>()
+  const reader = new FrameReader()
+  let silent = 0
+  let settled = false
+  const settle = (finish: () => void) => {
+    if (settled) return
+    settled = true
+    clearInterval(timer)
+    socket.destroy()
+    finish()
+  }
+  const abandon = (error: RemodelError) => settle(() => reject(error))
+  const timer = setInterval(() => {
+    silent += 1
+    if (silent >= silentTicks) abandon(new RemodelError('infrastructure', `VM ${vm.id} does not answer`))
+    else socket.write(encodeFrame('P'))
+  }, tickMs)
+  socket.on('error', (cause) => abandon(new RemodelError('infrastructure', `VM ${vm.id} was lost`, { cause })))
+  socket.on('close', () => abandon(new RemodelError('infrastructure', `VM ${vm.id} was lost`)))
+  socket.on('data', (chunk: Buffer) => {
+    silent = 0
+    for (const frame of reader.push(chunk)) {
+      if (settled || frame.type === 'P') continue
+      if (frame.type === 'X') {
+        const [code, message] = decodeWords(frame.payload)
+        abandon(new RemodelError(code as ErrorCode, `VM ${vm.id}: ${message}`))
+      } else if (onFrame(frame)) settle(() => resolve(frame))
+    }
+  })
+  socket.write(encodeFrame(type, payload))
+  const send = (type: string, payload?: Uint8Array) => void (settled || socket.write(encodeFrame(type, payload)))
+  return { send, result: promise, abandon }
+}

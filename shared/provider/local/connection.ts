@@ -1,0 +1,198 @@
+import { constants } from 'node:os'
+import { Readable } from 'node:stream'
+import { RemodelError, toError } from '../../errors.ts'
+import type { Connection, ExecOptions, ExecResult, ProcessDefinition, ProcessStatus } from '../connection.ts'
+import type { Fence } from '../provider.ts'
+import { type Call, call } from './call.ts'
+import { decodeWords, encodeWords, type Frame } from './frames.ts'
+import { checkFence } from './names.ts'
+import { BoundedOutput } from './output.ts'
+import { sniff } from './sniff.ts'
+import { Stdin } from './stdin.ts'
+
+const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
+/** Exit of the built-in file read where there is no such file: agent/file.c. */
+const noSuchFile = 2
+
+/** A connection to the agent of one VM. Every call has a socket of its own; `close` ends the calls that still run. */
+export class LocalConnection implements Connection {
+  readonly #vm: { directory: string; id: string }
+  readonly #fence: Fence | null
+  readonly #calls = new Set<Call>()
+  #closed = false
+
+  constructor(directory: string, id: string, fence: Fence | null) {
+    checkFence(fence)
+    this.#vm = { directory, id }
+    this.#fence = fence
+  }
+
+  /** Rejects with `infrastructure` within 5 s where the agent is dead or frozen. */
+  async ping(): Promise<void> {
+    await this.#ask('Q', [], 'Q', false)
+  }
+
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const stdout = new BoundedOutput()
+    const stderr = new BoundedOutput()
+    const ended = await this.#run(argv, options, (chunk, from) => {
+      ;(from === 'stdout' ? stdout : stderr).add(chunk)
+      options.onOutput?.(chunk, from)
+    })
+    return { ...ended, stdout: stdout.toString(), stderr: stderr.toString() }
+  }
+
+  async unpack(directory: string, archive: Readable | Uint8Array): Promise<void> {
+    const { input, gzip } = await sniff(archive)
+    const result = await this.exec(
+      [
+        '/bin/sh',
+        '-c',
+        `mkdir -p "$1" && exec tar -x ${gzip ? '-z' : ''} --no-same-owner -C "$1" -f -`,
+        'sh',
+        directory,
+      ],
+      { stdin: input },
+    )
+    if (result.exitCode !== 0) {
+      throw new RemodelError('job-failed', `unpacking to ${directory} failed: ${result.stderr.trim()}`)
+    }
+  }
+
+  async write(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
+    const result = await this.exec(['\u0001put', path, mode.toString(8)], { stdin: content })
+    if (result.exitCode !== 0) throw new RemodelError('job-failed', `writing failed: ${result.stderr.trim()}`)
+  }
+
+  async read(path: string): Promise<Buffer> {
+    const content: Buffer[] = []
+    const complaint = new BoundedOutput()
+    const { exitCode } = await this.#run(['\u0001get', path], {}, (chunk, from) => {
+      if (from === 'stdout') content.push(Buffer.from(chunk))
+      else complaint.add(chunk)
+    })
+    if (exitCode === 0) return Buffer.concat(content)
+    const code = exitCode === noSuchFile ? 'not-found' : 'job-failed'
+    throw new RemodelError(code, `reading failed: ${complaint.toString().trim()}`)
+  }
+
+  async supervise(processes: readonly ProcessDefinition[]): Promise<void> {
+    const words = processes.flatMap((process) => [
+      process.name,
+      process.pidfile,
+      process.start,
+      process.stop,
+      process.startTimeoutSeconds ?? 30,
+    ])
+    await this.#ask('S', [processes.length, ...words], 'A')
+  }
+
+  async start(): Promise<void> {
+    await this.#ask('B', [], 'A')
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    await this.#ask('H', [Math.max(0, Math.round(timeoutMs))], 'A')
+  }
+
+  async status(): Promise<ProcessStatus[]> {
+    const [, ...words] = decodeWords((await this.#ask('Q', [], 'Q', false)).payload)
+    const rows: ProcessStatus[] = []
+    for (let at = 0; at + 4 < words.length; at += 5) {
+      const [name, state, pid, restarts, uptimeMs] = words.slice(at, at + 5) as [string, string, string, string, string]
+      rows.push({
+        name,
+        state: state as ProcessStatus['state'],
+        pid: pid === '0' ? null : Number(pid),
+        restarts: Number(restarts),
+        uptimeMs: Number(uptimeMs),
+      })
+    }
+    return rows.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const open of this.#calls) open.abandon(new RemodelError('cancelled', 'the connection was closed'))
+  }
+
+  #words(words: readonly (string | number)[], fenced: boolean): Buffer {
+    const all = fenced ? [this.#fence?.scope ?? '', this.#fence?.number ?? 0, ...words] : words
+    if (all.some((word) => String(word).includes('\0'))) {
+      throw new RemodelError('invalid-input', 'a NUL byte cannot be passed to a VM')
+    }
+    return encodeWords(all)
+  }
+
+  async #open(type: string, payload: Buffer, onFrame: (frame: Frame) => boolean): Promise<Call> {
+    if (this.#closed) throw new RemodelError('cancelled', 'the connection was closed')
+    const opened = await call(this.#vm, type, payload, onFrame)
+    this.#calls.add(opened)
+    const forget = () => void this.#calls.delete(opened)
+    opened.result.then(forget, forget)
+    if (this.#closed) opened.abandon(new RemodelError('cancelled', 'the connection was closed'))
+    return opened
+  }
+
+  async #ask(type: string, words: readonly (string | number)[], answer: string, fenced = true): Promise<Frame> {
+    const opened = await this.#open(type, this.#words(words, fenced), (frame) => frame.type === answer)
+    return opened.result
+  }
+
+  async #run(
+    argv: readonly string[],
+    options: ExecOptions,
+    onOutput: (chunk: Buffer, from: 'stdout' | 'stderr') => void,
+  ): Promise<{ exitCode: number | null; signal: string | null }> {
+    const { signal } = options
+    if (argv.length === 0) throw new RemodelError('invalid-input', 'a command needs at least its name')
+    if (signal?.aborted) throw stopped('cancelled', argv, signal.reason)
+    const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`)
+    const payload = this.#words([options.cwd ?? '/', argv.length, ...argv, env.length, ...env], true)
+    const stdin = new Stdin()
+    let ending: Error | undefined
+    const opened = await this.#open('E', payload, (frame) => {
+      try {
+        if (frame.type === 'O' || frame.type === 'R') onOutput(frame.payload, frame.type === 'O' ? 'stdout' : 'stderr')
+      } catch (error) {
+        // The caller's own fault must reach the caller, not the socket's event.
+        queueMicrotask(() => kill(toError(error)))
+      }
+      if (frame.type === 'G') stdin.granted(frame.payload.readUInt32LE(0))
+      return frame.type === 'T'
+    })
+    // The agent answers a kill when all of the command is gone, so whoever is told of the end may rely on it.
+    const kill = (error: Error) => {
+      ending ??= error
+      opened.send('K')
+    }
+    const abort = () => kill(stopped('cancelled', argv, signal?.reason))
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+    const { timeoutMs } = options
+    const timer =
+      timeoutMs === undefined ? undefined : setTimeout(() => kill(stopped('deadline', argv, undefined)), timeoutMs)
+    void stdin.feed(opened, options.stdin).catch((cause) => {
+      kill(new RemodelError('infrastructure', `the input of ${argv[0]} failed`, { cause }))
+    })
+    try {
+      const [code, number] = decodeWords((await opened.result).payload)
+      if (ending) throw ending
+      return {
+        exitCode: code ? Number(code) : null,
+        signal: number ? (signalNames.get(Number(number)) ?? `SIG${number}`) : null,
+      }
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+      stdin.end()
+      // A source that nobody will read any more must not stay open.
+      if (options.stdin instanceof Readable) options.stdin.destroy()
+    }
+  }
+}
+
+function stopped(code: 'cancelled' | 'deadline', argv: readonly string[], cause: unknown): RemodelError {
+  const what = code === 'cancelled' ? 'was cancelled' : 'ran out of its time and was killed'
+  return new RemodelError(code, `${argv[0]} ${what}`, { cause })
+}

@@ -1,0 +1,193 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { RemodelError } from '../../errors.ts'
+import type { Connection } from '../connection.ts'
+import type { Disk, Fence, Ownership, Provider, Vm, VmRequest } from '../provider.ts'
+import { agentBinary } from './binary.ts'
+import { LocalConnection } from './connection.ts'
+import { runHelper, type Verb } from './helper.ts'
+import { injected } from './inject.ts'
+import { checkFence, checkId } from './names.ts'
+import {
+  type DiskRecord,
+  ids,
+  owned,
+  readDisk,
+  readDisks,
+  readVm,
+  readVmRecord,
+  type VmRecord,
+  vmState,
+} from './record.ts'
+import { importStemcell, stemcellRoot } from './stemcell.ts'
+
+export interface LocalProviderOptions {
+  /** Where everything is kept. Many processes may use it at once; it must not be on an overlay or a network file system. */
+  directory: string
+  /** Told once of each limit this machine cannot enforce. */
+  log?: (message: string) => void
+  /** Milliseconds since the epoch. */
+  now?: () => number
+}
+
+/**
+ * VMs of Linux namespaces on this machine (design 5). Every change is made by a helper process that holds the lock of its
+ * VM or disk (helper.ts, agent/), so this class keeps no state but the path of the helper.
+ */
+export class LocalProvider implements Provider {
+  readonly name = 'local'
+  readonly directory: string
+  readonly #log: (message: string) => void
+  readonly #now: () => number
+  readonly #said = new Set<string>()
+  #ready: Promise<string> | undefined
+
+  constructor({ directory, log = () => {}, now = Date.now }: LocalProviderOptions) {
+    this.directory = resolve(directory)
+    this.#log = log
+    this.#now = now
+  }
+
+  async check(): Promise<void> {
+    if (process.platform !== 'linux') throw new RemodelError('unsupported', 'the local provider needs Linux')
+    // Only making one shows what kernel, file system and user may do together.
+    const probe = join(this.directory, 'tmp', `check-${randomBytes(6).toString('hex')}`)
+    await runHelper(await this.#prepare(), this.directory, 'prune', [], null)
+    const trial = new LocalProvider({ directory: probe })
+    try {
+      const stemcell = await trial.importStemcell({ name: 'check', version: '1' })
+      const ownership = { owner: 'check', purpose: 'check' }
+      const fence = { scope: 'check', number: 0 }
+      await trial.createVm({ id: 'check', stemcell, addresses: [], network: 'none', resources: {}, ownership }, fence)
+      await trial.deleteVm('check', null)
+    } catch (cause) {
+      if (cause instanceof RemodelError && cause.code === 'unsupported') throw cause
+      const message = cause instanceof Error ? cause.message : String(cause)
+      throw new RemodelError('unsupported', `this machine cannot make local VMs: ${message}`, { cause })
+    } finally {
+      await rm(probe, { recursive: true, force: true })
+    }
+  }
+
+  async importStemcell(stemcell: { name: string; version: string; image?: string }): Promise<string> {
+    await this.#prepare()
+    return importStemcell(this.directory, stemcell)
+  }
+
+  async createVm(request: VmRequest, fence: Fence, signal?: AbortSignal): Promise<Vm> {
+    const { id, stemcell, addresses, network, resources, ownership } = request
+    checkId('VM', id)
+    const lower = await stemcellRoot(this.directory, stemcell)
+    const record: VmRecord = { id, stemcell, addresses, network, resources, ownership, createdAt: this.#now() }
+    const hosts = ['127.0.0.1 localhost', ...addresses.map((address) => `${address} ${id}`), ''].join('\n')
+    const { cpus, memoryMiB, diskMiB } = resources
+    const words = [id, lower, network, hosts, `${cpus ?? ''}`, `${memoryMiB ?? ''}`, JSON.stringify(record)]
+    const [, limits] = await this.#change('create_vm', id, words, fence, signal)
+    if (limits === 'unlimited')
+      this.#sayOnce('limits of cpu and memory are not enforced: no writable cgroup v2 with both')
+    if (diskMiB !== undefined) this.#sayOnce('limits of disk space are not enforced')
+    const vm = await this.findVm(id)
+    if (!vm) throw new RemodelError('infrastructure', `VM ${id} was deleted while it was made`)
+    if (vm.stemcell !== stemcell) {
+      throw new RemodelError(
+        'conflict',
+        `VM ${id} stands already with stemcell ${vm.stemcell}, asked for was ${stemcell}`,
+      )
+    }
+    return vm
+  }
+
+  async deleteVm(id: string, fence: Fence | null): Promise<void> {
+    checkId('VM', id)
+    await this.#change('delete_vm', id, [id], fence)
+  }
+
+  async findVm(id: string): Promise<Vm | undefined> {
+    checkId('VM', id)
+    return readVm(this.directory, id)
+  }
+
+  async listVms(filter?: Partial<Ownership>): Promise<Vm[]> {
+    const disks = await readDisks(this.directory)
+    const vms = await Promise.all((await ids(this.directory, 'vms')).map((id) => readVm(this.directory, id, disks)))
+    return vms.filter((vm) => vm !== undefined && owned(vm.ownership, filter)) as Vm[]
+  }
+
+  async createDisk(disk: { id: string; sizeMiB: number; ownership: Ownership }, fence: Fence): Promise<Disk> {
+    const { id, sizeMiB, ownership } = disk
+    checkId('disk', id)
+    const record: DiskRecord = { id, sizeMiB, ownership }
+    await this.#change('create_disk', id, [id, JSON.stringify(record)], fence)
+    this.#sayOnce('limits of disk space are not enforced')
+    const made = await readDisk(this.directory, id)
+    if (!made) throw new RemodelError('infrastructure', `disk ${id} was deleted while it was made`)
+    return made
+  }
+
+  async resizeDisk(id: string, sizeMiB: number, fence: Fence): Promise<void> {
+    checkId('disk', id)
+    const disk = await readDisk(this.directory, id)
+    if (!disk) throw new RemodelError('not-found', `there is no disk ${id}`)
+    const record: DiskRecord = { id, sizeMiB, ownership: disk.ownership }
+    await this.#change('resize_disk', id, [id, JSON.stringify(record)], fence)
+  }
+
+  async deleteDisk(id: string, fence: Fence | null): Promise<void> {
+    checkId('disk', id)
+    await this.#change('delete_disk', id, [id], fence)
+  }
+
+  async listDisks(filter?: Partial<Ownership>): Promise<Disk[]> {
+    return (await readDisks(this.directory)).filter((disk) => owned(disk.ownership, filter))
+  }
+
+  async attachDisk(vm: string, disk: string, fence: Fence): Promise<void> {
+    checkId('VM', vm)
+    checkId('disk', disk)
+    await this.#change('attach_disk', disk, [vm, disk], fence)
+  }
+
+  async detachDisk(vm: string, disk: string, fence: Fence): Promise<void> {
+    checkId('VM', vm)
+    checkId('disk', disk)
+    await this.#change('detach_disk', disk, [vm, disk], fence)
+  }
+
+  async connect(vm: string, fence: Fence | null): Promise<Connection> {
+    checkId('VM', vm)
+    if (!(await readVmRecord(this.directory, vm))) throw new RemodelError('not-found', `there is no VM ${vm}`)
+    const state = await vmState(this.directory, vm)
+    if (state !== 'running') throw new RemodelError('infrastructure', `VM ${vm} is ${state}`)
+    const connection = new LocalConnection(this.directory, vm, fence)
+    await connection.ping()
+    return connection
+  }
+
+  async #change(verb: Verb, id: string, words: string[], fence: Fence | null, signal?: AbortSignal): Promise<string[]> {
+    checkFence(fence)
+    if (words.some((word) => word.includes('\0'))) throw new RemodelError('invalid-input', `${verb} ${id}: a NUL byte`)
+    const binary = await this.#prepare()
+    return injected(this.directory, verb, id, () => runHelper(binary, this.directory, verb, words, fence, signal))
+  }
+
+  /** Directories and the binary, once a process; tried again after a failure. */
+  #prepare(): Promise<string> {
+    this.#ready ??= (async () => {
+      for (const folder of ['vms', 'disks', 'stemcells', 'fences', 'tmp']) {
+        await mkdir(join(this.directory, folder), { recursive: true })
+      }
+      return agentBinary(this.directory)
+    })().catch((error) => {
+      this.#ready = undefined
+      throw error
+    })
+    return this.#ready
+  }
+
+  #sayOnce(message: string): void {
+    if (this.#said.has(message)) return
+    this.#said.add(message)
+    this.#log(message)
+  }
+}

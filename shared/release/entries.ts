@@ -1,0 +1,151 @@
+import type { Readable } from 'node:stream'
+import { Parser, type ReadEntry } from 'tar'
+import { toError } from '../errors.ts'
+import { invalidInput } from '../source/document.ts'
+import { linkStaysInside, parentIn, safePath } from './safe_path.ts'
+
+/** How much an archive may hold before it is taken for an attack. */
+export interface ArchiveLimits {
+  entries: number
+  /** Unpacked, all entries together. */
+  bytes: number
+  /** Unpacked bytes for each packed one. */
+  ratio: number
+}
+export const DEFAULT_LIMITS: ArchiveLimits = { entries: 500_000, bytes: 32 * 2 ** 30, ratio: 1100 }
+
+export interface EntryRules {
+  /** The archive, for messages. */
+  file: string
+  limits?: ArchiveLimits
+  /** Which links may stand in it: none at all, those that stay inside, or those and absolute ones below `/var/vcap`. */
+  links: 'none' | 'inside' | 'vcap'
+}
+
+/**
+ * Visits every file of a tar or tar.gz in order, without unpacking it. `visit` may read the entry or leave it. Throws
+ * `invalid-input`, naming entry and reason, for whatever could do harm when it is unpacked: paths that lead out, links that lead
+ * out, entries that go through a link, devices, absurd sizes; and for what is no archive, or not a whole one.
+ */
+export async function eachEntry(
+  source: Readable,
+  rules: EntryRules,
+  visit: (path: string, entry: ReadEntry) => Promise<void>,
+): Promise<void> {
+  const guard = new Guard(rules)
+  const parser = new Parser({ strict: true, maxDecompressionRatio: guard.limits.ratio })
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => {})
+  let failure: Error | undefined
+  let visits = Promise.resolve()
+  let current: ReadEntry | undefined
+  const fail = (thrown: unknown) => {
+    failure ??= toError(thrown)
+    failed.reject(failure)
+    source.destroy()
+    // Whoever reads the entry would wait for its end for ever.
+    current?.destroy(failure)
+  }
+  parser.on('error', (error: Error) => fail(refuse(rules, undefined, `is not a whole tar archive: ${error.message}`)))
+  parser.on('entry', (entry: ReadEntry) => {
+    entry.on('error', () => {})
+    visits = visits
+      .then(async () => {
+        if (failure) return
+        current = entry
+        const path = guard.check(entry)
+        if (isFile(entry)) await visit(path, entry)
+      })
+      .catch(fail)
+      .finally(() => {
+        current = undefined
+        entry.resume()
+      })
+  })
+  const ended = new Promise((resolve) => parser.once('end', resolve))
+  try {
+    for await (const chunk of source) {
+      if (failure) break
+      if (!parser.write(chunk))
+        await Promise.race([new Promise((resolve) => parser.once('drain', resolve)), failed.promise])
+    }
+    if (!failure) {
+      parser.end()
+      await Promise.race([ended, failed.promise])
+    }
+  } catch (error) {
+    fail(error)
+  }
+  await visits
+  source.destroy()
+  if (failure) throw failure
+}
+
+function isFile(entry: ReadEntry): boolean {
+  return entry.type === 'File' || entry.type === 'OldFile' || entry.type === 'ContiguousFile'
+}
+
+/** What is wrong with an archive as a whole or with one entry of it. */
+export function refuse(rules: { file: string }, path: string | undefined, message: string, found?: string) {
+  return invalidInput([
+    { file: rules.file, ...(path === undefined ? {} : { path }), message, ...(found === undefined ? {} : { found }) },
+  ])
+}
+
+class Guard {
+  readonly rules: EntryRules
+  readonly limits: ArchiveLimits
+  readonly #links = new Set<string>()
+  #entries = 0
+  #bytes = 0
+
+  constructor(rules: EntryRules) {
+    this.rules = rules
+    this.limits = rules.limits ?? DEFAULT_LIMITS
+  }
+
+  check(entry: ReadEntry): string {
+    const refused = (message: string, found?: string) => refuse(this.rules, entry.path, message, found)
+    if (++this.#entries > this.limits.entries) throw refused(`is refused: more than ${this.limits.entries} entries`)
+    this.#bytes += entry.size
+    if (!(entry.size >= 0) || this.#bytes > this.limits.bytes) {
+      throw refused(`is refused: it holds more than ${this.limits.bytes} bytes`, String(entry.size))
+    }
+    const path = safePath(entry.path)
+    if (path === null) throw refused('is refused: the path leads out of the archive')
+    const above = parentIn(path, this.#links)
+    if (above !== null) throw refused(`is refused: the path goes through the link ${above}`)
+    this.#checkType(entry, path, refused)
+    return path
+  }
+
+  #checkType(entry: ReadEntry, path: string, refused: (message: string, found?: string) => Error): void {
+    const target = entry.linkpath ?? ''
+    switch (entry.type) {
+      case 'File':
+      case 'OldFile':
+      case 'ContiguousFile':
+      case 'Directory':
+      case 'GNUDumpDir':
+        return
+      case 'SymbolicLink': {
+        const vcap = this.rules.links === 'vcap' && target.startsWith('/var/vcap/') && !target.split('/').includes('..')
+        if (this.rules.links === 'none' || !(vcap || linkStaysInside(path, target)))
+          throw refused('is refused: the link leads out', target)
+        this.#links.add(path)
+        return
+      }
+      case 'Link':
+        if (
+          this.rules.links === 'none' ||
+          safePath(target) === null ||
+          parentIn(safePath(target)!, this.#links) !== null
+        ) {
+          throw refused('is refused: the link leads out', target)
+        }
+        return
+      default:
+        throw refused(`is refused: an archive may not hold a ${entry.type}`)
+    }
+  }
+}

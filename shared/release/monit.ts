@@ -1,0 +1,194 @@
+import type { ProcessDefinition } from '../provider/connection.ts'
+
+/** Something in a monit file that has no effect here. */
+export interface MonitNote {
+  /** 1-based. */
+  line: number
+  message: string
+}
+
+export interface MonitFile {
+  processes: ProcessDefinition[]
+  /** Understood, and without effect here: a process found by `matching`, a stop timeout. */
+  warnings: MonitNote[]
+  /** Statements that are not understood and are left out, as they stand in the file. */
+  unknown: MonitNote[]
+}
+
+interface Token {
+  text: string
+  quoted: boolean
+  line: number
+}
+
+/** Words that monit allows anywhere and that mean nothing. */
+const NOISE = new Set(['with', 'and', 'using', 'use', 'the', 'has', '='])
+/** Words that begin a statement, so that one that is left out ends before them. */
+const STATEMENTS =
+  'check start stop restart group if depends every mode onreboot set include alert noalert with pidfile matching'.split(
+    ' ',
+  )
+const SECONDS: Record<string, number> = { second: 1, seconds: 1, minute: 60, minutes: 60, hour: 3600, hours: 3600 }
+
+/**
+ * Reads the `check process` parts of a monit file, already rendered:
+ *
+ *     check process NAME with pidfile PATH
+ *       start program "..." [with timeout N seconds]
+ *       stop program "..." [with timeout N seconds]
+ *       group vcap
+ *
+ * Never fails: what else monit files may hold is listed, so that nobody believes it to be in effect. A statement ends with its line
+ * or where the next one begins.
+ */
+export function parseMonit(text: string): MonitFile {
+  return new MonitReader(text).read()
+}
+
+class MonitReader {
+  readonly #tokens: Token[]
+  readonly #file: MonitFile = { processes: [], warnings: [], unknown: [] }
+  #at = 0
+
+  constructor(text: string) {
+    this.#tokens = tokenize(text)
+  }
+
+  read(): MonitFile {
+    while (this.#peek()) {
+      if (this.#isWord('check') && this.#isWord('process', 1)) this.#process()
+      else this.#skip(this.#isWord('check') ? ['check'] : STATEMENTS)
+    }
+    return this.#file
+  }
+
+  #process(): void {
+    const { line } = this.#peek()!
+    this.#at += 2
+    const name = this.#next()?.text ?? ''
+    const found: { pidfile?: string; start?: string; stop?: string; startTimeoutSeconds?: number; matching?: boolean } =
+      {}
+    for (let token = this.#peek(); token && !(this.#isWord('check') && !token.quoted); token = this.#peek()) {
+      if (!token.quoted && NOISE.has(token.text.toLowerCase())) this.#at++
+      else if (this.#isWord('pidfile')) found.pidfile = this.#value(1)
+      else if (this.#isWord('matching')) {
+        this.#value(1)
+        found.matching = true
+      } else if (this.#isWord('group')) this.#value(1)
+      else if (this.#isWord('start') || this.#isWord('stop')) this.#program(found)
+      else this.#skip()
+    }
+    this.#add(name, line, found)
+  }
+
+  #program(found: { start?: string; stop?: string; startTimeoutSeconds?: number }): void {
+    const which = this.#next()!.text.toLowerCase() as 'start' | 'stop'
+    const { line } = this.#tokens[this.#at - 1]!
+    this.#noise()
+    if (this.#isWord('program')) this.#at++
+    found[which] = this.#value(0)
+    for (;;) {
+      const before = this.#at
+      this.#noise()
+      const words = [0, 1, 2].map((ahead) => this.#peek(ahead))
+      const seconds = Number(words[1]?.text) * (SECONDS[words[2]?.text.toLowerCase() ?? ''] ?? Number.NaN)
+      if (this.#isWord('timeout') && seconds > 0) {
+        this.#at += 3
+        if (which === 'start') found.startTimeoutSeconds = seconds
+        else this.#file.warnings.push({ line, message: `the stop timeout of ${seconds} s has no effect` })
+      } else if (this.#isWord('as')) {
+        this.#runAs()
+      } else {
+        this.#at = before
+        return
+      }
+    }
+  }
+
+  /** `as uid NAME and gid NAME`: the scripts of BOSH jobs change the user themselves. */
+  #runAs(): void {
+    const { line } = this.#next()!
+    const words = ['as']
+    while (this.#isWord('uid') || this.#isWord('gid') || this.#isWord('and')) {
+      const word = this.#next()!.text
+      words.push(word, ...(word.toLowerCase() === 'and' ? [] : [this.#value(0)]))
+    }
+    this.#file.unknown.push({ line, message: words.join(' ') })
+  }
+
+  #add(
+    name: string,
+    line: number,
+    found: { pidfile?: string; start?: string; stop?: string; startTimeoutSeconds?: number; matching?: boolean },
+  ): void {
+    const { pidfile, start, stop = '', startTimeoutSeconds, matching } = found
+    const warn = (message: string) => this.#file.warnings.push({ line, message })
+    if (matching) warn(`process ${name}: matching has no effect, a process is found by its pidfile`)
+    if (pidfile === undefined) warn(`process ${name} is left out: it has no pidfile`)
+    else if (start === undefined) warn(`process ${name} is left out: it has no start program`)
+    else {
+      if (stop === '') warn(`process ${name} has no stop program; it will be killed`)
+      this.#file.processes.push({
+        name,
+        pidfile,
+        start,
+        stop,
+        ...(startTimeoutSeconds === undefined ? {} : { startTimeoutSeconds }),
+      })
+    }
+  }
+
+  /** Takes the value `ahead` tokens on, noise words left out. */
+  #value(ahead: number): string {
+    this.#at += ahead
+    this.#noise()
+    return this.#next()?.text ?? ''
+  }
+
+  #noise(): void {
+    for (let token = this.#peek(); token && !token.quoted && NOISE.has(token.text.toLowerCase()); token = this.#peek())
+      this.#at++
+  }
+
+  /** Leaves a statement out: to the end of its line, and further lines until one begins with a word of `until`. */
+  #skip(until: readonly string[] = STATEMENTS): void {
+    const first = this.#peek()!
+    const taken: Token[] = []
+    let line = first.line
+    for (let token = this.#peek(); token; token = this.#peek()) {
+      if (token.line !== line && until.some((word) => this.#isWord(word))) break
+      line = token.line
+      taken.push(token)
+      this.#at++
+    }
+    const words = taken.map((token) => (token.quoted ? `"${token.text}"` : token.text)).join(' ')
+    this.#file.unknown.push({ line: first.line, message: words.length > 200 ? `${words.slice(0, 197)}...` : words })
+  }
+
+  #peek(ahead = 0): Token | undefined {
+    return this.#tokens[this.#at + ahead]
+  }
+
+  #next(): Token | undefined {
+    return this.#tokens[this.#at++]
+  }
+
+  #isWord(word: string, ahead = 0): boolean {
+    const token = this.#peek(ahead)
+    return token !== undefined && !token.quoted && token.text.toLowerCase() === word
+  }
+}
+
+function tokenize(text: string): Token[] {
+  const tokens: Token[] = []
+  let line = 1
+  for (const [match] of text.matchAll(/\n|#[^\n]*|"[^"]*"|'[^']*'|=|[^\s"'=#][^\s"'=]*|["']/g)) {
+    if (match === '\n') line++
+    else if (!match.startsWith('#')) {
+      const quoted = match.length > 1 && (match.startsWith('"') || match.startsWith("'"))
+      tokens.push({ text: quoted ? match.slice(1, -1) : match, quoted, line })
+      line += match.split('\n').length - 1
+    }
+  }
+  return tokens
+}

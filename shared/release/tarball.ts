@@ -1,0 +1,238 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { ReadEntry } from 'tar'
+import { z } from 'zod'
+import type { Fault } from '../errors.ts'
+import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
+import { DigestCheck } from './digest.ts'
+import { type ArchiveLimits, eachEntry, refuse } from './entries.ts'
+import type { Put } from './pack.ts'
+import { packageGraph } from './package_graph.ts'
+import type { Release } from './release.ts'
+import { readJobSpec } from './spec.ts'
+import { name, names, parseAsWritten, text } from './yaml_text.ts'
+
+export interface ReadTarballOptions {
+  limits?: ArchiveLimits
+  /** Where the parts wait until all is checked. Default: the system's folder for temporary files. */
+  scratch?: string
+}
+
+const part = z.looseObject({
+  name,
+  version: text.optional(),
+  fingerprint: text.optional(),
+  sha1: text,
+})
+const Manifest = z.looseObject({
+  name: text,
+  version: text,
+  jobs: z.array(part).nullish(),
+  packages: z.array(part.extend({ dependencies: names })).nullish(),
+  compiled_packages: z
+    .array(part.extend({ dependencies: names, stemcell: z.string().regex(/^[^/]+\/.+$/, 'is not <os>/<version>') }))
+    .nullish(),
+})
+type Manifest = z.infer<typeof Manifest>
+const KINDS = ['jobs', 'packages', 'compiled_packages'] as const
+type Kind = (typeof KINDS)[number]
+
+/** `release.MF` and `job.MF` are read into memory; a real one has some hundred kilobytes. */
+const MAX_MANIFEST = 16 * 2 ** 20
+
+/**
+ * Reads a release tarball, source or compiled, and puts its archives. Every digest and every entry of the inner archives is
+ * checked before the first put; a tarball with a fault is refused (`invalid-input`) with all its faults, and leaves nothing behind.
+ */
+export async function readReleaseTarball(
+  tarball: string,
+  put: Put,
+  options: ReadTarballOptions = {},
+): Promise<Release> {
+  const scratch = await mkdtemp(join(options.scratch ?? tmpdir(), 'remodel-tarball-'))
+  try {
+    const { manifestText, parts } = await takeApart(tarball, scratch, options)
+    const document = new SourceDocument(`${tarball}:release.MF`, manifestText)
+    const manifest = asWritten(document)
+    const faults: Fault[] = []
+    const jobSpecs = new Map<string, string>()
+    for (const kind of KINDS) {
+      for (const [index, entry] of (manifest[kind] ?? []).entries()) {
+        faults.push(...(await checkPart(tarball, document, parts, kind, index, entry, jobSpecs, options)))
+      }
+    }
+    if (faults.length > 0) throw invalidInput(faults)
+    const release = await describe(tarball, document, manifest, jobSpecs)
+    const stored = new Map<string, string>()
+    for (const kind of KINDS) {
+      for (const { name } of manifest[kind] ?? []) {
+        const path = `${kind}/${name}.tgz`
+        stored.set(path, await put(createReadStream(parts.get(path)!)))
+      }
+    }
+    return release((path) => stored.get(path)!)
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Checked, and with versions and digests as they are written. */
+function asWritten(document: SourceDocument): Manifest {
+  const manifest = document.parse(Manifest)
+  const written = parseAsWritten(document.text) as Record<string, Record<string, string>[]> & { version: string }
+  manifest.version = written.version
+  for (const kind of KINDS) {
+    for (const [index, entry] of (manifest[kind] ?? []).entries()) {
+      const { version, fingerprint, sha1 } = written[kind]![index]!
+      Object.assign(entry, version === undefined ? {} : { version }, fingerprint === undefined ? {} : { fingerprint }, {
+        sha1,
+      })
+    }
+  }
+  return manifest
+}
+
+async function takeApart(tarball: string, scratch: string, options: ReadTarballOptions) {
+  const parts = new Map<string, string>()
+  let manifestText: string | undefined
+  const rules = { file: tarball, links: 'none' as const, ...(options.limits ? { limits: options.limits } : {}) }
+  await eachEntry(createReadStream(tarball), rules, async (path, entry) => {
+    if (path === 'release.MF') manifestText = (await readSmall(tarball, entry)).toString('utf8')
+    else if (/^(jobs|packages|compiled_packages)\/[^/]+\.tgz$/.test(path)) {
+      const file = join(scratch, String(parts.size))
+      parts.set(path, file)
+      await pipeline(entry, createWriteStream(file))
+    }
+  })
+  if (manifestText === undefined)
+    throw refuse({ file: tarball }, 'release.MF', 'is missing: this is no release tarball')
+  return { manifestText, parts }
+}
+
+async function checkPart(
+  tarball: string,
+  document: SourceDocument,
+  parts: ReadonlyMap<string, string>,
+  kind: Kind,
+  index: number,
+  entry: z.infer<typeof part>,
+  jobSpecs: Map<string, string>,
+  options: ReadTarballOptions,
+): Promise<Fault[]> {
+  const path = `${kind}/${entry.name}.tgz`
+  const file = parts.get(path)
+  if (file === undefined) {
+    const allowed = [...parts.keys()].filter((one) => one.startsWith(`${kind}/`))
+    return [
+      document.fault([kind, index, 'name'], `the tarball has no ${path}`, {
+        found: entry.name,
+        ...suggest(path, allowed),
+      }),
+    ]
+  }
+  if (entry.fingerprint === undefined && entry.version === undefined)
+    return [document.fault([kind, index, 'fingerprint'], 'is missing')]
+  const check = new DigestCheck(entry.sha1)
+  for await (const chunk of createReadStream(file)) check.update(chunk as Buffer)
+  const found = check.mismatch()
+  if (found !== null)
+    return [
+      document.fault([kind, index, 'sha1'], `${path} has other bytes than its digest says`, {
+        found,
+        allowed: entry.sha1,
+      }),
+    ]
+  const rules = {
+    file: `${tarball}:${path}`,
+    links: kind === 'compiled_packages' ? ('vcap' as const) : ('inside' as const),
+    ...(options.limits ? { limits: options.limits } : {}),
+  }
+  let hasSpec = false
+  await eachEntry(createReadStream(file), rules, async (inner, body) => {
+    if (kind !== 'jobs' || inner !== 'job.MF') return
+    hasSpec = true
+    jobSpecs.set(entry.name, (await readSmall(rules.file, body)).toString('utf8'))
+  })
+  return kind === 'jobs' && !hasSpec ? [{ file: rules.file, path: 'job.MF', message: 'is missing' }] : []
+}
+
+/** Everything but the digests of the blobs, which are known when all is put. */
+async function describe(
+  tarball: string,
+  document: SourceDocument,
+  manifest: Manifest,
+  jobSpecs: ReadonlyMap<string, string>,
+) {
+  const fingerprintOf = (entry: z.infer<typeof part>) => entry.fingerprint ?? entry.version ?? ''
+  const known = new Set(
+    [...(manifest.packages ?? []), ...(manifest.compiled_packages ?? [])].map((entry) => entry.name),
+  )
+  const faults: Fault[] = []
+  const packages = (manifest.packages ?? []).map((entry) => ({
+    name: entry.name,
+    fingerprint: fingerprintOf(entry),
+    dependencies: entry.dependencies,
+  }))
+  const compiled = (manifest.compiled_packages ?? []).map((entry) => ({
+    name: entry.name,
+    fingerprint: fingerprintOf(entry),
+    dependencies: entry.dependencies,
+    stemcell: entry.stemcell,
+  }))
+  const jobs = (manifest.jobs ?? []).map((entry) => {
+    const spec = new SourceDocument(`${tarball}:jobs/${entry.name}.tgz:job.MF`, jobSpecs.get(entry.name)!)
+    const facts = readJobSpec(spec)
+    for (const [index, name] of facts.packages.entries()) {
+      if (!known.has(name))
+        faults.push(
+          spec.fault(['packages', index], `the release has no package "${name}"`, {
+            found: name,
+            ...suggest(name, known),
+          }),
+        )
+    }
+    return { ...facts, name: entry.name, fingerprint: fingerprintOf(entry) }
+  })
+  for (const [kind, list] of [
+    ['packages', packages],
+    ['compiled_packages', compiled],
+  ] as const) {
+    for (const [at, entry] of list.entries()) {
+      for (const [index, name] of entry.dependencies.entries()) {
+        if (!known.has(name)) {
+          faults.push(
+            document.fault([kind, at, 'dependencies', index], `the release has no package "${name}"`, {
+              found: name,
+              ...suggest(name, known),
+            }),
+          )
+        }
+      }
+    }
+  }
+  if (faults.length > 0) throw invalidInput(faults)
+  packageGraph({ packages, compiledPackages: compiled })
+  return (digest: (path: string) => string): Release => ({
+    name: manifest.name,
+    version: manifest.version,
+    packages: packages.map((entry) => ({ ...entry, digest: digest(`packages/${entry.name}.tgz`) })),
+    jobs: jobs.map((entry) => ({ ...entry, digest: digest(`jobs/${entry.name}.tgz`) })),
+    ...(compiled.length > 0
+      ? {
+          compiledPackages: compiled.map((entry) => ({
+            ...entry,
+            digest: digest(`compiled_packages/${entry.name}.tgz`),
+          })),
+        }
+      : {}),
+  })
+}
+
+async function readSmall(file: string, entry: ReadEntry): Promise<Buffer> {
+  if (entry.size > MAX_MANIFEST)
+    throw refuse({ file }, entry.path, `is refused: it is larger than ${MAX_MANIFEST} bytes`, String(entry.size))
+  return Buffer.concat((await entry.collect()) as Buffer[])
+}

@@ -1,0 +1,40 @@
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+/** A scalar where a name is wanted: BOSH reads `1` and `true` as text there. */
+export const text = z.preprocess(
+  (value) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value),
+  z.string(),
+)
+
+/** A list of names; nothing at all is an empty one. */
+export const names = z
+  .array(text)
+  .nullish()
+  .transform((list) => list ?? [])
+
+/** A name that becomes part of paths. */
+export const name = text.refine(
+  (value) => /^[^/\0]+$/.test(value) && value !== '.' && value !== '..',
+  'is not a name: it is part of paths',
+)
+
+/**
+ * YAML 1.1, as the director's YAML library has it: `yes` is true, `0755` is 493. Dates stay text, since a plan carries JSON
+ * only.
+ */
+export function parseYaml11(source: string): unknown {
+  return parse(source, {
+    version: '1.1',
+    merge: true,
+    uniqueKeys: false,
+    maxAliasCount: 1000,
+    customTags: (tags) =>
+      tags.filter((tag) => typeof tag === 'string' || !/:(timestamp|binary|set|omap|pairs)$/.test(tag.tag)),
+  })
+}
+
+/** Every scalar as it is written: a version `1.10` is not the number 1.1, and a digest is not a number either. */
+export function parseAsWritten(source: string): unknown {
+  return parse(source, { schema: 'failsafe', maxAliasCount: 1000 })
+}

@@ -1,0 +1,94 @@
+import type { StepInput, StepName } from '../../../shared/kinds/deployment.ts'
+import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Remodel } from '../../../shared/model/plan.ts'
+
+/** What a finished step changes in the floorplan, as shared/kinds/deployment.ts documents it; checks what the world would refuse. */
+export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel): void {
+  const put = (id: string, attributes: object, meta: object) =>
+    standing.set(id, { id, attributes: { ...attributes }, needs: [], meta: { ...meta } } as StandingMaterial)
+  const given = <Step extends StepName>(_: Step) => remodel.input as unknown as StepInput<Step>
+  const vmStands = (cid: string) => {
+    const vm = standing.get(`vm/${cid}`)
+    if (!vm || vm.meta.health === 'missing') throw new Error(`${remodel.id}: there is no machine ${cid}`)
+  }
+  switch (remodel.step as StepName) {
+    case 'compile-package': {
+      const { key, name, dependencies } = given('compile-package')
+      for (const need of dependencies) {
+        if (!standing.has(`package/${need.name}/${need.key.slice(0, 12)}`)) throw new Error(`${remodel.id}: ${need.name} is not compiled`)
+      }
+      put(`package/${name}/${key.slice(0, 12)}`, { key, name }, {})
+      return
+    }
+    case 'create-vm': {
+      const { cid, vm } = given('create-vm')
+      for (const [id, other] of standing) {
+        if (!id.startsWith('vm/') || id === `vm/${cid}`) continue
+        const theirs = (other.attributes.networks as { address: string }[]).map((network) => network.address)
+        const clash = vm.networks.find((network) => theirs.includes(network.address))
+        if (clash) throw new Error(`${remodel.id}: ${clash.address} is held by ${id}`)
+      }
+      put(`vm/${cid}`, vm, {})
+      return
+    }
+    case 'delete-vm': {
+      const { cid, forget } = given('delete-vm')
+      for (const id of [`vm/${cid}`, ...forget]) standing.delete(id)
+      return
+    }
+    case 'create-disk': {
+      const { cid, disk } = given('create-disk')
+      put(remodel.material, disk, { cid })
+      return
+    }
+    case 'resize-disk':
+      put(remodel.material, given('resize-disk').disk, standing.get(remodel.material)?.meta ?? {})
+      return
+    case 'delete-disk':
+      standing.delete(remodel.material)
+      return
+    case 'attach-disk': {
+      const { vm, disk } = given('attach-disk')
+      vmStands(vm)
+      if (standing.get(remodel.material)?.meta.cid !== disk) throw new Error(`${remodel.id}: there is no disk ${disk}`)
+      return
+    }
+    case 'prepare-instance': {
+      const { vm, packages } = given('prepare-instance')
+      vmStands(vm)
+      for (const { name, key } of packages) {
+        if (!standing.has(`package/${name}/${key.slice(0, 12)}`)) throw new Error(`${remodel.id}: ${name} is not compiled`)
+      }
+      return
+    }
+    case 'stop-instance': {
+      const { instance, vm, attributes } = given('stop-instance')
+      vmStands(vm)
+      put(instance, attributes, { vm })
+      return
+    }
+    case 'start-instance': {
+      const { instance, vm, attributes } = given('start-instance')
+      vmStands(vm)
+      put(instance, attributes, { vm })
+      return
+    }
+    case 'publish-addresses': {
+      const { deployment, records, table, vms } = given('publish-addresses')
+      for (const vm of vms) vmStands(vm)
+      if (records.length === 0) standing.delete(`addresses/${deployment}`)
+      else put(`addresses/${deployment}`, { table }, {})
+      return
+    }
+    default:
+      if (remodel.queue !== null) throw new Error(`${remodel.id}: unknown step`)
+  }
+}
+
+export function asMap(floorplan: Floorplan): Map<string, StandingMaterial> {
+  return new Map(floorplan.materials.map((material) => [material.id, material]))
+}
+
+export function asFloorplan(before: Floorplan, standing: ReadonlyMap<string, StandingMaterial>): Floorplan {
+  return { ...before, version: before.version + 1, materials: [...standing.values()] }
+}

@@ -1,0 +1,56 @@
+import { digestOf } from '../../../shared/model/canonical.ts'
+import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
+import type { Release, ReleaseJob, Stemcell } from '../../../shared/release/release.ts'
+import { SourceDocument } from '../../../shared/source/document.ts'
+import { sealPlan } from '../../../services/planner/foreman/seal.ts'
+import { kind } from '../../../services/planner/kinds/deployment/index.ts'
+import type { PlanOptions, Render, Supplies } from '../../../services/planner/kinds/kind.ts'
+
+/** Rendering is a function of content; so is this. */
+export const render: Render = async (requests) => requests.map(({ job, context }) => ({ digest: digestOf({ job, context }) }))
+
+export const options: PlanOptions = { recreate: false, remove: false, skipDrain: false }
+
+export function document(file: string, value: unknown): SourceDocument {
+  return new SourceDocument(file, typeof value === 'string' ? value : JSON.stringify(value, null, 2))
+}
+
+export function supplies(cloud: unknown, releases: Release[], stemcells: Stemcell[], taken: string[] = []): Supplies {
+  const clouds = Array.isArray(cloud) ? cloud : [cloud]
+  return { releases, created: {}, stemcells, taken, configs: { cloud: clouds.map((one, place) => document(`cloud${place || ''}.yml`, one)), runtime: [] } }
+}
+
+export async function plan(
+  manifest: unknown,
+  given: Supplies,
+  floorplan: Floorplan = emptyFloorplan('shop'),
+  asked: Partial<PlanOptions> = {},
+): Promise<Plan> {
+  const blueprint = kind.architect(document('shop.yml', manifest), given)
+  const draft = await kind.foreman(blueprint, floorplan, { ...options, ...asked }, render)
+  return sealPlan(draft, blueprint, floorplan)
+}
+
+export function job(name: string, more: Partial<ReleaseJob> = {}): ReleaseJob {
+  return {
+    name,
+    fingerprint: `${name}-1`,
+    digest: `sha256:job-${name}`,
+    packages: [],
+    templates: {},
+    properties: {},
+    provides: [],
+    consumes: [],
+    ...more,
+  }
+}
+
+export function pack(name: string, dependencies: string[] = [], fingerprint = `${name}-1`) {
+  return { name, fingerprint, dependencies, digest: `sha256:source-${name}-${fingerprint}` }
+}
+
+export const stemcells: Stemcell[] = [
+  { name: 'jammy', os: 'ubuntu-jammy', version: '1.1' },
+  { name: 'jammy', os: 'ubuntu-jammy', version: '1.2' },
+]

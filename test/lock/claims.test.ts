@@ -1,0 +1,102 @@
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Claims } from '../../shared/lock/claims.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let redis: Redis
+
+beforeAll(async () => {
+  server = await startRedis()
+  redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
+})
+
+afterAll(async () => {
+  redis.disconnect()
+  await server.stop()
+})
+
+const me = (who: string) => ({ who, since: 1000, message: 'testing' })
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Keeps the event loop from turning, as a long computation would. */
+function stall(ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+
+describe('a claim', () => {
+  test('has one holder at a time, and whoever is refused is told who holds it', async () => {
+    const claims = new Claims(redis)
+    const held = await claims.take(['{l}:one'], me('anna'))
+    await expect(claims.take(['{l}:one'], me('bert'))).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('anna') })
+    expect(await claims.holder('{l}:one')).toEqual(me('anna'))
+    await held.release()
+    await (await claims.take(['{l}:one'], me('bert'))).release()
+  })
+
+  test('has a fence that grows with every taking', async () => {
+    const claims = new Claims(redis)
+    const fences: number[] = []
+    for (let i = 0; i < 3; i++) {
+      const held = await claims.take(['{l}:grow'], me('anna'))
+      fences.push(held.fence)
+      await held.release()
+    }
+    expect(fences).toEqual([1, 2, 3])
+  })
+
+  test('on several resources is all or nothing, in whatever order they are named', async () => {
+    const claims = new Claims(redis)
+    const held = await claims.take(['{l}:b', '{l}:a'], me('anna'))
+    await expect(claims.take(['{l}:c', '{l}:b'], me('bert'))).rejects.toMatchObject({ code: 'locked' })
+    expect(await redis.exists('{l}:c')).toBe(0)
+    await held.release()
+  })
+
+  test('lives as long as its holder renews it, and ends soon after the holder vanished', async () => {
+    const claims = new Claims(redis, 300)
+    const held = await claims.take(['{l}:renewed'], me('anna'))
+    await sleep(700)
+    await expect(claims.take(['{l}:renewed'], me('bert'))).rejects.toMatchObject({ code: 'locked' })
+    await held.release()
+  })
+
+  test('that was lost aborts the work of its holder', async () => {
+    const claims = new Claims(redis, 300)
+    const held = await claims.take(['{l}:lost'], me('anna'))
+    await redis.del('{l}:lost')
+    await expect.poll(() => held.signal.aborted, { timeout: 2000 }).toBe(true)
+    expect(held.signal.reason).toMatchObject({ code: 'superseded' })
+    await held.release()
+  })
+
+  test('that ran out while the event loop was stalled is lost, and its release leaves the new holder alone', async () => {
+    const claims = new Claims(redis, 200)
+    const other = new Claims(redis, 5000)
+    const held = await claims.take(['{l}:stalled'], me('anna'))
+    stall(400)
+    const young = await other.take(['{l}:stalled'], me('bert'))
+    expect(young.fence).toBeGreaterThan(held.fence)
+    await expect.poll(() => held.signal.aborted).toBe(true)
+    await held.release()
+    expect(await other.holder('{l}:stalled')).toEqual(me('bert'))
+    await young.release()
+  })
+
+  test('that had run out when it was granted is refused', async () => {
+    const claims = new Claims(redis, 50)
+    const taking = claims.take(['{l}:late'], me('anna'))
+    setImmediate(() => stall(200))
+    await expect(taking).rejects.toMatchObject({ code: 'locked' })
+  })
+
+  test('is granted to exactly one of many that want it at the same time', async () => {
+    const claims = new Claims(redis)
+    const results = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => claims.take(['{l}:many'], me(`w${i}`))))
+    const granted = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    expect(granted).toHaveLength(1)
+    await granted[0]!.release()
+  })
+})

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Connection, ProcessDefinition } from '../../shared/provider/connection.ts'
+import { fence, Place, until } from './place.ts'
+
+let place: Place
+let machine: Connection
+beforeEach(async () => {
+  place = await Place.make()
+  await place.provider.createVm(place.request('w'), fence(1))
+  machine = await place.provider.connect('w', fence(1))
+})
+afterEach(async () => {
+  machine.close()
+  await place.leave()
+})
+
+function daemon(name: string, more: Partial<ProcessDefinition> = {}): ProcessDefinition {
+  const pidfile = `/var/vcap/sys/run/${name}.pid`
+  return { name, pidfile, start: `sleep 1000 & echo $! > ${pidfile}`, stop: `kill $(cat ${pidfile})`, ...more }
+}
+
+async function status(name = 'd') {
+  return (await machine.status()).find((row) => row.name === name)!
+}
+
+async function shell(script: string): Promise<string> {
+  return (await machine.exec(['sh', '-c', script])).stdout
+}
+
+describe('a supervised process', () => {
+  it('is stopped until started, runs until stopped, and is gone then', async () => {
+    await machine.supervise([daemon('d'), daemon('e')])
+    expect(await machine.status()).toMatchObject([
+      { name: 'd', state: 'stopped', pid: null, uptimeMs: 0 },
+      { name: 'e', state: 'stopped', pid: null, uptimeMs: 0 },
+    ])
+    await machine.start()
+    const took = await until(async () => (await machine.status()).every((row) => row.state === 'running'))
+    expect(took).toBeLessThan(200)
+    const { pid } = await status()
+    expect(await shell(`cat /proc/${pid}/comm`)).toBe('sleep\n')
+    await machine.stop(5000)
+    expect((await machine.status()).map((row) => row.state)).toEqual(['stopped', 'stopped'])
+    expect(await shell('pgrep sleep')).toBe('')
+  })
+
+  it('that dies is seen within 50 ms and started again', async () => {
+    await machine.supervise([daemon('d')])
+    await machine.start()
+    await until(async () => (await status()).state === 'running')
+    const { pid } = await status()
+    const killed = shell(`kill -9 ${pid}`)
+    const seen = await until(async () => (await status()).pid !== pid)
+    await killed
+    const again = await until(async () => (await status()).state === 'running')
+    expect(seen).toBeLessThan(60)
+    expect(again).toBeLessThan(250)
+    expect(await status()).toMatchObject({ restarts: 1, state: 'running' })
+    expect((await status()).pid).not.toBe(pid)
+    await sleep(50)
+    expect((await status()).uptimeMs).toBeGreaterThanOrEqual(50)
+  })
+
+  it('that keeps dying is failing, is tried ever more slowly, and is running when it stays up', {
+    timeout: 15_000,
+  }, async () => {
+    const pidfile = '/var/vcap/sys/run/d.pid'
+    const start = `if [ -e /tmp/well ]; then sleep 1000 & else sleep 0.02 & fi; echo $! > ${pidfile}`
+    await machine.supervise([daemon('d', { start })])
+    await machine.start()
+    await until(async () => (await status()).state === 'failing')
+    await sleep(1000)
+    const { restarts } = await status()
+    expect(restarts).toBeGreaterThan(2)
+    expect(restarts).toBeLessThan(8)
+    await machine.write('/tmp/well', '')
+    await until(async () => (await status()).pid !== null && (await status()).uptimeMs > 500, 8000)
+    expect((await status()).state).toBe('failing')
+    await until(async () => (await status()).state === 'running')
+  })
+
+  it('whose start fails, or brings nothing up in time, is failing', { timeout: 15_000 }, async () => {
+    await machine.supervise([
+      daemon('d', { start: 'echo no such thing >&2; exit 3' }),
+      daemon('late', { start: 'true', startTimeoutSeconds: 1 }),
+      daemon('hangs', { start: 'sleep 1000', startTimeoutSeconds: 1 }),
+    ])
+    const start = performance.now()
+    await machine.start()
+    expect(performance.now() - start).toBeGreaterThan(900)
+    expect((await status('d')).state).toBe('failing')
+    await until(async () => (await machine.status()).every((row) => row.state === 'failing'))
+    expect(String(await machine.read('/var/vcap/monit/d.log'))).toContain('no such thing')
+  })
+
+  it('that ignores its stop command is killed with all below it at the deadline', async () => {
+    const pidfile = '/var/vcap/sys/run/d.pid'
+    const stubborn = 'trap "" TERM; sleep 999 & sleep 998 & while :; do wait; sleep 0.1; done'
+    await machine.write('/var/vcap/jobs/stubborn', stubborn, 0o755)
+    await machine.supervise([
+      daemon('d', { start: `setsid sh /var/vcap/jobs/stubborn & echo $! > ${pidfile}` }),
+      daemon('e', { stop: 'sleep 1000' }),
+    ])
+    await machine.start()
+    await until(async () => (await machine.status()).every((row) => row.state === 'running'))
+    const start = performance.now()
+    await machine.stop(300)
+    expect(performance.now() - start).toBeLessThan(1000)
+    expect((await machine.status()).map((row) => row.state)).toEqual(['stopped', 'stopped'])
+    expect(await shell('pgrep -l sleep')).toBe('')
+  })
+
+  it('that stays in the set is left alone; one that leaves it is stopped', async () => {
+    await machine.supervise([daemon('d'), daemon('e')])
+    await machine.start()
+    await until(async () => (await machine.status()).every((row) => row.state === 'running'))
+    const before = await status('d')
+    await machine.supervise([daemon('d', { start: 'false' }), daemon('f')])
+    expect((await machine.status()).map((row) => [row.name, row.state])).toEqual([
+      ['d', 'running'],
+      ['f', 'stopped'],
+    ])
+    expect((await status('d')).pid).toBe(before.pid)
+    expect(await shell('pgrep -c sleep')).toBe('1\n')
+  })
+
+  it('that replaces itself and rewrites its pidfile is followed, not started again', async () => {
+    await machine.supervise([daemon('d')])
+    await machine.start()
+    await until(async () => (await status()).state === 'running')
+    const { pid } = await status()
+    await shell(`setsid sleep 1001 >/dev/null 2>&1 & echo $! > /var/vcap/sys/run/d.pid; kill ${pid}`)
+    await until(async () => (await status()).pid !== pid)
+    expect(await status()).toMatchObject({ state: 'running', restarts: 0 })
+  })
+
+  it('goes on when the client that started it is gone', async () => {
+    await machine.supervise([daemon('d')])
+    await machine.start()
+    machine.close()
+    machine = await place.provider.connect('w', fence(1))
+    await until(async () => (await status()).state === 'running')
+  })
+})
