@@ -26,6 +26,8 @@ export interface ApplyOptions {
   yes: boolean
   /** Seconds to wait for a locked deployment. */
   waitLock: number
+  /** Sentence of a good end; default: that it stands as written. */
+  ending?: string
 }
 
 /**
@@ -60,7 +62,7 @@ export async function showAskApply(
       context.remark('Somebody else was faster, so the plan is drawn anew.')
       continue
     }
-    return watch(view, context)
+    return watch(view, context, options.ending)
   }
 }
 
@@ -95,7 +97,7 @@ export async function applyAndWatch(view: PlanView, context: Context, options: {
  * Watches an applied plan to its end and shows the result. Ctrl-C leaves: the plan goes on, and a sentence says how to come
  * back and how to cancel.
  */
-export async function watch(view: PlanView, context: Context): Promise<number> {
+export async function watch(view: PlanView, context: Context, ending?: string): Promise<number> {
   const client = await context.client()
   const left = new AbortController()
   const leave = () => left.abort()
@@ -106,7 +108,7 @@ export async function watch(view: PlanView, context: Context): Promise<number> {
     if (ended === null) return detached(view, context)
     if (context.json)
       context.line({ type: 'result', result: ended.status.state, plan: view.plan.id, status: ended.status })
-    for (const line of resultLines(ended, live.progress.stages, context.style)) context.say(line)
+    for (const line of resultLines(ended, live.progress.stages, context.style, ending)) context.say(line)
     return ended.status.state === 'done' ? exit.done : exit.failed
   } finally {
     process.removeListener('SIGINT', leave)

@@ -41,9 +41,7 @@ export async function planRequest(manifest: string, options: PlanningOptions): P
   }
 }
 
-/** Tells the planner which versions were uploaded for this manifest, where its API takes that: `create` means these. */
-export async function withReleases(request: PlanRequest, releases: readonly UploadedVersion[]): Promise<PlanRequest> {
-  if (releases.length === 0) return request
-  const { PlanRequest } = await import('../services/planner/api/schema.ts')
-  return Object.hasOwn(PlanRequest.shape, 'releases') ? Object.assign({ releases }, request) : request
+/** Tells the planner which versions were uploaded for this manifest: `version: create` means these. */
+export function withReleases(request: PlanRequest, releases: readonly UploadedVersion[]): PlanRequest {
+  return { ...request, releases: [...releases] }
 }

@@ -19,6 +19,7 @@ const remove: Verb<{ yes?: boolean; waitLock?: number }> = {
     return showAskApply(() => client.planRemoval(deployment), context, {
       yes: options.yes === true,
       waitLock: options.waitLock ?? 0,
+      ending: `${deployment} is gone.`,
     })
   },
 }

@@ -27,8 +27,7 @@ const deploy: Verb<Options> = {
     const request = await planRequest(file, options)
     const client = await context.client()
     const releases = await uploadManifestReleases(request.manifest, client, context)
-    const complete = await withReleases(request, releases)
-    const draw = () => client.plan(complete)
+    const draw = () => client.plan(withReleases(request, releases))
     return showAskApply(draw, context, { yes: options.yes === true, waitLock: options.waitLock ?? 0 })
   },
 }

@@ -43,7 +43,7 @@ const plan: Verb<Options> = {
     const client = await context.client()
     const { uploadManifestReleases } = await import('../manifest-releases.ts')
     const releases = await uploadManifestReleases(request.manifest, client, context)
-    const drawn = (await client.plan(await withReleases(request, releases))).plan
+    const drawn = (await client.plan(withReleases(request, releases))).plan
     if (options.out !== undefined) await save(drawn, options.out, client.address.url)
     await show(drawn, context, options, [`To carry out exactly this: remodel apply ${options.out ?? drawn.id}`])
     return isEmpty(drawn) ? exit.done : exit.changes

@@ -6,7 +6,7 @@ import { count } from './table.ts'
 import { duration } from './time.ts'
 
 /** How a plan ended, for people: stages with their durations, then one sentence; a failure says what to do. */
-export function resultLines(view: PlanView, stages: readonly StageTime[], style: Style): string[] {
+export function resultLines(view: PlanView, stages: readonly StageTime[], style: Style, ending?: string): string[] {
   const { status } = view
   const took =
     status.startedAt !== null && status.finishedAt !== null
@@ -15,7 +15,10 @@ export function resultLines(view: PlanView, stages: readonly StageTime[], style:
   const lines = ['', ...stageLines(stages, style)]
   switch (status.state) {
     case 'done':
-      return [...lines, `${style.green(style.bold(`Done${took}.`))} ${ending(view)}`]
+      return [
+        ...lines,
+        `${style.green(style.bold(`Done${took}.`))} ${plain(ending ?? `${view.plan.deployment} stands as written.`)}`,
+      ]
     case 'cancelled':
       return [...lines, style.yellow(style.bold(`Cancelled${took}.`)), `  ${tally(status)}`, ...again(view, style)]
     case 'failed':
@@ -53,14 +56,6 @@ export function tally(status: PlanStatus): string {
     rest > 0 ? `${rest} not begun` : '',
   ]
   return `${parts.filter(Boolean).join(', ')}.`
-}
-
-function ending(view: PlanView): string {
-  const gone =
-    view.plan.remodels.length > 0 &&
-    view.plan.remodels.every((one) => one.action === 'delete' || one.action === 'barrier')
-  const { deployment } = view.plan
-  return gone ? `What the plan deletes of ${plain(deployment)} is gone.` : `${plain(deployment)} stands as written.`
 }
 
 function again(view: PlanView, style: Style): string[] {

@@ -6,8 +6,9 @@ export interface ExecOptions {
   env?: Record<string, string>
   cwd?: string
   stdin?: Readable | Uint8Array | string
-  /** Aborting kills the command and everything it started. */
+  /** Aborting kills the command and everything it started, then fails with `cancelled`. */
   signal?: AbortSignal
+  /** After so many milliseconds the command and everything it started is killed, and the call fails with `deadline`. */
   timeoutMs?: number
   /** Called with output as it comes. */
   onOutput?: (chunk: Buffer, from: 'stdout' | 'stderr') => void
@@ -47,12 +48,21 @@ export interface ProcessStatus {
  * fence is too small fails with `superseded` and nothing is run.
  */
 export interface Connection {
+  /**
+   * Ends when the command does; daemons it left behind live on. A command that does not exist exits with 127, as in a shell.
+   * A source of stdin that was not read to its end is destroyed.
+   */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
-  /** Unpacks a tar or tar.gz below `directory` (made if missing). */
+  /** Unpacks a tar or tar.gz below `directory` (made if missing). Fails with `job-failed` where it cannot be unpacked. */
   unpack(directory: string, archive: Readable | Uint8Array): Promise<void>
+  /** Makes missing directories; a reader sees the old content or all of the new. Mode 0644 unless given. `job-failed` where it cannot. */
   write(path: string, content: Uint8Array | string, mode?: number): Promise<void>
+  /** `not-found` where there is no such file. */
   read(path: string): Promise<Buffer>
-  /** Replaces the set of supervised processes; running ones that stay in the set are left alone. */
+  /**
+   * Replaces the set of supervised processes; running ones that stay in the set are left alone, ones that leave it are
+   * stopped (killed after 10 s) before this returns. New ones are stopped until `start`.
+   */
   supervise(processes: readonly ProcessDefinition[]): Promise<void>
   /** Starts all supervised processes; returns when their start commands were run, not when they are healthy. */
   start(): Promise<void>

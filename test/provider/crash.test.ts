@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readEffects } from '../../shared/provider/local/index.ts'
-import { fence, Place } from './place.ts'
+import { fence, Place, until } from './place.ts'
 
 const script = fileURLToPath(new URL('./create-once.ts', import.meta.url))
 let place: Place
@@ -17,7 +17,7 @@ afterEach(() => place.leave())
 function worker(id: string, number: number, env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [script, place.directory, id, String(number)], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', env.QUIET ? 'ignore' : 'inherit'],
   })
 }
 
@@ -77,6 +77,22 @@ describe('an empty directory, left by a kill before the first or after the last 
     mkdirSync(join(place.directory, 'vms', 'empty'))
     expect(await place.provider.listVms()).toEqual([])
     expect(existsSync(join(place.directory, 'vms', 'empty'))).toBe(false)
+  })
+})
+
+describe('a worker that is frozen while its VM is made', () => {
+  it('holds up nobody: a larger fence gets its VM, and the late one is refused', async () => {
+    const frozen = worker('w', 1, { QUIET: '1' })
+    const exit = once(frozen, 'exit')
+    await until(() => existsSync(join(place.directory, 'vms', 'w')))
+    frozen.kill('SIGSTOP')
+    const start = performance.now()
+    await place.provider.createVm(place.request('w'), fence(2))
+    expect(performance.now() - start).toBeLessThan(2000)
+    await place.provider.deleteVm('w', fence(2))
+    frozen.kill('SIGCONT')
+    expect((await exit)[0]).toBe(1)
+    expect(await place.provider.listVms()).toEqual([])
   })
 })
 

@@ -95,6 +95,17 @@ describe('a persistent disk', () => {
     expect(await run('b', 'cat /var/vcap/store/file')).toBe('precious\n')
   })
 
+  it('grows with what is on it, and never shrinks', async () => {
+    const { provider } = place
+    await provider.attachDisk('a', 'd', fence(1))
+    await run('a', 'echo precious > /var/vcap/store/file')
+    await provider.resizeDisk('d', 20, fence(2))
+    expect(await provider.listDisks()).toMatchObject([{ id: 'd', sizeMiB: 20, vm: 'a' }])
+    expect(await run('a', 'cat /var/vcap/store/file')).toBe('precious\n')
+    await expect(provider.resizeDisk('d', 10, fence(2))).rejects.toMatchObject({ code: 'invalid-input' })
+    await expect(provider.resizeDisk('d', 30, fence(1))).rejects.toMatchObject({ code: 'superseded' })
+  })
+
   it('of others cannot be reached from inside a VM', async () => {
     await place.provider.attachDisk('a', 'd', fence(1))
     await run('a', 'echo precious > /var/vcap/store/file')

@@ -1,14 +1,25 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 import type { Fence, VmRequest } from '../../shared/provider/provider.ts'
 
-/** One agent binary for all tests: compiling it is not what they are about. */
-const shared = join(tmpdir(), `remodel-test-agent-${process.getuid?.()}`)
+/** One agent binary for all tests, kept where tools keep their caches: compiling it is not what they are about. */
+const cache = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url))
+const shared = join(writable(cache) ? cache : tmpdir(), 'remodel-agent')
 
 /** A provider in a directory of its own, with a stemcell. `leave` deletes all and fails on anything left behind. */
 export class Place {
@@ -20,9 +31,13 @@ export class Place {
 
   static async make(): Promise<Place> {
     const place = new Place()
-    const cache = new LocalProvider({ directory: shared })
-    await cache.importStemcell({ name: 'host', version: '1' })
-    execFileSync('cp', ['-a', join(shared, 'bin'), place.directory])
+    const compiled = new LocalProvider({ directory: shared })
+    await compiled.importStemcell({ name: 'host', version: '1' })
+    mkdirSync(join(place.directory, 'bin'))
+    // Another test file may be compiling beside it; only finished ones have this name.
+    for (const name of readdirSync(join(shared, 'bin')).filter((name) => /^agent-[0-9a-f]+$/.test(name))) {
+      copyFileSync(join(shared, 'bin', name), join(place.directory, 'bin', name))
+    }
     place.stemcell = await place.provider.importStemcell({ name: 'host', version: '1' })
     return place
   }
@@ -112,5 +127,15 @@ export function namespaceOf(pid: number): string | undefined {
     return readlinkSync(`/proc/${pid}/ns/mnt`)
   } catch {
     return undefined
+  }
+}
+
+function writable(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true })
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }

@@ -1,7 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RenderRequest } from '../../services/planner/kinds/kind.ts'
 import { TemplateRenderer } from '../../services/planner/render/renderer.ts'
@@ -294,6 +296,16 @@ describe('the threads', () => {
     expect(fresh.threads).toHaveLength(0)
   })
 
+  it('are replaced after a template that took very much memory', async () => {
+    const fresh = new TemplateRenderer({ blobs, threads: 1 })
+    await fresh.render([await request({ templates: { 'x.erb': '<%= ("a" * 700_000_000).size %>' } })])
+    const [greedy] = fresh.threads
+    const [result] = await fresh.render([await request({ templates: { 'x.erb': 'after the greedy one' } })])
+    expect(result).toEqual({ digest: expect.any(String) })
+    expect(fresh.threads).not.toEqual([greedy])
+    await fresh.close()
+  })
+
   it('are closed under work: what waits is rejected as cancelled', async () => {
     const fresh = new TemplateRenderer({ blobs, threads: 1 })
     const pending = fresh.render([await request({ templates: { 'x.erb': '<% loop { } %>' } })])
@@ -306,6 +318,12 @@ describe('the threads', () => {
       code: 'cancelled',
     })
   })
+
+  it('that wait do not keep a process alive that forgot to close, and it prints nothing of its own', async () => {
+    const script = fileURLToPath(new URL('./forgotten.ts', import.meta.url))
+    const { stdout, stderr } = await execa(process.execPath, [script], { timeout: 20_000 })
+    expect([stdout, stderr]).toEqual(['8080', ''])
+  }, 30_000)
 
   it('leave the event loop free while they render', async () => {
     let longest = 0

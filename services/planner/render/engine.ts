@@ -33,9 +33,11 @@ export interface EngineFile {
  */
 export class Engine {
   readonly #vm: RubyVM
+  readonly #memory: { readonly buffer: ArrayBuffer }
 
-  private constructor(vm: RubyVM) {
+  private constructor(vm: RubyVM, memory: { readonly buffer: ArrayBuffer }) {
     this.#vm = vm
+    this.#memory = memory
   }
 
   static async start(module: WasmModule): Promise<Engine> {
@@ -48,15 +50,20 @@ export class Engine {
       stderr: nothing,
       returnOnExit: true,
     })
-    const { vm } = await RubyVM.instantiateModule({
+    const { vm, instance } = await RubyVM.instantiateModule({
       module,
       wasip1: wasi,
       args: ['ruby.wasm', '-EUTF-8', '--disable=gems', '-e_=0'],
       addToImports: seal,
     })
-    const engine = new Engine(vm)
+    const engine = new Engine(vm, instance.exports.memory)
     for (const source of RUBY_SOURCES) engine.#eval(source)
     return engine
+  }
+
+  /** Bytes that this Ruby holds. They never become fewer. */
+  get memory(): number {
+    return this.#memory.buffer.byteLength
   }
 
   /** Without the first line Ruby takes what it is handed for bytes. */

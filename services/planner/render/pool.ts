@@ -64,7 +64,7 @@ export class RubyPool {
     })
   }
 
-  /** Ids of the operating system for what runs now; for tests and for the metrics. */
+  /** Ids of the threads that run now; for tests and for the metrics. */
   get threads(): number[] {
     return [...this.#threads].map((thread) => thread.id)
   }

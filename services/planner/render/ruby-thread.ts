@@ -6,6 +6,8 @@ import type { WasmModule } from './wasm.ts'
 /** Jobs that a thread keeps compiled; the one longest unused goes first. */
 const JOBS_KEPT = 500
 const START_LIMIT = 60_000
+/** WebAssembly gives no memory back: a thread that a greedy template has blown up is replaced. Bytes. */
+const MEMORY_KEPT = 512 * 2 ** 20
 
 export interface ThreadEvents {
   /** Ready for a batch. */
@@ -31,7 +33,9 @@ export class RubyThread {
   readonly #jobs = new Set<string>()
   #batch: PoolTask[] = []
   #answered = 0
+  #memory = 0
   #ready = false
+  #retired = false
   #late = false
   #timer: NodeJS.Timeout
   #error: Error | undefined
@@ -48,8 +52,6 @@ export class RubyThread {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       resourceLimits: { stackSizeMb: 8 },
     })
-    this.#worker.stdout.resume()
-    this.#worker.stderr.resume()
     this.id = this.#worker.threadId
     this.#timer = setTimeout(() => this.#expire(), START_LIMIT)
     this.#worker.on('message', (answer: ThreadAnswer) => this.#take(answer))
@@ -60,7 +62,7 @@ export class RubyThread {
   }
 
   get idle(): boolean {
-    return this.#ready && this.#batch.length === 0
+    return this.#ready && !this.#retired && this.#batch.length === 0
   }
 
   work(tasks: PoolTask[]): void {
@@ -93,7 +95,8 @@ export class RubyThread {
     if ('ready' in answer) {
       this.#ready = true
     } else {
-      const { number: _, ...result } = answer
+      const { number: _, memory, ...result } = answer
+      this.#memory = memory
       this.#batch[this.#answered++]?.resolve(result)
     }
     if (this.#answered < this.#batch.length) {
@@ -103,6 +106,11 @@ export class RubyThread {
     this.#batch = []
     this.#answered = 0
     clearTimeout(this.#timer)
+    if (this.#memory > MEMORY_KEPT) {
+      this.#retired = true
+      void this.#worker.terminate()
+      return
+    }
     // Whoever forgets to close must not be kept alive by a thread that waits.
     this.#worker.unref()
     this.#events.idle()

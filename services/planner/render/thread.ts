@@ -18,11 +18,11 @@ export interface ThreadBatch {
   tasks: { number: number; job: string; context: string }[]
 }
 
-/** Answers of a thread, one per task, in order, each sent as soon as it is there. */
+/** Answers of a thread, one per task, in order, each sent as soon as it is there. `memory` in bytes. */
 export type ThreadAnswer =
   | { ready: true }
-  | { number: number; rendered: { digest: string; content: Uint8Array<ArrayBuffer> } }
-  | { number: number; faults: TemplateFault[] }
+  | { number: number; memory: number; rendered: { digest: string; content: Uint8Array<ArrayBuffer> } }
+  | { number: number; memory: number; faults: TemplateFault[] }
 
 /** The first thing that went wrong in one template. */
 export interface TemplateFault extends RubyFault {
@@ -61,5 +61,6 @@ function render(task: ThreadBatch['tasks'][number]): Exclude<ThreadAnswer, { rea
     if (!Buffer.isBuffer(result)) faults.push({ template: file.template, ...result })
     return { path: file.destination, mode: file.mode, content: Buffer.isBuffer(result) ? result : Buffer.alloc(0) }
   })
-  return faults.length > 0 ? { number: task.number, faults } : { number: task.number, rendered: pack(entries) }
+  const answer = { number: task.number, memory: engine.memory }
+  return faults.length > 0 ? { ...answer, faults } : { ...answer, rendered: pack(entries) }
 }

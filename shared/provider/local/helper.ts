@@ -3,7 +3,14 @@ import { type ErrorCode, RemodelError } from '../../errors.ts'
 import type { Fence } from '../provider.ts'
 
 /** The verbs of the agent binary that change the directory; also the names of effects and of injected failures. */
-export type Verb = 'create_vm' | 'delete_vm' | 'create_disk' | 'resize_disk' | 'delete_disk' | 'attach_disk' | 'detach_disk'
+export type Verb =
+  | 'create_vm'
+  | 'delete_vm'
+  | 'create_disk'
+  | 'resize_disk'
+  | 'delete_disk'
+  | 'attach_disk'
+  | 'detach_disk'
 
 /**
  * Runs one change in a process of its own session: it holds the lock, checks the fence and makes the change, so that this

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { RemodelError } from '../../errors.ts'
+import { RemodelError, toError } from '../../errors.ts'
 import type { Connection } from '../connection.ts'
 import type { Disk, Fence, Ownership, Provider, Vm, VmRequest } from '../provider.ts'
 import { agentBinary } from './binary.ts'
@@ -51,19 +51,16 @@ export class LocalProvider implements Provider {
 
   async check(): Promise<void> {
     if (process.platform !== 'linux') throw new RemodelError('unsupported', 'the local provider needs Linux')
-    // Only making one shows what kernel, file system and user may do together.
+    const binary = await this.#prepare()
+    await runHelper(binary, this.directory, 'prune', [], null)
+    // Only making one shows what kernel, file system and user may do together; made in a place of its own, it is in no list.
     const probe = join(this.directory, 'tmp', `check-${randomBytes(6).toString('hex')}`)
-    await runHelper(await this.#prepare(), this.directory, 'prune', [], null)
-    const trial = new LocalProvider({ directory: probe })
     try {
-      const stemcell = await trial.importStemcell({ name: 'check', version: '1' })
-      const ownership = { owner: 'check', purpose: 'check' }
-      const fence = { scope: 'check', number: 0 }
-      await trial.createVm({ id: 'check', stemcell, addresses: [], network: 'none', resources: {}, ownership }, fence)
-      await trial.deleteVm('check', null)
+      await makeFolders(probe)
+      await runHelper(binary, probe, 'create_vm', ['check', '/', 'none', '', '', '', '{}', 'trial'], null)
     } catch (cause) {
       if (cause instanceof RemodelError && cause.code === 'unsupported') throw cause
-      const message = cause instanceof Error ? cause.message : String(cause)
+      const message = toError(cause).message
       throw new RemodelError('unsupported', `this machine cannot make local VMs: ${message}`, { cause })
     } finally {
       await rm(probe, { recursive: true, force: true })
@@ -82,7 +79,7 @@ export class LocalProvider implements Provider {
     const record: VmRecord = { id, stemcell, addresses, network, resources, ownership, createdAt: this.#now() }
     const hosts = ['127.0.0.1 localhost', ...addresses.map((address) => `${address} ${id}`), ''].join('\n')
     const { cpus, memoryMiB, diskMiB } = resources
-    const words = [id, lower, network, hosts, `${cpus ?? ''}`, `${memoryMiB ?? ''}`, JSON.stringify(record)]
+    const words = [id, lower, network, hosts, `${cpus ?? ''}`, `${memoryMiB ?? ''}`, JSON.stringify(record), '']
     const [, limits] = await this.#change('create_vm', id, words, fence, signal)
     if (limits === 'unlimited')
       this.#sayOnce('limits of cpu and memory are not enforced: no writable cgroup v2 with both')
@@ -129,6 +126,9 @@ export class LocalProvider implements Provider {
     checkId('disk', id)
     const disk = await readDisk(this.directory, id)
     if (!disk) throw new RemodelError('not-found', `there is no disk ${id}`)
+    if (sizeMiB < disk.sizeMiB) {
+      throw new RemodelError('invalid-input', `disk ${id} has ${disk.sizeMiB} MiB and cannot shrink to ${sizeMiB} MiB`)
+    }
     const record: DiskRecord = { id, sizeMiB, ownership: disk.ownership }
     await this.#change('resize_disk', id, [id, JSON.stringify(record)], fence)
   }
@@ -174,9 +174,7 @@ export class LocalProvider implements Provider {
   /** Directories and the binary, once a process; tried again after a failure. */
   #prepare(): Promise<string> {
     this.#ready ??= (async () => {
-      for (const folder of ['vms', 'disks', 'stemcells', 'fences', 'tmp']) {
-        await mkdir(join(this.directory, folder), { recursive: true })
-      }
+      await makeFolders(this.directory)
       return agentBinary(this.directory)
     })().catch((error) => {
       this.#ready = undefined
@@ -189,5 +187,11 @@ export class LocalProvider implements Provider {
     if (this.#said.has(message)) return
     this.#said.add(message)
     this.#log(message)
+  }
+}
+
+async function makeFolders(directory: string): Promise<void> {
+  for (const folder of ['vms', 'disks', 'stemcells', 'fences', 'tmp']) {
+    await mkdir(join(directory, folder), { recursive: true })
   }
 }

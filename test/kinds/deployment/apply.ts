@@ -15,7 +15,8 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
     case 'compile-package': {
       const { key, name, dependencies } = given('compile-package')
       for (const need of dependencies) {
-        if (!standing.has(`package/${need.name}/${need.key.slice(0, 12)}`)) throw new Error(`${remodel.id}: ${need.name} is not compiled`)
+        if (!standing.has(`package/${need.name}/${need.key.slice(0, 12)}`))
+          throw new Error(`${remodel.id}: ${need.name} is not compiled`)
       }
       put(`package/${name}/${key.slice(0, 12)}`, { key, name }, {})
       return
@@ -57,20 +58,21 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
       const { vm, packages } = given('prepare-instance')
       vmStands(vm)
       for (const { name, key } of packages) {
-        if (!standing.has(`package/${name}/${key.slice(0, 12)}`)) throw new Error(`${remodel.id}: ${name} is not compiled`)
+        if (!standing.has(`package/${name}/${key.slice(0, 12)}`))
+          throw new Error(`${remodel.id}: ${name} is not compiled`)
       }
       return
     }
     case 'stop-instance': {
-      const { instance, vm, attributes } = given('stop-instance')
+      const { vm, attributes } = given('stop-instance')
       vmStands(vm)
-      put(instance, attributes, { vm })
+      put(remodel.material, attributes, { vm })
       return
     }
     case 'start-instance': {
-      const { instance, vm, attributes } = given('start-instance')
+      const { vm, attributes } = given('start-instance')
       vmStands(vm)
-      put(instance, attributes, { vm })
+      put(remodel.material, attributes, { vm })
       return
     }
     case 'publish-addresses': {

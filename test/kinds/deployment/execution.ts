@@ -16,7 +16,10 @@ export function execute(
   plan: Plan,
   before: Floorplan,
   choose: (count: number) => number,
-  watch: { started?: (remodel: Remodel, running: ReadonlySet<string>, standing: ReadonlyMap<string, StandingMaterial>) => void; most?: number } = {},
+  watch: {
+    started?: (remodel: Remodel, running: ReadonlySet<string>, standing: ReadonlyMap<string, StandingMaterial>) => void
+    most?: number
+  } = {},
 ): Execution {
   const standing = asMap(before)
   const waiting = new Set(plan.remodels)
@@ -28,17 +31,21 @@ export function execute(
   for (const { place } of plan.remodels) if (place !== undefined) left.set(place, (left.get(place) ?? 0) + 1)
   const seats = new Map<string, Set<string>>(plan.windows.map((window) => [window.name, new Set()]))
   const hasSeat = (place: string) =>
-    (windowsOf.get(place) ?? []).every((name) => seats.get(name)?.has(place) || (seats.get(name)?.size ?? 0) < (limit.get(name) ?? 0))
+    (windowsOf.get(place) ?? []).every(
+      (name) => seats.get(name)?.has(place) || (seats.get(name)?.size ?? 0) < (limit.get(name) ?? 0),
+    )
 
   while (waiting.size + running.size > 0 && done.size < (watch.most ?? Number.POSITIVE_INFINITY)) {
     const ready = [...waiting].filter(
-      (remodel) => remodel.needs.every((need) => done.has(need)) && (remodel.place === undefined || hasSeat(remodel.place)),
+      (remodel) =>
+        remodel.needs.every((need) => done.has(need)) && (remodel.place === undefined || hasSeat(remodel.place)),
     )
     const moves: (() => void)[] = [
       ...ready.map((remodel) => () => {
         waiting.delete(remodel)
         running.add(remodel)
-        if (remodel.place !== undefined) for (const name of windowsOf.get(remodel.place) ?? []) seats.get(name)?.add(remodel.place)
+        if (remodel.place !== undefined)
+          for (const name of windowsOf.get(remodel.place) ?? []) seats.get(name)?.add(remodel.place)
         watch.started?.(remodel, done, standing)
       }),
       ...[...running].map((remodel) => () => {
@@ -47,7 +54,8 @@ export function execute(
         effect(standing, remodel)
         if (remodel.place === undefined) return
         left.set(remodel.place, (left.get(remodel.place) ?? 1) - 1)
-        if (left.get(remodel.place) === 0) for (const name of windowsOf.get(remodel.place) ?? []) seats.get(name)?.delete(remodel.place)
+        if (left.get(remodel.place) === 0)
+          for (const name of windowsOf.get(remodel.place) ?? []) seats.get(name)?.delete(remodel.place)
       }),
     ]
     const move = moves[choose(moves.length)]

@@ -59,12 +59,18 @@ test('a plan that was cut off anywhere is finished by the next one, and nothing 
       const before = await deploy(history.slice(0, -1), order)
       const first = await planned(history.at(-1), before)
       fc.pre(first !== null && first.remodels.length > 0)
-      const cut = execute(first, before, chooser(order), { most: Math.floor((first.remodels.length * percent) / 100) }).floorplan
+      const cut = execute(first, before, chooser(order), {
+        most: Math.floor((first.remodels.length * percent) / 100),
+      }).floorplan
       const second = await plan(history.at(-1), given(false), cut)
       const after = execute(second, cut, chooser(order)).floorplan
       expect((await plan(history.at(-1), given(false), after)).remodels.map((remodel) => remodel.id)).toEqual([])
-      const vms = after.materials.filter((material) => material.id.startsWith('vm/')).map((material) => material.id.slice(3))
-      const used = after.materials.filter((material) => material.id.startsWith('instance/')).map((material) => String(material.meta.vm))
+      const vms = after.materials
+        .filter((material) => material.id.startsWith('vm/'))
+        .map((material) => material.id.slice(3))
+      const used = after.materials
+        .filter((material) => material.id.startsWith('instance/'))
+        .map((material) => String(material.meta.vm))
       expect(vms.sort()).toEqual(used.sort())
     }),
   )
@@ -90,7 +96,10 @@ test('the same input gives the same plan byte for byte, in whatever order the su
       fc.pre(first !== null)
       const shuffled = { ...before, materials: [...before.materials].reverse() }
       const second = await plan(history.at(-1), given(true), shuffled)
-      expect(canonical({ ...second, floorplan: null, id: '', digest: '' }) === canonical({ ...first, floorplan: null, id: '', digest: '' })).toBe(true)
+      expect(
+        canonical({ ...second, floorplan: null, id: '', digest: '' }) ===
+          canonical({ ...first, floorplan: null, id: '', digest: '' }),
+      ).toBe(true)
     }),
   )
 })
@@ -105,7 +114,9 @@ test('a healthy machine is never stopped before its hot-swap replacement is made
         next.remodels.flatMap((remodel) => {
           const slot = remodel.id.split(' ')[1] ?? ''
           const gone = next.remodels.find((other) => other.id === `delete-vm ${slot}`)
-          return remodel.step === 'start-instance' && gone?.needs.every((need) => !need.startsWith('stop-')) ? [[slot, remodel]] : []
+          return remodel.step === 'start-instance' && gone?.needs.every((need) => !need.startsWith('stop-'))
+            ? [[slot, remodel]]
+            : []
         }),
       )
       execute(next, before, chooser(order), {
@@ -133,7 +144,10 @@ test('at most max_in_flight instances of a group are down at once, and canaries 
           const [, group, index] = /^(?:stop|start)-instance (.*)\/(\d+)$/.exec(remodel.id) ?? []
           if (group === undefined || remodel.place?.startsWith('remove')) return
           // Those that swap addresses among each other sit in one seat.
-          if (next.remodels.filter((other) => other.step === 'start-instance' && other.place === remodel.place).length > 1) return
+          if (
+            next.remodels.filter((other) => other.step === 'start-instance' && other.place === remodel.place).length > 1
+          )
+            return
           for (const slot of open) if (done.has(`start-instance ${slot}`)) open.delete(slot)
           open.add(`${group}/${index}`)
           const down = [...open].filter((slot) => slot.startsWith(`${group}/`))
@@ -143,8 +157,15 @@ test('at most max_in_flight instances of a group are down at once, and canaries 
       })
       for (const barrier of next.remodels.filter((remodel) => remodel.id.startsWith('canaries of '))) {
         const group = barrier.id.split(' ')[2] ?? ''
-        const rest = next.remodels.filter((remodel) => remodel.step === 'start-instance' && remodel.id.startsWith(`start-instance ${group}/`) && !barrier.needs.includes(remodel.id) && !shared.has(remodel.place ?? ''))
-        for (const remodel of rest) if (placeIsSingle(next, remodel.place)) expect(reaches(next, remodel.id, barrier.id)).toBe(true)
+        const rest = next.remodels.filter(
+          (remodel) =>
+            remodel.step === 'start-instance' &&
+            remodel.id.startsWith(`start-instance ${group}/`) &&
+            !barrier.needs.includes(remodel.id) &&
+            !shared.has(remodel.place ?? ''),
+        )
+        for (const remodel of rest)
+          if (placeIsSingle(next, remodel.place)) expect(reaches(next, remodel.id, barrier.id)).toBe(true)
       }
     }),
   )

@@ -1,14 +1,15 @@
+import { sealPlan } from '../../../services/planner/foreman/seal.ts'
+import { kind } from '../../../services/planner/kinds/deployment/index.ts'
+import type { PlanOptions, Render, Supplies } from '../../../services/planner/kinds/kind.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
 import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Release, ReleaseJob, Stemcell } from '../../../shared/release/release.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
-import { sealPlan } from '../../../services/planner/foreman/seal.ts'
-import { kind } from '../../../services/planner/kinds/deployment/index.ts'
-import type { PlanOptions, Render, Supplies } from '../../../services/planner/kinds/kind.ts'
 
 /** Rendering is a function of content; so is this. */
-export const render: Render = async (requests) => requests.map(({ job, context }) => ({ digest: digestOf({ job, context }) }))
+export const render: Render = async (requests) =>
+  requests.map(({ job, context }) => ({ digest: digestOf({ job, context }) }))
 
 export const options: PlanOptions = { recreate: false, remove: false, skipDrain: false }
 
@@ -18,7 +19,13 @@ export function document(file: string, value: unknown): SourceDocument {
 
 export function supplies(cloud: unknown, releases: Release[], stemcells: Stemcell[], taken: string[] = []): Supplies {
   const clouds = Array.isArray(cloud) ? cloud : [cloud]
-  return { releases, created: {}, stemcells, taken, configs: { cloud: clouds.map((one, place) => document(`cloud${place || ''}.yml`, one)), runtime: [] } }
+  return {
+    releases,
+    created: {},
+    stemcells,
+    taken,
+    configs: { cloud: clouds.map((one, place) => document(`cloud${place || ''}.yml`, one)), runtime: [] },
+  }
 }
 
 export async function plan(

@@ -20,7 +20,10 @@ export const releases: Release[] = ['1', '2', '3'].map((version) => ({
       properties: { port: { default: 80 } },
       consumes: [{ name: 'db', type: 'database', optional: true, shared: false, properties: [] }],
     }),
-    job('db', { packages: ['db'], provides: [{ name: 'db', type: 'database', optional: false, shared: false, properties: [] }] }),
+    job('db', {
+      packages: ['db'],
+      provides: [{ name: 'db', type: 'database', optional: false, shared: false, properties: [] }],
+    }),
     job('agent', { packages: ['tool'] }),
   ],
 }))
@@ -30,7 +33,10 @@ const azs = ['z1', 'z2', 'z3']
 /** 8 static and some 20 dynamic addresses in each AZ, so that addresses wander and run short. */
 const cloud = {
   azs: azs.map((name) => ({ name })),
-  vm_types: [{ name: 'small', cloud_properties: { cpu: 1 } }, { name: 'large', cloud_properties: { cpu: 4 } }],
+  vm_types: [
+    { name: 'small', cloud_properties: { cpu: 1 } },
+    { name: 'large', cloud_properties: { cpu: 4 } },
+  ],
   disk_types: [{ name: 'fast', disk_size: 2048 }],
   networks: [
     {
@@ -74,7 +80,13 @@ const group = (name: string) =>
 
 /** A manifest of up to three groups; static addresses come from one small stock, so that groups take over each other's. */
 export const manifests = fc
-  .record({ version: fc.constantFrom('1', '2', '3'), useDns: fc.boolean(), reverse: fc.boolean(), groups: fc.tuple(group('a'), group('b'), group('c')), count: fc.integer({ min: 1, max: 3 }) })
+  .record({
+    version: fc.constantFrom('1', '2', '3'),
+    useDns: fc.boolean(),
+    reverse: fc.boolean(),
+    groups: fc.tuple(group('a'), group('b'), group('c')),
+    count: fc.integer({ min: 1, max: 3 }),
+  })
   .map(({ version, useDns, reverse, groups, count }) => {
     const stock = new Map(azs.map((az, place) => [az, Array.from({ length: 8 }, (_, n) => `10.0.${place}.${n + 3}`)]))
     if (reverse) for (const free of stock.values()) free.reverse()

@@ -59,7 +59,11 @@ export const app: Release = {
   version: '1.10',
   packages: [pack('base'), pack('lib', ['base']), pack('web', ['lib'], 'web-10'), pack('db', ['lib'])],
   jobs: [
-    job('db', { packages: ['db'], provides: [{ name: 'db', properties: ['user.name'], ...database }], properties: { 'user.name': { default: 'admin' } } }),
+    job('db', {
+      packages: ['db'],
+      provides: [{ name: 'db', properties: ['user.name'], ...database }],
+      properties: { 'user.name': { default: 'admin' } },
+    }),
     job('web', {
       packages: ['web'],
       properties: { port: { default: 80 }, 'tls.on': { default: false }, secret: {} },
@@ -72,4 +76,5 @@ export const app: Release = {
 /** 1.9 is before 1.10, which only a comparison by numbers knows. */
 export const older: Release = { ...app, version: '1.9' }
 
-export const given = (cloud: string = cloudText, releases: Release[] = [older, app]) => supplies(cloud, releases, stemcells)
+export const given = (cloud: string = cloudText, releases: Release[] = [older, app]) =>
+  supplies(cloud, releases, stemcells)

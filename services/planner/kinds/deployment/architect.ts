@@ -99,7 +99,7 @@ function compileStrategy(cloud: Cloud, faults: Faults): Strategy['compile'] {
   else if (network.type === 'vip')
     faults.add(at, ['network'], 'packages cannot be compiled in a vip network', { found: value.network })
   else {
-    const azs = new Set(network.subnets.flatMap((subnet) => subnet.azs ?? []))
+    const azs = new Set(network.azs)
     if (azs.size > 0 && !azs.has(value.az ?? '')) {
       faults.add(
         at,
@@ -107,7 +107,7 @@ function compileStrategy(cloud: Cloud, faults: Faults): Strategy['compile'] {
         `network "${value.network}" does not serve the az of compilation`,
         {
           found: value.az ?? 'no az',
-          allowed: [...azs].sort().join(', '),
+          allowed: [...azs].join(', '),
         },
       )
     }

@@ -5,7 +5,7 @@ int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(struct fields *f); } verbs[] = {
       {"create_vm", verb_create_vm},     {"delete_vm", verb_delete_vm},     {"create_disk", verb_create_disk},
       {"delete_disk", verb_delete_disk}, {"attach_disk", verb_attach_disk}, {"detach_disk", verb_detach_disk},
-      {"prune", verb_prune}};
+      {"resize_disk", verb_resize_disk}, {"prune", verb_prune}};
   struct buf in = {0};
   char chunk[65536];
   ssize_t n;

@@ -7,6 +7,9 @@ import type { Faults, Sourced } from './faults.ts'
 /** A network with its addresses as numbers. */
 export interface NetworkPlan {
   type: Network['type']
+  /** All AZs that some subnet serves. */
+  azs: string[]
+  /** Of manual networks only. */
   subnets: SubnetPlan[]
 }
 
@@ -21,11 +24,13 @@ export interface SubnetPlan {
 export function readNetwork(network: Sourced<Network>, azs: readonly string[], faults: Faults): NetworkPlan {
   const { type, subnets = [] } = network.value
   const plans: SubnetPlan[] = []
+  const all = new Set<string>()
   if (type === 'manual' && subnets.length === 0)
     faults.add(network, ['subnets'], 'a manual network needs at least one subnet')
   for (const [index, subnet] of subnets.entries()) {
     const at = { ...network, path: [...network.path, 'subnets', index] }
     const served = readAzs(subnet, at, azs, faults)
+    for (const az of served ?? []) all.add(az)
     if (type !== 'manual') continue
     const plan = readSubnet(subnet, at, faults)
     if (!plan) continue
@@ -42,7 +47,7 @@ export function readNetwork(network: Sourced<Network>, azs: readonly string[], f
   if (withAzs > 0 && withAzs < subnets.length) {
     faults.add(network, ['subnets'], 'either all subnets of a network name their azs, or none does')
   }
-  return { type, subnets: plans }
+  return { type, azs: [...all].sort(), subnets: plans }
 }
 
 function readAzs(subnet: Subnet, at: Sourced<unknown>, azs: readonly string[], faults: Faults): string[] | null {

@@ -1,5 +1,5 @@
 import type { Cids } from './cids.ts'
-import { stemcellName } from './survey.ts'
+import { stemcellName } from './machine.ts'
 import type { Task } from './task.ts'
 
 /** After rendering: adds why what runs on a machine has to change, and turns `none` into `update` where it has. */

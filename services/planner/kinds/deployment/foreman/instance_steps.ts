@@ -80,7 +80,7 @@ export function stop(
     'stop-instance',
     `${instance.group}/${instance.index}`,
     {
-      instance: instance.id,
+      instance: `${instance.group}/${instance.index}`,
       vm: instance.cid ?? '',
       jobs: Object.keys(instance.attributes.jobs).sort(),
       next,
@@ -98,7 +98,7 @@ export function start(site: Site, task: Task, needs: string[], place: string, ca
     'start-instance',
     task.name,
     {
-      instance: task.id,
+      instance: task.name,
       index: task.index,
       deployment: site.deployment,
       vm: task.cid,

@@ -1,0 +1,63 @@
+import { within } from './faults.ts'
+import { Ground } from './ground.ts'
+import { Places } from './places.ts'
+import { type Event, type Phase, resourcesOf, type State } from './resource.ts'
+import { type TransitionRules, transition } from './transition.ts'
+
+export interface PlanOptions {
+  /** Updates every resource, whether it differs or not. */
+  readonly force_update?: boolean
+}
+
+/**
+ * The phases that lead from `current` to `desired`: creates and updates, then deletes. Pure; throws a `RemodelError`
+ * whose `details.error_class` is `missing_dependency`, `self_dependency`, `self_type_dependency` or `cycle`.
+ * Rule of the reference: `resource.State.Plan`.
+ */
+export function Plan(current: State, options: PlanOptions, desired: State): Phase[] {
+  const places = new Places()
+  const ground = new Ground(places, places.bind(resourcesOf(current)))
+  return transition(ground, places.bind(resourcesOf(desired)), rulesOf(options))
+}
+
+/** One refresh of every resource, dependencies first. Dependencies that are missing do not matter here. */
+export function PlanRefresh(current: State): Phase[] {
+  const places = new Places()
+  const bound = places.bind(resourcesOf(current))
+  const ground = new Ground(places, bound)
+  ground.refuseUnordered()
+  const phases: Event[][] = []
+  for (let index = 0; index < bound.places.length; index++) {
+    const layer = ground.layers.of(bound.places[index]!)
+    ;(phases[layer] ??= []).push({ type: 'refresh', resource: bound.resources[index]! })
+  }
+  return phases.filter((phase) => phase !== undefined)
+}
+
+/**
+ * A plan per state, each from the one before; force applies to the last only, empty plans are left out.
+ * Rule of the reference: `resource.State.PlanAll`.
+ */
+export function PlanAll(current: State, options: PlanOptions, states: readonly State[]): Phase[][] {
+  const places = new Places()
+  const ground = new Ground(places, places.bind(resourcesOf(current)))
+  const plans = states.map((state, index) => {
+    const last = index === states.length - 1
+    const rules = rulesOf(last ? options : {})
+    return atState(index, () => transition(ground, places.bind(resourcesOf(state)), rules))
+  })
+  return plans.filter((phases) => phases.length > 0)
+}
+
+/** Runs the planning of one state; a refusal says which state it was. */
+export function atState<T>(index: number, plan: () => T): T {
+  try {
+    return plan()
+  } catch (error) {
+    throw within(`failed to generate plans: error at state index ${index}`, error)
+  }
+}
+
+function rulesOf(options: PlanOptions): TransitionRules {
+  return { exact: true, force: options.force_update ? 'all' : 'no' }
+}
