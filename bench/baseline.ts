@@ -27,7 +27,8 @@ export async function startBaseline(settings: RedisSettings): Promise<Baseline> 
   await events.waitUntilReady()
   let serial = 0
 
-  const done = (id: string) => new Promise<void>((resolve) => events.on('completed', ({ jobId }) => jobId === id && resolve()))
+  const done = (id: string) =>
+    new Promise<void>((resolve) => events.on('completed', ({ jobId }) => jobId === id && resolve()))
   const timed = async (work: () => Promise<void>) => {
     const started = performance.now()
     await work()
@@ -43,7 +44,9 @@ export async function startBaseline(settings: RedisSettings): Promise<Baseline> 
             if (jobId.startsWith(`bare-${run}-`) && --left === 0) resolve()
           }),
         )
-        await queue.addBulk(Array.from({ length: count }, (_, i) => ({ name: 'noop', data: {}, opts: { jobId: `bare-${run}-${i}` } })))
+        await queue.addBulk(
+          Array.from({ length: count }, (_, i) => ({ name: 'noop', data: {}, opts: { jobId: `bare-${run}-${i}` } })),
+        )
         await all
         events.removeAllListeners('completed')
       }),
@@ -68,7 +71,12 @@ export async function startBaseline(settings: RedisSettings): Promise<Baseline> 
         const end = done(`end-${run}`)
         let flow: Parameters<FlowProducer['add']>[0] = { name: 'noop', queueName }
         for (let i = 1; i < length; i++) {
-          flow = { name: 'noop', queueName, children: [flow], ...(i === length - 1 ? { opts: { jobId: `end-${run}` } } : {}) }
+          flow = {
+            name: 'noop',
+            queueName,
+            children: [flow],
+            ...(i === length - 1 ? { opts: { jobId: `end-${run}` } } : {}),
+          }
         }
         await flows.add(flow)
         await end
@@ -85,7 +93,12 @@ export async function startBaseline(settings: RedisSettings): Promise<Baseline> 
 
 if (process.argv[2] === 'worker') {
   const connection = connectRedis({ url: process.argv[3]!, prefix: 'baseline' }, 'service')
-  const worker = new Worker(queueName, async () => 'done', { connection, prefix, concurrency: 50, removeOnComplete: { count: 1000 } })
+  const worker = new Worker(queueName, async () => 'done', {
+    connection,
+    prefix,
+    concurrency: 50,
+    removeOnComplete: { count: 1000 },
+  })
   await worker.waitUntilReady()
   process.send?.('ready')
   process.on('disconnect', async () => {

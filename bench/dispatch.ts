@@ -34,17 +34,95 @@ export async function run(): Promise<Figure[]> {
     const bench = 'dispatch'
     const rate = (ms: number, jobs: number) => (jobs / ms) * 1000
     return [
-      noted({ bench, case: 'bare BullMQ, 1,002 jobs', value: rate(bare, width + 2), unit: 'jobs/s', against: 'itself' }),
-      noted({ bench, case: 'BullMQ flow, 1 -> 1,000 -> 1', value: rate(flowFan, width + 2), unit: 'jobs/s', against: 'itself' }),
-      noted({ bench, case: 'plan, 1 -> 1,000 -> 1', value: rate(fan, width + 2), unit: 'remodels/s', against: 'itself' }),
-      atLeast({ bench, case: 'plan 1 -> 1,000 -> 1 over flow', value: flowFan / fan, unit: 'ratio (at least)', against: 'BullMQ flow of that shape, same run' }, 2),
-      atLeast({ bench, case: 'plan 1 -> 1,000 -> 1 over bare', value: bare / fan, unit: 'ratio (at least)', against: 'bare add and process, same run' }, 0.8),
-      noted({ bench, case: 'BullMQ flow chain of 400', value: flowChain / length, unit: 'ms a hop', against: 'itself' }),
-      atMost({ bench, case: 'plan chain of 400, hop p50', value: percentile(hops, 50), unit: 'ms', against: 'Windmill 49, Hatchet 90, Temporal 97 ms' }, 2),
-      atMost({ bench, case: 'plan chain of 400, hop p99', value: percentile(hops, 99), unit: 'ms', against: 'Windmill 49, Hatchet 90, Temporal 97 ms' }, 25),
-      atMost({ bench, case: 'plan chain of 400 over flow chain', value: chain / flowChain, unit: 'ratio', against: 'BullMQ flow chain, same run' }, 1.5),
+      noted({
+        bench,
+        case: 'bare BullMQ, 1,002 jobs',
+        value: rate(bare, width + 2),
+        unit: 'jobs/s',
+        against: 'itself',
+      }),
+      noted({
+        bench,
+        case: 'BullMQ flow, 1 -> 1,000 -> 1',
+        value: rate(flowFan, width + 2),
+        unit: 'jobs/s',
+        against: 'itself',
+      }),
+      noted({
+        bench,
+        case: 'plan, 1 -> 1,000 -> 1',
+        value: rate(fan, width + 2),
+        unit: 'remodels/s',
+        against: 'itself',
+      }),
+      atLeast(
+        {
+          bench,
+          case: 'plan 1 -> 1,000 -> 1 over flow',
+          value: flowFan / fan,
+          unit: 'ratio (at least)',
+          against: 'BullMQ flow of that shape, same run',
+        },
+        2,
+      ),
+      atLeast(
+        {
+          bench,
+          case: 'plan 1 -> 1,000 -> 1 over bare',
+          value: bare / fan,
+          unit: 'ratio (at least)',
+          against: 'bare add and process, same run',
+        },
+        0.8,
+      ),
+      noted({
+        bench,
+        case: 'BullMQ flow chain of 400',
+        value: flowChain / length,
+        unit: 'ms a hop',
+        against: 'itself',
+      }),
+      atMost(
+        {
+          bench,
+          case: 'plan chain of 400, hop p50',
+          value: percentile(hops, 50),
+          unit: 'ms',
+          against: 'Windmill 49, Hatchet 90, Temporal 97 ms',
+        },
+        2,
+      ),
+      atMost(
+        {
+          bench,
+          case: 'plan chain of 400, hop p99',
+          value: percentile(hops, 99),
+          unit: 'ms',
+          against: 'Windmill 49, Hatchet 90, Temporal 97 ms',
+        },
+        25,
+      ),
+      atMost(
+        {
+          bench,
+          case: 'plan chain of 400 over flow chain',
+          value: chain / flowChain,
+          unit: 'ratio',
+          against: 'BullMQ flow chain, same run',
+        },
+        1.5,
+      ),
       atMost({ bench, case: 'random DAG of 10,000', value: dag / 1000, unit: 's', against: 'raw queue' }, 4),
-      atMost({ bench, case: 'random DAG of 10,000, planner memory', value: Math.max(...memory), unit: 'MB', against: 'itself' }, 250),
+      atMost(
+        {
+          bench,
+          case: 'random DAG of 10,000, planner memory',
+          value: Math.max(...memory),
+          unit: 'MB',
+          against: 'itself',
+        },
+        250,
+      ),
     ]
   } finally {
     await baseline.stop()
@@ -56,8 +134,13 @@ let serial = 0
 const fresh = () => `bench-${++serial}`
 
 /** Milliseconds from one remodel's end to the next one's end: a hop is everything in between. */
-async function hopsOf(deployment: string, ledger: { events(d: string, after: number, o: { limit: number }): Promise<{ type: string; at: number }[]> }): Promise<number[]> {
-  const ends = (await ledger.events(deployment, 0, { limit: 10_000 })).filter((event) => event.type === 'remodel.done').map((event) => event.at)
+async function hopsOf(
+  deployment: string,
+  ledger: { events(d: string, after: number, o: { limit: number }): Promise<{ type: string; at: number }[]> },
+): Promise<number[]> {
+  const ends = (await ledger.events(deployment, 0, { limit: 10_000 }))
+    .filter((event) => event.type === 'remodel.done')
+    .map((event) => event.at)
   return ends.slice(1).map((at, i) => at - ends[i]!)
 }
 
@@ -70,16 +153,35 @@ function plan(deployment: string, remodels: RemodelDraft[]): Plan {
 }
 
 function noop(id: string, needs: string[] = []): RemodelDraft {
-  return { id, step: 'nothing', action: 'update', material: `thing/${id}`, title: id, stage: 'Nothing', reasons: ['bench'], needs }
+  return {
+    id,
+    step: 'nothing',
+    action: 'update',
+    material: `thing/${id}`,
+    title: id,
+    stage: 'Nothing',
+    reasons: ['bench'],
+    needs,
+  }
 }
 
 function fanPlan(deployment: string): Plan {
   const middle = Array.from({ length: width }, (_, i) => noop(`m${i}`, ['first']))
-  return plan(deployment, [noop('first'), ...middle, noop('last', middle.map((remodel) => remodel.id))])
+  return plan(deployment, [
+    noop('first'),
+    ...middle,
+    noop(
+      'last',
+      middle.map((remodel) => remodel.id),
+    ),
+  ])
 }
 
 function chainPlan(deployment: string): Plan {
-  return plan(deployment, Array.from({ length }, (_, i) => noop(`c${i}`, i === 0 ? [] : [`c${i - 1}`])))
+  return plan(
+    deployment,
+    Array.from({ length }, (_, i) => noop(`c${i}`, i === 0 ? [] : [`c${i - 1}`])),
+  )
 }
 
 /** Each node needs up to three of the 200 before it, drawn by a small fixed generator: the same graph every time. */
@@ -93,7 +195,10 @@ function dagPlan(deployment: string): Plan {
     deployment,
     Array.from({ length: dagSize }, (_, i) => {
       const needs = new Set(Array.from({ length: draw(4) }, () => i - 1 - draw(200)).filter((need) => need >= 0))
-      return noop(`n${i}`, [...needs].map((need) => `n${need}`))
+      return noop(
+        `n${i}`,
+        [...needs].map((need) => `n${need}`),
+      )
     }),
   )
 }

@@ -49,8 +49,8 @@ export async function startStack(assemblers = 1): Promise<Stack> {
     redis,
     settings,
     ledger,
-    async run(plan) {
-      await ledger.store(plan, Date.now())
+    async run(drawn) {
+      const plan = await ledger.store(drawn, Date.now())
       const last = (await ledger.events(plan.deployment, 0)).at(-1)?.seq ?? 0
       const started = performance.now()
       const opened = await ledger.open(plan.deployment, plan.id, { holder: 'bench', message: '' })
@@ -91,7 +91,10 @@ async function startAssembler(settings: RedisSettings, home: string): Promise<Ch
 /** Starts a service and waits until it says that it is ready. */
 async function startService(name: string, env: Record<string, string>): Promise<ChildProcess> {
   const main = new URL(`../services/${name}/main.ts`, import.meta.url).pathname
-  const child = spawn(process.execPath, [main], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [main], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   await new Promise<void>((resolve, reject) => {
     child.on('exit', (code) => reject(new Error(`${name} ended with ${code}`)))
     createInterface({ input: child.stdout! }).on('line', (line) => {

@@ -21,7 +21,12 @@ const manifest = join(example, 'manifest.yml')
 
 /** With --json standard output carries the result alone. */
 const say = (text: string) => (json ? process.stderr : process.stdout).write(`${text}\n`)
-const title = (text: string) => say(`\n\x1b[1m${text}\x1b[0m`.replaceAll('\x1b[1m', process.stdout.isTTY && !json ? '\x1b[1m' : '').replaceAll('\x1b[0m', process.stdout.isTTY && !json ? '\x1b[0m' : ''))
+const title = (text: string) =>
+  say(
+    `\n\x1b[1m${text}\x1b[0m`
+      .replaceAll('\x1b[1m', process.stdout.isTTY && !json ? '\x1b[1m' : '')
+      .replaceAll('\x1b[0m', process.stdout.isTTY && !json ? '\x1b[0m' : ''),
+  )
 
 let up = false
 try {
@@ -48,7 +53,9 @@ try {
   const result = await load.stop()
   const lost = await findLost(result.acknowledged, await guestbooks(client))
   for (const error of result.errors) say(`  failed: ${error}`)
-  say(`  ${result.requests} requests, ${result.failed} failed; ${result.acknowledged.length} entries acknowledged, ${lost.length} lost`)
+  say(
+    `  ${result.requests} requests, ${result.failed} failed; ${result.acknowledged.length} entries acknowledged, ${lost.length} lost`,
+  )
 
   title('Deploy once more, unchanged')
   const unchanged = await deploy()
@@ -116,8 +123,12 @@ async function guestbooks(client: Client): Promise<Record<string, string>> {
 async function factsOf(client: Client, plans: readonly string[]) {
   const [, upgrade, unchanged] = await Promise.all(plans.map((id) => client.planView(id)))
   const events = await client.events('guestbook', { after: 0 })
-  const compiles = events.filter((event) => event.type === 'remodel.done' && event.facts?.key !== undefined && event.facts.cached === false)
-  const swapped = upgrade!.plan.remodels.filter((remodel) => remodel.step === 'create-vm' && remodel.action === 'replace')
+  const compiles = events.filter(
+    (event) => event.type === 'remodel.done' && event.facts?.key !== undefined && event.facts.cached === false,
+  )
+  const swapped = upgrade!.plan.remodels.filter(
+    (remodel) => remodel.step === 'create-vm' && remodel.action === 'replace',
+  )
   return {
     compiled: compiles.length,
     compileVms: new Set(compiles.map((event) => event.facts?.vm)).size,
@@ -126,14 +137,38 @@ async function factsOf(client: Client, plans: readonly string[]) {
   }
 }
 
-function finish(facts: { compiled: number; compileVms: number; instances: number; hotSwapped: number; unchangedRemodels: number; leakedVms: number }, load: LoadResult, lost: number): void {
-  const ok = load.failed === 0 && load.requests >= 1000 && lost === 0 && facts.compiled >= 5 && facts.hotSwapped > 0 && facts.unchangedRemodels === 0 && facts.leakedVms === 0
+function finish(
+  facts: {
+    compiled: number
+    compileVms: number
+    instances: number
+    hotSwapped: number
+    unchangedRemodels: number
+    leakedVms: number
+  },
+  load: LoadResult,
+  lost: number,
+): void {
+  const ok =
+    load.failed === 0 &&
+    load.requests >= 1000 &&
+    lost === 0 &&
+    facts.compiled >= 5 &&
+    facts.hotSwapped > 0 &&
+    facts.unchangedRemodels === 0 &&
+    facts.leakedVms === 0
   const seconds = Math.round((performance.now() - started) / 100) / 10
   const summary = { ok, ...facts, requests: load.requests, failedRequests: load.failed, lostEntries: lost, seconds }
   title(ok ? 'Done.' : 'Done, but not as it should be:')
-  say(`  ${facts.compiled} packages compiled on ${facts.compileVms} machines; ${facts.instances} instances, ${facts.hotSwapped} of them swapped under load`)
-  say(`  ${load.requests} requests, ${load.failed} failed, ${lost} acknowledged entries lost (p99 ${Math.round(load.latency.p99)} ms, longest ${Math.round(load.latency.max)} ms)`)
-  say(`  ${facts.unchangedRemodels} remodels for the unchanged deploy; ${facts.leakedVms} machines left behind; ${seconds} s`)
+  say(
+    `  ${facts.compiled} packages compiled on ${facts.compileVms} machines; ${facts.instances} instances, ${facts.hotSwapped} of them swapped under load`,
+  )
+  say(
+    `  ${load.requests} requests, ${load.failed} failed, ${lost} acknowledged entries lost (p99 ${Math.round(load.latency.p99)} ms, longest ${Math.round(load.latency.max)} ms)`,
+  )
+  say(
+    `  ${facts.unchangedRemodels} remodels for the unchanged deploy; ${facts.leakedVms} machines left behind; ${seconds} s`,
+  )
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`)
   if (!ok) process.exitCode = 1
 }

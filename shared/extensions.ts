@@ -19,7 +19,9 @@ export async function loadExtensions(env: NodeJS.ProcessEnv = process.env): Prom
       try {
         return (await import(pathToFileURL(resolve(file)).href)) as Extension
       } catch (cause) {
-        throw new RemodelError('unsupported', `the extension ${file} cannot be loaded: ${toError(cause).message}`, { cause })
+        throw new RemodelError('unsupported', `the extension ${file} cannot be loaded: ${toError(cause).message}`, {
+          cause,
+        })
       }
     }),
   )

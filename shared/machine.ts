@@ -18,7 +18,10 @@ export async function openBlobstore(): Promise<Blobstore> {
 
 /** The provider that makes this Remodel's machines. Throws `unsupported` with one sentence where it cannot work here. */
 export async function openProvider(log: Logger): Promise<Provider> {
-  const provider = new LocalProvider({ directory: join(homeDirectory(), 'machines'), log: (message) => log.info(message) })
+  const provider = new LocalProvider({
+    directory: join(homeDirectory(), 'machines'),
+    log: (message) => log.info(message),
+  })
   await provider.check()
   return provider
 }

@@ -16,7 +16,11 @@ export function redisSettings(env: NodeJS.ProcessEnv = process.env): RedisSettin
  * `service`: waits for Redis and comes back after it was away (workers and planners).
  * `request`: fails at once where Redis is away (the API, the CLI, enqueuing), so that nobody waits without knowing.
  */
-export function connectRedis(settings: RedisSettings, manner: 'service' | 'request', options: Omit<RedisOptions, 'replyMapping'> = {}): Redis {
+export function connectRedis(
+  settings: RedisSettings,
+  manner: 'service' | 'request',
+  options: Omit<RedisOptions, 'replyMapping'> = {},
+): Redis {
   const all: Omit<RedisOptions, 'replyMapping'> = {
     maxRetriesPerRequest: manner === 'service' ? null : 1,
     enableOfflineQueue: manner === 'service',

@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { RemodelError, toError } from '../../shared/errors.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Context } from '../context.ts'
@@ -82,8 +81,23 @@ async function drawOffline(files: readonly string[], floorplan: string, options:
   }
   const sources = await Promise.all([...files, ...(options.cloudConfig ?? [])].map(readSource))
   const standing = parseFloorplan(await readSource(floorplan))
-  const { planOffline } = await import('../../services/planner/offline.ts')
-  return planOffline({ files: sources, directory: dirname(files[0] ?? '.'), floorplan: standing })
+  const [manifest] = sources
+  const [{ planOffline }, { localReleases }] = await Promise.all([
+    import('../../services/planner/offline.ts'),
+    import('../manifest-releases.ts'),
+  ])
+  const { recreate = false, skipDrain = false, canaries, maxInFlight } = options
+  return planOffline({
+    files: sources,
+    releases: manifest ? localReleases(manifest) : [],
+    options: {
+      recreate,
+      skipDrain,
+      ...(canaries === undefined ? {} : { canaries }),
+      ...(maxInFlight === undefined ? {} : { maxInFlight }),
+    },
+    floorplan: standing,
+  })
 }
 
 function parseFloorplan(source: { name: string; content: string }): unknown {

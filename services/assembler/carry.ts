@@ -45,13 +45,22 @@ export async function carryOut(job: Payload<'assemble'>, signal: AbortSignal, to
   } catch (error) {
     if (signal.aborted) throw error
     const cause = limit.aborted
-      ? new RemodelError('deadline', `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`, { cause: error })
+      ? new RemodelError('deadline', `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`, {
+          cause: error,
+        })
       : cancelled.signal.aborted
         ? cancelled.signal.reason
         : error
     const completion = completionOf(cause)
-    tools.log.warn({ ...at(claim), attempt: claim.attempt, code: completion.code, err: cause }, 'attempt ended without success')
-    await tools.recorder.complete(job.deployment, { ...at(claim), ...completion, durationMs: Math.round(performance.now() - started) })
+    tools.log.warn(
+      { ...at(claim), attempt: claim.attempt, code: completion.code, err: cause },
+      'attempt ended without success',
+    )
+    await tools.recorder.complete(job.deployment, {
+      ...at(claim),
+      ...completion,
+      durationMs: Math.round(performance.now() - started),
+    })
     return `${completion.outcome}: ${completion.message}`
   } finally {
     cancelled.end()

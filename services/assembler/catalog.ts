@@ -12,7 +12,8 @@ export class StepCatalog {
 
   async extend(): Promise<void> {
     for (const extension of await loadExtensions()) {
-      for (const [name, step] of Object.entries(extension.steps ?? {})) this.#loaded.set(`${extension.name}/${name}`, step as Step)
+      for (const [name, step] of Object.entries(extension.steps ?? {}))
+        this.#loaded.set(`${extension.name}/${name}`, step as Step)
     }
   }
 

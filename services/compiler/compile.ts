@@ -55,7 +55,9 @@ export async function compile(
   if (result.exitCode !== 0) {
     const how = result.exitCode === null ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`
     const log = `${result.stdout}\n${result.stderr}`.trimEnd().split('\n').slice(-logLines).join('\n')
-    throw new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, { details: { log, package: spec.name, key: spec.key } })
+    throw new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, {
+      details: { log, package: spec.name, key: spec.key },
+    })
   }
   await failpoint('compiler.compiled')
   await run(
@@ -76,18 +78,34 @@ async function installDependencies(
   const found = await tools.compiled.find(spec.dependencies.map((dependency) => dependency.key))
   for (const { name, key } of spec.dependencies) {
     const compiled = found.get(key)
-    if (!compiled) throw new RemodelError('infrastructure', `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`)
+    if (!compiled)
+      throw new RemodelError(
+        'infrastructure',
+        `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`,
+      )
     const directory = layout.packageData(name, key)
     await connection.unpack(directory, await tools.blobs.get(compiled.digest))
     await run(connection, 'ln -sfn "$1" "$2"', [directory, `${layout.packages}/${name}`])
   }
 }
 
-async function run(connection: Connection, script: string, args: readonly string[], signal?: AbortSignal): Promise<void> {
-  const result = await connection.exec(['/bin/bash', '-eu', '-o', 'pipefail', '-c', script, 'sh', ...args], signal ? { signal } : {})
+async function run(
+  connection: Connection,
+  script: string,
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const result = await connection.exec(
+    ['/bin/bash', '-eu', '-o', 'pipefail', '-c', script, 'sh', ...args],
+    signal ? { signal } : {},
+  )
   if (result.exitCode !== 0) {
-    throw new RemodelError('infrastructure', `a command on the compile VM failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`, {
-      details: { script, log: result.stderr },
-    })
+    throw new RemodelError(
+      'infrastructure',
+      `a command on the compile VM failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
+      {
+        details: { script, log: result.stderr },
+      },
+    )
   }
 }

@@ -45,8 +45,10 @@ await runService(log, async () => {
     aborts,
     log,
   }
-  const worker = startWorker('compile', { redis, settings, name: id, concurrency, log }, ({ key }, signal, job, token) =>
-    serveKey(key, signal, job, token, tools),
+  const worker = startWorker(
+    'compile',
+    { redis, settings, name: id, concurrency, log },
+    ({ key }, signal, job, token) => serveKey(key, signal, job, token, tools),
   )
   const sweep = sweepCompileVms(provider, heartbeat, log)
   log.info({ concurrency }, 'compiler is ready')

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
+import type { CompileSpec } from '../../shared/compile/requests.ts'
 import { toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
-import type { CompileSpec } from '../../shared/compile/requests.ts'
-import { importStemcell } from '../../shared/provider/stemcell.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import { importStemcell } from '../../shared/provider/stemcell.ts'
 
 export interface CompileVm {
   id: string
@@ -64,7 +64,9 @@ export class CompilePool {
     const timer = setTimeout(() => {
       const at = this.#idle.indexOf(vm)
       if (at >= 0) this.#idle.splice(at, 1)
-      this.#destroy(vm).catch((error) => this.#log.warn({ vm: vm.id, err: toError(error) }, 'an idle compile VM could not be deleted'))
+      this.#destroy(vm).catch((error) =>
+        this.#log.warn({ vm: vm.id, err: toError(error) }, 'an idle compile VM could not be deleted'),
+      )
     }, idleMs)
     this.#timers.set(vm.id, timer)
   }

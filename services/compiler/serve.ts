@@ -38,7 +38,13 @@ type Outcome = { compiled: CompiledPackage; cached: boolean; vm?: string } | { e
  *
  * What this returns is shown in Bull Board.
  */
-export async function serveKey(key: string, signal: AbortSignal, job: Job, token: string, tools: Tools): Promise<string> {
+export async function serveKey(
+  key: string,
+  signal: AbortSignal,
+  job: Job,
+  token: string,
+  tools: Tools,
+): Promise<string> {
   const request = await tools.requests.read(key)
   if (!request) return 'nobody asks for it'
   const held = await claimKey(key, request.spec, job, token, tools)
@@ -51,7 +57,8 @@ export async function serveKey(key: string, signal: AbortSignal, job: Job, token
     }
     const outcome = await produce(request.spec, held, claims, signal, tools)
     // Without the lock another compiler serves this key: its answer is the one that counts.
-    if (signal.aborted || held.signal.aborted) throw new RemodelError('superseded', `the claim on ${request.spec.name} was lost`)
+    if (signal.aborted || held.signal.aborted)
+      throw new RemodelError('superseded', `the claim on ${request.spec.name} was lost`)
     await tellAll(key, claims, outcome, tools)
     if ('error' in outcome) return `failed: ${toError(outcome.error).message}`
     return outcome.cached ? 'was compiled already' : `compiled in ${outcome.compiled.durationMs} ms`
@@ -62,7 +69,11 @@ export async function serveKey(key: string, signal: AbortSignal, job: Job, token
 
 async function claimKey(key: string, spec: CompileSpec, job: Job, token: string, tools: Tools): Promise<HeldClaim> {
   try {
-    return await tools.claims.take([tools.requests.claimKey(key)], { who: tools.worker, since: Date.now(), message: `compiles ${spec.name}` })
+    return await tools.claims.take([tools.requests.claimKey(key)], {
+      who: tools.worker,
+      since: Date.now(),
+      message: `compiles ${spec.name}`,
+    })
   } catch (error) {
     if (!(error instanceof RemodelError) || error.code !== 'locked') throw error
     await job.moveToDelayed(Date.now() + stepBackMs, token)
@@ -82,7 +93,13 @@ async function begin(subscribers: readonly Subscriber[], tools: Tools): Promise<
   return claims
 }
 
-async function produce(spec: CompileSpec, held: HeldClaim, claims: Map<string, Claim>, signal: AbortSignal, tools: Tools): Promise<Outcome> {
+async function produce(
+  spec: CompileSpec,
+  held: HeldClaim,
+  claims: Map<string, Claim>,
+  signal: AbortSignal,
+  tools: Tools,
+): Promise<Outcome> {
   const ready = (await tools.compiled.find([spec.key])).get(spec.key)
   if (ready) return { compiled: ready, cached: true }
   const watched = [...claims.values()].map((claim) => tools.aborts.watch(claim.plan))
@@ -108,7 +125,8 @@ async function onVm(spec: CompileSpec, held: HeldClaim, signal: AbortSignal, too
       const compiled = { key: spec.key, digest, size, durationMs, compiledAt: Date.now() }
       const recorded = await tools.requests.record(compiled, held.fence)
       if (recorded === 'superseded') throw new RemodelError('superseded', `a newer claim on ${spec.name} is current`)
-      if (recorded === 'present') tools.log.warn({ key: spec.key }, 'the key had a result already; the first one is kept')
+      if (recorded === 'present')
+        tools.log.warn({ key: spec.key }, 'the key had a result already; the first one is kept')
       await failpoint('compiler.recorded')
       ok = true
       return { compiled, cached: false, vm: vm.id }
@@ -142,8 +160,18 @@ async function tell(claim: Claim, outcome: Outcome, tools: Tools): Promise<void>
     return
   }
   const { compiled, cached, vm } = outcome
-  const facts: Record<string, Json> = { key: compiled.key, bytes: compiled.size, cached, ...(vm === undefined ? {} : { vm }) }
-  await tools.recorder.complete(claim.deployment, { ...at, outcome: 'done', durationMs: cached ? 0 : compiled.durationMs, facts })
+  const facts: Record<string, Json> = {
+    key: compiled.key,
+    bytes: compiled.size,
+    cached,
+    ...(vm === undefined ? {} : { vm }),
+  }
+  await tools.recorder.complete(claim.deployment, {
+    ...at,
+    outcome: 'done',
+    durationMs: cached ? 0 : compiled.durationMs,
+    facts,
+  })
 }
 
 function name({ deployment, plan, remodel }: Subscriber): string {
@@ -166,6 +194,9 @@ function allOf(signals: readonly AbortSignal[]): AbortSignal {
 function timeLimit(claims: Map<string, Claim>): AbortSignal {
   const ms = Math.max(1000, ...[...claims.values()].map((claim) => claim.remainingMs))
   const controller = new AbortController()
-  setTimeout(() => controller.abort(new RemodelError('deadline', `did not end within ${Math.round(ms / 1000)} s`)), ms).unref()
+  setTimeout(
+    () => controller.abort(new RemodelError('deadline', `did not end within ${Math.round(ms / 1000)} s`)),
+    ms,
+  ).unref()
   return controller.signal
 }

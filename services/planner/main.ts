@@ -29,7 +29,9 @@ import { Supply } from './supply.ts'
  */
 const id = processId('planner')
 const log = createLog('planner', { worker: id })
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 
 await runService(log, async () => {
   const settings = redisSettings()
@@ -52,9 +54,22 @@ await runService(log, async () => {
   const publisher = new Publisher(new Ledger(steady, settings), queues, new CompileRequests(steady, settings))
   const dispatcher = new Dispatcher({ ledger: new Ledger(steady, settings), publisher, planners, subscriber, log })
   await dispatcher.start()
-  const orders = startWorker('deploys', { redis: steady, settings, name: id, concurrency: 4, log }, (order) => takeOrder(order, planning))
+  const orders = startWorker('deploys', { redis: steady, settings, name: id, concurrency: 4, log }, (order) =>
+    takeOrder(order, planning),
+  )
 
-  const server = await buildServer({ planner: id, version, ledger, planning, supply, kinds, blobs, provider, queues, log })
+  const server = await buildServer({
+    planner: id,
+    version,
+    ledger,
+    planning,
+    supply,
+    kinds,
+    blobs,
+    provider,
+    queues,
+    log,
+  })
   const [host = '127.0.0.1', port = '7070'] = (process.env.REMODEL_LISTEN ?? '127.0.0.1:7070').split(':')
   const url = await server.listen({ host, port: Number(port) })
   await announce({ url, pid: process.pid, planner: id })

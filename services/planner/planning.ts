@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CompiledIndex } from '../../shared/compile/compiled.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../shared/ledger/ledger.ts'
@@ -5,7 +6,6 @@ import type { Blueprint, Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { sealPlan } from './foreman/seal.ts'
 import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
 import type { KindRegistry } from './kinds/registry.ts'
@@ -33,7 +33,14 @@ export class Planning {
   readonly #compiled: CompiledIndex
   readonly #render: Render
 
-  constructor(parts: { ledger: Ledger; kinds: KindRegistry; supply: Supply; provider: Provider; compiled: CompiledIndex; render: Render }) {
+  constructor(parts: {
+    ledger: Ledger
+    kinds: KindRegistry
+    supply: Supply
+    provider: Provider
+    compiled: CompiledIndex
+    render: Render
+  }) {
     this.#ledger = parts.ledger
     this.#kinds = parts.kinds
     this.#supply = parts.supply
@@ -57,7 +64,10 @@ export class Planning {
 
   /** Draws and stores the plan that takes a deployment away. */
   async planRemoval(deployment: string, options: Partial<PlanOptions> = {}): Promise<Plan> {
-    const [recorded, newest] = [await this.#ledger.floorplan(deployment), (await this.#ledger.planIds(deployment, 1))[0]]
+    const [recorded, newest] = [
+      await this.#ledger.floorplan(deployment),
+      (await this.#ledger.planIds(deployment, 1))[0],
+    ]
     if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
     const kind = this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
     return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
@@ -82,20 +92,31 @@ export class Planning {
     }
   }
 
-  async #draw(kind: Kind, blueprint: Blueprint, recorded: Floorplan, options: Partial<PlanOptions> & { remove: boolean }): Promise<Plan> {
+  async #draw(
+    kind: Kind,
+    blueprint: Blueprint,
+    recorded: Floorplan,
+    options: Partial<PlanOptions> & { remove: boolean },
+  ): Promise<Plan> {
     const seen = await kind.inspector(blueprint, { recorded, provider: this.#provider, compiled: this.#compiled })
     const floorplan: Floorplan = { ...recorded, materials: seen.materials }
-    const draft = await kind.foreman(blueprint, floorplan, { recreate: false, skipDrain: false, ...options }, this.#render)
+    const draft = await kind.foreman(
+      blueprint,
+      floorplan,
+      { recreate: false, skipDrain: false, ...options },
+      this.#render,
+    )
     const plan = sealPlan({ ...draft, notes: [...seen.notes, ...draft.notes] }, blueprint, floorplan)
-    await this.#ledger.store(plan, Date.now())
-    return plan
+    return this.#ledger.store(plan, Date.now())
   }
 
   /** Addresses that other deployments use. */
   async #takenAddresses(deployment: string): Promise<string[]> {
     const others = (await this.#ledger.deployments()).filter((name) => name !== deployment)
     const floorplans = await Promise.all(others.map((name) => this.#ledger.floorplan(name)))
-    return floorplans.flatMap((floorplan) => floorplan.materials.flatMap((material) => addressesOf(material.attributes.networks)))
+    return floorplans.flatMap((floorplan) =>
+      floorplan.materials.flatMap((material) => addressesOf(material.attributes.networks)),
+    )
   }
 
   async #moved(deployment: string, id: string, now: number): Promise<RemodelError> {

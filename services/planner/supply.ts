@@ -53,7 +53,9 @@ export class Supply {
   async supplies(cloudConfigs: readonly SourceDocument[]): Promise<Omit<Supplies, 'taken' | 'created'>> {
     const [releases, stemcells, configs] = await Promise.all([this.releases(), this.stemcells(), this.configs()])
     const documents = (type: Config['type']) =>
-      configs.filter((config) => config.type === type).map(({ name, content }) => new SourceDocument(`${type}-config ${name}`, content))
+      configs
+        .filter((config) => config.type === type)
+        .map(({ name, content }) => new SourceDocument(`${type}-config ${name}`, content))
     const cloud = cloudConfigs.length > 0 ? cloudConfigs : documents('cloud')
     return { releases, stemcells, configs: { cloud, runtime: documents('runtime') } }
   }

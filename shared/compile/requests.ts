@@ -39,8 +39,16 @@ export class CompileRequests {
   }
 
   /** Asks for a key. `n` numbers the job that carries it: the same while it is queued or running. */
-  async join(spec: CompileSpec, subscriber: Subscriber): Promise<{ status: 'queued' | 'joined'; n: number; by: Subscriber }> {
-    const answer = await this.#scripts.join(this.#key(spec.key), this.#subscribersKey(spec.key), text(subscriber), JSON.stringify(spec))
+  async join(
+    spec: CompileSpec,
+    subscriber: Subscriber,
+  ): Promise<{ status: 'queued' | 'joined'; n: number; by: Subscriber }> {
+    const answer = await this.#scripts.join(
+      this.#key(spec.key),
+      this.#subscribersKey(spec.key),
+      text(subscriber),
+      JSON.stringify(spec),
+    )
     const { status, n, by } = JSON.parse(String(answer))
     return { status, n, by: JSON.parse(by) }
   }
@@ -49,14 +57,22 @@ export class CompileRequests {
   async read(key: string): Promise<{ spec: CompileSpec; subscribers: Subscriber[] } | null> {
     const spec = await this.#redis.hget(this.#key(key), 'spec')
     if (spec === null) return null
-    const subscribers = Object.keys(await this.#redis.hgetall(this.#subscribersKey(key))).map((name) => JSON.parse(name))
+    const subscribers = Object.keys(await this.#redis.hgetall(this.#subscribersKey(key))).map((name) =>
+      JSON.parse(name),
+    )
     return { spec: inputs['compile-package'].parse(JSON.parse(spec)), subscribers }
   }
 
   /** Records a result under the fence of the claim on `claimKey(key)`. */
   async record(compiled: CompiledPackage, fence: number): Promise<'recorded' | 'present' | 'superseded'> {
     const fenceKey = `${this.claimKey(compiled.key)}:fence`
-    const answer = await this.#scripts.record(compiledKey(this.#settings), fenceKey, compiled.key, JSON.stringify(compiled), fence)
+    const answer = await this.#scripts.record(
+      compiledKey(this.#settings),
+      fenceKey,
+      compiled.key,
+      JSON.stringify(compiled),
+      fence,
+    )
     return answer as 'recorded' | 'present' | 'superseded'
   }
 

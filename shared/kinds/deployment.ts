@@ -59,14 +59,22 @@ export const inputs = {
     /** Direct dependencies only: a transitive one is not on disk, as in BOSH's agent. */
     dependencies: z.array(z.object({ name: z.string(), key: z.string() })),
     stemcell: z.object({ name: z.string(), os: z.string(), version: z.string(), digest: z.string().optional() }),
-    resources: z.object({ cpus: z.number().optional(), memoryMiB: z.number().optional(), diskMiB: z.number().optional() }),
+    resources: z.object({
+      cpus: z.number().optional(),
+      memoryMiB: z.number().optional(),
+      diskMiB: z.number().optional(),
+    }),
     reuse: z.boolean(),
   }),
   'create-vm': z.object({
     cid: z.string(),
     deployment: z.string(),
     stemcell: z.object({ name: z.string(), os: z.string(), version: z.string(), digest: z.string().optional() }),
-    resources: z.object({ cpus: z.number().optional(), memoryMiB: z.number().optional(), diskMiB: z.number().optional() }),
+    resources: z.object({
+      cpus: z.number().optional(),
+      memoryMiB: z.number().optional(),
+      diskMiB: z.number().optional(),
+    }),
     vm: VmAttributes,
   }),
   /** Also removes `forget` from the floorplan: the instance that is gone with its VM. */

@@ -125,18 +125,30 @@ export class Ledger {
     return baseKey(this.settings.prefix, deployment)
   }
 
-  /** Writes a plan, state last: a plan without a state was never stored. Storing it again changes nothing. */
-  async store(plan: Plan, at: number): Promise<void> {
-    const base = this.base(plan.deployment)
+  /**
+   * Writes a plan, state last: a plan without a state was never stored. Returns it as it is stored: one that was drawn
+   * before and waits to be applied is the same plan; where that one was used up already, this is another with its own id.
+   */
+  async store(drawn: Plan, at: number): Promise<Plan> {
+    const base = this.base(drawn.deployment)
+    const plan = { ...drawn }
+    for (let copy = 2; ; copy++) {
+      const state = await this.redis.hget(`${base}:plan:${plan.id}`, 'state')
+      if (state === 'stored') return plan
+      if (state === null) break
+      plan.id = `${drawn.id}-${copy}`
+    }
     const key = `${base}:plan:${plan.id}`
-    if (await this.redis.hexists(key, 'state')) return
     const { remodels, ...header } = plan
     const graph = graphOf(plan)
     for (let i = 0; i < remodels.length; i += chunk) {
       const part = remodels.slice(i, i + chunk)
       const pipeline = this.redis.pipeline()
       pipeline.hset(`${key}:remodels`, Object.fromEntries(part.map((remodel) => [remodel.id, JSON.stringify(remodel)])))
-      pipeline.hset(`${key}:graph`, Object.fromEntries(part.map((remodel) => [remodel.id, graph.nodes.get(remodel.id)!])))
+      pipeline.hset(
+        `${key}:graph`,
+        Object.fromEntries(part.map((remodel) => [remodel.id, graph.nodes.get(remodel.id)!])),
+      )
       pipeline.hset(`${key}:unmet`, Object.fromEntries(part.map((remodel) => [remodel.id, remodel.needs.length])))
       pipeline.hset(`${key}:state`, Object.fromEntries(part.map((remodel) => [remodel.id, 'blocked'])))
       await run(pipeline)
@@ -165,19 +177,35 @@ export class Ledger {
     await this.redis.sadd(`${this.settings.prefix}:deployments`, plan.deployment)
     await this.redis.hset(`${this.settings.prefix}:plans`, plan.id, plan.deployment)
     await failpoint('ledger.stored')
+    return plan
   }
 
   /** Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. */
-  async open(deployment: string, plan: string, lock: { id?: string; holder: string; message: string }): Promise<OpenResult> {
+  async open(
+    deployment: string,
+    plan: string,
+    lock: { id?: string; holder: string; message: string },
+  ): Promise<OpenResult> {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
-    const answer = await this.#scripts.open(base, this.#channel, plan, lock.id ?? randomUUID(), lock.holder, lock.message)
+    const answer = await this.#scripts.open(
+      base,
+      this.#channel,
+      plan,
+      lock.id ?? randomUUID(),
+      lock.holder,
+      lock.message,
+    )
     await failpoint('ledger.opened')
     return JSON.parse(answer)
   }
 
   /** Begins remodels of one deployment for `worker`. */
-  async claim(deployment: string, worker: string, wanted: readonly { plan: string; remodel: string }[]): Promise<ClaimResult[]> {
+  async claim(
+    deployment: string,
+    worker: string,
+    wanted: readonly { plan: string; remodel: string }[],
+  ): Promise<ClaimResult[]> {
     const argv = wanted.flatMap((item) => [item.plan, item.remodel])
     const answers = JSON.parse(await this.#scripts.claim(this.base(deployment), this.#channel, worker, ...argv)) as {
       status: string
@@ -194,7 +222,15 @@ export class Ledger {
       const { attempt, fence, deadline, now, kind, remodel } = answer
       return {
         status: 'claimed',
-        claim: { deployment, plan: wanted[i]!.plan, kind, remodel: JSON.parse(remodel), attempt, fence, remainingMs: deadline - now },
+        claim: {
+          deployment,
+          plan: wanted[i]!.plan,
+          kind,
+          remodel: JSON.parse(remodel),
+          attempt,
+          fence,
+          remainingMs: deadline - now,
+        },
       }
     })
   }
@@ -204,7 +240,11 @@ export class Ledger {
     const argv = completions.map(({ floorplan, ...rest }) => ({
       ...rest,
       ...(floorplan && Object.keys(floorplan).length > 0
-        ? { floorplan: Object.fromEntries(Object.entries(floorplan).map(([id, m]) => [id, m === null ? false : JSON.stringify(m)])) }
+        ? {
+            floorplan: Object.fromEntries(
+              Object.entries(floorplan).map(([id, m]) => [id, m === null ? false : JSON.stringify(m)]),
+            ),
+          }
         : {}),
     }))
     return JSON.parse(await this.#scripts.complete(this.base(deployment), this.#channel, JSON.stringify(argv)))
@@ -259,7 +299,9 @@ export class Ledger {
 
   async lock(deployment: string): Promise<LockRecord | null> {
     const lock = await this.redis.hgetall(`${this.base(deployment)}:lock`)
-    return lock.id ? { id: lock.id, plan: lock.plan!, holder: lock.holder!, since: Number(lock.since), message: lock.message! } : null
+    return lock.id
+      ? { id: lock.id, plan: lock.plan!, holder: lock.holder!, since: Number(lock.since), message: lock.message! }
+      : null
   }
 
   /** Names of all deployments that ever had a plan. */
@@ -294,7 +336,13 @@ export class Ledger {
       createdAt: count('createdAt'),
       startedAt: meta.startedAt ? count('startedAt') : null,
       finishedAt: meta.finishedAt ? count('finishedAt') : null,
-      counts: { total: count('total'), done: count('done'), failed: count('failed'), skipped: count('skipped'), running },
+      counts: {
+        total: count('total'),
+        done: count('done'),
+        failed: count('failed'),
+        skipped: count('skipped'),
+        running,
+      },
       errors: errors.map((text) => JSON.parse(text)),
     }
   }
@@ -331,7 +379,11 @@ export class Ledger {
   }
 
   /** Events after `after`, at most `limit`; with `blockMs` waits that long for the first one. */
-  async events(deployment: string, after: number, options: { limit?: number; blockMs?: number; on?: Redis } = {}): Promise<LedgerEvent[]> {
+  async events(
+    deployment: string,
+    after: number,
+    options: { limit?: number; blockMs?: number; on?: Redis } = {},
+  ): Promise<LedgerEvent[]> {
     const redis = options.on ?? this.redis
     const stream = `${this.base(deployment)}:events`
     const count = options.limit ?? 1000
@@ -359,16 +411,30 @@ export class Ledger {
     const ids = await this.redis.zrangebyscore(`${key}:released`, '-inf', before, 'LIMIT', 0, limit)
     if (ids.length === 0) return []
     const [nodes, runs] = await run<[(string | null)[], (string | null)[]]>(
-      this.redis.multi().hmget(`${key}:graph`, ...ids).hmget(`${key}:runs`, ...ids),
+      this.redis
+        .multi()
+        .hmget(`${key}:graph`, ...ids)
+        .hmget(`${key}:runs`, ...ids),
     )
     return ids.map((remodel, i) => {
       const node = JSON.parse(nodes[i] ?? '{}')
-      return { plan, remodel, queue: node.q, release: JSON.parse(runs[i] ?? '{}').releases ?? 1, weight: node.x ?? 0, delay: 0 }
+      return {
+        plan,
+        remodel,
+        queue: node.q,
+        release: JSON.parse(runs[i] ?? '{}').releases ?? 1,
+        weight: node.x ?? 0,
+        delay: 0,
+      }
     })
   }
 
   /** What a remodel waits for, as phrases; empty where it is running or settled. */
-  async waitsFor(deployment: string, plan: string, remodel: string): Promise<{ state: RemodelState; waitsFor: string[] }> {
+  async waitsFor(
+    deployment: string,
+    plan: string,
+    remodel: string,
+  ): Promise<{ state: RemodelState; waitsFor: string[] }> {
     const key = `${this.base(deployment)}:plan:${plan}`
     const state = (await this.redis.hget(`${key}:state`, remodel)) as RemodelState | null
     const text = await this.redis.hget(`${key}:remodels`, remodel)
@@ -390,7 +456,9 @@ export class Ledger {
 }
 
 /** Runs a pipeline or transaction and throws the first error in it. */
-async function run<Results extends unknown[]>(pipeline: { exec(): Promise<[Error | null, unknown][] | null> }): Promise<Results> {
+async function run<Results extends unknown[]>(pipeline: {
+  exec(): Promise<[Error | null, unknown][] | null>
+}): Promise<Results> {
   const replies = (await pipeline.exec()) ?? []
   for (const [error] of replies) if (error) throw error
   return replies.map(([, value]) => value) as Results

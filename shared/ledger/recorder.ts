@@ -15,11 +15,16 @@ export class Recorder {
   }
 
   claim(deployment: string, plan: string, remodel: string): Promise<ClaimResult> {
-    return perDeployment(this.#claims, deployment, (items) => this.#ledger.claim(deployment, this.#worker, items)).add({ plan, remodel })
+    return perDeployment(this.#claims, deployment, (items) => this.#ledger.claim(deployment, this.#worker, items)).add({
+      plan,
+      remodel,
+    })
   }
 
   complete(deployment: string, completion: Completion): Promise<'recorded' | 'superseded'> {
-    return perDeployment(this.#completions, deployment, (items) => this.#ledger.complete(deployment, items)).add(completion)
+    return perDeployment(this.#completions, deployment, (items) => this.#ledger.complete(deployment, items)).add(
+      completion,
+    )
   }
 
   /** Says what is being done now; a report that is late or lost changes nothing. */

@@ -20,7 +20,11 @@ export class Claims {
     this.#ttlMs = ttlMs
     const Redlock = interop(RedlockPackage)
     // A script given as text is silently ignored by this version; one given as a function is taken.
-    this.#redlock = new Redlock([redis], { retryCount: 0, automaticExtensionThreshold: 0 }, { acquireScript: () => acquireScript })
+    this.#redlock = new Redlock(
+      [redis],
+      { retryCount: 0, automaticExtensionThreshold: 0 },
+      { acquireScript: () => acquireScript },
+    )
     this.#redlock.on('error', () => {})
   }
 
@@ -37,14 +41,23 @@ export class Claims {
     // An event loop that stalled meanwhile may hold a lock that has run out: it is nobody's, and must not be used.
     if (performance.now() - started >= this.#ttlMs * 0.9 || lock.expiration <= Date.now()) {
       await this.#redlock.release(lock).catch(() => {})
-      throw new RemodelError('locked', `the claim on ${sorted.join(', ')} ran out before it was ours`, { details: { resources: sorted } })
+      throw new RemodelError('locked', `the claim on ${sorted.join(', ')} ran out before it was ours`, {
+        details: { resources: sorted },
+      })
     }
     const fences = await this.#redis.mget(sorted.map((resource) => `${resource}:fence`))
     const tokens = fences.map((text) => text?.split(' ') ?? [])
     if (tokens.some(([token]) => token !== lock.value)) {
-      throw new RemodelError('locked', `the claim on ${sorted.join(', ')} was taken over at once`, { details: { resources: sorted } })
+      throw new RemodelError('locked', `the claim on ${sorted.join(', ')} was taken over at once`, {
+        details: { resources: sorted },
+      })
     }
-    await this.#redis.set(`${sorted[0]}:holder`, JSON.stringify({ ...holder, token: lock.value }), 'PX', this.#ttlMs * 10)
+    await this.#redis.set(
+      `${sorted[0]}:holder`,
+      JSON.stringify({ ...holder, token: lock.value }),
+      'PX',
+      this.#ttlMs * 10,
+    )
     return new HeldClaim(this.#redlock, lock, this.#ttlMs, Number(tokens[0]![1]))
   }
 
@@ -60,12 +73,19 @@ export class Claims {
     for (const resource of resources) {
       const holder = await this.holder(resource)
       if (holder) {
-        return new RemodelError('locked', `${resource} is held by ${holder.who} since ${new Date(holder.since).toISOString()}: ${holder.message}`, {
-          details: { resource, holder },
-        })
+        return new RemodelError(
+          'locked',
+          `${resource} is held by ${holder.who} since ${new Date(holder.since).toISOString()}: ${holder.message}`,
+          {
+            details: { resource, holder },
+          },
+        )
       }
     }
-    return new RemodelError('locked', `${resources.join(', ')} cannot be claimed now`, { cause, details: { resources } })
+    return new RemodelError('locked', `${resources.join(', ')} cannot be claimed now`, {
+      cause,
+      details: { resources },
+    })
   }
 }
 
@@ -120,7 +140,9 @@ export class HeldClaim {
 
   #lose(why: string, cause?: unknown): void {
     clearInterval(this.#timer)
-    this.#lost.abort(new RemodelError('superseded', `the claim on ${this.#lock.resources.join(', ')} is lost: ${why}`, { cause }))
+    this.#lost.abort(
+      new RemodelError('superseded', `the claim on ${this.#lock.resources.join(', ')} is lost: ${why}`, { cause }),
+    )
   }
 }
 

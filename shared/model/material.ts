@@ -13,7 +13,10 @@ export type Attributes = z.infer<typeof Attributes>
  * `id` is `<type>/<name>`, e.g. `instance/web/0` or `package/zlib/3f2a`.
  */
 export const Material = z.object({
-  id: z.string().min(3).regex(/^[^/]+\/.+$/, 'a material id is <type>/<name>'),
+  id: z
+    .string()
+    .min(3)
+    .regex(/^[^/]+\/.+$/, 'a material id is <type>/<name>'),
   attributes: Attributes,
   /** Ids of materials that must stand before this one, and may only go after it. */
   needs: z.array(z.string()).default([]),

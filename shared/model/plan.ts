@@ -69,7 +69,7 @@ export type Place = z.infer<typeof Place>
 /** Every remodel needed, with precedence, windows and gates. Immutable once written; `docs/plan-format.md`. */
 export const Plan = z.object({
   format: z.literal(1),
-  /** The first 12 hex digits of `digest`, with a `p` before. */
+  /** `p` and the first 12 hex digits of `digest`; with `-2`, `-3` ... where an equal plan was carried out before. */
   id: z.string(),
   deployment: z.string(),
   kind: z.string(),

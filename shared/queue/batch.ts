@@ -29,8 +29,12 @@ export class Batch<Item, Result> {
     for (let i = 0; i < all.length; i += this.#limit) {
       const part = all.slice(i, i + this.#limit)
       this.#run(part.map((entry) => entry.item)).then(
-        (results) => part.forEach((entry, n) => entry.resolve(results[n]!)),
-        (error) => part.forEach((entry) => entry.reject(error)),
+        (results) => {
+          for (const [n, entry] of part.entries()) entry.resolve(results[n]!)
+        },
+        (error) => {
+          for (const entry of part) entry.reject(error)
+        },
       )
     }
   }

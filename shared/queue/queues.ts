@@ -25,7 +25,10 @@ export class Queues {
       queue = new Queue(name, {
         connection: this.#redis,
         prefix: queuePrefix(this.#settings),
-        defaultJobOptions: { removeOnComplete: { count: 1000, age: 3600 }, removeOnFail: { count: 1000, age: 24 * 3600 } },
+        defaultJobOptions: {
+          removeOnComplete: { count: 1000, age: 3600 },
+          removeOnFail: { count: 1000, age: 24 * 3600 },
+        },
       })
       queue.on('error', () => {})
       this.#open.set(name, queue)

@@ -29,7 +29,8 @@ export function startWorker<Name extends QueueName>(
     queue,
     async (job, token, signal) => {
       const payload = schema.safeParse(job.data)
-      if (!payload.success) throw new UnrecoverableError(`this job does not fit queue ${queue}: ${payload.error.message}`)
+      if (!payload.success)
+        throw new UnrecoverableError(`this job does not fit queue ${queue}: ${payload.error.message}`)
       return process(payload.data as Payload<Name>, signal ?? new AbortController().signal, job, token ?? '')
     },
     {

@@ -47,7 +47,9 @@ export class SourceDocument {
     let offset = this.#root?.range?.[0] ?? 0
     for (const part of path) {
       if (isMap(node)) {
-        const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part))
+        const pair = node.items.find(
+          (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part),
+        )
         if (!pair) break
         offset = (isNode(pair.key) ? pair.key.range?.[0] : undefined) ?? offset
         node = pair.value
@@ -101,9 +103,13 @@ export class SourceDocument {
 export function invalidInput(faults: readonly Fault[]): RemodelError {
   const files = [...new Set(faults.map((fault) => fault.file).filter(Boolean))]
   const where = files.length > 0 ? ` in ${files.join(', ')}` : ''
-  return new RemodelError('invalid-input', `${faults.length} fault${faults.length === 1 ? '' : 's'}${where}; nothing was changed`, {
-    faults,
-  })
+  return new RemodelError(
+    'invalid-input',
+    `${faults.length} fault${faults.length === 1 ? '' : 's'}${where}; nothing was changed`,
+    {
+      faults,
+    },
+  )
 }
 
 /** The nearest valid name, where one is near enough to be meant. */

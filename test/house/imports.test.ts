@@ -14,10 +14,12 @@ interface Import {
 const root = new URL('../..', import.meta.url).pathname
 const files = globSync(['shared/**/*.ts', 'services/**/*.ts', 'cli/**/*.ts'], { cwd: root })
 const imports: Import[] = files.flatMap((file) =>
-  [...readFileSync(join(root, file), 'utf8').matchAll(/(?:from\s+|import\(\s*|^import\s+)'([^']+)'/gm)].map(([, name]) => {
-    const own = name!.startsWith('.')
-    return { file, own, target: own ? normalize(join(dirname(file), name!)) : name! }
-  }),
+  [...readFileSync(join(root, file), 'utf8').matchAll(/(?:from\s+|import\(\s*|^import\s+)'([^']+)'/gm)].map(
+    ([, name]) => {
+      const own = name!.startsWith('.')
+      return { file, own, target: own ? normalize(join(dirname(file), name!)) : name! }
+    },
+  ),
 )
 const own = imports.filter((one) => one.own)
 
@@ -25,7 +27,11 @@ const own = imports.filter((one) => one.own)
 const openToCli = ['services/planner/api/schema.ts', 'services/planner/offline.ts']
 
 /** Parts that decide: no I/O, no clock, no random of their own. */
-const pure = [/^shared\/model\//, /^services\/planner\/foreman\//, /^services\/planner\/kinds\/[^/]+\/(architect|foreman|schema|placement|addresses|network|names|strategy)/]
+const pure = [
+  /^shared\/model\//,
+  /^services\/planner\/foreman\//,
+  /^services\/planner\/kinds\/[^/]+\/(architect|foreman|schema|placement|addresses|network|names|strategy)/,
+]
 const pureModules = ['zod', 'node:crypto', 'ipaddr.js', 'yaml', 'fastest-levenshtein']
 
 describe('the house', () => {
@@ -47,7 +53,13 @@ describe('the house', () => {
   })
 
   test('the CLI imports shared, the schemas of the API and offline planning', () => {
-    const wrong = own.filter(({ file, target }) => file.startsWith('cli/') && !/^(cli|shared)\//.test(target) && !openToCli.includes(target) && target !== 'package.json')
+    const wrong = own.filter(
+      ({ file, target }) =>
+        file.startsWith('cli/') &&
+        !/^(cli|shared)\//.test(target) &&
+        !openToCli.includes(target) &&
+        target !== 'package.json',
+    )
     expect(wrong).toEqual([])
   })
 
@@ -64,11 +76,15 @@ describe('the house', () => {
     const isPure = (path: string) => pure.some((pattern) => pattern.test(path))
     expect(imports.filter(({ file, own, target }) => isPure(file) && !own && !pureModules.includes(target))).toEqual([])
     for (const file of files.filter(isPure)) {
-      expect(readFileSync(join(root, file), 'utf8'), file).not.toMatch(/Date\.now|Math\.random|performance\.now|randomUUID|randomBytes|process\.env/)
+      expect(readFileSync(join(root, file), 'utf8'), file).not.toMatch(
+        /Date\.now|Math\.random|performance\.now|randomUUID|randomBytes|process\.env/,
+      )
     }
   })
 
   test('redlock is imported in one place', () => {
-    expect([...new Set(imports.filter(({ target }) => target === 'redlock').map(({ file }) => file))]).toEqual(['shared/lock/claims.ts'])
+    expect([...new Set(imports.filter(({ target }) => target === 'redlock').map(({ file }) => file))]).toEqual([
+      'shared/lock/claims.ts',
+    ])
   })
 })

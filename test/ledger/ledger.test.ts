@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Ledger, type Released } from '../../shared/ledger/ledger.ts'
 import { releasedChannel } from '../../shared/ledger/keys.ts'
+import { Ledger, type Released } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -69,13 +69,19 @@ describe('a plan in the ledger', () => {
     expect(order.slice(0, 2).sort()).toEqual(['a', 'b'])
     expect(order.slice(2, 4).sort()).toEqual(['c', 'd'])
     expect(order[4]).toBe('e')
-    expect(await ledger.planRecord(name, plan.id)).toMatchObject({ state: 'done', counts: { total: 6, done: 6, failed: 0 } })
+    expect(await ledger.planRecord(name, plan.id)).toMatchObject({
+      state: 'done',
+      counts: { total: 6, done: 6, failed: 0 },
+    })
     expect(await ledger.lock(name)).toBeNull()
   })
 
   test('is read back exactly as it was stored', async () => {
     const name = fresh()
-    const plan = planOf(name, Array.from({ length: 1200 }, (_, i) => remodel(`r${i}`, i ? [`r${i - 1}`] : [])))
+    const plan = planOf(
+      name,
+      Array.from({ length: 1200 }, (_, i) => remodel(`r${i}`, i ? [`r${i - 1}`] : [])),
+    )
     await ledger.store(plan, 1)
     expect(await ledger.plan(name, plan.id)).toEqual(plan)
   })
@@ -108,9 +114,13 @@ describe('a plan in the ledger', () => {
     await ledger.store(second, 1)
     await ledger.open(name, first.id, lock)
     const [claim] = await begin(name, first.id)
-    await ledger.complete(name, [{ ...done(claim!), floorplan: { 'thing/a': { attributes: { x: 1 }, needs: [], meta: {} } } }])
+    await ledger.complete(name, [
+      { ...done(claim!), floorplan: { 'thing/a': { attributes: { x: 1 }, needs: [], meta: {} } } },
+    ])
     expect(await ledger.open(name, second.id, lock)).toEqual({ status: 'moved', found: 1 })
-    expect((await ledger.floorplan(name)).materials).toEqual([{ id: 'thing/a', attributes: { x: 1 }, needs: [], meta: {} }])
+    expect((await ledger.floorplan(name)).materials).toEqual([
+      { id: 'thing/a', attributes: { x: 1 }, needs: [], meta: {} },
+    ])
   })
 })
 
@@ -120,7 +130,10 @@ describe('windows', () => {
     const hosts = ['h0', 'h1', 'h2', 'h3', 'h4']
     const plan = planOf(
       name,
-      hosts.flatMap((host) => [remodel(`stop ${host}`, [], { place: host }), remodel(`start ${host}`, [`stop ${host}`], { place: host })]),
+      hosts.flatMap((host) => [
+        remodel(`stop ${host}`, [], { place: host }),
+        remodel(`start ${host}`, [`stop ${host}`], { place: host }),
+      ]),
       { windows: [{ name: 'update', limit: 2 }], places: hosts.map((host) => ({ name: host, windows: ['update'] })) },
     )
     await ledger.store(plan, 1)
@@ -151,7 +164,9 @@ describe('failure', () => {
     const claims = await begin(name, plan.id)
     const bad = claims.find((claim) => claim.remodel.id === 'bad')!
     const running = claims.find((claim) => claim.remodel.id === 'running')!
-    await ledger.complete(name, [{ ...done(bad), outcome: 'failed', code: 'job-failed', message: 'it broke', log: 'last line' }])
+    await ledger.complete(name, [
+      { ...done(bad), outcome: 'failed', code: 'job-failed', message: 'it broke', log: 'last line' },
+    ])
     await ledger.complete(name, [done(running)])
     expect((await runAll(name, plan.id)).sort()).toEqual(['cleanup', 'package'])
     expect(await ledger.planRecord(name, plan.id)).toMatchObject({
@@ -169,7 +184,9 @@ describe('failure', () => {
     for (const attempt of [1, 2]) {
       const [claim] = await begin(name, plan.id)
       expect(claim?.attempt).toBe(attempt)
-      await ledger.complete(name, [{ ...done(claim!), outcome: 'retry', code: 'infrastructure', message: 'machine went away' }])
+      await ledger.complete(name, [
+        { ...done(claim!), outcome: 'retry', code: 'infrastructure', message: 'machine went away' },
+      ])
     }
     const record = await ledger.planRecord(name, plan.id)
     expect(record.state).toBe('failed')
@@ -212,7 +229,10 @@ describe('fences', () => {
 describe('deadlines', () => {
   test('fire without the worker and without the planner that set them', async () => {
     const name = fresh()
-    const plan = planOf(name, [remodel('slow', [], { deadlineSeconds: 0.05, attempts: 1 }), remodel('ok?', [], { action: 'approve', deadlineSeconds: 0.05 })])
+    const plan = planOf(name, [
+      remodel('slow', [], { deadlineSeconds: 0.05, attempts: 1 }),
+      remodel('ok?', [], { action: 'approve', deadlineSeconds: 0.05 }),
+    ])
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
     await begin(name, plan.id)
@@ -227,7 +247,10 @@ describe('deadlines', () => {
 describe('approvals', () => {
   test('hold back what needs them until a person decides', async () => {
     const name = fresh()
-    const plan = planOf(name, [remodel('sure?', [], { action: 'approve', deadlineSeconds: 1000 }), remodel('a', ['sure?'])])
+    const plan = planOf(name, [
+      remodel('sure?', [], { action: 'approve', deadlineSeconds: 1000 }),
+      remodel('a', ['sure?']),
+    ])
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
     expect(await begin(name, plan.id)).toEqual([])
@@ -247,7 +270,11 @@ describe('cancelling', () => {
     expect(await ledger.cancel(name, plan.id, 'anna')).toBe('cancelling')
     await ledger.complete(name, [{ ...done(claim!), outcome: 'failed', code: 'cancelled', message: 'stopped' }])
     expect(await runAll(name, plan.id)).toEqual(['tidy'])
-    expect(await ledger.planRecord(name, plan.id)).toMatchObject({ state: 'cancelled', counts: { done: 1, skipped: 2 }, errors: [] })
+    expect(await ledger.planRecord(name, plan.id)).toMatchObject({
+      state: 'cancelled',
+      counts: { done: 1, skipped: 2 },
+      errors: [],
+    })
   })
 
   test('by force ends the plan at once and supersedes what runs', async () => {
@@ -271,7 +298,14 @@ describe('events', () => {
     await runAll(name, plan.id)
     const events = await ledger.events(name, 0)
     expect(events.map((event) => event.seq)).toEqual(events.map((_, i) => i + 1))
-    expect(events.map((event) => event.type)).toEqual(['plan.started', 'remodel.started', 'remodel.done', 'remodel.started', 'remodel.done', 'plan.done'])
+    expect(events.map((event) => event.type)).toEqual([
+      'plan.started',
+      'remodel.started',
+      'remodel.done',
+      'remodel.started',
+      'remodel.done',
+      'plan.done',
+    ])
     expect(events[1]).toMatchObject({ remodel: 'a', worker: 'w', attempt: 1, fence: 1 })
     expect(await ledger.events(name, 4)).toHaveLength(2)
   })
@@ -285,7 +319,9 @@ describe('events', () => {
     const plan = planOf(name, [remodel('a', [], { weight: 5 })])
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
-    await expect.poll(() => heard).toEqual([{ plan: plan.id, remodel: 'a', queue: 'assemble', release: 1, weight: 5, delay: 0 }])
+    await expect
+      .poll(() => heard)
+      .toEqual([{ plan: plan.id, remodel: 'a', queue: 'assemble', release: 1, weight: 5, delay: 0 }])
     subscriber.disconnect()
   })
 })

@@ -30,7 +30,10 @@ describe('a claim', () => {
   test('has one holder at a time, and whoever is refused is told who holds it', async () => {
     const claims = new Claims(redis)
     const held = await claims.take(['{l}:one'], me('anna'))
-    await expect(claims.take(['{l}:one'], me('bert'))).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('anna') })
+    await expect(claims.take(['{l}:one'], me('bert'))).rejects.toMatchObject({
+      code: 'locked',
+      message: expect.stringContaining('anna'),
+    })
     expect(await claims.holder('{l}:one')).toEqual(me('anna'))
     await held.release()
     await (await claims.take(['{l}:one'], me('bert'))).release()
@@ -94,7 +97,9 @@ describe('a claim', () => {
 
   test('is granted to exactly one of many that want it at the same time', async () => {
     const claims = new Claims(redis)
-    const results = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => claims.take(['{l}:many'], me(`w${i}`))))
+    const results = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, i) => claims.take(['{l}:many'], me(`w${i}`))),
+    )
     const granted = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     expect(granted).toHaveLength(1)
     await granted[0]!.release()

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -9,13 +8,10 @@ import { describe, expect, it } from 'vitest'
 import { describeFault, RemodelError } from '../../shared/errors.ts'
 import { readReleaseDirectory } from '../../shared/release/directory.ts'
 import { type FingerprintFile, fingerprint } from '../../shared/release/fingerprint.ts'
+import { readCases } from '../support/cases.ts'
 
-const file = join(
-  process.env.REMODEL_CASES ?? join(import.meta.dirname, '../../../shared/cases'),
-  'bosh/fingerprints.ndjson',
-)
-const missing = !existsSync(file)
-if (missing) console.warn(`skipped: no fingerprint cases at ${file}; set REMODEL_CASES to the folder of the cases`)
+const fingerprints = readCases('bosh/fingerprints.ndjson')
+const missing = fingerprints === null
 
 interface ContentCase {
   name: string
@@ -32,12 +28,10 @@ interface ReleaseCase {
   expected?: { packages: Record<string, string>; jobs: Record<string, string>; license?: string }
   expected_error_contains?: string[]
 }
-const cases: (ContentCase | ReleaseCase)[] = missing
-  ? []
-  : (await readFile(file, 'utf8'))
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line))
+const cases: (ContentCase | ReleaseCase)[] = (fingerprints ?? '')
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => JSON.parse(line))
 const content = cases.filter((one) => one.kind !== 'release')
 const releases = cases.filter((one) => one.kind === 'release')
 

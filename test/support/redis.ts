@@ -24,7 +24,21 @@ export async function startRedis(settings: string[] = []): Promise<TestRedis> {
   const start = async () => {
     const child = spawn(
       'redis-server',
-      ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...settings],
+      [
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        directory,
+        '--save',
+        '',
+        '--appendonly',
+        'yes',
+        '--appendfsync',
+        'always',
+        ...settings,
+      ],
       { stdio: 'ignore' },
     )
     const probe = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null })

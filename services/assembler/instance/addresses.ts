@@ -12,10 +12,20 @@ const folder = `${layout.instance}/dns`
  */
 export async function writeAddresses(connection: Connection, host: string, table: Uint8Array): Promise<void> {
   const records = AddressRecord.array().parse(JSON.parse(Buffer.from(table).toString()))
-  const hosts = [`127.0.0.1 localhost ${host}`, ...records.map((record) => `${record.address} ${record.host} ${record.group}`)]
+  const hosts = [
+    `127.0.0.1 localhost ${host}`,
+    ...records.map((record) => `${record.address} ${record.host} ${record.group}`),
+  ]
   await connection.write('/etc/hosts.next', `${hosts.join('\n')}\n`)
   await shell(connection, 'mkdir -p "$1"', [folder])
-  await connection.write(`${folder}/records.json.next`, JSON.stringify({ version: digestOf(records).slice(7, 19), records }))
+  await connection.write(
+    `${folder}/records.json.next`,
+    JSON.stringify({ version: digestOf(records).slice(7, 19), records }),
+  )
   // The file keeps its inode where it is mounted over the machine's own; its content is written in one go.
-  await shell(connection, 'mv /etc/hosts.next /etc/hosts 2>/dev/null || { cat /etc/hosts.next > /etc/hosts; rm /etc/hosts.next; }; mv "$1/records.json.next" "$1/records.json"', [folder])
+  await shell(
+    connection,
+    'mv /etc/hosts.next /etc/hosts 2>/dev/null || { cat /etc/hosts.next > /etc/hosts; rm /etc/hosts.next; }; mv "$1/records.json.next" "$1/records.json"',
+    [folder],
+  )
 }

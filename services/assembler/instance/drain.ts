@@ -7,7 +7,12 @@ import { lastLines, runScript } from './scripts.ts'
  * Lets a job finish what it does before it is stopped: BOSH's drain protocol. The script prints one integer: zero or more
  * means wait that many seconds and go on; less means wait that many seconds and ask again.
  */
-export async function drain(connection: Connection, job: string, next: 'keep' | 'delete', signal: AbortSignal): Promise<void> {
+export async function drain(
+  connection: Connection,
+  job: string,
+  next: 'keep' | 'delete',
+  signal: AbortSignal,
+): Promise<void> {
   const env = { BOSH_JOB_STATE: '{}', BOSH_JOB_NEXT_STATE: '{}' }
   let args = [next === 'delete' ? 'job_shutdown' : 'job_changed', 'hash_unchanged']
   for (;;) {
@@ -15,9 +20,13 @@ export async function drain(connection: Connection, job: string, next: 'keep' | 
     if (!result) return
     const answer = result.stdout.trim().split('\n').at(-1) ?? ''
     if (result.exitCode !== 0 || !/^-?\d+$/.test(answer)) {
-      throw new RemodelError('job-failed', `drain of ${job} must exit with 0 and print one integer; it exited with ${result.exitCode} and printed "${answer}"`, {
-        details: { log: lastLines(`${result.stdout}\n${result.stderr}`, 20) },
-      })
+      throw new RemodelError(
+        'job-failed',
+        `drain of ${job} must exit with 0 and print one integer; it exited with ${result.exitCode} and printed "${answer}"`,
+        {
+          details: { log: lastLines(`${result.stdout}\n${result.stderr}`, 20) },
+        },
+      )
     }
     const seconds = Number(answer)
     await sleep(Math.abs(seconds) * 1000, undefined, { signal })

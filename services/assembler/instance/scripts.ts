@@ -15,13 +15,19 @@ export async function runHook(
   hook: Hook,
   options: { signal: AbortSignal; env?: Record<string, string> },
 ): Promise<void> {
-  const results = await Promise.all(jobs.map(async (job) => ({ job, result: await runScript(connection, job, hook, [], options) })))
+  const results = await Promise.all(
+    jobs.map(async (job) => ({ job, result: await runScript(connection, job, hook, [], options) })),
+  )
   const ran = results.flatMap(({ job, result }) => (result ? [{ job, result }] : []))
   const failed = ran.filter(({ result }) => result.exitCode !== 0)
   if (failed.length === 0) return
   const names = failed.map(({ job }) => job).join(', ')
-  const log = failed.map(({ job, result }) => `${job}/${hook}:\n${lastLines(`${result.stdout}\n${result.stderr}`, 20)}`).join('\n')
-  throw new RemodelError('job-failed', `${failed.length} of ${ran.length} ${hook} scripts failed: ${names}`, { details: { log } })
+  const log = failed
+    .map(({ job, result }) => `${job}/${hook}:\n${lastLines(`${result.stdout}\n${result.stderr}`, 20)}`)
+    .join('\n')
+  throw new RemodelError('job-failed', `${failed.length} of ${ran.length} ${hook} scripts failed: ${names}`, {
+    details: { log },
+  })
 }
 
 /** Runs one script of one job; null where the job has none. */
@@ -34,7 +40,8 @@ export async function runScript(
 ): Promise<ExecResult | null> {
   const path = `${layout.jobs}/${job}/bin/${hook}`
   const log = `${layout.log}/${job}/${hook}`
-  const script = '[ -x "$0" ] || exit 127; mkdir -p "${LOG%/*}"; "$0" "$@" 2>"$LOG.stderr.log" | tee "$LOG.stdout.log"; s=${PIPESTATUS[0]}; cat "$LOG.stderr.log" >&2; exit $s'
+  const script =
+    '[ -x "$0" ] || exit 127; mkdir -p "${LOG%/*}"; "$0" "$@" 2>"$LOG.stderr.log" | tee "$LOG.stdout.log"; s=${PIPESTATUS[0]}; cat "$LOG.stderr.log" >&2; exit $s'
   const result = await connection.exec(['/bin/bash', '-c', script, path, ...args], {
     env: { PATH: scriptPath, LOG: log, ...options.env },
     signal: options.signal,

@@ -3,18 +3,31 @@ import { RemodelError } from '../../../shared/errors.ts'
 import type { Connection } from '../../../shared/provider/connection.ts'
 
 /** Runs a shell script on the machine; anything but exit 0 is the infrastructure's fault. */
-export async function shell(connection: Connection, script: string, args: readonly string[] = [], signal?: AbortSignal): Promise<string> {
+export async function shell(
+  connection: Connection,
+  script: string,
+  args: readonly string[] = [],
+  signal?: AbortSignal,
+): Promise<string> {
   const result = await connection.exec(['/bin/sh', '-euc', script, 'sh', ...args], signal ? { signal } : {})
   if (result.exitCode !== 0) {
-    throw new RemodelError('infrastructure', `a command on the machine failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`, {
-      details: { script, exitCode: result.exitCode, log: result.stderr },
-    })
+    throw new RemodelError(
+      'infrastructure',
+      `a command on the machine failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
+      {
+        details: { script, exitCode: result.exitCode, log: result.stderr },
+      },
+    )
   }
   return result.stdout
 }
 
 /** Unpacks an archive to a directory that is there whole or not at all. */
-export async function unpackOnce(connection: Connection, directory: string, archive: () => Promise<Buffer>): Promise<boolean> {
+export async function unpackOnce(
+  connection: Connection,
+  directory: string,
+  archive: () => Promise<Buffer>,
+): Promise<boolean> {
   const there = await connection.exec(['test', '-d', directory])
   if (there.exitCode === 0) return false
   const partial = posix.join(posix.dirname(directory), `.${posix.basename(directory)}.partial`)

@@ -21,7 +21,11 @@ export async function watchUntilHealthy(
     const failing = processes.filter((process) => process.state === 'failing')
     const late = performance.now() >= until
     if (late || failing.length > 0) {
-      const named = (failing.length > 0 ? failing : processes.filter((process) => process.state !== 'running' || process.uptimeMs < watch.minMs))
+      const named = (
+        failing.length > 0
+          ? failing
+          : processes.filter((process) => process.state !== 'running' || process.uptimeMs < watch.minMs)
+      )
         .map((process) => `${process.name} (${process.state}, started again ${process.restarts} times)`)
         .join(', ')
       const why = late ? `not healthy after ${Math.round(watch.maxMs / 1000)} s` : 'will not stay up'

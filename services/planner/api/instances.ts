@@ -37,7 +37,9 @@ export async function connectInstance(floorplan: Floorplan, instance: string, pr
   const material = floorplan.materials.find((candidate) => candidate.id === `instance/${instance}`)
   const vm = material ? vmOf(material) : null
   if (vm === null) {
-    const names = floorplan.materials.flatMap(({ id }) => (id.startsWith('instance/') ? [id.slice('instance/'.length)] : []))
+    const names = floorplan.materials.flatMap(({ id }) =>
+      id.startsWith('instance/') ? [id.slice('instance/'.length)] : [],
+    )
     const { suggestion } = suggest(instance, names)
     throw new RemodelError(
       'not-found',
@@ -61,13 +63,20 @@ function vmOf(material: StandingMaterial): string | null {
   return typeof material.meta.vm === 'string' ? material.meta.vm : null
 }
 
-async function stateOf(vm: string | null, wanted: string, provider: Provider): Promise<Pick<Instance, 'state' | 'processes'>> {
+async function stateOf(
+  vm: string | null,
+  wanted: string,
+  provider: Provider,
+): Promise<Pick<Instance, 'state' | 'processes'>> {
   if (vm === null) return { state: 'missing', processes: [] }
   try {
     const connection = await provider.connect(vm, null)
     try {
       const processes = await withTimeout(connection.status(), statusTimeoutMs)
-      return { state: summary(processes, wanted), processes: processes.map(({ name, state, uptimeMs, restarts }) => ({ name, state, uptimeMs, restarts })) }
+      return {
+        state: summary(processes, wanted),
+        processes: processes.map(({ name, state, uptimeMs, restarts }) => ({ name, state, uptimeMs, restarts })),
+      }
     } finally {
       connection.close()
     }

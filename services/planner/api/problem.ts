@@ -52,9 +52,14 @@ function asRemodelError(thrown: unknown, redisAddress: string): RemodelError {
       })),
     })
   }
-  if (isRedisAway(error)) return new RemodelError('unavailable', `Redis at ${redisAddress} cannot be reached`, { cause: error })
+  if (isRedisAway(error))
+    return new RemodelError('unavailable', `Redis at ${redisAddress} cannot be reached`, { cause: error })
   const status = (thrown as { statusCode?: number }).statusCode ?? 500
-  return new RemodelError(status === 404 ? 'not-found' : status < 500 ? 'invalid-input' : 'infrastructure', error.message, { cause: error })
+  return new RemodelError(
+    status === 404 ? 'not-found' : status < 500 ? 'invalid-input' : 'infrastructure',
+    error.message,
+    { cause: error },
+  )
 }
 
 /** ioredis has no error codes of its own for these; the classes' names and the system's codes are its interface. */

@@ -30,7 +30,12 @@ export const Problem = z.object({
 })
 export type Problem = z.infer<typeof Problem>
 
-export const Info = z.object({ name: z.literal('remodel'), version: z.string(), planner: z.string(), kinds: z.array(z.string()) })
+export const Info = z.object({
+  name: z.literal('remodel'),
+  version: z.string(),
+  planner: z.string(),
+  kinds: z.array(z.string()),
+})
 export type Info = z.infer<typeof Info>
 
 /** A file as the user has it: its text travels, so that faults can name its lines. */
@@ -155,7 +160,10 @@ export const Lock = z.object({
 })
 export type Lock = z.infer<typeof Lock>
 
-export const ExecRequest = z.strictObject({ argv: z.array(z.string()).min(1), timeoutSeconds: z.number().positive().default(60) })
+export const ExecRequest = z.strictObject({
+  argv: z.array(z.string()).min(1),
+  timeoutSeconds: z.number().positive().default(60),
+})
 export const ExecResponse = z.object({ exitCode: z.int().nullable(), stdout: z.string(), stderr: z.string() })
 export const LogsResponse = z.object({ files: z.array(z.object({ path: z.string(), content: z.string() })) })
 

@@ -1,6 +1,11 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
@@ -36,7 +41,11 @@ export type Server = Awaited<ReturnType<typeof buildServer>>
 
 /** The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet. */
 export async function buildServer(services: Services) {
-  const server = Fastify({ loggerInstance: services.log as FastifyBaseLogger, disableRequestLogging: true, bodyLimit: 64 * 2 ** 20 }).withTypeProvider<ZodTypeProvider>()
+  const server = Fastify({
+    loggerInstance: services.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: 64 * 2 ** 20,
+  }).withTypeProvider<ZodTypeProvider>()
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.setErrorHandler(errorHandler(redisAddress(services.ledger.settings)))
@@ -47,7 +56,12 @@ export async function buildServer(services: Services) {
   server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
   server.get('/v1/info', { schema: { description: 'What answers here.', response: { 200: Info } } }, async () => {
     await services.ledger.redis.ping()
-    return { name: 'remodel' as const, version: services.version, planner: services.planner, kinds: services.kinds.names }
+    return {
+      name: 'remodel' as const,
+      version: services.version,
+      planner: services.planner,
+      kinds: services.kinds.names,
+    }
   })
   planRoutes(server, services)
   deploymentRoutes(server, services)

@@ -4,8 +4,8 @@ import { toError } from '../../../shared/errors.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
-import type { Publisher } from './publish.ts'
 import type { Planners } from './planners.ts'
+import type { Publisher } from './publish.ts'
 
 /** How often the ledger is looked over for work that got lost between two processes. */
 const sweepMs = 500

@@ -37,7 +37,10 @@ export class Planners {
 
   /** True where work of this deployment is this planner's to publish. */
   falls(deployment: string): boolean {
-    return this.#alive.reduce((best, planner) => (score(planner, deployment) > score(best, deployment) ? planner : best)) === this.#self
+    return (
+      this.#alive.reduce((best, planner) => (score(planner, deployment) > score(best, deployment) ? planner : best)) ===
+      this.#self
+    )
   }
 
   async #beat(): Promise<void> {

@@ -43,11 +43,13 @@ export class Publisher {
     const spec = (await this.#remodel(deployment, plan, remodel)).input as unknown as CompileSpec
     const { n } = await this.#requests.join(spec, { deployment, plan, remodel })
     await failpoint('dispatch.joined')
-    await this.#queues.get('compile').add(
-      `${spec.name} ${spec.key.slice(0, 12)} on ${spec.stemcell.os}/${spec.stemcell.version}`,
-      { key: spec.key },
-      { jobId: jobId(spec.key, n), ...timing(weight, delay) },
-    )
+    await this.#queues
+      .get('compile')
+      .add(
+        `${spec.name} ${spec.key.slice(0, 12)} on ${spec.stemcell.os}/${spec.stemcell.version}`,
+        { key: spec.key },
+        { jobId: jobId(spec.key, n), ...timing(weight, delay) },
+      )
   }
 
   async #remodel(deployment: string, plan: string, remodel: string): Promise<Remodel> {

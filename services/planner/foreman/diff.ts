@@ -19,11 +19,17 @@ export function diffMaterials(wanted: readonly Material[], standing: readonly St
     const old = before.get(material.id)
     before.delete(material.id)
     if (!old) {
-      differences.push({ id: material.id, how: 'create', wanted: material, changes: changesBetween({}, material.attributes) })
+      differences.push({
+        id: material.id,
+        how: 'create',
+        wanted: material,
+        changes: changesBetween({}, material.attributes),
+      })
       continue
     }
     const changes = changesBetween(old.attributes, material.attributes)
-    if (changes.length > 0) differences.push({ id: material.id, how: 'update', wanted: material, standing: old, changes })
+    if (changes.length > 0)
+      differences.push({ id: material.id, how: 'update', wanted: material, standing: old, changes })
   }
   for (const old of before.values()) {
     differences.push({ id: old.id, how: 'delete', standing: old, changes: changesBetween(old.attributes, {}) })

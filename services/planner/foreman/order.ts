@@ -23,7 +23,11 @@ export function inOrder(ids: readonly string[], needs: (id: string) => readonly 
         ordered.push(top.id)
         stack.pop()
       } else if (known.has(next.value)) {
-        if (state.get(next.value) === 'open') throw cycleError(stack.map((frame) => frame.id), next.value)
+        if (state.get(next.value) === 'open')
+          throw cycleError(
+            stack.map((frame) => frame.id),
+            next.value,
+          )
         if (!state.has(next.value)) enter(next.value)
       }
     }

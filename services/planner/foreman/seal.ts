@@ -65,12 +65,16 @@ function check(remodels: readonly Remodel[], draft: PlanDraft): void {
     for (const need of remodel.needs) {
       if (!byId.has(need)) broken.push(`${remodel.id} needs ${need}, which is not in the plan`)
     }
-    if (remodel.place !== undefined && !places.has(remodel.place)) broken.push(`${remodel.id} names place ${remodel.place}, which is not declared`)
+    if (remodel.place !== undefined && !places.has(remodel.place))
+      broken.push(`${remodel.id} names place ${remodel.place}, which is not declared`)
     if ((remodel.queue === null) !== (remodel.action === 'barrier' || remodel.action === 'approve')) {
       broken.push(`${remodel.id} must have a queue unless it is a barrier or an approval`)
     }
   }
-  if (broken.length > 0) throw new RemodelError('conflict', `this plan could not be carried out: ${broken.slice(0, 5).join('; ')}`, { details: { broken } })
+  if (broken.length > 0)
+    throw new RemodelError('conflict', `this plan could not be carried out: ${broken.slice(0, 5).join('; ')}`, {
+      details: { broken },
+    })
   inOrder(
     remodels.map((remodel) => remodel.id),
     (id) => byId.get(id)?.needs ?? [],

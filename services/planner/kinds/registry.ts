@@ -29,7 +29,8 @@ export class KindRegistry {
   /** Throws `not-found`. */
   get(name: string): Kind {
     const kind = this.#kinds.find((candidate) => candidate.name === name)
-    if (!kind) throw new RemodelError('not-found', `this planner knows no kind ${name}; it knows ${this.names.join(', ')}`)
+    if (!kind)
+      throw new RemodelError('not-found', `this planner knows no kind ${name}; it knows ${this.names.join(', ')}`)
     return kind
   }
 
@@ -37,6 +38,8 @@ export class KindRegistry {
   recognise(document: SourceDocument): Kind {
     const kind = this.#kinds.find((candidate) => candidate.recognises(document))
     if (kind) return kind
-    throw invalidInput([document.fault([], 'is of no kind that this planner knows', { allowed: this.names.join(', ') })])
+    throw invalidInput([
+      document.fault([], 'is of no kind that this planner knows', { allowed: this.names.join(', ') }),
+    ])
   }
 }

@@ -81,7 +81,7 @@ export class Engine {
 
   /** The context of every `render` until the next call: JSON of a `RenderContext`. */
   setContext(json: string): void {
-    this.#eval(`Remodel.context = ${heredoc(json)}`)
+    this.#eval(`Remodel.context = ${heredoc(json)}nil`)
   }
 
   render(id: string, index: number): Buffer | RubyFault {

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { formatIp, parseInterval } from '../../../services/planner/kinds/deployment/network/ip.ts'
 import { place, type Standing, type Wanted } from '../../../services/planner/kinds/deployment/placement.ts'
+import { readCases } from '../../support/cases.ts'
 
 /** BOSH's own cases of placement; the schema is in the README beside them. */
-const folder = process.env.REMODEL_CASES
+const placements = readCases('bosh/placement.json')
 
 interface Case {
   id: string
@@ -44,8 +44,7 @@ interface Case {
 }
 
 function cases(): Case[] {
-  if (folder === undefined) return []
-  const all = JSON.parse(readFileSync(`${folder}/bosh/placement.json`, 'utf8')) as Case[]
+  const all = JSON.parse(placements ?? '[]') as Case[]
   return all.filter(
     ({ area, feed, given }) =>
       feed === 'plan' &&
@@ -82,52 +81,49 @@ function wantedOf({ given }: Case): Wanted {
   return { count: given.desired?.count ?? 0, azs: given.desired?.azs ?? null, statics }
 }
 
-describe.skipIf(folder === undefined)(
-  'instances stand where BOSH would put them (skipped: REMODEL_CASES names no folder of cases)',
-  () => {
-    test.each(cases().filter((one) => !one.expect.error))('$id: $when', (one) => {
-      const standing = one.given.floorplan?.instances ?? []
-      const wanted = wantedOf(one)
-      const result = place(
-        wanted,
-        standing.map(
-          (instance): Standing => ({
-            index: instance.index,
-            az: instance.az,
-            pinned: instance.disks.length > 0,
-            addresses: Object.fromEntries(instance.addresses.map(({ network, ip }) => [network, ip])),
-          }),
-        ),
+describe.skipIf(placements === null)('instances stand where BOSH would put them', () => {
+  test.each(cases().filter((one) => !one.expect.error))('$id: $when', (one) => {
+    const standing = one.given.floorplan?.instances ?? []
+    const wanted = wantedOf(one)
+    const result = place(
+      wanted,
+      standing.map(
+        (instance): Standing => ({
+          index: instance.index,
+          az: instance.az,
+          pinned: instance.disks.length > 0,
+          addresses: Object.fromEntries(instance.addresses.map(({ network, ip }) => [network, ip])),
+        }),
+      ),
+    )
+    const nameOf = new Map(standing.map((instance) => [instance.index, instance.id]))
+    const kept = result.placed.filter((slot) => !slot.isNew)
+    const made = result.placed.filter((slot) => slot.isNew)
+    expect(result.fault).toBeNull()
+    if (one.expect.obsolete)
+      expect(result.obsolete.map((index) => nameOf.get(index)).sort()).toEqual([...one.expect.obsolete].sort())
+    if (one.expect.keep) {
+      expect(Object.fromEntries(kept.map((slot) => [nameOf.get(slot.index), slot.az]))).toEqual(
+        Object.fromEntries(Object.entries(one.expect.keep).map(([id, at]) => [id, azOf(at)])),
       )
-      const nameOf = new Map(standing.map((instance) => [instance.index, instance.id]))
-      const kept = result.placed.filter((slot) => !slot.isNew)
-      const made = result.placed.filter((slot) => slot.isNew)
-      expect(result.fault).toBeNull()
-      if (one.expect.obsolete)
-        expect(result.obsolete.map((index) => nameOf.get(index)).sort()).toEqual([...one.expect.obsolete].sort())
-      if (one.expect.keep) {
-        expect(Object.fromEntries(kept.map((slot) => [nameOf.get(slot.index), slot.az]))).toEqual(
-          Object.fromEntries(Object.entries(one.expect.keep).map(([id, at]) => [id, azOf(at)])),
-        )
-        for (const [id, at] of Object.entries(one.expect.keep)) {
-          if (at === null || typeof at === 'string') continue
-          const slot = kept.find((candidate) => nameOf.get(candidate.index) === id)
-          for (const [network, ip] of Object.entries(at.ips ?? {}))
-            if (typeof ip === 'string') expect(slot?.statics[network]).toBe(ip)
-        }
+      for (const [id, at] of Object.entries(one.expect.keep)) {
+        if (at === null || typeof at === 'string') continue
+        const slot = kept.find((candidate) => nameOf.get(candidate.index) === id)
+        for (const [network, ip] of Object.entries(at.ips ?? {}))
+          if (typeof ip === 'string') expect(slot?.statics[network]).toBe(ip)
       }
-      if (one.expect.new) expect(made.map((slot) => slot.az).sort()).toEqual(one.expect.new.map(azOf).sort())
-      if (one.expect.new_indexes) expect(made.map((slot) => slot.index)).toEqual(one.expect.new_indexes)
-      if (one.expect.az_counts) {
-        expect(
-          Object.fromEntries(
-            [...Map.groupBy(result.placed, (slot) => slot.az ?? 'none')].map(([az, all]) => [az, all.length]),
-          ),
-        ).toEqual(one.expect.az_counts)
-      }
-    })
-  },
-)
+    }
+    if (one.expect.new) expect(made.map((slot) => slot.az).sort()).toEqual(one.expect.new.map(azOf).sort())
+    if (one.expect.new_indexes) expect(made.map((slot) => slot.index)).toEqual(one.expect.new_indexes)
+    if (one.expect.az_counts) {
+      expect(
+        Object.fromEntries(
+          [...Map.groupBy(result.placed, (slot) => slot.az ?? 'none')].map(([az, all]) => [az, all.length]),
+        ),
+      ).toEqual(one.expect.az_counts)
+    }
+  })
+})
 
 const azOf = (at: string | null | { az: string | null }) => (at !== null && typeof at === 'object' ? at.az : at)
 

@@ -20,7 +20,11 @@ export default defineStep({
   },
   async verify(context, input) {
     const at = await holder(context, input.disk)
-    if (at !== input.vm) throw new RemodelError('infrastructure', `the disk ${input.disk} hangs on ${at ?? 'nothing'} instead of ${input.vm}`)
+    if (at !== input.vm)
+      throw new RemodelError(
+        'infrastructure',
+        `the disk ${input.disk} hangs on ${at ?? 'nothing'} instead of ${input.vm}`,
+      )
     return { floorplan: {} }
   },
 })

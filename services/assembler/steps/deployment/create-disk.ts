@@ -1,5 +1,5 @@
-import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { defineStep } from '../step.ts'
 
 /** Makes a persistent disk under the id the plan chose; a disk of that id that exists is the one. */

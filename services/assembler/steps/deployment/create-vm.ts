@@ -1,6 +1,6 @@
-import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { importStemcell } from '../../../../shared/provider/stemcell.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 
@@ -10,7 +10,8 @@ import { defineStep, type StepContext, type StepResult } from '../step.ts'
  */
 export default defineStep({
   input: inputs['create-vm'],
-  look: async (context, input) => ((await context.provider.findVm(input.cid))?.state === 'running' ? stands(context, input) : null),
+  look: async (context, input) =>
+    (await context.provider.findVm(input.cid))?.state === 'running' ? stands(context, input) : null,
   async apply(context, input) {
     const stemcell = await importStemcell(context.provider, context.blobs, input.stemcell)
     context.say('creating the machine')
@@ -31,7 +32,11 @@ export default defineStep({
   },
   async verify(context, input) {
     const vm = await context.provider.findVm(input.cid)
-    if (vm?.state !== 'running') throw new RemodelError('infrastructure', `the machine ${input.cid} is ${vm?.state ?? 'gone'} right after it was made`)
+    if (vm?.state !== 'running')
+      throw new RemodelError(
+        'infrastructure',
+        `the machine ${input.cid} is ${vm?.state ?? 'gone'} right after it was made`,
+      )
     return stands(context, input)
   },
 })
@@ -41,5 +46,7 @@ function stands(context: StepContext, input: { vm: object }): StepResult {
 }
 
 function definedOnly(resources: Record<string, number | undefined>): Record<string, number> {
-  return Object.fromEntries(Object.entries(resources).filter((entry): entry is [string, number] => entry[1] !== undefined))
+  return Object.fromEntries(
+    Object.entries(resources).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  )
 }

@@ -1,6 +1,6 @@
-import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 
 /** Takes a machine away, and what went with it out of the floorplan. A machine that is gone already is success. */
@@ -13,7 +13,8 @@ export default defineStep({
     await failpoint('delete-vm.deleted')
   },
   async verify(context, input) {
-    if (await context.provider.findVm(input.cid)) throw new RemodelError('infrastructure', `the machine ${input.cid} is still there`)
+    if (await context.provider.findVm(input.cid))
+      throw new RemodelError('infrastructure', `the machine ${input.cid} is still there`)
     return gone(context, input.forget)
   },
 })

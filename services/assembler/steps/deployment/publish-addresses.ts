@@ -34,6 +34,8 @@ export default defineStep({
     if (missed.length > 0) context.say(`not told: ${missed.join(', ')}`)
   },
   verify: async (context, input) => ({
-    floorplan: { [context.material]: input.records.length > 0 ? { attributes: { table: input.table }, needs: [], meta: {} } : null },
+    floorplan: {
+      [context.material]: input.records.length > 0 ? { attributes: { table: input.table }, needs: [], meta: {} } : null,
+    },
   }),
 })

@@ -53,7 +53,9 @@ export default defineStep({
 })
 
 function stands(context: StepContext, input: Input): StepResult {
-  return { floorplan: { [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } } } }
+  return {
+    floorplan: { [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } } },
+  }
 }
 
 /** Points `/var/vcap/jobs` and `/var/vcap/packages` at what was prepared, and tells the machine who it is. */

@@ -1,9 +1,9 @@
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
+import { appliedFile } from '../../instance/applied.ts'
 import { drain } from '../../instance/drain.ts'
 import { runHook } from '../../instance/scripts.ts'
 import { shell } from '../../instance/unpack.ts'
-import { appliedFile } from '../../instance/applied.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 
 /** BOSH gives monit five minutes to stop everything. */
@@ -12,12 +12,18 @@ const stopTimeoutMs = 300_000
 /** pre-stop, drain, stop, post-stop. A machine that is gone has stopped; what was stopped is recorded as stopped. */
 export default defineStep({
   input: inputs['stop-instance'],
-  look: async (context, input) => ((await context.provider.findVm(input.vm))?.state === 'running' ? null : stopped(context, input)),
+  look: async (context, input) =>
+    (await context.provider.findVm(input.vm))?.state === 'running' ? null : stopped(context, input),
   async apply(context, input) {
     const connection = await context.provider.connect(input.vm, context.fence)
     const { signal } = context
     try {
-      const states = Object.fromEntries(['VM', 'INSTANCE', 'DEPLOYMENT'].map((what) => [`BOSH_${what}_NEXT_STATE`, what === 'VM' ? input.next : 'keep']))
+      const states = Object.fromEntries(
+        ['VM', 'INSTANCE', 'DEPLOYMENT'].map((what) => [
+          `BOSH_${what}_NEXT_STATE`,
+          what === 'VM' ? input.next : 'keep',
+        ]),
+      )
       if (!input.skipDrain) {
         context.say('executing pre-stop')
         await runHook(connection, input.jobs, 'pre-stop', { signal, env: states })
@@ -39,5 +45,7 @@ export default defineStep({
 })
 
 function stopped(context: StepContext, input: { vm: string; attributes: object }): StepResult {
-  return { floorplan: { [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } } } }
+  return {
+    floorplan: { [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } } },
+  }
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { Floorplan, materialType } from '../../../../shared/model/material.ts'
+import { connectInstance, instancesOf, readLogs } from '../instances.ts'
 import { Deployment, ExecRequest, ExecResponse, Instance, Lock, LogsResponse } from '../schema.ts'
 import type { Services } from '../server.ts'
-import { connectInstance, instancesOf, readLogs } from '../instances.ts'
 import type { Routes } from './routes.ts'
 
 const ByName = z.object({ name: z.string() })
@@ -14,7 +14,11 @@ export function deploymentRoutes(server: Routes, services: Services): void {
   const { ledger } = services
 
   const describe = async (name: string): Promise<Deployment | null> => {
-    const [floorplan, [newest], lock] = await Promise.all([ledger.floorplan(name), ledger.planIds(name, 1), ledger.lock(name)])
+    const [floorplan, [newest], lock] = await Promise.all([
+      ledger.floorplan(name),
+      ledger.planIds(name, 1),
+      ledger.lock(name),
+    ])
     const lastPlan = newest === undefined ? null : await ledger.planRecord(name, newest)
     if (!lastPlan) return null
     const materials: Record<string, number> = {}
@@ -22,19 +26,38 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       const type = materialType(material.id)
       materials[type] = (materials[type] ?? 0) + 1
     }
-    return { name, kind: lastPlan.kind, materials, floorplanVersion: floorplan.version, lastPlan, lock: lock?.id ?? null }
+    return {
+      name,
+      kind: lastPlan.kind,
+      materials,
+      floorplanVersion: floorplan.version,
+      lastPlan,
+      lock: lock?.id ?? null,
+    }
   }
 
-  server.get('/v1/deployments', { schema: { description: 'Deployments that stand or are being worked on.', response: { 200: z.array(Deployment) } } }, async () => {
-    const all = await Promise.all((await ledger.deployments()).map(describe))
-    return all.filter((one) => one !== null).filter((one) => one.lock !== null || Object.keys(one.materials).length > 0)
-  })
+  server.get(
+    '/v1/deployments',
+    {
+      schema: { description: 'Deployments that stand or are being worked on.', response: { 200: z.array(Deployment) } },
+    },
+    async () => {
+      const all = await Promise.all((await ledger.deployments()).map(describe))
+      return all
+        .filter((one) => one !== null)
+        .filter((one) => one.lock !== null || Object.keys(one.materials).length > 0)
+    },
+  )
 
-  server.get('/v1/deployments/:name', { schema: { description: 'One deployment.', params: ByName, response: { 200: Deployment } } }, async (request) => {
-    const found = await describe(request.params.name)
-    if (!found) throw new RemodelError('not-found', `there is no deployment ${request.params.name}`)
-    return found
-  })
+  server.get(
+    '/v1/deployments/:name',
+    { schema: { description: 'One deployment.', params: ByName, response: { 200: Deployment } } },
+    async (request) => {
+      const found = await describe(request.params.name)
+      if (!found) throw new RemodelError('not-found', `there is no deployment ${request.params.name}`)
+      return found
+    },
+  )
 
   server.get(
     '/v1/deployments/:name/floorplan',
@@ -44,13 +67,26 @@ export function deploymentRoutes(server: Routes, services: Services): void {
 
   server.get(
     '/v1/deployments/:name/instances',
-    { schema: { description: 'Instances with the state of their processes, asked of their machines now.', params: ByName, response: { 200: z.array(Instance) } } },
+    {
+      schema: {
+        description: 'Instances with the state of their processes, asked of their machines now.',
+        params: ByName,
+        response: { 200: z.array(Instance) },
+      },
+    },
     async (request) => instancesOf(await ledger.floorplan(request.params.name), services.provider),
   )
 
   server.post(
     '/v1/deployments/:name/instances/:group/:index/exec',
-    { schema: { description: 'Runs a command on an instance.', params: ByInstance, body: ExecRequest, response: { 200: ExecResponse } } },
+    {
+      schema: {
+        description: 'Runs a command on an instance.',
+        params: ByInstance,
+        body: ExecRequest,
+        response: { 200: ExecResponse },
+      },
+    },
     async (request) => {
       const { name, group, index } = request.params
       const connection = await connectInstance(await ledger.floorplan(name), `${group}/${index}`, services.provider)
@@ -85,15 +121,25 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     },
   )
 
-  server.get('/v1/locks', { schema: { description: 'Who holds which deployment.', response: { 200: z.array(Lock) } } }, async () => {
-    const names = await ledger.deployments()
-    const locks = await Promise.all(names.map(async (name) => ({ name, lock: await ledger.lock(name) })))
-    return locks.flatMap(({ name, lock }) => (lock ? [{ ...lock, resource: `deployment/${name}` }] : []))
-  })
+  server.get(
+    '/v1/locks',
+    { schema: { description: 'Who holds which deployment.', response: { 200: z.array(Lock) } } },
+    async () => {
+      const names = await ledger.deployments()
+      const locks = await Promise.all(names.map(async (name) => ({ name, lock: await ledger.lock(name) })))
+      return locks.flatMap(({ name, lock }) => (lock ? [{ ...lock, resource: `deployment/${name}` }] : []))
+    },
+  )
 
   server.delete(
     '/v1/locks/:id',
-    { schema: { description: 'Forced unlock, by lock id only: the plan that held it ends at once.', params: z.object({ id: z.string() }), response: { 200: Lock } } },
+    {
+      schema: {
+        description: 'Forced unlock, by lock id only: the plan that held it ends at once.',
+        params: z.object({ id: z.string() }),
+        response: { 200: Lock },
+      },
+    },
     async (request) => {
       for (const name of await ledger.deployments()) {
         const lock = await ledger.lock(name)

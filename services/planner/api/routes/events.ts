@@ -33,11 +33,18 @@ export function eventRoutes(server: Routes, { ledger }: Services): void {
       const after = Number(request.headers['last-event-id'] ?? request.query.after)
       const live = follow || request.headers.accept?.includes('text/event-stream')
       if (live) return stream(reply, name, after, plan)
-      return (await ledger.events(name, after, { limit })).filter((event) => plan === undefined || event.plan === plan) as Event[]
+      return (await ledger.events(name, after, { limit })).filter(
+        (event) => plan === undefined || event.plan === plan,
+      ) as Event[]
     },
   )
 
-  async function stream(reply: FastifyReply, deployment: string, start: number, plan: string | undefined): Promise<never> {
+  async function stream(
+    reply: FastifyReply,
+    deployment: string,
+    start: number,
+    plan: string | undefined,
+  ): Promise<never> {
     reply.hijack()
     const out = reply.raw
     out.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' })

@@ -20,7 +20,13 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
 
   server.post(
     '/v1/plans',
-    { schema: { description: 'Draws a plan and stores it; changes nothing else. 422 with all faults.', body: PlanRequest, response: { 201: PlanView } } },
+    {
+      schema: {
+        description: 'Draws a plan and stores it; changes nothing else. 422 with all faults.',
+        body: PlanRequest,
+        response: { 201: PlanView },
+      },
+    },
     async (request, reply) => {
       const { options, ...files } = request.body
       const plan = await planning.plan({ ...files, options: definedOnly(options) })
@@ -30,7 +36,13 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
 
   server.post(
     '/v1/deployments/:name/removal',
-    { schema: { description: 'Draws the plan that takes a deployment away.', params: z.object({ name: z.string() }), response: { 201: PlanView } } },
+    {
+      schema: {
+        description: 'Draws the plan that takes a deployment away.',
+        params: z.object({ name: z.string() }),
+        response: { 201: PlanView },
+      },
+    },
     async (request, reply) => {
       const plan = await planning.planRemoval(request.params.name)
       return reply.status(201).send(await view(plan.deployment, plan.id))
@@ -42,7 +54,10 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     {
       schema: {
         description: 'Plans, newest first.',
-        querystring: z.object({ deployment: z.string().optional(), limit: z.coerce.number().int().positive().max(1000).default(50) }),
+        querystring: z.object({
+          deployment: z.string().optional(),
+          limit: z.coerce.number().int().positive().max(1000).default(50),
+        }),
         response: { 200: z.array(PlanStatus) },
       },
     },
@@ -57,8 +72,10 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     },
   )
 
-  server.get('/v1/plans/:id', { schema: { description: 'A plan and where it stands.', params: ById, response: { 200: PlanView } } }, async (request) =>
-    view(await ledger.deploymentOfPlan(request.params.id), request.params.id),
+  server.get(
+    '/v1/plans/:id',
+    { schema: { description: 'A plan and where it stands.', params: ById, response: { 200: PlanView } } },
+    async (request) => view(await ledger.deploymentOfPlan(request.params.id), request.params.id),
   )
 
   server.post(

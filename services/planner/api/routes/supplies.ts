@@ -16,7 +16,10 @@ export function supplyRoutes(server: Routes, { supply, blobs }: Services): void 
 
   server.put(
     '/v1/blobs/:digest',
-    { bodyLimit: 4 * 2 ** 30, schema: { description: 'Puts bytes if absent. 409 where they are not what the digest says.', params: ByDigest } },
+    {
+      bodyLimit: 4 * 2 ** 30,
+      schema: { description: 'Puts bytes if absent. 409 where they are not what the digest says.', params: ByDigest },
+    },
     async (request, reply) => {
       const there = await blobs.has(request.params.digest)
       const { digest, size } = await blobs.put(request.body as never, request.params.digest)
@@ -24,21 +27,39 @@ export function supplyRoutes(server: Routes, { supply, blobs }: Services): void 
     },
   )
 
-  server.get('/v1/releases', { schema: { description: 'Uploaded releases.', response: { 200: z.array(Release) } } }, async () => supply.releases())
+  server.get(
+    '/v1/releases',
+    { schema: { description: 'Uploaded releases.', response: { 200: z.array(Release) } } },
+    async () => supply.releases(),
+  )
   server.post(
     '/v1/releases',
-    { schema: { description: 'Adds a release whose blobs are there. 409 for the same version with other content.', body: Release, response: { 200: Release, 201: Release } } },
+    {
+      schema: {
+        description: 'Adds a release whose blobs are there. 409 for the same version with other content.',
+        body: Release,
+        response: { 200: Release, 201: Release },
+      },
+    },
     async (request, reply) => reply.status((await supply.addRelease(request.body)) ? 201 : 200).send(request.body),
   )
 
-  server.get('/v1/stemcells', { schema: { description: 'Uploaded stemcells.', response: { 200: z.array(Stemcell) } } }, async () => supply.stemcells())
+  server.get(
+    '/v1/stemcells',
+    { schema: { description: 'Uploaded stemcells.', response: { 200: z.array(Stemcell) } } },
+    async () => supply.stemcells(),
+  )
   server.post(
     '/v1/stemcells',
     { schema: { description: 'Adds a stemcell.', body: Stemcell, response: { 200: Stemcell, 201: Stemcell } } },
     async (request, reply) => reply.status((await supply.addStemcell(request.body)) ? 201 : 200).send(request.body),
   )
 
-  server.get('/v1/configs', { schema: { description: 'Uploaded cloud and runtime configs.', response: { 200: z.array(Config) } } }, async () => supply.configs())
+  server.get(
+    '/v1/configs',
+    { schema: { description: 'Uploaded cloud and runtime configs.', response: { 200: z.array(Config) } } },
+    async () => supply.configs(),
+  )
   server.put(
     '/v1/configs/:type/:name',
     {

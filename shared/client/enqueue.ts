@@ -1,0 +1,108 @@
+import { QueueEvents } from 'bullmq'
+import { z } from 'zod'
+import { RemodelError, toError } from '../errors.ts'
+import { catalog, jobId } from '../queue/catalog.ts'
+import { Queues, queuePrefix } from '../queue/queues.ts'
+import { connectRedis, type RedisSettings, redisAddress } from '../redis.ts'
+import { invalidInput } from '../source/document.ts'
+
+/** How to reach Remodel's Redis, and how the job is kept in its queue; the rest is the order itself. */
+export interface EnqueueOptions extends z.input<typeof catalog.deploys> {
+  /** `redis://[user:password@]host:port`, the one that the planner uses. */
+  redisUrl: string
+  /** REMODEL_PREFIX of the planner; `remodel` where it has none. */
+  prefix?: string
+  /** An id of your own makes enqueueing idempotent: as long as the job is kept, a second one of that id is not added. */
+  id?: string
+  /** How often a planner may try, 5 s apart: more than 1 waits for a deployment that another plan holds. Default 1. */
+  attempts?: number
+}
+
+/** What a planner answers when the plan is running. Whether it ends well is in the ledger: `remodel task <plan> --follow`. */
+export const DeployAnswer = z.object({ plan: z.string(), deployment: z.string(), remodels: z.int().nonnegative() })
+export type DeployAnswer = z.infer<typeof DeployAnswer>
+
+export interface EnqueuedDeploy {
+  /** Id of the job in the queue `deploys`, as Bull Board shows it. */
+  id: string
+  /**
+   * Waits until a planner has drawn the plan and begun to carry it out. Throws `job-failed` with the planner's sentences
+   * where it refused, `deadline` where none had an answer after `timeoutMs` (default: 60 s), `unavailable` without Redis.
+   */
+  result(timeoutMs?: number): Promise<DeployAnswer>
+}
+
+/**
+ * Asks for a deploy: adds a job to the queue `deploys`, where any planner takes it, plans it and applies the plan.
+ *
+ * The order is checked before it is added: throws `invalid-input` with the path of every fault. Whether the manifest fits
+ * is the planner's to say. Throws `unavailable` at once where Redis does not answer.
+ */
+export async function enqueueDeploy({
+  redisUrl,
+  prefix = 'remodel',
+  id,
+  attempts = 1,
+  ...order
+}: EnqueueOptions): Promise<EnqueuedDeploy> {
+  const checked = catalog.deploys.safeParse(order)
+  if (!checked.success) {
+    throw invalidInput(checked.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })))
+  }
+  const settings = { url: redisUrl, prefix }
+  const added = await withQueue(settings, (queue) =>
+    queue.add(`deploy ${order.manifest.name}`, checked.data, {
+      attempts,
+      backoff: { type: 'fixed', delay: 5000 },
+      ...(id === undefined ? {} : { jobId: jobId(id) }),
+    }),
+  )
+  const name = String(added.id)
+  return { id: name, result: (timeoutMs = 60_000) => awaitResult(settings, name, timeoutMs) }
+}
+
+async function awaitResult(settings: RedisSettings, id: string, timeoutMs: number): Promise<DeployAnswer> {
+  return withQueue(settings, async (queue) => {
+    const connection = connectRedis(settings, 'service')
+    const events = new QueueEvents('deploys', { connection, prefix: queuePrefix(settings) })
+    events.on('error', () => {})
+    try {
+      const job = await queue.getJob(id)
+      if (!job)
+        throw new RemodelError(
+          'not-found',
+          `there is no job ${id} in the queue deploys: finished ones are kept for an hour`,
+        )
+      const answer = await job.waitUntilFinished(events, timeoutMs).catch(async (thrown: unknown) => {
+        // Both ends of waiting are plain errors, so the queue is asked which it was.
+        const state = await job.getState()
+        if (state === 'failed') throw new RemodelError('job-failed', toError(thrown).message, { details: { job: id } })
+        throw new RemodelError('deadline', `job ${id} is ${state} after ${timeoutMs} ms: does a planner run?`, {
+          cause: thrown,
+        })
+      })
+      return DeployAnswer.parse(answer)
+    } finally {
+      await events.close()
+      connection.disconnect()
+    }
+  })
+}
+
+/** Opens the queue for one piece of work: nothing stays open that a caller would have to close. */
+async function withQueue<T>(
+  settings: RedisSettings,
+  work: (queue: ReturnType<Queues['get']>) => Promise<T>,
+): Promise<T> {
+  const redis = connectRedis(settings, 'request', { lazyConnect: true, retryStrategy: () => null })
+  const queues = new Queues(redis, settings)
+  try {
+    await redis.connect().catch((cause) => {
+      throw new RemodelError('unavailable', `Redis at ${redisAddress(settings)} cannot be reached`, { cause })
+    })
+    return await work(queues.get('deploys'))
+  } finally {
+    await queues.close()
+    redis.disconnect()
+  }
+}

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { architect } from '../../../services/planner/kinds/deployment/architect.ts'
+import { inspector } from '../../../services/planner/kinds/deployment/inspector.ts'
+import { compiledKey, RedisCompiledIndex } from '../../../shared/compile/compiled.ts'
+import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import { fence, Place, until } from '../../provider/place.ts'
+import { startRedis, type TestRedis } from '../../support/redis.ts'
+import { document } from './planning.ts'
+import { given, manifestText } from './shop.ts'
+
+let place: Place
+let server: TestRedis
+let redis: Redis
+const settings = { url: '', prefix: 'test' }
+const blueprint = architect(document('shop.yml', manifestText), given())
+
+beforeEach(async () => {
+  place = await Place.make()
+  server = await startRedis()
+  redis = new Redis(server.url)
+})
+afterEach(async () => {
+  redis.disconnect()
+  await server.stop()
+  await place.leave()
+})
+
+/** A machine of the deployment, as the step that makes one would. */
+async function machine(cid: string, purpose: string, stored?: object): Promise<void> {
+  const ownership = { owner: 'deployment/shop', purpose, ...(stored ? { vm: JSON.stringify(stored) } : {}) }
+  await place.provider.createVm(place.request(cid, { ownership }), fence(1))
+}
+
+const vm = (purpose: string) => ({ purpose, az: 'z1', stemcell: 'jammy/1.2', hardware: 'sha256:h', networks: [] })
+
+function instance(slot: string, cid: string): StandingMaterial[] {
+  const attributes = { az: 'z1', networks: [], jobs: {}, packages: {}, configuration: {}, state: 'started' }
+  return [
+    { id: `instance/${slot}`, attributes, needs: [], meta: { vm: cid } },
+    { id: `vm/${cid}`, attributes: vm(`instance/${slot}`), needs: [], meta: {} },
+  ]
+}
+
+async function inspect(materials: StandingMaterial[]) {
+  const recorded: Floorplan = { deployment: 'shop', version: 3, materials }
+  const compiled = new RedisCompiledIndex(redis, settings)
+  const found = await inspector(blueprint, { recorded, provider: place.provider, compiled })
+  return { ...found, byId: new Map(found.materials.map((material) => [material.id, material])) }
+}
+
+test('machines that run, whose processes died, that are frozen and that are gone are told apart within two seconds', async () => {
+  for (const name of ['well', 'ill', 'frozen']) await machine(name, `instance/web/${name}`)
+  const connection = await place.provider.connect('ill', fence(1))
+  await connection.supervise([{ name: 'd', pidfile: '/var/vcap/sys/run/d.pid', start: 'exit 1', stop: 'true' }])
+  await connection.start()
+  await until(async () => (await connection.status())[0]?.state === 'failing')
+  connection.close()
+  const pid = Number(readFileSync(join(place.directory, 'vms', 'frozen', 'pid'), 'utf8').split(' ')[0])
+  process.kill(pid, 'SIGSTOP')
+  try {
+    const began = performance.now()
+    const { byId } = await inspect(
+      ['well', 'ill', 'frozen', 'gone'].flatMap((name, index) => instance(`web/${index}`, name)),
+    )
+    expect(performance.now() - began).toBeLessThan(2_000)
+    const health = [0, 1, 2, 3].map((index) => byId.get(`instance/web/${index}`)?.meta.health)
+    expect(health).toEqual(['running', 'failing', 'unresponsive', 'missing'])
+    expect(byId.get('vm/gone')?.meta.health).toBe('missing')
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+})
+
+test('a machine and a disk that nobody recorded are found by their owner, with what they were made for', async () => {
+  await machine('spare', 'instance/web/1', vm('instance/web/1'))
+  await machine('strange', 'instance/web/2')
+  await place.provider.createVm(
+    place.request('other', { ownership: { owner: 'deployment/other', purpose: 'instance/x/0' } }),
+    fence(1),
+  )
+  for (const id of ['disk-a', 'disk-b']) {
+    await place.provider.createDisk(
+      { id, sizeMiB: 64, ownership: { owner: 'deployment/shop', purpose: 'disk/db/0' } },
+      fence(1),
+    )
+  }
+  const { byId, notes } = await inspect([])
+  expect(byId.get('vm/spare')).toEqual({
+    id: 'vm/spare',
+    attributes: vm('instance/web/1'),
+    needs: [],
+    meta: { orphan: true, health: 'running' },
+  })
+  expect(byId.get('vm/strange')?.attributes).toMatchObject({ purpose: 'instance/web/2', hardware: '' })
+  expect(byId.has('vm/other')).toBe(false)
+  expect(byId.get('disk/db/0')).toMatchObject({ attributes: { sizeMiB: 64 }, meta: { cid: 'disk-a', orphan: true } })
+  expect(notes).toEqual(['disk disk-b was made for disk/db/0 but is not used; it is left alone'])
+})
+
+test('a recorded disk that is gone is marked, one that is there is not', async () => {
+  await place.provider.createDisk(
+    { id: 'here', sizeMiB: 64, ownership: { owner: 'deployment/shop', purpose: 'disk/db/0' } },
+    fence(1),
+  )
+  const disk = (slot: string, cid: string) => ({
+    id: `disk/${slot}`,
+    attributes: { sizeMiB: 64, type: null },
+    needs: [],
+    meta: { cid },
+  })
+  const { byId } = await inspect([disk('db/0', 'here'), disk('db/1', 'lost')])
+  expect([byId.get('disk/db/0')?.meta, byId.get('disk/db/1')?.meta]).toEqual([
+    { cid: 'here' },
+    { cid: 'lost', health: 'missing' },
+  ])
+})
+
+test('packages of the blueprint that are compiled stand, others do not', async () => {
+  const [first, second] = blueprint.materials.filter((material) => material.id.startsWith('package/'))
+  await redis.hset(compiledKey(settings), String(first?.attributes.key), JSON.stringify({ key: first?.attributes.key }))
+  const { byId } = await inspect([])
+  expect([byId.has(first?.id ?? ''), byId.has(second?.id ?? '')]).toEqual([true, false])
+})
