@@ -5,7 +5,8 @@
  * `<name>=<what>[@<n>]`, comma separated; `what` is `kill` (SIGKILL to itself), `stop` (SIGSTOP to itself), `throw`, or
  * `sleep:<ms>`; `@n` means only the n-th time the point is reached (1-based, the first by default).
  * REMODEL_FAILPOINTS_ONCE names a folder: a point whose file stands there was fired before and is not fired again, so
- * that a restarted process gets through.
+ * that a restarted process gets through. REMODEL_FAILPOINTS_REPORT names a folder where every process that a point kills
+ * leaves a file `<name>.<pid>`: the coverage report counts them.
  */
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,10 +30,18 @@ export const failpoint: Failpoint = simulated ?? (armed.size === 0 ? () => undef
 async function fire(name: string): Promise<void> {
   const point = armed.get(name)
   if (!point || ++point.reached !== point.on || firedBefore(name)) return
-  if (point.what === 'kill') process.kill(process.pid, 'SIGKILL')
+  if (point.what === 'kill') {
+    mark(name)
+    process.kill(process.pid, 'SIGKILL')
+  }
   if (point.what === 'stop') process.kill(process.pid, 'SIGSTOP')
   if (point.what === 'throw') throw new Error(`failpoint ${name}`)
   if (point.what.startsWith('sleep:')) await sleep(Number(point.what.slice(6)))
+}
+
+function mark(name: string): void {
+  const folder = process.env.REMODEL_FAILPOINTS_REPORT
+  if (folder) closeSync(openSync(join(folder, `${name}.${process.pid}`), 'w'))
 }
 
 function firedBefore(name: string): boolean {

@@ -2,9 +2,9 @@ import type { Logger } from 'pino'
 import { RemodelError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
-import type { Claim, Ledger } from '../../shared/ledger/ledger.ts'
+import type { Claim, Completion, CompletionResult, Ledger } from '../../shared/ledger/ledger.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
-import type { Payload } from '../../shared/queue/catalog.ts'
+import { jobName, type Payload } from '../../shared/queue/catalog.ts'
 import type { StepCatalog } from './catalog.ts'
 import type { StepContext, StepResult } from './steps/step.ts'
 
@@ -13,41 +13,84 @@ export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compile
   ledger: Ledger
   recorder: Recorder
   aborts: Aborts
+  /** True once this process was told to leave: what is in hand is finished, nothing more is taken along. */
+  leaving(): boolean
   log: Logger
 }
 
+/** How long one job may go on to further remodels: long enough for chains of quick ones, short enough to be fair. */
+const carryOnMs = 250
+
 /**
- * Carries out one remodel: claim it, look whether it is done, do it, prove it, report it.
- *
- * The attempt ends early when its plan is cancelled, its time is up, or the queue's lock was lost (`signal`): in the last
- * case another worker has the remodel already, so nothing is reported. What this returns is shown in Bull Board.
+ * Carries out the remodel a job was published for, and after it ready ones of the same plan for as long as that takes no
+ * time worth mentioning. What this returns is shown in Bull Board.
  */
-export async function carryOut(job: Payload<'assemble'>, signal: AbortSignal, tools: Tools): Promise<string> {
-  const claimed = await tools.recorder.claim(job.deployment, job.plan, job.remodel)
+export async function carryOut(
+  job: Payload<'assemble'>,
+  queue: string,
+  signal: AbortSignal,
+  tools: Tools,
+): Promise<string> {
+  const name = jobName(job.remodel, job.release)
+  const claimed = await tools.recorder.claim(job.deployment, job.plan, job.remodel, name)
   if (claimed.status === 'superseded') return `superseded: it is ${claimed.state}`
-  const { claim } = claimed
   await failpoint('assembler.claimed')
+  const until = performance.now() + carryOnMs
+  const outcomes: string[] = []
+  for (let claim: Claim | undefined = claimed.claim; claim; ) {
+    const goOn = () => performance.now() < until && !tools.leaving()
+    const ended: Ended = await carryOne(claim, name, () => (goOn() ? queue : undefined), signal, tools)
+    outcomes.push(claim.remodel.id === job.remodel ? ended.outcome : `${claim.remodel.id}: ${ended.outcome}`)
+    claim = ended.next
+  }
+  return outcomes.length > 10
+    ? `${outcomes.slice(0, 10).join('; ')}; and ${outcomes.length - 10} more`
+    : outcomes.join('; ')
+}
+
+interface Ended {
+  outcome: string
+  next?: Claim
+}
+
+/**
+ * One attempt: look whether it is done, do it, prove it, report it.
+ *
+ * It ends early when its plan is cancelled, its time is up, or the queue's lock was lost (`signal`): in the last case
+ * another worker has the remodel already, so nothing is reported.
+ */
+async function carryOne(
+  claim: Claim,
+  job: string,
+  take: () => string | undefined,
+  signal: AbortSignal,
+  tools: Tools,
+): Promise<Ended> {
   const started = performance.now()
   const cancelled = tools.aborts.watch(claim.plan)
   const limit = AbortSignal.timeout(Math.max(1, claim.remainingMs))
-  try {
-    const result = await attempt(claim, AbortSignal.any([signal, cancelled.signal, limit]), tools)
-    await failpoint('assembler.applied')
-    const recorded = await tools.recorder.complete(job.deployment, {
+  const report = async (what: Pick<Completion, 'outcome'> & Partial<Completion>): Promise<CompletionResult> => {
+    const queue = take()
+    const durationMs = Math.round(performance.now() - started)
+    return tools.recorder.complete(claim.deployment, {
       ...at(claim),
-      outcome: 'done',
-      floorplan: result.floorplan,
-      durationMs: Math.round(performance.now() - started),
-      ...(result.facts ? { facts: result.facts } : {}),
+      durationMs,
+      job,
+      ...(queue ? { take: queue } : {}),
+      ...what,
     })
+  }
+  try {
+    const { floorplan, facts } = await attempt(claim, AbortSignal.any([signal, cancelled.signal, limit]), tools)
+    await failpoint('assembler.applied')
+    const recorded = await report({ outcome: 'done', floorplan, ...(facts ? { facts } : {}) })
     await failpoint('assembler.reported')
-    return recorded === 'recorded' ? 'done' : 'superseded: a newer fence is current'
+    return ended(recorded, 'done')
   } catch (error) {
     if (signal.aborted) throw error
+    const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`
     const cause = limit.aborted
-      ? new RemodelError('deadline', `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`, {
-          cause: error,
-        })
+      ? new RemodelError('deadline', late, { cause: error })
       : cancelled.signal.aborted
         ? cancelled.signal.reason
         : error
@@ -56,15 +99,15 @@ export async function carryOut(job: Payload<'assemble'>, signal: AbortSignal, to
       { ...at(claim), attempt: claim.attempt, code: completion.code, err: cause },
       'attempt ended without success',
     )
-    await tools.recorder.complete(job.deployment, {
-      ...at(claim),
-      ...completion,
-      durationMs: Math.round(performance.now() - started),
-    })
-    return `${completion.outcome}: ${completion.message}`
+    return ended(await report(completion), `${completion.outcome}: ${completion.message}`)
   } finally {
     cancelled.end()
   }
+}
+
+function ended(result: CompletionResult, outcome: string): Ended {
+  if (result.status === 'superseded') return { outcome: 'superseded: a newer fence is current' }
+  return result.next ? { outcome, next: result.next } : { outcome }
 }
 
 async function attempt(claim: Claim, signal: AbortSignal, tools: Tools): Promise<StepResult> {

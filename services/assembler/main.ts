@@ -1,4 +1,5 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -24,6 +25,7 @@ await runService(log, async () => {
   const subscriber = connectRedis(settings, 'service')
   const aborts = new Aborts(subscriber)
   await aborts.start(settings)
+  let leaving = false
   const steps = new StepCatalog()
   await steps.extend()
   const ledger = new Ledger(redis, settings)
@@ -35,18 +37,24 @@ await runService(log, async () => {
     ledger,
     recorder: new Recorder(ledger, id),
     aborts,
+    leaving: () => leaving,
     log,
   }
   const site = process.env.REMODEL_SITE
+  const queue = site ? (`assemble-${site}` as const) : 'assemble'
+  const heartbeat = new Heartbeat(redis, settings, id)
+  await heartbeat.start()
   const worker = startWorker(
-    site ? `assemble-${site}` : 'assemble',
+    queue,
     { redis, settings, name: id, concurrency: Number(process.env.REMODEL_CONCURRENCY ?? 32), log },
-    (job, signal) => carryOut(job, signal, tools),
+    (job, signal) => carryOut(job, queue, signal, tools),
   )
-  log.info({ queue: worker.name }, 'assembler is ready')
+  log.info({ queue }, 'assembler is ready')
   return {
     async stop() {
+      leaving = true
       await worker.close()
+      await heartbeat.stop()
       redis.disconnect()
       subscriber.disconnect()
     },

@@ -86,7 +86,7 @@ async function begin(subscribers: readonly Subscriber[], tools: Tools): Promise<
   const claims = new Map<string, Claim>()
   await Promise.all(
     subscribers.map(async (subscriber) => {
-      const result = await tools.recorder.claim(subscriber.deployment, subscriber.plan, subscriber.remodel)
+      const result = await tools.recorder.claim(subscriber.deployment, subscriber.plan, subscriber.remodel, 'compile')
       if (result.status === 'claimed') claims.set(name(subscriber), result.claim)
     }),
   )

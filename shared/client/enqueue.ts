@@ -12,15 +12,15 @@ export interface EnqueueOptions extends z.input<typeof catalog.deploys> {
   redisUrl: string
   /** REMODEL_PREFIX of the planner; `remodel` where it has none. */
   prefix?: string
-  /** An id of your own makes enqueueing idempotent: as long as the job is kept, a second one of that id is not added. */
+  /** Your own name for this order makes enqueueing idempotent: a second one is not added as long as the first is kept. */
   id?: string
   /** How often a planner may try, 5 s apart: more than 1 waits for a deployment that another plan holds. Default 1. */
   attempts?: number
 }
 
 /** What a planner answers when the plan is running. Whether it ends well is in the ledger: `remodel task <plan> --follow`. */
-export const DeployAnswer = z.object({ plan: z.string(), deployment: z.string(), remodels: z.int().nonnegative() })
-export type DeployAnswer = z.infer<typeof DeployAnswer>
+const DeployAnswer = z.object({ plan: z.string(), deployment: z.string(), remodels: z.int().nonnegative() })
+type DeployAnswer = z.infer<typeof DeployAnswer>
 
 export interface EnqueuedDeploy {
   /** Id of the job in the queue `deploys`, as Bull Board shows it. */
@@ -54,7 +54,7 @@ export async function enqueueDeploy({
     queue.add(`deploy ${order.manifest.name}`, checked.data, {
       attempts,
       backoff: { type: 'fixed', delay: 5000 },
-      ...(id === undefined ? {} : { jobId: jobId(id) }),
+      ...(id === undefined ? {} : { jobId: jobId('deploy', id) }),
     }),
   )
   const name = String(added.id)

@@ -22,6 +22,12 @@ export interface Claim {
   remainingMs: number
 }
 
+/** What became of a report; `next` is what the worker took along. */
+export interface CompletionResult {
+  status: 'recorded' | 'superseded'
+  next?: Claim
+}
+
 export type ClaimResult = { status: 'claimed'; claim: Claim } | { status: 'superseded'; state: string }
 
 /** How an attempt ended, or what it is doing (`progress`). */
@@ -36,6 +42,10 @@ export interface Completion {
   log?: string
   facts?: Record<string, Json>
   durationMs?: number
+  /** The job that carries it: `jobName(remodel, release)`. */
+  job?: string
+  /** Take another ready remodel of this plan and this queue along. Needs `job`. */
+  take?: string
 }
 
 export interface LedgerEvent {
@@ -204,39 +214,21 @@ export class Ledger {
   async claim(
     deployment: string,
     worker: string,
-    wanted: readonly { plan: string; remodel: string }[],
+    wanted: readonly { plan: string; remodel: string; job: string }[],
   ): Promise<ClaimResult[]> {
-    const argv = wanted.flatMap((item) => [item.plan, item.remodel])
-    const answers = JSON.parse(await this.#scripts.claim(this.base(deployment), this.#channel, worker, ...argv)) as {
-      status: string
-      state: string
-      attempt: number
-      fence: number
-      deadline: number
-      now: number
-      kind: string
-      remodel: string
-    }[]
-    return answers.map((answer, i) => {
-      if (answer.status !== 'claimed') return { status: 'superseded', state: answer.state }
-      const { attempt, fence, deadline, now, kind, remodel } = answer
-      return {
-        status: 'claimed',
-        claim: {
-          deployment,
-          plan: wanted[i]!.plan,
-          kind,
-          remodel: JSON.parse(remodel),
-          attempt,
-          fence,
-          remainingMs: deadline - now,
-        },
-      }
-    })
+    const argv = wanted.flatMap((item) => [item.plan, item.remodel, item.job])
+    const answers = JSON.parse(
+      await this.#scripts.claim(this.base(deployment), this.#channel, worker, ...argv),
+    ) as ClaimAnswer[]
+    return answers.map((answer, i) =>
+      answer.status === 'claimed'
+        ? { status: 'claimed', claim: claimOf(deployment, wanted[i]!.plan, answer) }
+        : { status: 'superseded', state: answer.state },
+    )
   }
 
   /** Records how attempts of one deployment ended. `superseded` ones changed nothing. */
-  async complete(deployment: string, completions: readonly Completion[]): Promise<('recorded' | 'superseded')[]> {
+  async complete(deployment: string, completions: readonly Completion[]): Promise<CompletionResult[]> {
     const argv = completions.map(({ floorplan, ...rest }) => ({
       ...rest,
       ...(floorplan && Object.keys(floorplan).length > 0
@@ -247,12 +239,18 @@ export class Ledger {
           }
         : {}),
     }))
-    return JSON.parse(await this.#scripts.complete(this.base(deployment), this.#channel, JSON.stringify(argv)))
+    const answers = JSON.parse(
+      await this.#scripts.complete(this.base(deployment), this.#channel, JSON.stringify(argv)),
+    ) as { status: CompletionResult['status']; next?: ClaimAnswer }[]
+    return answers.map(({ status, next }, i) => ({
+      status,
+      ...(next?.status === 'claimed' ? { next: claimOf(deployment, completions[i]!.plan, next) } : {}),
+    }))
   }
 
-  /** Fires deadlines of one plan that passed more than `graceMs` ago; returns whose. */
-  async expire(deployment: string, plan: string, graceMs: number): Promise<string[]> {
-    const fired = JSON.parse(await this.#scripts.expire(this.base(deployment), this.#channel, plan, graceMs))
+  /** Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left; returns whose. */
+  async expire(deployment: string, plan: string, graceMs: number, gone: readonly string[] = []): Promise<string[]> {
+    const fired = JSON.parse(await this.#scripts.expire(this.base(deployment), this.#channel, plan, graceMs, ...gone))
     return Array.isArray(fired) ? fired : []
   }
 
@@ -429,6 +427,26 @@ export class Ledger {
     })
   }
 
+  /** Those of `items` that nobody has claimed meanwhile. */
+  async stillReleased(deployment: string, items: readonly Released[]): Promise<Released[]> {
+    const [first] = items
+    if (!first) return []
+    const scores = await this.redis.zmscore(
+      `${this.base(deployment)}:plan:${first.plan}:released`,
+      ...items.map((item) => item.remodel),
+    )
+    return items.filter((_, i) => scores[i] !== null)
+  }
+
+  /** Workers that have a remodel of this plan in hand. */
+  async workersOf(deployment: string, plan: string): Promise<string[]> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const ids = await this.redis.zrange(`${key}:running`, '0', '-1')
+    if (ids.length === 0) return []
+    const runs = await this.redis.hmget(`${key}:runs`, ...ids)
+    return [...new Set(runs.flatMap((run) => JSON.parse(run ?? '{}').worker ?? []))]
+  }
+
   /** What a remodel waits for, as phrases; empty where it is running or settled. */
   async waitsFor(
     deployment: string,
@@ -453,6 +471,16 @@ export class Ledger {
   unavailable(cause: unknown): RemodelError {
     return new RemodelError('unavailable', `Redis at ${redisAddress(this.settings)} cannot be reached`, { cause })
   }
+}
+
+/** What `claim.lua` and `complete.lua` answer for a remodel that was begun. */
+type ClaimAnswer =
+  | { status: 'claimed'; attempt: number; fence: number; deadline: number; now: number; kind: string; remodel: string }
+  | { status: 'superseded'; state: string }
+
+function claimOf(deployment: string, plan: string, answer: ClaimAnswer & { status: 'claimed' }): Claim {
+  const { attempt, fence, deadline, now, kind, remodel } = answer
+  return { deployment, plan, kind, remodel: JSON.parse(remodel), attempt, fence, remainingMs: deadline - now }
 }
 
 /** Runs a pipeline or transaction and throws the first error in it. */

@@ -1,27 +1,28 @@
 import { RemodelError } from '../errors.ts'
 import { Batch } from '../queue/batch.ts'
-import type { ClaimResult, Completion, Ledger } from './ledger.ts'
+import type { ClaimResult, Completion, CompletionResult, Ledger } from './ledger.ts'
 
 /** A worker's way to the ledger: claims and completions of one turn of the event loop share a round trip. */
 export class Recorder {
   readonly #ledger: Ledger
   readonly #worker: string
-  readonly #claims = new Map<string, Batch<{ plan: string; remodel: string }, ClaimResult>>()
-  readonly #completions = new Map<string, Batch<Completion, 'recorded' | 'superseded'>>()
+  readonly #claims = new Map<string, Batch<{ plan: string; remodel: string; job: string }, ClaimResult>>()
+  readonly #completions = new Map<string, Batch<Completion, CompletionResult>>()
 
   constructor(ledger: Ledger, worker: string) {
     this.#ledger = ledger
     this.#worker = worker
   }
 
-  claim(deployment: string, plan: string, remodel: string): Promise<ClaimResult> {
+  claim(deployment: string, plan: string, remodel: string, job: string): Promise<ClaimResult> {
     return perDeployment(this.#claims, deployment, (items) => this.#ledger.claim(deployment, this.#worker, items)).add({
       plan,
       remodel,
+      job,
     })
   }
 
-  complete(deployment: string, completion: Completion): Promise<'recorded' | 'superseded'> {
+  complete(deployment: string, completion: Completion): Promise<CompletionResult> {
     return perDeployment(this.#completions, deployment, (items) => this.#ledger.complete(deployment, items)).add(
       completion,
     )

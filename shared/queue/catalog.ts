@@ -24,11 +24,16 @@ export const catalog = {
   /** One package key; the compile record has the rest. */
   compile: z.strictObject({ key: z.string() }),
   /** One remodel of one plan; the ledger has the rest. */
-  assemble: z.strictObject({ deployment: z.string(), plan: z.string(), remodel: z.string() }),
+  assemble: z.strictObject({ deployment: z.string(), plan: z.string(), remodel: z.string(), release: z.int() }),
 } as const
 
 export type QueueName = keyof typeof catalog
 export type Payload<Name extends QueueName> = z.output<(typeof catalog)[Name]>
+
+/** What the ledger knows a job by: a remodel may be released, and so published, more than once. */
+export function jobName(remodel: string, release: number): string {
+  return `${remodel} #${release}`
+}
 
 /** BullMQ allows no colon in a job id, because its keys are joined with it. */
 export function jobId(...parts: (string | number)[]): string {

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { releasedChannel } from '../../shared/ledger/keys.ts'
 import { Ledger, type Released } from '../../shared/ledger/ledger.ts'
+import { jobName } from '../../shared/queue/catalog.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -29,7 +30,11 @@ afterAll(async () => {
 async function begin(deployment: string, plan: string, worker = 'w') {
   const released = await ledger.unclaimed(deployment, plan, '+inf', 1000)
   if (released.length === 0) return []
-  const claims = await ledger.claim(deployment, worker, released)
+  const claims = await ledger.claim(
+    deployment,
+    worker,
+    released.map(({ remodel, release, ...rest }) => ({ ...rest, remodel, job: jobName(remodel, release) })),
+  )
   return claims.flatMap((result) => (result.status === 'claimed' ? [result.claim] : []))
 }
 
@@ -198,7 +203,7 @@ describe('failure', () => {
     const plan = planOf(name, [remodel('killer', [], { attempts: 2 })])
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
-    const work = [{ plan: plan.id, remodel: 'killer' }]
+    const work = [{ plan: plan.id, remodel: 'killer', job: 'killer #1' }]
     for (let i = 0; i < 2; i++) expect((await ledger.claim(name, `w${i}`, work))[0]?.status).toBe('claimed')
     expect((await ledger.claim(name, 'w3', work))[0]?.status).toBe('superseded')
     const record = await ledger.planRecord(name, plan.id)
@@ -212,17 +217,67 @@ describe('fences', () => {
     const plan = planOf(name, [remodel('a')])
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
-    const work = [{ plan: plan.id, remodel: 'a' }]
+    const work = [{ plan: plan.id, remodel: 'a', job: 'a #1' }]
     const [old] = await ledger.claim(name, 'w1', work)
     const [young] = await ledger.claim(name, 'w2', work)
     if (old?.status !== 'claimed' || young?.status !== 'claimed') throw new Error('not claimed')
     expect(young.claim.fence).toBeGreaterThan(old.claim.fence)
     const delta = { floorplan: { 'thing/a': { attributes: {}, needs: [], meta: {} } } }
-    expect(await ledger.complete(name, [{ ...done(old.claim), ...delta }])).toEqual(['superseded'])
+    expect(await ledger.complete(name, [{ ...done(old.claim), ...delta }])).toEqual([{ status: 'superseded' }])
     expect((await ledger.floorplan(name)).version).toBe(0)
-    expect(await ledger.complete(name, [{ ...done(young.claim), ...delta }])).toEqual(['recorded'])
-    expect(await ledger.complete(name, [{ ...done(young.claim), ...delta }])).toEqual(['superseded'])
+    expect(await ledger.complete(name, [{ ...done(young.claim), ...delta }])).toEqual([{ status: 'recorded' }])
+    expect(await ledger.complete(name, [{ ...done(young.claim), ...delta }])).toEqual([{ status: 'superseded' }])
     expect((await ledger.floorplan(name)).version).toBe(1)
+  })
+})
+
+describe('a job that goes on to further remodels', () => {
+  test('takes a ready one along in the same step, and nothing where its plan or its queue has none', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a'), remodel('b', ['a']), remodel('far', ['a'], { queue: 'assemble-far' })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const [a] = await begin(name, plan.id)
+    const [first] = await ledger.complete(name, [{ ...done(a!), job: 'a #1', take: 'assemble' }])
+    expect(first?.next?.remodel.id).toBe('b')
+    const [second] = await ledger.complete(name, [{ ...done(first!.next!), job: 'a #1', take: 'assemble' }])
+    expect(second).toEqual({ status: 'recorded' })
+    expect((await ledger.remodelRecords(name, plan.id)).map(({ id, state }) => [id, state]).sort()).toEqual([
+      ['a', 'done'],
+      ['b', 'done'],
+      ['far', 'released'],
+    ])
+  })
+
+  test('goes on with the one it carried when it is delivered again, and no other job can take that one away', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a'), remodel('b', ['a'])])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const [a] = await begin(name, plan.id)
+    const [taken] = await ledger.complete(name, [{ ...done(a!), job: 'a #1', take: 'assemble' }])
+    const other = await ledger.claim(name, 'w2', [{ plan: plan.id, remodel: 'b', job: 'b #1' }])
+    expect(other).toEqual([{ status: 'superseded', state: 'running' }])
+    const [again] = await ledger.claim(name, 'w3', [{ plan: plan.id, remodel: 'a', job: 'a #1' }])
+    if (again?.status !== 'claimed') throw new Error('not claimed')
+    expect(again.claim.remodel.id).toBe('b')
+    expect(again.claim.fence).toBeGreaterThan(taken!.next!.fence)
+    expect(await ledger.complete(name, [done(taken!.next!)])).toEqual([{ status: 'superseded' }])
+    expect(await ledger.complete(name, [done(again.claim)])).toEqual([{ status: 'recorded' }])
+  })
+})
+
+describe('workers that are gone', () => {
+  test('give what they had in hand to others, though their job is gone as well', async () => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a')])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    await begin(name, plan.id, 'lost')
+    expect(await ledger.workersOf(name, plan.id)).toEqual(['lost'])
+    expect(await ledger.expire(name, plan.id, 1000, ['lost'])).toEqual(['a'])
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    expect(await runAll(name, plan.id)).toEqual(['a'])
   })
 })
 
@@ -284,7 +339,7 @@ describe('cancelling', () => {
     await ledger.open(name, plan.id, lock)
     const [claim] = await begin(name, plan.id)
     expect(await ledger.cancel(name, plan.id, 'anna', true)).toBe('cancelled')
-    expect(await ledger.complete(name, [done(claim!)])).toEqual(['superseded'])
+    expect(await ledger.complete(name, [done(claim!)])).toEqual([{ status: 'superseded' }])
     expect(await ledger.lock(name)).toBeNull()
   })
 })

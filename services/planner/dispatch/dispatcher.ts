@@ -6,6 +6,7 @@ import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { Planners } from './planners.ts'
 import type { Publisher } from './publish.ts'
+import { Workers } from './workers.ts'
 
 /** How often the ledger is looked over for work that got lost between two processes. */
 const sweepMs = 500
@@ -27,6 +28,7 @@ export class Dispatcher {
   readonly #publisher: Publisher
   readonly #planners: Planners
   readonly #subscriber: Redis
+  readonly #workers: Workers
   readonly #log: Logger
   #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> = Promise.resolve()
@@ -37,6 +39,7 @@ export class Dispatcher {
     this.#publisher = parts.publisher
     this.#planners = parts.planners
     this.#subscriber = parts.subscriber
+    this.#workers = new Workers(parts.ledger.redis, parts.ledger.settings)
     this.#log = parts.log
   }
 
@@ -65,7 +68,8 @@ export class Dispatcher {
         await this.#ledger.retire(deployment)
         continue
       }
-      await this.#ledger.expire(deployment, lock.plan, graceMs)
+      const gone = await this.#workers.gone(await this.#ledger.workersOf(deployment, lock.plan))
+      await this.#ledger.expire(deployment, lock.plan, graceMs, gone)
       const released = await this.#ledger.unclaimed(deployment, lock.plan, before, before === '+inf' ? 100_000 : 500)
       if (released.length > 0) await this.#publisher.publish(deployment, released)
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CompileRequests, CompileSpec } from '../../../shared/compile/requests.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
@@ -7,6 +8,10 @@ import type { Queues } from '../../../shared/queue/queues.ts'
 
 /** BullMQ's largest priority number; smaller goes first. */
 const lowest = 2 ** 21 - 1
+
+/** How many jobs are published at once, before the first look whether more are needed. */
+const firstPart = 64
+const partPauseMs = 20
 
 /** Puts released remodels on their queues. Publishing one twice is harmless: a job id names one release. */
 export class Publisher {
@@ -28,14 +33,25 @@ export class Publisher {
     await failpoint('dispatch.published')
   }
 
+  /**
+   * Many ready remodels are published in growing parts: workers that are done with a quick one take the next along by
+   * themselves (`complete.lua`), so of a thousand that cost nothing most never need a job, and a thousand slow ones are
+   * all published within a few dozen milliseconds.
+   */
   async #publishRemodels(queue: QueueName, deployment: string, items: readonly Released[]): Promise<void> {
-    await this.#queues.get(queue).addBulk(
-      items.map(({ plan, remodel, release, weight, delay }) => ({
-        name: remodel,
-        data: { deployment, plan, remodel },
-        opts: { jobId: jobId(plan, remodel, release), ...timing(weight, delay) },
-      })),
-    )
+    let part = items.slice(0, firstPart)
+    for (let next = firstPart, size = 2 * firstPart; ; next += size, size *= 2) {
+      await this.#queues.get(queue).addBulk(
+        part.map(({ plan, remodel, release, weight, delay }) => ({
+          name: remodel,
+          data: { deployment, plan, remodel, release },
+          opts: { jobId: jobId(plan, remodel, release), ...timing(weight, delay) },
+        })),
+      )
+      if (next >= items.length) return
+      await sleep(partPauseMs)
+      part = await this.#ledger.stillReleased(deployment, items.slice(next, next + size))
+    }
   }
 
   /** One job for each package key, whoever asks: the remodel subscribes to it. */

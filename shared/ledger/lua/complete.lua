@@ -1,15 +1,37 @@
 -- Records how attempts ended, exactly once, and frees what depended on them.
 --
+-- A worker that has just ended a remodel may take another ready one of the same plan and queue along (`take`), in the same
+-- step: a chain then costs one round trip a link instead of a journey through the queue. The ledger remembers which
+-- remodel a job carries, so that the job, delivered again after a crash, goes on with that one.
+--
 -- KEYS[1] base   ARGV[1] channel, [2] JSON list of
---   {plan, remodel, fence, outcome: done|failed|retry|progress, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?, durationMs?}
--- Answers a list, one for each: recorded | superseded (another fence is current, or it is settled: nothing was changed)
+--   {plan, remodel, fence, outcome: done|failed|retry|progress, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
+--    durationMs?, job?, take?: queue}
+-- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded}
+--   superseded: another fence is current, or it is settled: nothing was changed
 local plans, results = {}, {}
-for _, c in ipairs(cjson.decode(ARGV[2])) do
+
+-- What was released just now goes first; else something that waits in the queue, from its far end.
+local function take(plan, queue)
+  for i, item in ipairs(announced) do
+    if item.plan == plan and item.queue == queue and item.delay == 0 then
+      table.remove(announced, i)
+      return item.remodel
+    end
+  end
+  for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key(plan, 'released'), clock, '-inf', 'LIMIT', 0, 10)) do
+    if node(plan, id).q == queue and run_of(plan, id).attempt < node(plan, id).a then return id end
+  end
+end
+
+local completions = cjson.decode(ARGV[2])
+for i, c in ipairs(completions) do
   local run = run_of(c.plan, c.remodel)
   if state_of(c.plan, c.remodel) ~= 'running' or run.fence ~= c.fence then
-    results[#results + 1] = 'superseded'
+    results[i] = { status = 'superseded' }
+    c.take = nil
   else
-    results[#results + 1] = 'recorded'
+    results[i] = { status = 'recorded' }
     c.worker, c.attempt = run.worker, run.attempt
     if c.outcome == 'progress' then
       event({ type = 'remodel.progress', plan = c.plan, remodel = c.remodel, worker = run.worker, attempt = run.attempt, fence = run.fence, message = c.message })
@@ -17,6 +39,7 @@ for _, c in ipairs(cjson.decode(ARGV[2])) do
       plans[c.plan] = true
       run.finishedAt = clock
       redis.call('HSET', key(c.plan, 'runs'), c.remodel, cjson.encode(run))
+      if c.job then redis.call('HDEL', key(c.plan, 'carried'), c.job) end
       if c.outcome == 'done' then
         local changed = false
         for id, text in pairs(c.floorplan or {}) do
@@ -35,6 +58,14 @@ for _, c in ipairs(cjson.decode(ARGV[2])) do
         fail(c.plan, c.remodel, c)
       end
     end
+  end
+end
+drain()
+for i, c in ipairs(completions) do
+  local id = c.take and take(c.plan, c.take)
+  if id then
+    results[i].next = begin(c.plan, id, c.worker, c.job)
+    redis.call('HSET', key(c.plan, 'carried'), c.job, id)
   end
 end
 return answer(plans, results)

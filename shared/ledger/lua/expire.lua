@@ -1,7 +1,9 @@
--- Fires deadlines that have passed: an attempt gets another one or fails, an approval that nobody gave fails.
+-- Ends attempts that nobody else will end: deadlines that have passed, workers that are gone together with their job.
+-- An attempt gets another one or fails; an approval that nobody gave fails.
 --
--- KEYS[1] base   ARGV[1] channel, [2] plan, [3] grace in milliseconds that an attempt has to report by itself
--- Answers the list of remodels whose deadline fired.
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] grace in milliseconds that an attempt has to report by itself,
+--   [4...] workers that are gone
+-- Answers the list of remodels concerned.
 local plan, grace = ARGV[2], tonumber(ARGV[3])
 local fired = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', clock - grace, 'LIMIT', 0, 100)) do
@@ -11,6 +13,17 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', cl
     fail(plan, id, { code = 'deadline', message = 'nobody approved within ' .. n.t .. ' s' })
   else
     retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'deadline', message = 'did not end within ' .. n.t .. ' s' })
+  end
+end
+local gone = {}
+for i = 4, #ARGV do gone[ARGV[i]] = true end
+if #ARGV >= 4 then
+  for _, id in ipairs(redis.call('ZRANGE', key(plan, 'running'), 0, -1)) do
+    local run = run_of(plan, id)
+    if run.worker and gone[run.worker] and state_of(plan, id) == 'running' then
+      fired[#fired + 1] = id
+      retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'infrastructure', message = 'its worker ' .. run.worker .. ' is gone' })
+    end
   end
 end
 return answer({ [plan] = true }, fired)

@@ -22,9 +22,10 @@
 --   :plan:<p>:remodels     hash    remodel -> JSON as planned
 --   :plan:<p>:unmet        hash    remodel -> number of needs not settled
 --   :plan:<p>:state        hash    remodel -> state
---   :plan:<p>:runs         hash    remodel -> JSON {attempt, fence, worker, startedAt, finishedAt, deadline, releases}
+--   :plan:<p>:runs         hash    remodel -> JSON {attempt, fence, worker, job, startedAt, finishedAt, deadline, releases}
 --   :plan:<p>:released     zset    remodel -> time it was released; only while unclaimed
 --   :plan:<p>:running      zset    remodel -> deadline; only while running or waiting
+--   :plan:<p>:carried      hash    job -> the remodel it carries now, where that is not the one it was published for
 --   :plan:<p>:places       hash    windows:<place> JSON, left:<place>, in:<place>
 --   :plan:<p>:windows      hash    limit:<window>, used:<window>
 --   :plan:<p>:line:<w>     zset    place -> order; places that wait for a seat in window w
@@ -243,6 +244,24 @@ local function retry(plan, id, cause)
   fail(plan, id, cause)
 end
 
+-- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one step.
+local function begin(plan, id, worker, job)
+  local n, run = node(plan, id), run_of(plan, id)
+  run.attempt = run.attempt + 1
+  run.fence = redis.call('HINCRBY', base .. ':fences', n.m, 1)
+  run.worker = worker
+  run.job = job
+  run.startedAt = clock
+  run.deadline = clock + n.t * 1000
+  redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
+  put_state(plan, id, 'running')
+  redis.call('ZREM', key(plan, 'released'), id)
+  redis.call('ZADD', key(plan, 'running'), run.deadline, id)
+  event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
+  return { status = 'claimed', attempt = run.attempt, fence = run.fence, deadline = run.deadline, now = clock,
+    kind = redis.call('HGET', base .. ':plan:' .. plan, 'kind'), remodel = redis.call('HGET', key(plan, 'remodels'), id) }
+end
+
 local function finish_if_settled(plan)
   local meta = base .. ':plan:' .. plan
   if tonumber(redis.call('HGET', meta, 'open')) > 0 then return end
@@ -252,7 +271,7 @@ local function finish_if_settled(plan)
   redis.call('HSET', meta, 'state', final, 'finishedAt', clock)
   event({ type = 'plan.' .. final, plan = plan })
   if redis.call('HGET', base .. ':lock', 'plan') == plan then redis.call('DEL', base .. ':lock') end
-  for _, part in ipairs({ 'unmet', 'released', 'running', 'held', 'windows', 'places' }) do redis.call('DEL', key(plan, part)) end
+  for _, part in ipairs({ 'unmet', 'released', 'running', 'held', 'windows', 'places', 'carried' }) do redis.call('DEL', key(plan, part)) end
 end
 
 -- Ends a script: settles everything that follows, announces released work, answers.
