@@ -77,7 +77,7 @@ export function toError(thrown: unknown): Error {
 
 /** True where another attempt of the same work may succeed. */
 export function isRetryable(error: unknown): boolean {
-  return !(error instanceof RemodelError) || error.code === 'infrastructure' || error.code === 'unavailable'
+  return !(error instanceof RemodelError) || ['infrastructure', 'unavailable', 'deadline'].includes(error.code)
 }
 
 /** A fault as one line for people: `web.yml:12: instance_groups[0].jobs[1].release: ...`. */

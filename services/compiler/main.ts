@@ -40,7 +40,7 @@ await runService(log, async () => {
     blobs,
     provider,
     pool,
-    claims: new Claims(redis),
+    claims: new Claims(redis, settings),
     recorder: new Recorder(new Ledger(redis, settings), id),
     aborts,
     log,

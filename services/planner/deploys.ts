@@ -1,5 +1,6 @@
 import { UnrecoverableError } from 'bullmq'
 import { describeFault, RemodelError } from '../../shared/errors.ts'
+import type { LockRecord } from '../../shared/ledger/ledger.ts'
 import type { Payload } from '../../shared/queue/catalog.ts'
 import type { Planning } from './planning.ts'
 
@@ -9,6 +10,7 @@ import type { Planning } from './planning.ts'
  */
 export async function takeOrder(
   order: Payload<'deploys'>,
+  job: string,
   planning: Planning,
 ): Promise<{ plan: string; deployment: string; remodels: number }> {
   const { canaries, maxInFlight, ...options } = order.options
@@ -23,8 +25,17 @@ export async function takeOrder(
         ...(maxInFlight === undefined ? {} : { maxInFlight }),
       },
     })
-    await planning.apply(plan.id, { holder: order.holder, message: order.message, waitSeconds: 0 })
-    return { plan: plan.id, deployment: plan.deployment, remodels: plan.remodels.length }
+    const taken = { deployment: plan.deployment, remodels: plan.remodels.length }
+    const lock = { id: `deploys-${job}`, holder: order.holder, message: order.message }
+    try {
+      await planning.apply(plan.id, { ...lock, waitSeconds: 0 })
+      return { plan: plan.id, ...taken }
+    } catch (error) {
+      // Delivered again after its planner was lost: the plan that it opened then is the one that was asked for.
+      const held = error instanceof RemodelError ? (error.details.lock as LockRecord | undefined) : undefined
+      if (held?.id === lock.id) return { plan: held.plan, ...taken }
+      throw error
+    }
   } catch (error) {
     if (error instanceof RemodelError && error.code === 'invalid-input') {
       throw new UnrecoverableError([error.message, ...error.faults.map(describeFault)].join('\n'))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { processId } from '../../shared/ids.ts'
+import { EpochWatch } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { createLog } from '../../shared/log.ts'
 import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine.ts'
@@ -16,6 +17,7 @@ import { takeOrder } from './deploys.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { Planners } from './dispatch/planners.ts'
 import { Publisher } from './dispatch/publish.ts'
+import { startRetention } from './dispatch/retention.ts'
 import { KindRegistry } from './kinds/registry.ts'
 import { Planning } from './planning.ts'
 import { TemplateRenderer } from './render/renderer.ts'
@@ -49,13 +51,26 @@ await runService(log, async () => {
   const planning = new Planning({ ledger, kinds, supply, provider, compiled, render: renderer.render })
 
   const queues = new Queues(steady, settings)
+  const steadyLedger = new Ledger(steady, settings)
+  const epoch = new EpochWatch({
+    redis: steady,
+    ledger: steadyLedger,
+    settings,
+    file: join(homeDirectory(), 'redis-beat'),
+    log,
+  })
+  await mkdir(homeDirectory(), { recursive: true })
+  await epoch.start()
   const planners = new Planners(steady, settings, id)
   await planners.start()
-  const publisher = new Publisher(new Ledger(steady, settings), queues, new CompileRequests(steady, settings))
-  const dispatcher = new Dispatcher({ ledger: new Ledger(steady, settings), publisher, planners, subscriber, log })
+  const publisher = new Publisher(steadyLedger, queues, new CompileRequests(steady, settings))
+  const dispatcher = new Dispatcher({ ledger: steadyLedger, publisher, planners, subscriber, log })
   await dispatcher.start()
-  const orders = startWorker('deploys', { redis: steady, settings, name: id, concurrency: 4, log }, (order) =>
-    takeOrder(order, planning),
+  const retention = startRetention(steadyLedger, log)
+  const orders = startWorker(
+    'deploys',
+    { redis: steady, settings, name: id, concurrency: 4, log },
+    (order, _signal, job) => takeOrder(order, job.id ?? '', planning),
   )
 
   const server = await buildServer({
@@ -79,6 +94,8 @@ await runService(log, async () => {
     async stop() {
       server.server.closeAllConnections()
       await Promise.all([server.close(), orders.close(), dispatcher.stop()])
+      epoch.stop()
+      retention.stop()
       await planners.stop()
       await Promise.all([queues.close(), renderer.close()])
       await rm(join(homeDirectory(), 'planner.json'), { force: true })

@@ -77,7 +77,10 @@ export class Planning {
    * Carries out a stored plan, exactly as it was stored. Throws `floorplan-moved` where something changed since it was
    * drawn, `locked` where another plan holds the deployment for longer than `waitSeconds`.
    */
-  async apply(id: string, lock: { holder: string; message: string; waitSeconds: number }): Promise<PlanRecord> {
+  async apply(
+    id: string,
+    lock: { id?: string; holder: string; message: string; waitSeconds: number },
+  ): Promise<PlanRecord> {
     const deployment = await this.#ledger.deploymentOfPlan(id)
     const until = performance.now() + lock.waitSeconds * 1000
     for (;;) {

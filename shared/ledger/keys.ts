@@ -15,6 +15,11 @@ export function releasedChannel(settings: RedisSettings): string {
   return `${settings.prefix}:released`
 }
 
+/** Where this Redis' epoch and its beat are kept. */
+export function epochKey(settings: RedisSettings): string {
+  return `${settings.prefix}:epoch`
+}
+
 /** Channel that tells workers to stop what they do for a plan. */
 export function abortChannel(settings: RedisSettings): string {
   return `${settings.prefix}:abort`

@@ -6,7 +6,7 @@ import { Floorplan, type Json, type StandingMaterial } from '../model/material.t
 import type { Plan, PlanState, Remodel, RemodelState } from '../model/plan.ts'
 import { type RedisSettings, redisAddress } from '../redis.ts'
 import { graphOf } from './graph.ts'
-import { abortChannel, baseKey, releasedChannel } from './keys.ts'
+import { abortChannel, baseKey, epochKey, releasedChannel } from './keys.ts'
 import { scriptsOn } from './scripts.ts'
 
 /** What a worker holds while it carries out one remodel. */
@@ -198,6 +198,7 @@ export class Ledger {
   ): Promise<OpenResult> {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
+    const epoch = Number((await this.redis.hget(epochKey(this.settings), 'epoch')) ?? 0)
     const answer = await this.#scripts.open(
       base,
       this.#channel,
@@ -205,6 +206,7 @@ export class Ledger {
       lock.id ?? randomUUID(),
       lock.holder,
       lock.message,
+      epoch,
     )
     await failpoint('ledger.opened')
     return JSON.parse(answer)
@@ -317,6 +319,48 @@ export class Ledger {
   /** Ids of a deployment's plans, newest first. */
   async planIds(deployment: string, limit: number): Promise<string[]> {
     return this.redis.zrevrange(`${this.base(deployment)}:plans`, 0, limit - 1)
+  }
+
+  /**
+   * Forgets finished plans beyond the newest `keep`, plans that nobody applied for `idleMs`, and the events from before the
+   * oldest plan that is kept. Returns how many plans were forgotten.
+   */
+  async forget(deployment: string, keep: number, idleMs: number, now: number): Promise<number> {
+    const base = this.base(deployment)
+    const ids = await this.redis.zrevrange(`${base}:plans`, 0, -1)
+    let [forgotten, firstEvent, finished] = [0, Number.POSITIVE_INFINITY, 0]
+    for (const id of ids) {
+      const [state, createdAt, first] = await this.redis.hmget(`${base}:plan:${id}`, 'state', 'createdAt', 'firstEvent')
+      const over = state === 'done' || state === 'failed' || state === 'cancelled'
+      const idle = state === 'stored' && now - Number(createdAt) > idleMs
+      if ((over && ++finished > keep) || idle) {
+        await this.#forgetPlan(base, id)
+        forgotten += 1
+      } else if (first) firstEvent = Math.min(firstEvent, Number(first))
+    }
+    if (forgotten > 0 && Number.isFinite(firstEvent))
+      await this.redis.xtrim(`${base}:events`, 'MINID', `${firstEvent}-0`)
+    return forgotten
+  }
+
+  async #forgetPlan(base: string, id: string): Promise<void> {
+    const parts = [
+      'graph',
+      'remodels',
+      'unmet',
+      'state',
+      'runs',
+      'released',
+      'running',
+      'carried',
+      'places',
+      'windows',
+      'held',
+      'errors',
+    ]
+    await this.redis.zrem(`${base}:plans`, id)
+    await this.redis.hdel(`${this.settings.prefix}:plans`, id)
+    await this.redis.unlink(`${base}:plan:${id}`, ...parts.map((part) => `${base}:plan:${id}:${part}`))
   }
 
   async planRecord(deployment: string, plan: string): Promise<PlanRecord> {

@@ -1,4 +1,4 @@
-import { RemodelError } from '../errors.ts'
+import { isRetryable, RemodelError } from '../errors.ts'
 import { Batch } from '../queue/batch.ts'
 import type { ClaimResult, Completion, CompletionResult, Ledger } from './ledger.ts'
 
@@ -53,7 +53,7 @@ export function completionOf(error: unknown): Pick<Completion, 'outcome' | 'code
   const code = known?.code ?? 'infrastructure'
   const log = known?.details.log
   return {
-    outcome: code === 'infrastructure' || code === 'unavailable' ? 'retry' : 'failed',
+    outcome: isRetryable(error) ? 'retry' : 'failed',
     code,
     message: error instanceof Error ? error.message : String(error),
     ...(typeof log === 'string' ? { log } : {}),

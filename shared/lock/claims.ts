@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis'
 import RedlockPackage, { type Lock } from 'redlock'
 import { RemodelError } from '../errors.ts'
+import { epochKey } from '../ledger/keys.ts'
+import type { RedisSettings } from '../redis.ts'
 
 /**
  * Claims: short locks with a fence, for work that must have one doer at a time.
@@ -13,10 +15,15 @@ export class Claims {
   readonly #redis: Redis
   readonly #redlock: RedlockPackage
   readonly #ttlMs: number
+  readonly #epochKey: string
+  #epoch: string | null | undefined
+  /** Nothing is granted before this time of `performance.now()`. */
+  #notBefore = 0
 
   /** @param ttlMs how long a claim outlives a holder that vanished; it is renewed each third of that. */
-  constructor(redis: Redis, ttlMs = 6000) {
+  constructor(redis: Redis, settings: RedisSettings, ttlMs = 6000) {
     this.#redis = redis
+    this.#epochKey = epochKey(settings)
     this.#ttlMs = ttlMs
     const Redlock = interop(RedlockPackage)
     // A script given as text is silently ignored by this version; one given as a function is taken.
@@ -31,6 +38,7 @@ export class Claims {
   /** Takes all of `resources` or none. Throws `locked` with the holder where somebody else has one. */
   async take(resources: readonly string[], holder: ClaimHolder): Promise<HeldClaim> {
     const sorted = [...new Set(resources)].sort()
+    await this.#waitOutOldLocks(sorted)
     const started = performance.now()
     let lock: Lock
     try {
@@ -67,6 +75,21 @@ export class Claims {
     if (!token || !text) return null
     const { token: owner, ...holder } = JSON.parse(text)
     return owner === token ? holder : null
+  }
+
+  /** A Redis that came back older has forgotten locks that are still held: nothing is granted until they have run out. */
+  async #waitOutOldLocks(resources: readonly string[]): Promise<void> {
+    const epoch = await this.#redis.hget(this.#epochKey, 'epoch')
+    if (this.#epoch !== undefined && epoch !== this.#epoch) this.#notBefore = performance.now() + this.#ttlMs
+    this.#epoch = epoch
+    if (performance.now() >= this.#notBefore) return
+    throw new RemodelError(
+      'locked',
+      `${resources.join(', ')} cannot be claimed before locks that Redis has forgotten run out`,
+      {
+        details: { resources },
+      },
+    )
   }
 
   async #refusal(resources: readonly string[], cause: unknown): Promise<RemodelError> {
@@ -147,8 +170,8 @@ export class HeldClaim {
 }
 
 /**
- * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence grows by one and remembers
- * whose it is (`<token> <number>`), so that a holder cannot mistake a later fence for its own. Answers how many were locked.
+ * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence grows by one, is kept for a
+ * week after its last use, and remembers whose it is (`<token> <number>`), so that a holder cannot mistake a later fence for its own. Answers how many were locked.
  */
 const acquireScript = `
 for _, key in ipairs(KEYS) do
@@ -158,7 +181,7 @@ for _, key in ipairs(KEYS) do
   redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
   local last = redis.call('GET', key .. ':fence')
   local number = last and tonumber(string.match(last, ' (%d+)$')) or 0
-  redis.call('SET', key .. ':fence', ARGV[1] .. ' ' .. string.format('%d', number + 1))
+  redis.call('SET', key .. ':fence', ARGV[1] .. ' ' .. string.format('%d', number + 1), 'EX', 604800)
 end
 return #KEYS
 `

@@ -24,12 +24,21 @@ export function digestOfList(list: readonly unknown[]): string {
  */
 function ordered(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value
-  if (Array.isArray(value)) return value.every(isOrdered) ? value : value.map(ordered)
   const fields = value as Record<string, unknown>
   const keys = Object.keys(fields)
-  const sorted = inOrder(keys)
-  if (sorted && keys.every((key) => isOrdered(fields[key]))) return value
-  if (!sorted) keys.sort()
+  if (!Array.isArray(value) && !inOrder(keys)) return rearranged(fields, keys.sort())
+  let changed: Record<string, unknown> | null = null
+  for (const key of keys) {
+    const field = fields[key]
+    const same = ordered(field)
+    if (same === field) continue
+    changed ??= (Array.isArray(value) ? [...value] : { ...fields }) as Record<string, unknown>
+    changed[key] = same
+  }
+  return changed ?? value
+}
+
+function rearranged(fields: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
   const copy: Record<string, unknown> = {}
   for (const key of keys) {
     // Assigning to it would set the prototype.
@@ -37,10 +46,6 @@ function ordered(value: unknown): unknown {
     else copy[key] = ordered(fields[key])
   }
   return copy
-}
-
-function isOrdered(value: unknown): boolean {
-  return ordered(value) === value
 }
 
 function inOrder(keys: readonly string[]): boolean {

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 
 /**
- * Every queue and what its jobs carry: ids only, never a spec or a secret. A job that does not fit is refused by its
- * worker with the path of the fault; nothing of it is carried out.
+ * Every queue and what its jobs carry. Remodel's own jobs carry ids only, never a spec or a secret; a `deploys` job carries
+ * the manifest as its producer wrote it, and everybody who sees the board sees that. A job that does not fit is refused
+ * by its worker with the path of the fault; nothing of it is carried out.
  */
 export const catalog = {
   /** Ask for a deploy: plan and apply. Producers outside Remodel use this one. */

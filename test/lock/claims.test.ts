@@ -7,9 +7,11 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 let server: TestRedis
 let redis: Redis
 
+const settings = () => ({ url: server.url, prefix: 'test' })
+
 beforeAll(async () => {
   server = await startRedis()
-  redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
+  redis = connectRedis(settings(), 'service')
 })
 
 afterAll(async () => {
@@ -28,7 +30,7 @@ function stall(ms: number): void {
 
 describe('a claim', () => {
   test('has one holder at a time, and whoever is refused is told who holds it', async () => {
-    const claims = new Claims(redis)
+    const claims = new Claims(redis, settings())
     const held = await claims.take(['{l}:one'], me('anna'))
     await expect(claims.take(['{l}:one'], me('bert'))).rejects.toMatchObject({
       code: 'locked',
@@ -40,7 +42,7 @@ describe('a claim', () => {
   })
 
   test('has a fence that grows with every taking', async () => {
-    const claims = new Claims(redis)
+    const claims = new Claims(redis, settings())
     const fences: number[] = []
     for (let i = 0; i < 3; i++) {
       const held = await claims.take(['{l}:grow'], me('anna'))
@@ -51,7 +53,7 @@ describe('a claim', () => {
   })
 
   test('on several resources is all or nothing, in whatever order they are named', async () => {
-    const claims = new Claims(redis)
+    const claims = new Claims(redis, settings())
     const held = await claims.take(['{l}:b', '{l}:a'], me('anna'))
     await expect(claims.take(['{l}:c', '{l}:b'], me('bert'))).rejects.toMatchObject({ code: 'locked' })
     expect(await redis.exists('{l}:c')).toBe(0)
@@ -59,7 +61,7 @@ describe('a claim', () => {
   })
 
   test('lives as long as its holder renews it, and ends soon after the holder vanished', async () => {
-    const claims = new Claims(redis, 300)
+    const claims = new Claims(redis, settings(), 300)
     const held = await claims.take(['{l}:renewed'], me('anna'))
     await sleep(700)
     await expect(claims.take(['{l}:renewed'], me('bert'))).rejects.toMatchObject({ code: 'locked' })
@@ -67,7 +69,7 @@ describe('a claim', () => {
   })
 
   test('that was lost aborts the work of its holder', async () => {
-    const claims = new Claims(redis, 300)
+    const claims = new Claims(redis, settings(), 300)
     const held = await claims.take(['{l}:lost'], me('anna'))
     await redis.del('{l}:lost')
     await expect.poll(() => held.signal.aborted, { timeout: 2000 }).toBe(true)
@@ -76,8 +78,8 @@ describe('a claim', () => {
   })
 
   test('that ran out while the event loop was stalled is lost, and its release leaves the new holder alone', async () => {
-    const claims = new Claims(redis, 200)
-    const other = new Claims(redis, 5000)
+    const claims = new Claims(redis, settings(), 200)
+    const other = new Claims(redis, settings(), 5000)
     const held = await claims.take(['{l}:stalled'], me('anna'))
     stall(400)
     const young = await other.take(['{l}:stalled'], me('bert'))
@@ -89,14 +91,35 @@ describe('a claim', () => {
   })
 
   test('that had run out when it was granted is refused', async () => {
-    const claims = new Claims(redis, 50)
-    const taking = claims.take(['{l}:late'], me('anna'))
-    setImmediate(() => stall(200))
-    await expect(taking).rejects.toMatchObject({ code: 'locked' })
+    const own = connectRedis(settings(), 'service')
+    const evalsha = own.evalsha.bind(own) as (...args: unknown[]) => Promise<unknown>
+    // The process stalls between asking for the lock and reading the answer.
+    Object.assign(own, {
+      evalsha: (...args: unknown[]) => {
+        const answer = evalsha(...args)
+        setImmediate(() => stall(200))
+        return answer
+      },
+    })
+    await expect(new Claims(own, settings(), 50).take(['{l}:late'], me('anna'))).rejects.toMatchObject({
+      code: 'locked',
+    })
+    own.disconnect()
+  })
+
+  test('is not granted on a Redis that came back older until every lock it may have forgotten has run out', async () => {
+    const claims = new Claims(redis, settings(), 300)
+    await (await claims.take(['{l}:epoch'], me('anna'))).release()
+    await redis.hset('test:epoch', 'epoch', 1)
+    await expect(claims.take(['{l}:epoch'], me('anna'))).rejects.toMatchObject({ code: 'locked' })
+    await sleep(350)
+    await (await claims.take(['{l}:epoch'], me('anna'))).release()
+    await redis.del('test:epoch')
+    await sleep(10)
   })
 
   test('is granted to exactly one of many that want it at the same time', async () => {
-    const claims = new Claims(redis)
+    const claims = new Claims(redis, settings())
     const results = await Promise.allSettled(
       Array.from({ length: 50 }, (_, i) => claims.take(['{l}:many'], me(`w${i}`))),
     )

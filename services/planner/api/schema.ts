@@ -201,4 +201,3 @@ export { Release, Stemcell }
  * DELETE /v1/locks/:id                              forced unlock, by id only
  * GET    /board                                     Bull Board
  */
-export const routes = '/v1'

@@ -1,5 +1,5 @@
 import { RemodelError } from '../../../shared/errors.ts'
-import { digestOf } from '../../../shared/model/canonical.ts'
+import { digestOf, digestOfList } from '../../../shared/model/canonical.ts'
 import type { Blueprint, Floorplan } from '../../../shared/model/material.ts'
 import { type Plan, type Remodel, When } from '../../../shared/model/plan.ts'
 import type { PlanDraft, RemodelDraft } from './draft.ts'
@@ -13,8 +13,8 @@ const defaultAttempts = 3
  * Turns a kind's draft into a plan: fills in usual values, checks that it can be carried out, and seals it with a digest.
  * The same draft, blueprint and floorplan give the same plan, byte for byte.
  *
- * Throws `conflict` where the draft could never finish: an id twice, a need that is not in the plan, a cycle (through
- * needs, or through a place that is held while it waits), a window or place that is not declared.
+ * Throws `conflict` where the draft could never finish: an id twice, a need that is not in the plan, a cycle of needs, a
+ * window or place that is not declared. That places in narrow windows do not wait for each other is the kind's to see to.
  */
 export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan): Plan {
   const remodels = draft.remodels.map(complete)
@@ -23,8 +23,8 @@ export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floo
     format: 1 as const,
     deployment: blueprint.deployment,
     kind: blueprint.kind,
-    floorplan: { version: floorplan.version, digest: digestOf(floorplan.materials) },
-    blueprint: digestOf(blueprint),
+    floorplan: { version: floorplan.version, digest: digestOfList(floorplan.materials) },
+    blueprint: digestOf({ ...blueprint, materials: digestOfList(blueprint.materials) }),
     remodels,
     places: draft.places,
     windows: draft.windows,

@@ -7,11 +7,12 @@
 local plan, grace = ARGV[2], tonumber(ARGV[3])
 local fired = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', clock - grace, 'LIMIT', 0, 100)) do
-  local n, run = node(plan, id), run_of(plan, id)
-  fired[#fired + 1] = id
-  if n.g == 'approve' then
+  local n, run, state = node(plan, id), run_of(plan, id), state_of(plan, id)
+  -- The failure of one before it may have settled it already.
+  if state == 'running' or state == 'waiting' then fired[#fired + 1] = id end
+  if state == 'waiting' then
     fail(plan, id, { code = 'deadline', message = 'nobody approved within ' .. n.t .. ' s' })
-  else
+  elseif state == 'running' then
     retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'deadline', message = 'did not end within ' .. n.t .. ' s' })
   end
 end

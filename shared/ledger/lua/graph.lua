@@ -12,11 +12,11 @@
 -- and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
---   :meta                  hash    seq (last event), floorplan (version)
+--   :meta                  hash    seq (last event), floorplan (version), epoch (lua/epoch.lua)
 --   :lock                  hash    id, plan, holder, since, message; absent where nobody holds the deployment
 --   :events                stream  <seq>-0 -> e: JSON; no gaps
 --   :floorplan             hash    material id -> JSON
---   :fences                hash    material id -> last fence handed out
+--   :fences                hash    material id -> how many fences were handed out for it
 --   :plan:<p>              hash    state, total, done, failed, skipped, open, startedAt, finishedAt, ...
 --   :plan:<p>:graph        hash    remodel -> JSON {q queue, w when, p place, d dependants, n order, g gate, t seconds, a attempts, m material, x weight}
 --   :plan:<p>:remodels     hash    remodel -> JSON as planned
@@ -216,9 +216,10 @@ local function stop_starting(plan, state)
   redis.call('HSET', base .. ':plan:' .. plan, 'state', state)
   local all = redis.call('HGETALL', key(plan, 'state'))
   for i = 1, #all, 2 do
-    local id, s = all[i], all[i + 1]
+    -- As it is now: the seat that a skipped one gives back may have released what was queued a moment ago.
+    local id, s = all[i], state_of(plan, all[i])
     if s == 'blocked' or s == 'queued' or s == 'released' or s == 'waiting' then
-      if not may_start(plan, node(plan, id)) and state_of(plan, id) == s then settle(plan, id, 'skipped') end
+      if not may_start(plan, node(plan, id)) then settle(plan, id, 'skipped') end
     end
   end
 end
@@ -248,7 +249,9 @@ end
 local function begin(plan, id, worker, job)
   local n, run = node(plan, id), run_of(plan, id)
   run.attempt = run.attempt + 1
-  run.fence = redis.call('HINCRBY', base .. ':fences', n.m, 1)
+  -- A Redis that came back older than it was counts again from a lower number: the epoch keeps fences growing.
+  local epoch = tonumber(redis.call('HGET', base .. ':meta', 'epoch') or '0')
+  run.fence = epoch * 1e9 + redis.call('HINCRBY', base .. ':fences', n.m, 1)
   run.worker = worker
   run.job = job
   run.startedAt = clock

@@ -1,0 +1,58 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Event } from '../../services/planner/api/schema.ts'
+
+const root = new URL('../..', import.meta.url).pathname
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const pages = globSync(['*.md', 'docs/*.md', 'examples/**/*.md'], { cwd: root })
+
+test('docs/kinds.md shows the example kind as it is', () => {
+  expect(read('docs/kinds.md')).toContain(`\`\`\`ts\n${read('test/kinds/files.ts')}\`\`\``)
+})
+
+test('the example kind stays small', () => {
+  expect(read('test/kinds/files.ts').split('\n').length).toBeLessThanOrEqual(151)
+})
+
+test('every error code has a section', () => {
+  const codes = [...read('shared/errors.ts').matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, code]) => code)
+  expect(codes.length).toBeGreaterThan(10)
+  expect(codes.filter((code) => !read('docs/errors.md').includes(`\n## ${code}\n`))).toEqual([])
+})
+
+test('every type of event is described', () => {
+  expect(Event.shape.type.options.filter((type) => !read('docs/events.md').includes(`| \`${type}\` |`))).toEqual([])
+})
+
+test('every dependency is explained with its version', () => {
+  const { dependencies, devDependencies } = JSON.parse(read('package.json'))
+  const text = read('docs/dependencies.md')
+  const missing = Object.entries({ ...dependencies, ...devDependencies }).filter(
+    ([name, version]) =>
+      !text.split('\n').some((line) => line.includes(`\`${name}\``) && line.includes(` ${version} `)),
+  )
+  expect(missing).toEqual([])
+})
+
+test('every variable that the code reads is in docs/operating.md', () => {
+  const files = globSync(['cli/**/*.ts', 'services/**/*.ts', 'shared/**/*.{ts,c}'], { cwd: root })
+  const read_ = files.flatMap((file) => [...read(file).matchAll(/(?:env\.|getenv\(")(REMODEL_[A-Z_]+|REDIS_URL)/g)])
+  const names = new Set(read_.map(([, name]) => name!))
+  expect(names.size).toBeGreaterThan(10)
+  expect([...names].filter((name) => !read('docs/operating.md').includes(`\`${name}\``))).toEqual([])
+})
+
+test('links and paths of the pages lead somewhere', () => {
+  const broken = pages.flatMap((page) => {
+    const text = read(page)
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, to]) =>
+      join(dirname(page), to!),
+    )
+    const paths = [...text.matchAll(/`((?:shared|services|cli|test|script|bench|examples)\/[\w./-]+)`/g)].map(
+      ([, to]) => to!,
+    )
+    return [...links, ...paths].filter((to) => !existsSync(join(root, to))).map((to) => `${page}: ${to}`)
+  })
+  expect(broken).toEqual([])
+})

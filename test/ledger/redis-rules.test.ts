@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { EpochWatch } from '../../shared/ledger/epoch.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { jobName } from '../../shared/queue/catalog.ts'
+import { checkRedis, connectRedis } from '../../shared/redis.ts'
+import { planOf, remodel } from '../support/plans.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+/** What Remodel asks of its Redis, and what it does when Redis does not give it. */
+
+let server: TestRedis
+let redis: Redis
+let ledger: Ledger
+let home: string
+const settings = () => ({ url: server.url, prefix: 'test' })
+const lock = { holder: 'test', message: '' }
+let counter = 0
+const fresh = () => `r${++counter}`
+
+beforeAll(async () => {
+  server = await startRedis()
+  redis = connectRedis(settings(), 'service')
+  ledger = new Ledger(redis, settings())
+  home = await mkdtemp(join(tmpdir(), 'remodel-rules-'))
+})
+
+afterAll(async () => {
+  redis.disconnect()
+  await server.stop()
+  await rm(home, { recursive: true, force: true })
+})
+
+async function runOne(name: string, id = 'a'): Promise<number> {
+  const plan = await ledger.store(
+    planOf(name, [remodel(id)], { version: (await ledger.floorplan(name)).version }),
+    Date.now(),
+  )
+  await ledger.open(name, plan.id, lock)
+  const [result] = await ledger.claim(name, 'w', [{ plan: plan.id, remodel: id, job: jobName(id, 1) }])
+  if (result?.status !== 'claimed') throw new Error('not claimed')
+  await ledger.complete(name, [{ plan: plan.id, remodel: id, fence: result.claim.fence, outcome: 'done' }])
+  return result.claim.fence
+}
+
+describe('the settings of Redis', () => {
+  test('that would lose or evict what is recorded are refused by name, or accepted knowingly', async () => {
+    expect(await checkRedis(redis, false)).toEqual([])
+    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    await redis.config('SET', 'appendfsync', 'everysec')
+    await expect(checkRedis(redis, false)).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringMatching(/maxmemory-policy is allkeys-lru, should be noeviction; appendfsync is everysec/),
+    })
+    expect(await checkRedis(redis, true)).toHaveLength(2)
+    await redis.config('SET', 'maxmemory-policy', 'noeviction')
+    await redis.config('SET', 'appendfsync', 'always')
+  })
+})
+
+describe('a Redis that came back older than it was', () => {
+  const watch = () =>
+    new EpochWatch({ redis, ledger, settings: settings(), file: join(home, 'beat'), log: pino({ level: 'silent' }) })
+
+  test('is noticed by a planner that saw it before, and fences go on above all that were handed out', async () => {
+    const name = fresh()
+    const before = await runOne(name)
+    const first = watch()
+    await first.start()
+    first.stop()
+    const beat = Number(await redis.hget('test:epoch', 'beat'))
+    // What a truncated file does: the beat and the fences are as they were a while ago.
+    await redis.hset('test:epoch', 'beat', beat - 1)
+    await redis.hdel(`${ledger.base(name)}:fences`, 'thing/a')
+    const second = watch()
+    await second.start()
+    second.stop()
+    expect(await redis.hget('test:epoch', 'epoch')).toBe('1')
+    expect(await runOne(name)).toBeGreaterThan(before)
+    const third = watch()
+    await third.start()
+    third.stop()
+    expect(await redis.hget('test:epoch', 'epoch')).toBe('1')
+  })
+})
+
+describe('a transition', () => {
+  test('that Redis refuses for want of memory changes nothing, and goes through when there is room', async () => {
+    const name = fresh()
+    const plan = await ledger.store(planOf(name, [remodel('a')]), 1)
+    await redis.config('SET', 'maxmemory', '1')
+    await expect(ledger.open(name, plan.id, lock)).rejects.toThrow(/OOM/)
+    await redis.config('SET', 'maxmemory', '0')
+    expect((await ledger.planRecord(name, plan.id)).state).toBe('stored')
+    expect(await ledger.lock(name)).toBeNull()
+    expect(await ledger.open(name, plan.id, lock)).toEqual({ status: 'ok' })
+  })
+
+  test('on a read-only replica changes nothing', async () => {
+    const name = fresh()
+    const plan = await ledger.store(planOf(name, [remodel('a')]), 1)
+    await redis.replicaof('127.0.0.1', '1')
+    await expect(ledger.open(name, plan.id, lock)).rejects.toThrow(/READONLY/)
+    await redis.replicaof('NO', 'ONE')
+    expect((await ledger.planRecord(name, plan.id)).state).toBe('stored')
+  })
+
+  test('survives that Redis forgets its scripts', async () => {
+    await redis.script('FLUSH')
+    expect(await runOne(fresh())).toBeGreaterThan(0)
+  })
+
+  test('recorded before Redis was killed is there when it comes back', async () => {
+    const name = fresh()
+    await runOne(name)
+    await server.restart()
+    expect((await ledger.events(name, 0)).map((event) => event.type)).toEqual([
+      'plan.started',
+      'remodel.started',
+      'remodel.done',
+      'plan.done',
+    ])
+  })
+})
+
+describe('retention', () => {
+  test('keeps the newest plans and their events without a gap, and nothing else of the old ones', async () => {
+    const name = fresh()
+    for (let i = 0; i < 6; i++) await runOne(name, `a${i}`)
+    const waiting = await ledger.store(planOf(name, [remodel('later')]), Date.now())
+    expect(await ledger.forget(name, 2, 60_000, Date.now())).toBe(4)
+    expect(await ledger.planIds(name, 100)).toHaveLength(3)
+    const events = await ledger.events(name, 0)
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => events[0]!.seq + i))
+    expect(new Set(events.map(({ plan }) => plan)).size).toBe(2)
+    expect(await ledger.forget(name, 2, 60_000, Date.now() + 120_000)).toBe(1)
+    await expect(ledger.planRecord(name, waiting.id)).rejects.toMatchObject({ code: 'not-found' })
+    const keys = (await redis.keys(`${ledger.base(name)}:plan:*`)).map((key) => key.split(':')[3])
+    expect(new Set(keys).size).toBe(2)
+  })
+})
