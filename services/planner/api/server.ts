@@ -1,20 +1,12 @@
 import swagger from '@fastify/swagger'
-import Fastify, { type FastifyBaseLogger } from 'fastify'
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import {
   jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
-import type { Logger } from 'pino'
-import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
-import type { Ledger } from '../../../shared/ledger/ledger.ts'
-import type { Provider } from '../../../shared/provider/provider.ts'
-import type { Queues } from '../../../shared/queue/queues.ts'
 import { redisAddress } from '../../../shared/redis.ts'
-import type { KindRegistry } from '../kinds/registry.ts'
-import type { Planning } from '../planning.ts'
-import type { Supply } from '../supply.ts'
 import { mountBoard } from './board.ts'
 import { errorHandler } from './problem.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
@@ -22,28 +14,13 @@ import { eventRoutes } from './routes/events.ts'
 import { planRoutes } from './routes/plans.ts'
 import { supplyRoutes } from './routes/supplies.ts'
 import { Info } from './schema.ts'
-
-/** What the routes work with. */
-export interface Services {
-  planner: string
-  version: string
-  ledger: Ledger
-  planning: Planning
-  supply: Supply
-  kinds: KindRegistry
-  blobs: Blobstore
-  provider: Provider
-  queues: Queues
-  log: Logger
-}
-
-export type Server = Awaited<ReturnType<typeof buildServer>>
+import type { Services } from './services.ts'
 
 /** The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet. */
 export async function buildServer(services: Services) {
   const server = Fastify({
     loggerInstance: services.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 2 ** 20,
   }).withTypeProvider<ZodTypeProvider>()
   server.setValidatorCompiler(validatorCompiler)

@@ -3,7 +3,7 @@ import { RemodelError } from '../../../../shared/errors.ts'
 import { Floorplan, materialType } from '../../../../shared/model/material.ts'
 import { connectInstance, instancesOf, readLogs } from '../instances.ts'
 import { Deployment, ExecRequest, ExecResponse, Instance, Lock, LogsResponse } from '../schema.ts'
-import type { Services } from '../server.ts'
+import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
 const ByName = z.object({ name: z.string() })

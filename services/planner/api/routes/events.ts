@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { LedgerEvent } from '../../../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../../../shared/redis.ts'
 import { Event } from '../schema.ts'
-import type { Services } from '../server.ts'
+import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
 /** How long one read of the stream waits; between two reads the connection is checked and kept alive. */

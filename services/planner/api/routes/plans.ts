@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { PlanRecord } from '../../../../shared/ledger/ledger.ts'
 import { RemodelState } from '../../../../shared/model/plan.ts'
 import { ApplyRequest, PlanRequest, PlanStatus, PlanView } from '../schema.ts'
-import type { Services } from '../server.ts'
+import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
 const ById = z.object({ id: z.string() })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Release, Stemcell } from '../schema.ts'
-import type { Services } from '../server.ts'
+import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
 const ByDigest = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })

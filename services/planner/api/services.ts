@@ -1,0 +1,22 @@
+import type { Logger } from 'pino'
+import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
+import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import type { Provider } from '../../../shared/provider/provider.ts'
+import type { Queues } from '../../../shared/queue/queues.ts'
+import type { KindRegistry } from '../kinds/registry.ts'
+import type { Planning } from '../planning.ts'
+import type { Supply } from '../supply.ts'
+
+/** What the routes work with. */
+export interface Services {
+  planner: string
+  version: string
+  ledger: Ledger
+  planning: Planning
+  supply: Supply
+  kinds: KindRegistry
+  blobs: Blobstore
+  provider: Provider
+  queues: Queues
+  log: Logger
+}

@@ -1,0 +1,118 @@
+import type { Redis } from 'ioredis'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
+import { Planners } from '../../services/planner/dispatch/planners.ts'
+import { Publisher } from '../../services/planner/dispatch/publish.ts'
+import { CompileRequests } from '../../shared/compile/requests.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { Queues } from '../../shared/queue/queues.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { planOf, remodel } from '../support/plans.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let redis: Redis
+let ledger: Ledger
+let queues: Queues
+const settings = () => ({ url: server.url, prefix: 'test' })
+const ending: (() => Promise<void>)[] = []
+let counter = 0
+const fresh = () => `s${++counter}`
+
+beforeAll(async () => {
+  server = await startRedis()
+  redis = connectRedis(settings(), 'service')
+  ledger = new Ledger(redis, settings())
+  queues = new Queues(redis, settings())
+})
+
+afterEach(async () => {
+  for (const end of ending.splice(0)) await end()
+  await redis.flushall()
+})
+
+afterAll(async () => {
+  await queues.close()
+  redis.disconnect()
+  await server.stop()
+})
+
+/** A planner's dispatching half; `deaf` hears no announcements, as after a connection that broke unseen. */
+async function startPlanner(id: string, deaf = false): Promise<void> {
+  const subscriber = connectRedis(settings(), 'service')
+  const planners = new Planners(redis, settings(), id)
+  await planners.start()
+  const publisher = new Publisher(ledger, queues, new CompileRequests(redis, settings()))
+  const dispatcher = new Dispatcher({ ledger, publisher, planners, subscriber, log: pino({ level: 'silent' }) })
+  await dispatcher.start()
+  if (deaf) await subscriber.unsubscribe()
+  ending.push(async () => {
+    await dispatcher.stop()
+    await planners.stop()
+    subscriber.disconnect()
+  })
+}
+
+async function open(name: string, ids: string[]): Promise<string> {
+  const plan = await ledger.store(
+    planOf(
+      name,
+      ids.map((id) => remodel(id)),
+    ),
+    Date.now(),
+  )
+  await ledger.open(name, plan.id, { holder: 'test', message: '' })
+  return plan.id
+}
+
+const jobs = async () =>
+  (await queues.get('assemble').getJobs(['waiting', 'prioritized', 'delayed'])).map(({ name }) => name).sort()
+
+describe('released work', () => {
+  test('is published at once', async () => {
+    await startPlanner('one')
+    await open(fresh(), ['a', 'b'])
+    await expect.poll(jobs, { timeout: 500, interval: 5 }).toEqual(['a', 'b'])
+  })
+
+  test('is published once, however many planners there are', async () => {
+    await Promise.all([startPlanner('one'), startPlanner('two'), startPlanner('three')])
+    await open(fresh(), ['a', 'b', 'c'])
+    await expect.poll(jobs).toEqual(['a', 'b', 'c'])
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(await jobs()).toEqual(['a', 'b', 'c'])
+  })
+
+  test('whose announcement nobody heard is published by the sweep', async () => {
+    await startPlanner('one', true)
+    await open(fresh(), ['a'])
+    await expect.poll(jobs, { timeout: 5000 }).toEqual(['a'])
+  })
+
+  test('that a planner left behind is published by the next one as soon as it starts', async () => {
+    await open(fresh(), ['a', 'b'])
+    expect(await jobs()).toEqual([])
+    const started = performance.now()
+    await startPlanner('next')
+    expect(await jobs()).toEqual(['a', 'b'])
+    expect(performance.now() - started).toBeLessThan(1000)
+  })
+
+  test('is published again where somebody emptied the queue', async () => {
+    await startPlanner('one')
+    await open(fresh(), ['a'])
+    await expect.poll(jobs).toEqual(['a'])
+    await queues.get('assemble').obliterate({ force: true })
+    await expect.poll(jobs, { timeout: 5000 }).toEqual(['a'])
+  })
+
+  test('of a thousand is published whole where nobody takes any of it along', async () => {
+    await startPlanner('one')
+    await open(
+      fresh(),
+      Array.from({ length: 1000 }, (_, i) => `m${i}`),
+    )
+    await expect.poll(async () => (await jobs()).length, { timeout: 5000 }).toBe(1000)
+  })
+})
