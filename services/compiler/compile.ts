@@ -9,6 +9,12 @@ import { layout, scriptPath } from '../../shared/provider/layout.ts'
 const archiveFile = `${layout.data}/compiled.tgz`
 const logLines = 40
 
+interface Tools {
+  blobs: Blobstore
+  compiled: CompiledIndex
+  signal: AbortSignal
+}
+
 /** What a packaging script made, as bytes. */
 export interface Compiled {
   archive: Buffer
@@ -20,25 +26,24 @@ export interface Compiled {
  * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive.
  * The archive is reproducible as far as the package is: sorted names, no times, no owners.
  *
+ * Most packages are small: what one costs is how often the machine is asked and how many processes are started there.
+ * So there is one call each to unpack, compile, archive and read, and one for each dependency.
+ *
  * Throws `job-failed` with the last lines of the output where the script fails.
  */
-export async function compile(
-  connection: Connection,
-  spec: CompileSpec,
-  tools: { blobs: Blobstore; compiled: CompiledIndex; signal: AbortSignal },
-): Promise<Compiled> {
+export async function compile(connection: Connection, spec: CompileSpec, tools: Tools): Promise<Compiled> {
   const started = performance.now()
   const source = `${layout.data}/compile/${spec.name}`
   const target = `${layout.packages}/${spec.name}`
   const installed = layout.packageData(spec.name, spec.key)
-  await run(
+  await unpack(
     connection,
-    'rm -rf "$1/compile" "$1/packages" "$2"; mkdir -p "$3" "$4" "$2"; ln -sfn "$4" "$5"',
+    spec.source,
+    'rm -rf "$1/compile" "$1/packages" "$2"; mkdir -p "$3" "$4" "$2"; ln -sfn "$4" "$5"; tar -xz --no-same-owner -C "$3" -f -',
     [layout.data, layout.packages, source, installed, target],
-    tools.signal,
+    tools,
   )
   await installDependencies(connection, spec, tools)
-  await connection.unpack(source, await tools.blobs.get(spec.source))
   await failpoint('compiler.unpacked')
   const result = await connection.exec(['/bin/bash', '-x', 'packaging'], {
     cwd: source,
@@ -62,50 +67,56 @@ export async function compile(
   await failpoint('compiler.compiled')
   await run(
     connection,
-    'tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --format=gnu -C "$1" . | gzip -n > "$2"',
-    [installed, archiveFile],
+    [
+      ...['tar', '--create', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'],
+      ...['--use-compress-program', 'gzip -n', '--file', archiveFile, '--directory', installed, '.'],
+    ],
     tools.signal,
   )
   const archive = await connection.read(archiveFile)
   return { archive, durationMs: Math.round(performance.now() - started) }
 }
 
-async function installDependencies(
-  connection: Connection,
-  spec: CompileSpec,
-  tools: { blobs: Blobstore; compiled: CompiledIndex },
-): Promise<void> {
+async function installDependencies(connection: Connection, spec: CompileSpec, tools: Tools): Promise<void> {
   const found = await tools.compiled.find(spec.dependencies.map((dependency) => dependency.key))
-  for (const { name, key } of spec.dependencies) {
-    const compiled = found.get(key)
-    if (!compiled)
-      throw new RemodelError(
-        'infrastructure',
-        `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`,
-      )
-    const directory = layout.packageData(name, key)
-    await connection.unpack(directory, await tools.blobs.get(compiled.digest))
-    await run(connection, 'ln -sfn "$1" "$2"', [directory, `${layout.packages}/${name}`])
-  }
+  await Promise.all(
+    spec.dependencies.map(async ({ name, key }) => {
+      const compiled = found.get(key)
+      if (!compiled)
+        throw new RemodelError(
+          'infrastructure',
+          `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`,
+        )
+      const script = 'mkdir -p "$1"; ln -sfn "$1" "$2"; tar -xz --no-same-owner -C "$1" -f -'
+      const places = [layout.packageData(name, key), `${layout.packages}/${name}`]
+      await unpack(connection, compiled.digest, script, places, tools)
+    }),
+  )
+}
+
+/** Runs a shell script that makes room for a blob, a tar.gz, and unpacks it from its standard input. */
+async function unpack(
+  connection: Connection,
+  digest: string,
+  script: string,
+  args: readonly string[],
+  { blobs, signal }: Tools,
+): Promise<void> {
+  await run(connection, ['/bin/sh', '-euc', script, 'sh', ...args], signal, await blobs.get(digest))
 }
 
 async function run(
   connection: Connection,
-  script: string,
-  args: readonly string[],
-  signal?: AbortSignal,
+  argv: readonly string[],
+  signal: AbortSignal,
+  stdin?: Uint8Array,
 ): Promise<void> {
-  const result = await connection.exec(
-    ['/bin/bash', '-eu', '-o', 'pipefail', '-c', script, 'sh', ...args],
-    signal ? { signal } : {},
-  )
+  const result = await connection.exec(argv, { signal, ...(stdin ? { stdin } : {}) })
   if (result.exitCode !== 0) {
     throw new RemodelError(
       'infrastructure',
       `a command on the compile VM failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
-      {
-        details: { script, log: result.stderr },
-      },
+      { details: { command: argv.join(' '), log: result.stderr } },
     )
   }
 }

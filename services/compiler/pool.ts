@@ -45,11 +45,9 @@ export class CompilePool {
   /** A VM of the package's stemcell: an idle one where VMs are reused, else a new one. */
   async take(spec: CompileSpec, signal: AbortSignal): Promise<CompileVm> {
     const stemcell = `${spec.stemcell.name}/${spec.stemcell.version}`
-    const fitting = spec.reuse ? this.#idle.findIndex((vm) => vm.stemcell === stemcell) : -1
-    if (fitting >= 0) {
-      const [vm] = this.#idle.splice(fitting, 1)
-      clearTimeout(this.#timers.get(vm!.id))
-      return vm!
+    for (let vm = spec.reuse ? this.#pick(stemcell) : undefined; vm; vm = this.#pick(stemcell)) {
+      if ((await this.#provider.findVm(vm.id))?.state === 'running') return vm
+      await this.#destroy(vm)
     }
     const other = this.#count >= this.#capacity ? this.#idle.shift() : undefined
     if (other) await this.#destroy(other)
@@ -69,6 +67,15 @@ export class CompilePool {
       )
     }, idleMs)
     this.#timers.set(vm.id, timer)
+  }
+
+  /** Takes an idle VM of this stemcell out of the pool; it may have died while nobody looked. */
+  #pick(stemcell: string): CompileVm | undefined {
+    const fitting = this.#idle.findIndex((vm) => vm.stemcell === stemcell)
+    if (fitting < 0) return undefined
+    const [vm] = this.#idle.splice(fitting, 1)
+    clearTimeout(this.#timers.get(vm!.id))
+    return vm
   }
 
   async close(): Promise<void> {

@@ -50,18 +50,19 @@ export async function serveKey(
   const held = await claimKey(key, request.spec, job, token, tools)
   try {
     await failpoint('compiler.claimed')
-    const claims = await begin(request.subscribers, tools)
-    if (claims.size === 0 && request.subscribers.length > 0) {
-      await tellAll(key, claims, { error: new RemodelError('cancelled', 'nobody wants it any more') }, tools)
-      return 'nobody wants it any more'
+    for (let { spec, subscribers } = request; ; ) {
+      const claims = await begin(subscribers, tools)
+      const outcome: Outcome =
+        claims.size === 0
+          ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
+          : await produce(spec, held, claims, signal, tools)
+      // Without the lock another compiler serves this key: its answer is the one that counts.
+      if (signal.aborted || held.signal.aborted || isSuperseded(outcome))
+        throw new RemodelError('superseded', `the claim on ${spec.name} was lost`)
+      if (await tellAll(key, subscribers, claims, outcome, tools)) return summary(outcome)
+      // Somebody joined whom this outcome does not concern: it is compiled for them.
+      subscribers = (await tools.requests.read(key))?.subscribers ?? []
     }
-    const outcome = await produce(request.spec, held, claims, signal, tools)
-    // Without the lock another compiler serves this key: its answer is the one that counts.
-    if (signal.aborted || held.signal.aborted)
-      throw new RemodelError('superseded', `the claim on ${request.spec.name} was lost`)
-    await tellAll(key, claims, outcome, tools)
-    if ('error' in outcome) return `failed: ${toError(outcome.error).message}`
-    return outcome.cached ? 'was compiled already' : `compiled in ${outcome.compiled.durationMs} ms`
   } finally {
     await held.release()
   }
@@ -133,24 +134,57 @@ async function onVm(spec: CompileSpec, held: HeldClaim, signal: AbortSignal, too
     } finally {
       connection.close()
     }
+  } catch (error) {
+    throw signal.aborted || (await stillRuns(vm.id, tools))
+      ? error
+      : new RemodelError('infrastructure', `compile VM ${vm.id} was lost while it compiled ${spec.name}`, {
+          cause: error,
+        })
   } finally {
     await tools.pool.give(vm, { ok, reuse: spec.reuse })
   }
 }
 
-/** Tells everybody who asked, also those who joined meanwhile; the request is idle when all know. */
-async function tellAll(key: string, claims: Map<string, Claim>, outcome: Outcome, tools: Tools): Promise<void> {
+/** A script that ended because its machine did is not the package's fault. */
+async function stillRuns(vm: string, tools: Tools): Promise<boolean> {
+  return (await tools.provider.findVm(vm))?.state === 'running'
+}
+
+/**
+ * Tells those who asked; the request is idle when all know. What the package itself did (it is compiled, its script
+ * fails) is told to those who joined meanwhile too. What befell this attempt (a machine was lost, its time was up, its
+ * plans were cancelled) is told only to those it was made for, and the answer is false where others are left.
+ */
+async function tellAll(
+  key: string,
+  known: readonly Subscriber[],
+  claims: Map<string, Claim>,
+  outcome: Outcome,
+  tools: Tools,
+): Promise<boolean> {
+  const forAll = !('error' in outcome) || completionOf(outcome.error).code === 'job-failed'
   for (;;) {
-    const subscribers = (await tools.requests.read(key))?.subscribers ?? []
+    const subscribers = forAll ? ((await tools.requests.read(key))?.subscribers ?? []) : known
     await Promise.all(
       subscribers.map(async (subscriber) => {
-        const claim = claims.get(name(subscriber)) ?? (await begin([subscriber], tools)).get(name(subscriber))
+        let claim = claims.get(name(subscriber))
+        if (!claim && forAll) claim = (await begin([subscriber], tools)).get(name(subscriber))
         if (claim) await tell(claim, outcome, tools)
       }),
     )
     await failpoint('compiler.told')
-    if ((await tools.requests.settle(key, subscribers)) === 0) return
+    if ((await tools.requests.settle(key, subscribers)) === 0) return true
+    if (!forAll) return false
   }
+}
+
+function isSuperseded(outcome: Outcome): boolean {
+  return 'error' in outcome && completionOf(outcome.error).code === 'superseded'
+}
+
+function summary(outcome: Outcome): string {
+  if ('error' in outcome) return `failed: ${toError(outcome.error).message}`
+  return outcome.cached ? 'was compiled already' : `compiled in ${outcome.compiled.durationMs} ms`
 }
 
 async function tell(claim: Claim, outcome: Outcome, tools: Tools): Promise<void> {

@@ -7,7 +7,7 @@ import type { TestStack } from './services.ts'
 import { settled } from './services.ts'
 
 /** A small release of the tests' own: five packages three deep (0.3 s each), a job that sleeps, a job that reads a link. */
-const folder = new URL('../fixtures/small', import.meta.url).pathname
+export const smallRelease = new URL('../fixtures/small', import.meta.url).pathname
 
 export interface SmallOptions {
   name?: string
@@ -23,6 +23,8 @@ export interface SmallOptions {
   reuse?: boolean
   workers?: number
   front?: boolean
+  /** Version of the release; the newest by default. */
+  release?: string
   /** Second number of its addresses: deployments of one test run must not meet. */
   net?: number
 }
@@ -41,7 +43,7 @@ export function smallManifest(options: SmallOptions = {}): string {
     {
       name,
       features: { use_dns_addresses: true },
-      releases: [{ name: 'small', version: 'latest' }],
+      releases: [{ name: 'small', version: options.release ?? 'latest' }],
       stemcells: [{ alias: 'default', os: 'local', version: stemcell }],
       update: {
         canaries: options.canaries ?? 1,
@@ -84,7 +86,7 @@ export function smallCloudConfig({ net = 60, reuse = true, workers = 3 }: SmallO
 
 /** Uploads the release and both stemcells. */
 export async function supplySmall(client: Client): Promise<void> {
-  await uploadRelease(folder, client)
+  await uploadRelease(smallRelease, client)
   for (const version of ['1', '2', '3']) await client.addStemcell({ name: 'local', os: 'local', version })
 }
 

@@ -13,6 +13,12 @@ const lowest = 2 ** 21 - 1
 const firstPart = 64
 const partPauseMs = 20
 
+/**
+ * A job whose worker could not end it (Redis refused a write, a claim was lost) comes again by itself: as a failed job it
+ * would be kept, and its id would swallow every later one of the same release. The ledger alone says when it is enough.
+ */
+const again = { attempts: 1_000_000, backoff: { type: 'fixed', delay: 1000 } }
+
 /** Puts released remodels on their queues. Publishing one twice is harmless: a job id names one release. */
 export class Publisher {
   readonly #ledger: Ledger
@@ -45,7 +51,7 @@ export class Publisher {
         part.map(({ plan, remodel, release, weight, delay }) => ({
           name: remodel,
           data: { deployment, plan, remodel, release },
-          opts: { jobId: jobId(plan, remodel, release), ...timing(weight, delay) },
+          opts: { jobId: jobId(plan, remodel, release), ...again, ...timing(weight, delay) },
         })),
       )
       if (next >= items.length) return
@@ -64,7 +70,7 @@ export class Publisher {
       .add(
         `${spec.name} ${spec.key.slice(0, 12)} on ${spec.stemcell.os}/${spec.stemcell.version}`,
         { key: spec.key },
-        { jobId: jobId(spec.key, n), ...timing(weight, delay) },
+        { jobId: jobId(spec.key, n), ...again, ...timing(weight, delay) },
       )
   }
 
