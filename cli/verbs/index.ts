@@ -20,6 +20,12 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'plan', group: deploying, summary: 'show what a deploy would change', load: () => import('./plan.ts') },
   { name: 'apply', group: deploying, summary: 'carry out a plan that was reviewed', load: () => import('./apply.ts') },
   { name: 'delete', group: deploying, summary: 'take a deployment away', load: () => import('./delete.ts') },
+  {
+    name: 'operations',
+    group: deploying,
+    summary: "run one of pgEdge's planning functions on an input",
+    load: () => import('./operations.ts'),
+  },
 
   { name: 'deployments', group: looking, summary: 'list what is deployed', load: () => import('./deployments.ts') },
   {
@@ -47,6 +53,18 @@ export const verbs: readonly VerbEntry[] = [
 
   { name: 'releases', group: supplies, summary: 'list uploaded releases', load: () => import('./releases.ts') },
   { name: 'upload-release', group: supplies, summary: 'upload a release', load: () => import('./upload-release.ts') },
+  {
+    name: 'inspect-release',
+    group: supplies,
+    summary: 'show jobs and packages of a release, and what is compiled',
+    load: () => import('./inspect-release.ts'),
+  },
+  {
+    name: 'export-release',
+    group: supplies,
+    summary: 'write a compiled release as a tarball',
+    load: () => import('./export-release.ts'),
+  },
   { name: 'stemcells', group: supplies, summary: 'list uploaded stemcells', load: () => import('./stemcells.ts') },
   {
     name: 'upload-stemcell',

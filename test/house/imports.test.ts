@@ -23,8 +23,12 @@ const imports: Import[] = files.flatMap((file) =>
 )
 const own = imports.filter((one) => one.own)
 
-/** What of the planner the CLI may use: the API's schemas, and planning without a planner. */
-const openToCli = ['services/planner/api/schema.ts', 'services/planner/offline.ts']
+/** What of the planner the CLI may use: the API's schemas, and what needs no planner: offline planning, pure operations. */
+const openToCli = [
+  'services/planner/api/schema.ts',
+  'services/planner/offline.ts',
+  'services/planner/kinds/database/operations/command.ts',
+]
 
 /** Parts that decide: no I/O, no clock, no random of their own. */
 const pure = [

@@ -6,6 +6,9 @@ import type { Executor, Identifier, JsonObject, ResourceData } from './resource.
  */
 const anywhere: Executor = { type: 'any', id: '' }
 
+/** What connects two nodes. There are as many as pairs of nodes, so most of a large state is these. */
+export const linkTypes: readonly string[] = ['database.replication_slot', 'database.subscription']
+
 /** One database on one node: what everything about replication is attached to. Made once per node, then shared. */
 export interface Site {
   readonly node: string
@@ -45,16 +48,18 @@ function resource(
   }
 }
 
-export const nodeId = (node: string): Identifier => ({ id: node, type: 'database.node' })
-export const instanceId = (id: string): Identifier => ({ id, type: 'database.instance' })
-export const dumpRolesId = (node: string): Identifier => ({ id: node, type: 'database.dump_roles' })
+const nodeId = (node: string): Identifier => ({ id: node, type: 'database.node' })
+const instanceId = (id: string): Identifier => ({ id, type: 'database.instance' })
+const dumpRolesId = (node: string): Identifier => ({ id: node, type: 'database.dump_roles' })
 
-const between = (type: string) => (from: Site, to: Site): Identifier => ({
-  id: `${from.node}:${to.node}:${to.database}`,
-  type: `database.${type}`,
-})
+const between =
+  (type: string) =>
+  (from: Site, to: Site): Identifier => ({
+    id: `${from.node}:${to.node}:${to.database}`,
+    type: `database.${type}`,
+  })
 export const subscriptionId = between('subscription')
-export const syncEventId = between('sync_event')
+const syncEventId = between('sync_event')
 export const waitForSyncEventId = between('wait_for_sync_event')
 export const peerCatchupId = between('peer_catchup')
 const slotId = between('replication_slot')
@@ -94,7 +99,11 @@ export function instanceMonitor(of: {
 }
 
 /** `attributes` beyond the node's and the database's names. */
-export function postgresDatabase(site: Site, extra: readonly Identifier[], attributes: PostgresAttributes): ResourceData {
+export function postgresDatabase(
+  site: Site,
+  extra: readonly Identifier[],
+  attributes: PostgresAttributes,
+): ResourceData {
   const { database_id, owner, rename_from, has_restore_config, post_database_create } = attributes
   return resource(
     site.postgres,
@@ -128,11 +137,12 @@ export function replicationSlot(provider: Site, subscriber: Site): ResourceData 
 export function subscription(
   provider: Site,
   subscriber: Site,
-  how: { disabled?: boolean; sync?: boolean; extra?: readonly Identifier[] } = {},
+  how: { disabled?: boolean; sync?: boolean; extra?: readonly Identifier[]; slot?: Identifier } = {},
 ): ResourceData {
   const extra = how.extra ?? []
+  const slot = how.slot ?? slotId(provider, subscriber)
   return resource(
-    subscriptionId(provider, subscriber),
+    { id: slot.id, type: 'database.subscription' },
     subscriber.executor,
     {
       database_name: subscriber.database,
@@ -144,12 +154,14 @@ export function subscription(
       extra_dependencies: extra.length === 0 ? null : extra,
       needs_update: false,
     },
-    [subscriber.postgres, provider.postgres, slotId(provider, subscriber), ...extra],
+    [subscriber.postgres, provider.postgres, slot, ...extra],
   )
 }
 
 export function replicationSlotCreate(provider: Site, subscriber: Site): ResourceData {
-  return resource(slotCreateId(provider, subscriber), provider.executor, pair(provider, subscriber), [provider.postgres])
+  return resource(slotCreateId(provider, subscriber), provider.executor, pair(provider, subscriber), [
+    provider.postgres,
+  ])
 }
 
 export function syncEvent(provider: Site, subscriber: Site, extra: readonly Identifier[] = []): ResourceData {

@@ -1,7 +1,9 @@
+import { linkTypes } from './catalogue.ts'
 import { missingDependency, selfDependency, selfTypeDependency } from './faults.ts'
 import { Layers } from './layers.ts'
 import type { Bound, Places } from './places.ts'
 import type { Identifier, ResourceData } from './resource.ts'
+import { sameEdges } from './same.ts'
 
 /**
  * What stands while plans are drawn up, one transition after the other, with the graph of who rests on whom.
@@ -24,18 +26,46 @@ export class Ground {
   /** Resources that depend on themselves. They refuse every plan as long as they stand. */
   readonly #selfish = new Map<number, Error>()
   /** What stood at first could not be ordered: nothing can be planned from it. */
-  readonly #groundless: unknown
+  #groundless: unknown
+  #settled = false
 
-  constructor(places: Places, start: Bound) {
+  /** What stands at the start and has not been looked at yet, because nothing has happened below it. */
+  #resting: readonly ResourceData[]
+  #woken: Bound = { places: [], resources: [] }
+
+  /**
+   * `resting` are links that stand beside `start` and, the databases they rest on standing too, have no part in anything
+   * until something changes. A state is mostly links: not looking at them makes planning nothing cheap.
+   */
+  constructor(places: Places, start: Bound, resting: readonly ResourceData[] = []) {
     this.places = places
     this.layers = new Layers(places, this.standing)
+    this.#resting = resting
     for (let index = 0; index < start.places.length; index++) this.put(start.places[index]!, start.resources[index]!)
     try {
       this.layers.settle(this.#everything())
+      this.#settled = true
     } catch (error) {
       // What is wanted is looked at first: its own faults come before those of what stands.
       this.#groundless = error
     }
+  }
+
+  /** Takes up what was resting. To be called before anything but plain comparison is done. */
+  wake(): void {
+    if (this.#resting.length === 0) return
+    this.#woken = this.places.bind(this.#resting)
+    this.#resting = []
+    const { places, resources } = this.#woken
+    for (let index = 0; index < places.length; index++) this.put(places[index]!, resources[index]!)
+    if (this.#groundless === undefined && this.#settled) this.layers.settle(places)
+  }
+
+  /** The wanted resources with what was woken: a link that is not mentioned stays. */
+  withWoken(wanted: Bound): Bound {
+    const { places, resources } = this.#woken
+    if (places.length === 0) return wanted
+    return { places: [...wanted.places, ...places], resources: [...wanted.resources, ...resources] }
   }
 
   /** Lets a resource stand at its place. True where that changed who rests on whom. */
@@ -70,12 +100,12 @@ export class Ground {
 
   /** Refuses what could not be ordered: a dependency that does not stand, a resource that rests on itself. */
   check(tolerated: ReadonlySet<number> = new Set()): void {
-    for (const error of this.#selfish.values()) throw error
     for (const missing of this.#dangling) {
       if (tolerated.has(missing)) continue
       const of = this.standing[this.layers.needing(missing)[0]!]!
       throw missingDependency(of.identifier, this.#identifierIn(of, missing))
     }
+    for (const error of this.#selfish.values()) throw error
   }
 
   /** Refuses what cannot be ordered at all; missing dependencies are no matter here. */
@@ -105,7 +135,7 @@ export class Ground {
 
   *#everything(): Generator<number> {
     for (let place = 0; place < this.places.typeAt.length; place++) {
-      if (this.standing[place] !== undefined || this.places.isType(place)) yield place
+      if (this.standing[place] !== undefined || (this.places.isType(place) && this.layers.isNeeded(place))) yield place
     }
   }
 
@@ -125,6 +155,7 @@ export class Ground {
   #needsOf(place: number, resource: ResourceData): number[] {
     if (this.#selfish.size > 0) this.#selfish.delete(place)
     const needs: number[] = []
+    if (this.#resting.length > 0 && restsOnLinks(resource)) this.wake()
     for (const dependency of resource.dependencies ?? []) {
       const need = this.places.of(dependency)
       if (need === place) this.#selfish.set(place, selfDependency(resource.identifier))
@@ -143,17 +174,8 @@ export class Ground {
   }
 }
 
-function sameEdges(a: ResourceData, b: ResourceData): boolean {
-  return (
-    sameList(a.dependencies, b.dependencies, (one, other) => one.id === other.id && one.type === other.type) &&
-    sameList(a.type_dependencies, b.type_dependencies, (one, other) => one === other)
-  )
-}
-
-function sameList<T>(a: readonly T[] | null, b: readonly T[] | null, same: (one: T, other: T) => boolean): boolean {
-  if (a === b) return true
-  const length = a?.length ?? 0
-  if (length !== (b?.length ?? 0)) return false
-  for (let index = 0; index < length; index++) if (!same(a![index]!, b![index]!)) return false
-  return true
+function restsOnLinks({ identifier, dependencies, type_dependencies }: ResourceData): boolean {
+  if (linkTypes.includes(identifier.type)) return true
+  if (dependencies?.some(({ type }) => linkTypes.includes(type))) return true
+  return type_dependencies?.some((type) => linkTypes.includes(type)) ?? false
 }

@@ -21,32 +21,20 @@ export function Plan(current: State, options: PlanOptions, desired: State): Phas
 }
 
 /** One refresh of every resource, dependencies first. Dependencies that are missing do not matter here. */
-export function PlanRefresh(current: State): Phase[] {
+export function PlanRefresh(current: State): Event[][] {
   const places = new Places()
   const bound = places.bind(resourcesOf(current))
   const ground = new Ground(places, bound)
   ground.refuseUnordered()
-  const phases: Event[][] = []
-  for (let index = 0; index < bound.places.length; index++) {
-    const layer = ground.layers.of(bound.places[index]!)
-    ;(phases[layer] ??= []).push({ type: 'refresh', resource: bound.resources[index]! })
+  const phases = new Map<number, Event[]>()
+  for (const [index, place] of bound.places.entries()) {
+    const layer = ground.layers.of(place)
+    const event: Event = { type: 'refresh', resource: bound.resources[index]! }
+    const phase = phases.get(layer)
+    if (phase === undefined) phases.set(layer, [event])
+    else phase.push(event)
   }
-  return phases.filter((phase) => phase !== undefined)
-}
-
-/**
- * A plan per state, each from the one before; force applies to the last only, empty plans are left out.
- * Rule of the reference: `resource.State.PlanAll`.
- */
-export function PlanAll(current: State, options: PlanOptions, states: readonly State[]): Phase[][] {
-  const places = new Places()
-  const ground = new Ground(places, places.bind(resourcesOf(current)))
-  const plans = states.map((state, index) => {
-    const last = index === states.length - 1
-    const rules = rulesOf(last ? options : {})
-    return atState(index, () => transition(ground, places.bind(resourcesOf(state)), rules))
-  })
-  return plans.filter((phases) => phases.length > 0)
+  return [...phases.keys()].sort((a, b) => a - b).map((layer) => phases.get(layer)!)
 }
 
 /** Runs the planning of one state; a refusal says which state it was. */

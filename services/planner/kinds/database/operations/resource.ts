@@ -44,7 +44,7 @@ export interface State {
 }
 
 /** The version of the state's format that these operations read and write. */
-export const STATE_VERSION = '1.2.0'
+const STATE_VERSION = '1.2.0'
 
 export type Reason =
   | 'does_not_exist'
@@ -73,7 +73,7 @@ export interface Event {
 export type Phase = readonly Event[]
 
 /** Phases in order, under a name that says to a person what the plan is for. */
-export interface Plan {
+export interface NamedPlan {
   readonly name: string
   readonly phases: readonly Phase[]
 }
@@ -109,7 +109,10 @@ export function stateOf(resources: Iterable<ResourceData>): State {
   for (const resource of resources) {
     const { type, id } = resource.identifier
     let byId = byType.get(type)
-    if (byId === undefined) byType.set(type, (byId = new Map()))
+    if (byId === undefined) {
+      byId = new Map()
+      byType.set(type, byId)
+    }
     byId.set(id, resource)
   }
   // fromEntries defines properties instead of assigning them: an id such as `__proto__` stays an id.

@@ -1,5 +1,5 @@
 import type { Ground } from './ground.ts'
-import { jsonDiff, sameJson } from './jsondiff.ts'
+import { jsonDiff } from './jsondiff.ts'
 import type { Bound } from './places.ts'
 import type { Event, Phase, ResourceData } from './resource.ts'
 
@@ -27,6 +27,7 @@ export interface TransitionRules {
  */
 export function transition(ground: Ground, wanted: Bound, rules: TransitionRules = {}): Phase[] {
   const leaving = rules.exact ? ground.others(wanted.places) : []
+  if (leaving.length > 0 || (rules.force !== undefined && rules.force !== 'no')) ground.wake()
   const deletions = ground.layers
     .dismantling(leaving)
     .map((layer) => layer.map((place): Event => ({ type: 'delete', resource: ground.standing[place]! })).sort(byName))
@@ -58,10 +59,12 @@ function change(
     before.delete(place)
     for (const resting of ground.layers.needing(place)) moved.push(resting)
   }
+  if (moved.length > 0 || before.size > 0) ground.wake()
   ground.check(rules.tolerated)
   ground.settle(moved, leaving)
   if (rules.force === 'wanted') for (const place of wanted.places) keep(before, place, standing)
-  if (rules.force === 'all' || rules.force === 'untouched') standing.forEach((_, place) => void keep(before, place, standing))
+  if (rules.force === 'all' || rules.force === 'untouched')
+    standing.forEach((_, place) => void keep(before, place, standing))
   return before
 }
 
@@ -74,8 +77,14 @@ function keep(
 }
 
 function mayNeedWork(stood: ResourceData | undefined, wanted: ResourceData): boolean {
-  if (stood === undefined || stood.pending_deletion || stood.needs_recreate || stood.error !== '') return true
-  return stood.resource_version !== wanted.resource_version || !sameJson(stood.attributes, wanted.attributes)
+  // What is wanted may carry marks of its own; the rules go by those of what stood, so that one is remembered.
+  if (stood === undefined || isMarked(stood) || isMarked(wanted)) return true
+  if (stood.resource_version !== wanted.resource_version) return true
+  return jsonDiff(stood.attributes, wanted.attributes, stood.diff_ignore) !== null
+}
+
+function isMarked({ pending_deletion, needs_recreate, error }: ResourceData): boolean {
+  return pending_deletion || needs_recreate || error !== ''
 }
 
 function spread(
