@@ -3,6 +3,11 @@ import type { Figure } from './figure.ts'
 /** `npm run bench -- [NAME...] [--json]`: measures, prints a line a figure, ends with 0 whatever the figures are. */
 const benches: Record<string, () => Promise<{ run(): Promise<Figure[]> }>> = {
   dispatch: () => import('./dispatch.ts'),
+  plan: () => import('./plan.ts'),
+  machines: () => import('./machines.ts'),
+  compile: () => import('./compile.ts'),
+  deploy: () => import('./deploy.ts'),
+  database: () => import('./database/bench.ts'),
 }
 
 const names = process.argv.slice(2).filter((name) => !name.startsWith('-'))

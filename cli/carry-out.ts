@@ -146,7 +146,7 @@ async function apply(view: PlanView, context: Context, waitLock: number): Promis
 }
 
 /** Who is shown to whoever finds the deployment locked. */
-export function holder(): string {
+function holder(): string {
   try {
     return `${userInfo().username}@${hostname()}`
   } catch {

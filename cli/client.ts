@@ -7,6 +7,7 @@ import {
   type ExecRequest,
   ExecResponse,
   Info,
+  InspectedRelease,
   Instance,
   Lock,
   LogsResponse,
@@ -15,6 +16,7 @@ import {
   PlanView,
   Release,
   Stemcell,
+  UsedRelease,
 } from '../services/planner/api/schema.ts'
 import { RemodelError } from '../shared/errors.ts'
 import { type Address, withoutPassword } from './address.ts'
@@ -73,6 +75,32 @@ export class Client {
 
   addRelease(release: Release): Promise<Release> {
     return this.#post(Release, '/v1/releases', release)
+  }
+
+  release(name: string, version: string): Promise<InspectedRelease> {
+    return this.#get(InspectedRelease, ofRelease(name, version))
+  }
+
+  /** The releases that a deployment runs, of each name the newest first. */
+  usedReleases(deployment: string): Promise<UsedRelease[]> {
+    return this.#get(z.array(UsedRelease), `${of(deployment)}/releases`)
+  }
+
+  /** A compiled release tarball; `jobs` empty: all of them. Throws `conflict` naming what is not compiled. */
+  async exportRelease(
+    name: string,
+    version: string,
+    stemcell: string,
+    jobs: readonly string[],
+  ): Promise<{ content: Readable; jobs: number; packages: number }> {
+    const only = jobs.length > 0 ? { jobs: jobs.join(',') } : {}
+    const content = await this.#call({
+      method: 'GET',
+      path: `${ofRelease(name, version)}/export${query({ stemcell, ...only })}`,
+      timeoutMs: SHORT,
+    })
+    const header = (what: string) => Number(content.headers[`x-remodel-${what}`] ?? 0)
+    return { content, jobs: header('jobs'), packages: header('packages') }
   }
 
   stemcells(): Promise<Stemcell[]> {
@@ -219,6 +247,10 @@ export class Client {
 
 function of(deployment: string): string {
   return `/v1/deployments/${encodeURIComponent(deployment)}`
+}
+
+function ofRelease(name: string, version: string): string {
+  return `/v1/releases/${encodeURIComponent(name)}/${encodeURIComponent(version)}`
 }
 
 function json(body: unknown) {

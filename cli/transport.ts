@@ -69,7 +69,7 @@ export async function readText(response: IncomingMessage): Promise<string> {
 }
 
 /** The sentence for a planner that nobody answers for: its address, where the address came from, what to do. */
-export function unreachable(address: Address, cause: unknown): RemodelError {
+function unreachable(address: Address, cause: unknown): RemodelError {
   const advice = {
     option: 'check the address given with --planner',
     environment: 'check $REMODEL_PLANNER',

@@ -11,8 +11,14 @@ export function homeDirectory(env: NodeJS.ProcessEnv = process.env): string {
   return env.REMODEL_HOME ?? join(homedir(), '.remodel')
 }
 
-/** The blobstore that all services of this Remodel share. */
-export async function openBlobstore(): Promise<Blobstore> {
+/**
+ * The blobstore that all services of this Remodel share: `blobs` in its folder, or what REMODEL_BLOBSTORE names: `s3://...`
+ * (`blobstore/s3/place.ts`). Throws `unsupported` where that cannot be used.
+ */
+export async function openBlobstore(env: NodeJS.ProcessEnv = process.env): Promise<Blobstore> {
+  const url = env.REMODEL_BLOBSTORE
+  // Loaded only where it is wanted: the protocol's library is larger than all the rest.
+  if (url !== undefined && url !== '') return (await import('./blobstore/s3/s3.ts')).S3Blobstore.open(url)
   return DiskBlobstore.open(join(homeDirectory(), 'blobs'))
 }
 

@@ -1,5 +1,6 @@
 import { exit, type Verb } from '../verb.ts'
 import { table } from '../views/table.ts'
+import { packageNames } from './upload-release.ts'
 
 const releases: Verb = {
   configure() {},
@@ -9,7 +10,7 @@ const releases: Verb = {
     if (context.json) context.document(list)
     else if (list.length === 0) context.say('No releases. Upload one with: remodel upload-release DIR')
     else {
-      const rows = list.map((one) => [one.name, one.version, String(one.jobs.length), String(one.packages.length)])
+      const rows = list.map((one) => [one.name, one.version, String(one.jobs.length), String(packageNames(one).size)])
       for (const line of table(context.style, ['Name', 'Version', 'Jobs', 'Packages'], rows)) context.say(line)
     }
     return exit.done

@@ -1,4 +1,5 @@
 import { describeFault } from '../../shared/errors.ts'
+import type { Release } from '../../shared/release/release.ts'
 import { uploadRelease } from '../upload.ts'
 import { exit, type Verb } from '../verb.ts'
 import { count } from '../views/table.ts'
@@ -20,7 +21,7 @@ const upload: Verb<{ version?: string }> = {
     for (const warning of warnings) context.remark(`warning: ${describeFault(warning)}`)
     if (context.json) context.document({ release, sent, warnings })
     else {
-      const what = `${count(release.jobs.length, 'job')}, ${count(release.packages.length, 'package')}`
+      const what = `${count(release.jobs.length, 'job')}, ${count(packageNames(release).size, 'package')}`
       context.say(`Release ${release.name} ${release.version}: ${what}, ${count(sent, 'new archive')} sent.`)
     }
     return exit.done
@@ -28,3 +29,8 @@ const upload: Verb<{ version?: string }> = {
 }
 
 export default upload
+
+/** Source and compiled together. */
+export function packageNames(release: Release): Set<string> {
+  return new Set([...release.packages, ...(release.compiledPackages ?? [])].map((one) => one.name))
+}

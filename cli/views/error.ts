@@ -11,7 +11,7 @@ export function tellError(thrown: unknown, context: Pick<Context, 'json' | 'styl
 }
 
 /** An error for machines. `code` is stable. */
-export function errorDocument(error: RemodelError): Record<string, unknown> {
+function errorDocument(error: RemodelError): Record<string, unknown> {
   return { code: error.code, message: error.message, faults: error.faults, details: error.details }
 }
 

@@ -4,7 +4,7 @@ import { padEnd, plain, type Style, width } from './style.ts'
 import { changeLines, value } from './value.ts'
 
 /** Symbol of what happens to a material. */
-export const symbols: Record<Deed, string> = {
+const symbols: Record<Deed, string> = {
   create: '+',
   update: '~',
   replace: '±',
@@ -101,7 +101,7 @@ function heading(entry: Entry, style: Style): string {
   return plain(entry.title) + (entry.destructive ? ` ${style.red('(data is lost)')}` : '')
 }
 
-export function paint(style: Style, deed: Deed): (text: string) => string {
+function paint(style: Style, deed: Deed): (text: string) => string {
   const colors: Record<Deed, (text: string) => string> = {
     create: style.green,
     update: style.yellow,

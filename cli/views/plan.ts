@@ -59,7 +59,7 @@ export function isEmpty(plan: Plan): boolean {
 }
 
 /** `web/0` for an instance, `package zlib/3f2a` for what is no instance. */
-export function subject(material: string): string {
+function subject(material: string): string {
   const type = materialType(material)
   const name = material.slice(type.length + 1)
   return type === 'instance' ? name : `${type} ${name}`

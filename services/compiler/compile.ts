@@ -29,7 +29,7 @@ export interface Compiled {
  * Most packages are small: what one costs is how often the machine is asked and how many processes are started there.
  * So there is one call each to unpack, compile, archive and read, and one for each dependency.
  *
- * Throws `job-failed` with the last lines of the output where the script fails.
+ * Throws `job-failed` with the last lines of the output where the script fails, `infrastructure` where the disk was full.
  */
 export async function compile(connection: Connection, spec: CompileSpec, tools: Tools): Promise<Compiled> {
   const started = performance.now()
@@ -60,6 +60,11 @@ export async function compile(connection: Connection, spec: CompileSpec, tools: 
   if (result.exitCode !== 0) {
     const how = result.exitCode === null ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`
     const log = `${result.stdout}\n${result.stderr}`.trimEnd().split('\n').slice(-logLines).join('\n')
+    // No fault of the package, and another machine has another disk.
+    if (await isFull(connection))
+      throw new RemodelError('infrastructure', `packaging of ${spec.name} ${how}: the disk of its compile VM is full`, {
+        details: { log },
+      })
     throw new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, {
       details: { log, package: spec.name, key: spec.key },
     })
@@ -75,6 +80,14 @@ export async function compile(connection: Connection, spec: CompileSpec, tools: 
   )
   const archive = await connection.read(archiveFile)
   return { archive, durationMs: Math.round(performance.now() - started) }
+}
+
+/** Less than this free is full: whatever failed may have taken half a file away again. */
+const fullBelowBytes = 2 ** 20
+
+async function isFull(connection: Connection): Promise<boolean> {
+  const { exitCode, stdout } = await connection.exec(['df', '--block-size=1', '--output=avail', layout.data])
+  return exitCode === 0 && Number(stdout.trim().split('\n').at(-1)) < fullBelowBytes
 }
 
 async function installDependencies(connection: Connection, spec: CompileSpec, tools: Tools): Promise<void> {

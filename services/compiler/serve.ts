@@ -163,8 +163,7 @@ async function tellAll(
   tools: Tools,
 ): Promise<boolean> {
   const forAll = !('error' in outcome) || completionOf(outcome.error).code === 'job-failed'
-  for (;;) {
-    const subscribers = forAll ? ((await tools.requests.read(key))?.subscribers ?? []) : known
+  for (let subscribers = known; ; ) {
     await Promise.all(
       subscribers.map(async (subscriber) => {
         let claim = claims.get(name(subscriber))
@@ -175,6 +174,7 @@ async function tellAll(
     await failpoint('compiler.told')
     if ((await tools.requests.settle(key, subscribers)) === 0) return true
     if (!forAll) return false
+    subscribers = (await tools.requests.read(key))?.subscribers ?? []
   }
 }
 

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { RemodelError } from '../../shared/errors.ts'
 import { canonical } from '../../shared/model/canonical.ts'
 import type { RedisSettings } from '../../shared/redis.ts'
+import { mergeReleases } from '../../shared/release/merge.ts'
 import { Release, Stemcell } from '../../shared/release/release.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 import type { Supplies } from './kinds/kind.ts'
@@ -11,6 +12,11 @@ export interface Config {
   name: string
   content: string
 }
+
+/** KEYS[1] a hash; ARGV: field, what it must hold, what it is to hold. Answers 1 where it was so. */
+const swap = `if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1`
 
 /** What operators uploaded: releases, stemcells and configs. Their bytes are in the blobstore, this is the index. */
 export class Supply {
@@ -22,9 +28,47 @@ export class Supply {
     this.#prefix = `${settings.prefix}:{supply}`
   }
 
-  /** Throws `conflict` where the same name and version has other content. Returns whether it is new. */
-  async addRelease(release: Release): Promise<boolean> {
-    return this.#addOnce('releases', `${release.name}/${release.version}`, release)
+  /**
+   * Adds a release; forms of its packages that were missing are added to what stands. Throws `conflict` where the same name and
+   * version has other content. Answers what stands then, and whether that is new.
+   */
+  async addRelease(given: Release): Promise<{ release: Release; added: boolean }> {
+    const [key, id] = [`${this.#prefix}:releases`, `${given.name}/${given.version}`]
+    for (;;) {
+      if ((await this.#redis.hsetnx(key, id, JSON.stringify(given))) === 1) {
+        await this.#redis.hset(`${this.#prefix}:uploaded`, id, Date.now())
+        return { release: given, added: true }
+      }
+      const before = await this.#redis.hget(key, id)
+      if (before === null) continue
+      const stands = Release.parse(JSON.parse(before))
+      const release = mergeReleases(stands, given)
+      await this.#redis.hset(`${this.#prefix}:uploaded`, id, Date.now())
+      if (canonical(release) === canonical(stands)) return { release, added: false }
+      if ((await this.#redis.eval(swap, 1, key, id, before, JSON.stringify(release))) === 1)
+        return { release, added: true }
+    }
+  }
+
+  /** One release; throws `not-found`. */
+  async release(name: string, version: string): Promise<Release> {
+    const text = await this.#redis.hget(`${this.#prefix}:releases`, `${name}/${version}`)
+    if (text !== null) return Release.parse(JSON.parse(text))
+    const known = (await this.releases()).filter((one) => one.name === name).map((one) => one.version)
+    const hint = known.length > 0 ? `; there is ${known.map((one) => `${name}/${one}`).join(', ')}` : ''
+    throw new RemodelError('not-found', `there is no release ${name}/${version}${hint}`, { details: { known } })
+  }
+
+  /** When a release was uploaded last, in milliseconds since the epoch, by `<name>/<version>`. */
+  async uploadTimes(): Promise<Map<string, number>> {
+    const times = await this.#redis.hgetall(`${this.#prefix}:uploaded`)
+    return new Map(Object.entries(times).map(([id, time]) => [id, Number(time)]))
+  }
+
+  /** Takes a release out of the catalog; its blobs stay until they are swept. */
+  async dropRelease(name: string, version: string): Promise<void> {
+    const id = `${name}/${version}`
+    await this.#redis.multi().hdel(`${this.#prefix}:releases`, id).hdel(`${this.#prefix}:uploaded`, id).exec()
   }
 
   async addStemcell(stemcell: Stemcell): Promise<boolean> {
@@ -60,7 +104,7 @@ export class Supply {
     return { releases, stemcells, configs: { cloud, runtime: documents('runtime') } }
   }
 
-  async #addOnce(kind: string, id: string, value: Release | Stemcell): Promise<boolean> {
+  async #addOnce(kind: string, id: string, value: Stemcell): Promise<boolean> {
     const added = await this.#redis.hsetnx(`${this.#prefix}:${kind}`, id, JSON.stringify(value))
     if (added === 1) return true
     const stands = JSON.parse((await this.#redis.hget(`${this.#prefix}:${kind}`, id)) ?? 'null')

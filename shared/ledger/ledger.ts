@@ -144,32 +144,33 @@ export class Ledger {
     const plan = { ...drawn }
     for (let copy = 2; ; copy++) {
       const state = await this.redis.hget(`${base}:plan:${plan.id}`, 'state')
-      if (state === 'stored') return plan
+      if (state === 'stored') {
+        await this.#list(plan)
+        return plan
+      }
       if (state === null) break
       plan.id = `${drawn.id}-${copy}`
     }
-    const key = `${base}:plan:${plan.id}`
     const { remodels, ...header } = plan
     const graph = graphOf(plan)
+    const put = async (hashes: (string | number)[][], ...listed: number[]) => {
+      const texts = JSON.stringify(hashes.map((hash) => hash.map(String)))
+      return Number(await this.#scripts.store(base, this.#channel, plan.id, texts, ...listed)) === 1
+    }
     for (let i = 0; i < remodels.length; i += chunk) {
       const part = remodels.slice(i, i + chunk)
-      const pipeline = this.redis.pipeline()
-      pipeline.hset(`${key}:remodels`, Object.fromEntries(part.map((remodel) => [remodel.id, JSON.stringify(remodel)])))
-      pipeline.hset(
-        `${key}:graph`,
-        Object.fromEntries(part.map((remodel) => [remodel.id, graph.nodes.get(remodel.id)!])),
-      )
-      pipeline.hset(`${key}:unmet`, Object.fromEntries(part.map((remodel) => [remodel.id, remodel.needs.length])))
-      pipeline.hset(`${key}:state`, Object.fromEntries(part.map((remodel) => [remodel.id, 'blocked'])))
-      await run(pipeline)
+      const written = await put([
+        ['remodels', ...part.flatMap((remodel) => [remodel.id, JSON.stringify(remodel)])],
+        ['graph', ...part.flatMap((remodel) => [remodel.id, graph.nodes.get(remodel.id)!])],
+        ['unmet', ...part.flatMap((remodel) => [remodel.id, remodel.needs.length])],
+        ['state', ...part.flatMap((remodel) => [remodel.id, 'blocked'])],
+      ])
+      if (!written) return this.store(drawn, at)
     }
-    const pipeline = this.redis.multi()
-    if (graph.places.length > 0) pipeline.hset(`${key}:places`, Object.fromEntries(graph.places))
-    if (plan.windows.length > 0) {
-      pipeline.hset(`${key}:windows`, Object.fromEntries(plan.windows.map((w) => [`limit:${w.name}`, w.limit])))
-    }
-    pipeline.zadd(`${base}:plans`, at, plan.id)
-    pipeline.hset(key, {
+    const last: (string | number)[][] = []
+    if (graph.places.length > 0) last.push(['places', ...graph.places.flat()])
+    if (plan.windows.length > 0) last.push(['windows', ...plan.windows.flatMap((w) => [`limit:${w.name}`, w.limit])])
+    const facts = {
       header: JSON.stringify(header),
       roots: JSON.stringify(graph.roots),
       floorplan: plan.floorplan.version,
@@ -181,13 +182,17 @@ export class Ledger {
       skipped: 0,
       createdAt: at,
       state: 'stored',
-    })
-    await run(pipeline)
-    // Global lists live outside the deployment's slot: written last, found again by any later plan.
-    await this.redis.sadd(`${this.settings.prefix}:deployments`, plan.deployment)
-    await this.redis.hset(`${this.settings.prefix}:plans`, plan.id, plan.deployment)
+    }
+    if (!(await put([...last, ['', ...Object.entries(facts).flat()]], at))) return this.store(drawn, at)
+    await this.#list(plan)
     await failpoint('ledger.stored')
     return plan
+  }
+
+  /** Global lists live outside the deployment's slot: written after the plan, and again when it is stored again. */
+  async #list(plan: Plan): Promise<void> {
+    await this.redis.sadd(`${this.settings.prefix}:deployments`, plan.deployment)
+    await this.redis.hset(`${this.settings.prefix}:plans`, plan.id, plan.deployment)
   }
 
   /** Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. */
@@ -209,6 +214,8 @@ export class Ledger {
       epoch,
     )
     await failpoint('ledger.opened')
+    // Whoever saw it listed but not held yet may have taken it off the list.
+    await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
     return JSON.parse(answer)
   }
 
@@ -445,6 +452,14 @@ export class Ledger {
     await this.redis.srem(`${this.settings.prefix}:active`, deployment)
     // A plan opened in between put itself on the list before it took the lock: look once more.
     if (await this.lock(deployment)) await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
+  }
+
+  /** Puts deployments back on the active list that are held and not on it: whoever opened one may have died meanwhile. */
+  async recall(): Promise<void> {
+    const all = await this.deployments()
+    const held = await Promise.all(all.map((deployment) => this.redis.exists(`${this.base(deployment)}:lock`)))
+    const lost = all.filter((_, i) => held[i] === 1)
+    if (lost.length > 0) await this.redis.sadd(`${this.settings.prefix}:active`, ...lost)
   }
 
   /** Work that was released before `before` and that nobody has claimed. */

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
 /** The ledger's Lua scripts: one file each under `lua/`, every one preceded by `graph.lua`. */
-export const scriptNames = ['open', 'claim', 'complete', 'expire', 'cancel', 'decide'] as const
+const scriptNames = ['store', 'open', 'claim', 'complete', 'expire', 'cancel', 'decide'] as const
 export type ScriptName = (typeof scriptNames)[number]
 
 const file = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
 const sources = new Map<ScriptName, string>()
 
-export function scriptSource(name: ScriptName): string {
+function scriptSource(name: ScriptName): string {
   const known = sources.get(name)
   if (known !== undefined) return known
   const source = `${file('graph')}\n${file(name)}`

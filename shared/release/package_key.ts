@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { byteOrder } from './fingerprint.ts'
-import { type GraphNode, packageGraph } from './package_graph.ts'
 
 export interface PackageKeyInput {
   name: string
@@ -29,21 +28,4 @@ export function packageKey(input: PackageKeyInput): string {
     keys,
   ])
   return createHash('sha256').update(text).digest('hex')
-}
-
-/** The keys of all packages of a release on one stemcell, by name, dependencies first. Throws as `packageGraph` does. */
-export function packageKeys(
-  release: { packages: readonly (GraphNode & { fingerprint: string })[] },
-  stemcell: { os: string; version: string },
-): Map<string, string> {
-  const byName = new Map(release.packages.map((pack) => [pack.name, pack]))
-  const keys = new Map<string, string>()
-  for (const name of packageGraph(release).order) {
-    const { fingerprint, dependencies } = byName.get(name)!
-    keys.set(
-      name,
-      packageKey({ name, fingerprint, dependencyKeys: dependencies.map((need) => keys.get(need)!), stemcell }),
-    )
-  }
-  return keys
 }

@@ -121,7 +121,7 @@ export function suggest(name: string, valid: Iterable<string>): { suggestion?: s
 }
 
 /** `['a', 0, 'b']` -> `a[0].b` */
-export function formatPath(path: Path): string {
+function formatPath(path: Path): string {
   return path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
     '',

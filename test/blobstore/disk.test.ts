@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, it, onTestFinished } from 'vitest'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
@@ -188,4 +188,43 @@ it('three processes that put, read and delete the same blobs never see a half on
   for (const { digest } of await listed(store)) expect(sha256(await store.get(digest))).toBe(digest)
   expect(await readdir(join(directory, 'quarantine'))).toEqual([])
   expect(await readdir(join(directory, 'temporary'))).toEqual([])
+})
+
+it('deletes what nobody kept since, and spares what somebody did', async () => {
+  const store = await DiskBlobstore.open(await folder())
+  const { digest } = await store.put(Buffer.from('kept'))
+  const { changedAt, size } = (await store.describe(digest))!
+  expect(size).toBe(4)
+  expect(await store.deleteUnchanged(digest, changedAt - 1)).toBe(false)
+  await sleep(20)
+  expect(await store.keep(digest)).toBe(true)
+  expect((await store.describe(digest))!.changedAt).toBeGreaterThan(changedAt)
+  expect(await store.deleteUnchanged(digest, changedAt)).toBe(false)
+  expect(await store.deleteUnchanged(digest, Date.now() + 1000)).toBe(true)
+  expect([await store.has(digest), await store.keep(digest), await store.describe(digest)]).toEqual([
+    false,
+    false,
+    null,
+  ])
+  expect(await store.deleteUnchanged(digest, Date.now())).toBe(false)
+})
+
+it('whoever keeps or puts a blob while it is swept has it afterwards', async () => {
+  const store = await DiskBlobstore.open(await folder())
+  const content = Buffer.from('wanted again')
+  const { digest } = await store.put(content)
+  let deleted = 0
+  for (let round = 0; round < 300; round++) {
+    const old = new Date(Date.now() - 10_000)
+    await utimes(fileOf(store, digest), old, old)
+    const [kept, , swept] = await Promise.all([
+      store.keep(digest),
+      round % 2 === 0 ? store.put(content) : undefined,
+      store.deleteUnchanged(digest, Date.now() - 5000),
+    ])
+    if (swept) deleted++
+    if (kept || round % 2 === 0) expect(await store.has(digest)).toBe(true)
+    await store.put(content)
+  }
+  expect(deleted).toBeGreaterThan(0)
 })

@@ -178,7 +178,7 @@ export function emptyPlan(): Plan {
 
 const START = Date.parse('2026-11-22T10:00:00Z')
 
-export function status(of: Plan, more: Partial<z.input<typeof PlanStatus>> = {}): PlanStatus {
+function status(of: Plan, more: Partial<z.input<typeof PlanStatus>> = {}): PlanStatus {
   const total = of.remodels.length
   return PlanStatus.parse({
     id: of.id,

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { RemodelError } from '../../shared/errors.ts'
 import { fingerprint } from '../../shared/release/fingerprint.ts'
+import { PackageForms } from '../../shared/release/package_form.ts'
 import { packageGraph } from '../../shared/release/package_graph.ts'
-import { packageKey, packageKeys } from '../../shared/release/package_key.ts'
+import { packageKey } from '../../shared/release/package_key.ts'
 
 const stemcell = { os: 'ubuntu-jammy', version: '1.2' }
 const input = fc.record({
@@ -59,15 +60,17 @@ it('the key of a package is this text, for as long as compiled packages are to b
   )
 })
 
+function keysOf(packages: { name: string; fingerprint: string; dependencies: string[] }[]): Map<string, string> {
+  const forms = new PackageForms({ packages: packages.map((one) => ({ ...one, digest: 'sha256:source' })) })
+  return new Map(forms.names.map((name) => [name, forms.find(name, stemcell)!.key]))
+}
+
 it('a change of a package changes the keys of all that need it, directly or not, and of nothing else', () => {
   fc.assert(
     fc.property(graph, fc.nat(), (packages, pick) => {
       const changed = packages[pick % packages.length]!
-      const before = packageKeys({ packages }, stemcell)
-      const after = packageKeys(
-        { packages: packages.map((pack) => (pack === changed ? { ...pack, fingerprint: 'other' } : pack)) },
-        stemcell,
-      )
+      const before = keysOf(packages)
+      const after = keysOf(packages.map((pack) => (pack === changed ? { ...pack, fingerprint: 'other' } : pack)))
       const { closure } = packageGraph({ packages })
       for (const { name } of packages) {
         const touched = name === changed.name || closure(name).includes(changed.name)
@@ -116,6 +119,7 @@ it('a chain of 20,000 packages is no deeper than one of two', () => {
   const { order, closure } = packageGraph({ packages })
   expect(order.at(-1)).toBe('p19999')
   expect(closure('p19999')).toHaveLength(19_999)
+  expect(keysOf(packages.map((pack) => ({ ...pack, fingerprint: 'f' }))).size).toBe(20_000)
 })
 
 it('the order of files and dependencies makes no difference to a fingerprint; names, contents and modes do', () => {

@@ -30,7 +30,7 @@ export interface SmallOptions {
 }
 
 /** YAML is JSON: written as an object, so that a test can leave out what it does not care for. */
-export function smallManifest(options: SmallOptions = {}): string {
+function smallManifest(options: SmallOptions = {}): string {
   const { name = 'small', instances = 2, stemcell = '1', greeting = 'hello', fail = false, disk = 16 } = options
   const group = {
     instances,
@@ -69,7 +69,7 @@ export function smallManifest(options: SmallOptions = {}): string {
   )
 }
 
-export function smallCloudConfig({ net = 60, reuse = true, workers = 3 }: SmallOptions = {}): string {
+function smallCloudConfig({ net = 60, reuse = true, workers = 3 }: SmallOptions = {}): string {
   return JSON.stringify({
     azs: [{ name: 'z1' }, { name: 'z2' }],
     vm_types: [{ name: 'small' }, { name: 'large', cloud_properties: { cpu: 2 } }],

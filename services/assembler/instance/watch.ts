@@ -36,7 +36,7 @@ export async function watchUntilHealthy(
 }
 
 /** The last lines of every log on the machine, newest file last. */
-export async function logEnds(connection: Connection): Promise<string> {
+async function logEnds(connection: Connection): Promise<string> {
   const script = `find ${layout.log} -type f -size +0 -printf '%T@ %p\\n' | sort -n | tail -4 | cut -d' ' -f2- | while read -r f; do echo "==> $f"; tail -n 20 "$f"; done`
   return (await connection.exec(['/bin/sh', '-c', script])).stdout
 }

@@ -18,7 +18,7 @@ const statuses: Record<ErrorCode, number> = {
 }
 
 /** Any error as problem+json (RFC 9457): a stable code, the sentence for people, the faults with their places. */
-export function problemOf(thrown: unknown, redisAddress: string): Problem {
+function problemOf(thrown: unknown, redisAddress: string): Problem {
   const error = asRemodelError(thrown, redisAddress)
   return {
     type: `urn:remodel:${error.code}`,

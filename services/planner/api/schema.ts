@@ -39,7 +39,7 @@ export const Info = z.object({
 export type Info = z.infer<typeof Info>
 
 /** A file as the user has it: its text travels, so that faults can name its lines. */
-export const SourceFile = z.object({ name: z.string(), content: z.string() })
+const SourceFile = z.object({ name: z.string(), content: z.string() })
 
 export const PlanRequest = z.strictObject({
   manifest: SourceFile,
@@ -167,6 +167,14 @@ export const ExecRequest = z.strictObject({
 export const ExecResponse = z.object({ exitCode: z.int().nullable(), stdout: z.string(), stderr: z.string() })
 export const LogsResponse = z.object({ files: z.array(z.object({ path: z.string(), content: z.string() })) })
 
+/** A release, and by package the stemcells (`<os>/<version>`) that it is compiled for. */
+export const InspectedRelease = z.object({ release: Release, compiled: z.record(z.string(), z.array(z.string())) })
+export type InspectedRelease = z.infer<typeof InspectedRelease>
+
+/** A release that a deployment runs, and which of its jobs. */
+export const UsedRelease = z.object({ name: z.string(), version: z.string(), jobs: z.array(z.string()) })
+export type UsedRelease = z.infer<typeof UsedRelease>
+
 export { Release, Stemcell }
 
 /**
@@ -177,6 +185,8 @@ export { Release, Stemcell }
  * PUT    /v1/blobs/:digest                          octet-stream; 201, or 200 where it was there; 409 other bytes
  * GET    /v1/releases                               Release[]
  * POST   /v1/releases                               Release; 201; 409 same name+version, other content
+ * GET    /v1/releases/:name/:version                InspectedRelease
+ * GET    /v1/releases/:name/:version/export?stemcell=&jobs=   compiled release tarball; 409 names what is not compiled
  * GET    /v1/stemcells                              Stemcell[]
  * POST   /v1/stemcells                              Stemcell; 201
  * GET    /v1/configs                                { type, name, content }[]
@@ -197,6 +207,7 @@ export { Release, Stemcell }
  * GET    /v1/deployments/:name/instances            Instance[]
  * POST   /v1/deployments/:name/instances/:group/:index/exec   ExecRequest -> ExecResponse
  * GET    /v1/deployments/:name/instances/:group/:index/logs?lines=  LogsResponse
+ * GET    /v1/deployments/:name/releases             UsedRelease[], of each name the newest first
  * GET    /v1/locks                                  Lock[]
  * DELETE /v1/locks/:id                              forced unlock, by id only
  * GET    /board                                     Bull Board

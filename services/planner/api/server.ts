@@ -12,6 +12,7 @@ import { errorHandler } from './problem.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
 import { eventRoutes } from './routes/events.ts'
 import { planRoutes } from './routes/plans.ts'
+import { releaseRoutes } from './routes/releases.ts'
 import { supplyRoutes } from './routes/supplies.ts'
 import { Info } from './schema.ts'
 import type { Services } from './services.ts'
@@ -44,6 +45,7 @@ export async function buildServer(services: Services) {
   deploymentRoutes(server, services)
   eventRoutes(server, services)
   supplyRoutes(server, services)
+  releaseRoutes(server, services)
   await mountBoard(server, services)
   return server
 }

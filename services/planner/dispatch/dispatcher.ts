@@ -10,6 +10,8 @@ import { Workers } from './workers.ts'
 
 /** How often the ledger is looked over for work that got lost between two processes. */
 const sweepMs = 500
+/** Every how many sweeps all deployments are looked at, not only those that are listed as active: each ten seconds. */
+const recallSweeps = 20
 /** Released work that nobody claimed for this long may have missed its queue: it is put there again, which is harmless. */
 const overdueMs = 1500
 /** What an attempt has, after its deadline, to report its end by itself. */
@@ -33,6 +35,7 @@ export class Dispatcher {
   #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> = Promise.resolve()
   #stopped = false
+  #sweeps = 0
 
   constructor(parts: { ledger: Ledger; publisher: Publisher; planners: Planners; subscriber: Redis; log: Logger }) {
     this.#ledger = parts.ledger
@@ -47,6 +50,7 @@ export class Dispatcher {
   async start(): Promise<void> {
     this.#subscriber.on('message', (_channel, text: string) => this.#announced(text))
     await this.#subscriber.subscribe(releasedChannel(this.#ledger.settings))
+    await this.#ledger.recall()
     await this.sweep('+inf')
     this.#timer = setInterval(() => {
       this.#sweeping = this.#sweeping.then(() => this.#sweepOverdue()).catch((error) => this.#failed(error))
@@ -77,6 +81,7 @@ export class Dispatcher {
 
   async #sweepOverdue(): Promise<void> {
     if (this.#stopped) return
+    if (++this.#sweeps % recallSweeps === 0) await this.#ledger.recall()
     const [seconds, micros] = await this.#ledger.redis.time()
     await this.sweep(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - overdueMs)
   }

@@ -53,13 +53,6 @@ export function changesBetween(before: Record<string, Json>, after: Record<strin
   return changes
 }
 
-/** A change as a phrase: `size changed 1 -> 2`. */
-export function describeChange(change: Change): string {
-  if (change.before === undefined) return `${change.path} set to ${JSON.stringify(change.after)}`
-  if (change.after === undefined) return `${change.path} removed`
-  return `${change.path} changed ${JSON.stringify(change.before)} -> ${JSON.stringify(change.after)}`
-}
-
 function isObject(value: Json | undefined): value is Record<string, Json> {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
 }

@@ -17,7 +17,8 @@ const defaultAttempts = 3
  * window or place that is not declared. That places in narrow windows do not wait for each other is the kind's to see to.
  */
 export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan): Plan {
-  const remodels = draft.remodels.map(complete)
+  // Free seats of a window are given in plan order: what others wait for longest must stand first.
+  const remodels = draft.remodels.map(complete).sort((a, b) => b.weight - a.weight)
   check(remodels, draft)
   const body = {
     format: 1 as const,

@@ -82,7 +82,7 @@ function addressOf(networks: readonly Hash[]): unknown {
 }
 
 /** A name as DNS takes it: lower case, `_` as `-`, nothing else but letters, digits and `-`. Throws `invalid-input`. */
-export function canonicalName(name: string): string {
+function canonicalName(name: string): string {
   const text = name
     .toLowerCase()
     .replaceAll('_', '-')

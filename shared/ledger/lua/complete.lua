@@ -14,7 +14,8 @@ local plans, results = {}, {}
 -- What was released just now goes first; else something that waits in the queue, from its far end.
 local function take(plan, queue)
   for i, item in ipairs(announced) do
-    if item.plan == plan and item.queue == queue and item.delay == 0 then
+    -- A failure later in this script may have skipped it again.
+    if item.plan == plan and item.queue == queue and item.delay == 0 and state_of(plan, item.remodel) == 'released' then
       table.remove(announced, i)
       return item.remodel
     end

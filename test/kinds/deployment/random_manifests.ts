@@ -3,7 +3,7 @@ import type { Release } from '../../../shared/release/release.ts'
 import { job, pack, stemcells, supplies } from './planning.ts'
 
 /** Releases whose versions differ in one package, one job and one dependency. */
-export const releases: Release[] = ['1', '2', '3'].map((version) => ({
+const releases: Release[] = ['1', '2', '3'].map((version) => ({
   name: 'app',
   version,
   packages: [

@@ -1,17 +1,17 @@
 import { z } from 'zod'
-import { Release, Stemcell } from '../schema.ts'
+import { Stemcell } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
 const ByDigest = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })
 const Config = z.object({ type: z.enum(['cloud', 'runtime']), name: z.string(), content: z.string() })
 
-/** What operators upload: blobs, releases, stemcells, configs. */
+/** What operators upload: blobs, stemcells, configs. */
 export function supplyRoutes(server: Routes, { supply, blobs }: Services): void {
   server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
 
   server.head('/v1/blobs/:digest', { schema: { params: ByDigest } }, async (request, reply) =>
-    reply.status((await blobs.has(request.params.digest)) ? 200 : 404).send(),
+    reply.status((await blobs.keep(request.params.digest)) ? 200 : 404).send(),
   )
 
   server.put(
@@ -25,23 +25,6 @@ export function supplyRoutes(server: Routes, { supply, blobs }: Services): void 
       const { digest, size } = await blobs.put(request.body as never, request.params.digest)
       return reply.status(there ? 200 : 201).send({ digest, size })
     },
-  )
-
-  server.get(
-    '/v1/releases',
-    { schema: { description: 'Uploaded releases.', response: { 200: z.array(Release) } } },
-    async () => supply.releases(),
-  )
-  server.post(
-    '/v1/releases',
-    {
-      schema: {
-        description: 'Adds a release whose blobs are there. 409 for the same version with other content.',
-        body: Release,
-        response: { 200: Release, 201: Release },
-      },
-    },
-    async (request, reply) => reply.status((await supply.addRelease(request.body)) ? 201 : 200).send(request.body),
   )
 
   server.get(

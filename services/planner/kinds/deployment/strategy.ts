@@ -51,7 +51,8 @@ export interface NetworkStrategy {
 export interface PackageStrategy {
   name: string
   fingerprint: string
-  source: string
+  /** Absent where the release brings it compiled only. */
+  source?: string
   dependencies: { name: string; key: string }[]
   stemcell: StemcellStrategy
 }

@@ -1,5 +1,6 @@
 import { RemodelError, toError } from '../../../../../shared/errors.ts'
-import type { ReleaseJob } from '../../../../../shared/release/release.ts'
+import type { Os } from '../../../../../shared/release/package_form.ts'
+import type { Release, ReleaseJob } from '../../../../../shared/release/release.ts'
 import type { Group, Job, Manifest } from '../schema/manifest.ts'
 import type { GroupStrategy, JobStrategy, Place } from '../strategy.ts'
 import type { Cloud } from './cloud.ts'
@@ -131,29 +132,29 @@ function packagesOf(
   const found = new Map<string, { key: string; by: string }>()
   const broken = new Set<string>()
   for (const job of jobs) {
-    const release = bound.releases.get(job.source.value.release)?.release
-    if (!release || broken.has(release.name)) continue
+    const known = bound.releases.get(job.source.value.release)
+    if (!known || broken.has(known.release.name)) continue
+    const { release, exportedFrom } = known
     try {
-      const keys = claims.keysOf(release, stemcell)
+      const forms = claims.formsOf(release, exportedFrom)
       for (const name of job.spec.packages) {
-        const key = keys.get(name)
-        const by = `${job.spec.name} of release ${release.name}`
-        if (key === undefined && release.compiledPackages?.some((item) => item.name === name)) {
-          faults.add(
-            job.source,
-            ['release'],
-            `package "${name}" of release ${release.name} is there in compiled form only, which cannot be deployed yet`,
-          )
-          continue
-        }
-        if (key === undefined) {
+        if (!forms.names.includes(name)) {
           faults.unknown(
             job.source,
             ['name'],
             `package in release ${release.name}, which job ${job.spec.name} needs:`,
             name,
-            keys.keys(),
+            forms.names,
           )
+          continue
+        }
+        const key = claims.claim(forms, stemcell, name)
+        const by = `${job.spec.name} of release ${release.name}`
+        if (key === undefined) {
+          faults.add(job.source, ['release'], lacking(release, name, stemcell, exportedFrom), {
+            found: `${stemcell.os}/${stemcell.version}`,
+            allowed: forms.compiledFor(name).join(', ') || 'none: it is not compiled for any stemcell',
+          })
           continue
         }
         const other = found.get(name)
@@ -164,7 +165,6 @@ function packagesOf(
             `package "${name}" of job ${by} is another one than that of job ${other.by}: one machine has room for one`,
           )
         }
-        claims.claim(release, stemcell, name)
         found.set(name, { key, by })
       }
     } catch (error) {
@@ -177,6 +177,15 @@ function packagesOf(
     }
   }
   return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { key }]) => [name, key]))
+}
+
+/** Errors 60001 and 60003 of BOSH. */
+function lacking(release: Release, name: string, stemcell: Os, exportedFrom: readonly Os[]): string {
+  const of = `package "${name}" of release ${release.name}/${release.version}`
+  if (exportedFrom.length === 0)
+    return `${of} has no source, and is not compiled for ${stemcell.os}/${stemcell.version}`
+  const places = exportedFrom.map(({ os, version }) => `${os}/${version}`).join(', ')
+  return `${of} is not there as exported from ${places}`
 }
 
 function diskOf(source: Sourced<Group>, cloud: Cloud, faults: Faults): GroupStrategy['disk'] {
@@ -199,7 +208,7 @@ function diskOf(source: Sourced<Group>, cloud: Cloud, faults: Faults): GroupStra
   return size ? { sizeMiB: size, type: null } : null
 }
 
-export function placeOf(at: Sourced<unknown>): Place {
+function placeOf(at: Sourced<unknown>): Place {
   const fault = at.document.fault(at.path, '')
   return { file: fault.file ?? '', line: fault.line ?? 1, path: fault.path ?? '' }
 }

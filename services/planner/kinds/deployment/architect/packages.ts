@@ -1,51 +1,38 @@
 import type { RemodelError } from '../../../../../shared/errors.ts'
-import { packageGraph } from '../../../../../shared/release/package_graph.ts'
-import { packageKeys } from '../../../../../shared/release/package_key.ts'
+import { type Os, PackageForms } from '../../../../../shared/release/package_form.ts'
 import type { Release, Stemcell } from '../../../../../shared/release/release.ts'
 import type { PackageStrategy } from '../strategy.ts'
 
-/** Every package that some group needs, by key, and the keys of each release's packages on each stemcell. */
+/** Every package that some group needs, by key: what the release has of it for the group's stemcell, and what it needs itself. */
 export class PackageClaims {
   readonly byKey: Record<string, PackageStrategy> = {}
-  readonly #keys = new Map<string, Map<string, string>>()
-  readonly #closures = new Map<Release, ReturnType<typeof packageGraph>>()
+  readonly #forms = new Map<Release, PackageForms>()
+
+  /** Throws `invalid-input` where packages of the release need each other or one that is not there. */
+  formsOf(release: Release, exportedFrom: readonly Os[]): PackageForms {
+    const known = this.#forms.get(release)
+    if (known) return known
+    const forms = new PackageForms(release, exportedFrom)
+    this.#forms.set(release, forms)
+    return forms
+  }
 
   /**
-   * Package name -> key for all packages of a release on a stemcell. Throws `invalid-input` where packages need each
-   * other or one that is not there.
+   * Adds a package, and what it is compiled from, to what may have to be compiled; answers with its key, or undefined where
+   * the release has nothing that fits the stemcell.
    */
-  keysOf(release: Release, stemcell: Stemcell): Map<string, string> {
-    const id = `${release.name}/${release.version} on ${stemcell.os}/${stemcell.version}`
-    const known = this.#keys.get(id)
-    if (known) return known
-    const keys = packageKeys(release, stemcell)
-    this.#keys.set(id, keys)
-    return keys
-  }
-
-  /** Adds a package and all it needs to what may have to be compiled. */
-  claim(release: Release, stemcell: Stemcell, name: string): void {
-    const keys = this.keysOf(release, stemcell)
-    const byName = new Map(release.packages.map((item) => [item.name, item]))
-    for (const one of [...this.#graph(release).closure(name), name]) {
-      const [item, key] = [byName.get(one), keys.get(one)]
-      if (!item || key === undefined || this.byKey[key]) continue
-      this.byKey[key] = {
-        name: one,
-        fingerprint: item.fingerprint,
-        source: item.digest,
-        dependencies: [...item.dependencies].sort().map((need) => ({ name: need, key: keys.get(need) ?? '' })),
-        stemcell: { ...stemcell },
-      }
+  claim(forms: PackageForms, stemcell: Stemcell, name: string): string | undefined {
+    const wanted = forms.find(name, stemcell)
+    const open = wanted ? [wanted] : []
+    for (let form = open.pop(); form !== undefined; form = open.pop()) {
+      if (this.byKey[form.key]) continue
+      const { key, compiled: _, stemcell: on, ...rest } = form
+      this.byKey[key] = { ...rest, stemcell: { ...stemcell, ...on } }
+      // What a package is compiled from must be there; what a compiled one was compiled from need not.
+      if (form.source === undefined) continue
+      for (const need of form.dependencies) open.push(forms.find(need.name, stemcell)!)
     }
-  }
-
-  #graph(release: Release): ReturnType<typeof packageGraph> {
-    const known = this.#closures.get(release)
-    if (known) return known
-    const graph = packageGraph({ packages: release.packages })
-    this.#closures.set(release, graph)
-    return graph
+    return wanted?.key
   }
 }
 

@@ -1,9 +1,11 @@
+import type { Os } from '../../../../../shared/release/package_form.ts'
 import type { Release, ReleaseJob, Stemcell } from '../../../../../shared/release/release.ts'
+import { compareVersions } from '../../../../../shared/release/version.ts'
 import { suggest } from '../../../../../shared/source/document.ts'
 import type { Supplies } from '../../kind.ts'
 import type { Manifest } from '../schema/manifest.ts'
 import type { Faults, Sourced } from './faults.ts'
-import { compareVersions, resolveVersion } from './versions.ts'
+import { resolveVersion } from './versions.ts'
 
 /** The releases and stemcells that the manifest's names mean. */
 export interface Bound {
@@ -13,6 +15,8 @@ export interface Bound {
 export interface BoundRelease {
   release: Release
   jobs: Map<string, ReleaseJob>
+  /** Only what was compiled on one of these counts; empty: whatever fits. */
+  exportedFrom: readonly Os[]
 }
 
 /** Binds `releases` and `stemcells` of a manifest to what was uploaded; `create`, `latest` and `621.latest` are resolved here. */
@@ -50,7 +54,11 @@ export function bindSupplies(
       })
       continue
     }
-    bound.releases.set(wanted.name, { release, jobs: new Map(release.jobs.map((job) => [job.name, job])) })
+    bound.releases.set(wanted.name, {
+      release,
+      jobs: new Map(release.jobs.map((job) => [job.name, job])),
+      exportedFrom: wanted.exported_from ?? [],
+    })
   }
   for (const [index, wanted] of manifest.value.stemcells.entries()) {
     const below = ['stemcells', index]

@@ -1,3 +1,4 @@
+import { RemodelError } from '../../../../../shared/errors.ts'
 import { inOrder } from '../../../foreman/order.ts'
 import { packageId, shortKey } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
@@ -24,6 +25,8 @@ export function compilePackages(
   }
   const claim = (key: string) => {
     if (missing.has(key) || !isMissing(key)) return
+    const item = strategy.packages[key]
+    if (item?.source === undefined) throw lost(item?.name ?? '', item?.stemcell)
     missing.add(key)
     // What a package is compiled from must be there; what a compiled one was compiled from need not.
     for (const need of strategy.packages[key]?.dependencies ?? []) claim(need.key)
@@ -48,7 +51,7 @@ export function compilePackages(
         key,
         name: item.name,
         fingerprint: item.fingerprint,
-        source: item.source,
+        source: item.source ?? '',
         dependencies: item.dependencies,
         stemcell: item.stemcell,
         resources: strategy.compile.resources,
@@ -80,6 +83,12 @@ export function compilePackages(
       return [group.name, own]
     }),
   )
+}
+
+/** The planner learns compiled packages of a release when it is uploaded; here it has forgotten one. */
+function lost(name: string, stemcell?: { os: string; version: string }): RemodelError {
+  const message = `package ${name} is there in compiled form only (${stemcell?.os}/${stemcell?.version}), and that form is lost: upload its release again`
+  return new RemodelError('not-found', message, { details: { package: name } })
 }
 
 const byName = (strategy: Strategy) => (a: string, b: string) => {

@@ -33,7 +33,7 @@ const updateShape = {
   vm_strategy: z.enum(['delete-create', 'create-swap-delete']).optional(),
   initial_deploy_az_update_strategy: z.enum(['serial', 'parallel']).optional(),
 }
-export const Update = z.strictObject(updateShape)
+const Update = z.strictObject(updateShape)
 export const GroupUpdate = z.strictObject(updateShape).partial()
 export type GroupUpdate = z.infer<typeof GroupUpdate>
 
@@ -98,7 +98,7 @@ export const Group = z.strictObject({
 })
 export type Group = z.infer<typeof Group>
 
-export const Addon = z.strictObject({
+const Addon = z.strictObject({
   name: z.string(),
   jobs: z.array(Job).optional(),
   include: anything.optional(),

@@ -1,0 +1,14 @@
+-- Writes a part of a plan; nothing where the plan has its state, which is written last: it was stored by somebody else
+-- meanwhile (the same order may be delivered twice), and may run already.
+--
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] JSON list of hashes, each {part, field, value, ...}; part is '' for the plan
+--   itself, [4] with the last part: the time it is listed under
+-- Answers 1 | 0: it was stored already, nothing was changed
+local plan = ARGV[2]
+if plan_state(plan) then return 0 end
+for _, fields in ipairs(cjson.decode(ARGV[3])) do
+  local part = table.remove(fields, 1)
+  redis.call('HSET', part == '' and base .. ':plan:' .. plan or key(plan, part), unpack(fields))
+end
+if ARGV[4] then redis.call('ZADD', base .. ':plans', ARGV[4], plan) end
+return 1
