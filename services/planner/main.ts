@@ -22,6 +22,7 @@ import { KindRegistry } from './kinds/registry.ts'
 import { Planning } from './planning.ts'
 import { TemplateRenderer } from './render/renderer.ts'
 import { Supply } from './supply.ts'
+import { Turns } from './turns.ts'
 
 /**
  * The planner: turns documents into plans, publishes what is ready, answers the API.
@@ -48,7 +49,9 @@ await runService(log, async () => {
   const ledger = new Ledger(requests, settings)
   const supply = new Supply(requests, settings)
   const compiled = new RedisCompiledIndex(requests, settings)
-  const planning = new Planning({ ledger, kinds, supply, provider, compiled, render: renderer.render })
+  const turns = new Turns(subscriber)
+  await turns.start(settings)
+  const planning = new Planning({ ledger, kinds, supply, provider, compiled, render: renderer.render, turns })
 
   const queues = new Queues(steady, settings)
   const steadyLedger = new Ledger(steady, settings)

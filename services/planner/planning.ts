@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { randomUUID } from 'node:crypto'
 import type { CompiledIndex } from '../../shared/compile/compiled.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../shared/ledger/ledger.ts'
@@ -10,6 +10,10 @@ import { sealPlan } from './foreman/seal.ts'
 import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
 import type { KindRegistry } from './kinds/registry.ts'
 import type { Supply } from './supply.ts'
+import type { Turns } from './turns.ts'
+
+/** Who waits in line asks again this often, to show that it is still there. */
+const askAgainMs = 1000
 
 interface SourceText {
   name: string
@@ -32,6 +36,7 @@ export class Planning {
   readonly #provider: Provider
   readonly #compiled: CompiledIndex
   readonly #render: Render
+  readonly #turns: Turns
 
   constructor(parts: {
     ledger: Ledger
@@ -40,6 +45,7 @@ export class Planning {
     provider: Provider
     compiled: CompiledIndex
     render: Render
+    turns: Turns
   }) {
     this.#ledger = parts.ledger
     this.#kinds = parts.kinds
@@ -47,6 +53,7 @@ export class Planning {
     this.#provider = parts.provider
     this.#compiled = parts.compiled
     this.#render = parts.render
+    this.#turns = parts.turns
   }
 
   /** Draws and stores a plan; changes nothing else. Throws `invalid-input` with all faults. */
@@ -83,15 +90,16 @@ export class Planning {
   ): Promise<PlanRecord> {
     const deployment = await this.#ledger.deploymentOfPlan(id)
     const until = performance.now() + lock.waitSeconds * 1000
+    const waiter = lock.waitSeconds > 0 ? randomUUID() : ''
     for (;;) {
-      const opened = await this.#ledger.open(deployment, id, lock)
+      const opened = await this.#ledger.open(deployment, id, lock, waiter)
       if (opened.status === 'ok') return this.#ledger.planRecord(deployment, id)
       if (opened.status === 'state') {
         throw new RemodelError('conflict', `plan ${id} is ${opened.found}: a plan is applied once; plan again`)
       }
       if (opened.status === 'moved') throw await this.#moved(deployment, id, opened.found)
       if (performance.now() >= until) throw lockedBy(deployment, opened.lock)
-      await sleep(200)
+      await this.#turns.wait(waiter, Math.min(askAgainMs, until - performance.now()))
     }
   }
 

@@ -15,6 +15,11 @@ export function releasedChannel(settings: RedisSettings): string {
   return `${settings.prefix}:released`
 }
 
+/** Channel that tells the first in line for a deployment's lock that its turn has come: the message is its id. */
+export function unlockedChannel(settings: RedisSettings): string {
+  return `${releasedChannel(settings)}:unlocked`
+}
+
 /** Where this Redis' epoch and its beat are kept. */
 export function epochKey(settings: RedisSettings): string {
   return `${settings.prefix}:epoch`

@@ -195,11 +195,16 @@ export class Ledger {
     await this.redis.hset(`${this.settings.prefix}:plans`, plan.id, plan.deployment)
   }
 
-  /** Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. */
+  /**
+   * Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. With `waiter`
+   * a caller that is refused stands in line: the lock is given in the order of arrival, to those who asked again within
+   * three seconds, and the next one is told on the `unlocked` channel.
+   */
   async open(
     deployment: string,
     plan: string,
     lock: { id?: string; holder: string; message: string },
+    waiter = '',
   ): Promise<OpenResult> {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
@@ -212,6 +217,7 @@ export class Ledger {
       lock.holder,
       lock.message,
       epoch,
+      waiter,
     )
     await failpoint('ledger.opened')
     // Whoever saw it listed but not held yet may have taken it off the list.
@@ -360,6 +366,7 @@ export class Ledger {
       'released',
       'running',
       'carried',
+      'doomed',
       'places',
       'windows',
       'held',

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { releasedChannel } from '../../shared/ledger/keys.ts'
+import { releasedChannel, unlockedChannel } from '../../shared/ledger/keys.ts'
 import { Ledger, type Released } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
 import { connectRedis } from '../../shared/redis.ts'
@@ -126,6 +126,44 @@ describe('a plan in the ledger', () => {
     expect((await ledger.floorplan(name)).materials).toEqual([
       { id: 'thing/a', attributes: { x: 1 }, needs: [], meta: {} },
     ])
+  })
+})
+
+describe('those who wait for a deployment', () => {
+  test('get it in the order of arrival, and only the one whose turn it is is woken', async () => {
+    const name = fresh()
+    const [first, second, third] = [
+      planOf(name, [remodel('a')]),
+      planOf(name, [remodel('b')]),
+      planOf(name, [remodel('c')]),
+    ]
+    for (const plan of [first, second, third]) await ledger.store(plan, 1)
+    const subscriber = connectRedis(settings(), 'service')
+    const woken: string[] = []
+    subscriber.on('message', (_channel, waiter: string) => woken.push(waiter))
+    await subscriber.subscribe(unlockedChannel(settings()))
+    await ledger.open(name, first.id, lock)
+    expect(await ledger.open(name, second.id, lock, 'bert')).toMatchObject({ status: 'locked' })
+    expect(await ledger.open(name, third.id, lock, 'cora')).toMatchObject({ status: 'locked' })
+    await runAll(name, first.id)
+    await expect.poll(() => woken).toEqual(['bert'])
+    expect(await ledger.open(name, third.id, lock, 'cora')).toMatchObject({ status: 'locked' })
+    expect(await ledger.open(name, third.id, lock)).toMatchObject({ status: 'locked' })
+    expect(await ledger.open(name, second.id, lock, 'bert')).toEqual({ status: 'ok' })
+    await runAll(name, second.id)
+    await expect.poll(() => woken).toEqual(['bert', 'cora'])
+    subscriber.disconnect()
+  })
+
+  test('and went away do not hold up those behind them', async () => {
+    const name = fresh()
+    const [first, second] = [planOf(name, [remodel('a')]), planOf(name, [remodel('b')])]
+    for (const plan of [first, second]) await ledger.store(plan, 1)
+    await ledger.open(name, first.id, lock)
+    await ledger.open(name, second.id, lock, 'gone')
+    await redis.del(`${ledger.base(name)}:line:gone`)
+    await runAll(name, first.id)
+    expect(await ledger.open(name, second.id, lock, 'here')).toEqual({ status: 'ok' })
   })
 })
 

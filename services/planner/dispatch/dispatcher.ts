@@ -48,8 +48,11 @@ export class Dispatcher {
 
   /** Publishes at once what was left released by planners before, then follows announcements. */
   async start(): Promise<void> {
-    this.#subscriber.on('message', (_channel, text: string) => this.#announced(text))
-    await this.#subscriber.subscribe(releasedChannel(this.#ledger.settings))
+    const channel = releasedChannel(this.#ledger.settings)
+    this.#subscriber.on('message', (from, text: string) => {
+      if (from === channel) this.#announced(text)
+    })
+    await this.#subscriber.subscribe(channel)
     await this.#ledger.recall()
     await this.sweep('+inf')
     this.#timer = setInterval(() => {

@@ -14,6 +14,8 @@
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
 --   :meta                  hash    seq (last event), floorplan (version), epoch (lua/epoch.lua)
 --   :lock                  hash    id, plan, holder, since, message; absent where nobody holds the deployment
+--   :line                  zset    who waits for the lock, in the order of arrival
+--   :line:<waiter>         string  there while the waiter is; runs out by itself
 --   :events                stream  <seq>-0 -> e: JSON; no gaps
 --   :floorplan             hash    material id -> JSON
 --   :fences                hash    material id -> how many fences were handed out for it
@@ -21,6 +23,7 @@
 --   :plan:<p>:graph        hash    remodel -> JSON {q queue, w when, p place, d dependants, n order, g gate, t seconds, a attempts, m material, x weight}
 --   :plan:<p>:remodels     hash    remodel -> JSON as planned
 --   :plan:<p>:unmet        hash    remodel -> number of needs not settled
+--   :plan:<p>:doomed       hash    blocked remodels that will be skipped: a need of theirs was not done
 --   :plan:<p>:state        hash    remodel -> state
 --   :plan:<p>:runs         hash    remodel -> JSON {attempt, fence, worker, job, startedAt, finishedAt, deadline, releases}
 --   :plan:<p>:released     zset    remodel -> time it was released; only while unclaimed
@@ -193,32 +196,35 @@ settle = function(plan, id, outcome)
   for _, dependant in ipairs(n.d) do
     local left = redis.call('HINCRBY', key(plan, 'unmet'), dependant, -1)
     local d = node(plan, dependant)
-    local doomed = outcome ~= 'done' and d.w ~= 'always'
-    if doomed or left == 0 then ready_list[#ready_list + 1] = { plan, dependant, doomed } end
+    if outcome ~= 'done' and d.w ~= 'always' then redis.call('HSET', key(plan, 'doomed'), dependant, 1) end
+    if left == 0 then ready_list[#ready_list + 1] = { plan, dependant } end
   end
 end
 
--- Works off what settling has made ready or hopeless.
+-- Works off what settling has made ready or hopeless. What is hopeless is skipped when the last of its needs is settled,
+-- not sooner: cleanup that comes after it must not begin while something before it still runs.
 local function drain()
   local i = 1
   while i <= #ready_list do
-    local plan, id, doomed = ready_list[i][1], ready_list[i][2], ready_list[i][3]
+    local plan, id = ready_list[i][1], ready_list[i][2]
     i = i + 1
     if state_of(plan, id) == 'blocked' then
+      local doomed = redis.call('HDEL', key(plan, 'doomed'), id) == 1
       if doomed or not may_start(plan, node(plan, id)) then settle(plan, id, 'skipped') else make_ready(plan, id) end
     end
   end
   ready_list = {}
 end
 
--- The plan stops starting work: what may not start any more is skipped, what runs goes on to its end.
+-- The plan stops starting work: what may not start any more is skipped, what runs goes on to its end. What is blocked
+-- waits for its needs to be settled and is skipped then (drain).
 local function stop_starting(plan, state)
   redis.call('HSET', base .. ':plan:' .. plan, 'state', state)
   local all = redis.call('HGETALL', key(plan, 'state'))
   for i = 1, #all, 2 do
     -- As it is now: the seat that a skipped one gives back may have released what was queued a moment ago.
     local id, s = all[i], state_of(plan, all[i])
-    if s == 'blocked' or s == 'queued' or s == 'released' or s == 'waiting' then
+    if s == 'queued' or s == 'released' or s == 'waiting' then
       if not may_start(plan, node(plan, id)) then settle(plan, id, 'skipped') end
     end
   end
@@ -265,6 +271,21 @@ local function begin(plan, id, worker, job)
     kind = redis.call('HGET', base .. ':plan:' .. plan, 'kind'), remodel = redis.call('HGET', key(plan, 'remodels'), id) }
 end
 
+-- The first in line whose process still lives; those that are gone are taken out.
+local function first_in_line()
+  for _, waiter in ipairs(redis.call('ZRANGE', base .. ':line', 0, -1)) do
+    if redis.call('EXISTS', base .. ':line:' .. waiter) == 1 then return waiter end
+    redis.call('ZREM', base .. ':line', waiter)
+  end
+end
+
+-- Gives the lock back and wakes one waiter: the one whose turn it is.
+local function unlock()
+  redis.call('DEL', base .. ':lock')
+  local waiter = first_in_line()
+  if waiter then redis.call('PUBLISH', channel .. ':unlocked', waiter) end
+end
+
 local function finish_if_settled(plan)
   local meta = base .. ':plan:' .. plan
   if tonumber(redis.call('HGET', meta, 'open')) > 0 then return end
@@ -273,8 +294,8 @@ local function finish_if_settled(plan)
   if not final then return end
   redis.call('HSET', meta, 'state', final, 'finishedAt', clock)
   event({ type = 'plan.' .. final, plan = plan })
-  if redis.call('HGET', base .. ':lock', 'plan') == plan then redis.call('DEL', base .. ':lock') end
-  for _, part in ipairs({ 'unmet', 'released', 'running', 'held', 'windows', 'places', 'carried' }) do redis.call('DEL', key(plan, part)) end
+  if redis.call('HGET', base .. ':lock', 'plan') == plan then unlock() end
+  for _, part in ipairs({ 'unmet', 'released', 'running', 'held', 'windows', 'places', 'carried', 'doomed' }) do redis.call('DEL', key(plan, part)) end
 end
 
 -- Ends a script: settles everything that follows, announces released work, answers.

@@ -1,6 +1,7 @@
 -- Opens a stored plan: takes the deployment's lock and releases everything that needs nothing.
 --
--- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] holder, [5] message, [6] epoch of this Redis
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] holder, [5] message, [6] epoch of this Redis,
+-- [7] id under which the caller waits in line, or ''
 -- Answers {status}: ok | state (found: its state) | moved (found: floorplan version) | locked (lock: who holds it)
 local plan, lock = ARGV[2], base .. ':lock'
 local meta = base .. ':plan:' .. plan
@@ -8,14 +9,28 @@ local state = redis.call('HGET', meta, 'state')
 if state ~= 'stored' then return cjson.encode({ status = 'state', found = state or 'absent' }) end
 local version = redis.call('HGET', base .. ':meta', 'floorplan') or '0'
 if version ~= redis.call('HGET', meta, 'floorplan') then return cjson.encode({ status = 'moved', found = tonumber(version) }) end
+local function stand_in_the_line()
+  if ARGV[7] == '' then return end
+  redis.call('ZADD', base .. ':line', 'NX', clock, ARGV[7])
+  redis.call('SET', base .. ':line:' .. ARGV[7], 1, 'PX', 3000)
+end
 if redis.call('EXISTS', lock) == 1 then
+  stand_in_the_line()
   local held = redis.call('HMGET', lock, 'id', 'plan', 'holder', 'since', 'message')
   return cjson.encode({ status = 'locked', lock = { id = held[1], plan = held[2], holder = held[3], since = tonumber(held[4]), message = held[5] } })
 end
+local first = first_in_line()
+if first and first ~= ARGV[7] then
+  stand_in_the_line()
+  local since = tonumber(redis.call('ZSCORE', base .. ':line', first))
+  return cjson.encode({ status = 'locked', lock = { id = first, plan = '', holder = 'somebody who waited longer', since = since, message = '' } })
+end
+redis.call('ZREM', base .. ':line', ARGV[7])
+redis.call('DEL', base .. ':line:' .. ARGV[7])
 redis.call('HSET', base .. ':meta', 'epoch', math.max(tonumber(ARGV[6]), tonumber(redis.call('HGET', base .. ':meta', 'epoch') or '0')))
 redis.call('HSET', lock, 'id', ARGV[3], 'plan', plan, 'holder', ARGV[4], 'since', clock, 'message', ARGV[5])
 redis.call('HSET', meta, 'state', 'running', 'startedAt', clock)
 event({ type = 'plan.started', plan = plan, message = ARGV[5] })
 redis.call('HSET', meta, 'firstEvent', redis.call('HGET', base .. ':meta', 'seq'))
-for _, id in ipairs(cjson.decode(redis.call('HGET', meta, 'roots'))) do ready_list[#ready_list + 1] = { plan, id, false } end
+for _, id in ipairs(cjson.decode(redis.call('HGET', meta, 'roots'))) do ready_list[#ready_list + 1] = { plan, id } end
 return answer({ [plan] = true }, { status = 'ok' })
