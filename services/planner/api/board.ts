@@ -8,7 +8,7 @@ import type { Queues } from '../../../shared/queue/queues.ts'
 const about: Record<QueueName, string> = {
   deploys: 'Deploys somebody asked for: planned and applied by a planner',
   compile: 'Packages to compile: one job for each package key, whoever needs it',
-  assemble: 'Remodels that are ready: one job each; the ledger knows the order',
+  assemble: 'Remodels that are ready; a job may go on to further ones of its plan; the ledger knows the order',
 }
 
 /** Bull Board over Remodel's queues, read-only: the ledger decides what runs, so jobs are not retried or removed by hand. */

@@ -1,0 +1,208 @@
+import type { Redis } from 'ioredis'
+import { RemodelError } from '../errors.ts'
+import { Floorplan, type StandingMaterial } from '../model/material.ts'
+import type { Plan, PlanState, Remodel, RemodelState } from '../model/plan.ts'
+import type { RedisSettings } from '../redis.ts'
+import { baseKey } from './keys.ts'
+import { run } from './pipeline.ts'
+import type { LedgerEvent, LockRecord, PlanRecord, Released, RemodelRecord } from './records.ts'
+
+/** Reads what the ledger records. Changes nothing. */
+export class LedgerReader {
+  readonly redis: Redis
+  readonly settings: RedisSettings
+
+  constructor(redis: Redis, settings: RedisSettings) {
+    this.redis = redis
+    this.settings = settings
+  }
+
+  base(deployment: string): string {
+    return baseKey(this.settings.prefix, deployment)
+  }
+
+  async floorplan(deployment: string): Promise<Floorplan> {
+    const base = this.base(deployment)
+    const [materials, version] = await run<[Record<string, string>, string | null]>(
+      this.redis.multi().hgetall(`${base}:floorplan`).hget(`${base}:meta`, 'floorplan'),
+    )
+    return Floorplan.parse({
+      deployment,
+      version: Number(version ?? 0),
+      materials: Object.entries(materials)
+        .map(([id, text]) => ({ id, ...JSON.parse(text) }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1)),
+    })
+  }
+
+  /** One material of the floorplan, or null. */
+  async standing(deployment: string, id: string): Promise<StandingMaterial | null> {
+    const text = await this.redis.hget(`${this.base(deployment)}:floorplan`, id)
+    return text === null ? null : { id, ...JSON.parse(text) }
+  }
+
+  async lock(deployment: string): Promise<LockRecord | null> {
+    const lock = await this.redis.hgetall(`${this.base(deployment)}:lock`)
+    return lock.id
+      ? { id: lock.id, plan: lock.plan!, holder: lock.holder!, since: Number(lock.since), message: lock.message! }
+      : null
+  }
+
+  /** Names of all deployments that ever had a plan. */
+  async deployments(): Promise<string[]> {
+    return (await this.redis.smembers(`${this.settings.prefix}:deployments`)).sort()
+  }
+
+  /** The deployment of a plan; throws `not-found`. */
+  async deploymentOfPlan(plan: string): Promise<string> {
+    const deployment = await this.redis.hget(`${this.settings.prefix}:plans`, plan)
+    if (deployment === null) throw new RemodelError('not-found', `there is no plan ${plan}`)
+    return deployment
+  }
+
+  /** Ids of a deployment's plans, newest first. */
+  async planIds(deployment: string, limit: number): Promise<string[]> {
+    return this.redis.zrevrange(`${this.base(deployment)}:plans`, 0, limit - 1)
+  }
+
+  async planRecord(deployment: string, plan: string): Promise<PlanRecord> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const [meta, errors, running] = await run<[Record<string, string>, string[], number]>(
+      this.redis.multi().hgetall(key).lrange(`${key}:errors`, 0, 99).zcard(`${key}:running`),
+    )
+    if (!meta.state) throw new RemodelError('not-found', `there is no plan ${plan}`)
+    const count = (name: string) => Number(meta[name] ?? 0)
+    return {
+      id: plan,
+      deployment,
+      kind: meta.kind!,
+      state: meta.state as PlanState,
+      createdAt: count('createdAt'),
+      startedAt: meta.startedAt ? count('startedAt') : null,
+      finishedAt: meta.finishedAt ? count('finishedAt') : null,
+      counts: {
+        total: count('total'),
+        done: count('done'),
+        failed: count('failed'),
+        skipped: count('skipped'),
+        running,
+      },
+      errors: errors.map((text) => JSON.parse(text)),
+    }
+  }
+
+  async plan(deployment: string, id: string): Promise<Plan> {
+    const key = `${this.base(deployment)}:plan:${id}`
+    const header = await this.redis.hget(key, 'header')
+    if (header === null) throw new RemodelError('not-found', `there is no plan ${id}`)
+    const [roots, texts] = [JSON.parse(header), await this.redis.hgetall(`${key}:remodels`)]
+    const nodes = await this.redis.hgetall(`${key}:graph`)
+    const order = (remodel: string) => Number(JSON.parse(nodes[remodel] ?? '{"n":0}').n)
+    const remodels = Object.values(texts).map((text) => JSON.parse(text) as Remodel)
+    const positions = new Map(remodels.map((remodel) => [remodel.id, order(remodel.id)]))
+    return { ...roots, remodels: remodels.sort((a, b) => positions.get(a.id)! - positions.get(b.id)!) }
+  }
+
+  async remodelRecords(deployment: string, plan: string): Promise<RemodelRecord[]> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const [states, runs] = await run<[Record<string, string>, Record<string, string>]>(
+      this.redis.multi().hgetall(`${key}:state`).hgetall(`${key}:runs`),
+    )
+    return Object.entries(states).map(([id, state]) => {
+      const record = JSON.parse(runs[id] ?? '{}')
+      return {
+        id,
+        state: state as RemodelState,
+        attempt: record.attempt ?? 0,
+        fence: record.fence ?? 0,
+        worker: record.worker ?? null,
+        startedAt: record.startedAt ?? null,
+        finishedAt: record.finishedAt ?? null,
+      }
+    })
+  }
+
+  /** Events after `after`, at most `limit`; with `blockMs` waits that long for the first one. */
+  async events(
+    deployment: string,
+    after: number,
+    options: { limit?: number; blockMs?: number; on?: Redis } = {},
+  ): Promise<LedgerEvent[]> {
+    const redis = options.on ?? this.redis
+    const stream = `${this.base(deployment)}:events`
+    const count = options.limit ?? 1000
+    const reply = options.blockMs
+      ? await redis.xread('COUNT', count, 'BLOCK', options.blockMs, 'STREAMS', stream, `${after}-0`)
+      : await redis.xread('COUNT', count, 'STREAMS', stream, `${after}-0`)
+    return (reply?.[0]?.[1] ?? []).map(([, fields]) => JSON.parse(fields[1]!))
+  }
+
+  /** Deployments whose plan may still be open: those the planner must look after. */
+  async active(): Promise<string[]> {
+    return this.redis.smembers(`${this.settings.prefix}:active`)
+  }
+
+  /** Work that was released before `before` and that nobody has claimed. */
+  async unclaimed(deployment: string, plan: string, before: number | '+inf', limit: number): Promise<Released[]> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const ids = await this.redis.zrangebyscore(`${key}:released`, '-inf', before, 'LIMIT', 0, limit)
+    if (ids.length === 0) return []
+    const [nodes, runs] = await run<[(string | null)[], (string | null)[]]>(
+      this.redis
+        .multi()
+        .hmget(`${key}:graph`, ...ids)
+        .hmget(`${key}:runs`, ...ids),
+    )
+    return ids.map((remodel, i) => {
+      const node = JSON.parse(nodes[i] ?? '{}')
+      return {
+        plan,
+        remodel,
+        queue: node.q,
+        release: JSON.parse(runs[i] ?? '{}').releases ?? 1,
+        weight: node.x ?? 0,
+        delay: 0,
+      }
+    })
+  }
+
+  /** Those of `items` that nobody has claimed meanwhile. */
+  async stillReleased(deployment: string, items: readonly Released[]): Promise<Released[]> {
+    const [first] = items
+    if (!first) return []
+    const scores = await this.redis.zmscore(
+      `${this.base(deployment)}:plan:${first.plan}:released`,
+      ...items.map((item) => item.remodel),
+    )
+    return items.filter((_, i) => scores[i] !== null)
+  }
+
+  /** Workers that have a remodel of this plan in hand. */
+  async workersOf(deployment: string, plan: string): Promise<string[]> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const ids = await this.redis.zrange(`${key}:running`, '0', '-1')
+    if (ids.length === 0) return []
+    const runs = await this.redis.hmget(`${key}:runs`, ...ids)
+    return [...new Set(runs.flatMap((run) => JSON.parse(run ?? '{}').worker ?? []))]
+  }
+
+  /** What a remodel waits for, as phrases; empty where it is running or settled. */
+  async waitsFor(
+    deployment: string,
+    plan: string,
+    remodel: string,
+  ): Promise<{ state: RemodelState; waitsFor: string[] }> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const state = (await this.redis.hget(`${key}:state`, remodel)) as RemodelState | null
+    const text = await this.redis.hget(`${key}:remodels`, remodel)
+    if (state === null || text === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
+    const { needs, place, queue, title } = JSON.parse(text) as Remodel
+    if (state === 'queued') return { state, waitsFor: [`a free seat for ${place} in its windows`] }
+    if (state === 'released') return { state, waitsFor: [`a worker of queue ${queue}`] }
+    if (state === 'waiting') return { state, waitsFor: [`an approval: ${title}`] }
+    if (state !== 'blocked') return { state, waitsFor: [] }
+    const states = await this.redis.hmget(`${key}:state`, ...needs)
+    const waitsFor = needs.flatMap((need, i) => (states[i] === 'done' ? [] : [`${need} (${states[i] ?? 'absent'})`]))
+    return { state, waitsFor }
+  }
+}

@@ -1,0 +1,104 @@
+import type { Json, StandingMaterial } from '../model/material.ts'
+import type { PlanState, Remodel, RemodelState } from '../model/plan.ts'
+
+/** What a worker holds while it carries out one remodel. */
+export interface Claim {
+  deployment: string
+  plan: string
+  kind: string
+  remodel: Remodel
+  attempt: number
+  /** Only grows for one material; whatever is changed is shown it. */
+  fence: number
+  /** Milliseconds the attempt may still take, by Redis' clock. */
+  remainingMs: number
+}
+
+/** What became of a report; `next` is what the worker took along. */
+export interface CompletionResult {
+  status: 'recorded' | 'superseded'
+  next?: Claim
+}
+
+export type ClaimResult = { status: 'claimed'; claim: Claim } | { status: 'superseded'; state: string }
+
+/** How an attempt ended, or what it is doing (`progress`). */
+export interface Completion {
+  plan: string
+  remodel: string
+  fence: number
+  outcome: 'done' | 'failed' | 'retry' | 'progress'
+  floorplan?: Record<string, Omit<StandingMaterial, 'id'> | null>
+  code?: string
+  message?: string
+  log?: string
+  facts?: Record<string, Json>
+  durationMs?: number
+  /** The job that carries it: `jobName(remodel, release)`. */
+  job?: string
+  /** Take another ready remodel of this plan and this queue along. Needs `job`. */
+  take?: string
+}
+
+export interface LedgerEvent {
+  seq: number
+  at: number
+  type: string
+  plan: string
+  remodel?: string
+  worker?: string
+  attempt?: number
+  fence?: number
+  message?: string
+  code?: string
+  log?: string
+  durationMs?: number
+  facts?: Record<string, Json>
+}
+
+export interface PlanRecord {
+  id: string
+  deployment: string
+  kind: string
+  state: PlanState
+  createdAt: number
+  startedAt: number | null
+  finishedAt: number | null
+  counts: { total: number; done: number; failed: number; skipped: number; running: number }
+  errors: { remodel: string; code: string; message: string; log?: string }[]
+}
+
+export interface RemodelRecord {
+  id: string
+  state: RemodelState
+  attempt: number
+  fence: number
+  worker: string | null
+  startedAt: number | null
+  finishedAt: number | null
+}
+
+export interface LockRecord {
+  id: string
+  plan: string
+  holder: string
+  since: number
+  message: string
+}
+
+export type OpenResult =
+  | { status: 'ok' }
+  | { status: 'state'; found: string }
+  | { status: 'moved'; found: number }
+  | { status: 'locked'; lock: LockRecord }
+
+/** What became ready and must be put on its queue. */
+export interface Released {
+  plan: string
+  remodel: string
+  queue: string
+  release: number
+  weight: number
+  /** Milliseconds to wait before another attempt. */
+  delay: number
+}
