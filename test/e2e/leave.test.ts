@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Client } from '../../cli/client.ts'
+import { type ServiceName, settled, startServices, type TestStack } from '../support/services.ts'
+import { planSmall, removeSmall, supplySmall } from '../support/small.ts'
+
+let stack: TestStack
+let client: Client
+
+beforeEach(async () => {
+  stack = await startServices()
+  client = stack.client()
+  await supplySmall(client)
+})
+
+afterEach(() => stack.stop())
+
+const process = (name: ServiceName) => stack.services.find((service) => service.name === name)!.process
+
+async function inHand(plan: string, remodel: RegExp): Promise<void> {
+  const started = async () =>
+    (await client.events('leave', { plan })).some(
+      (event) => event.type === 'remodel.started' && remodel.test(event.remodel ?? ''),
+    )
+  await expect.poll(started, { timeout: 20_000, interval: 10 }).toBe(true)
+}
+
+describe('a service that is told to leave', () => {
+  test('finishes what it has in hand, leaves with 0, and loses no attempt', async () => {
+    const { plan } = await planSmall(client, { name: 'leave', net: 69 })
+    await client.apply(plan.id, {})
+    await inHand(plan.id, /^compile-package/)
+    const compiler = process('compiler')
+    const gone = once(compiler, 'exit')
+    compiler.kill('SIGTERM')
+    expect(await gone).toEqual([0, null])
+    expect((await stack.provider.listVms()).filter(({ ownership }) => ownership.owner.startsWith('compiler/'))).toEqual(
+      [],
+    )
+    await stack.start('compiler')
+    expect(await settled(client, plan.id)).toBe('done')
+    expect((await client.events('leave')).filter(({ attempt }) => (attempt ?? 1) > 1)).toEqual([])
+    expect(await removeSmall(client, 'leave')).toBe('done')
+  })
+
+  test('leaves at once when it is told a second time, and another takes over', async () => {
+    const { plan } = await planSmall(client, { name: 'leave', net: 69 })
+    await client.apply(plan.id, {})
+    await inHand(plan.id, /^compile-package/)
+    const compiler = process('compiler')
+    const gone = once(compiler, 'exit')
+    compiler.kill('SIGTERM')
+    compiler.kill('SIGINT')
+    expect(await gone).toEqual([1, null])
+    await stack.start('compiler')
+    expect(await settled(client, plan.id)).toBe('done')
+    expect(await removeSmall(client, 'leave')).toBe('done')
+  })
+
+  test('leaves in order from the planner, whose place the next one takes while a plan runs', async () => {
+    const { plan } = await planSmall(client, { name: 'leave', net: 69 })
+    await client.apply(plan.id, {})
+    await inHand(plan.id, /^compile-package/)
+    const planner = process('planner')
+    const gone = once(planner, 'exit')
+    planner.kill('SIGTERM')
+    expect(await gone).toEqual([0, null])
+    await stack.start('planner')
+    client = stack.client()
+    expect(await settled(client, plan.id)).toBe('done')
+    expect(await removeSmall(client, 'leave')).toBe('done')
+  })
+})
