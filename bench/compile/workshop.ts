@@ -27,6 +27,8 @@ export interface Deployed {
   compiled: string[]
   /** Machines they were compiled on. */
   vms: number
+  /** Each run of a packaging script once: everybody who waited for it is told the same machine and duration. */
+  scripts: string[]
 }
 
 export async function openWorkshop(workers: number): Promise<Workshop> {
@@ -70,5 +72,6 @@ async function factsOf(client: Client, deployment: string, plan: string): Promis
     totalMs: at('plan.done') - at('plan.started'),
     compiled: real.map((event) => event.remodel!.split(' ')[1]!.split('/')[0]!),
     vms: new Set(real.map((event) => event.facts?.vm)).size,
+    scripts: real.map((event) => `${event.remodel} ${event.facts?.vm} ${event.durationMs}`),
   }
 }

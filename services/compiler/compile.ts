@@ -39,7 +39,7 @@ export async function compile(connection: Connection, spec: CompileSpec, tools: 
   await unpack(
     connection,
     spec.source,
-    'rm -rf "$1/compile" "$1/packages" "$2"; mkdir -p "$3" "$4" "$2"; ln -sfn "$4" "$5"; tar -xz --no-same-owner -C "$3" -f -',
+    'rm -rf "$1/compile" "$1/packages" "$2"; mkdir -p "$3" "$4" "$2"; ln -sfn "$4" "$5"; exec tar -xz --no-same-owner -C "$3" -f -',
     [layout.data, layout.packages, source, installed, target],
     tools,
   )
@@ -100,7 +100,7 @@ async function installDependencies(connection: Connection, spec: CompileSpec, to
           'infrastructure',
           `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`,
         )
-      const script = 'mkdir -p "$1"; ln -sfn "$1" "$2"; tar -xz --no-same-owner -C "$1" -f -'
+      const script = 'mkdir -p "$1"; ln -sfn "$1" "$2"; exec tar -xz --no-same-owner -C "$1" -f -'
       const places = [layout.packageData(name, key), `${layout.packages}/${name}`]
       await unpack(connection, compiled.digest, script, places, tools)
     }),

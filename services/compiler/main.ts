@@ -22,6 +22,7 @@ import { sweepCompileVms } from './sweep.ts'
 const id = processId('compiler')
 const log = createLog('compiler', { worker: id })
 const concurrency = Number(process.env.REMODEL_CONCURRENCY ?? 4)
+const claimMs = 3000
 
 await runService(log, async () => {
   const settings = redisSettings()
@@ -40,7 +41,8 @@ await runService(log, async () => {
     blobs,
     provider,
     pool,
-    claims: new Claims(redis, settings),
+    // As short as the lock of the queue: a killed compiler's package is begun elsewhere as soon as its job is taken over.
+    claims: new Claims(redis, settings, claimMs),
     recorder: new Recorder(new Ledger(redis, settings), id),
     aborts,
     log,

@@ -28,7 +28,7 @@ export interface Tools {
 }
 
 /** How long a job steps back where another compiler still holds its key (one that was paused, say). */
-const stepBackMs = 500
+const stepBackMs = 250
 
 type Outcome = { compiled: CompiledPackage; cached: boolean; vm?: string } | { error: unknown }
 

@@ -7,7 +7,7 @@ import type { RedisSettings } from '../redis.ts'
 import { epochKey } from './keys.ts'
 import type { Ledger } from './ledger.ts'
 
-const beatMs = 250
+const beatMs = 1000
 
 /**
  * Watches for a Redis that came back older than it was: a beat that only grows is kept in Redis, in memory, and in a file

@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs'
 import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
-import { execa } from 'execa'
 import { RemodelError } from '../errors.ts'
 import type { ArchiveEntry } from './archive.ts'
 import type { LocalPackage } from './local_release.ts'
@@ -50,6 +49,8 @@ async function run(directory: string, pack: LocalPackage, build: string, options
   const release = resolve(directory)
   const script = join(release, 'packages', pack.folder, 'pre_packaging')
   // A process group of its own, so that all it started can be killed with it.
+  // Loaded only where a release has such a script: every start of the command would pay for it.
+  const { execa } = await import('execa')
   const child = execa('bash', ['-x', script], {
     cwd: build,
     env: { BUILD_DIR: build, RELEASE_DIR: release },

@@ -85,6 +85,7 @@ export class Dispatcher {
   async #sweepOverdue(): Promise<void> {
     if (this.#stopped) return
     if (++this.#sweeps % recallSweeps === 0) await this.#ledger.recall()
+    if ((await this.#ledger.active()).length === 0) return
     const [seconds, micros] = await this.#ledger.redis.time()
     await this.sweep(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - overdueMs)
   }

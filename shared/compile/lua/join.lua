@@ -11,6 +11,7 @@ if redis.call('HSETNX', KEYS[1], 'state', 'queued') == 1 then
   status = 'queued'
   -- The time, not a counter: the name must not have been used before, though the request was forgotten meanwhile.
   redis.call('HSET', KEYS[1], 'n', since, 'spec', ARGV[2], 'by', ARGV[1])
-  redis.call('PERSIST', KEYS[1])
 end
+-- Whoever waits asks again and again; a request that nobody repeats (its plan ended before the job was added) ends too.
+for i = 1, 2 do redis.call('EXPIRE', KEYS[i], 86400) end
 return cjson.encode({ status = status, n = tonumber(redis.call('HGET', KEYS[1], 'n')), by = redis.call('HGET', KEYS[1], 'by') })

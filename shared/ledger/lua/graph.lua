@@ -88,6 +88,9 @@ end
 
 -- Work that became ready while others are being settled; a list instead of recursion: chains are long.
 local ready_list = {}
+-- Windows with free seats or new places in line. Seats are given when all that became ready stands in line: otherwise the
+-- next in line would take the seat of the one that just ended from what that one made ready, however urgent it is.
+local refill_list = {}
 local settle
 
 local function release(plan, id, delay)
@@ -115,9 +118,9 @@ local function enter(plan, place)
 end
 
 local function stand_in_line(plan, place, order)
-  for _, name in ipairs(cjson.decode(redis.call('HGET', key(plan, 'places'), 'windows:' .. place))) do
-    redis.call('ZADD', key(plan, 'line:' .. name), 'NX', order, place)
-  end
+  local windows = cjson.decode(redis.call('HGET', key(plan, 'places'), 'windows:' .. place))
+  for _, name in ipairs(windows) do redis.call('ZADD', key(plan, 'line:' .. name), 'NX', order, place) end
+  return windows
 end
 
 local function leave_line(plan, place)
@@ -134,13 +137,14 @@ local function make_ready(plan, id)
     redis.call('ZADD', key(plan, 'running'), clock + n.t * 1000, id)
     return event({ type = 'remodel.waiting', plan = plan, remodel = id })
   end
-  if n.p and not enter(plan, n.p) then
+  if n.p and not redis.call('HGET', key(plan, 'places'), 'in:' .. n.p) then
     put_state(plan, id, 'queued')
     local held = redis.call('HGET', key(plan, 'held'), n.p)
     held = held and cjson.decode(held) or {}
     held[#held + 1] = id
     redis.call('HSET', key(plan, 'held'), n.p, cjson.encode(held))
-    return stand_in_line(plan, n.p, n.n)
+    refill_list[#refill_list + 1] = { plan, stand_in_line(plan, n.p, n.n) }
+    return
   end
   release(plan, id)
 end
@@ -150,19 +154,24 @@ local function refill(plan, windows)
   for _, name in ipairs(windows) do
     local line = key(plan, 'line:' .. name)
     local limit = tonumber(redis.call('HGET', key(plan, 'windows'), 'limit:' .. name))
-    for _, place in ipairs(redis.call('ZRANGE', line, 0, 63)) do
-      if tonumber(redis.call('HGET', key(plan, 'windows'), 'used:' .. name) or '0') >= limit then break end
-      if enter(plan, place) then
-        leave_line(plan, place)
-        local held = redis.call('HGET', key(plan, 'held'), place)
-        redis.call('HDEL', key(plan, 'held'), place)
-        if held then
-          for _, id in ipairs(cjson.decode(held)) do
-            if state_of(plan, id) == 'queued' then release(plan, id) end
+    local seated
+    repeat
+      seated = false
+      for _, place in ipairs(redis.call('ZRANGE', line, 0, 63)) do
+        if tonumber(redis.call('HGET', key(plan, 'windows'), 'used:' .. name) or '0') >= limit then break end
+        if enter(plan, place) then
+          seated = true
+          leave_line(plan, place)
+          local held = redis.call('HGET', key(plan, 'held'), place)
+          redis.call('HDEL', key(plan, 'held'), place)
+          if held then
+            for _, id in ipairs(cjson.decode(held)) do
+              if state_of(plan, id) == 'queued' then release(plan, id) end
+            end
           end
         end
       end
-    end
+    until not seated
   end
 end
 
@@ -173,7 +182,7 @@ local function leave_place(plan, place)
   if redis.call('HDEL', places, 'in:' .. place) == 0 then return end
   local windows = cjson.decode(redis.call('HGET', places, 'windows:' .. place))
   for _, name in ipairs(windows) do redis.call('HINCRBY', key(plan, 'windows'), 'used:' .. name, -1) end
-  refill(plan, windows)
+  refill_list[#refill_list + 1] = { plan, windows }
 end
 
 local function may_start(plan, n)
@@ -214,6 +223,14 @@ local function drain()
     end
   end
   ready_list = {}
+  local windows = {}
+  for _, entry in ipairs(refill_list) do
+    for _, name in ipairs(entry[2]) do
+      if not windows[entry[1] .. ' ' .. name] then refill(entry[1], { name }) end
+      windows[entry[1] .. ' ' .. name] = true
+    end
+  end
+  refill_list = {}
 end
 
 -- The plan stops starting work: what may not start any more is skipped, what runs goes on to its end. What is blocked

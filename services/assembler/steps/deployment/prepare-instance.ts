@@ -18,16 +18,20 @@ export default defineStep({
     try {
       const compiled = await context.compiled.find(input.packages.map((item) => item.key))
       context.say('installing packages')
-      for (const { name, key } of input.packages) {
-        const found = compiled.get(key)
-        if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
-        await unpackOnce(connection, layout.packageData(name, key), () => context.blobs.get(found.digest))
-        context.signal.throwIfAborted()
-      }
+      await Promise.all(
+        input.packages.map(({ name, key }) => {
+          const found = compiled.get(key)
+          if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
+          return unpackOnce(connection, layout.packageData(name, key), () => context.blobs.get(found.digest))
+        }),
+      )
+      context.signal.throwIfAborted()
       context.say('configuring jobs')
-      for (const { name, rendered } of input.jobs) {
-        await unpackOnce(connection, layout.jobData(name, rendered), () => context.blobs.get(rendered))
-      }
+      await Promise.all(
+        input.jobs.map(({ name, rendered }) =>
+          unpackOnce(connection, layout.jobData(name, rendered), () => context.blobs.get(rendered)),
+        ),
+      )
       if (input.addresses) await writeAddresses(connection, input.vm, await context.blobs.get(input.addresses))
       await failpoint('prepare-instance.prepared')
     } finally {
