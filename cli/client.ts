@@ -2,6 +2,10 @@ import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import {
   type ApplyRequest,
+  Check,
+  type CheckRequest,
+  Cleaned,
+  type CleanRequest,
   Deployment,
   Event,
   type ExecRequest,
@@ -168,6 +172,18 @@ export class Client {
 
   logs(deployment: string, instance: string, lines: number | undefined): Promise<z.infer<typeof LogsResponse>> {
     return this.#get(LogsResponse, `${of(deployment)}/instances/${instance}/logs${query({ lines })}`)
+  }
+
+  cleanUp(request: CleanRequest): Promise<Cleaned> {
+    return this.#post(Cleaned, '/v1/clean-up', request, UPLOADING)
+  }
+
+  startCheck(request: CheckRequest): Promise<Check> {
+    return this.#post(Check, '/v1/checks', request)
+  }
+
+  check(id: string): Promise<Check> {
+    return this.#get(Check, `/v1/checks/${encodeURIComponent(id)}`)
   }
 
   locks(): Promise<Lock[]> {

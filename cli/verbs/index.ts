@@ -65,6 +65,18 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'write a compiled release as a tarball',
     load: () => import('./export-release.ts'),
   },
+  {
+    name: 'clean-up',
+    group: supplies,
+    summary: 'delete what no deployment needs any more',
+    load: () => import('./clean-up.ts'),
+  },
+  {
+    name: 'verify',
+    group: supplies,
+    summary: 'compile packages again and compare',
+    load: () => import('./verify.ts'),
+  },
   { name: 'stemcells', group: supplies, summary: 'list uploaded stemcells', load: () => import('./stemcells.ts') },
   {
     name: 'upload-stemcell',

@@ -24,6 +24,10 @@ const carryOnMs = 250
 /**
  * Carries out the remodel a job was published for, and after it ready ones of the same plan for as long as that takes no
  * time worth mentioning. What this returns is shown in Bull Board.
+ *
+ * Where a report is refused, the job is not ended but comes again in a second, if it is still this worker's: a Redis that
+ * came back older may have forgotten the claim or a report that was recorded, and a job that ended then would leave a
+ * remodel in nobody's hands. Mostly it is told then that somebody else has seen to it.
  */
 export async function carryOut(
   job: Payload<'assemble'>,
@@ -41,6 +45,7 @@ export async function carryOut(
     const goOn = () => performance.now() < until && !tools.leaving()
     const ended: Ended = await carryOne(claim, name, () => (goOn() ? queue : undefined), signal, tools)
     outcomes.push(claim.remodel.id === job.remodel ? ended.outcome : `${claim.remodel.id}: ${ended.outcome}`)
+    if (ended.refused) throw new RemodelError('superseded', outcomes.join('; '))
     claim = ended.next
   }
   return outcomes.length > 10
@@ -51,6 +56,8 @@ export async function carryOut(
 interface Ended {
   outcome: string
   next?: Claim
+  /** The ledger did not take the report. */
+  refused?: true
 }
 
 /**
@@ -106,7 +113,7 @@ async function carryOne(
 }
 
 function ended(result: CompletionResult, outcome: string): Ended {
-  if (result.status === 'superseded') return { outcome: 'superseded: a newer fence is current' }
+  if (result.status === 'superseded') return { outcome: 'superseded: a newer fence is current', refused: true }
   return result.next ? { outcome, next: result.next } : { outcome }
 }
 

@@ -29,13 +29,15 @@ await runService(log, async () => {
   const steps = new StepCatalog()
   await steps.extend()
   const ledger = new Ledger(redis, settings)
+  const recorder = new Recorder(ledger, id)
+  recorder.repeatAfterReconnect(redis)
   const tools = {
     provider: await openProvider(log),
     blobs: await openBlobstore(),
     compiled: new RedisCompiledIndex(redis, settings),
     steps,
     ledger,
-    recorder: new Recorder(ledger, id),
+    recorder,
     aborts,
     leaving: () => leaving,
     log,

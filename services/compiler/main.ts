@@ -1,5 +1,6 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
+import { Rebuilds } from '../../shared/compile/rebuilds.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
@@ -12,6 +13,7 @@ import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { runService } from '../../shared/service.ts'
 import { CompilePool } from './pool.ts'
+import { rebuild } from './rebuild.ts'
 import { serveKey } from './serve.ts'
 import { sweepCompileVms } from './sweep.ts'
 
@@ -34,16 +36,19 @@ await runService(log, async () => {
   await heartbeat.start()
   const [provider, blobs] = await Promise.all([openProvider(log), openBlobstore()])
   const pool = new CompilePool({ provider, blobs, worker: id, capacity: concurrency, log })
+  const recorder = new Recorder(new Ledger(redis, settings), id)
+  recorder.repeatAfterReconnect(redis)
   const tools = {
     worker: id,
     requests: new CompileRequests(redis, settings),
+    rebuilds: new Rebuilds(redis, settings),
     compiled: new RedisCompiledIndex(redis, settings),
     blobs,
     provider,
     pool,
     // As short as the lock of the queue: a killed compiler's package is begun elsewhere as soon as its job is taken over.
     claims: new Claims(redis, settings, claimMs),
-    recorder: new Recorder(new Ledger(redis, settings), id),
+    recorder,
     aborts,
     log,
   }
@@ -52,12 +57,15 @@ await runService(log, async () => {
     { redis, settings, name: id, concurrency, log },
     ({ key }, signal, job, token) => serveKey(key, signal, job, token, tools),
   )
+  const rebuilds = startWorker('rebuild', { redis, settings, name: id, concurrency: 1, log }, (asked, signal, job) =>
+    rebuild(asked, signal, job, tools),
+  )
   const sweep = sweepCompileVms(provider, heartbeat, log)
   log.info({ concurrency }, 'compiler is ready')
   return {
     async stop() {
       sweep.stop()
-      await worker.close()
+      await Promise.all([worker.close(), rebuilds.close()])
       await pool.close()
       await heartbeat.stop()
       redis.disconnect()

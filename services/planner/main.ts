@@ -13,8 +13,10 @@ import { startWorker } from '../../shared/queue/worker.ts'
 import { checkRedis, connectRedis, redisSettings } from '../../shared/redis.ts'
 import { runService } from '../../shared/service.ts'
 import { buildServer } from './api/server.ts'
+import { cleanParts, startCleaning } from './cleaning/schedule.ts'
 import { takeOrder } from './deploys.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
+import { EndedJobs } from './dispatch/ended.ts'
 import { Planners } from './dispatch/planners.ts'
 import { Publisher } from './dispatch/publish.ts'
 import { startRetention } from './dispatch/retention.ts'
@@ -67,9 +69,14 @@ await runService(log, async () => {
   const planners = new Planners(steady, settings, id)
   await planners.start()
   const publisher = new Publisher(steadyLedger, queues, new CompileRequests(steady, settings))
-  const dispatcher = new Dispatcher({ ledger: steadyLedger, publisher, planners, subscriber, log })
+  const ended = new EndedJobs(steady, queues)
+  const dispatcher = new Dispatcher({ ledger: steadyLedger, publisher, planners, subscriber, log, ended })
   await dispatcher.start()
   const retention = startRetention(steadyLedger, log)
+  const cleaning = startCleaning(
+    cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, planner: id }),
+    log,
+  )
   const orders = startWorker(
     'deploys',
     { redis: steady, settings, name: id, concurrency: 4, log },
@@ -99,6 +106,7 @@ await runService(log, async () => {
       await Promise.all([server.close(), orders.close(), dispatcher.stop()])
       epoch.stop()
       retention.stop()
+      cleaning.stop()
       await planners.stop()
       await Promise.all([queues.close(), renderer.close()])
       await rm(join(homeDirectory(), 'planner.json'), { force: true })

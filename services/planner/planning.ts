@@ -6,6 +6,7 @@ import type { Blueprint, Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
+import { Drawings } from './cleaning/drawings.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
 import type { KindRegistry } from './kinds/registry.ts'
@@ -36,6 +37,7 @@ export class Planning {
   readonly #provider: Provider
   readonly #compiled: CompiledIndex
   readonly #render: Render
+  readonly #drawings: Drawings
   readonly #turns: Turns
 
   constructor(parts: {
@@ -53,11 +55,16 @@ export class Planning {
     this.#provider = parts.provider
     this.#compiled = parts.compiled
     this.#render = parts.render
+    this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
     this.#turns = parts.turns
   }
 
   /** Draws and stores a plan; changes nothing else. Throws `invalid-input` with all faults. */
-  async plan(order: Order): Promise<Plan> {
+  plan(order: Order): Promise<Plan> {
+    return this.#drawings.during(() => this.#plan(order))
+  }
+
+  async #plan(order: Order): Promise<Plan> {
     const document = new SourceDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
     const cloudConfigs = order.cloudConfigs.map(({ name, content }) => new SourceDocument(name, content))

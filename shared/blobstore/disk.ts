@@ -1,10 +1,11 @@
 import { createHash, type Hash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { RemodelError, toError } from '../errors.ts'
 import type { Blobstore } from './blobstore.ts'
+import { DIGEST, hexOf } from './digest.ts'
 
 export interface DiskBlobstoreOptions {
   /** Temporary files that nobody has written to for so long are leftovers of a crash. Default: one hour. */
@@ -60,6 +61,16 @@ export class DiskBlobstore implements Blobstore {
     return (await ifExists(stat(this.#path(digest)))) !== undefined
   }
 
+  async keep(digest: string): Promise<boolean> {
+    const now = new Date()
+    return (await ifExists(utimes(this.#path(digest), now, now).then(() => true))) ?? false
+  }
+
+  async describe(digest: string): Promise<{ size: number; changedAt: number } | null> {
+    const facts = await ifExists(stat(this.#path(digest)))
+    return facts ? { size: facts.size, changedAt: facts.mtimeMs } : null
+  }
+
   async get(digest: string): Promise<Buffer> {
     const chunks: Buffer[] = []
     for await (const chunk of await this.stream(digest)) chunks.push(chunk as Buffer)
@@ -89,6 +100,20 @@ export class DiskBlobstore implements Blobstore {
 
   async delete(digest: string): Promise<void> {
     await ifExists(unlink(this.#path(digest)))
+  }
+
+  async deleteUnchanged(digest: string, since: number): Promise<boolean> {
+    const path = this.#path(digest)
+    const facts = await ifExists(stat(path))
+    if (!facts || facts.mtimeMs > since) return false
+    // Taken out of reach first: whoever kept it before that has left a time to see, whoever comes later puts it anew.
+    const aside = join(this.directory, 'temporary', `${process.pid}-${randomUUID()}`)
+    const moved = await ifExists(rename(path, aside).then(() => true))
+    if (!moved) return false
+    const kept = (await stat(aside)).mtimeMs > since
+    if (kept) await link(aside, path).catch(unlessExists)
+    await unlink(aside)
+    return !kept
   }
 
   async *list(): AsyncIterable<{ digest: string; size: number; changedAt: number }> {
@@ -132,15 +157,6 @@ export class DiskBlobstore implements Blobstore {
   }
 }
 
-const DIGEST = /^sha256:[0-9a-f]{64}$/
-
-function hexOf(digest: string): string {
-  if (!DIGEST.test(digest)) {
-    throw new RemodelError('invalid-input', 'a digest is sha256: and 64 hex digits', { details: { digest } })
-  }
-  return digest.slice('sha256:'.length)
-}
-
 function digestOf(hash: Hash): string {
   return `sha256:${hash.digest('hex')}`
 }
@@ -180,6 +196,10 @@ function broken(digest: string, found: string): RemodelError {
 
 function diskError(message: string, cause: unknown): RemodelError {
   return new RemodelError('infrastructure', `${message}: ${toError(cause).message}`, { cause })
+}
+
+function unlessExists(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error
 }
 
 /** Undefined where a file is not, or is no more, there. */

@@ -24,6 +24,8 @@ export const catalog = {
   }),
   /** One package key; the compile record has the rest. */
   compile: z.strictObject({ key: z.string() }),
+  /** One package of a check that is compiled a second time; the check has the rest. */
+  rebuild: z.strictObject({ check: z.string(), n: z.int().nonnegative() }),
   /** One remodel of one plan; the ledger has the rest. */
   assemble: z.strictObject({ deployment: z.string(), plan: z.string(), remodel: z.string(), release: z.int() }),
 } as const

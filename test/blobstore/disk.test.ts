@@ -217,10 +217,13 @@ it('whoever keeps or puts a blob while it is swept has it afterwards', async () 
   for (let round = 0; round < 300; round++) {
     const old = new Date(Date.now() - 10_000)
     await utimes(fileOf(store, digest), old, old)
+    const since = Date.now() - 5000
+    const sweep = store.deleteUnchanged(digest, since)
+    for (let turn = 0; turn < round % 12; turn++) await setImmediate()
     const [kept, , swept] = await Promise.all([
       store.keep(digest),
       round % 2 === 0 ? store.put(content) : undefined,
-      store.deleteUnchanged(digest, Date.now() - 5000),
+      sweep,
     ])
     if (swept) deleted++
     if (kept || round % 2 === 0) expect(await store.has(digest)).toBe(true)

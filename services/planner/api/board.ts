@@ -8,6 +8,7 @@ import type { Queues } from '../../../shared/queue/queues.ts'
 const about: Record<QueueName, string> = {
   deploys: 'Deploys somebody asked for: planned and applied by a planner',
   compile: 'Packages to compile: one job for each package key, whoever needs it',
+  rebuild: 'Packages that are compiled a second time, to see whether the same comes out',
   assemble: 'Remodels that are ready; a job may go on to further ones of its plan; the ledger knows the order',
 }
 

@@ -175,6 +175,47 @@ export type InspectedRelease = z.infer<typeof InspectedRelease>
 export const UsedRelease = z.object({ name: z.string(), version: z.string(), jobs: z.array(z.string()) })
 export type UsedRelease = z.infer<typeof UsedRelease>
 
+export const CleanRequest = z.strictObject({
+  /** Also releases and compiled packages that no deployment uses. */
+  all: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+})
+export type CleanRequest = z.input<typeof CleanRequest>
+
+/** What went, or in a dry run would go. `kept` counts the blobs that stay. */
+export const Cleaned = z.object({
+  releases: z.array(z.string()),
+  compiled: z.int(),
+  blobs: z.int(),
+  bytes: z.int(),
+  kept: z.int(),
+})
+export type Cleaned = z.infer<typeof Cleaned>
+
+export const CheckRequest = z.strictObject({ rebuildPercent: z.number().positive().max(100) })
+export type CheckRequest = z.input<typeof CheckRequest>
+
+/** Packages that are compiled a second time. `other`: something else came out; `failed`: nothing did. */
+export const Check = z.object({
+  id: z.string(),
+  packages: z.array(
+    z.object({
+      package: z.string(),
+      key: z.string(),
+      stemcell: z.string(),
+      state: z.enum(['open', 'same', 'other', 'failed']),
+      /** In use, and stays so. */
+      digest: z.string(),
+      rebuilt: z.string().optional(),
+      /** The first file that differs, and how. */
+      difference: z.object({ path: z.string(), what: z.string() }).optional(),
+      message: z.string().optional(),
+      log: z.string().optional(),
+    }),
+  ),
+})
+export type Check = z.infer<typeof Check>
+
 export { Release, Stemcell }
 
 /**
@@ -208,6 +249,9 @@ export { Release, Stemcell }
  * POST   /v1/deployments/:name/instances/:group/:index/exec   ExecRequest -> ExecResponse
  * GET    /v1/deployments/:name/instances/:group/:index/logs?lines=  LogsResponse
  * GET    /v1/deployments/:name/releases             UsedRelease[], of each name the newest first
+ * POST   /v1/clean-up                               CleanRequest -> Cleaned; 409 where somebody cleans up already
+ * POST   /v1/checks                                 CheckRequest -> Check (202): compiles packages a second time
+ * GET    /v1/checks/:id                             Check
  * GET    /v1/locks                                  Lock[]
  * DELETE /v1/locks/:id                              forced unlock, by id only
  * GET    /board                                     Bull Board

@@ -9,11 +9,13 @@ import {
 import { redisAddress } from '../../../shared/redis.ts'
 import { mountBoard } from './board.ts'
 import { errorHandler } from './problem.ts'
+import { cleaningRoutes } from './routes/cleaning.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
 import { eventRoutes } from './routes/events.ts'
 import { planRoutes } from './routes/plans.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { supplyRoutes } from './routes/supplies.ts'
+import { verifyRoutes } from './routes/verify.ts'
 import { Info } from './schema.ts'
 import type { Services } from './services.ts'
 
@@ -46,6 +48,8 @@ export async function buildServer(services: Services) {
   eventRoutes(server, services)
   supplyRoutes(server, services)
   releaseRoutes(server, services)
+  cleaningRoutes(server, services)
+  verifyRoutes(server, services)
   await mountBoard(server, services)
   return server
 }

@@ -4,6 +4,7 @@ import { toError } from '../../../shared/errors.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
+import type { EndedJobs } from './ended.ts'
 import type { Planners } from './planners.ts'
 import type { Publisher } from './publish.ts'
 import { Workers } from './workers.ts'
@@ -32,18 +33,27 @@ export class Dispatcher {
   readonly #subscriber: Redis
   readonly #workers: Workers
   readonly #log: Logger
+  readonly #ended: EndedJobs | undefined
   #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> = Promise.resolve()
   #stopped = false
   #sweeps = 0
 
-  constructor(parts: { ledger: Ledger; publisher: Publisher; planners: Planners; subscriber: Redis; log: Logger }) {
+  constructor(parts: {
+    ledger: Ledger
+    publisher: Publisher
+    planners: Planners
+    subscriber: Redis
+    log: Logger
+    ended?: EndedJobs
+  }) {
     this.#ledger = parts.ledger
     this.#publisher = parts.publisher
     this.#planners = parts.planners
     this.#subscriber = parts.subscriber
     this.#workers = new Workers(parts.ledger.redis, parts.ledger.settings)
     this.#log = parts.log
+    this.#ended = parts.ended
   }
 
   /** Publishes at once what was left released by planners before, then follows announcements. */
@@ -78,7 +88,9 @@ export class Dispatcher {
       const gone = await this.#workers.gone(await this.#ledger.workersOf(deployment, lock.plan))
       await this.#ledger.expire(deployment, lock.plan, graceMs, gone)
       const released = await this.#ledger.unclaimed(deployment, lock.plan, before, before === '+inf' ? 100_000 : 500)
-      if (released.length > 0) await this.#publisher.publish(deployment, released)
+      if (released.length === 0) continue
+      await this.#ended?.remove(await this.#publisher.jobIds(deployment, released))
+      await this.#publisher.publish(deployment, released)
     }
   }
 

@@ -39,6 +39,25 @@ export class Publisher {
     await failpoint('dispatch.published')
   }
 
+  /** Under which ids these are published, by queue. */
+  async jobIds(deployment: string, released: readonly Released[]): Promise<Map<QueueName, string[]>> {
+    const ids = new Map<QueueName, string[]>()
+    for (const [queue, items] of Map.groupBy(released, (item) => item.queue as QueueName)) {
+      const published =
+        queue === 'compile'
+          ? items.map((item) => this.#compileJobId(deployment, item))
+          : items.map(({ plan, remodel, release }) => jobId(plan, remodel, release))
+      ids.set(queue, await Promise.all(published))
+    }
+    return ids
+  }
+
+  async #compileJobId(deployment: string, { plan, remodel }: Released): Promise<string> {
+    const spec = (await this.#remodel(deployment, plan, remodel)).input as unknown as CompileSpec
+    const { n } = await this.#requests.join(spec, { deployment, plan, remodel })
+    return jobId(spec.key, n)
+  }
+
   /**
    * Many ready remodels are published in growing parts: workers that are done with a quick one take the next along by
    * themselves (`complete.lua`), so of a thousand that cost nothing most never need a job, and a thousand slow ones are

@@ -38,7 +38,7 @@ export class RenderCache {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
     if (Date.now() - entry.seen < TRUST) return entry.digest
-    if (await this.#blobs.has(entry.digest)) {
+    if (await this.#blobs.keep(entry.digest)) {
       entry.seen = Date.now()
       return entry.digest
     }

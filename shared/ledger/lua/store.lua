@@ -8,7 +8,14 @@ local plan = ARGV[2]
 if plan_state(plan) then return 0 end
 for _, fields in ipairs(cjson.decode(ARGV[3])) do
   local part = table.remove(fields, 1)
-  redis.call('HSET', part == '' and base .. ':plan:' .. plan or key(plan, part), unpack(fields))
+  local hash = part == '' and base .. ':plan:' .. plan or key(plan, part)
+  redis.call('HSET', hash, unpack(fields))
+  -- What is half stored is nobody's; it is forgotten unless the last part comes.
+  redis.call('EXPIRE', hash, 3600)
 end
-if ARGV[4] then redis.call('ZADD', base .. ':plans', ARGV[4], plan) end
+if ARGV[4] then
+  redis.call('ZADD', base .. ':plans', ARGV[4], plan)
+  redis.call('PERSIST', base .. ':plan:' .. plan)
+  for _, part in ipairs({ 'remodels', 'graph', 'unmet', 'state', 'places', 'windows' }) do redis.call('PERSIST', key(plan, part)) end
+end
 return 1

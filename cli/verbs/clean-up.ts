@@ -1,0 +1,35 @@
+import { exit, type Verb } from '../verb.ts'
+import { count } from '../views/table.ts'
+
+const cleanUp: Verb<{ dryRun?: boolean; all?: boolean }> = {
+  configure(command) {
+    command
+      .option('--dry-run', 'say what would go; change nothing')
+      .option('--all', 'also releases and compiled packages that no deployment uses')
+      .addHelpText('after', '\nWhat is younger than REMODEL_KEEP_BLOBS_DAYS (7) of the planner always stays.')
+  },
+  examples: [
+    ['clean-up --dry-run', 'how much could go'],
+    ['clean-up --all', 'keep only what the deployments need'],
+  ],
+  async run(context, _args, { dryRun = false, all = false }) {
+    const cleaned = await (await context.client()).cleanUp({ dryRun, all })
+    if (context.json) {
+      context.document({ ...cleaned, dryRun })
+      return exit.done
+    }
+    const would = dryRun ? 'Would delete' : 'Deleted'
+    for (const release of cleaned.releases) context.say(`  release ${release}`)
+    if (all) context.say(`  ${count(cleaned.compiled, 'compiled package')}`)
+    context.say(`${would} ${count(cleaned.blobs, 'blob')}, ${size(cleaned.bytes)}; ${cleaned.kept} stay.`)
+    return exit.done
+  },
+}
+
+export default cleanUp
+
+function size(bytes: number): string {
+  if (bytes < 2 ** 10) return `${bytes} bytes`
+  const [unit, by] = bytes < 2 ** 20 ? ['KiB', 2 ** 10] : bytes < 2 ** 30 ? ['MiB', 2 ** 20] : ['GiB', 2 ** 30]
+  return `${(bytes / Number(by)).toFixed(1)} ${unit}`
+}

@@ -1,0 +1,47 @@
+import type { Job } from 'bullmq'
+import type { Rebuilds } from '../../shared/compile/rebuilds.ts'
+import { isRetryable, RemodelError, toError } from '../../shared/errors.ts'
+import { compile } from './compile.ts'
+import type { Tools } from './serve.ts'
+
+/**
+ * Compiles a package a second time and reports the digest. What is in use stays: neither the compiled index nor any remodel hears
+ * of it. A job may be delivered again after any crash; the first report counts.
+ */
+export async function rebuild(
+  { check, n }: { check: string; n: number },
+  signal: AbortSignal,
+  job: Job,
+  tools: Tools & { rebuilds: Rebuilds },
+): Promise<string> {
+  const asked = await tools.rebuilds.open(check, n)
+  if (!asked) return 'nobody asks for it'
+  const { spec } = asked
+  const vm = await tools.pool.take(spec, signal)
+  let ok = false
+  try {
+    const connection = await tools.provider.connect(vm.id, {
+      scope: `rebuild/${check}/${n}`,
+      number: job.attemptsStarted,
+    })
+    try {
+      const { archive, durationMs } = await compile(connection, spec, { ...tools, signal })
+      const { digest } = await tools.blobs.put(archive)
+      ok = true
+      await tools.rebuilds.report(check, n, { digest, durationMs })
+      return digest === asked.digest ? 'the same came out' : `another archive came out: ${digest}`
+    } finally {
+      connection.close()
+    }
+  } catch (error) {
+    if (signal.aborted) throw error
+    const { message } = toError(error)
+    const code = error instanceof RemodelError ? error.code : 'infrastructure'
+    if (isRetryable(error) && job.attemptsMade + 1 < (job.opts.attempts ?? 1)) throw error
+    const log = error instanceof RemodelError ? error.details.log : undefined
+    await tools.rebuilds.report(check, n, { code, message, ...(typeof log === 'string' ? { log } : {}) })
+    return `failed: ${message}`
+  } finally {
+    await tools.pool.give(vm, { ok, reuse: spec.reuse })
+  }
+}
