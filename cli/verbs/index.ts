@@ -93,6 +93,7 @@ export const verbs: readonly VerbEntry[] = [
 
   { name: 'up', group: stack, summary: 'run everything on this machine', load: () => import('./up.ts') },
   { name: 'down', group: stack, summary: 'stop what `up` started', load: () => import('./down.ts') },
+  { name: 'sim', group: stack, summary: 'replay a run of the simulator', load: () => import('./sim.ts') },
   {
     name: 'version',
     group: stack,

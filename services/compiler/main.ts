@@ -1,6 +1,6 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
-import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Rebuilds } from '../../shared/compile/rebuilds.ts'
+import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'

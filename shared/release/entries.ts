@@ -12,7 +12,7 @@ export interface ArchiveLimits {
   /** Unpacked bytes for each packed one. */
   ratio: number
 }
-export const DEFAULT_LIMITS: ArchiveLimits = { entries: 500_000, bytes: 32 * 2 ** 30, ratio: 1100 }
+const DEFAULT_LIMITS: ArchiveLimits = { entries: 500_000, bytes: 32 * 2 ** 30, ratio: 1100 }
 
 export interface EntryRules {
   /** The archive, for messages. */

@@ -1,0 +1,84 @@
+import { globSync, readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ServiceName } from '../support/services.ts'
+
+const root = new URL('../..', import.meta.url).pathname
+
+export interface Failpoint {
+  name: string
+  /** `services/compiler/pool.ts:100`. */
+  at: string
+  /** Who reaches it. What stands in `shared/` is reached by the service that calls it. */
+  service: ServiceName
+}
+
+/** The ledger's own points stand in `shared/` and are reached by the planner: it alone stores and opens plans. */
+const sharedBy: Record<string, ServiceName> = { 'ledger.': 'planner' }
+
+/**
+ * Every failpoint of the sources, found by its call. Throws where two have one name, where a name is no literal, or where
+ * nobody knows who reaches it.
+ */
+export function listFailpoints(): Failpoint[] {
+  const found: Failpoint[] = []
+  const files = globSync(['shared/**/*.ts', 'services/**/*.ts'], { cwd: root }).sort()
+  for (const file of files.filter((name) => name !== 'shared/failpoint.ts')) {
+    const text = readFileSync(join(root, file), 'utf8')
+    for (const match of text.matchAll(/\bfailpoint\((?:'([^']+)')?/g)) {
+      const at = `${file}:${text.slice(0, match.index).split('\n').length}`
+      const name = match[1]
+      if (name === undefined) throw new Error(`${at}: the name of a failpoint is a literal`)
+      if (found.some((one) => one.name === name)) throw new Error(`${at}: there is another failpoint ${name}`)
+      found.push({ name, at, service: serviceOf(file, name, at) })
+    }
+  }
+  return found
+}
+
+function serviceOf(file: string, name: string, at: string): ServiceName {
+  const [top, folder] = file.split('/')
+  if (top === 'services') return folder as ServiceName
+  const prefix = Object.keys(sharedBy).find((start) => name.startsWith(start))
+  if (!prefix) throw new Error(`${at}: who reaches ${name}? Say it in sharedBy`)
+  return sharedBy[prefix]!
+}
+
+/**
+ * The steps of a kind of its own are reached by deploys of that kind only: its own suites kill there. Those of the
+ * deployment kind, and everything that all kinds share, are killed by `every-failpoint.test.ts`.
+ */
+export function ofAnotherKind({ at }: Failpoint): boolean {
+  const kind = /^services\/assembler\/steps\/([^/]+)\//.exec(at)?.[1]
+  return kind !== undefined && kind !== 'deployment'
+}
+
+/** Failpoints that no suite outside this folder names. */
+export function unnamed(points: readonly Failpoint[]): string[] {
+  const suites = globSync('test/**/*.ts', { cwd: root }).filter((file) => !file.startsWith('test/chaos/'))
+  const texts = suites.map((file) => readFileSync(join(root, file), 'utf8'))
+  return points.map(({ name }) => name).filter((name) => !texts.some((text) => text.includes(name)))
+}
+
+/** How often each failpoint killed a process, by the marks that dying processes left in `folder` (`<name>.<pid>`). */
+export async function killedAt(folder: string): Promise<Map<string, number>> {
+  const counts = new Map(listFailpoints().map(({ name }) => [name, 0]))
+  for (const mark of await readdir(folder).catch(() => [])) {
+    const name = mark.slice(0, mark.lastIndexOf('.'))
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return counts
+}
+
+/** The coverage report as lines: name, where it stands, how often it was killed. */
+export function coverageReport(counts: ReadonlyMap<string, number>): string[] {
+  return listFailpoints().map(({ name, at, service }) => {
+    const times = counts.get(name) ?? 0
+    return `${times > 0 ? 'killed' : 'NEVER '} ${String(times).padStart(4)}  ${name.padEnd(26)} ${service.padEnd(10)} ${at}`
+  })
+}
+
+if (import.meta.main) {
+  const folder = process.argv[2]
+  console.log(coverageReport(folder ? await killedAt(folder) : new Map()).join('\n'))
+}

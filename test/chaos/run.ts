@@ -1,0 +1,290 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { Random } from '../sim/random.ts'
+import { supplySmall } from '../support/small.ts'
+import { killedAt, listFailpoints } from './failpoints.ts'
+import { faults, type Scene } from './faults.ts'
+import { Follower } from './follow.ts'
+import { blobFaults, effectFaults, ledgerFaults, leftovers } from './oracles.ts'
+import { healTable, percentile, type Report } from './report.ts'
+import { ChaosStack } from './stack.ts'
+import { nextWish, type Outcome, User, type Wish } from './user.ts'
+
+export interface ChaosOptions {
+  /** How long faults are thrown. */
+  seconds: number
+  seed: number
+  /** Kinds of faults to draw from; all by default. */
+  kinds?: string[]
+  /** Seconds between two faults, drawn in between. */
+  gap?: [number, number]
+  deployments?: number
+  /** Seconds after the last fault in which everything has to be as it was wished. */
+  healWithin?: number
+  log?: (line: string) => void
+  /** Ends the run at once; everything is taken away. */
+  stop?: AbortSignal
+  /** Called before everything is taken away, where an oracle found something. */
+  keep?: (home: string, report: Report) => Promise<void>
+}
+
+/**
+ * A chaos run. Phase one: users deploy, change and remove, while faults drawn from the seed hit everything. Phase two: all
+ * faults are taken back, and every wish has to come true within a bound; then everything is removed, and nothing may be left.
+ */
+export async function chaos(options: ChaosOptions): Promise<Report> {
+  const { seconds, seed, healWithin = 60, deployments = 3, log = () => {} } = options
+  const random = new Random(seed)
+  const began = performance.now()
+  const say = (line: string) => log(`${((performance.now() - began) / 1000).toFixed(2).padStart(7)} ${line}`)
+  const restarts = random.fork('restarts')
+  const armed = new Map<string, string>()
+  let healing = false
+  const stack = await ChaosStack.start({
+    counts: { planner: 2, compiler: 3, assembler: 2 },
+    restartMs: () => (healing ? 0 : restarts.int(0, 1000)),
+    env: (slot) => {
+      const arming = armed.get(slot.name)
+      armed.delete(slot.name)
+      return arming && !healing ? { REMODEL_FAILPOINTS: arming, REMODEL_FAILPOINTS_ONCE: join(stack.home, 'once') } : {}
+    },
+    ended: (slot, how) => say(`  ${slot.name} ended: ${how}`),
+  })
+  const follower = new Follower(stack.redis.url)
+  const settings = { url: stack.redis.url, prefix: 'remodel' }
+  const redis = connectRedis(settings, 'service')
+  const ledger = new Ledger(redis, settings)
+  const outcomes: Outcome[] = []
+  const violations: string[] = []
+  let until = Number.POSITIVE_INFINITY
+  const faultsByKind: Record<string, number> = {}
+  const stopped = new Promise<never>((_, reject) => {
+    options.stop?.addEventListener('abort', () => reject(options.stop?.reason))
+  })
+  stopped.catch(() => {})
+  try {
+    return await Promise.race([stopped, play()])
+  } finally {
+    until = 0
+    follower.close()
+    redis.disconnect()
+    await stack.close()
+  }
+
+  async function play(): Promise<Report> {
+    const names = Array.from({ length: deployments }, (_, i) => `chaos${i + 1}`)
+    const [first] = stack.clients()
+    await supplySmall(first!)
+    const failpoints = listFailpoints()
+    const scene: Scene = {
+      stack,
+      follower,
+      random: random.fork('faults'),
+      killedVms: new Set(),
+      failpointsOf: (service) => failpoints.filter((one) => one.service === service).map(({ name }) => name),
+      armed,
+      log: say,
+    }
+    for (const name of names) follower.follow(name)
+
+    const faultsEnd = performance.now() + seconds * 1000
+    let stemcells = 3
+    const lastWishes = new Map<string, Wish>()
+    const users = names.map((name, i) => ({
+      user: new User(name, stack.clients(), random.fork(`user ${name}`)),
+      net: 90 + i,
+    }))
+    const work = async (user: User, wish: Wish) => {
+      const outcome = await user.fulfil(wish, () => until)
+      outcomes.push(outcome)
+      lastWishes.set(user.deployment, wish)
+      const what = wish === 'gone' ? 'gone' : JSON.stringify(wish)
+      say(
+        `${user.deployment} ${outcome.converged ? 'has' : 'HAS NOT'} ${what} after ${outcome.ms} ms, ${outcome.plans} plans`,
+      )
+      for (const reason of outcome.reasons) say(`    ${reason}`)
+      if (!outcome.converged)
+        violations.push(`${user.deployment} did not converge: ${outcome.reasons.at(-2)} / ${outcome.reasons.at(-1)}`)
+    }
+    const living = users.map(async ({ user, net }) => {
+      const draws = random.fork(`wishes ${user.deployment}`)
+      let wish: Wish = 'gone'
+      while (performance.now() < faultsEnd && performance.now() < until) {
+        wish = nextWish(wish, draws, () => String(++stemcells), net)
+        const { stemcell } = wish === 'gone' ? {} : wish
+        if (stemcell !== undefined)
+          await user
+            .ask((client) => client.addStemcell({ name: 'local', os: 'local', version: stemcell }))
+            .catch(() => {})
+        await work(user, wish)
+      }
+    })
+
+    // Phase one.
+    const acting = new Set<Promise<void>>()
+    const weights = Object.entries(faults).filter(([kind]) => options.kinds?.includes(kind) ?? true)
+    const draws = random.fork('kinds')
+    const [shortest, longest] = options.gap ?? [0.5, 2.5]
+    const busy = new Set<string>()
+    while (performance.now() < faultsEnd) {
+      await sleep(draws.between(shortest, longest) * 1000)
+      const [kind, fault] = drawn(weights, draws.next())
+      // Two hands on one Redis would fight over its process.
+      const alone = kind.endsWith('redis') || kind.startsWith('truncate-aof') ? 'redis' : kind
+      if (busy.has(alone)) continue
+      busy.add(alone)
+      const act = fault
+        .run(scene)
+        .then((what) => {
+          if (what === null) return
+          faultsByKind[kind] = (faultsByKind[kind] ?? 0) + 1
+          say(`! ${kind}: ${what}`)
+        })
+        .catch((error) => {
+          violations.push(`the fault ${kind} itself failed: ${error}`)
+        })
+        .finally(() => {
+          busy.delete(alone)
+          acting.delete(act)
+        })
+      acting.add(act)
+    }
+
+    // Phase two.
+    await Promise.all(acting)
+    healing = true
+    armed.clear()
+    for (const { name } of failpoints) await writeFile(join(stack.home, 'once', name), '')
+    for (const slot of stack.slots) {
+      slot.proxy.calm()
+      slot.signal('SIGCONT')
+    }
+    say('-- healed')
+    until = performance.now() + healWithin * 1000
+    await Promise.all(living)
+    until = performance.now() + healWithin * 1000
+    await Promise.all(users.map(({ user }) => work(user, lastWishes.get(user.deployment)!)))
+    for (const { user } of users)
+      violations.push(...(await floorplanFaults(user, lastWishes.get(user.deployment)!, stack, ledger)))
+    if (violations.length > 0) violations.push(...(await stuck(ledger, names)))
+    until = performance.now() + healWithin * 1000
+    await Promise.all(users.map(({ user }) => work(user, 'gone')))
+    for (const { user } of users) violations.push(...(await unanswered(user)))
+    const openWounds = follower.open()
+
+    const lost: string[] = []
+    for (const name of names)
+      lost.push(...(await ledgerFaults(ledger, name)), ...(await forgotten(ledger, name, follower)))
+    const duplicates = await effectFaults(stack.machines, scene.killedVms)
+    violations.push(...lost, ...duplicates, ...(await blobFaults(stack.home)))
+    violations.push(...openWounds.map((kind) => `what ${kind} hit never went on`))
+    for (const slot of stack.slots) {
+      if (!(await stack.retire(slot))) violations.push(`${slot.name} did not leave in order`)
+    }
+    const left = await leftovers(stack.machines)
+    violations.push(...left.map((what) => `left over: ${what}`))
+    const marks = await killedAt(process.env.REMODEL_FAILPOINTS_REPORT ?? join(stack.home, 'marks'))
+    const ms = follower.healed.map((sample) => sample.ms)
+    const report: Report = {
+      deploys: outcomes.length,
+      faults: Object.values(faultsByKind).reduce((sum, n) => sum + n, 0),
+      converged: outcomes.filter((outcome) => outcome.converged).length,
+      duplicateEffects: duplicates.length,
+      leakedVms: left.length,
+      lostEvents: lost.length,
+      healSecondsP95: Math.round(percentile(ms, 95)) / 1000,
+      seed,
+      faultsByKind,
+      healSeconds: healTable(follower.healed),
+      plans: outcomes.reduce((sum, outcome) => sum + outcome.plans, 0),
+      rolledBackEvents: follower.rolledBack,
+      failpointsKilled: Object.fromEntries([...marks].filter(([, times]) => times > 0)),
+      violations,
+    }
+    if (violations.length > 0) await options.keep?.(stack.home, report)
+    return report
+  }
+
+  async function unanswered(user: User): Promise<string[]> {
+    const deployments = await user.ask((client) => client.deployments())
+    return deployments
+      .filter(({ name }) => name === user.deployment)
+      .map(({ name }) => `${name} is removed and still listed`)
+  }
+}
+
+type Entry = [kind: string, fault: (typeof faults)[string]]
+
+/** One of them, as often as its weight says; `at` is in [0, 1). */
+function drawn(all: Entry[], at: number): Entry {
+  let left = at * all.reduce((sum, [, { weight }]) => sum + weight, 0)
+  for (const entry of all) {
+    left -= entry[1].weight
+    if (left < 0) return entry
+  }
+  return all[0]!
+}
+
+/** After healing: the plan for what was wished is empty, what is recorded stands, and nothing else does. */
+async function floorplanFaults(user: User, wish: Wish, stack: ChaosStack, ledger: Ledger): Promise<string[]> {
+  const { deployment } = user
+  const owner = `deployment/${deployment}`
+  const [vms, disks] = await Promise.all([stack.provider.listVms({ owner }), stack.provider.listDisks({ owner })])
+  const { materials } = await ledger.floorplan(deployment)
+  const recorded = (type: string, id: (material: (typeof materials)[number]) => string) =>
+    materials
+      .filter((material) => material.id.startsWith(`${type}/`))
+      .map(id)
+      .sort()
+      .join(' ')
+  const faults: string[] = []
+  const standing = vms
+    .map(({ id }) => id)
+    .sort()
+    .join(' ')
+  const inUse = recorded('vm', ({ id }) => id.slice(3))
+  if (standing !== inUse) faults.push(`${deployment}: these VMs stand: ${standing}; these are recorded: ${inUse}`)
+  const existing = disks
+    .map(({ id }) => id)
+    .sort()
+    .join(' ')
+  const known = recorded('disk', ({ meta }) => String(meta.cid))
+  if (existing !== known) faults.push(`${deployment}: these disks exist: ${existing}; these are recorded: ${known}`)
+  if (wish === 'gone') return faults
+  const instances = await user.ask((client) => client.instances(deployment))
+  for (const { instance, state } of instances)
+    if (state !== 'running') faults.push(`${deployment}: ${instance} is ${state}`)
+  const wanted = (wish.instances ?? 2) + (wish.front ? 1 : 0)
+  if (instances.length !== wanted) faults.push(`${deployment} has ${instances.length} instances, wished were ${wanted}`)
+  return faults
+}
+
+/** Events that were seen and are no longer there, or say something else now. */
+async function forgotten(ledger: Ledger, deployment: string, follower: Follower): Promise<string[]> {
+  const now = new Map<number, string>()
+  for (let after = 0; ; ) {
+    const page = await ledger.events(deployment, after, { limit: 5000 })
+    if (page.length === 0) break
+    for (const event of page) now.set(event.seq, JSON.stringify(event))
+    after = page.at(-1)!.seq
+  }
+  return (follower.history.get(deployment) ?? [])
+    .filter((event) => now.get(event.seq) !== JSON.stringify(event))
+    .map((event) => `${deployment}: event ${event.seq} (${event.type}) was seen and is lost`)
+}
+
+/** What open plans wait for, to be read by whoever looks into a run that did not converge. */
+async function stuck(ledger: Ledger, names: readonly string[]): Promise<string[]> {
+  const lines: string[] = []
+  for (const name of names) {
+    const lock = await ledger.lock(name)
+    if (!lock) continue
+    const records = await ledger.remodelRecords(name, lock.plan)
+    const open = records.filter(({ state }) => !['done', 'failed', 'skipped', 'blocked'].includes(state))
+    lines.push(`${name} is held for ${lock.plan}; open: ${JSON.stringify(open)}`)
+  }
+  return lines
+}

@@ -1,0 +1,127 @@
+import { RemodelError } from '../../shared/errors.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import { type DrawnPlan, drawPlan } from './plans.ts'
+import type { Random } from './random.ts'
+import type { RedisClient } from './redis/client.ts'
+import { asRedis, settings } from './services.ts'
+import { sleep } from './world.ts'
+
+/** What is known of one deployment's orders outside any process: the order itself is kept by a queue. */
+export interface Journal {
+  deployment: string
+  /** How many plans it shall get, one after the other. */
+  plans: number
+  drawn: (DrawnPlan & { stored: boolean; cancelled: boolean })[]
+  /** How many of them have ended. */
+  ended: number
+  /** Whoever else has the same order begins as soon as a plan is drawn. */
+  wakeTwin?: () => void
+}
+
+interface Events {
+  drawn(drawn: DrawnPlan): void
+  /** The floorplan is another than the plan was drawn against: drawn again. */
+  moved(plan: Plan): void
+}
+
+const final = new Set(['done', 'failed', 'cancelled'])
+
+/**
+ * Whoever orders deploys: draws a plan against what stands, stores it, opens it, decides approvals, cancels, and waits
+ * for the end. Goes on where it was after a crash. `twin` is the same order delivered a second time.
+ */
+export async function orderDeploys(
+  journal: Journal,
+  redis: RedisClient,
+  random: Random,
+  twin: boolean,
+  events: Events,
+) {
+  const ledger = new Ledger(asRedis(redis), settings)
+  const { deployment } = journal
+  while (journal.ended < journal.plans) {
+    try {
+      const nth = journal.ended
+      let current = journal.drawn[nth]
+      if (twin && !current) {
+        await new Promise<void>((resolve) => {
+          journal.wakeTwin = resolve
+        })
+        await sleep(1)
+        continue
+      }
+      if (!current) {
+        const { version } = await ledger.floorplan(deployment)
+        const drawn = drawPlan(deployment, nth, version, random.fork(`${deployment} ${nth}`))
+        current = { ...drawn, stored: false, cancelled: false }
+        events.drawn(current)
+        journal.drawn[nth] = current
+        journal.wakeTwin?.()
+      }
+      const { plan } = current
+      if (twin || !current.stored) {
+        const stored = await ledger.store(plan, Date.now())
+        // Came too late: what the twin stored is another plan, which nobody applies.
+        if (stored.id !== plan.id) {
+          await sleep(200)
+          continue
+        }
+        current.stored = true
+      }
+      const answer = await ledger.open(deployment, plan.id, { holder: 'sim', message: `plan ${nth}` })
+      if (answer.status === 'moved') {
+        delete journal.drawn[nth]
+        events.moved(plan)
+        continue
+      }
+      if (answer.status === 'locked' && answer.lock.plan !== plan.id) {
+        await sleep(100)
+        continue
+      }
+      if (twin) {
+        while (journal.ended === nth) await sleep(200)
+        continue
+      }
+      if (!(await follow(ledger, plan.id, current))) continue
+      journal.ended = nth + 1
+    } catch (error) {
+      // Redis refused or the request was superseded by our own twin: orders are repeated until they are through.
+      const current = journal.drawn[journal.ended]
+      if (current && error instanceof RemodelError && error.code === 'not-found') current.stored = false
+      await sleep(100)
+    }
+  }
+
+  /** Waits for the end; false where the plan was never opened. */
+  async function follow(ledger: Ledger, id: string, current: Journal['drawn'][number]): Promise<boolean> {
+    const { cancelAfterMs, approvals, force } = current.intentions
+    const openedAt = Date.now()
+    const decided = new Set<string>()
+    for (;;) {
+      const { state } = await ledger.planRecord(deployment, id)
+      if (final.has(state)) return true
+      if (state === 'stored') return false
+      if (cancelAfterMs !== null && !current.cancelled && Date.now() - openedAt >= cancelAfterMs) {
+        await ledger.cancel(deployment, id, 'sim', force)
+        current.cancelled = true
+      }
+      if (approvals.size > 0) await approve(ledger, id, approvals, decided)
+      await sleep(150)
+    }
+  }
+
+  async function approve(
+    ledger: Ledger,
+    id: string,
+    approvals: Map<string, boolean | null>,
+    decided: Set<string>,
+  ): Promise<void> {
+    for (const record of await ledger.remodelRecords(deployment, id)) {
+      const decision = approvals.get(record.id)
+      if (record.state !== 'waiting' || decided.has(record.id) || decision === null || decision === undefined) continue
+      await ledger.decide(deployment, id, record.id, decision, 'sim')
+      decided.add(record.id)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import type { Random } from './random.ts'
+
+/** Something that goes wrong, fully said: the list of them and the seed are a run. */
+export type Fault = { when: { atMs: number } | { failpoint: string; nth: number } } & (
+  | { kind: 'crash'; process?: string; downMs: number }
+  | { kind: 'pause'; process?: string; ms: number }
+  | { kind: 'cut'; process?: string; ms: number }
+  | { kind: 'slow'; ms: number; latencyMs: number }
+  | { kind: 'away'; ms: number }
+  | { kind: 'full'; ms: number }
+  | { kind: 'deaf'; ms: number }
+  | { kind: 'flush' }
+  | { kind: 'duplicate' }
+  | { kind: 'lost-locks' }
+  | { kind: 'rollback'; backMs: number }
+)
+export type FaultKind = Fault['kind']
+
+/** Every kind but `rollback`: what a Redis that forgets acknowledged writes breaks is another matter. */
+export const usualKinds: FaultKind[] = [
+  'crash',
+  'pause',
+  'cut',
+  'slow',
+  'away',
+  'full',
+  'deaf',
+  'flush',
+  'duplicate',
+  'lost-locks',
+]
+
+/** Durable boundaries that a run may stop at; kept whole by `sim.test.ts`. */
+export const failpoints = [
+  'assembler.applied',
+  'assembler.claimed',
+  'assembler.reported',
+  'compiler.blob-put',
+  'compiler.claimed',
+  'compiler.compiled',
+  'compiler.recorded',
+  'compiler.told',
+  'compiler.unpacked',
+  'compiler.vm-made',
+  'dispatch.announced',
+  'dispatch.joined',
+  'dispatch.published',
+  'ledger.opened',
+  'ledger.stored',
+]
+
+/** How long faults go on. */
+export const faultsMs = 6000
+
+/** Draws which kinds of faults a run has at all, how many, and each of them (after swarm testing). */
+export function drawFaults(random: Random, processes: readonly string[], allowed: readonly FaultKind[]): Fault[] {
+  const kinds = random.some(allowed, random.pick([0.15, 0.4, 0.7]))
+  if (kinds.length === 0) return []
+  return Array.from({ length: random.pick([1, 2, 4, 7]) }, () => drawFault(random, processes, random.pick(kinds)))
+}
+
+function drawFault(random: Random, processes: readonly string[], kind: FaultKind): Fault {
+  const atMs = random.between(0, faultsMs * random.pick([0.2, 0.5, 1]))
+  const process = random.pick(processes)
+  const long = () => random.pick([random.between(50, 1500), random.between(1500, 5000), random.between(5000, 12_000)])
+  if (kind === 'crash' || kind === 'pause') {
+    const point = random.chance(0.5)
+    const when = point ? { failpoint: random.pick(failpoints), nth: random.int(1, 4) } : { atMs }
+    const whom = point ? {} : { process }
+    if (kind === 'crash') return { when, ...whom, kind, downMs: random.between(10, 3000) }
+    return { when, ...whom, kind, ms: long() }
+  }
+  const when = { atMs }
+  switch (kind) {
+    case 'cut':
+      return { when, kind, process, ms: random.between(1, 2000) }
+    case 'slow':
+      return { when, kind, ms: random.between(200, 5000), latencyMs: random.pick([20, 200, 1500]) }
+    case 'away':
+      return { when, kind, ms: random.between(10, 4000) }
+    case 'full':
+      return { when, kind, ms: random.between(10, 1500) }
+    case 'deaf':
+      return { when, kind, ms: random.between(10, 4000) }
+    case 'rollback':
+      return { when, kind, backMs: random.between(1, 1000) }
+    default:
+      return { when, kind }
+  }
+}
+
+export function describeFault(fault: Fault): string {
+  const { when, kind, ...more } = fault
+  const time = 'atMs' in when ? `at ${(when.atMs / 1000).toFixed(3)} s` : `at ${when.failpoint} (${when.nth})`
+  const details = Object.entries(more).map(
+    ([name, value]) => `${name} ${typeof value === 'number' ? Math.round(value) : value}`,
+  )
+  return [time, kind, ...details].join(' ')
+}

@@ -1,0 +1,181 @@
+import { DelayedError, UnrecoverableError } from 'bullmq'
+import { catalog, type Payload, type QueueName } from '../../../shared/queue/catalog.ts'
+import type { RedisClient } from '../redis/client.ts'
+import type { AddOptions, QueueJob, QueueModel } from './model.ts'
+
+/** The settings of shared/queue/worker.ts. */
+const lockMs = 3000
+const stalledMs = 1000
+const drainMs = 5000
+
+/** What a processor may do with its job. */
+export interface JobHandle {
+  id: string
+  data: unknown
+  moveToDelayed(until: number, token: string): Promise<void>
+}
+
+type Process<Name extends QueueName> = (
+  payload: Payload<Name>,
+  signal: AbortSignal,
+  job: JobHandle,
+  token: string,
+) => Promise<unknown>
+
+interface Parts<Name extends QueueName> {
+  name: Name
+  queue: QueueModel
+  redis: RedisClient
+  concurrency: number
+  process: Process<Name>
+  failed(error: unknown): void
+}
+
+/** The producer's side, as `Queues.get` gives it. */
+export class SimQueue {
+  readonly #queue: QueueModel
+  readonly #redis: RedisClient
+
+  constructor(queue: QueueModel, redis: RedisClient) {
+    this.#queue = queue
+    this.#redis = redis
+  }
+
+  async add(name: string, data: unknown, opts: AddOptions = {}): Promise<void> {
+    await this.#redis.send(() => this.#queue.add(name, data, opts))
+  }
+
+  async ended(ids: readonly string[]): Promise<string[]> {
+    return this.#redis.send(() => ids.filter((id) => this.#queue.hasEnded(id)))
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#redis.send(() => this.#queue.remove(id))
+  }
+
+  async addBulk(jobs: { name: string; data: unknown; opts?: AddOptions }[]): Promise<void> {
+    await this.#redis.send(() => {
+      for (const { name, data, opts } of jobs) this.#queue.add(name, data, opts ?? {})
+    })
+  }
+}
+
+/**
+ * A worker's loop as BullMQ runs it: takes jobs, renews their locks, cancels what lost its lock, looks for stalled ones.
+ * Runs in a simulated process; every step at the queue is a message to the server.
+ */
+export class SimWorker<Name extends QueueName> {
+  readonly #parts: Parts<Name>
+  readonly #held = new Map<string, { token: string; since: number | null; abort: AbortController }>()
+  #wake: (() => void) | null = null
+  #tokens = 0
+  #busy = 0
+  #closing = false
+
+  constructor(parts: Parts<Name>) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    const waker = () => this.#wake?.()
+    this.#parts.queue.wakers.add(waker)
+    this.#parts.redis.process.onDeath.push(() => this.#parts.queue.wakers.delete(waker))
+    this.#renewSoon()
+    setInterval(() => void this.#send(() => this.#parts.queue.checkStalled(stalledMs)), stalledMs)
+    void this.#fetch()
+  }
+
+  /** Takes nothing more and waits for what is in hand. */
+  async close(): Promise<void> {
+    this.#closing = true
+    while (this.#busy > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+
+  async #fetch(): Promise<void> {
+    while (!this.#closing) {
+      if (this.#busy >= this.#parts.concurrency) {
+        await this.#waiting(drainMs)
+        continue
+      }
+      const token = `${this.#parts.redis.process.name}:${this.#tokens++}`
+      // Set before the request leaves: what is added while it is under way wakes us too.
+      let woken = false
+      this.#wake = () => {
+        woken = true
+      }
+      const job = await this.#send(() => this.#parts.queue.take(token, lockMs))
+      if (job) void this.#work(job, token)
+      else if (!woken) await this.#waiting(drainMs)
+    }
+  }
+
+  #waiting(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        // A blocked worker hears of a new job over its connection.
+        void this.#send(() => undefined).then(() => resolve())
+      }
+    })
+  }
+
+  async #work(job: QueueJob, token: string): Promise<void> {
+    const { queue, process } = this.#parts
+    const abort = new AbortController()
+    this.#busy += 1
+    this.#held.set(job.id, { token, since: null, abort })
+    let end = () => queue.complete(job.id, token)
+    try {
+      const handle: JobHandle = {
+        id: job.id,
+        data: job.data,
+        moveToDelayed: async (until, held) => {
+          await this.#parts.redis.send(() => queue.delay(job.id, held, until))
+        },
+      }
+      const payload = catalog[this.#parts.name].safeParse(job.data)
+      if (!payload.success) throw new UnrecoverableError('this job does not fit')
+      await process(payload.data as Payload<Name>, abort.signal, handle, token)
+    } catch (error) {
+      if (error instanceof DelayedError) end = () => {}
+      else {
+        this.#parts.failed(error)
+        end = () => queue.fail(job.id, token, error instanceof UnrecoverableError)
+      }
+    }
+    this.#held.delete(job.id)
+    await this.#send(end)
+    this.#busy -= 1
+    this.#wake?.()
+  }
+
+  #renewSoon(): void {
+    setTimeout(async () => {
+      const due: [string, string][] = []
+      const now = Date.now()
+      for (const [id, held] of this.#held) {
+        if (held.since === null) held.since = now
+        else if (held.since + lockMs / 4 < now) {
+          held.since = now
+          due.push([id, held.token])
+        }
+      }
+      if (due.length > 0) {
+        const lost = await this.#send(() => due.filter(([id, token]) => !this.#parts.queue.extend(id, token, lockMs)))
+        for (const [id] of lost ?? []) this.#held.get(id)?.abort.abort(new Error('its lock was lost'))
+      }
+      this.#renewSoon()
+    }, lockMs / 4)
+  }
+
+  /** What is refused is only an `error` event of BullMQ. */
+  async #send<T>(execute: () => T): Promise<T | null> {
+    try {
+      return await this.#parts.redis.send(execute)
+    } catch (error) {
+      this.#parts.failed(error)
+      return null
+    }
+  }
+}

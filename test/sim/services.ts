@@ -1,0 +1,193 @@
+import './hook.ts'
+import type { Job } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import { carryOut } from '../../services/assembler/carry.ts'
+import type { StepCatalog } from '../../services/assembler/catalog.ts'
+import type { Step } from '../../services/assembler/steps/step.ts'
+import { CompilePool } from '../../services/compiler/pool.ts'
+import { serveKey } from '../../services/compiler/serve.ts'
+import { sweepCompileVms } from '../../services/compiler/sweep.ts'
+import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
+import type { EndedJobs } from '../../services/planner/dispatch/ended.ts'
+import { Planners } from '../../services/planner/dispatch/planners.ts'
+import { Publisher } from '../../services/planner/dispatch/publish.ts'
+import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { CompileRequests } from '../../shared/compile/requests.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
+import { Aborts } from '../../shared/ledger/aborts.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { Recorder } from '../../shared/ledger/recorder.ts'
+import { Claims } from '../../shared/lock/claims.ts'
+import type { Queues } from '../../shared/queue/queues.ts'
+import type { RedisSettings } from '../../shared/redis.ts'
+import type { QueueModel } from './queue/model.ts'
+import { SimQueue, SimWorker } from './queue/worker.ts'
+import type { RedisClient } from './redis/client.ts'
+import type { Process } from './scheduler.ts'
+import type { World } from './world.ts'
+
+export const settings: RedisSettings = { url: 'redis://simulated', prefix: 'sim' }
+
+/** What a simulated service stands on. */
+export interface Ground {
+  process: Process
+  connect(): RedisClient
+  queues: { assemble: QueueModel; compile: QueueModel }
+  world: World
+  /** How many jobs an assembler works on at a time. */
+  concurrency: number
+  compileMs(key: string): number
+  say(what: string): void
+}
+
+export interface Running {
+  stop(): Promise<void>
+}
+
+/** The services, put together as their `main.ts` do, on simulated connections. */
+export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Ground) => Promise<Running>> = {
+  async planner(ground) {
+    const [steady, subscriber] = [asRedis(ground.connect()), asRedis(ground.connect())]
+    const planners = new Planners(steady, settings, ground.process.name)
+    await planners.start()
+    const client = steady as unknown as RedisClient
+    const queues = {
+      assemble: new SimQueue(ground.queues.assemble, client),
+      compile: new SimQueue(ground.queues.compile, client),
+    }
+    const get = (name: string) => queues[name as 'assemble' | 'compile']
+    const publisher = new Publisher(
+      new Ledger(steady, settings),
+      { get } as unknown as Queues,
+      new CompileRequests(steady, settings),
+    )
+    const ledger = new Ledger(steady, settings)
+    const dispatcher = new Dispatcher({
+      ledger,
+      publisher,
+      planners,
+      subscriber,
+      log: logOf(ground),
+      ended: endedJobs(queues) as unknown as EndedJobs,
+    })
+    await dispatcher.start()
+    return {
+      async stop() {
+        await dispatcher.stop()
+        await planners.stop()
+      },
+    }
+  },
+
+  async assembler(ground) {
+    const [redis, subscriber] = [asRedis(ground.connect()), asRedis(ground.connect())]
+    const aborts = new Aborts(subscriber)
+    await aborts.start(settings)
+    const ledger = new Ledger(redis, settings)
+    const heartbeat = new Heartbeat(redis, settings, ground.process.name)
+    await heartbeat.start()
+    let leaving = false
+    const recorder = new Recorder(ledger, ground.process.name)
+    recorder.repeatAfterReconnect(redis)
+    const step = ground.world.step(ground.process) as unknown as Step
+    const tools = {
+      provider: ground.world.provider(ground.process, ground.compileMs),
+      blobs: ground.world.blobs(ground.process),
+      compiled: new RedisCompiledIndex(redis, settings),
+      steps: { find: async () => step } as unknown as StepCatalog,
+      ledger,
+      recorder,
+      aborts,
+      leaving: () => leaving,
+      log: logOf(ground),
+    }
+    const worker = new SimWorker({
+      name: 'assemble',
+      queue: ground.queues.assemble,
+      redis: redis as unknown as RedisClient,
+      concurrency: ground.concurrency,
+      process: (job, signal) => carryOut(job, 'assemble', signal, tools),
+      failed: (error) => ground.say(`job: ${error}`),
+    })
+    worker.start()
+    return {
+      async stop() {
+        leaving = true
+        await worker.close()
+        await heartbeat.stop()
+      },
+    }
+  },
+
+  async compiler(ground) {
+    const [redis, subscriber] = [asRedis(ground.connect()), asRedis(ground.connect())]
+    const worker = ground.process.name
+    const log = logOf(ground)
+    const aborts = new Aborts(subscriber)
+    await aborts.start(settings)
+    const heartbeat = new Heartbeat(redis, settings, worker)
+    await heartbeat.start()
+    const provider = ground.world.provider(ground.process, ground.compileMs)
+    const blobs = ground.world.blobs(ground.process)
+    const recorder = new Recorder(new Ledger(redis, settings), worker)
+    recorder.repeatAfterReconnect(redis)
+    const pool = new CompilePool({ provider, blobs, worker, capacity: 2, log })
+    const tools = {
+      worker,
+      requests: new CompileRequests(redis, settings),
+      compiled: new RedisCompiledIndex(redis, settings),
+      blobs,
+      provider,
+      pool,
+      claims: new Claims(redis, settings),
+      recorder,
+      aborts,
+      log,
+    }
+    const jobs = new SimWorker({
+      name: 'compile',
+      queue: ground.queues.compile,
+      redis: redis as unknown as RedisClient,
+      concurrency: 2,
+      process: ({ key }, signal, job, token) => serveKey(key, signal, job as unknown as Job, token, tools),
+      failed: (error) => ground.say(`job: ${error}`),
+    })
+    jobs.start()
+    const sweep = sweepCompileVms(provider, heartbeat, log)
+    return {
+      async stop() {
+        sweep.stop()
+        await jobs.close()
+        await pool.close()
+        await heartbeat.stop()
+      },
+    }
+  },
+}
+
+/** What `EndedJobs` does by BullMQ's keys, on the model: looks, then takes away. */
+function endedJobs(queues: { assemble: SimQueue; compile: SimQueue }) {
+  return {
+    async remove(jobs: ReadonlyMap<string, readonly string[]>): Promise<void> {
+      for (const [name, ids] of jobs) {
+        const queue = queues[name as 'assemble' | 'compile']
+        const ended = await queue.ended(ids)
+        await Promise.all(ended.map((id) => queue.remove(id)))
+      }
+    },
+  }
+}
+
+export function asRedis(client: RedisClient): Redis {
+  return client as unknown as Redis
+}
+
+function logOf(ground: Ground): Logger {
+  const log = (facts: unknown, text?: string) => {
+    const error = (facts as { err?: Error } | null)?.err
+    ground.say(`${text ?? facts}${error ? `: ${error.message}` : ''}`)
+  }
+  const logger = { trace() {}, debug() {}, info: log, warn: log, error: log, fatal: log, child: () => logger }
+  return logger as unknown as Logger
+}
