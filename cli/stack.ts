@@ -5,7 +5,7 @@ import { RemodelError } from '../shared/errors.ts'
 import { withoutPassword } from './address.ts'
 import { Client } from './client.ts'
 import { prepareHome } from './stack/home.ts'
-import { awaitRedis, freePort, redisArguments, requireRedisServer } from './stack/redis.ts'
+import { awaitRedis, freePort, redisCommand, requireRedisServer } from './stack/redis.ts'
 import { endLeftovers } from './stack/stop.ts'
 import { Supervised, type Supervision } from './stack/supervised.ts'
 import { claimUpFile, isAlive, markOf, readUpFile, type UpFile, upFilePath, writeUpFile } from './stack/up-file.ts'
@@ -112,7 +112,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     if (redisPort !== undefined) {
       await requireRedisServer()
-      run('redis', 'redis-server', redisArguments(redisPort, join(home, 'redis')))
+      run('redis', ...redisCommand(redisPort, join(home, 'redis')))
     }
     await awaitRedis(redis, READY_MS)
     let listen = `127.0.0.1:${await choosePort(options)}`

@@ -6,7 +6,7 @@ import { RemodelError } from '../../shared/errors.ts'
 import { withoutPassword } from '../address.ts'
 
 /** Arguments of a Redis that loses nothing it has acknowledged, reachable from this machine only. */
-export function redisArguments(port: number, directory: string): string[] {
+function redisArguments(port: number, directory: string): string[] {
   return [
     ...['--bind', '127.0.0.1'],
     ...['--port', String(port)],
@@ -17,6 +17,19 @@ export function redisArguments(port: number, directory: string): string[] {
     ...['--save', ''],
     ...['--daemonize', 'no'],
   ]
+}
+
+/**
+ * Mends the end of the append-only file, then becomes the server. Redis 7 loads a file that ends in the middle of a
+ * transaction, but keeps the torn part and carries it out at its next start.
+ */
+const start = `f=$(ls "$0"/appendonlydir/*.incr.aof 2>/dev/null | tail -n 1)
+if [ -n "$f" ] && command -v redis-check-aof >/dev/null; then echo y | redis-check-aof --fix "$f"; fi
+exec redis-server "$@"`
+
+/** Command and arguments of Redis for a supervisor: safe to run again after any crash. */
+export function redisCommand(port: number, directory: string): [command: string, args: string[]] {
+  return ['/bin/sh', ['-c', start, directory, ...redisArguments(port, directory)]]
 }
 
 /** Throws `unsupported` where there is no redis-server on this machine. */

@@ -5,7 +5,8 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { Random } from '../sim/random.ts'
 import { supplySmall } from '../support/small.ts'
-import { killedAt, listFailpoints } from './failpoints.ts'
+import { floorplanFaults, forgotten, stuck } from './aftermath.ts'
+import { killedAt, listFailpoints, ofAnotherKind } from './failpoints.ts'
 import { faults, type Scene } from './faults.ts'
 import { Follower } from './follow.ts'
 import { blobFaults, effectFaults, ledgerFaults, leftovers } from './oracles.ts'
@@ -78,7 +79,7 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
     const names = Array.from({ length: deployments }, (_, i) => `chaos${i + 1}`)
     const [first] = stack.clients()
     await supplySmall(first!)
-    const failpoints = listFailpoints()
+    const failpoints = listFailpoints().filter((point) => !ofAnotherKind(point))
     const scene: Scene = {
       stack,
       follower,
@@ -226,65 +227,4 @@ function drawn(all: Entry[], at: number): Entry {
     if (left < 0) return entry
   }
   return all[0]!
-}
-
-/** After healing: the plan for what was wished is empty, what is recorded stands, and nothing else does. */
-async function floorplanFaults(user: User, wish: Wish, stack: ChaosStack, ledger: Ledger): Promise<string[]> {
-  const { deployment } = user
-  const owner = `deployment/${deployment}`
-  const [vms, disks] = await Promise.all([stack.provider.listVms({ owner }), stack.provider.listDisks({ owner })])
-  const { materials } = await ledger.floorplan(deployment)
-  const recorded = (type: string, id: (material: (typeof materials)[number]) => string) =>
-    materials
-      .filter((material) => material.id.startsWith(`${type}/`))
-      .map(id)
-      .sort()
-      .join(' ')
-  const faults: string[] = []
-  const standing = vms
-    .map(({ id }) => id)
-    .sort()
-    .join(' ')
-  const inUse = recorded('vm', ({ id }) => id.slice(3))
-  if (standing !== inUse) faults.push(`${deployment}: these VMs stand: ${standing}; these are recorded: ${inUse}`)
-  const existing = disks
-    .map(({ id }) => id)
-    .sort()
-    .join(' ')
-  const known = recorded('disk', ({ meta }) => String(meta.cid))
-  if (existing !== known) faults.push(`${deployment}: these disks exist: ${existing}; these are recorded: ${known}`)
-  if (wish === 'gone') return faults
-  const instances = await user.ask((client) => client.instances(deployment))
-  for (const { instance, state } of instances)
-    if (state !== 'running') faults.push(`${deployment}: ${instance} is ${state}`)
-  const wanted = (wish.instances ?? 2) + (wish.front ? 1 : 0)
-  if (instances.length !== wanted) faults.push(`${deployment} has ${instances.length} instances, wished were ${wanted}`)
-  return faults
-}
-
-/** Events that were seen and are no longer there, or say something else now. */
-async function forgotten(ledger: Ledger, deployment: string, follower: Follower): Promise<string[]> {
-  const now = new Map<number, string>()
-  for (let after = 0; ; ) {
-    const page = await ledger.events(deployment, after, { limit: 5000 })
-    if (page.length === 0) break
-    for (const event of page) now.set(event.seq, JSON.stringify(event))
-    after = page.at(-1)!.seq
-  }
-  return (follower.history.get(deployment) ?? [])
-    .filter((event) => now.get(event.seq) !== JSON.stringify(event))
-    .map((event) => `${deployment}: event ${event.seq} (${event.type}) was seen and is lost`)
-}
-
-/** What open plans wait for, to be read by whoever looks into a run that did not converge. */
-async function stuck(ledger: Ledger, names: readonly string[]): Promise<string[]> {
-  const lines: string[] = []
-  for (const name of names) {
-    const lock = await ledger.lock(name)
-    if (!lock) continue
-    const records = await ledger.remodelRecords(name, lock.plan)
-    const open = records.filter(({ state }) => !['done', 'failed', 'skipped', 'blocked'].includes(state))
-    lines.push(`${name} is held for ${lock.plan}; open: ${JSON.stringify(open)}`)
-  }
-  return lines
 }
