@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { prepareHome, purgeHome } from '../../cli/stack/home.ts'
-import { awaitRedis, freePort, redisArguments } from '../../cli/stack/redis.ts'
+import { awaitRedis, freePort, redisCommand } from '../../cli/stack/redis.ts'
 import { stopStack } from '../../cli/stack/stop.ts'
 import { Supervised } from '../../cli/stack/supervised.ts'
 import { claimUpFile, isAlive, markOf, readUpFile, type UpFile } from '../../cli/stack/up-file.ts'
@@ -97,7 +97,7 @@ describe('the Redis of `up`', () => {
     const { Redis } = await import('ioredis')
     const port = await freePort()
     const url = `redis://127.0.0.1:${port}`
-    await using run = await supervise('', 'redis-server', redisArguments(port ?? 0, folder.path))
+    await using run = await supervise('', ...redisCommand(port ?? 0, folder.path))
     await awaitRedis(url, 10_000)
     const redis = new Redis(url, { maxRetriesPerRequest: null })
     redis.on('error', () => {})
