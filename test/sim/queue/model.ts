@@ -31,7 +31,7 @@ export interface AddOptions {
   removeOnFail?: unknown
 }
 
-export class MissingLock extends Error {}
+class MissingLock extends Error {}
 
 export class QueueModel {
   jobs = new Map<string, QueueJob>()
