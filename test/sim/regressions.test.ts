@@ -53,10 +53,10 @@ describe('the ledger', () => {
   test('settles an approval once where its deadline and the failure of another fall together', async () => {
     const { deployment, plan, claim } = await opened([
       remodel('a', [], { deadlineSeconds: 0.01, attempts: 1 }),
-      remodel('sure?', [], { action: 'approve', deadlineSeconds: 0.02 }),
+      remodel('sure?', [], { action: 'approve', deadlineSeconds: 1 }),
     ])
     await claim('a')
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    await new Promise((resolve) => setTimeout(resolve, 1100))
     await ledger.expire(deployment, plan.id, 0, [])
     const { counts, state } = await ledger.planRecord(deployment, plan.id)
     expect(counts).toMatchObject({ total: 2, failed: 1, skipped: 1 })
