@@ -80,18 +80,20 @@ export class Dispatcher {
   async sweep(before: number | '+inf'): Promise<void> {
     for (const deployment of await this.#ledger.active()) {
       if (this.#stopped) return
-      const lock = await this.#ledger.lock(deployment)
-      if (!lock) {
-        await this.#ledger.retire(deployment)
-        continue
-      }
-      const gone = await this.#workers.gone(await this.#ledger.workersOf(deployment, lock.plan))
-      await this.#ledger.expire(deployment, lock.plan, graceMs, gone)
-      const released = await this.#ledger.unclaimed(deployment, lock.plan, before, before === '+inf' ? 100_000 : 500)
-      if (released.length === 0) continue
-      await this.#ended?.remove(await this.#publisher.jobIds(deployment, released))
-      await this.#publisher.publish(deployment, released)
+      // What is wrong with one deployment must not hold up the others.
+      await this.#sweepOne(deployment, before).catch((error) => this.#failed(error))
     }
+  }
+
+  async #sweepOne(deployment: string, before: number | '+inf'): Promise<void> {
+    const lock = await this.#ledger.lock(deployment)
+    if (!lock) return this.#ledger.retire(deployment)
+    const gone = await this.#workers.gone(await this.#ledger.workersOf(deployment, lock.plan))
+    await this.#ledger.expire(deployment, lock.plan, graceMs, gone)
+    const released = await this.#ledger.unclaimed(deployment, lock.plan, before, before === '+inf' ? 100_000 : 500)
+    if (released.length === 0) return
+    await this.#ended?.remove(await this.#publisher.jobIds(deployment, released))
+    await this.#publisher.publish(deployment, released)
   }
 
   async #sweepOverdue(): Promise<void> {

@@ -6,6 +6,7 @@ import type { Kind } from './kind.ts'
 /** The kinds of this Remodel by name: one folder each, loaded when first needed so that a plan starts fast. */
 const builtIn: Record<string, () => Promise<Kind>> = {
   deployment: async () => (await import('./deployment/index.ts')).kind,
+  database: async () => (await import('./database/index.ts')).kind,
 }
 
 /** All kinds a planner knows, its own first, then those of extensions. */

@@ -1,0 +1,23 @@
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/database.ts'
+import { defineStep } from '../step.ts'
+import { arrangeNode } from './server/arrangement.ts'
+import { findPrimary } from './server/primary.ts'
+import { recorded } from './server/record.ts'
+
+/** The servers of a node as one: who follows whom, and what commits wait for. */
+export default defineStep({
+  input: inputs['arrange-node'],
+  look: async () => null,
+  async apply(context, input) {
+    // It takes no writes before it is populated; the step that does that arranges it.
+    if (input.copied && (await findPrimary(input.members)) === null) return
+    await arrangeNode(context, input.members, input)
+    await failpoint('arrange-node.arranged')
+  },
+  async verify(context, input) {
+    const primary = await findPrimary(input.members)
+    const standard = input.members[0]?.instance ?? ''
+    return recorded(context, input, { primary_instance_id: primary?.instance ?? standard })
+  },
+})

@@ -1,0 +1,34 @@
+import { RemodelError } from '../../../../shared/errors.ts'
+import { inputs } from '../../../../shared/kinds/database.ts'
+import { linkName } from '../../../../shared/postgres/names.ts'
+import { openSession } from '../../../../shared/postgres/server.ts'
+import { defineStep } from '../step.ts'
+import { primaryOf, until } from './server/primary.ts'
+import { recorded } from './server/record.ts'
+
+/** As long as a copy may be behind. */
+const waitMs = 6 * 3600 * 1000
+
+/** Waits until the subscriber has confirmed the mark, as its provider's slot knows. */
+export default defineStep({
+  input: inputs['await-mark'],
+  look: async () => null,
+  async apply(context, { provider, subscriber, database, members, mark }) {
+    const lsn = (await context.standing(mark))?.attributes.sync_event_lsn
+    if (typeof lsn !== 'string' || lsn === '') throw new RemodelError('infrastructure', `${mark} was not sent`)
+    const slot = linkName(provider, subscriber)
+    context.say(`waiting for ${subscriber} to have what ${provider} wrote`)
+    await until(`${subscriber} having what ${provider} wrote`, context.signal, waitMs, async () => {
+      const session = await openSession(await primaryOf(members[provider] ?? [], context.signal), database)
+      try {
+        // An idle server writes nothing that a subscriber could confirm.
+        await session.query(`SELECT pg_logical_emit_message(false, 'remodel', 'nudge', true)`)
+        const sql = 'SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1'
+        return (await session.value(sql, [slot, lsn])) === true
+      } finally {
+        await session.close()
+      }
+    })
+  },
+  verify: async (context, input) => recorded(context, input),
+})

@@ -1,0 +1,20 @@
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/database.ts'
+import { linkName } from '../../../../shared/postgres/names.ts'
+import { defineStep } from '../step.ts'
+import { onPrimaryIfAny } from './server/primary.ts'
+import { recorded } from './server/record.ts'
+import { dropSubscription } from './server/subscribe.ts'
+
+/** The slot is a resource of its own and goes after it. */
+export default defineStep({
+  input: inputs['delete-subscription'],
+  look: async () => null,
+  async apply(context, { provider, subscriber, database, members }) {
+    await onPrimaryIfAny(context, members[subscriber] ?? [], database, (session) =>
+      dropSubscription(session, linkName(provider, subscriber)),
+    )
+    await failpoint('delete-subscription.dropped')
+  },
+  verify: async (context, input) => recorded(context, input),
+})

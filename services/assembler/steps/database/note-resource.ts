@@ -1,0 +1,11 @@
+import { inputs } from '../../../../shared/kinds/database.ts'
+import { defineStep } from '../step.ts'
+import { recorded } from './server/record.ts'
+
+/** A resource that is a record and no more: nothing in the world changes with it. */
+export default defineStep({
+  input: inputs['note-resource'],
+  look: async (context, input) => recorded(context, input),
+  apply: async () => {},
+  verify: async (context, input) => recorded(context, input),
+})

@@ -1,0 +1,125 @@
+import type { InstanceAttributes, Member } from '../../../../../shared/kinds/database.ts'
+import { adminRole, instanceSlot } from '../../../../../shared/postgres/names.ts'
+import type { Connection } from '../../../../../shared/provider/connection.ts'
+import { owner, place } from './place.ts'
+import { shell } from './shell.ts'
+
+/**
+ * - `standing`: an ordinary server.
+ * - `copying`: it follows another node until it is populated, and must not take over that node's slots.
+ * - `promoting`: it stops following at `target` and becomes a primary. Its copied subscriptions must not run, or they would
+ *   take what was sent to the source; its replicas must not see it before it has turned, or they would run past it.
+ */
+export type Mode = { is: 'standing' } | { is: 'copying' } | { is: 'promoting'; target: string }
+
+/** Remodel's own settings where the document says nothing. */
+const usual: Record<string, string> = {
+  max_wal_senders: '32',
+  max_replication_slots: '64',
+  max_active_replication_origins: '64',
+  max_worker_processes: '32',
+  max_logical_replication_workers: '16',
+  wal_retrieve_retry_interval: '500ms',
+  wal_receiver_status_interval: '1s',
+  log_line_prefix: '%m [%p] %a ',
+}
+
+function settingsOf(instance: InstanceAttributes, mode: Mode): Record<string, string> {
+  return {
+    ...usual,
+    ...instance.settings,
+    listen_addresses: instance.address,
+    port: String(instance.port),
+    unix_socket_directories: place.run,
+    wal_level: 'logical',
+    hot_standby: 'on',
+    hot_standby_feedback: 'on',
+    wal_log_hints: 'on',
+    track_commit_timestamp: 'on',
+    sync_replication_slots: mode.is === 'standing' ? 'on' : 'off',
+    ...(mode.is === 'promoting'
+      ? {
+          max_logical_replication_workers: '0',
+          recovery_target_lsn: mode.target,
+          recovery_target_inclusive: 'off',
+          recovery_target_action: 'promote',
+        }
+      : {}),
+  }
+}
+
+function access(instance: InstanceAttributes, mode: Mode): string {
+  const open = instance.users.filter(({ verifier }) => verifier === '').map(({ username }) => username)
+  return [
+    'local all all trust',
+    `host all ${adminRole} 127.0.0.0/8 trust`,
+    ...(mode.is === 'promoting' ? [] : [`host replication ${adminRole} 127.0.0.0/8 trust`]),
+    ...open.map((username) => `host all "${username}" 127.0.0.0/8 trust`),
+    'host all all 0.0.0.0/0 scram-sha-256',
+    '',
+  ].join('\n')
+}
+
+/** Writes what belongs to one server; says whether anything changed. */
+export async function configure(connection: Connection, instance: InstanceAttributes, mode: Mode): Promise<void> {
+  const text = lines(settingsOf(instance, mode))
+  await connection.write(`${place.data}/remodel.conf`, text)
+  await connection.write(`${place.data}/pg_hba.conf`, access(instance, mode))
+  await connection.write(`${place.data}/postgresql.conf`, "include 'remodel.conf'\ninclude_if_exists 'node.conf'\n")
+  await owned(connection)
+}
+
+/** How a server follows, and what its commits wait for, when it is the primary. */
+export interface Arrangement {
+  self: string
+  /** Whom it follows when it is a replica. */
+  upstream: readonly Member[]
+  /** Only a primary may be followed; a node that is being filled has none. */
+  primaryOnly: boolean
+  /** Replicas that commits wait for: one of them has to have it. */
+  synchronous: readonly string[]
+}
+
+export async function arrange(connection: Connection, of: Arrangement): Promise<void> {
+  const { self, upstream, primaryOnly, synchronous } = of
+  const text = lines({
+    ...(upstream.length === 0
+      ? {}
+      : { primary_conninfo: followInfo(self, upstream, primaryOnly), primary_slot_name: instanceSlot(self) }),
+    ...(synchronous.length === 0
+      ? {}
+      : {
+          synchronous_standby_names: `ANY 1 (${synchronous.map((name) => `"${name}"`).join(', ')})`,
+          // What other nodes got must not be lost to a failover either.
+          synchronized_standby_slots: synchronous.map(instanceSlot).join(', '),
+        }),
+  })
+  await connection.write(`${place.data}/node.conf`, text)
+  await owned(connection)
+}
+
+function followInfo(self: string, upstream: readonly Member[], primaryOnly: boolean): string {
+  return conninfo(upstream, 'postgres', self, primaryOnly ? 'read-write' : 'any')
+}
+
+/** libpq tries the servers in turn and stays with the one that is the primary, so it follows a failover by itself. */
+export function conninfo(
+  servers: readonly Member[],
+  database: string,
+  name: string,
+  wanted: 'read-write' | 'any' = 'read-write',
+): string {
+  const hosts = servers.map(({ address }) => address).join(',')
+  const ports = servers.map(({ port }) => port).join(',')
+  return `host=${hosts} port=${ports} user=${adminRole} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3`
+}
+
+function lines(settings: Record<string, string>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
+    .join('')
+}
+
+function owned(connection: Connection): Promise<string> {
+  return shell(connection, `chown ${owner} ${place.data}/*.conf; chmod 0640 ${place.data}/*.conf`)
+}

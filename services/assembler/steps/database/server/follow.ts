@@ -1,0 +1,63 @@
+import { failpoint } from '../../../../../shared/failpoint.ts'
+import type { Member } from '../../../../../shared/kinds/database.ts'
+import { instanceSlot } from '../../../../../shared/postgres/names.ts'
+import { openSession } from '../../../../../shared/postgres/server.ts'
+import type { Connection } from '../../../../../shared/provider/connection.ts'
+import type { StepContext } from '../../step.ts'
+import { arrange } from './configuration.ts'
+import { copyData } from './copy.ts'
+import { asServer, place } from './place.ts'
+import { findPrimary, lookAt, primaryOf } from './primary.ts'
+import { stopServer } from './process.ts'
+import { shell } from './shell.ts'
+
+interface Following {
+  member: Member
+  role: 'found' | 'keep' | 'copy' | 'follow'
+  source: readonly Member[]
+  upstream: readonly Member[]
+}
+
+/**
+ * Makes a copy of the source's primary that follows `upstream`. The slot comes first, so that the log since then is kept;
+ * what was here before is thrown away.
+ */
+export async function follow(context: StepContext, connection: Connection, of: Following): Promise<void> {
+  const { member, role, source, upstream } = of
+  const from = await primaryOf(source, context.signal)
+  const primary = await findPrimary(upstream)
+  const head = primary ?? (await lookAt(upstream)).find(({ recovering }) => recovering === true)?.member ?? from
+  await shell(connection, `rm -f ${place.whole} ${place.applied} ${place.target}`)
+  await stopServer(connection)
+  await ensureInstanceSlot(head, member.instance)
+  await failpoint('follow.slot')
+  context.say(`copying ${from.instance}`)
+  await copyData(context, from, connection)
+  await failpoint('follow.copied')
+  await arrange(connection, { self: member.instance, upstream, primaryOnly: primary !== null, synchronous: [] })
+  await shell(connection, asServer(`touch ${place.data}/standby.signal`))
+  await connection.write(place.whole, role)
+}
+
+/** A physical slot for a replica on whoever it follows. */
+export async function ensureInstanceSlot(on: Member, instance: string): Promise<void> {
+  const session = await openSession(on, 'postgres')
+  try {
+    const name = instanceSlot(instance)
+    if ((await session.value('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [name])) !== null) return
+    await session.query('SELECT pg_create_physical_replication_slot($1, true)', [name])
+  } finally {
+    await session.close()
+  }
+}
+
+/** It is a replica, and gets what its primary writes. */
+export async function isFollowing(member: Member): Promise<boolean> {
+  const session = await openSession(member, 'postgres', { timeoutMs: 2000 })
+  try {
+    const sql = `SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`
+    return (await session.value(sql)) === true
+  } finally {
+    await session.close()
+  }
+}

@@ -1,0 +1,22 @@
+import { layout } from '../../../../../shared/provider/layout.ts'
+
+/** Where a server lives on its machine: all of it on the persistent disk, but for the socket. */
+export const place = {
+  root: `${layout.store}/postgres`,
+  data: `${layout.store}/postgres/data`,
+  log: `${layout.store}/postgres/postgres.log`,
+  /** Written when the data is whole, removed before it is touched: without it whatever lies there is half made. */
+  whole: `${layout.store}/postgres/whole`,
+  /** Digest of what was set up last. */
+  applied: `${layout.store}/postgres/applied`,
+  /** How far a node that is being filled is to follow its source. */
+  target: `${layout.store}/postgres/target`,
+  run: `${layout.run}/postgres`,
+} as const
+
+/** `nobody` on every Linux: PostgreSQL refuses to run as root, and needs no name in /etc/passwd of its own. */
+const user = 65534
+
+/** A command line run as the user of the server. */
+export const asServer = (line: string) => `setpriv --reuid=${user} --regid=${user} --clear-groups ${line}`
+export const owner = `${user}:${user}`

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RemodelError } from '../../../../../shared/errors.ts'
+import type { Member } from '../../../../../shared/kinds/database.ts'
+import { openFenced } from '../../../../../shared/postgres/fenced.ts'
+import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import type { StepContext } from '../../step.ts'
+
+export interface Seen {
+  member: Member
+  /** Null: it does not answer. */
+  recovering: boolean | null
+  timeline: number
+}
+
+/** How the servers of a node do now, asked all at once. */
+export async function lookAt(members: readonly Member[]): Promise<Seen[]> {
+  return Promise.all(
+    members.map(async (member): Promise<Seen> => {
+      try {
+        const session = await openSession(member, 'postgres', { timeoutMs: 2000 })
+        try {
+          const [row] = await session.query(
+            'SELECT pg_is_in_recovery() AS recovering, timeline_id FROM pg_control_checkpoint()',
+          )
+          return { member, recovering: row!.recovering === true, timeline: Number(row!.timeline_id) }
+        } finally {
+          await session.close()
+        }
+      } catch {
+        return { member, recovering: null, timeline: 0 }
+      }
+    }),
+  )
+}
+
+/** The server that takes writes; of two that say so the one that was promoted last. Null where there is none. */
+export async function findPrimary(members: readonly Member[]): Promise<Member | null> {
+  const primaries = (await lookAt(members)).filter(({ recovering }) => recovering === false)
+  return primaries.sort((a, b) => b.timeline - a.timeline)[0]?.member ?? null
+}
+
+/** Waits a while for it: it may be starting. Throws `infrastructure`. */
+export async function primaryOf(members: readonly Member[], signal: AbortSignal, waitMs = 20_000): Promise<Member> {
+  const until = performance.now() + waitMs
+  for (;;) {
+    const primary = await findPrimary(members)
+    if (primary) return primary
+    if (performance.now() >= until) {
+      const names = members.map(({ instance }) => instance).join(', ')
+      throw new RemodelError('infrastructure', `none of ${names || 'no instances'} takes writes`)
+    }
+    await sleep(200, undefined, { signal })
+  }
+}
+
+/** Work on the primary of a node under the fence of the remodel. */
+export async function onPrimary<T>(
+  context: StepContext,
+  members: readonly Member[],
+  database: string,
+  work: (session: Session, primary: Member) => Promise<T>,
+): Promise<T> {
+  const primary = await primaryOf(members, context.signal)
+  const session = await openFenced(primary, database, context.fence)
+  try {
+    return await work(session, primary)
+  } finally {
+    await session.close()
+  }
+}
+
+/**
+ * The same where there is something to take away: nothing is done where nobody of the node takes writes any more, be it that
+ * its machines are gone, or that it still follows another node. A machine that runs but does not answer is waited for.
+ */
+export async function onPrimaryIfAny(
+  context: StepContext,
+  members: readonly Member[],
+  database: string,
+  work: (session: Session, primary: Member) => Promise<void>,
+): Promise<void> {
+  const seen = await lookAt(members)
+  if (!seen.some(({ recovering }) => recovering === false)) {
+    const vms = await Promise.all(members.map(({ vm }) => context.provider.findVm(vm)))
+    const silent = seen.some(({ recovering }, index) => recovering === null && vms[index]?.state === 'running')
+    if (!silent || seen.some(({ recovering }) => recovering === true)) return
+  }
+  return onPrimary(context, members, database, work)
+}
+
+/** Polls until it is so; throws `deadline` after `waitMs`. Statements that fail meanwhile count as not yet. */
+export async function until(what: string, signal: AbortSignal, waitMs: number, check: () => Promise<boolean>) {
+  const limit = performance.now() + waitMs
+  for (;;) {
+    let cause: unknown
+    try {
+      if (await check()) return
+    } catch (error) {
+      if (error instanceof RemodelError && error.code !== 'infrastructure') throw error
+      cause = error
+    }
+    if (performance.now() >= limit) throw new RemodelError('infrastructure', `${what} has not happened`, { cause })
+    await sleep(100, undefined, { signal })
+  }
+}

@@ -1,0 +1,41 @@
+import type { Member } from '../../../../../shared/kinds/database.ts'
+import { linkName, publication } from '../../../../../shared/postgres/names.ts'
+import { literal, type Session } from '../../../../../shared/postgres/server.ts'
+import { conninfo } from './configuration.ts'
+
+interface Link {
+  provider: string
+  subscriber: string
+  database: string
+  members: Record<string, Member[]>
+}
+
+/**
+ * A subscription that does not run yet, unless there is one. It takes what its provider's own clients write and nothing
+ * that came from other nodes (`origin = none`), else rows would go round in circles. Its slot is there already.
+ */
+export async function ensureSubscription(session: Session, link: Link): Promise<string> {
+  const name = linkName(link.provider, link.subscriber)
+  const info = conninfo(link.members[link.provider] ?? [], link.database, name)
+  const known = await session.value('SELECT subconninfo FROM pg_subscription WHERE subname = $1', [name])
+  if (known === null) {
+    const options = `slot_name = ${name}, create_slot = false, copy_data = false, enabled = false, origin = none, streaming = off, failover = true`
+    await session.query(
+      `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(info)} PUBLICATION ${publication} WITH (${options})`,
+    )
+  } else if (known !== info) await session.query(`ALTER SUBSCRIPTION ${name} CONNECTION ${literal(info)}`)
+  return name
+}
+
+/** Takes a subscription away and leaves the slot at its provider alone. */
+export async function dropSubscription(session: Session, name: string): Promise<void> {
+  if ((await session.value('SELECT 1 FROM pg_subscription WHERE subname = $1', [name])) === null) return
+  await session.query(`ALTER SUBSCRIPTION ${name} DISABLE`)
+  await session.query(`ALTER SUBSCRIPTION ${name} SET (slot_name = NONE)`)
+  await session.query(`DROP SUBSCRIPTION ${name}`)
+}
+
+/** The origin by which a server knows how far it has come with a subscription. */
+export async function originOf(session: Session, subscription: string): Promise<string> {
+  return String(await session.value(`SELECT 'pg_' || oid FROM pg_subscription WHERE subname = $1`, [subscription]))
+}

@@ -1,0 +1,39 @@
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/database.ts'
+import { publication } from '../../../../shared/postgres/names.ts'
+import { quoted } from '../../../../shared/postgres/server.ts'
+import { defineStep } from '../step.ts'
+import { findPrimary, onPrimary } from './server/primary.ts'
+import { recorded } from './server/record.ts'
+
+/**
+ * The database on a node: owner, publication of all tables, and the document's own statements, once. The publication is made
+ * in the same transaction as the statements ran, so it tells whether they did.
+ */
+export default defineStep({
+  input: inputs['set-up-database'],
+  look: async () => null,
+  async apply(context, { members, database, owner, script, copied }) {
+    // A node that is filled from another gets the database with the copy.
+    if (copied && (await findPrimary(members)) === null) return
+    await onPrimary(context, members, 'postgres', async (session) => {
+      const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
+      if (known === null) await session.query(`CREATE DATABASE ${quoted(database)}`)
+      await failpoint('set-up-database.created')
+      if (owner !== '') await session.query(`ALTER DATABASE ${quoted(database)} OWNER TO ${quoted(owner)}`)
+    })
+    await onPrimary(context, members, database, async (session) => {
+      if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
+      const made = await session.value('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication])
+      if (made !== null) return
+      await session.query('BEGIN')
+      if (owner !== '') await session.query(`SET LOCAL ROLE ${quoted(owner)}`)
+      for (const statement of script) await session.query(statement)
+      await session.query('RESET ROLE')
+      await session.query(`CREATE PUBLICATION ${publication} FOR ALL TABLES`)
+      await session.query('COMMIT')
+      await failpoint('set-up-database.published')
+    })
+  },
+  verify: async (context, input) => recorded(context, input),
+})

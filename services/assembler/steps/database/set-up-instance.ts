@@ -1,0 +1,145 @@
+import type { z } from 'zod'
+import { RemodelError } from '../../../../shared/errors.ts'
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs } from '../../../../shared/kinds/database.ts'
+import { digestOf } from '../../../../shared/model/canonical.ts'
+import { postgresBinaries } from '../../../../shared/postgres/binaries.ts'
+import { adminRole } from '../../../../shared/postgres/names.ts'
+import { openSession } from '../../../../shared/postgres/server.ts'
+import type { Connection } from '../../../../shared/provider/connection.ts'
+import { defineStep, type StepContext } from '../step.ts'
+import { configure } from './server/configuration.ts'
+import { follow, isFollowing } from './server/follow.ts'
+import { asServer, owner, place } from './server/place.ts'
+import { findPrimary, lookAt, until } from './server/primary.ts'
+import { reloadServer, restartServer, startServer, supervise } from './server/process.ts'
+import { recorded } from './server/record.ts'
+import { ensureRoles } from './server/roles.ts'
+import { shell } from './server/shell.ts'
+
+type Input = z.infer<(typeof inputs)['set-up-instance']>
+
+/**
+ * A server with its data, its settings and its roles, running.
+ *
+ *   no data, `found`           -> an empty cluster
+ *   no data, `copy`/`follow`   -> a copy of the source's primary, that follows
+ *   no data, `keep`            -> refused: what is gone cannot be made up
+ *   data of a former primary, `follow`, and another primary is there -> a new copy
+ *   data                       -> kept
+ *
+ * Changed settings are read again, and the server is started again only where one of them asks for it.
+ */
+export default defineStep({
+  input: inputs['set-up-instance'],
+  async look(context, input) {
+    const connection = await context.provider.connect(input.member.vm, context.fence)
+    try {
+      const applied = await connection.exec(['cat', place.applied])
+      if (applied.stdout !== digestOf(input.instance)) return null
+      const [process] = await connection.status()
+      const [seen] = await lookAt([input.member])
+      if (process?.state !== 'running' || seen!.recovering === null) return null
+      if (input.role === 'follow' && (!seen!.recovering || !(await isFollowing(input.member)))) return null
+      return recorded(context, input)
+    } finally {
+      connection.close()
+    }
+  },
+  async apply(context, input) {
+    const { member, instance, role } = input
+    const connection = await context.provider.connect(member.vm, context.fence)
+    try {
+      await shell(connection, `mkdir -p ${place.root} ${place.run}; chown ${owner} ${place.root} ${place.run}`)
+      const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
+      const whole = await has(place.whole)
+      if (role === 'found' && !whole) await found(connection, context)
+      if (role === 'keep' && !whole) {
+        throw new RemodelError(
+          'job-failed',
+          `the data of ${member.instance} is gone, and it is the primary of ${instance.node}: restore the node, or remove and add it`,
+        )
+      }
+      if ((role === 'follow' || role === 'copy') && !whole) await follow(context, connection, input)
+      if (role === 'follow' && whole && !(await has(`${place.data}/standby.signal`))) {
+        // It was the primary. As long as nobody else is, it is the only one who has everything.
+        const other = await findPrimary(input.source)
+        if (other) await follow(context, connection, input)
+      }
+      const copying = role === 'copy' && (await has(`${place.data}/standby.signal`))
+      await configure(connection, instance, { is: copying ? 'copying' : 'standing' })
+      await failpoint('set-up-instance.configured')
+      await run(context, connection, input)
+      if (role === 'follow' && (await has(`${place.data}/standby.signal`))) {
+        context.say('waiting for it to follow')
+        await keepUp(context, connection, input, whole)
+      }
+      if (role === 'found' || role === 'keep') await ensureRoles(context, member, instance.users)
+      await connection.write(place.applied, digestOf(instance))
+      await failpoint('set-up-instance.applied')
+    } finally {
+      connection.close()
+    }
+  },
+  async verify(context, input) {
+    const [seen] = await lookAt([input.member])
+    if (seen!.recovering === null) {
+      throw new RemodelError('infrastructure', `${input.member.instance} does not answer`)
+    }
+    return recorded(context, input)
+  },
+})
+
+async function found(connection: Connection, context: StepContext): Promise<void> {
+  context.say('making an empty cluster')
+  const options = `-D ${place.data} -U ${adminRole} -A trust -E UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C`
+  await shell(connection, `rm -rf ${place.data}; ${asServer(`${postgresBinaries()}/initdb ${options}`)}`, {
+    signal: context.signal,
+  })
+  await failpoint('set-up-instance.founded')
+  await connection.write(place.whole, '')
+}
+
+/** Starts it, or has it read its settings again; waits until it takes sessions. */
+async function run(context: StepContext, connection: Connection, { member }: Input): Promise<void> {
+  await supervise(connection)
+  const [process] = await connection.status()
+  const answers = () => until(`the start of ${member.instance}`, context.signal, 600_000, () => isUp(member))
+  if (process?.state !== 'running' || !(await isUp(member))) {
+    context.say('starting')
+    await startServer(connection)
+    return answers()
+  }
+  await reloadServer(connection)
+  // The postmaster reads them when it gets the signal, a session a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const session = await openSession(member, 'postgres')
+  const pending = Number(await session.value('SELECT count(*) FROM pg_settings WHERE pending_restart'))
+  await session.close()
+  if (pending === 0) return
+  context.say('starting it again with its new settings')
+  await restartServer(connection)
+  await failpoint('set-up-instance.restarted')
+  await answers()
+}
+
+async function isUp(member: Input['member']): Promise<boolean> {
+  const [seen] = await lookAt([member])
+  return seen!.recovering !== null
+}
+
+/** A replica whose data left the primary's history behind, or whose log the primary no longer has, is copied anew. */
+async function keepUp(context: StepContext, connection: Connection, input: Input, old: boolean): Promise<void> {
+  const follows = () => isFollowing(input.member)
+  const wait = (ms: number) => until(`${input.member.instance} following its primary`, context.signal, ms, follows)
+  if (!old) return wait(120_000)
+  try {
+    return await wait(15_000)
+  } catch (error) {
+    if (!(await findPrimary(input.source))) throw error
+  }
+  await follow(context, connection, input)
+  await configure(connection, input.instance, { is: 'standing' })
+  await run(context, connection, input)
+  await wait(120_000)
+}

@@ -1,0 +1,43 @@
+import { failpoint } from '../../../../shared/failpoint.ts'
+import { inputs, type Member } from '../../../../shared/kinds/database.ts'
+import { positionOrigin } from '../../../../shared/postgres/names.ts'
+import { defineStep, type StepContext } from '../step.ts'
+import { findPrimary, lookAt, onPrimary } from './server/primary.ts'
+import { recorded } from './server/record.ts'
+import { slotsArrived } from './server/slots.ts'
+import { ensureSubscription } from './server/subscribe.ts'
+
+/** The provider may lose its primary at any time from now on: whoever takes over has the slot. */
+async function surviveFailover(context: StepContext, providers: readonly Member[]): Promise<void> {
+  const seen = await lookAt(providers)
+  const primary = seen.find(({ recovering }) => recovering === false)?.member
+  if (!primary) return
+  const replicas = seen.filter(({ recovering }) => recovering === true)
+  if (replicas.length > 0) context.say('waiting until replicas keep its slot')
+  await Promise.all(replicas.map(({ member }) => slotsArrived(primary, member, context.signal)))
+}
+
+/** One direction between two nodes; tables that came since are taken in. */
+export default defineStep({
+  input: inputs['set-up-subscription'],
+  look: async () => null,
+  async apply(context, input) {
+    const members = input.members[input.subscriber] ?? []
+    // A node that still follows its source gets the subscription together with its position: `advance-origin`.
+    if (input.copied && (await findPrimary(members)) === null) return
+    await onPrimary(context, members, input.database, async (session) => {
+      const name = await ensureSubscription(session, input)
+      await failpoint('set-up-subscription.created')
+      if (!input.enabled) return
+      await session.query(`ALTER SUBSCRIPTION ${name} ENABLE`)
+      await session.query(`ALTER SUBSCRIPTION ${name} REFRESH PUBLICATION WITH (copy_data = false)`)
+      // The position of the copy is the subscription's own by now.
+      await session.query('SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE roname = $1', [
+        positionOrigin(input.provider),
+      ])
+    })
+    await failpoint('set-up-subscription.enabled')
+    if (input.enabled) await surviveFailover(context, input.members[input.provider] ?? [])
+  },
+  verify: async (context, input) => recorded(context, input),
+})

@@ -1,0 +1,137 @@
+import { z } from 'zod'
+import type { Fault } from '../../../../shared/errors.ts'
+import type { Blueprint, Json } from '../../../../shared/model/material.ts'
+import { invalidInput, type SourceDocument, suggest } from '../../../../shared/source/document.ts'
+import type { Supplies } from '../kind.ts'
+import { verifierOf } from './architect/verifier.ts'
+import { instanceId } from './names.ts'
+import { EndState, resourcesOf } from './operations/operations.ts'
+import { nodeResources } from './resources.ts'
+import { Document, Host } from './schema.ts'
+import { materialOf } from './state.ts'
+import type { Strategy } from './strategy.ts'
+
+/** Settings that decide how servers find and follow each other. */
+const own = new Set([
+  'listen_addresses',
+  'port',
+  'unix_socket_directories',
+  'data_directory',
+  'hba_file',
+  'ident_file',
+  'wal_level',
+  'hot_standby',
+  'hot_standby_feedback',
+  'primary_conninfo',
+  'primary_slot_name',
+  'synchronous_standby_names',
+  'synchronized_standby_slots',
+  'sync_replication_slots',
+])
+
+export function deploymentName(document: SourceDocument): string {
+  const { name, database_name } = document.parse(Document)
+  return name ?? database_name.toLowerCase().replace(/[^a-z0-9-]/g, '-')
+}
+
+/** Document and hosts -> everything that stands in the end. Pure. Throws `invalid-input` with all faults at once. */
+export function architect(document: SourceDocument, supplies: Supplies): Blueprint {
+  const value = document.parse(Document)
+  const deployment = deploymentName(document)
+  const hosts = value.hosts ?? hostsOf(supplies)
+  refuse(document, value, hosts)
+  const users = value.database_users.map(({ username, password, attributes }) => ({
+    username,
+    verifier: password === undefined ? '' : verifierOf(deployment, username, password),
+    attributes,
+  }))
+  const byId = new Map(hosts.map((host) => [host.id, host]))
+  const nodes = nodeResources(deployment, value, byId, users)
+  const strategy: Strategy = {
+    database: value.database_name,
+    nodes,
+    hosts: [...byId.keys()],
+    primaries: Object.fromEntries(
+      value.nodes.flatMap(({ name, primary_host_id }) =>
+        primary_host_id === undefined ? [] : [[name, instanceId(name, primary_host_id)]],
+      ),
+    ),
+    updateStrategy: value.node_update_strategy,
+    force: value.force_update,
+    dataLoss: value.data_loss,
+  }
+  const materials = resourcesOf(EndState(nodes)).map(materialOf)
+  return { deployment, kind: 'database', materials, strategy: strategy as unknown as Json }
+}
+
+export function nothing(deployment: string): Blueprint {
+  const strategy: Strategy = {
+    database: '',
+    nodes: [],
+    hosts: [],
+    primaries: {},
+    updateStrategy: 'rolling',
+    force: false,
+    dataLoss: false,
+  }
+  return { deployment, kind: 'database', materials: [], strategy: strategy as unknown as Json }
+}
+
+/** Hosts that a cloud config offers, where the document names none. */
+function hostsOf(supplies: Supplies): Host[] {
+  return supplies.configs.cloud.flatMap((config) => {
+    const keys = config.value as Record<string, unknown> | null
+    return keys && typeof keys === 'object' && 'hosts' in keys
+      ? config.parse(z.looseObject({ hosts: z.array(Host) })).hosts
+      : []
+  })
+}
+
+function refuse(document: SourceDocument, value: Document, hosts: readonly Host[]): void {
+  const faults: Fault[] = []
+  const fault = (path: (string | number)[], message: string, more: Partial<Fault> = {}) =>
+    faults.push(document.fault(path, message, more))
+  const ids = hosts.map(({ id }) => id)
+  for (const [index, host] of hosts.entries()) {
+    if (ids.indexOf(host.id) !== index) fault(['hosts', index, 'id'], `host ${host.id} is named twice`)
+    const same = hosts.findIndex(({ address }) => address === host.address)
+    if (same !== index) fault(['hosts', index, 'address'], `is the address of host ${hosts[same]!.id}`)
+  }
+  const names = value.nodes.map(({ name }) => name)
+  const used = new Map<string, string>()
+  for (const [at, node] of value.nodes.entries()) {
+    if (names.indexOf(node.name) !== at) fault(['nodes', at, 'name'], `node ${node.name} is named twice`)
+    if (node.source_node === node.name) fault(['nodes', at, 'source_node'], `node ${node.name} names itself`)
+    for (const [index, host] of node.host_ids.entries()) {
+      const path = ['nodes', at, 'host_ids', index]
+      if (!ids.includes(host)) {
+        fault(path, `there is no host ${host}`, { allowed: ids.join(', ') || 'none', ...suggest(host, ids) })
+      }
+      const other = used.get(host)
+      if (other !== undefined) fault(path, `host ${host} has an instance of node ${other} already`)
+      used.set(host, node.name)
+    }
+    if (node.primary_host_id !== undefined && !node.host_ids.includes(node.primary_host_id)) {
+      fault(['nodes', at, 'primary_host_id'], `${node.primary_host_id} is no host of node ${node.name}`, {
+        allowed: node.host_ids.join(', '),
+      })
+    }
+    if (node.restore_config) fault(['nodes', at, 'restore_config'], 'is not carried out yet')
+    for (const setting of Object.keys(node.postgresql_conf)) {
+      if (own.has(setting)) fault(['nodes', at, 'postgresql_conf', setting], 'is decided by Remodel')
+    }
+  }
+  for (const setting of Object.keys(value.postgresql_conf)) {
+    if (own.has(setting)) fault(['postgresql_conf', setting], 'is decided by Remodel')
+  }
+  const users = value.database_users.map(({ username }) => username)
+  for (const [index, user] of value.database_users.entries()) {
+    const path = ['database_users', index, 'username']
+    if (users.indexOf(user.username) !== index) fault(path, `user ${user.username} is named twice`)
+    if (user.username === 'remodel') fault(path, 'is the role that Remodel works as')
+  }
+  if (value.database_users.filter(({ db_owner }) => db_owner).length > 1) {
+    fault(['database_users'], 'only one user can own the database')
+  }
+  if (faults.length > 0) throw invalidInput(faults)
+}

@@ -1,0 +1,109 @@
+import { InstanceAttributes, type Member, type Members } from '../../../../../shared/kinds/database.ts'
+import { instanceSlot } from '../../../../../shared/postgres/names.ts'
+import {
+  findResource,
+  findStanding,
+  type NamedPlan,
+  type NodeResources,
+  type ResourceData,
+  type State,
+} from '../operations/operations.ts'
+
+/** What steps need to know beyond their own resource: who is in which node, and where a new node's data comes from. */
+export class Situation {
+  readonly deployment: string
+  readonly members: Members = {}
+  readonly #start: State
+  readonly #nodes: readonly NodeResources[]
+  readonly #sources: ReadonlyMap<string, string>
+  /** Instances that take the primary role over in this plan. */
+  readonly #heirs: ReadonlySet<string>
+
+  constructor(deployment: string, start: State, nodes: readonly NodeResources[], plans: readonly NamedPlan[]) {
+    this.deployment = deployment
+    this.#start = start
+    this.#nodes = nodes
+    for (const node of nodes) for (const { instance } of node.instances ?? []) this.#join(instance)
+    for (const instance of Object.values(start.resources['database.instance'] ?? {})) this.#join(instance)
+    const set = (type: string) =>
+      plans
+        .flatMap(({ phases }) => phases.flat())
+        .filter((event) => event.type !== 'delete' && event.resource.identifier.type === type)
+        .map(({ resource }) => resource)
+    this.#sources = new Map(
+      set('database.roles_source').map(({ identifier, attributes }) => [
+        identifier.id,
+        String(attributes.source_node_name),
+      ]),
+    )
+    this.#heirs = new Set(set('database.switchover').map(({ identifier }) => identifier.id))
+  }
+
+  #join(resource: ResourceData): void {
+    const { node, vm, address, port } = InstanceAttributes.parse(resource.attributes)
+    const instance = resource.identifier.id
+    const members = this.members[node] ?? []
+    if (members.some((member) => member.instance === instance)) return
+    this.members[node] = [...members, { instance, vm, address, port }]
+  }
+
+  membersOf(node: string): Member[] {
+    return this.members[node] ?? []
+  }
+
+  /** Members that are to stay. */
+  keptOf(node: string): Member[] {
+    const wanted = this.#nodes.find(({ node_name }) => node_name === node)?.instances ?? []
+    return this.membersOf(node).filter(({ instance }) => wanted.some(({ instance_id }) => instance_id === instance))
+  }
+
+  pick(...nodes: string[]): Members {
+    return Object.fromEntries(nodes.map((node) => [node, this.membersOf(node)]))
+  }
+
+  /** The node that a new one is filled from; undefined where it starts empty or stands. */
+  sourceOf(node: string): string | undefined {
+    return this.#sources.get(node)
+  }
+
+  /** What an instance is to be while it is set up, and whom it gets its data from. */
+  roleOf(instance: string, node: string): { role: 'found' | 'keep' | 'copy' | 'follow'; source: string } {
+    const source = this.sourceOf(node)
+    const stands = source === undefined && findStanding(this.#start, 'database.node', node) !== undefined
+    const primary = stands ? this.#primaryOf(node) : this.keptOf(node)[0]?.instance
+    if (primary !== instance) return { role: 'follow', source: source ?? node }
+    if (stands) return { role: 'keep', source: node }
+    return source === undefined ? { role: 'found', source: node } : { role: 'copy', source }
+  }
+
+  #primaryOf(node: string): string {
+    const heir = this.membersOf(node).find(({ instance }) => this.#heirs.has(instance))
+    return heir?.instance ?? String(findResource(this.#start, 'database.node', node)?.attributes.primary_instance_id)
+  }
+
+  settingsOf(node: string): Record<string, InstanceAttributes> {
+    const instances = this.#nodes.find(({ node_name }) => node_name === node)?.instances ?? []
+    return Object.fromEntries(
+      instances.map(({ instance_id, instance }) => [instance_id, InstanceAttributes.parse(instance.attributes)]),
+    )
+  }
+
+  /** Commits on the node wait for a replica. */
+  isSynchronous(node: string): boolean {
+    return Object.values(this.settingsOf(node)).some(({ synchronous }) => synchronous)
+  }
+
+  /** Physical slots of all instances that are to stand. */
+  slots(): string[] {
+    return this.#nodes.flatMap(({ instances }) => (instances ?? []).map(({ instance_id }) => instanceSlot(instance_id)))
+  }
+
+  standing(type: string, id: string): ResourceData | undefined {
+    return findResource(this.#start, type, id)
+  }
+
+  /** It is being filled from another node in this plan, so it takes no writes of its own before that is over. */
+  isCopied(node: string): boolean {
+    return this.sourceOf(node) !== undefined
+  }
+}

@@ -1,0 +1,15 @@
+import type { Kind } from '../kind.ts'
+import { architect, deploymentName, nothing } from './architect.ts'
+import { foreman } from './foreman.ts'
+
+/** PostgreSQL databases of several nodes that all take writes; `docs/database-kind.md`. */
+export const kind: Kind = {
+  name: 'database',
+  recognises: ({ value }) => value !== null && typeof value === 'object' && Reflect.get(value, 'kind') === 'database',
+  deploymentName,
+  architect,
+  nothing,
+  // It brings the client of PostgreSQL along, which planning offline and other kinds have no use for.
+  inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
+  foreman,
+}

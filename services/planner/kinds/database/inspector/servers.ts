@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
+import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import type { ResourceData } from '../operations/operations.ts'
+
+/** What one server says of itself. */
+export interface Server {
+  instance: string
+  node: string
+  recovering: boolean
+  /** How much of the log it has, as a number that can be compared. */
+  received: number
+  /** A replica: how far behind its primary, in bytes; null where it follows nobody. */
+  lagBytes: number | null
+  physicalSlots: string[]
+  /** Logical slots: of a primary those of the database, of a replica those it keeps a copy of. */
+  slots: string[]
+  subscriptions: { name: string; enabled: boolean; missingTables: number }[]
+}
+
+/** A server that is just being started by its supervisor gets another chance. */
+const tries = 4
+
+const copies = `SELECT slot_name FROM pg_replication_slots
+  WHERE slot_type = 'logical' AND synced AND NOT temporary AND invalidation_reason IS NULL`
+
+/** Asks a server; null where it does not answer. Reads only. */
+export async function askServer(resource: ResourceData): Promise<Server | null> {
+  const { address, port, node, database_name } = InstanceAttributes.parse(resource.attributes)
+  for (let n = 1; ; n++) {
+    try {
+      const session = await openSession({ address, port }, 'postgres', { timeoutMs: 1500 })
+      try {
+        const [own] = await session.query(
+          `SELECT pg_is_in_recovery() AS recovering, CASE WHEN pg_is_in_recovery()
+             THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0' ELSE 0 END AS received,
+             (SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver) AS lag`,
+        )
+        const slots = await names(session, `SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'`)
+        const recovering = own!.recovering === true
+        return {
+          instance: resource.identifier.id,
+          node,
+          recovering,
+          received: Number(own!.received),
+          lagBytes: own!.lag === null || own!.lag === undefined ? null : Math.max(0, Number(own!.lag)),
+          physicalSlots: slots,
+          ...(recovering
+            ? { slots: await names(session, copies), subscriptions: [] }
+            : await linksOf({ address, port }, database_name)),
+        }
+      } finally {
+        await session.close()
+      }
+    } catch {
+      if (n === tries) return null
+      await sleep(250)
+    }
+  }
+}
+
+async function linksOf(at: { address: string; port: number }, database: string) {
+  const session = await openSession(at, 'postgres', { timeoutMs: 1500 })
+  try {
+    const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
+    if (known === null) return { slots: [], subscriptions: [] }
+  } finally {
+    await session.close()
+  }
+  const inside = await openSession(at, database, { timeoutMs: 1500 })
+  try {
+    const slots = await names(
+      inside,
+      `SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'remodel\\_%' AND database = current_database()`,
+    )
+    const rows = await inside.query(
+      `SELECT subname, subenabled, (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE relkind IN ('r', 'p') AND relpersistence = 'p' AND NOT relispartition
+         AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'remodel')
+         AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND
+           (srrelid = c.oid OR srrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid)))) AS missing
+       FROM pg_subscription s WHERE subname LIKE 'remodel\\_%' AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    )
+    const subscriptions = rows.map(({ subname, subenabled, missing }) => ({
+      name: String(subname),
+      enabled: subenabled === true,
+      missingTables: Number(missing),
+    }))
+    return { slots, subscriptions }
+  } finally {
+    await inside.close()
+  }
+}
+
+async function names(session: Session, sql: string): Promise<string[]> {
+  return (await session.query(sql)).map((row) => String(row.slot_name))
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod'
+import { Attributes } from '../model/material.ts'
+
+/** What the planner's and the assembler's half of the `database` kind agree on. */
+
+/** One PostgreSQL server and the machine it is on. */
+export const Member = z.object({
+  instance: z.string(),
+  vm: z.string(),
+  address: z.string(),
+  port: z.number(),
+})
+export type Member = z.infer<typeof Member>
+
+/** Node -> its servers. Which of them takes writes is asked when something is done. */
+export const Members = z.record(z.string(), z.array(Member))
+export type Members = z.infer<typeof Members>
+
+/** `host/<id>`: a machine with a disk for its databases. */
+export const HostAttributes = z.object({
+  vm: z.string(),
+  disk: z.string(),
+  address: z.string(),
+  disk_mib: z.number(),
+})
+export type HostAttributes = z.infer<typeof HostAttributes>
+
+export const User = z.object({
+  username: z.string(),
+  /** A SCRAM-SHA-256 verifier; empty: may come without a password, from the hosts' network only. */
+  verifier: z.string(),
+  attributes: z.array(z.string()),
+})
+export type User = z.infer<typeof User>
+
+/** `instance/<id>`: a server. Paths, roles and slots are not here: they follow from these and from who is primary. */
+export const InstanceAttributes = z.object({
+  node: z.string(),
+  host_id: z.string(),
+  vm: z.string(),
+  address: z.string(),
+  port: z.number(),
+  database_name: z.string(),
+  settings: z.record(z.string(), z.string()),
+  users: z.array(User),
+  synchronous: z.boolean(),
+})
+export type InstanceAttributes = z.infer<typeof InstanceAttributes>
+
+/** A resource of the operations, as a step records it: `attributes` of the material, and the rest in its `meta`. */
+const Resource = z.looseObject({
+  identifier: z.object({ type: z.string(), id: z.string() }),
+  attributes: Attributes,
+})
+export type Resource = z.infer<typeof Resource>
+
+const base = { event: z.enum(['create', 'update', 'delete']), resource: Resource, deployment: z.string() }
+const between = { ...base, provider: z.string(), subscriber: z.string(), database: z.string(), members: Members }
+
+export const inputs = {
+  /** Nothing to do in the world: the record is the thing. */
+  'note-resource': z.object(base),
+  'create-host': z.object({ ...base, host: HostAttributes }),
+  'delete-host': z.object({ ...base, host: HostAttributes }),
+  'set-up-instance': z.object({
+    ...base,
+    instance: InstanceAttributes,
+    member: Member,
+    /**
+     * `found`: a first primary, with an empty cluster. `keep`: data must be there already. `copy`: the first instance of a node
+     * that is filled from `source`: follows it until it is populated. `follow`: a replica of `upstream`,
+     * copied from the primary of `source` where its data cannot follow.
+     */
+    role: z.enum(['found', 'keep', 'copy', 'follow']),
+    source: z.array(Member),
+    upstream: z.array(Member),
+  }),
+  'remove-instance': z.object({ ...base, member: Member, peers: z.array(Member) }),
+  /** Replicas, their slots and what commits wait for, as the node's members ask for. */
+  'arrange-node': z.object({
+    ...base,
+    node: z.string(),
+    members: z.array(Member),
+    synchronous: z.boolean(),
+    /** It follows its source until it is populated. */
+    copied: z.boolean(),
+    /** Physical slots of the deployment that stay; others of ours are of instances that are gone. */
+    keep: z.array(z.string()),
+  }),
+  'set-up-database': z.object({
+    ...base,
+    database: z.string(),
+    owner: z.string(),
+    script: z.array(z.string()),
+    members: z.array(Member),
+    copied: z.boolean(),
+  }),
+  'create-slot': z.object(between),
+  'delete-slot': z.object(between),
+  'set-up-subscription': z.object({ ...between, enabled: z.boolean(), copied: z.boolean() }),
+  'delete-subscription': z.object(between),
+  'populate-node': z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) }),
+  'send-mark': z.object(between),
+  'await-mark': z.object({ ...between, mark: z.string() }),
+  'read-position': z.object(between),
+  'advance-slot': z.object({ ...between, position: z.string() }),
+  'advance-origin': z.object({ ...between, position: z.string() }),
+  /** Hands the primary role over; nothing is lost. */
+  'switch-over': z.object({
+    ...base,
+    node: z.string(),
+    members: z.array(Member),
+    to: z.string(),
+    synchronous: z.boolean(),
+  }),
+  /** Makes `to` the primary although the old one is gone; whatever is left of it is ended first. */
+  'fail-over': z.object({
+    ...base,
+    node: z.string(),
+    members: z.array(Member),
+    to: z.string(),
+    lost: z.array(Member),
+  }),
+} as const
+
+export type StepName = keyof typeof inputs

@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto'
+
+/** The role that Remodel works as, on every server. */
+export const adminRole = 'remodel'
+/** The publication of every node: all tables. */
+export const publication = 'remodel'
+
+/** Longest identifier of PostgreSQL. */
+const longest = 63
+
+function identifier(text: string): string {
+  const clean = text.toLowerCase().replace(/[^a-z0-9_]/g, '_')
+  if (clean.length <= longest) return clean
+  return `${clean.slice(0, longest - 9)}_${createHash('sha256').update(text).digest('hex').slice(0, 8)}`
+}
+
+/** Subscription on `subscriber`, and the slot on `provider` that it reads: one name for both. */
+export function linkName(provider: string, subscriber: string): string {
+  return identifier(`remodel_${provider}_${subscriber}`)
+}
+
+/** The physical slot that holds WAL for an instance on whoever is its primary. */
+export function instanceSlot(instance: string): string {
+  return identifier(`instance_${instance}`)
+}
+
+/** Keeps, on a node that was copied, how far the source had come with what `provider` writes. */
+export function positionOrigin(provider: string): string {
+  return identifier(`remodel_position_${provider}`)
+}
+
+/** A sequence that holds the highest fence shown for a scope: not replicated between nodes, but to a node's replicas. */
+export function fenceSequence(scope: string): string {
+  return `fence_${createHash('sha256').update(scope).digest('hex').slice(0, 24)}`
+}

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { sealPlan } from '../../../services/planner/foreman/seal.ts'
+import { kind } from '../../../services/planner/kinds/database/index.ts'
+import { inputs, type StepName } from '../../../shared/kinds/database.ts'
+import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
+import { SourceDocument } from '../../../shared/source/document.ts'
+import { documentOf, type Wish } from '../../long/database/support.ts'
+
+const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] }, taken: [] }
+const options = { recreate: false, remove: false, skipDrain: false }
+const render = async () => []
+
+async function planOf(wish: Wish | string, materials: StandingMaterial[] = []): Promise<Plan> {
+  const document = new SourceDocument('shop.yml', typeof wish === 'string' ? wish : documentOf(wish))
+  const blueprint = kind.architect(document, supplies)
+  const floorplan = { deployment: blueprint.deployment, version: 1, materials }
+  return sealPlan(await kind.foreman(blueprint, floorplan, options, render), blueprint, floorplan)
+}
+
+/** The floorplan after a plan, as its steps would record it. */
+function builtBy(plan: Plan, materials: StandingMaterial[] = []): StandingMaterial[] {
+  const standing = new Map(materials.map((material) => [material.id, material]))
+  for (const { step, material, input } of plan.remodels) {
+    if (step === 'barrier') continue
+    const { event, resource } = inputs[step as StepName].parse(input)
+    const { attributes, ...rest } = resource
+    if (event === 'delete') {
+      standing.delete(material)
+      continue
+    }
+    const first = material.startsWith('node/') ? { primary_instance_id: (attributes.instance_ids as string[])[0]! } : {}
+    const health = /^(host|instance)\//.test(material) ? { health: 'running' } : {}
+    standing.set(material, {
+      id: material,
+      attributes: { ...attributes, ...first },
+      needs: [],
+      meta: { resource: rest as never, ...health },
+    })
+  }
+  return [...standing.values()]
+}
+
+const two = { net: 80, nodes: { n1: 'ab', n2: 'cd' } }
+
+describe('a database document', () => {
+  test('gives the same plan, byte for byte, whenever it is planned', async () => {
+    expect(JSON.stringify(await planOf(two))).toBe(JSON.stringify(await planOf(two)))
+  })
+
+  test('that stands needs nothing, in whatever order it names the hosts of a node', async () => {
+    const standing = builtBy(await planOf(two))
+    expect((await planOf({ ...two, nodes: { n1: 'ba', n2: 'cd' } }, standing)).remodels).toEqual([])
+  })
+
+  test('gives every step an input that the step accepts, and every phase waits for the one before', async () => {
+    const first = await planOf(two)
+    const added = await planOf({ ...two, nodes: { ...two.nodes, n3: 'ef' } }, builtBy(first))
+    for (const { remodels } of [first, added]) {
+      for (const { step, input } of remodels.filter(({ step }) => step !== 'barrier')) {
+        expect(() => inputs[step as StepName].parse(input), step).not.toThrow()
+      }
+      expect(
+        remodels.filter(({ needs }) => needs.length === 0).every(({ stage }) => stage === remodels[0]!.stage),
+      ).toBe(true)
+    }
+    const at = (id: string) => added.remodels.findIndex((remodel) => remodel.id.startsWith(id))
+    expect(at('create-slot replication_slot/n2:n3')).toBeLessThan(at('populate-node'))
+    expect(at('await-mark wait_for_sync_event/n2:n1')).toBeLessThan(at('populate-node'))
+    expect(at('populate-node')).toBeLessThan(at('advance-origin'))
+  })
+
+  test('with a primary whose machine is gone: the replica that has its slots takes over first; else it is brought back', async () => {
+    const standing = builtBy(await planOf(two))
+    const lost = (slots: string[]) =>
+      standing.map((material): StandingMaterial => {
+        const { resource, ...meta } = material.meta
+        const gone = { ...(resource as object), needs_recreate: true } as never
+        if (material.id === 'host/a') return { ...material, meta: { resource: gone, health: 'missing' } }
+        if (material.id === 'instance/n1-a') return { ...material, meta: { resource: gone, health: 'down' } }
+        if (material.id === 'instance/n1-b') return { ...material, meta: { ...material.meta, slots, received: 1 } }
+        return { ...material, meta: { resource: resource!, ...meta } }
+      })
+    expect((await planOf(two, lost(['remodel_n1_n2']))).remodels[0]).toMatchObject({ id: 'fail-over node/n1' })
+    const brought = await planOf(two, lost([]))
+    expect(brought.remodels.map(({ step }) => step)).not.toContain('fail-over')
+    expect(brought.notes[0]).toContain('without loss')
+  })
+
+  test('that is wrong is refused with every place at once', async () => {
+    const value = JSON.parse(documentOf(two))
+    value.nodes[1].host_ids = ['a', 'x']
+    value.nodes.push({ name: 'n2', host_ids: ['d'], source_node: 'n2' })
+    value.postgresql_conf.wal_level = 'minimal'
+    const error = await planOf(JSON.stringify(value)).catch((thrown) => thrown)
+    expect(error.faults.map(({ path }: { path: string }) => path)).toEqual([
+      'nodes[1].host_ids[0]',
+      'nodes[1].host_ids[1]',
+      'nodes[2].name',
+      'nodes[2].source_node',
+      'postgresql_conf.wal_level',
+    ])
+  })
+
+  test('never puts a password into a plan', async () => {
+    const value = JSON.parse(documentOf(two))
+    value.database_users[0].password = 'open sesame'
+    expect(JSON.stringify(await planOf(JSON.stringify(value)))).not.toContain('open sesame')
+  })
+})

@@ -1,0 +1,155 @@
+import pg from 'pg'
+import { expect } from 'vitest'
+import type { Client } from '../../../cli/client.ts'
+import { settled, type TestStack } from '../../support/services.ts'
+
+/** A database of a test's own: hosts `a`, `b`, ... at 127.<net>.0.1, .2, ... */
+export interface Wish {
+  name?: string
+  net: number
+  /** Node -> letters of its hosts: `{ n1: 'ab' }`. */
+  nodes: Record<string, string>
+  source?: Record<string, string>
+  primary?: Record<string, string>
+  settings?: Record<string, string | number>
+  script?: string[]
+}
+
+/** `entry` has no key: a row that came twice would stand there twice. */
+export const tables = [
+  'CREATE TABLE item (id text PRIMARY KEY, node text NOT NULL, at timestamptz DEFAULT now())',
+  'CREATE TABLE entry (id text NOT NULL, node text NOT NULL)',
+]
+
+export function documentOf({
+  name = 'shop',
+  net,
+  nodes,
+  source = {},
+  primary = {},
+  settings = {},
+  script = tables,
+}: Wish): string {
+  const letters = [...new Set(Object.values(nodes).join(''))].sort()
+  return JSON.stringify(
+    {
+      kind: 'database',
+      name,
+      database_name: 'shop',
+      hosts: letters.map((letter) => ({ id: letter, address: addressOf(net, letter) })),
+      nodes: Object.entries(nodes).map(([node, hosts]) => ({
+        name: node,
+        host_ids: [...hosts],
+        ...(source[node] === undefined ? {} : { source_node: source[node] }),
+        ...(primary[node] === undefined ? {} : { primary_host_id: primary[node] }),
+      })),
+      database_users: [{ username: 'app', db_owner: true }],
+      postgresql_conf: { shared_buffers: '16MB', max_connections: 60, ...settings },
+      scripts: { post_database_create: script },
+    },
+    null,
+    2,
+  )
+}
+
+export const addressOf = (net: number, letter: string) => `127.${net}.0.${letter.charCodeAt(0) - 96}`
+
+export async function deploy(client: Client, wish: Wish, timeoutMs = 60_000): Promise<string> {
+  const { plan } = await client.plan({ manifest: { name: 'shop.yml', content: documentOf(wish) } })
+  return carryOut(client, plan.id, timeoutMs)
+}
+
+export async function remove(client: Client, name = 'shop'): Promise<string> {
+  const { plan } = await client.planRemoval(name)
+  return carryOut(client, plan.id, 60_000)
+}
+
+/** Applies a plan and waits for its end; one that does not end well fails the test with what happened last. */
+async function carryOut(client: Client, plan: string, timeoutMs: number): Promise<string> {
+  await client.apply(plan, { holder: 'test' })
+  const ended = await settled(client, plan, timeoutMs).catch((error: Error) => error.message)
+  if (ended === 'done') return plan
+  const { status } = await client.planView(plan)
+  const events = (await client.events(status.deployment, { plan })).slice(-12)
+  throw new Error([ended, JSON.stringify(status.errors), ...events.map((event) => JSON.stringify(event))].join('\n'))
+}
+
+/** Whoever takes writes of these hosts, as any client of the database finds it. */
+export async function connect(net: number, hosts: string, user = 'app'): Promise<pg.Client> {
+  let last: unknown
+  for (const letter of hosts) {
+    const host = addressOf(net, letter)
+    const client = new pg.Client({ host, port: 5432, database: 'shop', user, connectionTimeoutMillis: 2000 })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      const { rows } = await client.query('SELECT pg_is_in_recovery() AS recovering')
+      if (!rows[0].recovering) return client
+      await client.end()
+    } catch (error) {
+      last = error
+      await client.end().catch(() => {})
+    }
+  }
+  throw new Error(`nobody of ${hosts} takes writes`, { cause: last })
+}
+
+export async function ask(net: number, hosts: string, sql: string, user = 'remodel'): Promise<unknown[][]> {
+  const client = await connect(net, hosts, user)
+  try {
+    const { rows } = await client.query({ text: sql, rowMode: 'array' })
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Asks one server, whatever its role. */
+export async function askServer(net: number, letter: string, sql: string): Promise<unknown[][]> {
+  const client = new pg.Client({ host: addressOf(net, letter), port: 5432, database: 'shop', user: 'remodel' })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return (await client.query({ text: sql, rowMode: 'array' })).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Machines and disks that stand. */
+export async function standing(stack: TestStack): Promise<string[]> {
+  const [vms, disks] = await Promise.all([stack.provider.listVms(), stack.provider.listDisks()])
+  return [...vms, ...disks].map(({ id }) => id).sort()
+}
+
+/** All acknowledged rows are on every node, each once, and all nodes have the same rows. */
+export async function expectWhole(
+  net: number,
+  nodes: readonly string[],
+  acknowledged: readonly string[],
+): Promise<void> {
+  const read = async (hosts: string) =>
+    (await ask(net, hosts, 'SELECT id FROM entry ORDER BY id')).map(([id]) => String(id))
+  /** What some nodes lack of what others have, a few of them. */
+  const lacking = async () => {
+    const lists = await Promise.all(nodes.map(read))
+    const all = [...new Set(lists.flat())]
+    return Object.fromEntries(
+      nodes.map((hosts, index) => {
+        const known = new Set(lists[index])
+        const missing = all.filter((id) => !known.has(id))
+        return [hosts, [...missing.slice(0, 5), ...(missing.length > 5 ? [`${missing.length} in all`] : [])]]
+      }),
+    )
+  }
+  await expect.poll(lacking, { timeout: 20_000 }).toEqual(Object.fromEntries(nodes.map((hosts) => [hosts, []])))
+  for (const hosts of nodes) {
+    const ids = await read(hosts)
+    expect(new Set(ids).size, 'no row twice').toBe(ids.length)
+    const known = new Set(ids)
+    expect(
+      acknowledged.filter((id) => !known.has(id)),
+      `lost on ${hosts}`,
+    ).toEqual([])
+  }
+}

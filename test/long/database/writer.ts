@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { connect } from './support.ts'
+
+/** Somebody who keeps writing to one node, and knows what was acknowledged. */
+export class Writer {
+  readonly acknowledged: string[] = []
+  /** Longest time between two acknowledgements so far, in milliseconds. */
+  longestGapMs = 0
+  readonly node: string
+  readonly #net: number
+  readonly #hosts: string
+  #stopped = false
+  #running: Promise<void>
+
+  constructor(net: number, node: string, hosts: string) {
+    this.#net = net
+    this.#hosts = hosts
+    this.node = node
+    this.#running = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  /** The longest gap since it was asked last. */
+  takeGap(): number {
+    const gap = Math.round(this.longestGapMs)
+    this.longestGapMs = 0
+    return gap
+  }
+
+  async #run(): Promise<void> {
+    let client: pg.Client | undefined
+    let last = performance.now()
+    for (let i = 0; !this.#stopped; i++) {
+      const id = `${this.node}-w${i}`
+      try {
+        client ??= await connect(this.#net, this.#hosts)
+        const written = client.query(
+          'WITH one AS (INSERT INTO item VALUES ($1, $2)) INSERT INTO entry VALUES ($1, $2)',
+          [id, this.node],
+        )
+        const limit = new AbortController()
+        await Promise.race([
+          written,
+          sleep(5000, undefined, { signal: limit.signal }).then(() => {
+            throw new Error('no answer')
+          }),
+        ]).finally(() => limit.abort())
+        this.acknowledged.push(id)
+        const now = performance.now()
+        this.longestGapMs = Math.max(this.longestGapMs, now - last)
+        last = now
+        await sleep(5)
+      } catch {
+        // What became of the row is not known: it counts for nothing, here and in what is compared.
+        client?.end().catch(() => {})
+        client = undefined
+        await sleep(50)
+      }
+    }
+    await client?.end()
+  }
+}
