@@ -128,8 +128,8 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'nothing is swept that was released and not claimed',
     file: 'services/planner/dispatch/dispatcher.ts',
-    find: 'if (released.length > 0) await this.#publisher.publish(deployment, released)',
-    replace: 'if (released.length < 0) await this.#publisher.publish(deployment, released)',
+    find: 'if (released.length === 0) return',
+    replace: 'if (released.length >= 0) return',
     caughtBy: 'test/dispatch/dispatcher.test.ts',
   },
   {
