@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Order } from '../model/order.ts'
 
 /**
  * Every queue and what its jobs carry. Remodel's own jobs carry ids only, never a spec or a secret; a `deploys` job carries
@@ -7,21 +8,7 @@ import { z } from 'zod'
  */
 export const catalog = {
   /** Ask for a deploy: plan and apply. Producers outside Remodel use this one. */
-  deploys: z.strictObject({
-    manifest: z.strictObject({ name: z.string(), content: z.string() }),
-    cloudConfigs: z.array(z.strictObject({ name: z.string(), content: z.string() })).default([]),
-    releases: z.array(z.strictObject({ name: z.string(), version: z.string() })).default([]),
-    options: z
-      .strictObject({
-        recreate: z.boolean().default(false),
-        skipDrain: z.boolean().default(false),
-        canaries: z.int().nonnegative().optional(),
-        maxInFlight: z.string().optional(),
-      })
-      .default({ recreate: false, skipDrain: false }),
-    holder: z.string().default('queue'),
-    message: z.string().default(''),
-  }),
+  deploys: Order.extend({ holder: z.string().default('queue'), message: z.string().default('') }),
   /** One package key; the compile record has the rest. */
   compile: z.strictObject({ key: z.string() }),
   /** One package of a check that is compiled a second time; the check has the rest. */

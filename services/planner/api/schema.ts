@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Json } from '../../../shared/model/material.ts'
+import { Order } from '../../../shared/model/order.ts'
 import { Plan, PlanState, RemodelState } from '../../../shared/model/plan.ts'
 import { Release, Stemcell } from '../../../shared/release/release.ts'
 
@@ -38,24 +39,7 @@ export const Info = z.object({
 })
 export type Info = z.infer<typeof Info>
 
-/** A file as the user has it: its text travels, so that faults can name its lines. */
-const SourceFile = z.object({ name: z.string(), content: z.string() })
-
-export const PlanRequest = z.strictObject({
-  manifest: SourceFile,
-  /** Cloud configs given with this plan; without one, the uploaded ones are used. */
-  cloudConfigs: z.array(SourceFile).default([]),
-  /** What `version: create` and `latest` mean in this manifest: the releases uploaded for it. */
-  releases: z.array(z.strictObject({ name: z.string(), version: z.string() })).default([]),
-  options: z
-    .strictObject({
-      recreate: z.boolean().default(false),
-      skipDrain: z.boolean().default(false),
-      canaries: z.int().nonnegative().optional(),
-      maxInFlight: z.string().optional(),
-    })
-    .default({ recreate: false, skipDrain: false }),
-})
+export const PlanRequest = Order
 export type PlanRequest = z.input<typeof PlanRequest>
 
 /** Facts of a plan that change while it runs. */

@@ -1,0 +1,21 @@
+import { z } from 'zod'
+
+/** A file as the user has it: its text travels, so that faults can name its lines. */
+const SourceFile = z.strictObject({ name: z.string(), content: z.string() })
+
+/** What somebody asks to be planned: over HTTP as it is, as a job of the `deploys` queue with who asks and why. */
+export const Order = z.strictObject({
+  manifest: SourceFile,
+  /** Cloud configs given with this plan; without one, the uploaded ones are used. */
+  cloudConfigs: z.array(SourceFile).default([]),
+  /** What `version: create` and `latest` mean in this manifest: the releases uploaded for it. */
+  releases: z.array(z.strictObject({ name: z.string(), version: z.string() })).default([]),
+  options: z
+    .strictObject({
+      recreate: z.boolean().default(false),
+      skipDrain: z.boolean().default(false),
+      canaries: z.int().nonnegative().optional(),
+      maxInFlight: z.string().optional(),
+    })
+    .default({ recreate: false, skipDrain: false }),
+})
