@@ -1,7 +1,7 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { type Readable, Transform } from 'node:stream'
+import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { RemodelError } from '../errors.ts'
 import { invalidInput, SourceDocument } from '../source/document.ts'
@@ -69,20 +69,24 @@ export async function findFinalBuild(directory: string, name: string, fingerprin
   return { id: build.blobstore_id, sha: build.sha1, what: `packages/${name}` }
 }
 
-/** The same bytes; the stream fails with `infrastructure` at its end where they are not those of the digest. */
+/**
+ * The same bytes; the stream fails with `infrastructure` at its end where they are not those of the digest. Nothing is read
+ * before somebody reads the stream, so a failure always has somebody who hears of it.
+ */
 export function checked(source: Readable, blob: StoredBlob): Readable {
+  // One that fails before it is read keeps its error for the reader.
+  source.once('error', () => {})
+  return Readable.from(checkedChunks(source, blob), { objectMode: false })
+}
+
+async function* checkedChunks(source: Readable, blob: StoredBlob): AsyncGenerator<Buffer> {
   const check = new DigestCheck(blob.sha)
-  const through = new Transform({
-    transform(chunk, _, done) {
-      check.update(chunk)
-      done(null, chunk)
-    },
-    flush(done) {
-      const found = check.mismatch()
-      const message = `${blob.what}: the blob ${blob.id} has other bytes than its digest says`
-      done(found === null ? null : new RemodelError('infrastructure', message, { details: { blob, found } }))
-    },
-  })
-  source.once('error', (error) => through.destroy(error))
-  return source.pipe(through)
+  for await (const chunk of source) {
+    check.update(chunk)
+    yield chunk
+  }
+  const found = check.mismatch()
+  if (found === null) return
+  const message = `${blob.what}: the blob ${blob.id} has other bytes than its digest says`
+  throw new RemodelError('infrastructure', message, { details: { blob, found } })
 }

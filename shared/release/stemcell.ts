@@ -58,6 +58,8 @@ async function readTarball(path: string, options: { limits?: ArchiveLimits }): P
   if (manifest === undefined) throw refuse(rules, 'stemcell.MF', 'is missing: this is no stemcell')
   return describe(new SourceDocument(`${path}:stemcell.MF`, manifest), size, () => {
     const image = new PassThrough()
+    // One that fails before it is read keeps its error for the reader.
+    image.once('error', () => {})
     eachEntry(createReadStream(path), rules, async (name, entry) => {
       if (name === 'image') await pipeline(entry, image)
     }).catch((error: Error) => image.destroy(error))
