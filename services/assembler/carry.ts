@@ -9,7 +9,7 @@ import type { StepCatalog } from './catalog.ts'
 import type { StepContext, StepResult } from './steps/step.ts'
 
 export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled'> {
-  steps: StepCatalog
+  steps: Pick<StepCatalog, 'find'>
   ledger: Ledger
   recorder: Recorder
   aborts: Aborts

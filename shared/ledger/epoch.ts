@@ -24,7 +24,6 @@ export class EpochWatch {
   readonly #file: string
   readonly #log: Logger
   readonly #key: string
-  readonly #onLoss: () => Promise<void>
   #seen = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -34,14 +33,12 @@ export class EpochWatch {
     settings: RedisSettings
     file: string
     log: Logger
-    onLoss?: () => Promise<void>
   }) {
     this.#redis = parts.redis
     this.#ledger = parts.ledger
     this.#file = parts.file
     this.#log = parts.log
     this.#key = epochKey(parts.settings)
-    this.#onLoss = parts.onLoss ?? (async () => {})
     const lua = readFileSync(new URL('./lua/epoch.lua', import.meta.url), 'utf8')
     parts.redis.defineCommand('ledger_epoch', { numberOfKeys: 1, lua })
   }
@@ -72,6 +69,5 @@ export class EpochWatch {
     for (const deployment of await this.#ledger.active()) {
       await this.#redis.hset(`${this.#ledger.base(deployment)}:meta`, 'epoch', epoch)
     }
-    await this.#onLoss()
   }
 }

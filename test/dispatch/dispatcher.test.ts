@@ -1,12 +1,14 @@
+import { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
+import { EndedJobs } from '../../services/planner/dispatch/ended.ts'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
-import { Queues } from '../../shared/queue/queues.ts'
+import { Queues, queuePrefix } from '../../shared/queue/queues.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -44,7 +46,8 @@ async function startPlanner(id: string, deaf = false): Promise<void> {
   const planners = new Planners(redis, settings(), id)
   await planners.start()
   const publisher = new Publisher(ledger, queues, new CompileRequests(redis, settings()))
-  const dispatcher = new Dispatcher({ ledger, publisher, planners, subscriber, log: pino({ level: 'silent' }) })
+  const ended = new EndedJobs(redis, queues)
+  const dispatcher = new Dispatcher({ ledger, publisher, planners, subscriber, ended, log: pino({ level: 'silent' }) })
   await dispatcher.start()
   if (deaf) await subscriber.unsubscribe()
   ending.push(async () => {
@@ -82,6 +85,21 @@ describe('released work', () => {
     await expect.poll(jobs).toEqual(['a', 'b', 'c'])
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect(await jobs()).toEqual(['a', 'b', 'c'])
+  })
+
+  test('whose job ended though the ledger knows nothing of it is published again under the same id', async () => {
+    await startPlanner('one')
+    await open(fresh(), ['a'])
+    await expect.poll(jobs, { timeout: 5000 }).toEqual(['a'])
+    const [before] = await queues.get('assemble').getJobs(['waiting', 'prioritized'])
+    const worker = new Worker('assemble', null, { connection: { url: server.url }, prefix: queuePrefix(settings()) })
+    const job = await worker.getNextJob('token')
+    await job!.moveToCompleted('nothing', 'token', false)
+    await worker.close()
+    expect(await jobs()).toEqual([])
+    await expect.poll(jobs, { timeout: 10_000 }).toEqual(['a'])
+    const [after] = await queues.get('assemble').getJobs(['waiting', 'prioritized'])
+    expect(after!.id).toBe(before!.id)
   })
 
   test('whose announcement nobody heard is published by the sweep', async () => {

@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Event } from '../../services/planner/api/schema.ts'
+import { sabotages } from '../sabotage/sabotages.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -23,6 +24,17 @@ test('every error code has a section', () => {
 
 test('every type of event is described', () => {
   expect(Event.shape.type.options.filter((type) => !read('docs/events.md').includes(`| \`${type}\` |`))).toEqual([])
+})
+
+test('every guarantee has a sabotage, and every sabotage stands in the table', () => {
+  const [text = '', table = ''] = read('docs/guarantees.md').split('## The sabotages')
+  const row = ({ guarantee, name, caughtBy }: (typeof sabotages)[number]) =>
+    `| ${guarantee} | ${name} | \`${caughtBy}\` |`
+  expect(sabotages.filter((sabotage) => !table.includes(row(sabotage))).map(row)).toEqual([])
+  expect(table.match(/^\| \d+ \| .* \| `test\/.*` \|$/gm)).toHaveLength(sabotages.length)
+  const numbers = [...text.matchAll(/^\| (\d+) \| .* \| .* \| .* \|$/gm)].map(([, number]) => Number(number))
+  expect(numbers.length).toBeGreaterThan(20)
+  expect(numbers.filter((number) => !sabotages.some(({ guarantee }) => guarantee === number))).toEqual([])
 })
 
 test('every dependency is explained with its version', () => {

@@ -16,10 +16,22 @@ describe('a sealed plan', () => {
     ['a need that is not there', () => planOf('d', [remodel('a', ['x'])]), 'needs x'],
     ['a place that is not declared', () => planOf('d', [remodel('a', [], { place: 'p' })]), 'place p'],
     ['a window that is not declared', () => planOf('d', [], { places: [{ name: 'p', windows: ['w'] }] }), 'window w'],
+    [
+      'two of one material side by side',
+      () => planOf('d', [remodel('a', [], { material: 'thing/m' }), remodel('b', [], { material: 'thing/m' })]),
+      'thing/m',
+    ],
     ['a cycle', () => planOf('d', [remodel('a', ['b']), remodel('b', ['a'])]), 'a -> b -> a'],
   ])('is refused where it could never finish: %s', (_what, make, words) => {
     expect(make).toThrow(expect.objectContaining({ code: 'conflict', message: expect.stringContaining(words) }))
   })
+})
+
+test('two remodels of one material may have others between them', () => {
+  const m = { material: 'thing/m' }
+  expect(
+    planOf('d', [remodel('a', [], m), remodel('x', ['a']), remodel('y', ['x']), remodel('b', ['y'], m)]),
+  ).toBeTruthy()
 })
 
 describe('ordering', () => {

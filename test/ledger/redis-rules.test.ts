@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EpochWatch } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
+import { Recorder } from '../../shared/ledger/recorder.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
 import { checkRedis, connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
@@ -65,6 +66,23 @@ describe('the settings of Redis', () => {
 describe('a Redis that came back older than it was', () => {
   const watch = () =>
     new EpochWatch({ redis, ledger, settings: settings(), file: join(home, 'beat'), log: pino({ level: 'silent' }) })
+
+  test('is told again of reports that it has forgotten', async () => {
+    const name = fresh()
+    const recorder = new Recorder(ledger, 'w')
+    recorder.repeatAfterReconnect(redis)
+    const plan = await ledger.store(planOf(name, [remodel('a')]), Date.now())
+    await ledger.open(name, plan.id, lock)
+    const claimed = await recorder.claim(name, plan.id, 'a', jobName('a', 1))
+    if (claimed.status !== 'claimed') throw new Error('not claimed')
+    const comeBack = await server.remember()
+    const report = { plan: plan.id, remodel: 'a', fence: claimed.claim.fence, outcome: 'done' as const }
+    expect(await recorder.complete(name, report)).toMatchObject({ status: 'recorded' })
+    await comeBack()
+    await expect.poll(async () => (await ledger.planRecord(name, plan.id)).state, { timeout: 5000 }).toBe('done')
+    const events = await ledger.events(name, 0)
+    expect(events.filter(({ type }) => type === 'remodel.done')).toHaveLength(1)
+  })
 
   test('is noticed by a planner that saw it before, and fences go on above all that were handed out', async () => {
     const name = fresh()

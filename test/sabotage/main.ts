@@ -5,11 +5,16 @@ import { execa } from 'execa'
 import { type Sabotage, sabotages } from './sabotages.ts'
 
 /**
- * `npm run test:sabotage [-- --json]`: works each sabotage into a copy of the sources and runs the test that has to catch it.
- * Ends with 1 where one is not caught, or where the sources no longer hold the line it changes.
+ * `npm run test:sabotage [-- --json] [-- WORDS]`: works each sabotage into a copy of the sources and runs the test that has to catch it.
+ * With words, only those whose name holds them. Ends with 1 where one is not caught, or where the sources no longer hold the line it changes.
  */
 const root = new URL('../..', import.meta.url).pathname
 const json = process.argv.includes('--json')
+const words = process.argv
+  .slice(2)
+  .filter((word) => word !== '--json')
+  .join(' ')
+const chosen = sabotages.filter(({ name }) => name.includes(words))
 const copy = await mkdtemp(join(tmpdir(), 'remodel-sabotage-'))
 let escaped = 0
 try {
@@ -18,10 +23,10 @@ try {
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   // A test that fails by itself would catch everything.
-  for (const file of new Set(sabotages.map(({ caughtBy }) => caughtBy))) {
+  for (const file of new Set(chosen.map(({ caughtBy }) => caughtBy))) {
     if (!(await passes(file))) throw new Error(`${file} fails without any sabotage`)
   }
-  for (const sabotage of sabotages) {
+  for (const sabotage of chosen) {
     const verdict = await attempt(sabotage)
     if (verdict !== 'caught') escaped += 1
     console.log(
@@ -33,7 +38,7 @@ try {
 } finally {
   await rm(copy, { recursive: true, force: true })
 }
-if (!json) console.log(`${sabotages.length - escaped} passed, ${escaped} failed`)
+if (!json) console.log(`${chosen.length - escaped} passed, ${escaped} failed`)
 process.exitCode = escaped === 0 ? 0 : 1
 
 async function attempt({ file, find, replace, caughtBy }: Sabotage): Promise<'caught' | 'escaped' | 'moved'> {

@@ -1,9 +1,11 @@
 /**
  * Single-line sabotages of what the guarantees rest on. Each must be caught by a test: a guarantee whose mechanism can be
- * taken out without any test failing is only a hope. `docs/guarantees.md` lists them.
+ * taken out without any test failing is only a hope. `docs/guarantees.md` lists them, and each guarantee has one at least.
  */
 export interface Sabotage {
   name: string
+  /** The number of the guarantee in `docs/guarantees.md` that it takes away. */
+  guarantee: number
   file: string
   /** Must stand in the file exactly once. */
   find: string
@@ -15,6 +17,7 @@ export interface Sabotage {
 export const sabotages: readonly Sabotage[] = [
   {
     name: 'a report is not checked against the fence',
+    guarantee: 2,
     file: 'shared/ledger/lua/complete.lua',
     find: "if state_of(c.plan, c.remodel) ~= 'running' or run.fence ~= c.fence then",
     replace: "if state_of(c.plan, c.remodel) ~= 'running' then",
@@ -22,6 +25,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a need is counted down twice',
+    guarantee: 4,
     file: 'shared/ledger/lua/graph.lua',
     find: "local left = redis.call('HINCRBY', key(plan, 'unmet'), dependant, -1)",
     replace: "local left = redis.call('HINCRBY', key(plan, 'unmet'), dependant, -2)",
@@ -29,6 +33,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a seat that is taken is not counted',
+    guarantee: 5,
     file: 'shared/ledger/lua/graph.lua',
     find: "redis.call('HINCRBY', windows, 'used:' .. name, 1)",
     replace: "redis.call('HINCRBY', windows, 'used:' .. name, 0)",
@@ -36,6 +41,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a fence does not grow',
+    guarantee: 1,
     file: 'shared/ledger/lua/graph.lua',
     find: "run.fence = epoch * 1e9 + redis.call('HINCRBY', base .. ':fences', n.m, 1)",
     replace: "run.fence = epoch * 1e9 + redis.call('HINCRBY', base .. ':fences', n.m, 0) + 1",
@@ -43,6 +49,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'events leave a gap',
+    guarantee: 11,
     file: 'shared/ledger/lua/graph.lua',
     find: "local seq = redis.call('HINCRBY', base .. ':meta', 'seq', 1)",
     replace: "local seq = redis.call('HINCRBY', base .. ':meta', 'seq', 2)",
@@ -50,6 +57,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a plan that is failing goes on starting work',
+    guarantee: 6,
     file: 'shared/ledger/lua/graph.lua',
     find: "if plan_state(plan) == 'running' then stop_starting(plan, 'failing') end",
     replace: "if plan_state(plan) == 'never' then stop_starting(plan, 'failing') end",
@@ -57,6 +65,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'attempts have no end',
+    guarantee: 8,
     file: 'shared/ledger/lua/graph.lua',
     find: 'if run.attempt < n.a and may_start(plan, n) then',
     replace: 'if may_start(plan, n) then',
@@ -64,6 +73,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'another job may take a running remodel away',
+    guarantee: 2,
     file: 'shared/ledger/lua/claim.lua',
     find: "(state == 'running' and run.job == job)",
     replace: "(state == 'running')",
@@ -71,6 +81,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a plan is opened though the floorplan moved',
+    guarantee: 9,
     file: 'shared/ledger/lua/open.lua',
     find: "if version ~= redis.call('HGET', meta, 'floorplan') then",
     replace: "if version == 'never' then",
@@ -78,6 +89,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a second plan is opened beside the first',
+    guarantee: 10,
     file: 'shared/ledger/lua/open.lua',
     find: "if redis.call('EXISTS', lock) == 1 then",
     replace: "if redis.call('EXISTS', lock) == 2 then",
@@ -85,6 +97,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'deadlines of attempts do not fire',
+    guarantee: 7,
     file: 'shared/ledger/lua/expire.lua',
     find: "'-inf', clock - grace, 'LIMIT', 0, 100",
     replace: "'-inf', 0, 'LIMIT', 0, 100",
@@ -92,6 +105,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a Redis that came back older begins no new epoch',
+    guarantee: 18,
     file: 'shared/ledger/lua/epoch.lua',
     find: 'if beat < seen then',
     replace: 'if beat < 0 then',
@@ -99,6 +113,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a result is recorded under an old fence',
+    guarantee: 12,
     file: 'shared/compile/lua/record.lua',
     find: "if number ~= ARGV[3] then return 'superseded' end",
     replace: "if number == 'never' then return 'superseded' end",
@@ -106,6 +121,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a request ends while somebody has not been told',
+    guarantee: 13,
     file: 'shared/compile/lua/settle.lua',
     find: "local left = redis.call('HLEN', KEYS[2])",
     replace: 'local left = 0',
@@ -113,6 +129,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an expired lock is used',
+    guarantee: 17,
     file: 'shared/lock/claims.ts',
     find: 'if (performance.now() - started >= this.#ttlMs * 0.9 || lock.expiration <= Date.now()) {',
     replace: 'if (this.#ttlMs < 0) {',
@@ -120,6 +137,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a lost lock aborts nothing',
+    guarantee: 17,
     file: 'shared/lock/claims.ts',
     find: 'this.#lost.abort(',
     replace: 'void (',
@@ -127,6 +145,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'nothing is swept that was released and not claimed',
+    guarantee: 3,
     file: 'services/planner/dispatch/dispatcher.ts',
     find: 'if (released.length === 0) return',
     replace: 'if (released.length >= 0) return',
@@ -134,9 +153,114 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the look inside the claim is skipped',
+    guarantee: 12,
     file: 'services/compiler/serve.ts',
     find: 'if (ready) return { compiled: ready, cached: true }',
     replace: 'if (ready && spec.name === "") return { compiled: ready, cached: true }',
     caughtBy: 'test/e2e/compile.test.ts',
+  },
+  {
+    name: 'a machine does what an older fence asks',
+    guarantee: 1,
+    file: 'shared/provider/local/agent/connection.c',
+    find: 'if (number < largest) {',
+    replace: 'if (number < 0) {',
+    caughtBy: 'test/provider/fence.test.ts',
+  },
+  {
+    name: 'a provider does what an older fence asks',
+    guarantee: 1,
+    file: 'shared/provider/local/agent/lock.c',
+    find: 'if (number < largest)',
+    replace: 'if (number < 0)',
+    caughtBy: 'test/provider/fence.test.ts',
+  },
+  {
+    name: 'a worker without its lock reports an end',
+    guarantee: 2,
+    file: 'services/assembler/carry.ts',
+    find: 'if (signal.aborted) throw error',
+    replace: 'if (limit.aborted) throw error',
+    caughtBy: 'test/assembler/carry.test.ts',
+  },
+  {
+    name: 'a job whose report is refused ends',
+    guarantee: 3,
+    file: 'services/assembler/carry.ts',
+    find: 'if (ended.refused) throw',
+    replace: 'if (ended.refused && ended.next) throw',
+    caughtBy: 'test/assembler/carry.test.ts',
+  },
+  {
+    name: 'a job that ended unknown to the ledger swallows its next publication',
+    guarantee: 3,
+    file: 'services/planner/dispatch/dispatcher.ts',
+    find: 'await this.#ended?.remove(await this.#publisher.jobIds(deployment, released))',
+    replace: '',
+    caughtBy: 'test/dispatch/dispatcher.test.ts',
+  },
+  {
+    name: 'a report that Redis forgot is not repeated',
+    guarantee: 18,
+    file: 'shared/ledger/recorder.ts',
+    find: 'for (const { deployment, completion } of recent) this',
+    replace: 'for (const { deployment, completion } of recent.slice(0, 0)) this',
+    caughtBy: 'test/ledger/redis-rules.test.ts',
+  },
+  {
+    name: 'a claim is granted while one that Redis forgot may be held',
+    guarantee: 18,
+    file: 'shared/lock/claims.ts',
+    find: 'if (performance.now() >= this.#notBefore) return',
+    replace: 'if (this.#notBefore >= 0) return',
+    caughtBy: 'test/lock/claims.test.ts',
+  },
+  {
+    name: 'a machine that nobody recorded is overlooked',
+    guarantee: 14,
+    file: 'services/planner/kinds/deployment/inspector.ts',
+    find: '.filter((vm) => !known.has(vmId(vm.id)))',
+    replace: '.filter((vm) => known.size < 0 && !known.has(vmId(vm.id)))',
+    caughtBy: 'test/kinds/deployment/inspector.test.ts',
+  },
+  {
+    name: 'an instance is stopped before its replacement is prepared',
+    guarantee: 15,
+    file: 'services/planner/kinds/deployment/foreman/build.ts',
+    find: 'let after = [...needs, ...(prepared ? [prepared] : compiled)]',
+    replace: 'let after = [...needs]',
+    caughtBy: 'test/kinds/deployment/plan.property.test.ts',
+  },
+  {
+    name: 'a disk is not taken off the machine it hangs on',
+    guarantee: 16,
+    file: 'services/assembler/steps/deployment/attach-disk.ts',
+    find: 'if (from !== undefined) {',
+    replace: "if (from === '') {",
+    caughtBy: 'test/e2e/lifecycle.test.ts',
+  },
+  {
+    name: 'a Redis that may evict is accepted',
+    guarantee: 19,
+    file: 'shared/redis.ts',
+    find: 'if (found !== value) wrong.push(',
+    replace: "if (found === value && value === '') wrong.push(",
+    caughtBy: 'test/ledger/redis-rules.test.ts',
+  },
+  {
+    name: 'a script writes where Redis has no room left',
+    guarantee: 20,
+    file: 'shared/ledger/scripts.ts',
+    find: "const source = `${file('graph')}\\n${file(name)}`",
+    replace: "const source = `#!lua flags=allow-oom\\n${file('graph')}\\n${file(name)}`",
+    caughtBy: 'test/ledger/redis-rules.test.ts',
+  },
+  {
+    name: 'only the first fault of a file is told',
+    guarantee: 21,
+    file: 'shared/source/document.ts',
+    find: 'throw invalidInput(result.error.issues.flatMap(',
+    replace: 'throw invalidInput(result.error.issues.slice(0, 1).flatMap(',
+    caughtBy: 'test/kinds/deployment/architect.test.ts',
   },
 ]

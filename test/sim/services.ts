@@ -3,7 +3,6 @@ import type { Job } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { carryOut } from '../../services/assembler/carry.ts'
-import type { StepCatalog } from '../../services/assembler/catalog.ts'
 import type { Step } from '../../services/assembler/steps/step.ts'
 import { CompilePool } from '../../services/compiler/pool.ts'
 import { serveKey } from '../../services/compiler/serve.ts'
@@ -95,7 +94,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       provider: ground.world.provider(ground.process, ground.compileMs),
       blobs: ground.world.blobs(ground.process),
       compiled: new RedisCompiledIndex(redis, settings),
-      steps: { find: async () => step } as unknown as StepCatalog,
+      steps: { find: async () => step },
       ledger,
       recorder,
       aborts,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,8 @@ export interface TestRedis {
   /** Starts it again on the same data after `kill`. */
   restart(): Promise<void>
   kill(signal: NodeJS.Signals): Promise<void>
+  /** Remembers what is there now; the answer makes it come back as it was then. */
+  remember(): Promise<() => Promise<void>>
   stop(): Promise<void>
 }
 
@@ -62,6 +64,16 @@ export async function startRedis(settings: string[] = []): Promise<TestRedis> {
     restart: async () => {
       await kill('SIGKILL')
       child = await start()
+    },
+    remember: async () => {
+      const copy = `${directory}/remembered`
+      await cp(`${directory}/appendonlydir`, copy, { recursive: true })
+      return async () => {
+        await kill('SIGKILL')
+        await rm(`${directory}/appendonlydir`, { recursive: true })
+        await cp(copy, `${directory}/appendonlydir`, { recursive: true })
+        child = await start()
+      }
     },
     stop: async () => {
       await kill('SIGKILL')

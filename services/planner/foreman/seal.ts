@@ -14,7 +14,8 @@ const defaultAttempts = 3
  * The same draft, blueprint and floorplan give the same plan, byte for byte.
  *
  * Throws `conflict` where the draft could never finish: an id twice, a need that is not in the plan, a cycle of needs, a
- * window or place that is not declared. That places in narrow windows do not wait for each other is the kind's to see to.
+ * window or place that is not declared; and where two remodels of one material could run side by side, since each would
+ * take the other's fence. That places in narrow windows do not wait for each other is the kind's to see to.
  */
 export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan): Plan {
   // Free seats of a window are given in plan order: what others wait for longest must stand first.
@@ -76,8 +77,49 @@ function check(remodels: readonly Remodel[], draft: PlanDraft): void {
     throw new RemodelError('conflict', `this plan could not be carried out: ${broken.slice(0, 5).join('; ')}`, {
       details: { broken },
     })
-  inOrder(
+  const order = inOrder(
     remodels.map((remodel) => remodel.id),
     (id) => byId.get(id)?.needs ?? [],
   )
+  oneAtATime(
+    order.map((id) => byId.get(id)!),
+    byId,
+  )
+}
+
+/** Each remodel of a material must come after the one before it, by whatever way. */
+function oneAtATime(ordered: readonly Remodel[], byId: ReadonlyMap<string, Remodel>): void {
+  const position = new Map(ordered.map(({ id }, i) => [id, i]))
+  const last = new Map<string, Remodel>()
+  for (const remodel of ordered) {
+    if (remodel.queue === null) continue
+    const before = last.get(remodel.material)
+    last.set(remodel.material, remodel)
+    if (before && !comesAfter(remodel, before.id, position, byId)) {
+      const message = `${before.id} and ${remodel.id} both change ${remodel.material} and neither waits for the other`
+      throw new RemodelError('conflict', `this plan could not be carried out: ${message}`, {
+        details: { broken: [message] },
+      })
+    }
+  }
+}
+
+function comesAfter(
+  remodel: Remodel,
+  before: string,
+  position: ReadonlyMap<string, number>,
+  byId: ReadonlyMap<string, Remodel>,
+): boolean {
+  const seen = new Set<string>()
+  const open = [remodel]
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (next.needs.includes(before)) return true
+    for (const need of next.needs) {
+      // What stands before it in the order cannot lead to it.
+      if (seen.has(need) || position.get(need)! < position.get(before)!) continue
+      seen.add(need)
+      open.push(byId.get(need)!)
+    }
+  }
+  return false
 }
