@@ -116,6 +116,12 @@ describe('a transition', () => {
     expect((await ledger.planRecord(name, plan.id)).state).toBe('stored')
     expect(await ledger.lock(name)).toBeNull()
     expect(await ledger.open(name, plan.id, lock)).toEqual({ status: 'ok' })
+    await redis.config('SET', 'maxmemory', '1')
+    const job = { plan: plan.id, remodel: 'a', job: jobName('a', 1) }
+    await expect(ledger.claim(name, 'w', [job])).rejects.toThrow(/OOM/)
+    await redis.config('SET', 'maxmemory', '0')
+    expect(await ledger.remodelRecords(name, plan.id)).toMatchObject([{ state: 'released', attempt: 0 }])
+    expect(await ledger.claim(name, 'w', [job])).toMatchObject([{ status: 'claimed' }])
   })
 
   test('on a read-only replica changes nothing', async () => {

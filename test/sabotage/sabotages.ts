@@ -261,6 +261,6 @@ export const sabotages: readonly Sabotage[] = [
     file: 'shared/source/document.ts',
     find: 'throw invalidInput(result.error.issues.flatMap(',
     replace: 'throw invalidInput(result.error.issues.slice(0, 1).flatMap(',
-    caughtBy: 'test/kinds/deployment/architect.test.ts',
+    caughtBy: 'test/source/document.test.ts',
   },
 ]
