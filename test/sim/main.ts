@@ -1,10 +1,9 @@
 import { parseArgs } from 'node:util'
-import { type FaultKind, usualKinds } from './faults.ts'
 import { describeFailure, record, replay } from './record.ts'
 import { simulate } from './run.ts'
 
 /**
- * `npm run test:sim -- [--runs 2000] [--from 1] [--rollback] [--json]`: that many seeds, one after the other, from `from`
+ * `npm run test:sim -- [--runs 2000] [--from 1] [--json]`: that many seeds, one after the other, from `from`
  * on. SIM_SEED=n runs that one and prints its log. `--replay FILE` runs a recorded one again.
  * Ends with 1 where a guarantee was broken; the first broken run of each rule is shrunk and written to `.remodel/sim/`.
  */
@@ -12,7 +11,6 @@ const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '2000' },
     from: { type: 'string', default: '1' },
-    rollback: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     replay: { type: 'string' },
   },
@@ -36,14 +34,14 @@ async function replayed(file: string): Promise<number> {
 }
 
 async function one(seed: number): Promise<number> {
-  const outcome = await simulate({ seed, kinds: kinds() }, true)
+  const outcome = await simulate({ seed }, true)
   for (const line of outcome.log) say(line)
   if (!outcome.violation) {
     say(`every guarantee held: ${outcome.steps} steps, ${outcome.seconds.toFixed(1)} simulated seconds`)
     return 0
   }
   const file = fileOf(seed)
-  say(describeFailure(await record(file, { seed, kinds: kinds() }, outcome), file))
+  say(describeFailure(await record(file, { seed }, outcome), file))
   return 1
 }
 
@@ -53,7 +51,7 @@ async function many(from: number, runs: number): Promise<number> {
   const killed = new Map<string, number>()
   let [steps, seconds] = [0, 0]
   for (let seed = from; seed < from + runs; seed++) {
-    const outcome = await simulate({ seed, kinds: kinds() })
+    const outcome = await simulate({ seed })
     steps += outcome.steps
     seconds += outcome.seconds
     for (const name of outcome.killed) killed.set(name, (killed.get(name) ?? 0) + 1)
@@ -63,7 +61,7 @@ async function many(from: number, runs: number): Promise<number> {
     const { rule } = outcome.violation
     const seeds = broken.get(rule) ?? []
     if (seeds.length === 0) {
-      const run = await record(fileOf(seed), { seed, kinds: kinds() }, outcome)
+      const run = await record(fileOf(seed), { seed }, outcome)
       if (!values.json) say(describeFailure(run, fileOf(seed)))
     }
     broken.set(rule, [...seeds, seed])
@@ -85,10 +83,6 @@ async function many(from: number, runs: number): Promise<number> {
     )
   }
   return broken.size === 0 ? 0 : 1
-}
-
-function kinds(): FaultKind[] {
-  return values.rollback ? [...usualKinds, 'rollback'] : usualKinds
 }
 
 function fileOf(seed: number): string {

@@ -1,7 +1,7 @@
 import './hook.ts'
 import { leaks, stateOf, unfairEnds, waiting } from './aftermath.ts'
 import { type Journal, orderDeploys } from './client.ts'
-import { describeFault, drawFaults, type Fault, type FaultKind, faultsMs, usualKinds } from './faults.ts'
+import { describeFault, drawFaults, type Fault, faultsMs } from './faults.ts'
 import { onFailpoint } from './hook.ts'
 import { Oracle } from './oracle.ts'
 import type { DrawnPlan } from './plans.ts'
@@ -20,8 +20,6 @@ export interface Specification {
   seed: number
   /** Left out: drawn from the seed. */
   faults?: Fault[]
-  /** Kinds that may be drawn. */
-  kinds?: FaultKind[]
 }
 
 export interface Outcome {
@@ -93,7 +91,7 @@ class Run {
   #healed = false
   #lives = 0
 
-  constructor({ seed, faults, kinds }: Specification, lua: LuaMachine, trace: boolean) {
+  constructor({ seed, faults }: Specification, lua: LuaMachine, trace: boolean) {
     this.#seed = seed
     this.#trace = trace
     this.#random = new Random(seed)
@@ -134,7 +132,7 @@ class Run {
         this.#members.push({ name: `twin-${journal.deployment}`, service: 'client', journal, twin: true })
     }
     const names = this.#members.map(({ name }) => name)
-    this.#faults = faults ?? drawFaults(this.#random.fork('faults'), names, kinds ?? usualKinds)
+    this.#faults = faults ?? drawFaults(this.#random.fork('faults'), names)
   }
 
   async carryOut(): Promise<Outcome> {
