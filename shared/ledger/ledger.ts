@@ -77,7 +77,8 @@ export class Ledger extends LedgerReader {
       createdAt: at,
       state: 'stored',
     }
-    if (!(await put([...last, ['', ...Object.entries(facts).flat()]], at))) return this.store(drawn, at)
+    if (!(await put([...last, ['', ...Object.entries(facts).flat()]], at, remodels.length)))
+      return this.store(drawn, at)
     await this.#list(plan)
     await failpoint('ledger.stored')
     return plan

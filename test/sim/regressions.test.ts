@@ -169,6 +169,11 @@ const runs: [what: string, seed: number, faults?: Fault[]][] = [
       { when: { atMs: 1609.9589187651873 }, kind: 'duplicate' },
     ],
   ],
+  [
+    'a plan whose first parts Redis forgot while it was stored is stored whole',
+    35195,
+    [{ when: { atMs: 7.0033530704677105 }, kind: 'rollback', backMs: 823.3164829520974 }],
+  ],
 ]
 
 describe('the whole, simulated', () => {

@@ -2,10 +2,11 @@
 -- meanwhile (the same order may be delivered twice), and may run already.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] JSON list of hashes, each {part, field, value, ...}; part is '' for the plan
---   itself, [4] with the last part: the time it is listed under
--- Answers 1 | 0: it was stored already, nothing was changed
+--   itself; with the last part [4] the time it is listed under, [5] of how many remodels
+-- Answers 1 | 0: it was stored already, or parts of it were lost meanwhile (a Redis that came back older); nothing was changed
 local plan = ARGV[2]
 if plan_state(plan) then return 0 end
+if ARGV[5] and redis.call('HLEN', key(plan, 'remodels')) ~= tonumber(ARGV[5]) then return 0 end
 for _, fields in ipairs(cjson.decode(ARGV[3])) do
   local part = table.remove(fields, 1)
   local hash = part == '' and base .. ':plan:' .. plan or key(plan, part)

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Aborts } from '../../shared/ledger/aborts.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { planOf, remodel } from '../support/plans.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let ledger: Ledger
+let aborts: Aborts
+const subscribers: ReturnType<typeof connectRedis>[] = []
+
+beforeAll(async () => {
+  server = await startRedis()
+  const settings = { url: server.url, prefix: 'test' }
+  ledger = new Ledger(connectRedis(settings, 'service'), settings)
+  subscribers.push(connectRedis(settings, 'service'))
+  aborts = new Aborts(subscribers[0]!)
+  await aborts.start(settings)
+})
+
+afterAll(async () => {
+  ledger.redis.disconnect()
+  for (const subscriber of subscribers) subscriber.disconnect()
+  await server.stop()
+})
+
+/** A running plan whose one remodel is in hand. */
+async function inHand(deployment: string): Promise<string> {
+  const plan = await ledger.store(planOf(deployment, [remodel('a')]), Date.now())
+  await ledger.open(deployment, plan.id, { holder: 'test', message: '' })
+  await ledger.claim(deployment, 'w', [{ plan: plan.id, remodel: 'a', job: 'a.1' }])
+  return plan.id
+}
+
+/** Cancels, and waits until that was heard. */
+async function cancel(deployment: string, plan: string): Promise<void> {
+  const heard = aborts.watch(plan, performance.now())
+  await ledger.cancel(deployment, plan, 'test')
+  await expect.poll(() => heard.signal.aborted).toBe(true)
+  heard.end()
+}
+
+test('work in hand is told that its plan was cancelled, with the reason', async () => {
+  const [plan, other] = [await inHand('one'), await inHand('other')]
+  const [watch, beside] = [aborts.watch(plan, performance.now()), aborts.watch(other, performance.now())]
+  await cancel('one', plan)
+  expect(watch.signal.reason).toMatchObject({ code: 'cancelled' })
+  expect(beside.signal.aborted).toBe(false)
+})
+
+test('a cancellation that is heard before the answer to a claim reaches whoever asked', async () => {
+  const asked = performance.now()
+  const plan = await inHand('early')
+  await cancel('early', plan)
+  expect(aborts.watch(plan, asked).signal.reason).toMatchObject({ code: 'cancelled' })
+})
+
+test('what is begun after a cancellation, to clean up, is not aborted by it', async () => {
+  const plan = await inHand('cleanup')
+  await cancel('cleanup', plan)
+  expect(aborts.watch(plan, performance.now()).signal.aborted).toBe(false)
+})
