@@ -1,13 +1,23 @@
 import { readCases } from '../test/support/cases.ts'
 import { type Graph, oneRelease, type Packages } from './compile/graph.ts'
 import { type Deployed, openWorkshop, type Workshop } from './compile/workshop.ts'
+import { run as realPackages } from './compile-c.ts'
 import { atMost, type Figure, median, noted } from './figure.ts'
 
 const bench = 'compile'
 
-/** Compiling through the real planner, compiler and assembler, each package sleeping so many seconds: what is left is ours. */
+/**
+ * Compiling through the real planner, compiler and assembler. Each package sleeps so many seconds, so what is left is ours; the
+ * last ones are real.
+ */
 export async function run(): Promise<Figure[]> {
-  return [...(await emptyPackages()), ...(await chainAndLeaves()), ...(await twoReleases()), ...(await cloudFoundry())]
+  return [
+    ...(await emptyPackages()),
+    ...(await chainAndLeaves()),
+    ...(await twoReleases()),
+    ...(await cloudFoundry()),
+    ...(await realPackages()),
+  ]
 }
 
 const empty = (count: number, run: number): Packages =>

@@ -1,7 +1,15 @@
+import { parseArgs } from 'node:util'
 import type { Figure } from './figure.ts'
 
+interface Options {
+  /** How long a bench goes on that goes on for as long as it is told. */
+  minutes: number
+}
+
+type Bench = () => Promise<{ run(options: Options): Promise<Figure[]> }>
+
 /** `npm run bench -- [NAME...] [--json]`: measures, prints a line a figure, ends with 0 whatever the figures are. */
-const benches: Record<string, () => Promise<{ run(): Promise<Figure[]> }>> = {
+const benches: Record<string, Bench> = {
   dispatch: () => import('./dispatch.ts'),
   plan: () => import('./plan.ts'),
   machines: () => import('./machines.ts'),
@@ -10,16 +18,31 @@ const benches: Record<string, () => Promise<{ run(): Promise<Figure[]> }>> = {
   database: () => import('./database/bench.ts'),
 }
 
-const names = process.argv.slice(2).filter((name) => !name.startsWith('-'))
-const json = process.argv.includes('--json')
-const unknown = names.filter((name) => !(name in benches))
+/** Only by name: the part of `compile` with real packages, and what takes as long as it is told. */
+const apart: Record<string, Bench> = {
+  'compile-c': () => import('./compile-c.ts'),
+  endurance: () => import('./endurance.ts'),
+}
+
+const { values, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, minutes: { type: 'string', default: '60' } },
+})
+const minutes = Number(values.minutes)
+const all = { ...benches, ...apart }
+const unknown = names.filter((name) => !(name in all))
 if (unknown.length > 0) {
-  console.error(`bench: there is no ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`)
+  console.error(`bench: there is no ${unknown.join(', ')}; there are ${Object.keys(all).join(', ')}`)
+  process.exit(2)
+}
+if (!(minutes > 0)) {
+  console.error(`bench: --minutes takes a number above 0, not ${values.minutes}`)
   process.exit(2)
 }
 
 for (const name of names.length > 0 ? names : Object.keys(benches)) {
-  for (const figure of await (await benches[name]!()).run()) console.log(json ? JSON.stringify(figure) : line(figure))
+  for (const figure of await (await all[name]!()).run({ minutes }))
+    console.log(values.json ? JSON.stringify(figure) : line(figure))
 }
 
 function line(figure: Figure): string {

@@ -5,24 +5,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Redis } from 'ioredis'
-import { pino } from 'pino'
-import { Dispatcher } from '../services/planner/dispatch/dispatcher.ts'
-import { Planners } from '../services/planner/dispatch/planners.ts'
-import { Publisher } from '../services/planner/dispatch/publish.ts'
-import { CompileRequests } from '../shared/compile/requests.ts'
 import { Ledger } from '../shared/ledger/ledger.ts'
 import type { Plan } from '../shared/model/plan.ts'
-import { Queues } from '../shared/queue/queues.ts'
 import { connectRedis, type RedisSettings } from '../shared/redis.ts'
 import { startRedis } from '../test/support/redis.ts'
+import { heldBy } from './process.ts'
 
-/** Redis with fsync always, a dispatcher in this process, and assemblers in processes of their own. */
+/** Redis with fsync always, a planner and assemblers in processes of their own. */
 export interface Stack {
   redis: Redis
   settings: RedisSettings
   ledger: Ledger
   /** Stores and opens a plan, waits until it is done, and returns its milliseconds from opening to done. */
   run(plan: Plan): Promise<number>
+  /** The most memory that the planner's process ever had, in MB. */
+  plannerMb(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -30,21 +27,11 @@ export async function startStack(assemblers = 1): Promise<Stack> {
   const server = await startRedis()
   const settings = { url: server.url, prefix: 'bench' }
   const home = await mkdtemp(join(tmpdir(), 'remodel-bench-'))
-  const connections = [0, 1, 2, 3].map(() => connectRedis(settings, 'service'))
-  const [redis, steady, subscriber, waiter] = connections as [Redis, Redis, Redis, Redis]
+  const [redis, waiter] = [connectRedis(settings, 'service'), connectRedis(settings, 'service')]
   const ledger = new Ledger(redis, settings)
-  const planners = new Planners(steady, settings, 'bench')
-  await planners.start()
-  const queues = new Queues(steady, settings)
-  const dispatcher = new Dispatcher({
-    ledger: new Ledger(steady, settings),
-    publisher: new Publisher(new Ledger(steady, settings), queues, new CompileRequests(steady, settings)),
-    planners,
-    subscriber,
-    log: pino({ level: 'warn' }, pino.destination(2)),
-  })
-  await dispatcher.start()
-  const workers = await Promise.all(Array.from({ length: assemblers }, () => startAssembler(settings, home)))
+  const env = { REDIS_URL: settings.url, REMODEL_PREFIX: settings.prefix, REMODEL_HOME: home }
+  const planner = await startService('planner', { ...env, REMODEL_LISTEN: '127.0.0.1:0' })
+  const workers = await Promise.all(Array.from({ length: assemblers }, () => startAssembler(env)))
   return {
     redis,
     settings,
@@ -63,26 +50,23 @@ export async function startStack(assemblers = 1): Promise<Stack> {
         after = events.at(-1)?.seq ?? after
       }
     },
+    plannerMb: async () => (await heldBy(planner.pid!)).peakMb,
     async stop() {
-      for (const worker of workers) {
-        worker.kill('SIGTERM')
-        await once(worker, 'exit')
+      for (const service of [...workers, planner]) {
+        service.kill('SIGTERM')
+        await once(service, 'exit')
       }
-      await dispatcher.stop()
-      await planners.stop()
-      await queues.close()
-      for (const connection of connections) connection.disconnect()
+      redis.disconnect()
+      waiter.disconnect()
       await server.stop()
       await rm(home, { recursive: true, force: true })
     },
   }
 }
 
-async function startAssembler(settings: RedisSettings, home: string): Promise<ChildProcess> {
+async function startAssembler(env: Record<string, string>): Promise<ChildProcess> {
   return startService('assembler', {
-    REDIS_URL: settings.url,
-    REMODEL_PREFIX: settings.prefix,
-    REMODEL_HOME: home,
+    ...env,
     REMODEL_CONCURRENCY: '50',
     REMODEL_EXTENSIONS: new URL('./noop.ts', import.meta.url).pathname,
   })

@@ -44,8 +44,9 @@ export async function showAskApply(
   const deadline = Date.now() + options.waitLock * 1000
   for (;;) {
     const view = await drawUnlocked(draw, context, deadline)
-    const { plan } = view
-    for (const line of planLines(plan, { style: context.style, verbose: context.verbose, next: [] })) context.say(line)
+    const { plan, compiling } = view
+    const { style, verbose } = context
+    for (const line of planLines(plan, { style, verbose, next: [], compiling })) context.say(line)
     if (isEmpty(plan)) {
       if (context.json) context.line({ type: 'result', result: 'unchanged', plan: plan.id, status: view.status })
       return exit.done
@@ -154,7 +155,7 @@ function holder(): string {
   }
 }
 
-async function ask(question: string): Promise<boolean> {
+export async function ask(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
   const closed = new AbortController()
   // Ctrl-C and the end of the input mean no.

@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import {
   type ApplyRequest,
+  Backup,
+  type BackupRequest,
   Check,
   type CheckRequest,
   Cleaned,
@@ -126,6 +128,19 @@ export class Client {
 
   planRemoval(deployment: string): Promise<PlanView> {
     return this.#post(PlanView, `${of(deployment)}/removal`, {}, PLANNING)
+  }
+
+  planBackup(deployment: string, request: BackupRequest): Promise<PlanView> {
+    return this.#post(PlanView, `${of(deployment)}/backups`, request, PLANNING)
+  }
+
+  backups(deployment: string): Promise<Backup[]> {
+    return this.#get(z.array(Backup), `${of(deployment)}/backups`)
+  }
+
+  /** Answers what was forgotten. */
+  forgetBackups(deployment: string): Promise<Backup[]> {
+    return this.#ask(z.array(Backup), { method: 'DELETE', path: `${of(deployment)}/backups`, timeoutMs: SHORT })
   }
 
   plans(filter: { deployment?: string; limit?: number } = {}): Promise<PlanStatus[]> {

@@ -1,15 +1,29 @@
+import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { toError } from './errors.ts'
+
+/** A service that runs. Without its `redis` there is nobody to hand anything back to. */
+export interface Service {
+  redis: Redis
+  stop(): Promise<void>
+}
+
+/** How long leaving waits for a Redis that is away, or for a start that does not end. */
+const patienceMs = 5000
 
 /**
  * Runs a service until it is told to leave.
  *
  * The first SIGTERM or SIGINT: `stop` finishes or hands back what is in hand, then the process ends with 0. A second one
- * ends it at once. A failing start ends it with 1 and the cause on the log.
+ * ends it at once with 1, and so does a Redis that stays away for five seconds meanwhile: others take over what was in hand.
+ * A failing start ends it with 1 and the cause on the log.
  */
-export async function runService(log: Logger, start: () => Promise<{ stop(): Promise<void> }>): Promise<void> {
+export async function runService(log: Logger, start: () => Promise<Service>): Promise<void> {
   let leaving = false
-  const running = start()
+  let service: Service | undefined
+  const running = start().then((started) => {
+    service = started
+  })
   const leave = (signal: NodeJS.Signals) => {
     if (leaving) {
       log.warn({ signal }, 'leaving at once: what was in hand is taken over by others')
@@ -17,8 +31,15 @@ export async function runService(log: Logger, start: () => Promise<{ stop(): Pro
     }
     leaving = true
     log.info({ signal }, 'leaving: finishing what is in hand; a second signal leaves at once')
+    let seen = performance.now()
+    setInterval(() => {
+      if (service?.redis.status === 'ready') seen = performance.now()
+      if (performance.now() - seen < patienceMs) return
+      log.warn('Redis is away: leaving without it, what was in hand is taken over by others')
+      process.exit(1)
+    }, 200)
     running
-      .then((service) => service.stop())
+      .then(() => service?.stop())
       .then(() => process.exit(0))
       .catch((error) => {
         log.error({ err: toError(error) }, 'could not leave in order')

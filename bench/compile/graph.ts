@@ -40,11 +40,11 @@ export async function writeReleases(folder: string, graph: Graph): Promise<strin
 }
 
 /** One group of one instance for each release, with all of its jobs. */
-export function manifestOf(deployment: string, graph: Graph): string {
+export function manifestOf(deployment: string, graph: Graph, stemcell = '1'): string {
   return JSON.stringify({
     name: deployment,
     releases: Object.keys(graph).map((name) => ({ name, version: 'latest' })),
-    stemcells: [{ alias: 'default', os: 'local', version: '1' }],
+    stemcells: [{ alias: 'default', os: 'local', version: stemcell }],
     update: { canaries: 0, max_in_flight: 8, canary_watch_time: '1-5000', update_watch_time: '1-5000', serial: false },
     instance_groups: Object.entries(graph).map(([release, { jobs }]) => ({
       name: release,

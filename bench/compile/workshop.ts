@@ -13,6 +13,11 @@ export interface Workshop {
   client: Client
   /** Uploads a graph and deploys it; answers when all of it stands. */
   deploy(deployment: string, graph: Graph, net?: number): Promise<Deployed>
+  /** The same of one release directory: one instance with these jobs, on a stemcell of this version. */
+  deployRelease(
+    deployment: string,
+    release: { path: string; jobs: readonly string[]; stemcell: string },
+  ): Promise<Deployed>
   stop(): Promise<void>
 }
 
@@ -41,20 +46,30 @@ export async function openWorkshop(workers: number): Promise<Workshop> {
     client,
     async deploy(deployment, graph, net = 70) {
       for (const path of await writeReleases(join(folder, deployment), graph)) await uploadRelease(path, client)
-      const asked = performance.now()
-      const { plan } = await client.plan({
-        manifest: { name: `${deployment}.yml`, content: manifestOf(deployment, graph) },
-        cloudConfigs: [{ name: 'cloud.yml', content: cloudConfig(workers, net) }],
-      })
-      const planMs = performance.now() - asked
-      await client.apply(plan.id, { holder: 'bench' })
-      await over(client, deployment, plan.id)
-      return { planMs, ...(await factsOf(client, deployment, plan.id)) }
+      return carryOut(deployment, manifestOf(deployment, graph), net)
+    },
+    async deployRelease(deployment, { path, jobs, stemcell }) {
+      await client.addStemcell({ name: 'local', os: 'local', version: stemcell })
+      const { name } = (await uploadRelease(path, client)).release
+      const graph = { [name]: { packages: {}, jobs: Object.fromEntries(jobs.map((job) => [job, []])) } }
+      return carryOut(deployment, manifestOf(deployment, graph, stemcell), 70)
     },
     async stop() {
       await stack.stop()
       await rm(folder, { recursive: true, force: true })
     },
+  }
+
+  async function carryOut(deployment: string, manifest: string, net: number): Promise<Deployed> {
+    const asked = performance.now()
+    const { plan } = await client.plan({
+      manifest: { name: `${deployment}.yml`, content: manifest },
+      cloudConfigs: [{ name: 'cloud.yml', content: cloudConfig(workers, net) }],
+    })
+    const planMs = performance.now() - asked
+    await client.apply(plan.id, { holder: 'bench' })
+    await over(client, deployment, plan.id)
+    return { planMs, ...(await factsOf(client, deployment, plan.id)) }
   }
 }
 

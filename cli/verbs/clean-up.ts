@@ -1,4 +1,5 @@
 import { exit, type Verb } from '../verb.ts'
+import { bytesText } from '../views/bytes.ts'
 import { count } from '../views/table.ts'
 
 const cleanUp: Verb<{ dryRun?: boolean; all?: boolean }> = {
@@ -21,15 +22,9 @@ const cleanUp: Verb<{ dryRun?: boolean; all?: boolean }> = {
     const would = dryRun ? 'Would delete' : 'Deleted'
     for (const release of cleaned.releases) context.say(`  release ${release}`)
     if (all) context.say(`  ${count(cleaned.compiled, 'compiled package')}`)
-    context.say(`${would} ${count(cleaned.blobs, 'blob')}, ${size(cleaned.bytes)}; ${cleaned.kept} stay.`)
+    context.say(`${would} ${count(cleaned.blobs, 'blob')}, ${bytesText(cleaned.bytes)}; ${cleaned.kept} stay.`)
     return exit.done
   },
 }
 
 export default cleanUp
-
-function size(bytes: number): string {
-  if (bytes < 2 ** 10) return `${bytes} bytes`
-  const [unit, by] = bytes < 2 ** 20 ? ['KiB', 2 ** 10] : bytes < 2 ** 30 ? ['MiB', 2 ** 20] : ['GiB', 2 ** 30]
-  return `${(bytes / Number(by)).toFixed(1)} ${unit}`
-}

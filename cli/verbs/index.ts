@@ -21,6 +21,18 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'apply', group: deploying, summary: 'carry out a plan that was reviewed', load: () => import('./apply.ts') },
   { name: 'delete', group: deploying, summary: 'take a deployment away', load: () => import('./delete.ts') },
   {
+    name: 'backup-database',
+    group: deploying,
+    summary: 'take base backups of a database',
+    load: () => import('./backup-database.ts'),
+  },
+  {
+    name: 'delete-backups',
+    group: deploying,
+    summary: 'forget the backups of a database that is gone',
+    load: () => import('./delete-backups.ts'),
+  },
+  {
     name: 'operations',
     group: deploying,
     summary: "run one of pgEdge's planning functions on an input",
@@ -33,6 +45,24 @@ export const verbs: readonly VerbEntry[] = [
     group: looking,
     summary: 'list instances and how they are',
     load: () => import('./instances.ts'),
+  },
+  {
+    name: 'databases',
+    group: looking,
+    summary: 'list databases, their nodes and how they are',
+    load: () => import('./databases.ts'),
+  },
+  {
+    name: 'database',
+    group: looking,
+    summary: 'show the servers of a database, their roles and lag',
+    load: () => import('./database.ts'),
+  },
+  {
+    name: 'backups',
+    group: looking,
+    summary: 'list the backups of a database and what they can be restored to',
+    load: () => import('./backups.ts'),
   },
   { name: 'logs', group: looking, summary: 'show the logs of an instance', load: () => import('./logs.ts') },
   { name: 'exec', group: looking, summary: 'run a command on an instance', load: () => import('./exec.ts') },

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import type { Compiling } from '../../services/planner/api/schema.ts'
 import { RemodelError, toError } from '../../shared/errors.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Context } from '../context.ts'
@@ -42,24 +43,37 @@ const plan: Verb<Options> = {
     const client = await context.client()
     const { uploadManifestReleases } = await import('../manifest-releases.ts')
     const releases = await uploadManifestReleases(request.manifest, client, context)
-    const drawn = (await client.plan(withReleases(request, releases))).plan
+    const { plan: drawn, compiling } = await client.plan(withReleases(request, releases))
     if (options.out !== undefined) await save(drawn, options.out, client.address.url)
-    await show(drawn, context, options, [`To carry out exactly this: remodel apply ${options.out ?? drawn.id}`])
+    await show(
+      drawn,
+      context,
+      options,
+      [`To carry out exactly this: remodel apply ${options.out ?? drawn.id}`],
+      compiling,
+    )
     return isEmpty(drawn) ? exit.done : exit.changes
   },
 }
 
 export default plan
 
-async function show(drawn: Plan, context: Context, options: Options, next: string[]): Promise<void> {
+async function show(
+  drawn: Plan,
+  context: Context,
+  options: Options,
+  next: string[],
+  compiling: Compiling | null = null,
+): Promise<void> {
   if (options.graph) {
     const { mermaid } = await import('../views/mermaid.ts')
     if (context.json) context.document({ mermaid: mermaid(drawn) })
     else context.say(mermaid(drawn))
-  } else if (context.json) context.document(drawn)
+  } else if (context.json) context.document(compiling ? { ...drawn, compiling } : drawn)
   else {
     const { planLines } = await import('../views/plan-text.ts')
-    const lines = planLines(drawn, { style: context.style, verbose: context.verbose, next: isEmpty(drawn) ? [] : next })
+    const { style, verbose } = context
+    const lines = planLines(drawn, { style, verbose, next: isEmpty(drawn) ? [] : next, compiling })
     for (const line of lines) context.say(line)
   }
 }

@@ -1,4 +1,6 @@
+import type { Compiling } from '../../services/planner/api/schema.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import { compilingLine, packageNotes } from './compiling.ts'
 import { type Deed, type Entry, readPlan, type Stage } from './plan.ts'
 import { padEnd, plain, type Style, width } from './style.ts'
 import { changeLines, value } from './value.ts'
@@ -27,6 +29,8 @@ export interface PlanTextOptions {
   style: Style
   /** Lines that say how to go on from here. */
   next: readonly string[]
+  /** How its packages stand at this moment, where the planner said it. */
+  compiling?: Compiling | null
 }
 
 /** The plan for people: verdict first, then what changes by stage with its reasons, notes, and how to go on. */
@@ -34,7 +38,10 @@ export function planLines(plan: Plan, options: PlanTextOptions): string[] {
   const { style, verbose } = options
   const model = readPlan(plan, { barriers: verbose })
   const lines = [style.bold(plain(model.verdict))]
-  for (const stage of model.stages) lines.push('', `  ${style.bold(plain(stage.name))}`, ...stageLines(stage, options))
+  if (options.compiling) lines.push(plain(compilingLine(options.compiling)))
+  const notes = packageNotes(options.compiling ?? null, Date.now())
+  for (const stage of model.stages)
+    lines.push('', `  ${style.bold(plain(stage.name))}`, ...stageLines(stage, options, notes))
   if (plan.notes.length > 0) {
     lines.push('', `  ${style.bold('Notes')}`, ...plan.notes.map((note) => `    ${style.yellow('!')} ${plain(note)}`))
   }
@@ -46,7 +53,7 @@ export function planLines(plan: Plan, options: PlanTextOptions): string[] {
 }
 
 /** Entries that differ in nothing but their name are folded, so that a fleet of hundreds stays readable. */
-function stageLines(stage: Stage, options: PlanTextOptions): string[] {
+function stageLines(stage: Stage, options: PlanTextOptions, notes: ReadonlyMap<string, string>): string[] {
   const { style, verbose } = options
   const alike = Map.groupBy(stage.entries, likeness)
   const told = new Set<string>()
@@ -54,7 +61,7 @@ function stageLines(stage: Stage, options: PlanTextOptions): string[] {
   return stage.entries.flatMap((entry) => {
     const key = likeness(entry)
     const group = alike.get(key) ?? []
-    if (verbose || group.length < ALIKE || group.indexOf(entry) < 2) return entryLines(entry, titles, options)
+    if (verbose || group.length < ALIKE || group.indexOf(entry) < 2) return entryLines(entry, titles, options, notes)
     if (told.has(key)) return []
     told.add(key)
     const names = `${plain(group[2]?.title ?? '')} to ${plain(group.at(-1)?.title ?? '')}`
@@ -68,10 +75,17 @@ function likeness(entry: Entry): string {
   return JSON.stringify([entry.deed, entry.destructive, entry.reasons, entry.changes.map((change) => change.path)])
 }
 
-function entryLines(entry: Entry, titles: number, options: PlanTextOptions): string[] {
+function entryLines(
+  entry: Entry,
+  titles: number,
+  options: PlanTextOptions,
+  notes: ReadonlyMap<string, string>,
+): string[] {
   const { style, verbose } = options
   const color = paint(style, entry.deed)
-  const reasons = style.dim(plain(entry.reasons.join('; ')))
+  const reasons = style.dim(
+    plain([...entry.reasons, ...entry.remodels.flatMap(({ id }) => notes.get(id) ?? [])].join('; ')),
+  )
   const lines = [`    ${color(symbols[entry.deed])} ${padEnd(heading(entry, style), titles)}  ${reasons}`.trimEnd()]
   lines.push(...fieldLines(entry, options).map((line) => `        ${line}`))
   if (verbose) {

@@ -40,8 +40,23 @@ export function errorLines(view: PlanView, style: Style, logs: boolean): string[
   const titles = new Map(view.plan.remodels.map((remodel) => [remodel.id, remodel.title]))
   return view.status.errors.flatMap((error) => [
     `  ${style.red('✗')} ${style.bold(plain(titles.get(error.remodel) ?? error.remodel))}: ${plain(error.message)}`,
+    ...notCompiled(view, error.remodel).map((line) => `      ${style.dim(plain(line))}`),
     ...(error.log === undefined || !logs ? [] : logLines(error.log).map((line) => `      ${style.dim('│')} ${line}`)),
   ])
+}
+
+/** The packages that were left out because this one failed; the rest of a plan that is skipped is only counted. */
+function notCompiled({ plan, remodels }: PlanView, failed: string): string[] {
+  const skipped = new Set(remodels.filter(({ state }) => state === 'skipped').map(({ id }) => id))
+  const because = new Set([failed])
+  const names: string[] = []
+  // A plan lists what is needed before what needs it.
+  for (const { id, action, needs, title } of plan.remodels) {
+    if (action !== 'compile' || !skipped.has(id) || !needs.some((need) => because.has(need))) continue
+    because.add(id)
+    names.push(title.split(' ').at(-1)?.split('/')[0] ?? title)
+  }
+  return names.length > 0 ? [`so not compiled: ${names.join(', ')}`] : []
 }
 
 /** `35 done, 1 failed, 4 not begun.` */

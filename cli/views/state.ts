@@ -11,6 +11,7 @@ export function statePainted(state: string, style: Style): string {
     case 'failing':
     case 'unresponsive':
     case 'missing':
+    case 'down':
       return style.red(state)
     case 'waiting':
     case 'cancelling':

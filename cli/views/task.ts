@@ -1,5 +1,6 @@
 import type { PlanView, RemodelStatus } from '../../services/planner/api/schema.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
+import { compilingLine, packageNotes } from './compiling.ts'
 import { errorLines, tally } from './result.ts'
 import { stateMark, statePainted } from './state.ts'
 import { padEnd, plain, type Style, width } from './style.ts'
@@ -15,10 +16,16 @@ export function planViewLines(view: PlanView, style: Style, verbose: boolean, no
     `  ${times(view, now)}`,
     `  ${tally(status)}`,
   ]
+  if (view.compiling && view.compiling.packages.length > 0) lines.push(`  ${plain(compilingLine(view.compiling))}`)
+  const notes = packageNotes(view.compiling, now)
   for (const [stage, remodels] of Map.groupBy(shown, (remodel) => remodel.stage)) {
     const titles = Math.max(...remodels.map((remodel) => width(plain(remodel.title))))
     lines.push('', `  ${style.bold(plain(stage))}`)
-    lines.push(...remodels.map((remodel) => remodelLine(remodel, states.get(remodel.id), titles, style, verbose, now)))
+    lines.push(
+      ...remodels.map((remodel) =>
+        remodelLine(remodel, states.get(remodel.id), notes.get(remodel.id) ?? '', titles, style, verbose, now),
+      ),
+    )
   }
   if (status.errors.length > 0) lines.push('', ...errorLines(view, style, true))
   return [...lines, ...next(view)]
@@ -27,6 +34,7 @@ export function planViewLines(view: PlanView, style: Style, verbose: boolean, no
 function remodelLine(
   remodel: Remodel,
   status: RemodelStatus | undefined,
+  note: string,
   titles: number,
   style: Style,
   verbose: boolean,
@@ -36,6 +44,7 @@ function remodelLine(
   const took = status && status.startedAt !== null ? duration((status.finishedAt ?? now) - status.startedAt) : ''
   const facts = [
     took,
+    plain(note),
     state === 'done' || state === 'running' ? '' : state,
     status && status.attempt > 1 ? `attempt ${status.attempt}` : '',
     verbose && status?.worker ? `${status.worker} fence ${status.fence}` : '',

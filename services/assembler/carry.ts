@@ -8,7 +8,7 @@ import { jobName, type Payload } from '../../shared/queue/catalog.ts'
 import type { StepCatalog } from './catalog.ts'
 import type { StepContext, StepResult } from './steps/step.ts'
 
-export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled'> {
+export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'archives'> {
   steps: Pick<StepCatalog, 'find'>
   ledger: Ledger
   recorder: Recorder
@@ -36,6 +36,7 @@ export async function carryOut(
   tools: Tools,
 ): Promise<string> {
   const name = jobName(job.remodel, job.release)
+  let asked = performance.now()
   const claimed = await tools.recorder.claim(job.deployment, job.plan, job.remodel, name)
   if (claimed.status === 'superseded') return `superseded: it is ${claimed.state}`
   await failpoint('assembler.claimed')
@@ -43,10 +44,11 @@ export async function carryOut(
   const outcomes: string[] = []
   for (let claim: Claim | undefined = claimed.claim; claim; ) {
     const goOn = () => performance.now() < until && !tools.leaving()
-    const ended: Ended = await carryOne(claim, name, () => (goOn() ? queue : undefined), signal, tools)
+    const ended: Ended = await carryOne(claim, asked, name, () => (goOn() ? queue : undefined), signal, tools)
     outcomes.push(claim.remodel.id === job.remodel ? ended.outcome : `${claim.remodel.id}: ${ended.outcome}`)
     if (ended.refused) throw new RemodelError('superseded', outcomes.join('; '))
     claim = ended.next
+    asked = ended.asked
   }
   return outcomes.length > 10
     ? `${outcomes.slice(0, 10).join('; ')}; and ${outcomes.length - 10} more`
@@ -55,6 +57,8 @@ export async function carryOut(
 
 interface Ended {
   outcome: string
+  /** When the report went out, and with it the wish for `next`. */
+  asked: number
   next?: Claim
   /** The ledger did not take the report. */
   refused?: true
@@ -68,31 +72,28 @@ interface Ended {
  */
 async function carryOne(
   claim: Claim,
+  asked: number,
   job: string,
   take: () => string | undefined,
   signal: AbortSignal,
   tools: Tools,
 ): Promise<Ended> {
   const started = performance.now()
-  const cancelled = tools.aborts.watch(claim.plan)
+  const cancelled = tools.aborts.watch(claim.plan, asked)
   const limit = AbortSignal.timeout(Math.max(1, claim.remainingMs))
-  const report = async (what: Pick<Completion, 'outcome'> & Partial<Completion>): Promise<CompletionResult> => {
+  const report = async (what: Pick<Completion, 'outcome'> & Partial<Completion>, outcome: string): Promise<Ended> => {
     const queue = take()
-    const durationMs = Math.round(performance.now() - started)
-    return tools.recorder.complete(claim.deployment, {
-      ...at(claim),
-      durationMs,
-      job,
-      ...(queue ? { take: queue } : {}),
-      ...what,
-    })
+    const next = performance.now()
+    const durationMs = Math.round(next - started)
+    const completion = { ...at(claim), durationMs, job, ...(queue ? { take: queue } : {}), ...what }
+    return ended(await tools.recorder.complete(claim.deployment, completion), outcome, next)
   }
   try {
     const { floorplan, facts } = await attempt(claim, AbortSignal.any([signal, cancelled.signal, limit]), tools)
     await failpoint('assembler.applied')
-    const recorded = await report({ outcome: 'done', floorplan, ...(facts ? { facts } : {}) })
+    const recorded = await report({ outcome: 'done', floorplan, ...(facts ? { facts } : {}) }, 'done')
     await failpoint('assembler.reported')
-    return ended(recorded, 'done')
+    return recorded
   } catch (error) {
     if (signal.aborted) throw error
     const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`
@@ -106,15 +107,15 @@ async function carryOne(
       { ...at(claim), attempt: claim.attempt, code: completion.code, err: cause },
       'attempt ended without success',
     )
-    return ended(await report(completion), `${completion.outcome}: ${completion.message}`)
+    return await report(completion, `${completion.outcome}: ${completion.message}`)
   } finally {
     cancelled.end()
   }
 }
 
-function ended(result: CompletionResult, outcome: string): Ended {
-  if (result.status === 'superseded') return { outcome: 'superseded: a newer fence is current', refused: true }
-  return result.next ? { outcome, next: result.next } : { outcome }
+function ended(result: CompletionResult, outcome: string, asked: number): Ended {
+  if (result.status === 'superseded') return { outcome: 'superseded: a newer fence is current', asked, refused: true }
+  return result.next ? { outcome, asked, next: result.next } : { outcome, asked }
 }
 
 async function attempt(claim: Claim, signal: AbortSignal, tools: Tools): Promise<StepResult> {
@@ -125,6 +126,7 @@ async function attempt(claim: Claim, signal: AbortSignal, tools: Tools): Promise
     provider: tools.provider,
     blobs: tools.blobs,
     compiled: tools.compiled,
+    archives: tools.archives,
     material: remodel.material,
     standing: (id) => tools.ledger.standing(claim.deployment, id),
     fence: { scope: `${claim.deployment}:${remodel.material}`, number: claim.fence },

@@ -4,11 +4,14 @@ import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
+import { Claims } from '../../shared/lock/claims.ts'
 import { createLog } from '../../shared/log.ts'
 import { openBlobstore, openProvider } from '../../shared/machine.ts'
+import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { runService } from '../../shared/service.ts'
+import { startArchiving } from './archiving.ts'
 import { carryOut } from './carry.ts'
 import { StepCatalog } from './catalog.ts'
 
@@ -35,6 +38,7 @@ await runService(log, async () => {
     provider: await openProvider(log),
     blobs: await openBlobstore(),
     compiled: new RedisCompiledIndex(redis, settings),
+    archives: new Archives(redis, settings),
     steps,
     ledger,
     recorder,
@@ -51,10 +55,13 @@ await runService(log, async () => {
     { redis, settings, name: id, concurrency: Number(process.env.REMODEL_CONCURRENCY ?? 32), log },
     (job, signal) => carryOut(job, queue, signal, tools),
   )
+  const archiving = startArchiving({ ...tools, claims: new Claims(redis, settings) }, id)
   log.info({ queue }, 'assembler is ready')
   return {
+    redis,
     async stop() {
       leaving = true
+      await archiving.stop()
       await worker.close()
       await heartbeat.stop()
       redis.disconnect()

@@ -1,19 +1,12 @@
-import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { CompiledIndex } from '../../shared/compile/compiled.ts'
 import type { CompileSpec } from '../../shared/compile/requests.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { layout, scriptPath } from '../../shared/provider/layout.ts'
+import type { Archive, Ingredients } from './gather.ts'
+import { Output } from './output.ts'
 
 const archiveFile = `${layout.data}/compiled.tgz`
-const logLines = 40
-
-interface Tools {
-  blobs: Blobstore
-  compiled: CompiledIndex
-  signal: AbortSignal
-}
 
 /** What a packaging script made, as bytes. */
 export interface Compiled {
@@ -23,52 +16,51 @@ export interface Compiled {
 
 /**
  * Compiles one package on a machine, as BOSH's agent does: source unpacked to its own directory, direct dependencies
- * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive.
+ * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive. Nothing that
+ * the package before has put below `/var/vcap` or `/tmp` is there.
  * The archive is reproducible as far as the package is: sorted names, no times, no owners.
  *
  * Most packages are small: what one costs is how often the machine is asked and how many processes are started there.
  * So there is one call each to unpack, compile, archive and read, and one for each dependency.
  *
- * Throws `job-failed` with the last lines of the output where the script fails, `infrastructure` where the disk was full.
+ * Throws `job-failed` with the ends of the output where the script fails, `infrastructure` where the disk was full; the reason of
+ * `signal`, with the output so far, where that stops it.
  */
-export async function compile(connection: Connection, spec: CompileSpec, tools: Tools): Promise<Compiled> {
+export async function compile(
+  connection: Connection,
+  spec: CompileSpec,
+  { source, dependencies }: Ingredients,
+  signal: AbortSignal,
+): Promise<Compiled> {
   const started = performance.now()
-  const source = `${layout.data}/compile/${spec.name}`
+  const work = `${layout.data}/compile/${spec.name}`
   const target = `${layout.packages}/${spec.name}`
   const installed = layout.packageData(spec.name, spec.key)
-  await unpack(
+  await run(
     connection,
-    spec.source,
-    'rm -rf "$1/compile" "$1/packages" "$2"; mkdir -p "$3" "$4" "$2"; ln -sfn "$4" "$5"; exec tar -xz --no-same-owner -C "$3" -f -',
-    [layout.data, layout.packages, source, installed, target],
-    tools,
+    shell(
+      'rm -rf "$1/compile" "$1/packages" "$1/compiled.tgz" "$2" /tmp/* /tmp/.[!.]*; mkdir -p "$3" "$4" "$2"; ln -sfn "$4" "$5"; exec tar "$6" --no-same-owner -C "$3" -f -',
+      [layout.data, layout.packages, work, installed, target, extract(source)],
+    ),
+    signal,
+    source.bytes,
   )
-  await installDependencies(connection, spec, tools)
+  await Promise.all(
+    dependencies.map(({ name, key, archive }) =>
+      run(
+        connection,
+        shell('mkdir -p "$1"; ln -sfn "$1" "$2"; exec tar "$3" --no-same-owner -C "$1" -f -', [
+          layout.packageData(name, key),
+          `${layout.packages}/${name}`,
+          extract(archive),
+        ]),
+        signal,
+        archive.bytes,
+      ),
+    ),
+  )
   await failpoint('compiler.unpacked')
-  const result = await connection.exec(['/bin/bash', '-x', 'packaging'], {
-    cwd: source,
-    env: {
-      PATH: scriptPath,
-      BOSH_COMPILE_TARGET: source,
-      BOSH_INSTALL_TARGET: target,
-      BOSH_PACKAGE_NAME: spec.name,
-      BOSH_PACKAGE_VERSION: spec.fingerprint,
-    },
-    signal: tools.signal,
-  })
-  tools.signal.throwIfAborted()
-  if (result.exitCode !== 0) {
-    const how = result.exitCode === null ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`
-    const log = `${result.stdout}\n${result.stderr}`.trimEnd().split('\n').slice(-logLines).join('\n')
-    // No fault of the package, and another machine has another disk.
-    if (await isFull(connection))
-      throw new RemodelError('infrastructure', `packaging of ${spec.name} ${how}: the disk of its compile VM is full`, {
-        details: { log },
-      })
-    throw new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, {
-      details: { log, package: spec.name, key: spec.key },
-    })
-  }
+  await runScript(connection, spec, { work, target }, signal)
   await failpoint('compiler.compiled')
   await run(
     connection,
@@ -76,10 +68,54 @@ export async function compile(connection: Connection, spec: CompileSpec, tools: 
       ...['tar', '--create', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'],
       ...['--use-compress-program', 'gzip -n', '--file', archiveFile, '--directory', installed, '.'],
     ],
-    tools.signal,
+    signal,
   )
   const archive = await connection.read(archiveFile)
   return { archive, durationMs: Math.round(performance.now() - started) }
+}
+
+async function runScript(
+  connection: Connection,
+  spec: CompileSpec,
+  { work, target }: { work: string; target: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const output = new Output()
+  const result = await connection
+    .exec(['/bin/bash', '-x', 'packaging'], {
+      cwd: work,
+      env: {
+        PATH: scriptPath,
+        BOSH_COMPILE_TARGET: work,
+        BOSH_INSTALL_TARGET: target,
+        BOSH_PACKAGE_NAME: spec.name,
+        BOSH_PACKAGE_VERSION: spec.fingerprint,
+      },
+      signal,
+      onOutput: (chunk, from) => output.add(chunk, from),
+    })
+    .catch((error) => {
+      throw signal.aborted ? stopped(spec, signal, output) : error
+    })
+  if (signal.aborted) throw stopped(spec, signal, output)
+  if (result.exitCode === 0) return
+  const how = result.exitCode === null ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`
+  const details = { log: String(output), package: spec.name, key: spec.key }
+  // No fault of the package, and another machine has another disk.
+  if (await isFull(connection))
+    throw new RemodelError('infrastructure', `packaging of ${spec.name} ${how}: the disk of its compile VM is full`, {
+      details,
+    })
+  throw new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, { details })
+}
+
+/** Why it was stopped, and what the script had said by then: what hung is at its end. */
+function stopped(spec: CompileSpec, { reason }: AbortSignal, output: Output): unknown {
+  if (!(reason instanceof RemodelError) || reason.code !== 'deadline') return reason
+  return new RemodelError('deadline', `packaging of ${spec.name} ${reason.message}`, {
+    details: { ...reason.details, log: String(output) },
+    cause: reason,
+  })
 }
 
 /** Less than this free is full: whatever failed may have taken half a file away again. */
@@ -90,32 +126,12 @@ async function isFull(connection: Connection): Promise<boolean> {
   return exitCode === 0 && Number(stdout.trim().split('\n').at(-1)) < fullBelowBytes
 }
 
-async function installDependencies(connection: Connection, spec: CompileSpec, tools: Tools): Promise<void> {
-  const found = await tools.compiled.find(spec.dependencies.map((dependency) => dependency.key))
-  await Promise.all(
-    spec.dependencies.map(async ({ name, key }) => {
-      const compiled = found.get(key)
-      if (!compiled)
-        throw new RemodelError(
-          'infrastructure',
-          `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`,
-        )
-      const script = 'mkdir -p "$1"; ln -sfn "$1" "$2"; exec tar -xz --no-same-owner -C "$1" -f -'
-      const places = [layout.packageData(name, key), `${layout.packages}/${name}`]
-      await unpack(connection, compiled.digest, script, places, tools)
-    }),
-  )
+function extract({ gzip }: Archive): string {
+  return gzip ? '-xz' : '-x'
 }
 
-/** Runs a shell script that makes room for a blob, a tar.gz, and unpacks it from its standard input. */
-async function unpack(
-  connection: Connection,
-  digest: string,
-  script: string,
-  args: readonly string[],
-  { blobs, signal }: Tools,
-): Promise<void> {
-  await run(connection, ['/bin/sh', '-euc', script, 'sh', ...args], signal, await blobs.get(digest))
+function shell(script: string, args: readonly string[]): string[] {
+  return ['/bin/sh', '-euc', script, 'sh', ...args]
 }
 
 async function run(

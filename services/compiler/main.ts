@@ -1,6 +1,7 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { Rebuilds } from '../../shared/compile/rebuilds.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
+import { Warmth } from '../../shared/compile/warmth.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
@@ -9,13 +10,18 @@ import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { createLog } from '../../shared/log.ts'
 import { openBlobstore, openProvider } from '../../shared/machine.ts'
+import { Queues } from '../../shared/queue/queues.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { runService } from '../../shared/service.ts'
+import { keepRule } from './keep.ts'
+import { VmLease } from './lease.ts'
+import { Place } from './place.ts'
 import { CompilePool } from './pool.ts'
 import { rebuild } from './rebuild.ts'
 import { serveKey } from './serve.ts'
 import { sweepCompileVms } from './sweep.ts'
+import { warmUp } from './warm.ts'
 
 /**
  * The compiler: claims package keys and compiles them on VMs of its own, one for each package it works on at a time
@@ -28,6 +34,7 @@ const claimMs = 3000
 
 await runService(log, async () => {
   const settings = redisSettings()
+  const keep = keepRule()
   const redis = connectRedis(settings, 'service')
   const subscriber = connectRedis(settings, 'service')
   const aborts = new Aborts(subscriber)
@@ -35,7 +42,22 @@ await runService(log, async () => {
   const heartbeat = new Heartbeat(redis, settings, id)
   await heartbeat.start()
   const [provider, blobs] = await Promise.all([openProvider(log), openBlobstore()])
-  const pool = new CompilePool({ provider, blobs, worker: id, capacity: concurrency, log })
+  const queues = new Queues(redis, settings)
+  const waiting = async () => {
+    const counts = await queues.get('compile').getJobCounts('waiting', 'prioritized')
+    return (counts.waiting ?? 0) + (counts.prioritized ?? 0)
+  }
+  const lease = new VmLease(redis, settings, id)
+  const pool = new CompilePool({ provider, blobs, worker: id, capacity: concurrency, lease, log, keep, waiting })
+  let resting: NodeJS.Timeout | undefined
+  const place = new Place(log, (ms) => {
+    const workers = [worker, rebuilds]
+    for (const one of workers) void one.pause(true)
+    clearTimeout(resting)
+    resting = setTimeout(() => {
+      for (const one of workers) void one.resume()
+    }, ms)
+  })
   const recorder = new Recorder(new Ledger(redis, settings), id)
   recorder.repeatAfterReconnect(redis)
   const tools = {
@@ -46,6 +68,7 @@ await runService(log, async () => {
     blobs,
     provider,
     pool,
+    place,
     // As short as the lock of the queue: a killed compiler's package is begun elsewhere as soon as its job is taken over.
     claims: new Claims(redis, settings, claimMs),
     recorder,
@@ -60,14 +83,18 @@ await runService(log, async () => {
   const rebuilds = startWorker('rebuild', { redis, settings, name: id, concurrency: 1, log }, (asked, signal, job) =>
     rebuild(asked, signal, job, tools),
   )
-  const sweep = sweepCompileVms(provider, heartbeat, log)
+  const sweep = sweepCompileVms({ provider, worker: id, pool, lease, log })
+  if (keep.ms > 0)
+    await new Warmth(redis, settings).listen(subscriber, (wish, next) => void warmUp(wish, next, { pool, log }))
   log.info({ concurrency }, 'compiler is ready')
   return {
+    redis,
     async stop() {
       sweep.stop()
+      clearTimeout(resting)
       await Promise.all([worker.close(), rebuilds.close()])
       await pool.close()
-      await heartbeat.stop()
+      await Promise.all([lease.stop(), heartbeat.stop(), queues.close()])
       redis.disconnect()
       subscriber.disconnect()
     },

@@ -1,121 +1,238 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { CompileSpec } from '../../shared/compile/requests.ts'
+import type { VmWish } from '../../shared/compile/warmth.ts'
 import { toError } from '../../shared/errors.ts'
-import { failpoint } from '../../shared/failpoint.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
-import { importStemcell } from '../../shared/provider/stemcell.ts'
+import type { VmLease } from './lease.ts'
+import { Machines } from './machines.ts'
 
 export interface CompileVm {
   id: string
-  stemcell: string
+  /** Stemcell, resources and network: a package is compiled on no other kind than the one it asks for. */
+  kind: string
+  lease: string
   /** How many packages it compiled before. */
   used: number
+  /** `performance.now()` when it was given back. */
+  idleSince: number
 }
 
-/** How long an idle VM is kept for the next package or the next deploy. */
-const idleMs = 30_000
+/** How long, and how many, VMs are kept that nobody uses. */
+export interface KeepRule {
+  /** For the next package or the next deploy. */
+  ms: number
+  /** This many at most once nothing has waited to be compiled for `tailMs`. */
+  count: number
+  tailMs: number
+}
+
+/** A VM that is made ahead; whoever needs one meanwhile takes it over. */
+interface Warming {
+  kind: string
+  vm: Promise<CompileVm | null>
+  taken: boolean
+}
+
+interface PoolParts {
+  provider: Provider
+  blobs: Blobstore
+  worker: string
+  /** How many VMs may stand at once. */
+  capacity: number
+  lease: VmLease
+  log: Logger
+  keep?: KeepRule
+  /** How many packages wait for any compiler. */
+  waiting?: () => Promise<number>
+}
 
 /**
- * The compile VMs of one compiler process: made when needed, taken again where the stemcell fits, thrown away when they
- * were idle for long, when their package failed, or when another stemcell needs the room.
+ * The compile VMs of one compiler process.
  *
- * They belong to this process alone (`compiler/<worker>`), so taking one needs no lock; what a dead compiler left is swept
- * by the others (`sweep.ts`).
+ * A VM is written into the book under an id that is never used again, then made. From there it is busy (a package has it) or
+ * idle, and back; it leaves the book when it is to be deleted, and never comes back. It is deleted when its package failed,
+ * when its package wants none but fresh ones, when it was idle for too long, when another kind needs the room (the longest
+ * idle one goes, a busy one never), and when the lease ran out. Nobody waits for a deletion but who needs the room.
+ *
+ * VMs belong to this process alone (`compiler/<worker>`), so taking one needs no lock but the lease of all of them; what is left
+ * of a dead compiler, and what of ours could not be deleted, is swept (`sweep.ts`).
  */
 export class CompilePool {
-  readonly #provider: Provider
-  readonly #blobs: Blobstore
-  readonly #worker: string
-  readonly #capacity: number
-  readonly #log: Logger
+  readonly #parts: PoolParts
+  readonly #keep: KeepRule
+  readonly #book = new Map<string, CompileVm>()
+  /** The longest idle one first. */
   readonly #idle: CompileVm[] = []
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #warming = new Set<Warming>()
+  readonly #machines: Machines
+  readonly #closing = new AbortController()
+  #timer: NodeJS.Timeout | undefined
   #made = 0
-  #count = 0
 
-  constructor(parts: { provider: Provider; blobs: Blobstore; worker: string; capacity: number; log: Logger }) {
-    this.#provider = parts.provider
-    this.#blobs = parts.blobs
-    this.#worker = parts.worker
-    this.#capacity = parts.capacity
-    this.#log = parts.log
+  constructor(parts: PoolParts) {
+    this.#parts = parts
+    this.#machines = new Machines(parts)
+    this.#keep = parts.keep ?? { ms: 30_000, count: parts.capacity, tailMs: 5000 }
+    parts.lease.onLost(() => {
+      for (const vm of this.#idle.splice(0)) this.#destroy(vm)
+    })
   }
 
-  /** A VM of the package's stemcell: an idle one where VMs are reused, else a new one. */
-  async take(spec: CompileSpec, signal: AbortSignal): Promise<CompileVm> {
-    const stemcell = `${spec.stemcell.name}/${spec.stemcell.version}`
-    for (let vm = spec.reuse ? this.#pick(stemcell) : undefined; vm; vm = this.#pick(stemcell)) {
-      if ((await this.#provider.findVm(vm.id))?.state === 'running') return vm
-      await this.#destroy(vm)
+  /** True for a VM that is ours to use. One that is not never becomes so again. */
+  knows(id: string): boolean {
+    return this.#book.has(id)
+  }
+
+  /** A VM of the kind that is wished: an idle one where VMs are reused, else one that compiled nothing yet. */
+  async take(wish: VmWish & { reuse: boolean }, signal: AbortSignal): Promise<CompileVm> {
+    const kind = kindOf(wish)
+    // From here on no sweep can find our lease over, so what we pick stays.
+    await this.#parts.lease.hold()
+    for (let vm = this.#pick(kind, wish.reuse); vm; vm = this.#pick(kind, wish.reuse)) {
+      // It may have died while nobody looked.
+      if (await this.#machines.runs(vm.id)) return vm
+      this.#destroy(vm)
     }
-    const other = this.#count >= this.#capacity ? this.#idle.shift() : undefined
-    if (other) await this.#destroy(other)
-    return this.#make(spec, stemcell, signal)
+    const warm = [...this.#warming].find((one) => one.kind === kind)
+    if (warm) {
+      this.#warming.delete(warm)
+      warm.taken = true
+      const vm = await warm.vm
+      if (vm) return vm
+    }
+    return this.#make(await this.#enter(wish, signal), wish, signal)
   }
 
   /** Gives a VM back. One whose package failed is never handed on. */
-  async give(vm: CompileVm, outcome: { ok: boolean; reuse: boolean }): Promise<void> {
-    if (!outcome.ok || !outcome.reuse) return this.#destroy(vm)
+  give(vm: CompileVm, { ok, reuse }: { ok: boolean; reuse: boolean }): void {
     vm.used += 1
-    this.#idle.push(vm)
-    const timer = setTimeout(() => {
-      const at = this.#idle.indexOf(vm)
-      if (at >= 0) this.#idle.splice(at, 1)
-      this.#destroy(vm).catch((error) =>
-        this.#log.warn({ vm: vm.id, err: toError(error) }, 'an idle compile VM could not be deleted'),
-      )
-    }, idleMs)
-    this.#timers.set(vm.id, timer)
+    if (ok && reuse) this.#rest(vm)
+    else this.#destroy(vm)
   }
 
-  /** Takes an idle VM of this stemcell out of the pool; it may have died while nobody looked. */
-  #pick(stemcell: string): CompileVm | undefined {
-    const fitting = this.#idle.findIndex((vm) => vm.stemcell === stemcell)
-    if (fitting < 0) return undefined
-    const [vm] = this.#idle.splice(fitting, 1)
-    clearTimeout(this.#timers.get(vm!.id))
+  /** How many idle VMs there are for this wish, or are being made. */
+  ready(wish: VmWish): number {
+    const kind = kindOf(wish)
+    return [...this.#idle, ...this.#warming].filter((one) => one.kind === kind).length
+  }
+
+  /** Whether a VM can be made without another one going. */
+  get hasRoom(): boolean {
+    return !this.#closing.signal.aborted && this.#book.size + this.#machines.leaving.size < this.#parts.capacity
+  }
+
+  /** Makes a VM ahead of its package, where there is room. */
+  async warm(wish: VmWish): Promise<void> {
+    if (!this.hasRoom) return
+    const made = this.#make(this.#write(wish), wish, this.#closing.signal).catch((error) => {
+      if (!this.#closing.signal.aborted)
+        this.#parts.log.warn({ err: toError(error) }, 'a compile VM could not be made ahead of its package')
+      return null
+    })
+    const warming: Warming = { kind: kindOf(wish), vm: made, taken: false }
+    this.#warming.add(warming)
+    const vm = await made
+    this.#warming.delete(warming)
+    if (vm && !warming.taken) this.#rest(vm)
+  }
+
+  /** Deletes what is idle and waits for all that is on its way out. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    clearTimeout(this.#timer)
+    await Promise.all([...this.#warming].map(({ vm }) => vm))
+    for (const vm of this.#idle.splice(0)) this.#destroy(vm)
+    await Promise.all(this.#machines.leaving)
+  }
+
+  #pick(kind: string, reuse: boolean): CompileVm | undefined {
+    // The one that was used last: those that are not needed any more grow old together.
+    const at = this.#idle.findLastIndex((vm) => vm.kind === kind && (reuse || vm.used === 0))
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0]
+  }
+
+  #rest(vm: CompileVm): void {
+    if (this.#closing.signal.aborted || vm.lease !== this.#parts.lease.current) {
+      this.#destroy(vm)
+      return
+    }
+    vm.idleSince = performance.now()
+    this.#idle.push(vm)
+    if (this.#book.size > this.#parts.capacity) this.#destroy(this.#idle.shift()!)
+    this.#timer ??= setTimeout(() => this.#tidy(), Math.min(Math.max(this.#keep.ms, 100), 1000))
+  }
+
+  /** Takes away what was idle for too long, and in the long tail of a deploy what is more than is kept for the next one. */
+  async #tidy(): Promise<void> {
+    const { ms, count, tailMs } = this.#keep
+    const oldest = (than: number) => {
+      const [first] = this.#idle
+      return first !== undefined && performance.now() - first.idleSince >= than
+    }
+    while (oldest(ms)) this.#destroy(this.#idle.shift()!)
+    if (this.#idle.length > count && oldest(tailMs)) {
+      const waiting = this.#parts.waiting ? await this.#parts.waiting().catch(() => 1) : 0
+      while (waiting === 0 && this.#idle.length > count && oldest(tailMs)) this.#destroy(this.#idle.shift()!)
+    }
+    this.#timer = undefined
+    if (this.#closing.signal.aborted || this.#idle.length === 0) return
+    this.#timer = setTimeout(() => this.#tidy(), Math.min(Math.max(ms, 100), 1000))
+  }
+
+  /**
+   * A place in the book, as soon as there is room for one more. Who counts on orphans (`orphan_workers`) does not wait for those
+   * on their way out. Where all others are busy it goes over: only a rebuild, a lane of its own, comes to that.
+   */
+  async #enter(wish: VmWish, signal: AbortSignal): Promise<CompileVm> {
+    const aborted = Promise.withResolvers<void>()
+    const abort = () => aborted.resolve()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      for (;;) {
+        signal.throwIfAborted()
+        const leaving = wish.orphan ? [] : [...this.#machines.leaving]
+        if (this.#book.size + leaving.length < this.#parts.capacity) break
+        const oldest = leaving.length > 0 ? undefined : this.#idle.shift()
+        if (oldest) {
+          this.#destroy(oldest)
+          continue
+        }
+        // One that is being made ahead for others is idle as soon as it is there.
+        const soon = [...leaving, ...[...this.#warming].map(({ vm }) => vm)]
+        if (soon.length === 0) break
+        await Promise.race([...soon, aborted.promise])
+      }
+      return this.#write(wish)
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  #write(wish: VmWish): CompileVm {
+    const id = `vm-${this.#parts.worker}-${++this.#made}`
+    const vm: CompileVm = { id, kind: kindOf(wish), lease: '', used: 0, idleSince: 0 }
+    this.#book.set(id, vm)
     return vm
   }
 
-  async close(): Promise<void> {
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    await Promise.all(this.#idle.splice(0).map((vm) => this.#destroy(vm)))
-  }
-
-  async #make(spec: CompileSpec, stemcell: string, signal: AbortSignal): Promise<CompileVm> {
-    const id = `vm-${this.#worker}-${++this.#made}`
-    this.#count += 1
+  async #make(vm: CompileVm, wish: VmWish, signal: AbortSignal): Promise<CompileVm> {
     try {
-      const root = await importStemcell(this.#provider, this.#blobs, {
-        name: spec.stemcell.name,
-        version: spec.stemcell.version,
-        ...(spec.stemcell.digest === undefined ? {} : { digest: spec.stemcell.digest }),
-      })
-      await this.#provider.createVm(
-        {
-          id,
-          stemcell: root,
-          addresses: [],
-          network: 'none',
-          resources: {},
-          ownership: { owner: `compiler/${this.#worker}`, purpose: `compile on ${stemcell}` },
-        },
-        { scope: id, number: 1 },
-        signal,
-      )
-      await failpoint('compiler.vm-made')
-      return { id, stemcell, used: 0 }
+      vm.lease = await this.#parts.lease.hold()
+      await this.#machines.make(vm.id, vm.lease, wish, signal)
+      return vm
     } catch (error) {
-      await this.#destroy({ id, stemcell, used: 0 })
+      this.#destroy(vm)
       throw error
     }
   }
 
-  async #destroy(vm: CompileVm): Promise<void> {
-    this.#count -= 1
-    clearTimeout(this.#timers.get(vm.id))
-    this.#timers.delete(vm.id)
-    await this.#provider.deleteVm(vm.id, null)
+  #destroy(vm: CompileVm): void {
+    this.#book.delete(vm.id)
+    this.#machines.delete(vm.id)
   }
+}
+
+function kindOf({ stemcell: { name, version, digest }, resources, network }: VmWish): string {
+  const { cpus, memoryMiB, diskMiB } = resources
+  return JSON.stringify([name, version, digest, cpus, memoryMiB, diskMiB, network])
 }

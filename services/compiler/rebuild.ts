@@ -2,6 +2,8 @@ import type { Job } from 'bullmq'
 import type { Rebuilds } from '../../shared/compile/rebuilds.ts'
 import { isRetryable, RemodelError, toError } from '../../shared/errors.ts'
 import { compile } from './compile.ts'
+import { gather } from './gather.ts'
+import { onVm } from './on_vm.ts'
 import type { Tools } from './serve.ts'
 
 /**
@@ -17,22 +19,19 @@ export async function rebuild(
   const asked = await tools.rebuilds.open(check, n)
   if (!asked) return 'nobody asks for it'
   const { spec } = asked
-  const vm = await tools.pool.take(spec, signal)
-  let ok = false
   try {
-    const connection = await tools.provider.connect(vm.id, {
-      scope: `rebuild/${check}/${n}`,
-      number: job.attemptsStarted,
-    })
-    try {
-      const { archive, durationMs } = await compile(connection, spec, { ...tools, signal })
-      const { digest } = await tools.blobs.put(archive)
-      ok = true
-      await tools.rebuilds.report(check, n, { digest, durationMs })
-      return digest === asked.digest ? 'the same came out' : `another archive came out: ${digest}`
-    } finally {
-      connection.close()
-    }
+    const found = await tools.compiled.find(spec.dependencies.map((need) => need.key))
+    const ingredients = await gather(spec, found, tools.blobs)
+    const attempt = job.attemptsStarted
+    const { archive, durationMs } = await onVm(
+      { spec, attempt, fence: { scope: `rebuild/${check}/${n}`, number: attempt } },
+      signal,
+      tools,
+      (connection) => compile(connection, spec, ingredients, signal),
+    )
+    const { digest } = await tools.blobs.put(archive)
+    await tools.rebuilds.report(check, n, { digest, durationMs })
+    return digest === asked.digest ? 'the same came out' : `another archive came out: ${digest}`
   } catch (error) {
     if (signal.aborted) throw error
     const { message } = toError(error)
@@ -41,7 +40,5 @@ export async function rebuild(
     const log = error instanceof RemodelError ? error.details.log : undefined
     await tools.rebuilds.report(check, n, { code, message, ...(typeof log === 'string' ? { log } : {}) })
     return `failed: ${message}`
-  } finally {
-    await tools.pool.give(vm, { ok, reuse: spec.reuse })
   }
 }

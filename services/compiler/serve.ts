@@ -12,7 +12,11 @@ import type { Claims, HeldClaim } from '../../shared/lock/claims.ts'
 import type { Json } from '../../shared/model/material.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { compile } from './compile.ts'
+import { gather } from './gather.ts'
+import { onVm } from './on_vm.ts'
+import type { Place } from './place.ts'
 import type { CompilePool } from './pool.ts'
+import { begin, nameOf, Wanted } from './wanted.ts'
 
 export interface Tools {
   worker: string
@@ -21,6 +25,7 @@ export interface Tools {
   blobs: Blobstore
   provider: Provider
   pool: CompilePool
+  place: Place
   claims: Claims
   recorder: Recorder
   aborts: Aborts
@@ -51,11 +56,13 @@ export async function serveKey(
   try {
     await failpoint('compiler.claimed')
     for (let { spec, subscribers } = request; ; ) {
-      const claims = await begin(subscribers, tools)
+      const needed = [spec.key, ...spec.dependencies.map((need) => need.key)]
+      const asked = performance.now()
+      const [claims, found] = await Promise.all([begin(subscribers, tools), tools.compiled.find(needed)])
       const outcome: Outcome =
         claims.size === 0
           ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
-          : await produce(spec, held, claims, signal, tools)
+          : await produce(spec, held, { subscribers, claims, asked }, found, signal, tools)
       // Without the lock another compiler serves this key: its answer is the one that counts.
       if (signal.aborted || held.signal.aborted || isSuperseded(outcome))
         throw new RemodelError('superseded', `the claim on ${spec.name} was lost`)
@@ -82,72 +89,58 @@ async function claimKey(key: string, spec: CompileSpec, job: Job, token: string,
   }
 }
 
-/** Begins the remodels that wait for the key; those of plans that are over drop out. */
-async function begin(subscribers: readonly Subscriber[], tools: Tools): Promise<Map<string, Claim>> {
-  const claims = new Map<string, Claim>()
-  await Promise.all(
-    subscribers.map(async (subscriber) => {
-      const result = await tools.recorder.claim(subscriber.deployment, subscriber.plan, subscriber.remodel, 'compile')
-      if (result.status === 'claimed') claims.set(name(subscriber), result.claim)
-    }),
-  )
-  return claims
-}
-
 async function produce(
   spec: CompileSpec,
   held: HeldClaim,
-  claims: Map<string, Claim>,
+  { subscribers, claims, asked }: { subscribers: Subscriber[]; claims: Map<string, Claim>; asked: number },
+  found: Map<string, CompiledPackage>,
   signal: AbortSignal,
   tools: Tools,
 ): Promise<Outcome> {
-  const ready = (await tools.compiled.find([spec.key])).get(spec.key)
+  const ready = found.get(spec.key)
   if (ready) return { compiled: ready, cached: true }
-  const watched = [...claims.values()].map((claim) => tools.aborts.watch(claim.plan))
-  const stop = AbortSignal.any([signal, held.signal, allOf(watched.map((watch) => watch.signal)), timeLimit(claims)])
+  const wanted = new Wanted(spec, subscribers, claims, asked, tools)
+  const limit = timeLimit(claims)
+  const stop = AbortSignal.any([signal, held.signal, wanted.nobody, limit.signal])
   try {
-    return await onVm(spec, held, stop, tools)
+    return await compileAnew(spec, held, attemptOf(claims), found, stop, tools)
   } catch (error) {
-    return { error: stop.aborted && stop.reason instanceof RemodelError ? stop.reason : error }
+    const { reason } = stop
+    if (!(reason instanceof RemodelError)) return { error }
+    // A script that ran out of time says where it had come to.
+    return { error: error instanceof RemodelError && error.code === 'deadline' ? error : reason }
   } finally {
-    for (const watch of watched) watch.end()
+    limit.end()
+    await wanted.end()
   }
 }
 
-async function onVm(spec: CompileSpec, held: HeldClaim, signal: AbortSignal, tools: Tools): Promise<Outcome> {
-  const vm = await tools.pool.take(spec, signal)
-  let ok = false
-  try {
-    const connection = await tools.provider.connect(vm.id, { scope: `package/${spec.key}`, number: held.fence })
-    try {
-      const { archive, durationMs } = await compile(connection, spec, { ...tools, signal })
-      const { digest, size } = await tools.blobs.put(archive)
-      await failpoint('compiler.blob-put')
-      const compiled = { key: spec.key, digest, size, durationMs, compiledAt: Date.now() }
-      const recorded = await tools.requests.record(compiled, held.fence)
-      if (recorded === 'superseded') throw new RemodelError('superseded', `a newer claim on ${spec.name} is current`)
-      if (recorded === 'present')
-        tools.log.warn({ key: spec.key }, 'the key had a result already; the first one is kept')
-      await failpoint('compiler.recorded')
-      ok = true
-      return { compiled, cached: false, vm: vm.id }
-    } finally {
-      connection.close()
-    }
-  } catch (error) {
-    throw signal.aborted || (await stillRuns(vm.id, tools))
-      ? error
-      : new RemodelError('infrastructure', `compile VM ${vm.id} was lost while it compiled ${spec.name}`, {
-          cause: error,
-        })
-  } finally {
-    await tools.pool.give(vm, { ok, reuse: spec.reuse })
-  }
+async function compileAnew(
+  spec: CompileSpec,
+  held: HeldClaim,
+  attempt: number,
+  found: Map<string, CompiledPackage>,
+  signal: AbortSignal,
+  tools: Tools,
+): Promise<Outcome> {
+  const ingredients = await gather(spec, found, tools.blobs)
+  const fence = { scope: `package/${spec.key}`, number: held.fence }
+  const { archive, durationMs, vm } = await onVm({ spec, attempt, fence }, signal, tools, async (connection, vm) => ({
+    ...(await compile(connection, spec, ingredients, signal)),
+    vm,
+  }))
+  const { digest, size } = await tools.blobs.put(archive)
+  await failpoint('compiler.blob-put')
+  const compiled = { key: spec.key, digest, size, durationMs, compiledAt: Date.now() }
+  const recorded = await tools.requests.record(compiled, held.fence, spec)
+  if (recorded === 'superseded') throw new RemodelError('superseded', `a newer claim on ${spec.name} is current`)
+  if (recorded === 'present') tools.log.warn({ key: spec.key }, 'the key had a result already; the first one is kept')
+  await failpoint('compiler.recorded')
+  return { compiled, cached: false, vm }
 }
 
-/** A script that ended because its machine did is not the package's fault. */
-async function stillRuns(vm: string, tools: Tools): Promise<boolean> {
-  return (await tools.provider.findVm(vm))?.state === 'running'
+function attemptOf(claims: Map<string, Claim>): number {
+  return Math.max(...[...claims.values()].map(({ attempt }) => attempt))
 }
 
 /**
@@ -166,8 +159,8 @@ async function tellAll(
   for (let subscribers = known; ; ) {
     await Promise.all(
       subscribers.map(async (subscriber) => {
-        let claim = claims.get(name(subscriber))
-        if (!claim && forAll) claim = (await begin([subscriber], tools)).get(name(subscriber))
+        let claim = claims.get(nameOf(subscriber))
+        if (!claim && forAll) claim = (await begin([subscriber], tools)).get(nameOf(subscriber))
         if (claim) await tell(claim, outcome, tools)
       }),
     )
@@ -208,29 +201,10 @@ async function tell(claim: Claim, outcome: Outcome, tools: Tools): Promise<void>
   })
 }
 
-function name({ deployment, plan, remodel }: Subscriber): string {
-  return `${deployment} ${plan} ${remodel}`
-}
-
-/** Aborts when every one of `signals` has: as long as one deployment still wants the package, it is compiled. */
-function allOf(signals: readonly AbortSignal[]): AbortSignal {
-  const controller = new AbortController()
-  let left = signals.length
-  for (const signal of signals) {
-    signal.addEventListener('abort', () => {
-      left -= 1
-      if (left === 0) controller.abort(signal.reason)
-    })
-  }
-  return controller.signal
-}
-
-function timeLimit(claims: Map<string, Claim>): AbortSignal {
+function timeLimit(claims: Map<string, Claim>): { signal: AbortSignal; end(): void } {
   const ms = Math.max(1000, ...[...claims.values()].map((claim) => claim.remainingMs))
   const controller = new AbortController()
-  setTimeout(
-    () => controller.abort(new RemodelError('deadline', `did not end within ${Math.round(ms / 1000)} s`)),
-    ms,
-  ).unref()
-  return controller.signal
+  const over = new RemodelError('deadline', `did not end within ${Math.round(ms / 1000)} s`)
+  const timer = setTimeout(() => controller.abort(over), ms).unref()
+  return { signal: controller.signal, end: () => clearTimeout(timer) }
 }

@@ -1,31 +1,49 @@
 import type { Logger } from 'pino'
 import { toError } from '../../shared/errors.ts'
-import type { Heartbeat } from '../../shared/heartbeat.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import type { VmLease } from './lease.ts'
 
 const everyMs = 3000
 
+interface Parts {
+  provider: Provider
+  /** Who sweeps, and which VMs it works with itself. */
+  worker: string
+  pool: { knows(id: string): boolean }
+  lease: Pick<VmLease, 'over'>
+  log: Logger
+}
+
 /**
- * Takes away the compile VMs of compilers that are gone. Goes by the owner stored on each VM; a compiler that was only
- * paused finds its VM gone when it wakes, and its package has been given to somebody else by then.
+ * Takes away the compile VMs that nobody holds: those whose lease is over (their compiler died, or was frozen for so long
+ * that it has let go of them), and those of our own that are not in our book (a deletion failed). Goes by what is stored
+ * on each VM, never by names. Both are final, so what was true when we looked is still true when we delete.
  */
-export function sweepCompileVms(provider: Provider, heartbeat: Heartbeat, log: Logger): { stop(): void } {
+export async function sweepOnce({ provider, worker, pool, lease, log }: Parts): Promise<void> {
+  const over = new Map<string, Promise<boolean>>()
+  for (const vm of await provider.listVms()) {
+    const { owner, lease: id = '' } = vm.ownership
+    if (!owner.startsWith('compiler/')) continue
+    if (owner === `compiler/${worker}`) {
+      if (pool.knows(vm.id)) continue
+    } else {
+      if (!over.has(id)) over.set(id, lease.over(id))
+      if (!(await over.get(id))) continue
+    }
+    await provider.deleteVm(vm.id, null)
+    log.info({ vm: vm.id, owner }, 'deleted a compile VM that nobody holds')
+  }
+}
+
+export function sweepCompileVms(parts: Parts): { stop(): void } {
   let running = false
   const sweep = async () => {
     if (running) return
     running = true
-    try {
-      for (const vm of await provider.listVms()) {
-        const { owner } = vm.ownership
-        if (!owner.startsWith('compiler/') || (await heartbeat.alive(owner.slice('compiler/'.length)))) continue
-        await provider.deleteVm(vm.id, null)
-        log.info({ vm: vm.id, owner }, 'deleted a compile VM whose compiler is gone')
-      }
-    } catch (error) {
-      log.warn({ err: toError(error) }, 'sweep of compile VMs failed; the next one tries again')
-    } finally {
-      running = false
-    }
+    await sweepOnce(parts).catch((error) =>
+      parts.log.warn({ err: toError(error) }, 'sweep of compile VMs failed; the next one tries again'),
+    )
+    running = false
   }
   const timer = setInterval(sweep, everyMs)
   void sweep()

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { RedisDurations } from '../../shared/compile/durations.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
+import { Warmth } from '../../shared/compile/warmth.ts'
 import { processId } from '../../shared/ids.ts'
 import { EpochWatch } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -51,9 +53,20 @@ await runService(log, async () => {
   const ledger = new Ledger(requests, settings)
   const supply = new Supply(requests, settings)
   const compiled = new RedisCompiledIndex(requests, settings)
+  const durations = new RedisDurations(requests, settings)
   const turns = new Turns(subscriber)
   await turns.start(settings)
-  const planning = new Planning({ ledger, kinds, supply, provider, compiled, render: renderer.render, turns })
+  const planning = new Planning({
+    ledger,
+    kinds,
+    supply,
+    provider,
+    compiled,
+    durations,
+    warmth: new Warmth(requests, settings),
+    render: renderer.render,
+    turns,
+  })
 
   const queues = new Queues(steady, settings)
   const steadyLedger = new Ledger(steady, settings)
@@ -101,6 +114,7 @@ await runService(log, async () => {
   log.info({ url, board: `${url}/board` }, 'planner is ready')
 
   return {
+    redis: steady,
     async stop() {
       server.server.closeAllConnections()
       await Promise.all([server.close(), orders.close(), dispatcher.stop()])

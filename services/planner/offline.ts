@@ -46,6 +46,8 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
   try {
     const all = { recreate: false, remove: false, skipDrain: false, ...options }
     return sealPlan(await kind.foreman(blueprint, standing, all, renderer.render), blueprint, standing)
+  } catch (error) {
+    throw manifest.place(error)
   } finally {
     await renderer.close()
   }

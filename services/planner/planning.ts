@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { CompiledIndex } from '../../shared/compile/compiled.ts'
+import type { Durations } from '../../shared/compile/durations.ts'
+import type { Warmth } from '../../shared/compile/warmth.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../shared/ledger/ledger.ts'
 import type { Blueprint, Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import { Archives } from '../../shared/postgres/archive/archives.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 import { Drawings } from './cleaning/drawings.ts'
@@ -12,6 +15,7 @@ import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
 import type { KindRegistry } from './kinds/registry.ts'
 import type { Supply } from './supply.ts'
 import type { Turns } from './turns.ts'
+import { warmUpFor } from './warming.ts'
 
 /** Who waits in line asks again this often, to show that it is still there. */
 const askAgainMs = 1000
@@ -36,9 +40,12 @@ export class Planning {
   readonly #supply: Supply
   readonly #provider: Provider
   readonly #compiled: CompiledIndex
+  readonly #durations: Durations
+  readonly #warmth: Warmth
   readonly #render: Render
   readonly #drawings: Drawings
   readonly #turns: Turns
+  readonly #archives: Archives
 
   constructor(parts: {
     ledger: Ledger
@@ -46,6 +53,8 @@ export class Planning {
     supply: Supply
     provider: Provider
     compiled: CompiledIndex
+    durations: Durations
+    warmth: Warmth
     render: Render
     turns: Turns
   }) {
@@ -54,9 +63,12 @@ export class Planning {
     this.#supply = parts.supply
     this.#provider = parts.provider
     this.#compiled = parts.compiled
+    this.#durations = parts.durations
+    this.#warmth = parts.warmth
     this.#render = parts.render
     this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
     this.#turns = parts.turns
+    this.#archives = new Archives(parts.ledger.redis, parts.ledger.settings)
   }
 
   /** Draws and stores a plan; changes nothing else. Throws `invalid-input` with all faults. */
@@ -73,7 +85,10 @@ export class Planning {
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
     const taken = await this.#takenAddresses(recorded.deployment)
     const blueprint = kind.architect(document, { ...supplies, created, taken })
-    return this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
+    const drawn = this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
+    return drawn.catch((error) => {
+      throw document.place(error)
+    })
   }
 
   /** Draws and stores the plan that takes a deployment away. */
@@ -85,6 +100,21 @@ export class Planning {
     if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
     const kind = this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
     return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
+  }
+
+  /** Draws and stores the plan that backs up what stands of a deployment; of these nodes only, where any are named. */
+  async planBackup(deployment: string, nodes: readonly string[]): Promise<Plan> {
+    const kind = await this.#kindOf(deployment)
+    if (!kind.backUp) throw new RemodelError('conflict', `${deployment} is of kind ${kind.name}, which has no backups`)
+    const recorded = await this.#ledger.floorplan(deployment)
+    const blueprint = { deployment, kind: kind.name, materials: [], strategy: { backUp: [...nodes] } }
+    return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded), Date.now())
+  }
+
+  async #kindOf(deployment: string): Promise<Kind> {
+    const [newest] = await this.#ledger.planIds(deployment, 1)
+    if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
+    return this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
   }
 
   /**
@@ -116,15 +146,23 @@ export class Planning {
     recorded: Floorplan,
     options: Partial<PlanOptions> & { remove: boolean },
   ): Promise<Plan> {
-    const seen = await kind.inspector(blueprint, { recorded, provider: this.#provider, compiled: this.#compiled })
+    const seen = await kind.inspector(blueprint, {
+      recorded,
+      provider: this.#provider,
+      compiled: this.#compiled,
+      durations: this.#durations,
+      archives: this.#archives,
+    })
     const floorplan: Floorplan = { ...recorded, materials: seen.materials }
     const draft = await kind.foreman(
       blueprint,
       floorplan,
       { recreate: false, skipDrain: false, ...options },
       this.#render,
+      seen.took,
     )
     const plan = sealPlan({ ...draft, notes: [...seen.notes, ...draft.notes] }, blueprint, floorplan)
+    warmUpFor(plan, this.#warmth)
     return this.#ledger.store(plan, Date.now())
   }
 
@@ -133,7 +171,10 @@ export class Planning {
     const others = (await this.#ledger.deployments()).filter((name) => name !== deployment)
     const floorplans = await Promise.all(others.map((name) => this.#ledger.floorplan(name)))
     return floorplans.flatMap((floorplan) =>
-      floorplan.materials.flatMap((material) => addressesOf(material.attributes.networks)),
+      floorplan.materials.flatMap(({ attributes }) => [
+        ...addressesOf(attributes.networks),
+        ...(typeof attributes.address === 'string' ? [attributes.address] : []),
+      ]),
     )
   }
 

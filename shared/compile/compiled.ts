@@ -57,6 +57,17 @@ export class RedisCompiledIndex implements CompiledIndex {
     return found
   }
 
+  /** Which of `keys` are compiled, for somebody who only wants to know: what is condemned stays so. */
+  async known(keys: readonly string[]): Promise<Set<string>> {
+    const known = new Set<string>()
+    for (let at = 0; at < keys.length; at += chunk) {
+      const part = keys.slice(at, at + chunk)
+      const texts = await this.#redis.hmget(this.#key, ...part)
+      for (const [i, key] of part.entries()) if (texts[i]) known.add(key)
+    }
+    return known
+  }
+
   /** Everything that is compiled, without a claim to it. */
   async all(): Promise<CompiledPackage[]> {
     return Object.values(await this.#redis.hgetall(this.#key)).map((text) => JSON.parse(text))

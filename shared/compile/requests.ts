@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { inputs, type StepInput } from '../kinds/deployment.ts'
 import type { RedisSettings } from '../redis.ts'
 import { type CompiledPackage, compiledKey } from './compiled.ts'
+import { durationKeys, durationNames, keptDurations } from './durations.ts'
 
 /** What is to be compiled, as the plan's remodel says it. */
 export type CompileSpec = StepInput<'compile-package'>
@@ -14,7 +15,7 @@ export interface Subscriber {
   remodel: string
 }
 
-const scripts = { join: 2, record: 2, settle: 2 } as const
+const scripts = { join: 3, record: 4, settle: 3 } as const
 type Script = (...keysAndArgv: (string | number)[]) => Promise<string | number>
 
 /**
@@ -38,19 +39,26 @@ export class CompileRequests {
     }
   }
 
-  /** Asks for a key. `n` numbers the job that carries it: the same while it is queued or running. */
+  /**
+   * Asks for a key. `n` numbers the job that carries it: the same while it is queued or running. `turn` is its place on the
+   * queue, the smallest first: deployments take turns, and of one deployment the larger weight goes first.
+   */
   async join(
     spec: CompileSpec,
     subscriber: Subscriber,
-  ): Promise<{ status: 'queued' | 'joined'; n: number; by: Subscriber }> {
+    weight = 0,
+  ): Promise<{ status: 'queued' | 'joined'; n: number; by: Subscriber; turn: number }> {
     const answer = await this.#scripts.join(
       this.#key(spec.key),
       this.#subscribersKey(spec.key),
+      this.#turnsKey,
       text(subscriber),
       JSON.stringify(spec),
+      subscriber.deployment,
+      weight,
     )
-    const { status, n, by } = JSON.parse(String(answer))
-    return { status, n, by: JSON.parse(by) }
+    const { status, n, by, turn } = JSON.parse(String(answer))
+    return { status, n, by: JSON.parse(by), turn }
   }
 
   /** What a key is asked for with, and by whom; null where nobody asks. */
@@ -63,27 +71,54 @@ export class CompileRequests {
     return { spec: inputs['compile-package'].parse(JSON.parse(spec)), subscribers }
   }
 
-  /** Records a result under the fence of the claim on `claimKey(key)`. */
-  async record(compiled: CompiledPackage, fence: number): Promise<'recorded' | 'present' | 'superseded'> {
+  /** For whom keys are compiled or wait to be; those that nobody asks for are left out. */
+  async asked(keys: readonly string[]): Promise<Map<string, Subscriber>> {
+    const pipeline = this.#redis.pipeline()
+    for (const key of keys) pipeline.hmget(this.#key(key), 'state', 'by')
+    const found = new Map<string, Subscriber>()
+    for (const [i, [error, fields]] of ((await pipeline.exec()) ?? []).entries()) {
+      if (error) throw error
+      const [state, by] = fields as (string | null)[]
+      if (state && by) found.set(keys[i]!, JSON.parse(by))
+    }
+    return found
+  }
+
+  /** Records a result, and how long it took, under the fence of the claim on `claimKey(spec.key)`. */
+  async record(
+    compiled: CompiledPackage,
+    fence: number,
+    spec: CompileSpec,
+  ): Promise<'recorded' | 'present' | 'superseded'> {
     const fenceKey = `${this.claimKey(compiled.key)}:fence`
     const answer = await this.#scripts.record(
       compiledKey(this.#settings),
       fenceKey,
+      ...durationKeys(this.#settings),
       compiled.key,
       JSON.stringify(compiled),
       fence,
+      compiled.durationMs,
+      keptDurations,
+      ...durationNames({ ...spec, os: spec.stemcell.os }),
     )
     return answer as 'recorded' | 'present' | 'superseded'
   }
 
   /** Takes told subscribers off a key; returns how many are left to be told. */
   async settle(key: string, told: readonly Subscriber[]): Promise<number> {
-    return Number(await this.#scripts.settle(this.#key(key), this.#subscribersKey(key), ...told.map(text)))
+    return Number(
+      await this.#scripts.settle(this.#key(key), this.#subscribersKey(key), this.#turnsKey, ...told.map(text)),
+    )
   }
 
   /** The resource a compiler claims before it compiles a key. */
   claimKey(key: string): string {
     return `${this.#key(key)}:claim`
+  }
+
+  get #turnsKey(): string {
+    return `${this.#settings.prefix}:{compile}:turns`
   }
 
   #key(key: string): string {

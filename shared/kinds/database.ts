@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Attributes } from '../model/material.ts'
+import { Target } from '../postgres/archive/chain.ts'
 
 /** What the planner's and the assembler's half of the `database` kind agree on. */
 
@@ -44,6 +45,8 @@ export const InstanceAttributes = z.object({
   settings: z.record(z.string(), z.string()),
   users: z.array(User),
   synchronous: z.boolean(),
+  /** Its log is archived; `keep`: so many base backups of the node, the newest, stay; null: all of them. */
+  backup: z.object({ keep: z.number().nullable() }).optional(),
 })
 export type InstanceAttributes = z.infer<typeof InstanceAttributes>
 
@@ -53,6 +56,26 @@ const Resource = z.looseObject({
   attributes: Attributes,
 })
 export type Resource = z.infer<typeof Resource>
+
+/** Where the data of a restored node comes from, and which point of its history it is brought to. */
+export const Restore = z.object({
+  /** Of the request: what was restored by it once is not restored by it again. */
+  key: z.string(),
+  deployment: z.string(),
+  node: z.string(),
+  line: z.string(),
+  backup: z.string(),
+  target: Target,
+  /** Name of the database in the backup. */
+  database: z.string(),
+  /** Other nodes: their slots are there before anybody can write, so they miss nothing that is written after the restore. */
+  peers: z.array(z.string()),
+})
+export type Restore = z.infer<typeof Restore>
+
+/** Floorplan: the node has been restored; attributes are `RestoredAttributes`. */
+export const restoredMaterial = (node: string) => `restored/${node}`
+export const RestoredAttributes = z.object({ key: z.string(), primary: z.string() })
 
 const base = { event: z.enum(['create', 'update', 'delete']), resource: Resource, deployment: z.string() }
 const between = { ...base, provider: z.string(), subscriber: z.string(), database: z.string(), members: Members }
@@ -69,13 +92,20 @@ export const inputs = {
     /**
      * `found`: a first primary, with an empty cluster. `keep`: data must be there already. `copy`: the first instance of a node
      * that is filled from `source`: follows it until it is populated. `follow`: a replica of `upstream`,
-     * copied from the primary of `source` where its data cannot follow.
+     * copied from the primary of `source` where its data cannot follow. `restore`: a first primary with data from the archive.
      */
-    role: z.enum(['found', 'keep', 'copy', 'follow']),
+    role: z.enum(['found', 'keep', 'copy', 'follow', 'restore']),
+    restore: Restore.nullable(),
     source: z.array(Member),
     upstream: z.array(Member),
   }),
-  'remove-instance': z.object({ ...base, member: Member, peers: z.array(Member) }),
+  'remove-instance': z.object({
+    ...base,
+    member: Member,
+    peers: z.array(Member),
+    /** Its data is kept beside until the node is restored. */
+    aside: z.boolean(),
+  }),
   /** Replicas, their slots and what commits wait for, as the node's members ask for. */
   'arrange-node': z.object({
     ...base,
@@ -90,6 +120,8 @@ export const inputs = {
   'set-up-database': z.object({
     ...base,
     database: z.string(),
+    /** What it is called in a restored node, where that is another name. */
+    renameFrom: z.string(),
     owner: z.string(),
     script: z.array(z.string()),
     members: z.array(Member),
@@ -121,6 +153,16 @@ export const inputs = {
     to: z.string(),
     lost: z.array(Member),
   }),
+  /** A base backup of the node's primary, and the log that belongs to it, in the blobstore. */
+  'back-up-node': z.object({
+    deployment: z.string(),
+    node: z.string(),
+    database: z.string(),
+    members: z.array(Member),
+    keep: z.number().nullable(),
+  }),
+  /** Before anything is taken down: all that a restore needs is in the archive. `members`: of the source, where it can still write. */
+  'prepare-restore': z.object({ restore: Restore, members: z.array(Member) }),
 } as const
 
 export type StepName = keyof typeof inputs

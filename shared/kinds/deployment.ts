@@ -65,6 +65,10 @@ export const inputs = {
       diskMiB: z.number().optional(),
     }),
     reuse: z.boolean(),
+    /** Absent: no network but a loopback of its own. */
+    network: z.literal('host').optional(),
+    /** A new VM does not wait for room that others take on their way out. */
+    orphan: z.literal(true).optional(),
   }),
   'create-vm': z.object({
     cid: z.string(),

@@ -103,6 +103,13 @@ export class LedgerReader {
     return { ...roots, remodels: remodels.sort((a, b) => positions.get(a.id)! - positions.get(b.id)!) }
   }
 
+  /** One remodel as it was planned; throws `not-found`. */
+  async remodel(deployment: string, plan: string, id: string): Promise<Remodel> {
+    const text = await this.redis.hget(`${this.base(deployment)}:plan:${plan}:remodels`, id)
+    if (text === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${id}`)
+    return JSON.parse(text)
+  }
+
   async remodelRecords(deployment: string, plan: string): Promise<RemodelRecord[]> {
     const key = `${this.base(deployment)}:plan:${plan}`
     const [states, runs] = await run<[Record<string, string>, Record<string, string>]>(

@@ -1,16 +1,24 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { RemodelError } from '../errors.ts'
+import { layout } from '../provider/layout.ts'
 
 /** Older servers have neither `origin = none` (16) nor slots that survive a failover (17). */
 const oldest = 17
 
+/** Where VMs see the directory above the binaries, wherever that lies on this machine; they cannot write there. */
+export const mountedPostgres = `${layout.packages}/postgres`
+
+/** What a VM is given so that it has PostgreSQL. Throws `unsupported`. */
+export function postgresMount(): { source: string; target: string } {
+  return { source: realpathSync(dirname(postgresBinaries())), target: mountedPostgres }
+}
+
 /**
- * The directory with `initdb`, `pg_ctl` and `postgres`: REMODEL_POSTGRES, else the npm package of this platform, else the
- * newest of the machine's own. Machines that start from this machine's root see it under the same path, unless it lies
- * below `/tmp`, which every machine has for itself. Throws `unsupported` where there is none.
+ * The directory with `initdb`, `pg_ctl` and `postgres` on this machine: REMODEL_POSTGRES, else the npm package of this platform,
+ * else the newest of the machine's own. Throws `unsupported` where there is none.
  */
 export function postgresBinaries(): string {
   const given = process.env.REMODEL_POSTGRES

@@ -5,6 +5,9 @@ export const adminRole = 'remodel'
 /** The publication of every node: all tables. */
 export const publication = 'remodel'
 
+/** The physical slot by which every archived server keeps its log until it is in the archive. */
+export const archiveSlot = 'remodel_archive'
+
 /** Longest identifier of PostgreSQL. */
 const longest = 63
 

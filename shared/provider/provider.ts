@@ -38,6 +38,11 @@ export interface VmRequest {
   network: 'shared' | 'none'
   resources: VmResources
   ownership: Ownership
+  /**
+   * Directories of this machine that the VM sees, for reading only: `source` wherever it lies, `target` below `/var/vcap`. A VM
+   * sees what was there when it was made: a directory that is replaced since is seen by new VMs only.
+   */
+  mounts?: readonly { source: string; target: string }[]
 }
 
 export interface Vm {

@@ -63,6 +63,19 @@ export class SourceDocument {
     return { line: at.line, column: at.col }
   }
 
+  /** An error of whoever knew the value only, not the text: its faults get file and line by their path. Others stay as they are. */
+  place(error: unknown): unknown {
+    if (!(error instanceof RemodelError) || !error.faults.some(({ file, path }) => file === undefined && path))
+      return error
+    const { code, message, details } = error
+    const faults = error.faults.map(({ file, path, message: what, ...more }): Fault => {
+      if (file !== undefined || !path)
+        return { ...more, message: what, ...(path ? { path } : {}), ...(file ? { file } : {}) }
+      return { ...this.fault(parsePath(path), what), ...more }
+    })
+    return new RemodelError(code, message, { faults, details, cause: error })
+  }
+
   /** Checks against a schema; throws `invalid-input` with every fault of the document at once. */
   parse<Schema extends z.ZodType>(schema: Schema): z.infer<Schema> {
     const result = schema.safeParse(this.value, { reportInput: true })
@@ -118,6 +131,11 @@ export function suggest(name: string, valid: Iterable<string>): { suggestion?: s
   if (names.length === 0) return {}
   const nearest = levenshtein.closest(name, names)
   return levenshtein.distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3)) ? { suggestion: nearest } : {}
+}
+
+/** `a[0].b` -> `['a', 0, 'b']` */
+function parsePath(text: string): Path {
+  return [...text.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([part, index]) => (index === undefined ? part : Number(index)))
 }
 
 /** `['a', 0, 'b']` -> `a[0].b` */

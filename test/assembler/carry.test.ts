@@ -11,6 +11,7 @@ import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
+import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
@@ -45,6 +46,7 @@ async function toolsWith(apply: () => Promise<void>): Promise<Tools> {
     provider: new LocalProvider({ directory: join(home, 'machines') }),
     blobs: await DiskBlobstore.open(join(home, 'blobs')),
     compiled: new RedisCompiledIndex(ledger.redis, settings()),
+    archives: new Archives(ledger.redis, settings()),
     steps: { find: async () => step },
     ledger,
     recorder: new Recorder(ledger, 'w'),

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { VmLease } from '../../services/compiler/lease.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Follower } from './follow.ts'
 import type { ChaosStack } from './stack.ts'
@@ -62,4 +64,14 @@ export async function stuck(ledger: Ledger, names: readonly string[]): Promise<s
     lines.push(`${name} is held for ${lock.plan}; open: ${JSON.stringify(open)}`)
   }
   return lines
+}
+
+/** Waits until the compilers that live have taken away what dead ones left; at most 20 s, then it is a leak. */
+export async function sweepDone(stack: ChaosStack, { redis, settings }: Ledger): Promise<void> {
+  const leases = new VmLease(redis, settings, 'nobody')
+  for (const until = performance.now() + 20_000; performance.now() < until; await sleep(100)) {
+    const owned = (await stack.provider.listVms()).filter(({ ownership }) => ownership.owner.startsWith('compiler/'))
+    const over = await Promise.all(owned.map(({ ownership }) => leases.over(ownership.lease ?? '')))
+    if (!over.includes(true)) return
+  }
 }

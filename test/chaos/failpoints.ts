@@ -44,20 +44,27 @@ function serviceOf(file: string, name: string, at: string): ServiceName {
   return sharedBy[prefix]!
 }
 
+/** Folders of `shared/` that one kind alone uses. */
+const sharedOf: Record<string, string> = { postgres: 'database' }
+
 /**
- * The steps of a kind of its own are reached by deploys of that kind only: its own suites kill there. Those of the
- * deployment kind, and everything that all kinds share, are killed by `every-failpoint.test.ts`.
+ * Who kills at a point, by where it stands. What a kind of its own brings is reached by its deploys only, so its own suite kills
+ * there, with the list it takes from `failpointsOf`. Everything else belongs to `deployment`: `every-failpoint.test.ts`.
  */
-export function ofAnotherKind({ at }: Failpoint): boolean {
-  const kind = /^services\/assembler\/steps\/([^/]+)\//.exec(at)?.[1]
-  return kind !== undefined && kind !== 'deployment'
+export function suiteOf({ at }: Pick<Failpoint, 'at'>): string {
+  const kind = /^services\/(?:assembler\/steps|planner\/kinds)\/([^/]+)\//.exec(at)?.[1]
+  return kind ?? sharedOf[at.split('/')[1] ?? ''] ?? 'deployment'
 }
 
-/** Failpoints that no suite outside this folder names. */
-export function unnamed(points: readonly Failpoint[]): string[] {
-  const suites = globSync('test/**/*.ts', { cwd: root }).filter((file) => !file.startsWith('test/chaos/'))
-  const texts = suites.map((file) => readFileSync(join(root, file), 'utf8'))
-  return points.map(({ name }) => name).filter((name) => !texts.some((text) => text.includes(name)))
+/** The points that the suite of a kind has to kill at. */
+export function failpointsOf(kind: string): Failpoint[] {
+  return listFailpoints().filter((point) => suiteOf(point) === kind)
+}
+
+/** Kinds whose suite takes its list from `failpointsOf`, so that a new point is killed at or fails it. */
+export function suitesOfKinds(): string[] {
+  const texts = globSync('test/**/*.test.ts', { cwd: root }).map((file) => readFileSync(join(root, file), 'utf8'))
+  return texts.flatMap((text) => [...text.matchAll(/\bfailpointsOf\('([^']+)'\)/g)].map(([, kind]) => kind!))
 }
 
 /** How often each failpoint killed a process, by the marks that dying processes left in `folder` (`<name>.<pid>`). */

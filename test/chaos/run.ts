@@ -5,8 +5,8 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { Random } from '../sim/random.ts'
 import { supplySmall } from '../support/small.ts'
-import { floorplanFaults, forgotten, stuck } from './aftermath.ts'
-import { killedAt, listFailpoints, ofAnotherKind } from './failpoints.ts'
+import { floorplanFaults, forgotten, stuck, sweepDone } from './aftermath.ts'
+import { failpointsOf, killedAt } from './failpoints.ts'
 import { faults, type Scene } from './faults.ts'
 import { Follower } from './follow.ts'
 import { blobFaults, effectFaults, ledgerFaults, leftovers } from './oracles.ts'
@@ -79,7 +79,7 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
     const names = Array.from({ length: deployments }, (_, i) => `chaos${i + 1}`)
     const [first] = stack.clients()
     await supplySmall(first!)
-    const failpoints = listFailpoints().filter((point) => !ofAnotherKind(point))
+    const failpoints = failpointsOf('deployment')
     const scene: Scene = {
       stack,
       follower,
@@ -182,6 +182,7 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
     const duplicates = await effectFaults(stack.machines, scene.killedVms)
     violations.push(...lost, ...duplicates, ...(await blobFaults(stack.home)))
     violations.push(...openWounds.map((kind) => `what ${kind} hit never went on`))
+    await sweepDone(stack, ledger)
     for (const slot of stack.slots) {
       if (!(await stack.retire(slot))) violations.push(`${slot.name} did not leave in order`)
     }

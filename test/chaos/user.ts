@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../../cli/client.ts'
+import type { PlanView } from '../../services/planner/api/schema.ts'
 import { RemodelError, toError } from '../../shared/errors.ts'
 import type { Random } from '../sim/random.ts'
 import { planSmall, type SmallOptions } from '../support/small.ts'
@@ -9,7 +10,6 @@ export type Wish = SmallOptions | 'gone'
 
 export interface Outcome {
   deployment: string
-  wish: Wish
   converged: boolean
   /** Plans that were applied for it. */
   plans: number
@@ -39,16 +39,25 @@ export class User {
   }
 
   /** Works on a wish until it is so. `until` (performance.now()) may move while it works. */
-  async fulfil(wish: Wish, until: () => number): Promise<Outcome> {
+  fulfil(wish: Wish, until: () => number): Promise<Outcome> {
+    if (wish === 'gone') return this.remove(until)
+    return this.work((client) => planSmall(client, { ...wish, name: this.deployment }), until)
+  }
+
+  /** What was never there is gone. */
+  remove(until: () => number): Promise<Outcome> {
+    return this.work((client) => client.planRemoval(this.deployment), until, true)
+  }
+
+  /** Has plans drawn and carried out until one is done or has nothing to do; with `absent` also where there is no deployment. */
+  async work(draw: (client: Client) => Promise<PlanView>, until: () => number, absent = false): Promise<Outcome> {
     const started = performance.now()
-    const outcome: Outcome = { deployment: this.deployment, wish, converged: false, plans: 0, ms: 0, reasons: [] }
+    const outcome: Outcome = { deployment: this.deployment, converged: false, plans: 0, ms: 0, reasons: [] }
     let hangs = ''
     while (!outcome.converged && performance.now() < until()) {
       try {
         hangs = 'planning'
-        const { plan } = await this.ask((client) =>
-          wish === 'gone' ? client.planRemoval(this.deployment) : planSmall(client, { ...wish, name: this.deployment }),
-        )
+        const { plan } = await this.ask(draw)
         if (plan.remodels.length === 0) {
           outcome.converged = true
           break
@@ -64,8 +73,7 @@ export class User {
           await sleep(300)
         }
       } catch (error) {
-        // What was never there is gone.
-        if (wish === 'gone' && error instanceof RemodelError && error.code === 'not-found') outcome.converged = true
+        if (absent && error instanceof RemodelError && error.code === 'not-found') outcome.converged = true
         else {
           outcome.reasons.push(`${hangs}: ${codeOf(error)}: ${toError(error).message.slice(0, 300)}`)
           await sleep(200)

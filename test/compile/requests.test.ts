@@ -43,7 +43,7 @@ describe('a request for a package key', () => {
     const first = await requests.join(spec('k1'), subscriber('one'))
     const second = await requests.join(spec('k1'), subscriber('two'))
     expect(first.status).toBe('queued')
-    expect(second).toEqual({ status: 'joined', n: first.n, by: subscriber('one') })
+    expect(second).toMatchObject({ status: 'joined', n: first.n, by: subscriber('one') })
     expect((await requests.read('k1'))?.subscribers).toHaveLength(2)
   })
 
@@ -64,15 +64,29 @@ describe('a request for a package key', () => {
   })
 })
 
+describe('a request whose first subscriber is let go', () => {
+  test('is from then on for whoever asked first of the others', async () => {
+    for (const name of ['one', 'two', 'three']) {
+      await requests.join(spec('k6'), subscriber(name))
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    expect(await requests.asked(['k6', 'nobody'])).toEqual(new Map([['k6', subscriber('one')]]))
+    await requests.settle('k6', [subscriber('one')])
+    expect((await requests.asked(['k6'])).get('k6')).toEqual(subscriber('two'))
+    await requests.settle('k6', [subscriber('two'), subscriber('three')])
+    expect((await requests.asked(['k6'])).size).toBe(0)
+  })
+})
+
 describe('a result', () => {
   test('is recorded under the fence of the claim, and by nobody with an older one', async () => {
     const claims = new Claims(redis, settings())
     const old = await claims.take([requests.claimKey('k4')], holder)
     await old.release()
     const young = await claims.take([requests.claimKey('k4')], holder)
-    expect(await requests.record(compiled('k4', 'sha256:late'), old.fence)).toBe('superseded')
+    expect(await requests.record(compiled('k4', 'sha256:late'), old.fence, spec('k4'))).toBe('superseded')
     expect((await index.find(['k4'])).size).toBe(0)
-    expect(await requests.record(compiled('k4', 'sha256:good'), young.fence)).toBe('recorded')
+    expect(await requests.record(compiled('k4', 'sha256:good'), young.fence, spec('k4'))).toBe('recorded')
     expect((await index.find(['k4'])).get('k4')?.digest).toBe('sha256:good')
     await young.release()
   })
@@ -84,7 +98,7 @@ describe('a result', () => {
       ['sha256:second', 'present'],
     ] as const) {
       const held = await claims.take([requests.claimKey('k5')], holder)
-      expect(await requests.record(compiled('k5', digest), held.fence)).toBe(answer)
+      expect(await requests.record(compiled('k5', digest), held.fence, spec('k5'))).toBe(answer)
       await held.release()
     }
     expect((await index.find(['k5'])).get('k5')?.digest).toBe('sha256:first')

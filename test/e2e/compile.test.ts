@@ -1,28 +1,24 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../cli/client.ts'
-import { uploadRelease } from '../../cli/upload.ts'
 import type { Event } from '../../services/planner/api/schema.ts'
+import { OwnRelease } from '../support/packaging.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { planSmall, removeSmall, smallRelease, supplySmall } from '../support/small.ts'
+import { planSmall, removeSmall, supplySmall } from '../support/small.ts'
 
 let stack: TestStack
 let client: Client
-let release: string
+let release: OwnRelease
 
 beforeAll(async () => {
   stack = await startServices({ planner: 1, compiler: 2, assembler: 1 })
   client = stack.client()
   await supplySmall(client)
-  release = await mkdtemp(join(tmpdir(), 'remodel-release-'))
-  await cp(smallRelease, release, { recursive: true })
+  release = await OwnRelease.copy()
 })
 
 afterAll(async () => {
   await stack.stop()
-  await rm(release, { recursive: true, force: true })
+  await release.remove()
 })
 
 const apply = async (plan: string) => {
@@ -32,12 +28,6 @@ const apply = async (plan: string) => {
 
 const compiles = (events: Event[]) =>
   events.filter(({ type, facts }) => type === 'remodel.done' && facts?.key !== undefined)
-
-/** Uploads the release with another packaging script for one package; deploys ask for the version by name. */
-async function withPackaging(name: string, script: string): Promise<string> {
-  await writeFile(join(release, 'packages', name, 'packaging'), script)
-  return (await uploadRelease(release, client)).release.version
-}
 
 describe('a package', () => {
   test('that was compiled after the plan was drawn is not compiled again', async () => {
@@ -53,7 +43,9 @@ describe('a package', () => {
   })
 
   test('whose script fails is reported with its last lines; what needs it is skipped, independent ones are compiled', async () => {
-    const version = await withPackaging('lib', 'echo "about to break"; echo "lib cannot be built" >&2; exit 3\n')
+    const version = await release.with(client, {
+      lib: 'echo "about to break"; echo "lib cannot be built" >&2; exit 3\n',
+    })
     const { plan } = await planSmall(client, { name: 'broken', net: 66, instances: 1, stemcell: '2', release: version })
     expect(await apply(plan.id)).toBe('failed')
     const { status } = await client.planView(plan.id)
@@ -67,38 +59,17 @@ describe('a package', () => {
     expect(await removeSmall(client, 'broken')).toBe('done')
   })
 
-  test('whose machine dies in the middle is compiled on another', async () => {
-    const version = await withPackaging(
-      'lib',
-      'sleep 2; mkdir -p $BOSH_INSTALL_TARGET/share; cp lib/text $BOSH_INSTALL_TARGET/share/lib\n',
-    )
-    const { plan } = await planSmall(client, { name: 'lost', net: 67, instances: 1, stemcell: '3', release: version })
-    await client.apply(plan.id, {})
-    const started = ({ type, remodel }: Event) => type === 'remodel.started' && remodel?.includes('/lib/') === true
-    await expect
-      .poll(
-        async () => (await client.events('lost')).some((event) => started(event) || event.remodel?.includes(' lib/')),
-        { timeout: 20_000 },
-      )
-      .toBe(true)
-    await new Promise((resolve) => setTimeout(resolve, 700))
-    for (const vm of await stack.provider.listVms()) {
-      if (vm.ownership.owner.startsWith('compiler/')) await stack.provider.deleteVm(vm.id, null)
-    }
-    await settled(client, plan.id)
-    expect((await client.planView(plan.id)).status).toMatchObject({ state: 'done', errors: [] })
-    expect((await client.events('lost')).some(({ type }) => type === 'remodel.retried')).toBe(true)
-    expect(await removeSmall(client, 'lost')).toBe('done')
-  })
-
   test('is compiled on a machine of its own where machines are not reused', async () => {
+    const version = await release.with(client, {
+      lib: 'mkdir -p $BOSH_INSTALL_TARGET/share; cp lib/text $BOSH_INSTALL_TARGET/share/lib\n',
+    })
     const { plan } = await planSmall(client, {
       name: 'fresh',
       net: 68,
       instances: 1,
       stemcell: '2',
       reuse: false,
-      release: 'latest',
+      release: version,
     })
     expect(await apply(plan.id)).toBe('done')
     const vms = compiles(await client.events('fresh'))

@@ -57,6 +57,14 @@ describe('a service that is told to leave', () => {
     expect(await removeSmall(client, 'leave')).toBe('done')
   })
 
+  test('leaves without Redis where Redis does not come back, instead of waiting for ever', async () => {
+    const exits = stack.services.map((service) => once(service.process, 'exit'))
+    await stack.redis.kill('SIGKILL')
+    for (const service of stack.services) service.process.kill('SIGTERM')
+    for (const exit of exits) expect((await exit)[1]).toBeNull()
+    await stack.redis.restart()
+  })
+
   test('leaves in order from the planner, whose place the next one takes while a plan runs', async () => {
     const { plan } = await planSmall(client, { name: 'leave', net: 69 })
     await client.apply(plan.id, {})

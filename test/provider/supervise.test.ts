@@ -84,6 +84,19 @@ describe('a supervised process', () => {
     expect(young).not.toContain('running')
   })
 
+  it('that kept dying and is up is judged anew by whoever asks for a start', { timeout: 30_000 }, async () => {
+    const pidfile = '/var/vcap/sys/run/e.pid'
+    const start = `if [ -e /tmp/mended ]; then sleep 1000 & else sleep 0.02 & fi; echo $! > ${pidfile}`
+    await machine.supervise([daemon('e', { start })])
+    await machine.start()
+    await until(async () => (await status('e')).state === 'failing')
+    await machine.write('/tmp/mended', '')
+    await until(async () => (await status('e')).uptimeMs > 100, 12_000)
+    expect((await status('e')).state).toBe('failing')
+    await machine.start()
+    expect((await status('e')).state).toBe('running')
+  })
+
   it('whose start fails, or brings nothing up in time, is failing', { timeout: 15_000 }, async () => {
     await machine.supervise([
       daemon('d', { start: 'echo no such thing >&2; exit 3' }),

@@ -263,4 +263,20 @@ export const sabotages: readonly Sabotage[] = [
     replace: 'throw invalidInput(result.error.issues.slice(0, 1).flatMap(',
     caughtBy: 'test/source/document.test.ts',
   },
+  {
+    name: 'a compile VM is handed on after its package failed',
+    guarantee: 14,
+    file: 'services/compiler/pool.ts',
+    find: 'if (ok && reuse) this.#rest(vm)',
+    replace: 'if (reuse) this.#rest(vm)',
+    caughtBy: 'test/compiler/pool.test.ts',
+  },
+  {
+    name: 'a lease of compile VMs that ran out is taken up again',
+    guarantee: 14,
+    file: 'services/compiler/lease.ts',
+    find: '(await this.#redis.pexpire(this.#prefix + this.#id, this.#lifeMs)) === 0',
+    replace: "(await this.#redis.set(this.#prefix + this.#id, '', 'PX', this.#lifeMs)) === null",
+    caughtBy: 'test/compiler/sweep.test.ts',
+  },
 ]

@@ -257,10 +257,14 @@ describe('the model of Redis and a real one', () => {
       const who = random.pick(['"a"', '"b"', '"c"'])
       const token = random.pick(['t1', 't2'])
       const what = random.next()
-      if (what < 0.3) await both.run('EVAL', file('join'), 2, 'r', 'r:s', who, '{"key":"k"}')
-      else if (what < 0.5) await both.run('EVAL', file('settle'), 2, 'r', 'r:s', who)
+      if (what < 0.3)
+        await both.run('EVAL', file('join'), 3, 'r', 'r:s', 't', who, '{"key":"k"}', who, random.int(0, 9))
+      else if (what < 0.5) await both.run('EVAL', file('settle'), 3, 'r', 'r:s', 't', who)
       else if (what < 0.6)
-        await both.run('EVAL', file('record'), 2, 'c', 'l:fence', `k${random.int(0, 3)}`, '{}', random.int(0, 9))
+        await both.run(
+          ...(['EVAL', file('record'), 4, 'c', 'l:fence', 'd', 'd:w', `k${random.int(0, 3)}`, '{}'] as const),
+          ...([random.int(0, 9), random.int(0, 99), 3, `n${random.int(0, 5)}`, `m${random.int(0, 5)}`] as const),
+        )
       else await both.run('EVAL', random.pick(locks), 2, 'l', 'm', token, 100_000)
     }
     await both.state()

@@ -4,6 +4,8 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { carryOut } from '../../services/assembler/carry.ts'
 import type { Step } from '../../services/assembler/steps/step.ts'
+import { VmLease } from '../../services/compiler/lease.ts'
+import { Place } from '../../services/compiler/place.ts'
 import { CompilePool } from '../../services/compiler/pool.ts'
 import { serveKey } from '../../services/compiler/serve.ts'
 import { sweepCompileVms } from '../../services/compiler/sweep.ts'
@@ -18,6 +20,7 @@ import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
+import { Archives } from '../../shared/postgres/archive/archives.ts'
 import type { Queues } from '../../shared/queue/queues.ts'
 import type { RedisSettings } from '../../shared/redis.ts'
 import type { QueueModel } from './queue/model.ts'
@@ -94,6 +97,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       provider: ground.world.provider(ground.process, ground.compileMs),
       blobs: ground.world.blobs(ground.process),
       compiled: new RedisCompiledIndex(redis, settings),
+      archives: new Archives(redis, settings),
       steps: { find: async () => step },
       ledger,
       recorder,
@@ -131,7 +135,8 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     const blobs = ground.world.blobs(ground.process)
     const recorder = new Recorder(new Ledger(redis, settings), worker)
     recorder.repeatAfterReconnect(redis)
-    const pool = new CompilePool({ provider, blobs, worker, capacity: 2, log })
+    const lease = new VmLease(redis, settings, worker)
+    const pool = new CompilePool({ provider, blobs, worker, capacity: 2, lease, log })
     const tools = {
       worker,
       requests: new CompileRequests(redis, settings),
@@ -139,6 +144,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       blobs,
       provider,
       pool,
+      place: new Place(log, () => {}),
       claims: new Claims(redis, settings),
       recorder,
       aborts,
@@ -153,13 +159,13 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       failed: (error) => ground.say(`job: ${error}`),
     })
     jobs.start()
-    const sweep = sweepCompileVms(provider, heartbeat, log)
+    const sweep = sweepCompileVms({ provider, worker, pool, lease, log })
     return {
       async stop() {
         sweep.stop()
         await jobs.close()
         await pool.close()
-        await heartbeat.stop()
+        await Promise.all([lease.stop(), heartbeat.stop()])
       },
     }
   },

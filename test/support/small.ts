@@ -22,6 +22,8 @@ export interface SmallOptions {
   disk?: number
   reuse?: boolean
   workers?: number
+  /** More of the `compilation` block; undefined takes a key away. */
+  compilation?: Record<string, unknown>
   front?: boolean
   /** Version of the release; the newest by default. */
   release?: string
@@ -69,7 +71,7 @@ function smallManifest(options: SmallOptions = {}): string {
   )
 }
 
-function smallCloudConfig({ net = 60, reuse = true, workers = 3 }: SmallOptions = {}): string {
+function smallCloudConfig({ net = 60, reuse = true, workers = 3, compilation = {} }: SmallOptions = {}): string {
   return JSON.stringify({
     azs: [{ name: 'z1' }, { name: 'z2' }],
     vm_types: [{ name: 'small' }, { name: 'large', cloud_properties: { cpu: 2 } }],
@@ -80,7 +82,14 @@ function smallCloudConfig({ net = 60, reuse = true, workers = 3 }: SmallOptions 
         subnets: [{ range: `127.${net}.1.0/24`, gateway: `127.${net}.1.1`, azs: ['z1', 'z2'] }],
       },
     ],
-    compilation: { workers, reuse_compilation_vms: reuse, az: 'z1', vm_type: 'small', network: 'default' },
+    compilation: {
+      workers,
+      reuse_compilation_vms: reuse,
+      az: 'z1',
+      vm_type: 'small',
+      network: 'default',
+      ...compilation,
+    },
   })
 }
 

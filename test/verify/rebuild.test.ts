@@ -41,7 +41,7 @@ it('packages that are compiled again come out the same, to the byte', async () =
   expect(await removeSmall(client(), 'first')).toBe('done')
 })
 
-it('one that does not is an incident that names the first file that differs; what is in use stays', async () => {
+it('K6: one that does not is an incident that names the first file that differs; what is in use stays', async () => {
   const release = join(folder, 'small')
   await cp(join(import.meta.dirname, '../fixtures/small'), release, { recursive: true })
   const packaging = join(release, 'packages/base/packaging')

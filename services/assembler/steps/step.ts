@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../../shared/compile/compiled.ts'
 import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Archives } from '../../../shared/postgres/archive/archives.ts'
 import type { Fence, Provider } from '../../../shared/provider/provider.ts'
 
 /** What a step may use. Everything that changes the world takes `fence`. */
@@ -10,6 +11,8 @@ export interface StepContext {
   provider: Provider
   blobs: Blobstore
   compiled: CompiledIndex
+  /** Backups of databases. */
+  archives: Archives
   /** Id of the material the remodel changes. */
   material: string
   /** What the floorplan says of a material now; null where nothing stands. */

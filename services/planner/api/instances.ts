@@ -3,13 +3,17 @@ import type { Floorplan, StandingMaterial } from '../../../shared/model/material
 import type { Connection, ProcessStatus } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import { suggest } from '../../../shared/source/document.ts'
+import type { Kind } from '../kinds/kind.ts'
 import type { Instance } from './schema.ts'
 
 /** Long enough for a busy machine, short enough that a frozen one does not hold up the table. */
 const statusTimeoutMs = 2000
 
-/** The instances of a floorplan, each asked how its processes are; a machine that does not answer is `unresponsive`. */
-export async function instancesOf(floorplan: Floorplan, provider: Provider): Promise<Instance[]> {
+/**
+ * The instances of a floorplan, each asked how its processes are, and what its kind asks beyond; a machine that does not answer
+ * is `unresponsive`.
+ */
+export async function instancesOf(floorplan: Floorplan, kind: Kind, provider: Provider): Promise<Instance[]> {
   const byId = new Map(floorplan.materials.map((material) => [material.id, material]))
   const instances = floorplan.materials.filter((material) => material.id.startsWith('instance/'))
   return Promise.all(
@@ -19,7 +23,7 @@ export async function instancesOf(floorplan: Floorplan, provider: Provider): Pro
       const attributes = material.attributes as { az?: string | null; state?: string; networks?: { address: string }[] }
       const stemcell = vm === null ? null : (byId.get(`vm/${vm}`)?.attributes.stemcell ?? null)
       const disk = byId.get(`disk/${name}`)?.meta.cid ?? null
-      return {
+      const seen = {
         instance: name,
         az: attributes.az ?? null,
         addresses: (attributes.networks ?? []).map((network) => network.address),
@@ -28,6 +32,7 @@ export async function instancesOf(floorplan: Floorplan, provider: Provider): Pro
         disk: disk as string | null,
         ...(await stateOf(vm, attributes.state ?? 'started', provider)),
       }
+      return kind.describe ? kind.describe(material, seen) : seen
     }),
   )
 }
@@ -60,7 +65,8 @@ export async function readLogs(connection: Connection, lines: number): Promise<{
 }
 
 function vmOf(material: StandingMaterial): string | null {
-  return typeof material.meta.vm === 'string' ? material.meta.vm : null
+  const vm = material.meta.vm ?? material.attributes.vm
+  return typeof vm === 'string' ? vm : null
 }
 
 async function stateOf(
@@ -80,8 +86,9 @@ async function stateOf(
     } finally {
       connection.close()
     }
-  } catch (error) {
-    const gone = error instanceof RemodelError && error.code === 'not-found'
+  } catch {
+    const found = await provider.findVm(vm).catch(() => null)
+    const gone = found === undefined || found?.state === 'dead'
     return { state: gone ? 'missing' : 'unresponsive', processes: [] }
   }
 }

@@ -68,7 +68,43 @@ export const RemodelStatus = z.object({
 })
 export type RemodelStatus = z.infer<typeof RemodelStatus>
 
-export const PlanView = z.object({ plan: Plan, status: PlanStatus, remodels: z.array(RemodelStatus) })
+/** A plan's packages at the moment of asking: beside the plan, no part of it. */
+export const Compiling = z.object({
+  /** So many packages that the plan needs are compiled already. */
+  hits: z.int(),
+  /** Those that the plan would still see to. */
+  packages: z.array(
+    z.object({
+      remodel: z.string(),
+      name: z.string(),
+      key: z.string(),
+      /** `hit`: compiled since the plan was drawn; `join`: somebody else compiles it; `compile`: this plan does. */
+      how: z.enum(['hit', 'join', 'compile']),
+      /** The deployment it is compiled for; null where nobody has asked for it yet. */
+      for: z.string().nullable(),
+      /** When that began; null where it stands in the queue. */
+      since: z.number().nullable(),
+      /** How long it took the last time, or, where it is not `measured`, what others usually take. */
+      estimateMs: z.number(),
+      measured: z.boolean(),
+    }),
+  ),
+  /** At most so many at once. */
+  workers: z.int(),
+  /** The longest chain of packages that wait for each other. */
+  longestMs: z.number(),
+  /** All of them, played through with so many workers, the longest remaining path first. */
+  estimateMs: z.number(),
+})
+export type Compiling = z.infer<typeof Compiling>
+
+export const PlanView = z.object({
+  plan: Plan,
+  status: PlanStatus,
+  remodels: z.array(RemodelStatus),
+  /** Null where the plan needs no packages, or is over. */
+  compiling: Compiling.nullable().default(null),
+})
 export type PlanView = z.infer<typeof PlanView>
 
 export const ApplyRequest = z.strictObject({
@@ -121,6 +157,21 @@ export const Deployment = z.object({
 })
 export type Deployment = z.infer<typeof Deployment>
 
+/** What a server of a database says of itself now. Bytes are of its write-ahead log; null: it does not say. */
+export const DatabaseServer = z.object({
+  database: z.string(),
+  node: z.string(),
+  host: z.string(),
+  role: z.enum(['primary', 'replica']).nullable(),
+  /** How much it has: what a primary wrote, what a replica received. */
+  receivedBytes: z.number().nullable(),
+  /** Of a replica: what it was sent and has not applied; null where it follows nobody. */
+  lagBytes: z.number().nullable(),
+  /** Of a primary: the nodes that read from it, and what they have not confirmed. Seconds: null where one is not connected. */
+  peers: z.array(z.object({ node: z.string(), lagBytes: z.number(), lagSeconds: z.number().nullable() })),
+})
+export type DatabaseServer = z.infer<typeof DatabaseServer>
+
 export const Instance = z.object({
   instance: z.string(),
   az: z.string().nullable(),
@@ -131,6 +182,8 @@ export const Instance = z.object({
   state: z.string(),
   processes: z.array(z.object({ name: z.string(), state: z.string(), uptimeMs: z.number(), restarts: z.int() })),
   disk: z.string().nullable(),
+  /** Of kind `database` only. */
+  database: DatabaseServer.optional(),
 })
 export type Instance = z.infer<typeof Instance>
 
@@ -150,6 +203,31 @@ export const ExecRequest = z.strictObject({
 })
 export const ExecResponse = z.object({ exitCode: z.int().nullable(), stdout: z.string(), stderr: z.string() })
 export const LogsResponse = z.object({ files: z.array(z.object({ path: z.string(), content: z.string() })) })
+
+/** A base backup of a database's node. Milliseconds since the epoch, by the server's clock. */
+export const Backup = z.object({
+  id: z.string(),
+  node: z.string(),
+  /** History of one set of data; another begins where a node is restored. */
+  line: z.string(),
+  /** Any time between these two can be restored. `until` null: the log that makes it whole is not there. */
+  from: z.number(),
+  until: z.number().nullable(),
+  /** Where it ends in the server's log, and the first transaction that it does not have. */
+  stop: z.string(),
+  nextXid: z.string(),
+  dataBytes: z.number(),
+  /** What it takes in the blobstore: the backup, and the log behind it up to the next one. */
+  bytes: z.number(),
+  logBytes: z.number(),
+})
+export type Backup = z.infer<typeof Backup>
+
+export const BackupRequest = z.strictObject({
+  /** Of these nodes; none means all that are archived. */
+  nodes: z.array(z.string()).default([]),
+})
+export type BackupRequest = z.input<typeof BackupRequest>
 
 /** A release, and by package the stemcells (`<os>/<version>`) that it is compiled for. */
 export const InspectedRelease = z.object({ release: Release, compiled: z.record(z.string(), z.array(z.string())) })
@@ -218,6 +296,9 @@ export { Release, Stemcell }
  * PUT    /v1/configs/:type/:name                    { content }; type is cloud or runtime
  * POST   /v1/plans                                  PlanRequest -> PlanView (201); 422 faults
  * POST   /v1/deployments/:name/removal              -> PlanView of a plan that takes all away
+ * GET    /v1/deployments/:name/backups              Backup[], oldest first
+ * POST   /v1/deployments/:name/backups              BackupRequest -> PlanView of a plan that backs up (201); 409 not archived
+ * DELETE /v1/deployments/:name/backups              Backup[] that are forgotten; 409 while the deployment stands
  * GET    /v1/plans?deployment=&limit=               PlanStatus[], newest first
  * GET    /v1/plans/:id                              PlanView
  * POST   /v1/plans/:id/apply                        ApplyRequest -> PlanStatus (202); 409 floorplan-moved | locked | conflict
@@ -229,7 +310,7 @@ export { Release, Stemcell }
  * GET    /v1/deployments                            Deployment[]
  * GET    /v1/deployments/:name                      Deployment
  * GET    /v1/deployments/:name/floorplan            Floorplan
- * GET    /v1/deployments/:name/instances            Instance[]
+ * GET    /v1/deployments/:name/instances            Instance[], asked of their machines now; of databases with role and lag
  * POST   /v1/deployments/:name/instances/:group/:index/exec   ExecRequest -> ExecResponse
  * GET    /v1/deployments/:name/instances/:group/:index/logs?lines=  LogsResponse
  * GET    /v1/deployments/:name/releases             UsedRelease[], of each name the newest first

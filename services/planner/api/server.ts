@@ -9,6 +9,7 @@ import {
 import { redisAddress } from '../../../shared/redis.ts'
 import { mountBoard } from './board.ts'
 import { errorHandler } from './problem.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { cleaningRoutes } from './routes/cleaning.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -49,6 +50,7 @@ export async function buildServer(services: Services) {
   supplyRoutes(server, services)
   releaseRoutes(server, services)
   cleaningRoutes(server, services)
+  backupRoutes(server, services)
   verifyRoutes(server, services)
   await mountBoard(server, services)
   return server

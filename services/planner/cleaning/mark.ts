@@ -3,6 +3,7 @@ import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { materialType } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
+import { Archives } from '../../../shared/postgres/archive/archives.ts'
 import type { Release } from '../../../shared/release/release.ts'
 import type { Supply } from '../supply.ts'
 import { releasesInUse } from '../usage.ts'
@@ -31,6 +32,7 @@ const name = /^(sha256:)?[0-9a-f]{64}$/
 /** Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least. */
 export async function mark({ ledger, supply, compiled }: MarkParts): Promise<Marks> {
   const [catalog, stemcells, index] = await Promise.all([supply.releases(), supply.stemcells(), compiled.all()])
+  const archives = new Archives(ledger.redis, ledger.settings)
   const named = new Set<string>()
   const releases = new Set<string>()
   for (const deployment of await ledger.deployments()) {
@@ -39,6 +41,7 @@ export async function mark({ ledger, supply, compiled }: MarkParts): Promise<Mar
     const { materials } = await ledger.floorplan(deployment)
     for (const plan of plans) collectNames(plan.remodels, named)
     collectNames(materials, named)
+    for (const digest of await archives.digests(deployment)) named.add(digest)
     for (const list of [materials, plans.flatMap(toStand)]) {
       for (const used of releasesInUse(list, { releases: catalog, stemcells }))
         releases.add(`${used.name}/${used.version}`)

@@ -52,9 +52,9 @@ export class Publisher {
     return ids
   }
 
-  async #compileJobId(deployment: string, { plan, remodel }: Released): Promise<string> {
+  async #compileJobId(deployment: string, { plan, remodel, weight }: Released): Promise<string> {
     const spec = (await this.#remodel(deployment, plan, remodel)).input as unknown as CompileSpec
-    const { n } = await this.#requests.join(spec, { deployment, plan, remodel })
+    const { n } = await this.#requests.join(spec, { deployment, plan, remodel }, weight)
     return jobId(spec.key, n)
   }
 
@@ -79,17 +79,17 @@ export class Publisher {
     }
   }
 
-  /** One job for each package key, whoever asks: the remodel subscribes to it. */
+  /** One job for each package key, whoever asks: the remodel subscribes to it. Deployments take turns (`join.lua`). */
   async #publishCompile(deployment: string, { plan, remodel, weight, delay }: Released): Promise<void> {
     const spec = (await this.#remodel(deployment, plan, remodel)).input as unknown as CompileSpec
-    const { n } = await this.#requests.join(spec, { deployment, plan, remodel })
+    const { n, turn } = await this.#requests.join(spec, { deployment, plan, remodel }, weight)
     await failpoint('dispatch.joined')
     await this.#queues
       .get('compile')
       .add(
         `${spec.name} ${spec.key.slice(0, 12)} on ${spec.stemcell.os}/${spec.stemcell.version}`,
         { key: spec.key },
-        { jobId: jobId(spec.key, n), ...again, ...timing(weight, delay) },
+        { jobId: jobId(spec.key, n), ...again, ...timing(0, delay), priority: Math.min(turn, lowest) },
       )
   }
 

@@ -77,7 +77,18 @@ export interface World {
   /** Machines and disks the provider says this deployment owns. */
   provider: import('../../../shared/provider/provider.ts').Provider
   compiled: import('../../../shared/compile/compiled.ts').CompiledIndex
+  durations: import('../../../shared/compile/durations.ts').Durations
+  archives: import('../../../shared/postgres/archive/archives.ts').Archives
 }
+
+/**
+ * Material -> how many milliseconds it took to make it the last time. No part of the floorplan: a duration that changed since
+ * changes the order in which a plan does things, never whether there is something to do or whether a plan may be applied.
+ */
+export type Took = Readonly<Record<string, number>>
+
+/** An instance as tables show it. */
+export type InstanceView = import('../api/schema.ts').Instance
 
 /**
  * A kind of deployment. `schema` and `architect` know the user's document, `inspector` knows the world, `foreman` knows the
@@ -95,7 +106,23 @@ export interface Kind {
   /** Name of the deployment a document describes; throws `invalid-input` where it has none. */
   deploymentName(document: SourceDocument): string
   /** The world -> floorplan. Adds to what is recorded what only the world knows; changes nothing. */
-  inspector(blueprint: Blueprint, world: World): Promise<{ materials: StandingMaterial[]; notes: string[] }>
+  inspector(
+    blueprint: Blueprint,
+    world: World,
+  ): Promise<{ materials: StandingMaterial[]; notes: string[]; took?: Took }>
   /** Blueprint x floorplan -> construction plan. Pure (`render` is a function of content). */
-  foreman(blueprint: Blueprint, floorplan: Floorplan, options: PlanOptions, render: Render): Promise<PlanDraft>
+  foreman(
+    blueprint: Blueprint,
+    floorplan: Floorplan,
+    options: PlanOptions,
+    render: Render,
+    took?: Took,
+  ): Promise<PlanDraft>
+  /** The plan that backs up what stands; `parts` names some of it, none means all. Pure. Absent: this kind has no backups. */
+  backUp?(floorplan: Floorplan, parts: readonly string[]): PlanDraft
+  /**
+   * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
+   * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.
+   */
+  describe?(instance: StandingMaterial, seen: InstanceView): Promise<InstanceView>
 }

@@ -32,6 +32,7 @@ export async function call(
   } catch (cause) {
     throw new RemodelError('infrastructure', `VM ${vm.id} is not running`, { cause })
   }
+  if (socket.destroyed) throw new RemodelError('infrastructure', `VM ${vm.id} was lost`)
   const { promise, resolve, reject } = Promise.withResolvers<Frame>()
   const reader = new FrameReader()
   let silent = 0

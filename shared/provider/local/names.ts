@@ -18,3 +18,12 @@ export function checkFence(fence: Fence | null): void {
   if (fits && Number.isSafeInteger(number) && number >= 0) return
   throw new RemodelError('invalid-input', `not a fence: ${JSON.stringify(fence)}`)
 }
+
+/** A mount as the agent reads it. Throws `invalid-input`: anywhere else than below `/var/vcap` it could cover what is not the VM's. */
+export function mountLine({ source, target }: { source: string; target: string }): string {
+  const fits = [source, target].every(
+    (path) => path.startsWith('/') && path.length < 4000 && !/[\t\n]|\/\.\.?(\/|$)/.test(path),
+  )
+  if (fits && target.startsWith('/var/vcap/')) return `${source}\t${target}\n`
+  throw new RemodelError('invalid-input', `not a mount: ${JSON.stringify({ source, target })}`)
+}

@@ -8,7 +8,7 @@ import { agentBinary } from './binary.ts'
 import { LocalConnection } from './connection.ts'
 import { runHelper, type Verb } from './helper.ts'
 import { injected } from './inject.ts'
-import { checkFence, checkId } from './names.ts'
+import { checkFence, checkId, mountLine } from './names.ts'
 import {
   type DiskRecord,
   ids,
@@ -57,7 +57,7 @@ export class LocalProvider implements Provider {
     const probe = join(this.directory, 'tmp', `check-${randomBytes(6).toString('hex')}`)
     try {
       await makeFolders(probe)
-      await runHelper(binary, probe, 'create_vm', ['check', '/', 'none', '', '', '', '{}', 'trial'], null)
+      await runHelper(binary, probe, 'create_vm', ['check', '/', 'none', '', '', '', '', '{}', 'trial'], null)
     } catch (cause) {
       if (cause instanceof RemodelError && cause.code === 'unsupported') throw cause
       const message = toError(cause).message
@@ -73,13 +73,14 @@ export class LocalProvider implements Provider {
   }
 
   async createVm(request: VmRequest, fence: Fence, signal?: AbortSignal): Promise<Vm> {
-    const { id, stemcell, addresses, network, resources, ownership } = request
+    const { id, stemcell, addresses, network, resources, ownership, mounts = [] } = request
     checkId('VM', id)
     const lower = await stemcellRoot(this.directory, stemcell)
-    const record: VmRecord = { id, stemcell, addresses, network, resources, ownership, createdAt: this.#now() }
+    const record: VmRecord = { id, stemcell, addresses, network, resources, ownership, mounts, createdAt: this.#now() }
     const hosts = ['127.0.0.1 localhost', ...addresses.map((address) => `${address} ${id}`), ''].join('\n')
     const { cpus, memoryMiB, diskMiB } = resources
-    const words = [id, lower, network, hosts, `${cpus ?? ''}`, `${memoryMiB ?? ''}`, JSON.stringify(record), '']
+    const seen = mounts.map(mountLine).join('')
+    const words = [id, lower, network, hosts, seen, `${cpus ?? ''}`, `${memoryMiB ?? ''}`, JSON.stringify(record), '']
     const [, limits] = await this.#change('create_vm', id, words, fence, signal)
     if (limits === 'unlimited')
       this.#sayOnce('limits of cpu and memory are not enforced: no writable cgroup v2 with both')

@@ -6,6 +6,7 @@ import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
+import { builtBy } from './built.ts'
 
 const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] }, taken: [] }
 const options = { recreate: false, remove: false, skipDrain: false }
@@ -16,29 +17,6 @@ async function planOf(wish: Wish | string, materials: StandingMaterial[] = []): 
   const blueprint = kind.architect(document, supplies)
   const floorplan = { deployment: blueprint.deployment, version: 1, materials }
   return sealPlan(await kind.foreman(blueprint, floorplan, options, render), blueprint, floorplan)
-}
-
-/** The floorplan after a plan, as its steps would record it. */
-function builtBy(plan: Plan, materials: StandingMaterial[] = []): StandingMaterial[] {
-  const standing = new Map(materials.map((material) => [material.id, material]))
-  for (const { step, material, input } of plan.remodels) {
-    if (step === 'barrier') continue
-    const { event, resource } = inputs[step as StepName].parse(input)
-    const { attributes, ...rest } = resource
-    if (event === 'delete') {
-      standing.delete(material)
-      continue
-    }
-    const first = material.startsWith('node/') ? { primary_instance_id: (attributes.instance_ids as string[])[0]! } : {}
-    const health = /^(host|instance)\//.test(material) ? { health: 'running' } : {}
-    standing.set(material, {
-      id: material,
-      attributes: { ...attributes, ...first },
-      needs: [],
-      meta: { resource: rest as never, ...health },
-    })
-  }
-  return [...standing.values()]
 }
 
 const two = { net: 80, nodes: { n1: 'ab', n2: 'cd' } }

@@ -63,10 +63,10 @@ test('a first deploy makes all machines at once, and compiles beside that', asyn
   expect(
     compiles.map((remodel) => [(remodel.input as { name: string }).name, remodel.weight, remodel.when, remodel.queue]),
   ).toEqual([
-    ['base', 3, 'independent', 'compile'],
-    ['lib', 2, 'independent', 'compile'],
-    ['db', 1, 'independent', 'compile'],
-    ['web', 1, 'independent', 'compile'],
+    ['base', 3000, 'independent', 'compile'],
+    ['lib', 2000, 'independent', 'compile'],
+    ['db', 1000, 'independent', 'compile'],
+    ['web', 1000, 'independent', 'compile'],
   ])
   expect(made.windows).toContainEqual({ name: 'compile', limit: 2 })
   expect(after(made, 'start-instance web/0', 'start-instance db/0')).toBe(true)

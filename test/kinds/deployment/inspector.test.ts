@@ -5,7 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { architect } from '../../../services/planner/kinds/deployment/architect.ts'
 import { inspector } from '../../../services/planner/kinds/deployment/inspector.ts'
 import { compiledKey, RedisCompiledIndex } from '../../../shared/compile/compiled.ts'
+import { RedisDurations } from '../../../shared/compile/durations.ts'
 import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import { Archives } from '../../../shared/postgres/archive/archives.ts'
 import { fence, Place, until } from '../../provider/place.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { document } from './planning.ts'
@@ -47,7 +49,9 @@ function instance(slot: string, cid: string): StandingMaterial[] {
 async function inspect(materials: StandingMaterial[]) {
   const recorded: Floorplan = { deployment: 'shop', version: 3, materials }
   const compiled = new RedisCompiledIndex(redis, settings)
-  const found = await inspector(blueprint, { recorded, provider: place.provider, compiled })
+  const durations = new RedisDurations(redis, settings)
+  const archives = new Archives(redis, settings)
+  const found = await inspector(blueprint, { recorded, provider: place.provider, compiled, durations, archives })
   return { ...found, byId: new Map(found.materials.map((material) => [material.id, material])) }
 }
 

@@ -1,107 +1,142 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listFailpoints } from '../../chaos/failpoints.ts'
-import { type Service, type ServiceName, settled, startServices, type TestStack } from '../../support/services.ts'
-import { ask, deploy, documentOf, expectWhole, standing } from './support.ts'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type Failpoint, failpointsOf, listFailpoints } from '../../chaos/failpoints.ts'
+import { Lane } from './lane.ts'
+import { ask, expectWhole, standing, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
 
 /**
- * A node is added and removed while both others are written to, and a service is killed at one point of it, for every point:
- * the plan goes on to its end, nothing is lost or doubled, and nothing is left of the node.
+ * A service dies at every point of the kind, and at every point of the core that a plan passes, while a database is written to
+ * and changed: the plan goes on to its end, nothing is lost or doubled, and nothing is left of what was removed.
+ *
+ * A lane is a database of its own in a Remodel of its own; its services die at several points one after the other, as most of
+ * the time is waiting until the dead worker's lock has run out. A new point of the kind is armed where a node is added and
+ * removed; where that does not reach it, the test fails: give it to the lane that does, or extend what a lane does.
  */
-let stack: TestStack
-const net = 83
-const two = { net, nodes: { n1: 'a', n2: 'c' } }
-const three = { net, nodes: { n1: 'a', n2: 'c', n3: 'ef' }, source: { n3: 'n1' } }
+const started = performance.now()
+const killed = new Set<string>()
 
-/** Reached by neither: an empty cluster and its database, a standing node, another primary, a restart. */
-const elsewhere = /^(set-up-instance\.(founded|restarted)|arrange-node|set-up-database\.|fail-over\.|switch-over\.)/
-const own = listFailpoints().filter(({ at, name }) => at.includes('/steps/database/') && !elsewhere.test(name))
-const core = listFailpoints().filter(({ name }) => /^(assembler|ledger|dispatch)\.(?!joined)/.test(name))
+const own = failpointsOf('database')
+/** What every plan passes; a database compiles nothing. */
+const core = listFailpoints().filter(({ name }) => /^(assembler|dispatch|ledger)\.(?!joined)/.test(name))
+/** Reached by a first deploy, a restart for a parameter, another primary. */
+const inLife = /^set-up-instance\.(founded|restarted)$|^(arrange-node|set-up-database|switch-over|fail-over)\./
+/** Reached by backups and restores. */
+const inArchive = /^(archive|back-up-node|restore)\.|\.aside$/
 
-beforeAll(async () => {
-  stack = await startServices({ planner: 1, assembler: 1 })
-  await deploy(stack.client(), two)
-})
-
-afterAll(() => stack.stop())
-
-async function replace(name: ServiceName, env: Record<string, string>): Promise<Service> {
-  for (const service of stack.services.filter((one) => one.name === name)) await service.kill('SIGKILL')
-  return stack.start(name, env)
+/** A remodel may lose its worker four times: points of one file, which are mostly of one step, go to different lanes. */
+function share(points: readonly Failpoint[], index: number, of: number): Failpoint[] {
+  const files = Map.groupBy(points, ({ at }) => at.split(':')[0])
+  return [...files.values()].flatMap((group, file) => group.filter((_, at) => (file + at) % of === index))
 }
 
-const died = (name: ServiceName) =>
-  stack.services.findLast((one) => one.name === name)?.process.signalCode === 'SIGKILL'
+const restoring = own.filter(({ name }) => inArchive.test(name))
+const adding = own.filter(({ name }) => !inLife.test(name) && !inArchive.test(name))
+const two = { nodes: { n1: 'a', n2: 'c' } }
+const three = { nodes: { n1: 'a', n2: 'c', n3: 'ef' }, source: { n3: 'n1' } }
 
-/** Carries a plan out; whoever dies meanwhile is started again. */
-async function carryOut(wish: typeof two, watched: ServiceName): Promise<string> {
-  for (let n = 0; ; n++) {
-    try {
-      const client = stack.client()
-      const { plan } = await client.plan({ manifest: { name: 'shop.yml', content: documentOf(wish) } })
-      await client.apply(plan.id, { holder: 'test', waitSeconds: 30 }).catch(async (error) => {
-        await sleep(500)
-        if (!died(watched)) throw error
-      })
-      const over = new AbortController()
-      const reviver = (async () => {
-        while (!over.signal.aborted) {
-          if (died(watched)) await stack.start(watched)
-          await sleep(50)
-        }
-      })()
-      const limit = performance.now() + 90_000
-      let state = 'running'
-      while (!['done', 'failed', 'cancelled'].includes(state) && performance.now() < limit) {
-        state = await settled(stack.client(), plan.id, 1000).catch(() => 'running')
-        const record = await stack
-          .client()
-          .planView(plan.id)
-          .catch(() => null)
-        if (record?.status.state === 'stored') break
-      }
-      over.abort()
-      await reviver
-      if (state === 'done') return state
-      if (state !== 'running' || n > 1) {
-        const { status } = await stack.client().planView(plan.id)
-        throw new Error(`${state} ${JSON.stringify(status.errors)}`)
-      }
-    } catch (error) {
-      // The connection breaks a little before the process is known to be gone.
-      await sleep(500)
-      if (!died(watched) || n > 1) throw error
-      await stack.start(watched)
-    }
-  }
-}
-
-async function expectNothingOf(node: string): Promise<void> {
+async function expectNothingOf(node: string, lane: Lane): Promise<void> {
   for (const hosts of ['a', 'c']) {
     const like = `LIKE '%${node}%'`
-    expect(await ask(net, hosts, `SELECT slot_name FROM pg_replication_slots WHERE slot_name ${like}`)).toEqual([])
-    expect(await ask(net, hosts, `SELECT subname FROM pg_subscription WHERE subname ${like}`)).toEqual([])
-    expect(await ask(net, hosts, 'SELECT count(*)::int FROM pg_replication_origin')).toEqual([[1]])
-    expect(await ask(net, hosts, 'SELECT count(*)::int FROM pg_replication_slots')).toEqual([[1]])
+    expect(await ask(lane.net, hosts, `SELECT slot_name FROM pg_replication_slots WHERE slot_name ${like}`)).toEqual([])
+    expect(await ask(lane.net, hosts, `SELECT subname FROM pg_subscription WHERE subname ${like}`)).toEqual([])
+    expect(await ask(lane.net, hosts, 'SELECT count(*)::int FROM pg_replication_origin')).toEqual([[1]])
+    expect(await ask(lane.net, hosts, 'SELECT count(*)::int FROM pg_replication_slots')).toEqual([[1]])
   }
-  expect(await standing(stack)).toEqual(['a', 'c'].flatMap((host) => [`db-shop-${host}`, `db-shop-${host}-data`]))
+  expect(await standing(lane)).toEqual(['a', 'c'].flatMap((host) => [`db-shop-${host}`, `db-shop-${host}-data`]))
 }
 
-describe('killed while a node is added or removed', () => {
-  test.for([...own, ...core])('$name', { timeout: 240_000 }, async ({ name, service }) => {
-    const armed = await replace(service, { REMODEL_FAILPOINTS: `${name}=kill` })
-    const writers = [new Writer(net, `n1-${name}`, 'a'), new Writer(net, `n2-${name}`, 'c')]
+/** Writes to all nodes while something is done; then every acknowledged row is on every node once. */
+async function written(lane: Lane, nodes: string[], after: string[], what: () => Promise<void>): Promise<void> {
+  const writers = nodes.map((hosts, index) => new Writer(lane.net, `n${index + 1}-${performance.now()}`, hosts))
+  try {
+    await sleep(300)
+    await what()
+    await sleep(300)
+  } finally {
+    await Promise.all(writers.map((writer) => writer.stop()))
+  }
+  await expectWhole(
+    lane.net,
+    after,
+    writers.flatMap(({ acknowledged }) => acknowledged),
+  )
+}
+
+/** A third node comes and goes. */
+async function addAndRemove(lane: Lane, points: readonly Failpoint[]): Promise<void> {
+  await lane.deploy(two)
+  await lane.arm(points)
+  await written(lane, ['a', 'c'], ['a', 'c', 'ef'], () => lane.deploy(three))
+  await written(lane, ['a', 'c'], ['a', 'c'], () => lane.deploy(two))
+  await expectNothingOf('n3', lane)
+}
+
+/** From nothing, over a parameter and another primary, to the loss of a primary. */
+async function live(lane: Lane, points: readonly Failpoint[]): Promise<void> {
+  await lane.arm(points)
+  const wish: Omit<Wish, 'net'> = { nodes: { n1: 'ab', n2: 'cd' } }
+  await lane.deploy(wish)
+  const both = ['ab', 'cd']
+  const settings = { max_connections: 70 }
+  await written(lane, both, both, () => lane.deploy({ ...wish, settings }))
+  await written(lane, both, both, () => lane.deploy({ ...wish, settings, primary: { n1: 'b' } }))
+  await written(lane, both, both, async () => {
+    await lane.killMachine('b')
+    await lane.deploy({ ...wish, settings })
+  })
+}
+
+/** Backed up, and brought back to a moment of before. */
+async function bringBack(lane: Lane, points: readonly Failpoint[]): Promise<void> {
+  const wish: Omit<Wish, 'net'> = { nodes: { n1: 'ab', n2: 'c' }, keep: 3 }
+  const both = ['ab', 'c']
+  const rows = (hosts: string) => ask(lane.net, hosts, 'SELECT id FROM entry ORDER BY id')
+  await lane.arm(points)
+  await lane.deploy(wish)
+  await written(lane, both, both, () => sleep(500))
+  const then = await rows('ab')
+  const [[target]] = (await ask(lane.net, 'ab', 'SELECT clock_timestamp()::text')) as [[string]]
+  await written(lane, both, both, () => sleep(500))
+  expect((await rows('ab')).length).toBeGreaterThan(then.length)
+  await lane.deploy({ ...wish, restore: { all: { restore_options: { type: 'time', target } } } })
+  for (const hosts of both) expect(await rows(hosts)).toEqual(then)
+  await written(lane, both, both, () => sleep(500))
+}
+
+const lanes = [
+  { name: 'through its life', points: own.filter(({ name }) => inLife.test(name)), play: live },
+  { name: 'while it is backed up and restored', points: share(restoring, 0, 2), play: bringBack },
+  {
+    name: 'while it is backed up and restored, next points',
+    points: share(restoring, 1, 2),
+    play: bringBack,
+  },
+  { name: 'while a node is added and removed', points: share(adding, 0, 3), play: addAndRemove },
+  { name: 'while a node is added and removed, next points', points: share(adding, 1, 3), play: addAndRemove },
+  { name: 'while a node is added and removed, last points', points: share(adding, 2, 3), play: addAndRemove },
+  { name: 'of the core while a node is added and removed', points: core, play: addAndRemove },
+]
+
+describe('services that are killed at every point', () => {
+  test.concurrent.for(lanes)('$name', { timeout: 600_000 }, async ({ name, points, play }, { expect }) => {
+    expect(points.length).toBeGreaterThan(0)
+    const from = performance.now()
+    const lane = await Lane.open()
     try {
-      expect(await carryOut(three, service)).toBe('done')
-      await Promise.all(writers.map((writer) => writer.stop()))
-      const acknowledged = writers.flatMap((writer) => writer.acknowledged)
-      await expectWhole(net, ['a', 'c', 'ef'], acknowledged)
-      expect(await carryOut(two, service)).toBe('done')
-      await expectNothingOf('n3')
-      expect(armed.process.signalCode, 'it was killed there').toBe('SIGKILL')
+      await play(lane, points)
+      await lane.end()
+      const alive = points.filter(({ name }) => !lane.killed.has(name)).map(({ name }) => name)
+      expect(alive, 'never reached').toEqual([])
     } finally {
-      await Promise.all(writers.map((writer) => writer.stop()))
+      for (const point of lane.killed) killed.add(point)
+      console.log(`${name}: ${lane.killed.size} kills in ${Math.round((performance.now() - from) / 1000)} s`)
+      await lane.close()
     }
+  })
+
+  afterAll(() => {
+    const seconds = Math.round((performance.now() - started) / 1000)
+    console.log(`killed at ${killed.size} of ${own.length + core.length} points in ${seconds} s`)
   })
 })

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { Client } from '../../../cli/client.ts'
 import { settled, type TestStack } from '../../support/services.ts'
 
@@ -13,6 +13,10 @@ export interface Wish {
   primary?: Record<string, string>
   settings?: Record<string, string | number>
   script?: string[]
+  /** So many base backups of a node are kept. */
+  keep?: number
+  /** Node, or `all` -> its `restore_config`. */
+  restore?: Record<string, object>
 }
 
 /** `entry` has no key: a row that came twice would stand there twice. */
@@ -29,6 +33,8 @@ export function documentOf({
   primary = {},
   settings = {},
   script = tables,
+  keep,
+  restore = {},
 }: Wish): string {
   const letters = [...new Set(Object.values(nodes).join(''))].sort()
   return JSON.stringify(
@@ -42,8 +48,11 @@ export function documentOf({
         host_ids: [...hosts],
         ...(source[node] === undefined ? {} : { source_node: source[node] }),
         ...(primary[node] === undefined ? {} : { primary_host_id: primary[node] }),
+        ...(restore[node] === undefined ? {} : { restore_config: restore[node] }),
       })),
       database_users: [{ username: 'app', db_owner: true }],
+      ...(keep === undefined ? {} : { backup_config: { repositories: [{ retention_full: keep }] } }),
+      ...(restore.all === undefined ? {} : { restore_config: restore.all }),
       postgresql_conf: { shared_buffers: '16MB', max_connections: 60, ...settings },
       scripts: { post_database_create: script },
     },
@@ -65,7 +74,7 @@ export async function remove(client: Client, name = 'shop'): Promise<string> {
 }
 
 /** Applies a plan and waits for its end; one that does not end well fails the test with what happened last. */
-async function carryOut(client: Client, plan: string, timeoutMs: number): Promise<string> {
+export async function carryOut(client: Client, plan: string, timeoutMs: number): Promise<string> {
   await client.apply(plan, { holder: 'test' })
   const ended = await settled(client, plan, timeoutMs).catch((error: Error) => error.message)
   if (ended === 'done') return plan
@@ -117,7 +126,7 @@ export async function askServer(net: number, letter: string, sql: string): Promi
 }
 
 /** Machines and disks that stand. */
-export async function standing(stack: TestStack): Promise<string[]> {
+export async function standing(stack: Pick<TestStack, 'provider'>): Promise<string[]> {
   const [vms, disks] = await Promise.all([stack.provider.listVms(), stack.provider.listDisks()])
   return [...vms, ...disks].map(({ id }) => id).sort()
 }
@@ -142,7 +151,9 @@ export async function expectWhole(
       }),
     )
   }
-  await expect.poll(lacking, { timeout: 20_000 }).toEqual(Object.fromEntries(nodes.map((hosts) => [hosts, []])))
+  const nothing = Object.fromEntries(nodes.map((hosts) => [hosts, []]))
+  // Not `expect.poll`: that knows of one test at a time only.
+  await vi.waitFor(async () => expect(await lacking()).toEqual(nothing), { timeout: 20_000, interval: 100 })
   for (const hosts of nodes) {
     const ids = await read(hosts)
     expect(new Set(ids).size, 'no row twice').toBe(ids.length)

@@ -1,6 +1,7 @@
 import { RemodelError } from '../../../../shared/errors.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
+import { postgresMount } from '../../../../shared/postgres/binaries.ts'
 import { importStemcell } from '../../../../shared/provider/stemcell.ts'
 import { defineStep, type StepContext } from '../step.ts'
 import { recorded } from './server/record.ts'
@@ -23,7 +24,14 @@ export default defineStep({
     const moved = found !== undefined && found.addresses.join() !== host.address
     if (found?.state === 'dead' || moved) await context.provider.deleteVm(host.vm, context.fence)
     const stemcell = await importStemcell(context.provider, context.blobs, { name: 'local', version: '1' })
-    const request = { id: host.vm, stemcell, addresses: [host.address], network: 'shared', resources: {} } as const
+    const request = {
+      id: host.vm,
+      stemcell,
+      addresses: [host.address],
+      network: 'shared',
+      resources: {},
+      mounts: [postgresMount()],
+    } as const
     context.say('creating the machine')
     await context.provider.createVm({ ...request, addresses: [host.address], ownership }, context.fence, context.signal)
     await failpoint('create-host.machine')

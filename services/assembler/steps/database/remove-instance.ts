@@ -2,25 +2,34 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs, type Member } from '../../../../shared/kinds/database.ts'
 import { instanceSlot } from '../../../../shared/postgres/names.ts'
 import { openSession } from '../../../../shared/postgres/server.ts'
+import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep } from '../step.ts'
+import { readFences } from './server/fences.ts'
 import { place } from './server/place.ts'
 import { lookAt } from './server/primary.ts'
 import { recorded } from './server/record.ts'
 import { shell } from './server/shell.ts'
 
+/** Only what is whole is worth keeping, and never less than what is kept already. */
+const putAside = `cd ${place.root} 2>/dev/null || exit 0
+  if [ -e ${place.whole} ] && [ ! -e ${place.aside} ]; then mv ${place.data} ${place.aside}; fi
+  rm -rf ${place.data} ${place.whole} ${place.applied} ${place.target} ${place.log}`
+
 /** Ends a server, removes its data, and frees the log that others held for it. */
 export default defineStep({
   input: inputs['remove-instance'],
   look: async () => null,
-  async apply(context, { member, peers }) {
+  async apply(context, { member, peers, aside, resource }) {
     const vm = await context.provider.findVm(member.vm)
     if (vm?.state === 'running') {
       const connection = await context.provider.connect(member.vm, context.fence)
       try {
+        if (aside) await keepFences(connection, member, String(resource.attributes.database_name))
         context.say('stopping')
         await connection.supervise([])
         await failpoint('remove-instance.stopped')
-        await shell(connection, `rm -rf ${place.root}`)
+        await shell(connection, aside ? putAside : `rm -rf ${place.root}`)
+        if (aside) await failpoint('remove-instance.aside')
       } finally {
         connection.close()
       }
@@ -43,4 +52,9 @@ async function dropSlot(on: Member, name: string): Promise<void> {
   } finally {
     await session.close()
   }
+}
+
+async function keepFences(connection: Connection, member: Member, database: string): Promise<void> {
+  const seen = await readFences(member, database)
+  if (Object.keys(seen).length > 0) await connection.write(place.fences, JSON.stringify(seen))
 }

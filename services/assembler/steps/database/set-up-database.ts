@@ -13,12 +13,15 @@ import { recorded } from './server/record.ts'
 export default defineStep({
   input: inputs['set-up-database'],
   look: async () => null,
-  async apply(context, { members, database, owner, script, copied }) {
+  async apply(context, { members, database, renameFrom, owner, script, copied }) {
     // A node that is filled from another gets the database with the copy.
     if (copied && (await findPrimary(members)) === null) return
     await onPrimary(context, members, 'postgres', async (session) => {
       const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
-      if (known === null) await session.query(`CREATE DATABASE ${quoted(database)}`)
+      const old = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [renameFrom])
+      if (known === null && old !== null) {
+        await session.query(`ALTER DATABASE ${quoted(renameFrom)} RENAME TO ${quoted(database)}`)
+      } else if (known === null) await session.query(`CREATE DATABASE ${quoted(database)}`)
       await failpoint('set-up-database.created')
       if (owner !== '') await session.query(`ALTER DATABASE ${quoted(database)} OWNER TO ${quoted(owner)}`)
     })

@@ -1,13 +1,14 @@
 import type { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
-import { inputs } from '../../../../shared/kinds/database.ts'
+import { inputs, restoredMaterial } from '../../../../shared/kinds/database.ts'
 import { digestOf } from '../../../../shared/model/canonical.ts'
-import { postgresBinaries } from '../../../../shared/postgres/binaries.ts'
 import { adminRole } from '../../../../shared/postgres/names.ts'
 import { openSession } from '../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
-import { defineStep, type StepContext } from '../step.ts'
+import { defineStep, type StepContext, type StepResult } from '../step.ts'
+import { ensureArchiveSlot } from './archive/line.ts'
+import { restoreData, restoredBy } from './archive/restore.ts'
 import { configure } from './server/configuration.ts'
 import { follow, isFollowing } from './server/follow.ts'
 import { asServer, owner, place } from './server/place.ts'
@@ -25,6 +26,7 @@ type Input = z.infer<(typeof inputs)['set-up-instance']>
  *   no data, `found`           -> an empty cluster
  *   no data, `copy`/`follow`   -> a copy of the source's primary, that follows
  *   no data, `keep`            -> refused: what is gone cannot be made up
+ *   no data, `restore`         -> a backup, replayed to the point that is asked for; what was here before is kept beside till then
  *   data of a former primary, `follow`, and another primary is there -> a new copy
  *   data                       -> kept
  *
@@ -41,7 +43,8 @@ export default defineStep({
       const [seen] = await lookAt([input.member])
       if (process?.state !== 'running' || seen!.recovering === null) return null
       if (input.role === 'follow' && (!seen!.recovering || !(await isFollowing(input.member)))) return null
-      return recorded(context, input)
+      if (input.role === 'restore' && !(await isRestored(connection, input))) return null
+      return result(context, input)
     } finally {
       connection.close()
     }
@@ -54,6 +57,9 @@ export default defineStep({
       const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
       const whole = await has(place.whole)
       if (role === 'found' && !whole) await found(connection, context)
+      if (input.restore && role === 'restore' && !(await isRestored(connection, input))) {
+        await restoreData(context, connection, { member, instance, restore: input.restore })
+      }
       if (role === 'keep' && !whole) {
         throw new RemodelError(
           'job-failed',
@@ -74,7 +80,10 @@ export default defineStep({
         context.say('waiting for it to follow')
         await keepUp(context, connection, input, whole)
       }
-      if (role === 'found' || role === 'keep') await ensureRoles(context, member, instance.users)
+      if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance.users)
+      await ensureArchiveSlot(member, instance.backup !== undefined)
+      if (instance.backup) await context.archives.follow(input.deployment)
+      await shell(connection, `rm -rf ${place.aside} ${place.replayed} ${place.fences}`)
       await connection.write(place.applied, digestOf(instance))
       await failpoint('set-up-instance.applied')
     } finally {
@@ -86,14 +95,28 @@ export default defineStep({
     if (seen!.recovering === null) {
       throw new RemodelError('infrastructure', `${input.member.instance} does not answer`)
     }
-    return recorded(context, input)
+    return result(context, input)
   },
 })
+
+/** That a node was restored is recorded together with its primary: it must not be restored again by the same request. */
+function result(context: StepContext, input: Input): StepResult {
+  const { floorplan } = recorded(context, input)
+  const { restore, role, instance, member } = input
+  if (role !== 'restore' || !restore) return { floorplan }
+  const attributes = { key: restore.key, primary: member.instance }
+  return { floorplan: { ...floorplan, [restoredMaterial(instance.node)]: { attributes, needs: [], meta: {} } } }
+}
+
+async function isRestored(connection: Connection, { restore }: Input): Promise<boolean> {
+  const { exitCode, stdout } = await connection.exec(['cat', place.whole])
+  return exitCode === 0 && restore !== null && stdout === restoredBy(restore)
+}
 
 async function found(connection: Connection, context: StepContext): Promise<void> {
   context.say('making an empty cluster')
   const options = `-D ${place.data} -U ${adminRole} -A trust -E UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C`
-  await shell(connection, `rm -rf ${place.data}; ${asServer(`${postgresBinaries()}/initdb ${options}`)}`, {
+  await shell(connection, `rm -rf ${place.data}; ${asServer(`${place.binaries}/initdb ${options}`)}`, {
     signal: context.signal,
   })
   await failpoint('set-up-instance.founded')

@@ -29,6 +29,9 @@ export default defineStep({
       const name = await ensureSubscription(session, input)
       await failpoint('set-up-subscription.created')
       if (!input.enabled) return
+      const runs = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])
+      // A slot that was made with a restore is not kept by replicas yet: this tells the provider.
+      if (runs !== true) await session.query(`ALTER SUBSCRIPTION ${name} SET (failover = true)`)
       await session.query(`ALTER SUBSCRIPTION ${name} ENABLE`)
       await session.query(`ALTER SUBSCRIPTION ${name} REFRESH PUBLICATION WITH (copy_data = false)`)
       // The position of the copy is the subscription's own by now.

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { Floorplan, materialType } from '../../../../shared/model/material.ts'
+import { suggest } from '../../../../shared/source/document.ts'
 import { connectInstance, instancesOf, readLogs } from '../instances.ts'
 import { Deployment, ExecRequest, ExecResponse, Instance, Lock, LogsResponse } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -36,6 +37,13 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     }
   }
 
+  const unknown = async (name: string) => {
+    const names = await ledger.deployments()
+    const { suggestion } = suggest(name, names)
+    const near = suggestion ? `; did you mean ${suggestion}?` : ''
+    return new RemodelError('not-found', `there is no deployment ${name}${near}`, { details: { deployments: names } })
+  }
+
   server.get(
     '/v1/deployments',
     {
@@ -54,7 +62,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     { schema: { description: 'One deployment.', params: ByName, response: { 200: Deployment } } },
     async (request) => {
       const found = await describe(request.params.name)
-      if (!found) throw new RemodelError('not-found', `there is no deployment ${request.params.name}`)
+      if (!found) throw await unknown(request.params.name)
       return found
     },
   )
@@ -69,12 +77,19 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     '/v1/deployments/:name/instances',
     {
       schema: {
-        description: 'Instances with the state of their processes, asked of their machines now.',
+        description:
+          'Instances with the state of their processes, asked of their machines now; of databases with role and lag.',
         params: ByName,
         response: { 200: z.array(Instance) },
       },
     },
-    async (request) => instancesOf(await ledger.floorplan(request.params.name), services.provider),
+    async (request) => {
+      const { name } = request.params
+      const [newest] = await ledger.planIds(name, 1)
+      if (newest === undefined) throw await unknown(name)
+      const kind = services.kinds.get((await ledger.planRecord(name, newest)).kind)
+      return instancesOf(await ledger.floorplan(name), kind, services.provider)
+    },
   )
 
   server.post(

@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import { compiledFor } from '../../../../shared/compile/phrase.ts'
+import type { CompileSpec } from '../../../../shared/compile/requests.ts'
 import type { PlanRecord } from '../../../../shared/ledger/ledger.ts'
 import { RemodelState } from '../../../../shared/model/plan.ts'
-import { ApplyRequest, PlanRequest, PlanStatus, PlanView } from '../schema.ts'
+import { CompilingNow } from '../../compiling.ts'
+import { ApplyRequest, BackupRequest, PlanRequest, PlanStatus, PlanView } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
@@ -9,13 +12,26 @@ const ById = z.object({ id: z.string() })
 
 /** Plans: draw, look at, apply, cancel, approve. */
 export function planRoutes(server: Routes, { planning, ledger }: Services): void {
+  const now = new CompilingNow(ledger)
   const view = async (deployment: string, id: string): Promise<PlanView> => {
     const [plan, status, remodels] = await Promise.all([
       ledger.plan(deployment, id),
       ledger.planRecord(deployment, id),
       ledger.remodelRecords(deployment, id),
     ])
-    return { plan, status, remodels }
+    const over = status.finishedAt !== null
+    return { plan, status, remodels, compiling: over ? null : await now.read(plan, remodels) }
+  }
+
+  /** A package that is compiled for somebody else waits for that. */
+  const elsewhere = async (deployment: string, id: string, remodel: string, state: RemodelState) => {
+    if (state !== 'released' && state !== 'running') return undefined
+    const { step, input } = await ledger.remodel(deployment, id, remodel)
+    if (step !== 'compile-package') return undefined
+    const { key, name } = input as unknown as CompileSpec
+    const work = (await now.of([key])).get(key)
+    if (!work || work.plan === id) return undefined
+    return [`${name}: ${compiledFor(work.deployment, work.since === null ? null : Date.now() - work.since)}`]
   }
 
   server.post(
@@ -45,6 +61,23 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     },
     async (request, reply) => {
       const plan = await planning.planRemoval(request.params.name)
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/backups',
+    {
+      schema: {
+        description:
+          'Draws the plan that backs up what stands. 404 for an unknown node, 409 for one that is not archived.',
+        params: z.object({ name: z.string() }),
+        body: BackupRequest,
+        response: { 201: PlanView },
+      },
+    },
+    async (request, reply) => {
+      const plan = await planning.planBackup(request.params.name, request.body.nodes)
       return reply.status(201).send(await view(plan.deployment, plan.id))
     },
   )
@@ -139,8 +172,10 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     },
     async (request) => {
       const { id } = request.params
-      const why = await ledger.waitsFor(await ledger.deploymentOfPlan(id), id, request.query.remodel)
-      return { remodel: request.query.remodel, ...why }
+      const { remodel } = request.query
+      const deployment = await ledger.deploymentOfPlan(id)
+      const why = await ledger.waitsFor(deployment, id, remodel)
+      return { remodel, ...why, waitsFor: (await elsewhere(deployment, id, remodel, why.state)) ?? why.waitsFor }
     },
   )
 }

@@ -3,6 +3,7 @@ import type { Fault } from '../../../../shared/errors.ts'
 import type { Blueprint, Json } from '../../../../shared/model/material.ts'
 import { invalidInput, type SourceDocument, suggest } from '../../../../shared/source/document.ts'
 import type { Supplies } from '../kind.ts'
+import { restoresOf } from './architect/restores.ts'
 import { verifierOf } from './architect/verifier.ts'
 import { instanceId } from './names.ts'
 import { EndState, resourcesOf } from './operations/operations.ts'
@@ -39,7 +40,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   const value = document.parse(Document)
   const deployment = deploymentName(document)
   const hosts = value.hosts ?? hostsOf(supplies)
-  refuse(document, value, hosts)
+  refuse(document, value, hosts, supplies.taken)
   const users = value.database_users.map(({ username, password, attributes }) => ({
     username,
     verifier: password === undefined ? '' : verifierOf(deployment, username, password),
@@ -56,6 +57,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
         primary_host_id === undefined ? [] : [[name, instanceId(name, primary_host_id)]],
       ),
     ),
+    ...restoresOf(document, value, deployment),
     updateStrategy: value.node_update_strategy,
     force: value.force_update,
     dataLoss: value.data_loss,
@@ -70,6 +72,8 @@ export function nothing(deployment: string): Blueprint {
     nodes: [],
     hosts: [],
     primaries: {},
+    restores: {},
+    places: {},
     updateStrategy: 'rolling',
     force: false,
     dataLoss: false,
@@ -87,28 +91,45 @@ function hostsOf(supplies: Supplies): Host[] {
   })
 }
 
-function refuse(document: SourceDocument, value: Document, hosts: readonly Host[]): void {
+function refuse(document: SourceDocument, value: Document, hosts: readonly Host[], taken: readonly string[]): void {
   const faults: Fault[] = []
   const fault = (path: (string | number)[], message: string, more: Partial<Fault> = {}) =>
     faults.push(document.fault(path, message, more))
   const ids = hosts.map(({ id }) => id)
   for (const [index, host] of hosts.entries()) {
-    if (ids.indexOf(host.id) !== index) fault(['hosts', index, 'id'], `host ${host.id} is named twice`)
+    if (ids.indexOf(host.id) !== index)
+      fault(['hosts', index, 'id'], `host ${host.id} is named twice: give one of them another id`)
     const same = hosts.findIndex(({ address }) => address === host.address)
-    if (same !== index) fault(['hosts', index, 'address'], `is the address of host ${hosts[same]!.id}`)
+    if (same !== index)
+      fault(['hosts', index, 'address'], `is the address of host ${hosts[same]!.id}: each host has one of its own`)
   }
   const names = value.nodes.map(({ name }) => name)
   const used = new Map<string, string>()
   for (const [at, node] of value.nodes.entries()) {
-    if (names.indexOf(node.name) !== at) fault(['nodes', at, 'name'], `node ${node.name} is named twice`)
-    if (node.source_node === node.name) fault(['nodes', at, 'source_node'], `node ${node.name} names itself`)
+    if (names.indexOf(node.name) !== at)
+      fault(['nodes', at, 'name'], `node ${node.name} is named twice: give one of them another name`)
+    if (node.source_node === node.name) {
+      const others = names.filter((other) => other !== node.name)
+      fault(['nodes', at, 'source_node'], `node ${node.name} names itself`, { allowed: others.join(', ') || 'none' })
+    }
     for (const [index, host] of node.host_ids.entries()) {
       const path = ['nodes', at, 'host_ids', index]
       if (!ids.includes(host)) {
         fault(path, `there is no host ${host}`, { allowed: ids.join(', ') || 'none', ...suggest(host, ids) })
       }
       const other = used.get(host)
-      if (other !== undefined) fault(path, `host ${host} has an instance of node ${other} already`)
+      if (other !== undefined) {
+        const free = ids.filter((id) => !value.nodes.some(({ host_ids }) => host_ids.includes(id)))
+        const what =
+          other === node.name
+            ? `node ${node.name} has more than one instance on host ${host}`
+            : `host ${host} has an instance of node ${other} already`
+        fault(path, what, { allowed: free.join(', ') || 'another host: all of these are in use' })
+      }
+      const address = hosts.find(({ id }) => id === host)?.address
+      if (address !== undefined && taken.includes(address)) {
+        fault(path, `host ${host} has the address ${address}, which another deployment uses`)
+      }
       used.set(host, node.name)
     }
     if (node.primary_host_id !== undefined && !node.host_ids.includes(node.primary_host_id)) {
@@ -116,19 +137,22 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
         allowed: node.host_ids.join(', '),
       })
     }
-    if (node.restore_config) fault(['nodes', at, 'restore_config'], 'is not carried out yet')
+    if (node.restore_config && node.source_node !== '') {
+      fault(['nodes', at, 'source_node'], `node ${node.name} has both a source node and a restore config: choose one`)
+    }
     for (const setting of Object.keys(node.postgresql_conf)) {
-      if (own.has(setting)) fault(['nodes', at, 'postgresql_conf', setting], 'is decided by Remodel')
+      if (own.has(setting)) fault(['nodes', at, 'postgresql_conf', setting], 'is decided by Remodel: leave it out')
     }
   }
   for (const setting of Object.keys(value.postgresql_conf)) {
-    if (own.has(setting)) fault(['postgresql_conf', setting], 'is decided by Remodel')
+    if (own.has(setting)) fault(['postgresql_conf', setting], 'is decided by Remodel: leave it out')
   }
   const users = value.database_users.map(({ username }) => username)
   for (const [index, user] of value.database_users.entries()) {
     const path = ['database_users', index, 'username']
-    if (users.indexOf(user.username) !== index) fault(path, `user ${user.username} is named twice`)
-    if (user.username === 'remodel') fault(path, 'is the role that Remodel works as')
+    if (users.indexOf(user.username) !== index)
+      fault(path, `user ${user.username} is named twice: take one of them out`)
+    if (user.username === 'remodel') fault(path, 'is the role that Remodel works as: choose another name')
   }
   if (value.database_users.filter(({ db_owner }) => db_owner).length > 1) {
     fault(['database_users'], 'only one user can own the database')

@@ -1,9 +1,12 @@
 import type { Blueprint, Floorplan } from '../../../../shared/model/material.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
 import type { PlanOptions } from '../kind.ts'
+import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { handovers } from './foreman/handover.ts'
 import { inStandingOrder } from './foreman/in_order.ts'
 import { remodelsOf } from './foreman/remodels.ts'
+import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
+import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
 import { Situation } from './foreman/situation.ts'
 import { UpdateDatabase } from './operations/operations.ts'
 import { stateOfFloorplan } from './state.ts'
@@ -12,25 +15,39 @@ import type { Strategy } from './strategy.ts'
 /**
  * Blueprint x floorplan -> plan, by the operations: every event of theirs is a remodel, every phase waits for the one
  * before it, every plan is a stage. Ahead of them comes what they leave to others: a node whose primary is gone gets
- * another one, so that there is somebody to update, and one whose document asks for another primary too. Pure.
+ * another one, so that there is somebody to update, and one whose document asks for another primary too; and what a restore
+ * needs is made sure of. Behind them come base backups of nodes that have none. Pure.
  */
 export async function foreman(blueprint: Blueprint, floorplan: Floorplan, options: PlanOptions): Promise<PlanDraft> {
   const strategy = blueprint.strategy as unknown as Strategy
-  const found = handovers(floorplan.materials, strategy.nodes, strategy.primaries)
+  const { materials } = floorplan
+  const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials)
+  const kept = strategy.nodes.filter(({ node_name }) => !restores.pending.has(node_name))
+  const found = handovers(materials, kept, strategy.primaries)
   const start = stateOfFloorplan(found.materials)
-  const nodes = inStandingOrder(strategy.nodes, start, strategy.primaries)
-  const plans = UpdateDatabase(
-    {
-      careful: true,
-      node_update_strategy: strategy.updateStrategy,
-      plan_options: { force_update: strategy.force },
-      data_loss: strategy.dataLoss || options.remove,
-      ...(options.remove ? {} : { hosts: strategy.hosts }),
-    },
-    start,
-    nodes,
-  )
-  const situation = new Situation(blueprint.deployment, start, nodes, plans)
-  const remodels = remodelsOf(plans, found.handovers, situation)
+  const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored) }
+  const nodes = inStandingOrder(strategy.nodes, start, primaries).map((node) => originOf(node, start, restores))
+  const down = takesDown(start, restores)
+  if (down) refuseOtherChanges(strategy, start, nodes, restores)
+  const plans = down
+    ? restorePlans(strategy, start, nodes, restores)
+    : UpdateDatabase(
+        {
+          careful: true,
+          node_update_strategy: strategy.updateStrategy,
+          plan_options: { force_update: strategy.force },
+          data_loss: strategy.dataLoss || options.remove,
+          ...(options.remove ? {} : { hosts: strategy.hosts }),
+        },
+        start,
+        nodes,
+      )
+  const restored = nodes.filter(({ node_name }) => restores.pending.has(node_name))
+  const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
+  const situation = new Situation(blueprint.deployment, start, nodes, plans, { ...restores, heirs })
+  const remodels = remodelsOf(plans, found.handovers, situation, {
+    before: preparations(restores, situation),
+    after: [...forgetting(restores, situation), ...firstBackups(nodes, materials, situation, restores)],
+  })
   return { remodels, windows: [], places: [], notes: found.notes }
 }

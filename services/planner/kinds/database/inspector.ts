@@ -1,11 +1,14 @@
+import { restoredMaterial } from '../../../../shared/kinds/database.ts'
 import type { Blueprint, StandingMaterial } from '../../../../shared/model/material.ts'
 import { instanceSlot } from '../../../../shared/postgres/names.ts'
 import type { Disk, Vm } from '../../../../shared/provider/provider.ts'
 import type { World } from '../kind.ts'
+import { archivesAsFound } from './inspector/archive.ts'
 import { linkAsFound, strayLinks } from './inspector/links.ts'
 import { askServer, type Server } from './inspector/servers.ts'
 import type { ResourceData } from './operations/operations.ts'
 import { resourceOf, standingOf } from './state.ts'
+import type { Strategy } from './strategy.ts'
 
 /**
  * The world -> floorplan: every recorded resource as it is found today, and what was made without being recorded. What is not
@@ -46,7 +49,11 @@ export async function inspector(
   const database = String(instances[0]?.attributes.database_name ?? '')
   const disks = await world.provider.listDisks({ owner: `deployment/${blueprint.deployment}` })
   const strays = [...strayLinks(primaries, database, known), ...strayHosts([...vms, ...disks], known)]
-  return { materials: [...materials, ...strays.map(standingOf)], notes: [] }
+  const marks = world.recorded.materials.filter(({ id }) => id.startsWith(restoredMaterial('')))
+  const strategy = blueprint.strategy as unknown as Strategy
+  const found = { deployment: blueprint.deployment, instances, primaries }
+  const archives = await archivesAsFound(strategy, found, world.archives)
+  return { materials: [...materials, ...strays.map(standingOf), ...marks, ...archives], notes: [] }
 }
 
 /** Node -> the server that takes writes: the recorded one where it does, else whoever says so. */

@@ -43,6 +43,7 @@ export function nodeResources(
   return document.nodes.map((node) => {
     const port = node.port ?? document.port
     const settings = textOf({ ...document.postgresql_conf, ...node.postgresql_conf })
+    const backup = node.backup_config ?? document.backup_config
     const instances = node.host_ids.map((host_id): InstanceResources => {
       // A host that does not exist is refused by the operations, with all other faults.
       const host = hosts.get(host_id) ?? { id: host_id, address: '', disk_mib: 0 }
@@ -57,6 +58,7 @@ export function nodeResources(
         settings,
         users: [...users],
         synchronous: document.synchronous_replication,
+        ...(backup ? { backup: { keep: backup.repositories[0]?.retention_full ?? null } } : {}),
       }
       const id = instanceId(node.name, host_id)
       const executor: Executor = { type: 'host', id: host_id }
@@ -72,13 +74,14 @@ export function nodeResources(
         node_dependents: null,
       }
     })
-    const restore = node.restore_config
+    const restore = node.restore_config ?? document.restore_config
     return {
       database_id: deployment,
       database_owner: owner,
       database_name,
       node_name: node.name,
-      source_node: node.source_node,
+      // A node comes from one place: what the database is restored from counts.
+      source_node: document.restore_config && !node.restore_config ? '' : node.source_node,
       primary_instance_id: '',
       instances,
       restore_config: restore ? { source_database_name: restore.source_database_name ?? database_name } : null,

@@ -16,16 +16,67 @@ export const Host = z.strictObject({
 })
 export type Host = z.infer<typeof Host>
 
+const nodeName = z.string().regex(/^n[0-9]+$/, 'must be n followed by digits')
+
+/** What a target must look like, by its type. */
+const targets: Record<string, { form: RegExp; like: string }> = {
+  time: {
+    form: /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?\s?(Z|[+-]\d\d(:?\d\d)?)$/,
+    like: 'a time with its zone: 2026-01-31T12:30:00Z',
+  },
+  lsn: { form: /^[0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8}$/, like: 'a position in the log: 0/3000028' },
+  xid: { form: /^\d{1,20}$/, like: 'the number of a transaction: 742' },
+}
+
+/** Where a restore ends: pgEdge's names, which are pgBackRest's. */
+const RestoreOptions = z
+  .strictObject({
+    type: z.enum(['default', 'immediate', 'time', 'lsn', 'xid']).default('default'),
+    target: z.union([z.string(), z.number()]).transform(String).optional(),
+    /** Which backup it begins with; without it the newest before the target. */
+    set: z.string().optional(),
+    /** Stops before the target instead of behind it. */
+    'target-exclusive': z.boolean().default(false),
+  })
+  .superRefine(({ type, target }, context) => {
+    const wanted = targets[type]
+    const wrong = (message: string) => context.addIssue({ code: 'custom', path: ['target'], message, input: target })
+    if (!wanted && target !== undefined) wrong(`type ${type} takes no target`)
+    if (wanted && !(target !== undefined && wanted.form.test(target))) {
+      wrong(`must be ${wanted.like}`)
+    }
+  })
+
 const RestoreConfig = z.strictObject({
+  /** Deployment whose archive it is; without it this one's. */
+  source_database_id: name.optional(),
+  source_node_name: nodeName.optional(),
+  /** What the database was called there. */
   source_database_name: identifier.optional(),
-  source_node_name: z.string().optional(),
-  restore_options: z.record(z.string(), z.string()).default({}),
+  restore_options: RestoreOptions.prefault({}),
 })
+export type RestoreConfig = z.infer<typeof RestoreConfig>
+
+const BackupConfig = z.strictObject({
+  repositories: z
+    .array(
+      z.strictObject({
+        id: name.optional(),
+        /** Remodel's own blobstore. */
+        type: z.literal('remodel').default('remodel'),
+        /** So many base backups of a node stay, the newest; without it all of them. */
+        retention_full: z.int().positive().optional(),
+      }),
+    )
+    .length(1),
+})
+export type BackupConfig = z.infer<typeof BackupConfig>
 
 const Node = z.strictObject({
-  name: z.string().regex(/^n[0-9]+$/, 'must be n followed by digits'),
+  name: nodeName,
   host_ids: z.array(name).min(1),
   source_node: z.string().default(''),
+  backup_config: BackupConfig.optional(),
   restore_config: RestoreConfig.optional(),
   /** The host whose instance is to take writes; without it whoever does. */
   primary_host_id: name.optional(),
@@ -54,6 +105,9 @@ export const Document = z.strictObject({
     .max(16)
     .default([]),
   postgresql_conf: settings.default({}),
+  /** For all nodes that have none of their own. */
+  backup_config: BackupConfig.optional(),
+  restore_config: RestoreConfig.optional(),
   /** Commits wait until a replica has them, so that losing a primary's machine loses nothing that was acknowledged. */
   synchronous_replication: z.boolean().default(true),
   node_update_strategy: z.enum(['rolling', 'concurrent']).default('rolling'),

@@ -2,10 +2,10 @@ import type { Blueprint, Json, Material } from '../../../../shared/model/materia
 import { invalidInput, type SourceDocument } from '../../../../shared/source/document.ts'
 import type { Supplies } from '../kind.ts'
 import { type Cloud, mergeClouds } from './architect/cloud.ts'
+import { compileStrategy } from './architect/compilation.ts'
 import { Faults, type Sourced } from './architect/faults.ts'
 import { type DrawnGroup, drawGroup } from './architect/groups.ts'
 import { resolveLinks } from './architect/links.ts'
-import { checkMachine, machine } from './architect/machines.ts'
 import { networkStrategy } from './architect/networks.ts'
 import { notesOn } from './architect/notes.ts'
 import { PackageClaims } from './architect/packages.ts'
@@ -85,37 +85,6 @@ function checkStaticsOnce(groups: readonly DrawnGroup[], taken: ReadonlySet<stri
         owners.set(key, strategy.name)
       }
     }
-  }
-}
-
-function compileStrategy(cloud: Cloud, faults: Faults): Strategy['compile'] {
-  const at = cloud.compilation
-  if (!at) return { workers: 1, reuse: false, resources: {} }
-  const { value } = at
-  checkMachine(at, cloud, faults)
-  if (value.az !== undefined && !cloud.azs.has(value.az)) faults.unknown(at, ['az'], 'az', value.az, cloud.azs.keys())
-  const network = cloud.networks.get(value.network)?.value
-  if (!network) faults.unknown(at, ['network'], 'network', value.network, cloud.networks.keys())
-  else if (network.type === 'vip')
-    faults.add(at, ['network'], 'packages cannot be compiled in a vip network', { found: value.network })
-  else {
-    const azs = new Set(network.azs)
-    if (azs.size > 0 && !azs.has(value.az ?? '')) {
-      faults.add(
-        at,
-        value.az === undefined ? [] : ['az'],
-        `network "${value.network}" does not serve the az of compilation`,
-        {
-          found: value.az ?? 'no az',
-          allowed: [...azs].join(', '),
-        },
-      )
-    }
-  }
-  return {
-    workers: value.workers,
-    reuse: value.reuse_compilation_vms,
-    resources: machine(value, value.az ?? '', cloud).resources,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Blueprint, Floorplan } from '../../../../shared/model/material.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
-import type { PlanOptions, Render } from '../kind.ts'
+import type { PlanOptions, Render, Took } from '../kind.ts'
 import { build } from './foreman/build.ts'
 import { Cids } from './foreman/cids.ts'
 import { decide } from './foreman/decide.ts'
@@ -22,6 +22,7 @@ export async function foreman(
   floorplan: Floorplan,
   options: PlanOptions,
   render: Render,
+  took: Took = {},
 ): Promise<PlanDraft> {
   // The architect's own strategy, perhaps read back from JSON; nobody else writes one.
   const strategy = blueprint.strategy as unknown as Strategy
@@ -33,5 +34,5 @@ export async function foreman(
   const faults = await renderJobs(strategy, found.tasks, render)
   if (faults.length > 0) throw invalidInput(faults)
   decide(found.tasks, cids)
-  return build(strategy, standing, found, options)
+  return build(strategy, standing, found, options, took)
 }

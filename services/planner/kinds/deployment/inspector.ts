@@ -1,8 +1,10 @@
+import type { Timed } from '../../../../shared/compile/durations.ts'
 import { type DiskAttributes, VmAttributes } from '../../../../shared/kinds/deployment.ts'
 import type { Blueprint, Material, StandingMaterial } from '../../../../shared/model/material.ts'
 import { materialType } from '../../../../shared/model/material.ts'
 import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
-import type { World } from '../kind.ts'
+import { osOf } from '../../../../shared/release/package_form.ts'
+import type { Took, World } from '../kind.ts'
 import { healthOf } from './inspector/health.ts'
 import { eachAtMost } from './inspector/parallel.ts'
 import { vmId } from './names.ts'
@@ -17,12 +19,12 @@ const atOnce = 32
  * - `vm/<cid>`, `instance/...`, `disk/...`: `meta.health` is `running`, `failing`, `unresponsive` or `missing`.
  * - Machines and disks that the provider says this deployment owns, but nobody recorded, are added with `meta.orphan`: they
  *   were made by a step that was cut off before it could say so.
- * - `package/...`: those of the blueprint that are compiled already.
+ * - `package/...`: those of the blueprint that are compiled already; of the others, `took` says how long it took before.
  */
 export async function inspector(
   blueprint: Blueprint,
   world: World,
-): Promise<{ materials: StandingMaterial[]; notes: string[] }> {
+): Promise<{ materials: StandingMaterial[]; notes: string[]; took: Took }> {
   const owner = `deployment/${blueprint.deployment}`
   const [vms, disks, packages] = await Promise.all([
     world.provider.listVms({ owner }),
@@ -46,8 +48,8 @@ export async function inspector(
     } else materials.push(instances.get(material.id) ?? material)
   }
   const notes: string[] = []
-  materials.push(...orphanVms(vms, recorded), ...orphanDisks(disks, recorded, notes), ...packages)
-  return { materials, notes }
+  materials.push(...orphanVms(vms, recorded), ...orphanDisks(disks, recorded, notes), ...packages.compiled)
+  return { materials, notes, took: packages.took }
 }
 
 async function withHealth(
@@ -125,10 +127,22 @@ function orphanDisks(
   return found
 }
 
-async function compiledPackages(blueprint: Blueprint, world: World): Promise<StandingMaterial[]> {
+async function compiledPackages(
+  blueprint: Blueprint,
+  world: World,
+): Promise<{ compiled: StandingMaterial[]; took: Took }> {
   const wanted = blueprint.materials.filter((material) => materialType(material.id) === 'package')
   const known = await world.compiled.find(wanted.map(keyOf))
-  return wanted.filter((material) => known.has(keyOf(material))).map((material) => ({ ...material, meta: {} }))
+  const [compiled, missing] = [true, false].map((there) =>
+    wanted.filter((material) => known.has(keyOf(material)) === there),
+  ) as [Material[], Material[]]
+  const durations = await world.durations.find(missing.map(timed))
+  const took = missing.flatMap(({ id }, i) => (durations[i] == null ? [] : [[id, durations[i]] as const]))
+  return { compiled: compiled.map((material) => ({ ...material, meta: {} })), took: Object.fromEntries(took) }
+}
+
+function timed({ attributes: { name, fingerprint, stemcell } }: Material): Timed {
+  return { name: String(name), fingerprint: String(fingerprint), os: osOf(String(stemcell)).os }
 }
 
 const keyOf = (material: Material) => String(material.attributes.key)

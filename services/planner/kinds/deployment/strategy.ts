@@ -9,7 +9,7 @@ export interface Strategy {
   /** Links and `spec.address` carry names instead of addresses. */
   useDns: boolean
   networks: Record<string, NetworkStrategy>
-  compile: { workers: number; reuse: boolean; resources: Resources }
+  compile: CompileStrategy
   /** Package key -> how to compile it. Holds every package of every group and all their dependencies. */
   packages: Record<string, PackageStrategy>
   /** In the order of the manifest; groups that are errands are left out. */
@@ -17,6 +17,19 @@ export interface Strategy {
   /** Addresses that other deployments hold. */
   taken: string[]
   notes: string[]
+}
+
+/** Where and how packages are compiled: the `compilation` block. */
+export interface CompileStrategy {
+  workers: number
+  reuse: boolean
+  resources: Resources
+  /** Absent: none. */
+  network?: 'host'
+  /** `orphan_workers`: VMs on their way out take no seat. */
+  orphan?: true
+  /** What one package may take. */
+  deadlineSeconds?: number
 }
 
 export interface Resources {

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 
@@ -135,6 +136,30 @@ static void read_resolver(char *into, size_t size) {
   if (fd >= 0) close(fd);
 }
 
+static void read_only(const char *target) {
+  struct statvfs s;
+  unsigned long keep = 0;
+  /* In a user namespace a mount may not lose what its source had. */
+  static const struct { unsigned long had, flag; } flags[] = {{ST_NOSUID, MS_NOSUID}, {ST_NODEV, MS_NODEV}, {ST_NOEXEC, MS_NOEXEC},
+      {ST_NOATIME, MS_NOATIME}, {ST_NODIRATIME, MS_NODIRATIME}, {ST_RELATIME, MS_RELATIME}};
+  step(statvfs(target, &s), target);
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    if (s.f_flag & flags[i].had) keep |= flags[i].flag;
+  step(mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | keep, NULL), target);
+}
+
+/* Directories of the host at places of the machine's own, for reading. Sources are found in the host's root, which is still /. */
+static void make_mounts(const char *list) {
+  char source[4096], target[4096], place[4200];
+  for (int used = 0; sscanf(list, "%4095[^\t]\t%4095[^\n]\n%n", source, target, &used) == 2; list += used, used = 0) {
+    snprintf(place, sizeof place, "root%s", target);
+    step(make_dirs(place, 0755), target);
+    step(mount(source, place, NULL, MS_BIND, NULL), source);
+    read_only(place);
+    if (!used) break;
+  }
+}
+
 static int listen_here(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "agent.sock"};
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -187,6 +212,7 @@ struct held boot_machine(const struct boot *b) {
   make_dev();
   make_sys();
   private_files(b, resolver);
+  make_mounts(b->mounts);
   snprintf(covered, sizeof covered, "root%s", provider);
   if (is_directory(covered)) step(mount("hidden", covered, "tmpfs", MS_RDONLY, "mode=000,size=4k"), "hiding the provider");
 

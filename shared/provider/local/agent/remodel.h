@@ -128,6 +128,8 @@ bool vm_incarnation(const char *id, char *into, size_t size);
 /* boot.c */
 struct boot {
   const char *id, *lower, *hosts, *network;
+  /* Lines `<directory of the host>\t<place in the machine>`. */
+  const char *mounts;
   /* new_user: we must make a user namespace; restricted: the machine lives in one, ours or that of a container. */
   bool new_user, restricted;
   int from_helper, to_helper;

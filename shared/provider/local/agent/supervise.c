@@ -13,7 +13,8 @@
  *                      deadline what is left is killed with everything below it.
  *
  * Shown to clients: WAITING is `starting` after one or two deaths, `failing` after three in a row or a failed start; RUNNING is
- * `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row.
+ * `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row,
+ * and so does a start that is asked for.
  */
 #define STABLE_MS 2000
 #define LOG_BYTES (1024 * 1024)
@@ -285,10 +286,10 @@ void supervise_set(struct conn *c, struct fields *f) {
 void supervise_start(struct conn *c) {
   for (struct process *p = processes; p; p = p->next) {
     if (p->leaving) continue;
-    if (p->state == STOPPING) p->start_again = true;
-    if (p->state != STOPPED && p->state != WAITING) continue;
+    /* Whoever asks for a start judges what comes now, not the row of deaths before it. */
     p->failures = 0;
-    begin_start(p);
+    if (p->state == STOPPING) p->start_again = true;
+    if (p->state == STOPPED || p->state == WAITING) begin_start(p);
   }
   c->waits = 'B';
 }

@@ -183,6 +183,7 @@ void verb_create_vm(struct fields *f) {
   b.lower = field(f);
   b.network = field(f);
   b.hosts = field(f);
+  b.mounts = field(f);
   const char *cpus = field(f), *memory = field(f), *record = field(f), *trial = field(f), *scope = field(f);
   long number = field_number(f), pid = field_number(f);
   if (f->bad) refuse("invalid-input", "a malformed request");

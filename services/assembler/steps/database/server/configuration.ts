@@ -1,4 +1,5 @@
 import type { InstanceAttributes, Member } from '../../../../../shared/kinds/database.ts'
+import type { Target } from '../../../../../shared/postgres/archive/chain.ts'
 import { adminRole, instanceSlot } from '../../../../../shared/postgres/names.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import { owner, place } from './place.ts'
@@ -9,8 +10,14 @@ import { shell } from './shell.ts'
  * - `copying`: it follows another node until it is populated, and must not take over that node's slots.
  * - `promoting`: it stops following at `target` and becomes a primary. Its copied subscriptions must not run, or they would
  *   take what was sent to the source; its replicas must not see it before it has turned, or they would run past it.
+ * - `restoring`: it replays the archived log up to a point and becomes a primary. What it was linked with when it was backed up
+ *   must not run, and nobody but Remodel may come in: what is written before it is whole would be lost with the next attempt.
  */
-export type Mode = { is: 'standing' } | { is: 'copying' } | { is: 'promoting'; target: string }
+export type Mode =
+  | { is: 'standing' }
+  | { is: 'copying' }
+  | { is: 'promoting'; target: string }
+  | { is: 'restoring'; target: Target }
 
 /** Remodel's own settings where the document says nothing. */
 const usual: Record<string, string> = {
@@ -45,10 +52,30 @@ function settingsOf(instance: InstanceAttributes, mode: Mode): Record<string, st
           recovery_target_action: 'promote',
         }
       : {}),
+    ...(mode.is === 'restoring' ? recovery(mode.target) : {}),
+  }
+}
+
+function recovery(target: Target): Record<string, string> {
+  return {
+    // What the settings were then need not fit those of today until it is open.
+    hot_standby: 'off',
+    max_logical_replication_workers: '0',
+    restore_command: `cp "${place.replayed}/%f" "%p"`,
+    recovery_target_timeline: 'latest',
+    ...(target.type === 'default' ? {} : { recovery_target_action: 'promote' }),
+    ...(target.type === 'immediate' ? { recovery_target: 'immediate' } : {}),
+    ...('value' in target
+      ? {
+          [`recovery_target_${target.type}`]: target.value.replace('T', ' '),
+          recovery_target_inclusive: target.exclusive ? 'off' : 'on',
+        }
+      : {}),
   }
 }
 
 function access(instance: InstanceAttributes, mode: Mode): string {
+  if (mode.is === 'restoring') return `local all all trust\nhost all ${adminRole} 127.0.0.0/8 trust\n`
   const open = instance.users.filter(({ verifier }) => verifier === '').map(({ username }) => username)
   return [
     'local all all trust',

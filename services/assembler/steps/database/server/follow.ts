@@ -13,7 +13,7 @@ import { shell } from './shell.ts'
 
 interface Following {
   member: Member
-  role: 'found' | 'keep' | 'copy' | 'follow'
+  role: string
   source: readonly Member[]
   upstream: readonly Member[]
 }

@@ -1,7 +1,9 @@
+import { mountedPostgres } from '../../../../../shared/postgres/binaries.ts'
 import { layout } from '../../../../../shared/provider/layout.ts'
 
 /** Where a server lives on its machine: all of it on the persistent disk, but for the socket. */
 export const place = {
+  binaries: `${mountedPostgres}/bin`,
   root: `${layout.store}/postgres`,
   data: `${layout.store}/postgres/data`,
   log: `${layout.store}/postgres/postgres.log`,
@@ -11,6 +13,12 @@ export const place = {
   applied: `${layout.store}/postgres/applied`,
   /** How far a node that is being filled is to follow its source. */
   target: `${layout.store}/postgres/target`,
+  /** What a node had before it is restored, until it is. */
+  aside: `${layout.store}/postgres/aside`,
+  /** Files of the log that a restore replays. */
+  replayed: `${layout.store}/postgres/replayed`,
+  /** The fences that the databases had seen before the restore. */
+  fences: `${layout.store}/postgres/fences.json`,
   run: `${layout.run}/postgres`,
 } as const
 

@@ -1,4 +1,3 @@
-import { postgresBinaries } from '../../../../../shared/postgres/binaries.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import { asServer, owner, place } from './place.ts'
 import { shell } from './shell.ts'
@@ -9,7 +8,7 @@ const stopMs = 60_000
 
 /** The server as a supervised process: it comes back when it dies. */
 export async function supervise(connection: Connection): Promise<void> {
-  const control = `${postgresBinaries()}/pg_ctl -D ${place.data}`
+  const control = `${place.binaries}/pg_ctl -D ${place.data}`
   await connection.supervise([
     {
       name: 'postgres',
@@ -46,5 +45,5 @@ export async function restartServer(connection: Connection): Promise<void> {
 
 /** Reads changed files again; what needs a restart is marked by the server as pending. */
 export async function reloadServer(connection: Connection): Promise<void> {
-  await shell(connection, asServer(`${postgresBinaries()}/pg_ctl -D ${place.data} reload`))
+  await shell(connection, asServer(`${place.binaries}/pg_ctl -D ${place.data} reload`))
 }

@@ -14,15 +14,16 @@ const longSeconds = 6 * 3600
 const attempts = 5
 
 /**
- * Handovers first, then the plans in their order: each phase a set of remodels that may run at the same time, after all of
+ * What comes `before` and handovers first, what comes `after` last, in between the plans in their order: each phase a set of remodels that may run at the same time, after all of
  * the phase before. A resource that comes twice is told apart by the number of its plan.
  */
 export function remodelsOf(
   plans: readonly NamedPlan[],
   handovers: readonly Handover[],
   situation: Situation,
+  { before, after }: { before: readonly RemodelDraft[]; after: readonly RemodelDraft[] },
 ): RemodelDraft[] {
-  const remodels: RemodelDraft[] = handovers.map((handover) => handoverRemodel(handover, situation))
+  const remodels = [...before, ...handovers.map((handover) => handoverRemodel(handover, situation))]
   let needs = remodels.map(({ id }) => id)
   const used = new Set(needs)
   for (const [index, { name, phases }] of plans.entries()) {
@@ -43,7 +44,7 @@ export function remodelsOf(
       needs = drafts.map(({ id }) => id)
     }
   }
-  return remodels
+  return [...remodels, ...after.map((draft) => ({ ...draft, needs }))]
 }
 
 function draftOf(event: Event, situation: Situation): RemodelDraft {

@@ -1,4 +1,4 @@
-import { InstanceAttributes, type Member, type Members } from '../../../../../shared/kinds/database.ts'
+import { InstanceAttributes, type Member, type Members, type Restore } from '../../../../../shared/kinds/database.ts'
 import { instanceSlot } from '../../../../../shared/postgres/names.ts'
 import {
   findResource,
@@ -9,6 +9,14 @@ import {
   type State,
 } from '../operations/operations.ts'
 
+interface Restoring {
+  pending: ReadonlyMap<string, Restore>
+  /** Node that was restored -> the instance that has the data. */
+  restored: ReadonlyMap<string, string>
+  /** Node that is to be restored -> the instance that gets the data. */
+  heirs: ReadonlyMap<string, string>
+}
+
 /** What steps need to know beyond their own resource: who is in which node, and where a new node's data comes from. */
 export class Situation {
   readonly deployment: string
@@ -18,8 +26,16 @@ export class Situation {
   readonly #sources: ReadonlyMap<string, string>
   /** Instances that take the primary role over in this plan. */
   readonly #heirs: ReadonlySet<string>
+  readonly #restores: Restoring
 
-  constructor(deployment: string, start: State, nodes: readonly NodeResources[], plans: readonly NamedPlan[]) {
+  constructor(
+    deployment: string,
+    start: State,
+    nodes: readonly NodeResources[],
+    plans: readonly NamedPlan[],
+    restores: Restoring,
+  ) {
+    this.#restores = restores
     this.deployment = deployment
     this.#start = start
     this.#nodes = nodes
@@ -67,13 +83,28 @@ export class Situation {
   }
 
   /** What an instance is to be while it is set up, and whom it gets its data from. */
-  roleOf(instance: string, node: string): { role: 'found' | 'keep' | 'copy' | 'follow'; source: string } {
+  roleOf(instance: string, node: string): { role: 'found' | 'keep' | 'copy' | 'follow' | 'restore'; source: string } {
+    if (this.restoreOf(node)) return { role: this.isRestored(instance, node) ? 'restore' : 'follow', source: node }
+    const whole = this.#restores.restored.get(node)
+    if (whole !== undefined && findStanding(this.#start, 'database.node', node) === undefined) {
+      return { role: instance === whole ? 'keep' : 'follow', source: node }
+    }
     const source = this.sourceOf(node)
     const stands = source === undefined && findStanding(this.#start, 'database.node', node) !== undefined
     const primary = stands ? this.#primaryOf(node) : this.keptOf(node)[0]?.instance
     if (primary !== instance) return { role: 'follow', source: source ?? node }
     if (stands) return { role: 'keep', source: node }
     return source === undefined ? { role: 'found', source: node } : { role: 'copy', source }
+  }
+
+  /** What the node is restored from in this plan. */
+  restoreOf(node: string): Restore | undefined {
+    return this.#restores.pending.get(node)
+  }
+
+  /** It is the instance of a restored node that gets the data from the archive; it stands first. */
+  isRestored(instance: string, node: string): boolean {
+    return this.restoreOf(node) !== undefined && this.#restores.heirs.get(node) === instance
   }
 
   #primaryOf(node: string): string {

@@ -33,6 +33,7 @@ function setting({ resource }: Event, situation: Situation): Work {
           instance,
           member: members.find((member) => member.instance === id),
           role,
+          restore: (role === 'restore' && situation.restoreOf(instance.node)) || null,
           source: situation.membersOf(source).filter((member) => member.instance !== id),
           upstream: role === 'copy' ? situation.membersOf(source) : others,
         },
@@ -51,6 +52,7 @@ function setting({ resource }: Event, situation: Situation): Work {
         step: 'set-up-database',
         input: {
           database: attributes.database_name,
+          renameFrom: attributes.rename_from ?? '',
           owner: attributes.owner,
           script: created?.statements ?? [],
           members: situation.membersOf(node),
@@ -116,6 +118,7 @@ function removal({ resource }: Event, situation: Situation): Work {
           peers: Object.values(situation.members)
             .flat()
             .filter(({ instance }) => instance !== id),
+          aside: situation.isRestored(id, node),
         },
       }
     }

@@ -139,13 +139,11 @@ function wrongSource(
   if (source_node === node_name && (careful || added.has(node_name))) return wrong(`node ${node_name} names itself`)
   // A standing node has its data: where it came from once does not matter any more.
   if (!added.has(node_name)) return []
-  if (added.has(source_node)) return wrong(`new nodes ${source_node} cannot be used as source nodes`)
   if (findStanding(start, 'database.node', source_node) !== undefined) return []
-  const standing = Object.keys(start.resources['database.node'] ?? {})
-  return wrong(
-    `node ${node_name} names ${source_node}, which does not exist`,
-    standing.join(', ') || 'none: no node stands',
-  )
+  const standing = Object.keys(start.resources['database.node'] ?? {}).sort()
+  const allowed = standing.join(', ') || 'none: no node stands'
+  if (added.has(source_node)) return wrong(`new nodes ${source_node} cannot be used as source nodes`, allowed)
+  return wrong(`node ${node_name} names ${source_node}, which does not exist`, allowed)
 }
 
 function wrongNames(node: NodeResources, path: string): Found[] {

@@ -20,6 +20,8 @@ export interface NodeRestoreResources {
   readonly restore_instance: InstanceResources
   readonly replica_instances: readonly InstanceResources[] | null
   readonly restore_config: RestoreConfig | null
+  /** Not run again, but part of what stands; the reference leaves it out, so its next update changes the database. */
+  readonly scripts?: NodeResources['scripts']
 }
 
 /**
@@ -91,6 +93,6 @@ function asNode(target: NodeRestoreResources): NodeResources {
     primary_instance_id: target.primary_instance.instance_id,
     instances: [target.primary_instance, ...(target.replica_instances ?? [])],
     restore_config: target.restore_config,
-    scripts: null,
+    scripts: target.scripts ?? null,
   }
 }

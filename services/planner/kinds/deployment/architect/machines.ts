@@ -31,11 +31,20 @@ export function machinesByAz(
   azs: readonly string[] | null,
   cloud: Cloud,
 ): GroupStrategy['machines'] {
-  return Object.fromEntries((azs ?? ['']).map((az) => [az, machine(spec, az, cloud)]))
+  return Object.fromEntries(
+    (azs ?? ['']).map((az) => {
+      const { hardware, resources } = machine(spec, az, cloud)
+      return [az, { hardware, resources }]
+    }),
+  )
 }
 
 /** Extensions win over the type, the type over the AZ, as in BOSH. */
-export function machine(spec: MachineSpec, az: string, cloud: Cloud): { hardware: string; resources: Resources } {
+export function machine(
+  spec: MachineSpec,
+  az: string,
+  cloud: Cloud,
+): { hardware: string; resources: Resources; properties: Record<string, unknown> } {
   const type = spec.vm_type === undefined ? undefined : cloud.vmTypes.get(spec.vm_type)?.value
   const extensions = (spec.vm_extensions ?? []).map(
     (name) => cloud.vmExtensions.get(name)?.value.cloud_properties ?? {},
@@ -50,6 +59,7 @@ export function machine(spec: MachineSpec, az: string, cloud: Cloud): { hardware
   return {
     hardware: digestOf({ properties, resources: spec.vm_resources ?? null, env: spec.env ?? {} }),
     resources: spec.vm_resources ? resourcesOf({ ...spec.vm_resources }) : resourcesOf(properties),
+    properties,
   }
 }
 

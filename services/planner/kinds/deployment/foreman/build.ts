@@ -1,5 +1,5 @@
 import type { PlanDraft } from '../../../foreman/draft.ts'
-import type { PlanOptions } from '../../kind.ts'
+import type { PlanOptions, Took } from '../../kind.ts'
 import { shareOf } from '../architect/update.ts'
 import type { GroupStrategy, Strategy } from '../strategy.ts'
 import { type Claims, claimAddresses, leaderOf, needsNewVm } from './claims.ts'
@@ -41,7 +41,13 @@ interface Gate {
  *    place: stop, (for a delete-create: delete the machine, make it, prepare it,) disk, start until healthy.
  * 4. The final addresses are published; what is replaced or not wanted any more goes.
  */
-export function build(strategy: Strategy, standing: StandingPlace, found: Survey, options: PlanOptions): PlanDraft {
+export function build(
+  strategy: Strategy,
+  standing: StandingPlace,
+  found: Survey,
+  options: PlanOptions,
+  took: Took,
+): PlanDraft {
   const writer = new DraftWriter([...strategy.notes, ...found.notes])
   const byGroup = Map.groupBy(found.tasks, (task) => task.group.name)
   const changed = new Map<string, Task[]>()
@@ -61,7 +67,7 @@ export function build(strategy: Strategy, standing: StandingPlace, found: Survey
   const union = unionTable(strategy.deployment, final, staying)
   const site: Site = { writer, deployment: strategy.deployment, options, table: union.digest }
 
-  const compiled = compilePackages(strategy, standing, tasks, writer)
+  const compiled = compilePackages(strategy, standing, tasks, writer, took)
   const made = new Map<Task, string>()
   const disks = new Map<Task, string>()
   const prepared = new Map<Task, string>()

@@ -1,5 +1,7 @@
 import { RemodelError } from '../../../../../shared/errors.ts'
 import { inOrder } from '../../../foreman/order.ts'
+import { remainingPaths, usualMs } from '../../../foreman/weigh.ts'
+import type { Took } from '../../kind.ts'
 import { packageId, shortKey } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
 import type { DraftWriter } from './draft.ts'
@@ -17,6 +19,7 @@ export function compilePackages(
   standing: StandingPlace,
   tasks: readonly Task[],
   writer: DraftWriter,
+  took: Took,
 ): Map<string, string[]> {
   const missing = new Set<string>()
   const isMissing = (key: string) => {
@@ -38,7 +41,9 @@ export function compilePackages(
   const needsOf = (key: string) =>
     (strategy.packages[key]?.dependencies ?? []).map((need) => need.key).filter((need) => missing.has(need))
   const order = inOrder([...missing].sort(byName(strategy)), needsOf)
-  const weights = longestPaths(order, needsOf)
+  const known = order.map((key) => took[packageId(strategy.packages[key]!.name, key)])
+  const usual = usualMs(known.filter((ms) => ms !== undefined))
+  const weights = remainingPaths(order.map((id, i) => ({ id, needs: needsOf(id), ms: Math.max(1, known[i] ?? usual) })))
   const idOf = (key: string) => `compile-package ${strategy.packages[key]?.name}/${shortKey(key)}`
   writer.window('compile', strategy.compile.workers)
   for (const key of order) {
@@ -56,6 +61,8 @@ export function compilePackages(
         stemcell: item.stemcell,
         resources: strategy.compile.resources,
         reuse: strategy.compile.reuse,
+        ...(strategy.compile.network === undefined ? {} : { network: strategy.compile.network }),
+        ...(strategy.compile.orphan === undefined ? {} : { orphan: strategy.compile.orphan }),
       },
       {
         action: 'compile',
@@ -64,8 +71,11 @@ export function compilePackages(
         needs: needsOf(key).map(idOf),
         place: writer.place(`compile ${subject}`, 'compile'),
         when: 'independent',
+        ...(strategy.compile.deadlineSeconds === undefined
+          ? {}
+          : { deadlineSeconds: strategy.compile.deadlineSeconds }),
         reasons: [`not compiled yet for ${item.stemcell.os}/${item.stemcell.version}`],
-        weight: weights.get(key) ?? 1,
+        weight: weights.get(key)!,
       },
     )
   }
@@ -94,13 +104,4 @@ function lost(name: string, stemcell?: { os: string; version: string }): Remodel
 const byName = (strategy: Strategy) => (a: string, b: string) => {
   const [left, right] = [strategy.packages[a]?.name ?? '', strategy.packages[b]?.name ?? '']
   return left < right ? -1 : left > right ? 1 : a < b ? -1 : 1
-}
-
-/** How many packages wait in a row on each one, itself included: what others wait for longest goes first. */
-function longestPaths(order: readonly string[], needsOf: (key: string) => string[]): Map<string, number> {
-  const paths = new Map(order.map((key) => [key, 1]))
-  for (const key of [...order].reverse()) {
-    for (const need of needsOf(key)) paths.set(need, Math.max(paths.get(need) ?? 1, (paths.get(key) ?? 1) + 1))
-  }
-  return paths
 }

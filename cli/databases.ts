@@ -1,0 +1,82 @@
+import type { DatabaseServer, Deployment, Instance, PlanStatus, PlanView } from '../services/planner/api/schema.ts'
+import { RemodelError } from '../shared/errors.ts'
+import { suggest } from '../shared/source/document.ts'
+import type { Client } from './client.ts'
+import { isFinal } from './follow.ts'
+
+export type Server = Instance & { database: DatabaseServer }
+
+/** A deployment of kind `database`, with what its servers say of themselves now. */
+export interface Database {
+  name: string
+  database: string | null
+  /** `running`; `failing`: a server does not run; `down`: a node takes no writes; `empty`: there is no server yet. */
+  state: 'running' | 'failing' | 'down' | 'empty'
+  nodes: { node: string; primary: string | null; instances: Server[] }[]
+  lastPlan: PlanStatus | null
+  /** Where the plan that is being carried out is. */
+  progress: { plan: number; of: number; name: string } | null
+  lock: string | null
+}
+
+/** Every database that stands or is being worked on. */
+export async function listDatabases(client: Client): Promise<Database[]> {
+  const deployments = (await client.deployments()).filter(({ kind }) => kind === 'database')
+  return Promise.all(deployments.map((one) => describe(one, client)))
+}
+
+/** Throws `not-found` with the nearest name where there is no database of that name. */
+export async function findDatabase(name: string, client: Client): Promise<Database> {
+  const deployments = await client.deployments()
+  const databases = deployments.filter(({ kind }) => kind === 'database')
+  const found = databases.find((one) => one.name === name)
+  if (found) return describe(found, client)
+  const names = databases.map((one) => one.name)
+  const { suggestion } = suggest(name, names)
+  const other = deployments.find((one) => one.name === name)
+  const what = other ? `${name} is of kind ${other.kind}, not a database` : `there is no database ${name}`
+  throw new RemodelError('not-found', `${what}${suggestion ? `; did you mean ${suggestion}?` : ''}`, {
+    details: { databases: names },
+  })
+}
+
+async function describe({ name, lastPlan, lock }: Deployment, client: Client): Promise<Database> {
+  const runs = lastPlan !== null && lastPlan.state !== 'stored' && !isFinal(lastPlan.state)
+  const [instances, view] = await Promise.all([client.instances(name), runs ? client.planView(lastPlan.id) : null])
+  const servers = instances.filter((one): one is Server => one.database !== undefined)
+  const nodes = [...Map.groupBy(servers, (one) => one.database.node)]
+    .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
+    .map(([node, own]) => ({
+      node,
+      primary: own.find(({ database }) => database.role === 'primary')?.database.host ?? null,
+      instances: own.sort((a, b) => (a.instance < b.instance ? -1 : 1)),
+    }))
+  return {
+    name,
+    database: servers[0]?.database.database ?? null,
+    state: stateOf(nodes),
+    nodes,
+    lastPlan,
+    progress: view && progressOf(view),
+    lock,
+  }
+}
+
+function stateOf(nodes: Database['nodes']): Database['state'] {
+  if (nodes.length === 0) return 'empty'
+  if (nodes.some(({ primary }) => primary === null)) return 'down'
+  return nodes.every(({ instances }) => instances.every(({ state }) => state === 'running')) ? 'running' : 'failing'
+}
+
+/** Every plan of the operations is a stage: the first that is not over is the one that runs. Null: all are over. */
+function progressOf({ plan, remodels }: Pick<PlanView, 'plan' | 'remodels'>): Database['progress'] {
+  const over = new Set(remodels.flatMap(({ id, state }) => (['done', 'failed', 'skipped'].includes(state) ? [id] : [])))
+  const stages = [
+    ...Map.groupBy(
+      plan.remodels.filter(({ action }) => action !== 'barrier'),
+      ({ stage }) => stage,
+    ),
+  ]
+  const at = stages.findIndex(([, group]) => group.some(({ id }) => !over.has(id)))
+  return at < 0 ? null : { plan: at + 1, of: stages.length, name: stages[at]![0] }
+}

@@ -1,0 +1,64 @@
+import type { Database, Server } from '../databases.ts'
+import { bytesText } from './bytes.ts'
+import { statePainted } from './state.ts'
+import type { Style } from './style.ts'
+import { count, table } from './table.ts'
+import { ago, duration } from './time.ts'
+
+export function databasesTable(list: readonly Database[], style: Style): string[] {
+  const headings = ['Name', 'Nodes', 'Instances', 'State', 'Primaries', 'Last deploy', 'When']
+  const rows = list.map((one) => [
+    one.name,
+    String(one.nodes.length),
+    String(one.nodes.reduce((sum, { instances }) => sum + instances.length, 0)),
+    statePainted(one.state, style),
+    one.nodes.map(({ node, primary }) => `${node} on ${primary ?? '-'}`).join(', ') || '-',
+    deployText(one, style),
+    one.lastPlan ? ago(one.lastPlan.finishedAt ?? one.lastPlan.startedAt ?? one.lastPlan.createdAt) : '-',
+  ])
+  return table(style, headings, rows)
+}
+
+export function databaseLines(one: Database, style: Style): string[] {
+  const instances = one.nodes.flatMap((node) => node.instances)
+  const what = `${count(one.nodes.length, 'node')}, ${count(instances.length, 'instance')}`
+  const headings = ['Node', 'Instance', 'Host', 'Address', 'Role', 'State', 'Received', 'Behind', 'Readers are behind']
+  return [
+    `${style.bold(one.name)}: ${statePainted(one.state, style)}, ${what}; last deploy ${deployText(one, style)}`,
+    ...(instances.length === 0
+      ? []
+      : [
+          '',
+          ...table(
+            style,
+            headings,
+            instances.map((server) => row(server, style)),
+          ),
+        ]),
+  ]
+}
+
+function row({ instance, addresses, state, database }: Server, style: Style): string[] {
+  const { node, host, role, receivedBytes, lagBytes, peers } = database
+  return [
+    node,
+    instance,
+    host,
+    addresses.join(', '),
+    role ?? '-',
+    statePainted(state, style),
+    receivedBytes === null ? '-' : bytesText(receivedBytes),
+    lagBytes === null ? '-' : bytesText(lagBytes),
+    peers.map(peerText).join(', ') || '-',
+  ]
+}
+
+function peerText({ node, lagBytes, lagSeconds }: Server['database']['peers'][number]): string {
+  return `${node} ${bytesText(lagBytes)}, ${lagSeconds === null ? 'not connected' : duration(lagSeconds * 1000)}`
+}
+
+function deployText({ lastPlan, progress }: Database, style: Style): string {
+  if (!lastPlan) return '-'
+  const where = progress ? `: plan ${progress.plan} of ${progress.of}: ${progress.name}` : ''
+  return `${lastPlan.id} ${statePainted(lastPlan.state, style)}${where}`
+}

@@ -1,0 +1,176 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { RemodelError } from '../../../../../shared/errors.ts'
+import { failpoint } from '../../../../../shared/failpoint.ts'
+import type { InstanceAttributes, Member, Restore } from '../../../../../shared/kinds/database.ts'
+import { type ArchivedLog, type Backup, filesFor } from '../../../../../shared/postgres/archive/chain.ts'
+import { linkName } from '../../../../../shared/postgres/names.ts'
+import { openSession } from '../../../../../shared/postgres/server.ts'
+import type { Connection } from '../../../../../shared/provider/connection.ts'
+import type { StepContext } from '../../step.ts'
+import { configure } from '../server/configuration.ts'
+import { finishData, prepareData, writePart } from '../server/data.ts'
+import { raiseFences, type SeenFences } from '../server/fences.ts'
+import { asServer, owner, place } from '../server/place.ts'
+import { lookAt, until } from '../server/primary.ts'
+import { startServer, stopServer, supervise } from '../server/process.ts'
+import { shell } from '../server/shell.ts'
+import { dropSubscription } from '../server/subscribe.ts'
+import { beginLine } from './line.ts'
+
+const unpack = promisify(gunzip)
+/** Replaying the log of weeks takes its time. */
+const recoveryMs = 6 * 3600_000
+
+/**
+ * A primary with data of the archive, brought to one point of its history:
+ *
+ *   nothing    -- base backup and log are fetched -->  fetched
+ *   fetched    -- started: replays the log up to the target, becomes a primary -->  recovered
+ *   recovered  -- links of then are taken away, fences of now set, a line of its own begun -->  its own
+ *   its own    -- stopped; the file `whole` names the restore -->  whole
+ *
+ * Cut off before `whole` it begins again from nothing: nobody but Remodel could write there. What the node had before stays
+ * beside until it is whole.
+ */
+export async function restoreData(
+  context: StepContext,
+  connection: Connection,
+  of: { member: Member; instance: InstanceAttributes; restore: Restore },
+): Promise<void> {
+  const { member, instance, restore } = of
+  const needed = await neededFor(context, restore)
+  await supervise(connection)
+  await stopServer(connection)
+  await shell(connection, `rm -f ${place.whole} ${place.applied} ${place.target} ${place.log}`)
+  await fetch(context, connection, needed)
+  await failpoint('restore.fetched')
+  await configure(connection, instance, { is: 'restoring', target: restore.target })
+  await shell(connection, asServer(`touch ${place.data}/recovery.signal`))
+  context.say('replaying the log')
+  await startServer(connection)
+  await until(`${member.instance} coming to the point it is restored to`, context.signal, recoveryMs, async () => {
+    const [seen] = await lookAt([member])
+    if (seen!.recovering === false) return true
+    await refuseDead(connection, member)
+    return false
+  })
+  await failpoint('restore.recovered')
+  await makeOwn(connection, member, instance.node, restore)
+  await failpoint('restore.own')
+  await stopServer(connection)
+  await connection.write(place.whole, restoredBy(restore))
+  await failpoint('restore.whole')
+}
+
+/** What the file `whole` says after a restore. */
+export const restoredBy = ({ key }: Restore) => `restored ${key}`
+
+/** What a restore reads; throws `not-found` where some of it is not in the archive or in the blobstore. */
+export async function neededFor(
+  { archives, blobs }: Pick<StepContext, 'archives' | 'blobs'>,
+  { deployment, node, line, backup: id, target }: Restore,
+): Promise<{ backup: Backup; log: ArchivedLog; files: string[] }> {
+  const [backup, log] = await Promise.all([archives.backup(deployment, id), archives.log(deployment, { node, line })])
+  if (!backup) throw new RemodelError('not-found', `there is no backup ${id} of ${deployment} any more`)
+  const files = filesFor(backup, target, log)
+  if (!files) throw new RemodelError('not-found', `what is archived of ${node} since ${id} does not reach the target`)
+  const digests = [
+    backup.directories,
+    ...backup.parts.map(({ digest }) => digest),
+    ...files.map((file) => log.files.get(file)!.digest),
+  ]
+  for (const digest of digests) {
+    if (!(await blobs.keep(digest)))
+      throw new RemodelError('not-found', `a blob of backup ${id} is gone from the blobstore: ${digest}`)
+  }
+  return { backup, log, files }
+}
+
+async function fetch(
+  context: StepContext,
+  connection: Connection,
+  { backup, log, files }: { backup: Backup; log: ArchivedLog; files: string[] },
+): Promise<void> {
+  const { blobs, signal } = context
+  const directories = (await blobs.get(backup.directories)).toString().split('\0')
+  await prepareData(connection, directories, signal)
+  for (const [index, { digest, piece }] of backup.parts.entries()) {
+    context.say(`fetching backup ${backup.id}: part ${index + 1} of ${backup.parts.length}`)
+    const content = await unpack(await blobs.get(digest))
+    await writePart(connection, { content, ...(piece ? { piece } : {}) }, signal)
+  }
+  await finishData(connection, backup.label)
+  await shell(connection, `rm -rf ${place.replayed}; mkdir -p ${place.replayed}`)
+  for (const [index, file] of files.entries()) {
+    context.say(`fetching the log: file ${index + 1} of ${files.length}`)
+    await connection.write(`${place.replayed}/${file}`, await unpack(await blobs.get(log.files.get(file)!.digest)))
+  }
+  for (const [timeline, text] of log.histories) {
+    const name = timeline.toString(16).toUpperCase().padStart(8, '0')
+    await connection.write(`${place.replayed}/${name}.history`, text)
+  }
+  await shell(connection, `chown -R ${owner} ${place.replayed}; sync -f ${place.replayed}`)
+}
+
+/** A server that gives recovery up ends; started again it would only end again. */
+async function refuseDead(connection: Connection, member: Member): Promise<void> {
+  const [process] = await connection.status()
+  if (process?.state !== 'failing') return
+  const { stdout } = await connection.exec(['tail', '-n', '20', place.log])
+  const last = stdout.split('\n').findLast((line) => line.includes('FATAL'))
+  const why = last?.replace(/^.*FATAL:\s*/, '') ?? 'its server does not start'
+  throw new RemodelError('job-failed', `${member.instance} cannot be restored: ${why}`, { details: { log: stdout } })
+}
+
+/**
+ * Takes away what came along: subscriptions without their slots, which are others', and the places they had come to. Slots for
+ * the other nodes are made here, while nobody can write: so they get everything that is.
+ */
+async function makeOwn(connection: Connection, member: Member, node: string, restore: Restore): Promise<void> {
+  const { database, peers } = restore
+  const seen = await connection.read(place.fences).catch(() => null)
+  const fences = seen ? (JSON.parse(seen.toString()) as SeenFences) : {}
+  const session = await openSession(member, 'postgres')
+  try {
+    await raiseFences(session, fences.postgres ?? {})
+    const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
+    if (known !== null)
+      await cleanDatabase(
+        member,
+        database,
+        fences,
+        peers.map((peer) => linkName(node, peer)),
+      )
+    await session.query(
+      `SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE roname LIKE 'remodel\\_%'`,
+    )
+    await beginLine(session)
+    await session.query('CHECKPOINT')
+  } finally {
+    await session.close()
+  }
+}
+
+async function cleanDatabase(
+  member: Member,
+  database: string,
+  fences: SeenFences,
+  slots: readonly string[],
+): Promise<void> {
+  const session = await openSession(member, database)
+  try {
+    const [, own = {}] = Object.entries(fences).find(([name]) => name !== 'postgres') ?? []
+    await raiseFences(session, own)
+    const names = await session.query(
+      `SELECT subname FROM pg_subscription WHERE subname LIKE 'remodel\\_%' AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    )
+    for (const { subname } of names) await dropSubscription(session, String(subname))
+    for (const slot of slots) {
+      // Replicas can keep no copy before it is read from: `set-up-subscription` says that they are to.
+      await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, false, false)`, [slot])
+    }
+  } finally {
+    await session.close()
+  }
+}

@@ -1,0 +1,61 @@
+import type { CompileSpec } from '../../shared/compile/requests.ts'
+import { RemodelError, toError } from '../../shared/errors.ts'
+import type { Connection } from '../../shared/provider/connection.ts'
+import type { Fence, Provider } from '../../shared/provider/provider.ts'
+import type { Place } from './place.ts'
+import type { CompilePool } from './pool.ts'
+
+interface Tools {
+  pool: CompilePool
+  provider: Provider
+  place: Place
+}
+
+/**
+ * Takes a VM of the kind that a package asks for, works on it, gives it back. It is handed on only where all went well.
+ *
+ * Throws `infrastructure` where the VM is at fault, whatever the work said: a script that ended because its machine did is not
+ * the package's doing. From the second attempt on the message says whom to look at: it may be what ends its machines.
+ */
+export async function onVm<T>(
+  { spec, attempt, fence }: { spec: CompileSpec; attempt: number; fence: Fence },
+  signal: AbortSignal,
+  { pool, provider, place }: Tools,
+  work: (connection: Connection, vm: string) => Promise<T>,
+): Promise<T> {
+  const vm = await pool.take(spec, signal).catch((error) => {
+    if (!signal.aborted) place.fault(toError(error))
+    throw error
+  })
+  let ok = false
+  try {
+    const connection = await provider.connect(vm.id, fence)
+    try {
+      const result = await work(connection, vm.id)
+      ok = true
+      place.sound()
+      return result
+    } finally {
+      connection.close()
+    }
+  } catch (cause) {
+    if (signal.aborted) throw cause
+    const error = (await runs(provider, vm.id)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
+    const code = error instanceof RemodelError ? error.code : 'infrastructure'
+    if (code === 'infrastructure') place.fault(error)
+    if (code === 'job-failed') place.sound()
+    throw error
+  } finally {
+    pool.give(vm, { ok, reuse: spec.reuse })
+  }
+}
+
+async function runs(provider: Provider, vm: string): Promise<boolean> {
+  const found = await provider.findVm(vm).catch(() => undefined)
+  return found?.state === 'running'
+}
+
+function lost(vm: string, name: string, attempt: number, cause: unknown): RemodelError {
+  const again = attempt > 1 ? `: ${name} may be what ends its VMs` : ''
+  return new RemodelError('infrastructure', `compile VM ${vm} was lost while it compiled ${name}${again}`, { cause })
+}

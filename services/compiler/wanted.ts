@@ -1,0 +1,139 @@
+import { compiledFor } from '../../shared/compile/phrase.ts'
+import type { CompileRequests, CompileSpec, Subscriber } from '../../shared/compile/requests.ts'
+import type { Aborts } from '../../shared/ledger/aborts.ts'
+import type { Claim } from '../../shared/ledger/ledger.ts'
+import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
+
+/** How often those who joined meanwhile are looked for: they are told that somebody is at it, nothing else waits for it. */
+const lookMs = 500
+
+export interface WantedTools {
+  requests: CompileRequests
+  recorder: Recorder
+  aborts: Aborts
+}
+
+/**
+ * Who wants a package, while it is compiled:
+ *
+ * - whoever joins later is begun too, and told for which deployment it is being compiled and since when;
+ * - whoever is cancelled is let go at once, whatever the others want, and the work goes on for those;
+ * - `nobody` aborts when the last one was cancelled, after a last look whether somebody joined.
+ *
+ * `subscribers` and `claims` are kept as they are now, for whoever tells them the outcome.
+ */
+export class Wanted {
+  readonly #key: string
+  readonly #subscribers: Subscriber[]
+  readonly #claims: Map<string, Claim>
+  readonly #tools: WantedTools
+  readonly #watches = new Map<string, { end(): void }>()
+  readonly #nobody = new AbortController()
+  readonly #since = performance.now()
+  readonly #timer: NodeJS.Timeout
+  #for: string | undefined
+  /** One thing at a time: who leaves while somebody is begun must find him. */
+  #turn: Promise<void> = Promise.resolve()
+
+  /** @param asked `performance.now()` from before `claims` were asked for. */
+  constructor(
+    spec: CompileSpec,
+    subscribers: Subscriber[],
+    claims: Map<string, Claim>,
+    asked: number,
+    tools: WantedTools,
+  ) {
+    this.#key = spec.key
+    this.#subscribers = subscribers
+    this.#claims = claims
+    this.#tools = tools
+    for (const [name, claim] of claims) this.#watch(name, claim, asked)
+    this.#next(() => this.#announce([...claims.values()]))
+    this.#timer = setInterval(() => this.#next(() => this.#look()), lookMs)
+  }
+
+  /** Fires with the reason of the last one who left. */
+  get nobody(): AbortSignal {
+    return this.#nobody.signal
+  }
+
+  /** Ends the watch; afterwards `subscribers` and `claims` do not change any more. */
+  async end(): Promise<void> {
+    clearInterval(this.#timer)
+    for (const watch of this.#watches.values()) watch.end()
+    await this.#turn
+  }
+
+  #watch(name: string, claim: Claim, asked: number): void {
+    const watch = this.#tools.aborts.watch(claim.plan, asked)
+    this.#watches.set(name, watch)
+    const leave = () => this.#next(() => this.#leave(name, claim, watch.signal.reason))
+    if (watch.signal.aborted) leave()
+    else watch.signal.addEventListener('abort', leave)
+  }
+
+  /** What fails here is tried again at the next look, and at the end everybody is told anyway. */
+  #next(what: () => Promise<void>): void {
+    this.#turn = this.#turn.then(what).catch(() => {})
+  }
+
+  async #look(): Promise<void> {
+    const known = new Set(this.#subscribers.map(nameOf))
+    const now = (await this.#tools.requests.read(this.#key))?.subscribers ?? []
+    const late = now.filter((subscriber) => !known.has(nameOf(subscriber)))
+    if (late.length === 0) return
+    const asked = performance.now()
+    const begun = await begin(late, this.#tools)
+    this.#subscribers.push(...late)
+    for (const [name, claim] of begun) {
+      this.#claims.set(name, claim)
+      this.#watch(name, claim, asked)
+    }
+    await this.#announce([...begun.values()])
+  }
+
+  async #leave(name: string, claim: Claim, reason: unknown): Promise<void> {
+    await this.#look()
+    if (this.#claims.size === 1) return this.#nobody.abort(reason)
+    this.#claims.delete(name)
+    const { deployment, plan, remodel, fence } = claim
+    await this.#tools.recorder.complete(deployment, { plan, remodel: remodel.id, fence, ...completionOf(reason) })
+    await this.#tools.requests.settle(this.#key, [{ deployment, plan, remodel: remodel.id }])
+    if (deployment === this.#for) await this.#announce([...this.#claims.values()], deployment)
+  }
+
+  /** Tells `claims` for whom it is compiled; `before`: for whom it was until now. */
+  async #announce(claims: readonly Claim[], before?: string): Promise<void> {
+    const first = (await this.#tools.requests.asked([this.#key])).get(this.#key)
+    if (!first) return
+    this.#for = first.deployment
+    for (const { deployment, plan, remodel, fence } of claims) {
+      const own = deployment === this.#for
+      if (own && before === undefined) continue
+      const phrase = own
+        ? `goes on for ${deployment}: deployment ${before} was cancelled`
+        : compiledFor(this.#for, performance.now() - this.#since)
+      this.#tools.recorder.say(deployment, { plan, remodel: remodel.id, fence }, phrase)
+    }
+  }
+}
+
+/** Begins the remodels that wait for the key; those of plans that are over drop out. */
+export async function begin(
+  subscribers: readonly Subscriber[],
+  tools: Pick<WantedTools, 'recorder'>,
+): Promise<Map<string, Claim>> {
+  const claims = new Map<string, Claim>()
+  await Promise.all(
+    subscribers.map(async (subscriber) => {
+      const result = await tools.recorder.claim(subscriber.deployment, subscriber.plan, subscriber.remodel, 'compile')
+      if (result.status === 'claimed') claims.set(nameOf(subscriber), result.claim)
+    }),
+  )
+  return claims
+}
+
+/** A subscriber as one word: the key of `claims`. */
+export function nameOf({ deployment, plan, remodel }: Subscriber): string {
+  return `${deployment} ${plan} ${remodel}`
+}

@@ -1,0 +1,66 @@
+import { InstanceAttributes } from '../../../../shared/kinds/database.ts'
+import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { openSession, type Session } from '../../../../shared/postgres/server.ts'
+import type { InstanceView } from '../kind.ts'
+
+/** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
+const timeoutMs = 2000
+
+const own = `SELECT pg_is_in_recovery() AS recovering,
+  (CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+   ELSE pg_current_wal_lsn() END) - '0/0' AS received,
+  (SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver WHERE status = 'streaming') AS lag`
+
+/** An idle connection has no lag to tell: what was sent is confirmed. */
+const readers = `SELECT slot_name, pg_current_wal_lsn() - confirmed_flush_lsn AS lag,
+    CASE WHEN active THEN coalesce(extract(epoch FROM replay_lag), 0) END AS seconds
+  FROM pg_replication_slots LEFT JOIN pg_stat_replication ON pid = active_pid
+  WHERE slot_type = 'logical' AND slot_name LIKE $1 ORDER BY slot_name`
+
+type Facts = Pick<NonNullable<InstanceView['database']>, 'role' | 'receivedBytes' | 'lagBytes' | 'peers'>
+
+/**
+ * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
+ * that follows nobody; `unresponsive`: its process runs and it does not answer.
+ */
+export async function describe({ attributes }: StandingMaterial, seen: InstanceView): Promise<InstanceView> {
+  const { address, port, node, host_id: host, database_name: database, vm } = InstanceAttributes.parse(attributes)
+  const known = { ...seen, vm, addresses: [address] }
+  const facts = seen.state === 'missing' ? null : await ask({ address, port }, node).catch(() => null)
+  if (facts === null) {
+    const silent = { role: null, receivedBytes: null, lagBytes: null, peers: [] }
+    const state = seen.state === 'running' ? 'unresponsive' : seen.state
+    return { ...known, state, database: { database, node, host, ...silent } }
+  }
+  const astray = facts.role === 'replica' && facts.lagBytes === null
+  return { ...known, state: astray ? 'failing' : 'running', database: { database, node, host, ...facts } }
+}
+
+async function ask(at: { address: string; port: number }, node: string): Promise<Facts> {
+  const session = await openSession(at, 'postgres', { timeoutMs })
+  // A session that is closed while it waits for an answer drops its connection, and the question fails.
+  const late = setTimeout(() => void session.close(), timeoutMs)
+  try {
+    return await factsOf(session, node)
+  } finally {
+    clearTimeout(late)
+    await session.close()
+  }
+}
+
+async function factsOf(session: Session, node: string): Promise<Facts> {
+  const [row] = await session.query(own)
+  const { recovering, received, lag } = row!
+  const receivedBytes = received === null ? null : Number(received)
+  if (recovering === true) {
+    const lagBytes = lag === null || lag === undefined ? null : Math.max(0, Number(lag))
+    return { role: 'replica', receivedBytes, lagBytes, peers: [] }
+  }
+  const rows = await session.query(readers, [`remodel\\_${node}\\_%`])
+  const peers = rows.map(({ slot_name, lag, seconds }) => ({
+    node: String(slot_name).slice(`remodel_${node}_`.length),
+    lagBytes: Math.max(0, Number(lag)),
+    lagSeconds: seconds === null ? null : Number(seconds),
+  }))
+  return { role: 'primary', receivedBytes, lagBytes: null, peers }
+}

@@ -1,0 +1,8 @@
+/**
+ * For whom a package is being compiled, as people read it beside somebody else's plan. `ms`: for how long already; null where
+ * it stands in the queue.
+ */
+export function compiledFor(deployment: string, ms: number | null): string {
+  if (ms === null) return `waits to be compiled for deployment ${deployment}`
+  return `being compiled for deployment ${deployment} since ${Math.max(0, Math.round(ms / 1000))} s`
+}

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sweepOnce } from '../../services/compiler/sweep.ts'
+import { inject } from '../../shared/provider/local/inject.ts'
+import { until } from '../provider/place.ts'
+import { type Bench, Benches, wish } from './bench.ts'
+import { cheapCloud } from './cloud.ts'
+
+let benches: Benches
+const never = new AbortController().signal
+
+beforeAll(async () => {
+  benches = await Benches.open()
+})
+afterAll(() => benches.close())
+
+const sweep = (by: Bench) => sweepOnce({ ...by, provider: benches.place.provider, log: benches.log })
+
+describe('the sweep of compile VMs', () => {
+  test('takes away what a compiler that is gone has left, and what could not be deleted; nothing else', async () => {
+    const [one, gone] = [benches.pool(), benches.pool({ lifeMs: 200, beatMs: 60_000 })]
+    const [mine, other] = await Promise.all([one.pool.take(wish('1'), never), gone.pool.take(wish('1'), never)])
+    await until(() => gone.lease.over(other.lease))
+    await inject(benches.place.directory, 'delete_vm', { fail: 1 })
+    const stuck = await one.pool.take(wish('1'), never)
+    one.pool.give(stuck, { ok: false, reuse: true })
+    await sleep(50)
+    expect(await benches.standing(one)).toEqual([mine.id, stuck.id].sort())
+    expect(await benches.standing(gone)).toEqual([other.id])
+    await sweep(one)
+    expect(await benches.standing(one)).toEqual([mine.id])
+    expect(await benches.standing(gone)).toEqual([])
+    one.pool.give(mine, { ok: false, reuse: true })
+    gone.pool.give(other, { ok: true, reuse: true })
+    await until(async () => (await benches.standing(one)).length === 0)
+  })
+
+  test('finds that a compiler which was frozen has let go of its VMs: it makes new ones when it wakes', async () => {
+    const [frozen, other] = [benches.pool({ lifeMs: 200, beatMs: 60_000 }), benches.pool()]
+    const first = await frozen.pool.take(wish('1'), never)
+    frozen.pool.give(first, { ok: true, reuse: true })
+    await until(() => frozen.lease.over(first.lease))
+    await sweep(other)
+    const second = await frozen.pool.take(wish('1'), never)
+    expect(second.id).not.toBe(first.id)
+    expect(second.lease).not.toBe(first.lease)
+    expect(frozen.pool.knows(first.id)).toBe(false)
+    frozen.pool.give(second, { ok: false, reuse: true })
+  })
+
+  /**
+   * Each claim comes about when its lease ends: the wait before it follows that edge, shorter after a lease that was lost, longer
+   * after one that was held. Leases, pools and sweep are the real ones, and so is Redis.
+   */
+  test('K5: races with a claim 10,000 times and never deletes a VM that somebody holds', {
+    timeout: 180_000,
+  }, async () => {
+    const [lifeMs, claims] = [100, 100]
+    const provider = cheapCloud()
+    const lanes = Array.from({ length: 100 }, () => benches.pool({ provider, capacity: 1, lifeMs, beatMs: 60_000 }))
+    const seen = { held: 0, swept: 0, sweeps: 0, underfoot: [] as string[] }
+    const claim = async ({ pool, lease }: Bench) => {
+      let before = ''
+      for (let n = 0, waitMs = lifeMs * 0.8; n < claims; n++) {
+        await sleep(waitMs)
+        const vm = await pool.take(wish('1'), never)
+        // It works for a while: a sweep that looked before the claim has done by then what it was about to do.
+        await sleep(10)
+        const stands = (await provider.findVm(vm.id))?.state === 'running'
+        // Held now means held all along: the end of a lease is final.
+        if (!(await lease.over(vm.lease))) {
+          seen.held += 1
+          if (!stands) seen.underfoot.push(vm.id)
+        }
+        const kept = vm.id === before || n === 0
+        if (!kept) seen.swept += 1
+        waitMs = kept ? waitMs + 0.3 : Math.max(lifeMs * 0.55, waitMs - 10)
+        before = vm.id
+        pool.give(vm, { ok: true, reuse: true })
+      }
+    }
+    const racing = Promise.all(lanes.map(claim))
+    let done = false
+    const over = () => {
+      done = true
+    }
+    racing.then(over, over)
+    while (!done) await sweepOnce({ ...lanes[seen.sweeps++ % lanes.length]!, provider, log: benches.log })
+    await racing
+    expect(seen.underfoot).toEqual([])
+    // Both ways must have happened, often, for the races to mean anything.
+    expect(seen.swept).toBeGreaterThan(100)
+    expect(seen.held).toBeGreaterThan(1000)
+    expect(seen.sweeps).toBeGreaterThan(100)
+  })
+})

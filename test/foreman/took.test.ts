@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { sealPlan } from '../../services/planner/foreman/seal.ts'
+import { kind } from '../../services/planner/kinds/deployment/index.ts'
+import type { Took } from '../../services/planner/kinds/kind.ts'
+import { RemodelError } from '../../shared/errors.ts'
+import { emptyFloorplan, type Floorplan } from '../../shared/model/material.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import { execute } from '../kinds/deployment/execution.ts'
+import { document, options, render } from '../kinds/deployment/planning.ts'
+import { given, manifests } from '../kinds/deployment/random_manifests.ts'
+
+/** A plan of a random manifest with recorded durations by material; null where the manifest is refused. */
+async function planned(manifest: unknown, took: Took, floorplan = emptyFloorplan('shop')): Promise<Plan | null> {
+  try {
+    const blueprint = kind.architect(document('shop.yml', manifest), given(false))
+    return sealPlan(await kind.foreman(blueprint, floorplan, options, render, took), blueprint, floorplan)
+  } catch (error) {
+    if (error instanceof RemodelError && error.code === 'invalid-input') return null
+    throw error
+  }
+}
+
+const compiles = (plan: Plan) => plan.remodels.filter(({ step }) => step === 'compile-package')
+const drawn = (plan: Plan, numbers: readonly number[]): Took =>
+  Object.fromEntries(compiles(plan).map(({ material }, i) => [material, numbers[i % numbers.length]!]))
+const numbers = fc.array(fc.integer({ min: 1, max: 600_000 }), { minLength: 1, maxLength: 9 })
+const check = (property: fc.IAsyncProperty<unknown>) => fc.assert(property as never, { numRuns: 40 })
+
+describe('recorded durations', () => {
+  test('change the order of a plan and nothing else of it; the same ones give the same plan, byte for byte', async () => {
+    await check(
+      fc.asyncProperty(manifests, numbers, async (manifest, list) => {
+        const bare = await planned(manifest, {})
+        fc.pre(bare !== null && compiles(bare).length > 0)
+        const took = drawn(bare, list)
+        const timed = await planned(manifest, took)
+        expect(JSON.stringify(await planned(manifest, took))).toBe(JSON.stringify(timed))
+        const plain = (plan: Plan) =>
+          new Map(plan.remodels.map(({ weight: _, ...remodel }) => [remodel.id, remodel] as const))
+        expect(plain(timed!)).toEqual(plain(bare))
+        expect(timed!.windows).toEqual(bare.windows)
+        const others = (plan: Plan) =>
+          plan.remodels.filter(({ step }) => step !== 'compile-package').map(({ id }) => id)
+        expect(others(timed!)).toEqual(others(bare))
+      }),
+    )
+  })
+
+  test('make no change of what has none', async () => {
+    await check(
+      fc.asyncProperty(manifests, numbers, async (manifest, list) => {
+        const first = await planned(manifest, {})
+        fc.pre(first !== null)
+        const after: Floorplan = execute(first, emptyFloorplan('shop'), () => 0).floorplan
+        const again = await planned(manifest, drawn(first, list), after)
+        expect(again!.remodels).toEqual([])
+        expect(again!.digest).toBe((await planned(manifest, {}, after))!.digest)
+      }),
+    )
+  })
+
+  test('put what the longest time depends on first, in the plan and so on the queue', async () => {
+    await check(
+      fc.asyncProperty(manifests, numbers, async (manifest, list) => {
+        const bare = await planned(manifest, {})
+        fc.pre(bare !== null && compiles(bare).length > 1)
+        const took = drawn(bare, list)
+        const ordered = compiles((await planned(manifest, took))!)
+        const path = (id: string): number => {
+          const after = ordered.filter(({ needs }) => needs.includes(id)).map((one) => path(one.id))
+          return took[ordered.find((one) => one.id === id)!.material]! + Math.max(0, ...after)
+        }
+        expect(ordered.map(({ weight }) => weight)).toEqual(ordered.map(({ id }) => path(id)))
+        expect(ordered.map(({ weight }) => weight)).toEqual(ordered.map(({ weight }) => weight).sort((a, b) => b - a))
+      }),
+    )
+  })
+})
