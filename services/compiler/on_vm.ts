@@ -40,7 +40,7 @@ export async function onVm<T>(
     }
   } catch (cause) {
     if (signal.aborted) throw cause
-    const error = (await runs(provider, vm.id)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
+    const error = (await stands(provider, vm.id, cause)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
     const code = error instanceof RemodelError ? error.code : 'infrastructure'
     if (code === 'infrastructure') place.fault(error)
     if (code === 'job-failed') place.sound()
@@ -50,7 +50,8 @@ export async function onVm<T>(
   }
 }
 
-async function runs(provider: Provider, vm: string): Promise<boolean> {
+async function stands(provider: Provider, vm: string, cause: unknown): Promise<boolean> {
+  if (cause instanceof RemodelError && cause.details.lost === vm) return false
   const found = await provider.findVm(vm).catch(() => undefined)
   return found?.state === 'running'
 }

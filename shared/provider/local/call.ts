@@ -30,9 +30,9 @@ export async function call(
   try {
     socket = await dial(vm.directory, vm.id)
   } catch (cause) {
-    throw new RemodelError('infrastructure', `VM ${vm.id} is not running`, { cause })
+    throw new RemodelError('infrastructure', `VM ${vm.id} is not running`, { cause, details: { lost: vm.id } })
   }
-  if (socket.destroyed) throw new RemodelError('infrastructure', `VM ${vm.id} was lost`)
+  if (socket.destroyed) throw lost(vm.id)
   const { promise, resolve, reject } = Promise.withResolvers<Frame>()
   const reader = new FrameReader()
   let silent = 0
@@ -50,8 +50,8 @@ export async function call(
     if (silent >= silentTicks) abandon(new RemodelError('infrastructure', `VM ${vm.id} does not answer`))
     else socket.write(encodeFrame('P'))
   }, tickMs)
-  socket.on('error', (cause) => abandon(new RemodelError('infrastructure', `VM ${vm.id} was lost`, { cause })))
-  socket.on('close', () => abandon(new RemodelError('infrastructure', `VM ${vm.id} was lost`)))
+  socket.on('error', (cause) => abandon(lost(vm.id, cause)))
+  socket.on('close', () => abandon(lost(vm.id)))
   socket.on('data', (chunk: Buffer) => {
     silent = 0
     for (const frame of reader.push(chunk)) {
@@ -65,4 +65,9 @@ export async function call(
   socket.write(encodeFrame(type, payload))
   const send = (type: string, payload?: Uint8Array) => void (settled || socket.write(encodeFrame(type, payload)))
   return { send, result: promise, abandon }
+}
+
+/** `details.lost` names the VM: the connection knows before the provider's list does. */
+function lost(vm: string, cause?: unknown): RemodelError {
+  return new RemodelError('infrastructure', `VM ${vm} was lost`, { cause, details: { lost: vm } })
 }
