@@ -26,6 +26,7 @@ export function remodelsOf(
   const remodels = [...before, ...handovers.map((handover) => handoverRemodel(handover, situation))]
   let needs = remodels.map(({ id }) => id)
   const used = new Set(needs)
+  const made = new Set(plans.flatMap(({ phases }) => phases.flat().filter(isMade).map(materialOf)))
   for (const [index, { name, phases }] of plans.entries()) {
     for (const [at, phase] of phases.entries()) {
       if (needs.length > 1) {
@@ -35,7 +36,7 @@ export function remodelsOf(
         needs = [id]
       }
       const drafts = phase.map((event) => {
-        const draft = draftOf(event, situation)
+        const draft = draftOf(event, made, situation)
         const id = used.has(draft.id) ? `${draft.id} (plan ${index + 1})` : draft.id
         used.add(id)
         return { ...draft, id, stage: name, needs }
@@ -47,9 +48,13 @@ export function remodelsOf(
   return [...remodels, ...after.map((draft) => ({ ...draft, needs }))]
 }
 
-function draftOf(event: Event, situation: Situation): RemodelDraft {
+const isMade = ({ type }: Event) => type !== 'delete'
+const materialOf = ({ resource }: Event) => materialId(resource.identifier)
+
+/** `made`: what some event of the plans makes or changes. */
+function draftOf(event: Event, made: ReadonlySet<string>, situation: Situation): RemodelDraft {
   const { type, resource } = event
-  const material = materialId(resource.identifier)
+  const material = materialOf(event)
   const [noun = '', ...rest] = material.split('/')
   const title = `${type} ${noun.replaceAll('_', ' ')} ${rest.join('/')}`
   const { step, input } = workOf(event, situation)
@@ -62,13 +67,18 @@ function draftOf(event: Event, situation: Situation): RemodelDraft {
     material,
     title,
     stage: '',
-    reasons: [type === 'delete' ? 'is not wanted' : (event.reason ?? 'does_not_exist').replaceAll('_', ' ')],
+    reasons: [reasonOf(event, made.has(material))],
     changes: changesBetween((stood?.attributes ?? {}) as Material['attributes'], after as Material['attributes']),
     destructive: type === 'delete' && (noun === 'instance' || noun === 'host'),
     input,
     deadlineSeconds: longSteps.has(step) ? longSeconds : 300,
     attempts,
   }
+}
+
+function reasonOf({ type, reason }: Event, isMadeAnew: boolean): string {
+  if (type === 'delete') return isMadeAnew ? 'is made anew' : 'is not wanted'
+  return (reason ?? 'does_not_exist').replaceAll('_', ' ')
 }
 
 function handoverRemodel({ node, from, to, how }: Handover, situation: Situation): RemodelDraft {
