@@ -163,6 +163,8 @@ export const inputs = {
   }),
   /** Before anything is taken down: all that a restore needs is in the archive. `members`: of the source, where it can still write. */
   'prepare-restore': z.object({ restore: Restore, members: z.array(Member) }),
+  /** What a node has written up to now; its log that is written to is ended. */
+  'archive-log': z.object({ deployment: z.string(), node: z.string(), members: z.array(Member) }),
 } as const
 
 export type StepName = keyof typeof inputs

@@ -65,27 +65,44 @@ export function firstBackups(
   })
 }
 
-/** What a restore needs is archived, and looked for, before anything is taken down. One for each source. */
+/**
+ * Before anything is taken down, one for each source: what the restore needs is archived and looked for. And what the other
+ * nodes that are taken down have written up to now is archived too, so that it stays restorable.
+ */
 export function preparations({ pending }: Restores, situation: Situation): RemodelDraft[] {
+  const { deployment } = situation
   const sources = new Map<string, Restore>()
   for (const restore of pending.values())
     sources.set(`${restore.deployment}/${restore.node}/${restore.backup}`, restore)
-  return [...sources.values()].map((restore) => {
-    const members = restore.deployment === situation.deployment ? situation.membersOf(restore.node) : []
-    const material = `archive/${restore.deployment}:${restore.node}`
-    return {
-      id: `prepare-restore ${restore.backup}`,
-      step: 'prepare-restore',
-      action: 'run',
-      material,
-      title: `archive ${restore.node} up to now and check backup ${restore.backup}`,
-      stage: 'prepare the restore',
-      reasons: ['the document asks for a restore'],
-      input: { restore, members } as unknown as Json,
-      deadlineSeconds: longSeconds,
-      attempts,
-    }
+  const checks = [...sources.values()].map((restore) => {
+    const members = restore.deployment === deployment ? situation.membersOf(restore.node) : []
+    const title = `archive ${restore.node} up to now and check backup ${restore.backup}`
+    return preparation('prepare-restore', `backup/${restore.backup}`, title, { restore, members })
   })
+  const archived = new Set([...sources.values()].flatMap((one) => (one.deployment === deployment ? [one.node] : [])))
+  const others = [...pending.keys()].filter(
+    (node) => !archived.has(node) && situation.standing('database.node', node) !== undefined,
+  )
+  const tails = others.map((node) => {
+    const input = { deployment, node, members: situation.membersOf(node) }
+    return preparation('archive-log', `archive/${node}`, `archive ${node} up to now`, input)
+  })
+  return [...checks, ...tails]
+}
+
+function preparation(step: string, material: string, title: string, input: object): RemodelDraft {
+  return {
+    id: `${step} ${material}`,
+    step,
+    action: 'run',
+    material,
+    title,
+    stage: 'prepare the restore',
+    reasons: ['the document asks for a restore'],
+    input: input as Json,
+    deadlineSeconds: longSeconds,
+    attempts,
+  }
 }
 
 /** A request that has left the document may be made again. */

@@ -1,0 +1,15 @@
+import { inputs } from '../../../../shared/kinds/database.ts'
+import { defineStep } from '../step.ts'
+import { shipLog } from './archive/ship.ts'
+import { findPrimary } from './server/primary.ts'
+
+/** What a node has written up to now is archived before it is taken down. One that nobody answers for has nothing to add. */
+export default defineStep({
+  input: inputs['archive-log'],
+  look: async () => null,
+  async apply(context, { deployment, node, members }) {
+    const primary = await findPrimary(members)
+    if (primary) await shipLog(context, { deployment, node, primary, members }, () => true)
+  },
+  verify: async () => ({ floorplan: {} }),
+})
