@@ -18,7 +18,8 @@ export interface Compiled {
  * Compiles one package on a machine, as BOSH's agent does: source unpacked to its own directory, direct dependencies
  * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive. Nothing that
  * the package before has put below `/var/vcap` or `/tmp` is there.
- * The archive is reproducible as far as the package is: sorted names, no times, no owners.
+ * The archive is reproducible as far as the package is: sorted names, no times, no owners. It is packed for speed: on a busy
+ * machine packing it well would cost more than moving it.
  *
  * Most packages are small: what one costs is how often the machine is asked and how many processes are started there.
  * So there is one call each to unpack, compile, archive and read, and one for each dependency.
@@ -66,7 +67,7 @@ export async function compile(
     connection,
     [
       ...['tar', '--create', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'],
-      ...['--use-compress-program', 'gzip -n', '--file', archiveFile, '--directory', installed, '.'],
+      ...['--use-compress-program', 'gzip -n -1', '--file', archiveFile, '--directory', installed, '.'],
     ],
     signal,
   )
