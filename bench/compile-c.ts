@@ -8,7 +8,7 @@ import { atMost, type Figure, median, noted } from './figure.ts'
 
 const bench = 'compile'
 const workers = 2
-const pairs = 3
+const pairs = 5
 
 /**
  * Real C libraries and programs on top of each other, compiled by Remodel on two compile VMs and by `make -j2` with the same

@@ -138,8 +138,12 @@ describe('a compile VM', () => {
       (await compileVms()).filter(
         ({ state, ownership }) => state === 'running' && ownership.purpose.endsWith(`/${stemcell}`),
       )
-    // Two packages wait for no other.
-    await expect.poll(async () => (await warm()).length, generous).toBe(2)
+    // Two packages wait for no other. A hint is let go where there is no room yet: what the tests before had is on its way out.
+    const again = async () => {
+      if ((await warm()).length < 2) await planSmall(client, options)
+      return (await warm()).length
+    }
+    await expect.poll(again, { ...generous, interval: 1000 }).toBe(2)
     const ahead = (await warm()).map(({ id }) => id)
     await client.apply(plan.id, { holder: 'test' })
     expect(await settled(client, plan.id)).toBe('done')
