@@ -17,19 +17,21 @@ afterEach(() => stack.stop())
 
 const process = (name: ServiceName) => stack.services.find((service) => service.name === name)!.process
 
-async function inHand(plan: string, remodel: RegExp): Promise<void> {
+/** A plan that is carried out, once a package of it is in hand. */
+async function compiling(): Promise<string> {
+  const { plan } = await planSmall(client, { name: 'leave', net: 69 })
+  await client.apply(plan.id, {})
   const started = async () =>
-    (await client.events('leave', { plan })).some(
-      (event) => event.type === 'remodel.started' && remodel.test(event.remodel ?? ''),
+    (await client.events('leave', { plan: plan.id })).some(
+      ({ type, remodel }) => type === 'remodel.started' && remodel?.startsWith('compile-package'),
     )
   await expect.poll(started, { timeout: 20_000, interval: 10 }).toBe(true)
+  return plan.id
 }
 
 describe('a service that is told to leave', () => {
   test('finishes what it has in hand, leaves with 0, and loses no attempt', async () => {
-    const { plan } = await planSmall(client, { name: 'leave', net: 69 })
-    await client.apply(plan.id, {})
-    await inHand(plan.id, /^compile-package/)
+    const plan = await compiling()
     const compiler = process('compiler')
     const gone = once(compiler, 'exit')
     compiler.kill('SIGTERM')
@@ -38,22 +40,20 @@ describe('a service that is told to leave', () => {
       [],
     )
     await stack.start('compiler')
-    expect(await settled(client, plan.id)).toBe('done')
+    expect(await settled(client, plan)).toBe('done')
     expect((await client.events('leave')).filter(({ attempt }) => (attempt ?? 1) > 1)).toEqual([])
     expect(await removeSmall(client, 'leave')).toBe('done')
   })
 
   test('leaves at once when it is told a second time, and another takes over', async () => {
-    const { plan } = await planSmall(client, { name: 'leave', net: 69 })
-    await client.apply(plan.id, {})
-    await inHand(plan.id, /^compile-package/)
+    const plan = await compiling()
     const compiler = process('compiler')
     const gone = once(compiler, 'exit')
     compiler.kill('SIGTERM')
     compiler.kill('SIGINT')
     expect(await gone).toEqual([1, null])
     await stack.start('compiler')
-    expect(await settled(client, plan.id)).toBe('done')
+    expect(await settled(client, plan)).toBe('done')
     expect(await removeSmall(client, 'leave')).toBe('done')
   })
 
@@ -66,16 +66,14 @@ describe('a service that is told to leave', () => {
   })
 
   test('leaves in order from the planner, whose place the next one takes while a plan runs', async () => {
-    const { plan } = await planSmall(client, { name: 'leave', net: 69 })
-    await client.apply(plan.id, {})
-    await inHand(plan.id, /^compile-package/)
+    const plan = await compiling()
     const planner = process('planner')
     const gone = once(planner, 'exit')
     planner.kill('SIGTERM')
     expect(await gone).toEqual([0, null])
     await stack.start('planner')
     client = stack.client()
-    expect(await settled(client, plan.id)).toBe('done')
+    expect(await settled(client, plan)).toBe('done')
     expect(await removeSmall(client, 'leave')).toBe('done')
   })
 })

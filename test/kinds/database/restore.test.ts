@@ -72,6 +72,8 @@ describe('a document that restores', () => {
       expect.stringMatching(/^archive n1 up to now and check backup n1-/),
       'archive n2 up to now',
     ])
+    const taken = plan.remodels.filter(({ action }) => action === 'delete')
+    expect(new Set(taken.flatMap(({ reasons }) => reasons))).toEqual(new Set(['is made anew']))
     const asides = steps(plan, 'remove-instance').map(({ material, input }) => [
       material,
       inputs['remove-instance'].parse(input).aside,

@@ -15,10 +15,9 @@ export default defineStep({
   look: async () => null,
   async apply(context, { deployment, node, database, members, keep }) {
     const primary = await primaryOf(members, context.signal)
-    const tools = { ...context, archives: context.archives }
     const of = { deployment, node, primary, members }
     const ship = async (seal: boolean) => {
-      const shipped = await shipLog(tools, of, () => seal)
+      const shipped = await shipLog(context, of, () => seal)
       if (shipped) return shipped.line
       throw new RemodelError('infrastructure', `${primary.instance} keeps no log for the archive`)
     }

@@ -13,9 +13,8 @@ export interface Handover {
 
 /**
  * Nodes whose primary's machine is gone while a replica runs that has copies of its slots: the one of them that has received
- * most takes over. And nodes whose
- * document names another instance than the primary, which runs. `materials` are the floorplan as it is once that is done.
- * A primary whose machine stands is brought back where it is.
+ * most takes over. And nodes whose document names another instance than the primary, which runs. `materials` are the
+ * floorplan as it is once that is done. A primary whose machine stands is brought back where it is.
  */
 export function handovers(
   materials: readonly StandingMaterial[],
