@@ -8,7 +8,7 @@ import type { Blueprint, Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
-import { SourceDocument } from '../../shared/source/document.ts'
+import { readDocument } from '../../shared/source/reading.ts'
 import { Drawings } from './cleaning/drawings.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
@@ -77,9 +77,9 @@ export class Planning {
   }
 
   async #plan(order: Order): Promise<Plan> {
-    const document = new SourceDocument(order.manifest.name, order.manifest.content)
+    const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
-    const cloudConfigs = order.cloudConfigs.map(({ name, content }) => new SourceDocument(name, content))
+    const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
     const supplies = await this.#supply.supplies(cloudConfigs)
     const recorded = await this.#ledger.floorplan(kind.deploymentName(document))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))

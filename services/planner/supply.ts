@@ -4,7 +4,8 @@ import { canonical } from '../../shared/model/canonical.ts'
 import type { RedisSettings } from '../../shared/redis.ts'
 import { mergeReleases } from '../../shared/release/merge.ts'
 import { Release, Stemcell } from '../../shared/release/release.ts'
-import { SourceDocument } from '../../shared/source/document.ts'
+import type { SourceDocument } from '../../shared/source/document.ts'
+import { readDocument } from '../../shared/source/reading.ts'
 import type { Supplies } from './kinds/kind.ts'
 
 export interface Config {
@@ -85,7 +86,7 @@ export class Supply {
 
   /** Puts a config in the place of the one with its type and name; its text must be YAML. */
   async putConfig(config: Config): Promise<void> {
-    new SourceDocument(`${config.type}-config ${config.name}`, config.content)
+    await readDocument(`${config.type}-config ${config.name}`, config.content)
     await this.#redis.hset(`${this.#prefix}:configs`, `${config.type}/${config.name}`, JSON.stringify(config))
   }
 
@@ -97,11 +98,13 @@ export class Supply {
   async supplies(cloudConfigs: readonly SourceDocument[]): Promise<Omit<Supplies, 'taken' | 'created'>> {
     const [releases, stemcells, configs] = await Promise.all([this.releases(), this.stemcells(), this.configs()])
     const documents = (type: Config['type']) =>
-      configs
-        .filter((config) => config.type === type)
-        .map(({ name, content }) => new SourceDocument(`${type}-config ${name}`, content))
-    const cloud = cloudConfigs.length > 0 ? cloudConfigs : documents('cloud')
-    return { releases, stemcells, configs: { cloud, runtime: documents('runtime') } }
+      Promise.all(
+        configs
+          .filter((config) => config.type === type)
+          .map(({ name, content }) => readDocument(`${type}-config ${name}`, content)),
+      )
+    const cloud = cloudConfigs.length > 0 ? cloudConfigs : await documents('cloud')
+    return { releases, stemcells, configs: { cloud, runtime: await documents('runtime') } }
   }
 
   async #addOnce(kind: string, id: string, value: Stemcell): Promise<boolean> {

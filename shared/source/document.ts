@@ -1,7 +1,7 @@
 import levenshtein from 'fastest-levenshtein'
-import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { type Fault, RemodelError } from '../errors.ts'
+import { lineOf, readTree, type Tree } from './tree.ts'
 
 /** A path into a document: keys and indexes. */
 export type Path = readonly (string | number)[]
@@ -14,25 +14,15 @@ export class SourceDocument {
   readonly file: string
   readonly text: string
   readonly value: unknown
-  readonly #root: Node | null
-  readonly #lines: LineCounter
+  readonly #tree: Tree
 
-  /** Throws `invalid-input` where the text is not YAML, naming the line. */
-  constructor(file: string, text: string) {
+  /** Throws `invalid-input` where the text is not YAML, naming the line. `tree`: the same text, read already. */
+  constructor(file: string, text: string, tree: Tree = readTree(text)) {
     this.file = file
     this.text = text
-    this.#lines = new LineCounter()
-    const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true })
-    if (document.errors.length > 0) {
-      throw invalidInput(
-        document.errors.map((error) => {
-          const at = this.#lines.linePos(error.pos[0])
-          return { file, line: at.line, column: at.col, message: error.message }
-        }),
-      )
-    }
-    this.#root = document.contents as Node | null
-    this.value = document.toJS({ maxAliasCount: 1000 })
+    this.#tree = tree
+    if (tree.faults.length > 0) throw invalidInput(tree.faults.map((fault) => ({ file, ...fault })))
+    this.value = tree.value
   }
 
   /** A fault at `path`; the nearest existing parent gives the line where the path itself does not exist. */
@@ -43,27 +33,16 @@ export class SourceDocument {
 
   /** Line and column (1-based) of the deepest part of `path` that exists. */
   locate(path: Path): { line: number; column: number } {
-    let node: unknown = this.#root
-    let offset = this.#root?.range?.[0] ?? 0
+    let position = this.#tree.root
     for (const part of path) {
-      if (isMap(node)) {
-        const pair = node.items.find(
-          (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part),
-        )
-        if (!pair) break
-        offset = (isNode(pair.key) ? pair.key.range?.[0] : undefined) ?? offset
-        node = pair.value
-      } else if (isSeq(node)) {
-        node = node.items[Number(part)]
-        if (!isNode(node)) break
-        offset = node.range?.[0] ?? offset
-      } else break
+      const inside = position.parts?.get(String(part))
+      if (!inside) break
+      position = inside
     }
-    const at = this.#lines.linePos(offset)
-    return { line: at.line, column: at.col }
+    return lineOf(this.#tree.lineStarts, position.at)
   }
 
-  /** An error of whoever knew the value only, not the text: its faults get file and line by their path. Others stay as they are. */
+  /** Gives the faults of an error that has paths only their file and line. Other errors stay as they are. */
   place(error: unknown): unknown {
     if (!(error instanceof RemodelError) || !error.faults.some(({ file, path }) => file === undefined && path))
       return error
@@ -87,10 +66,10 @@ export class SourceDocument {
     const path = [...parent, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
     if (issue.code === 'unrecognized_keys') {
       const allowed = allowedKeys(schema, path)
-      return issue.keys.map((key) =>
+      return issue.keys.map((key, i) =>
         this.fault([...path, key], `unknown key "${key}"`, {
           ...(allowed.length > 0 ? { allowed: allowed.join(', ') } : {}),
-          ...suggest(key, allowed),
+          ...(i < faultsTold ? suggest(key, allowed) : {}),
         }),
       )
     }
@@ -112,16 +91,18 @@ export class SourceDocument {
   }
 }
 
+/** Faults of one file that an error carries; its sentence counts all of them. */
+const faultsTold = 100
+
 /** The error for a file with faults: one sentence that counts, the faults themselves beside it. */
 export function invalidInput(faults: readonly Fault[]): RemodelError {
   const files = [...new Set(faults.map((fault) => fault.file).filter(Boolean))]
   const where = files.length > 0 ? ` in ${files.join(', ')}` : ''
+  const more = faults.length > faultsTold ? `, of which the first ${faultsTold} follow` : ''
   return new RemodelError(
     'invalid-input',
-    `${faults.length} fault${faults.length === 1 ? '' : 's'}${where}; nothing was changed`,
-    {
-      faults,
-    },
+    `${faults.length} fault${faults.length === 1 ? '' : 's'}${where}${more}; nothing was changed`,
+    { faults: faults.slice(0, faultsTold) },
   )
 }
 

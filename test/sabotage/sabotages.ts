@@ -279,4 +279,20 @@ export const sabotages: readonly Sabotage[] = [
     replace: "(await this.#redis.set(this.#prefix + this.#id, '', 'PX', this.#lifeMs)) === null",
     caughtBy: 'test/compiler/sweep.test.ts',
   },
+  {
+    name: 'a large document is read by the thread that answers',
+    guarantee: 40,
+    file: 'shared/source/reading.ts',
+    find: 'if (text.length < longDocument)',
+    replace: 'if (text.length <= longestDocument)',
+    caughtBy: 'test/source/document.test.ts',
+  },
+  {
+    name: 'the keys of a map are compared with each other',
+    guarantee: 40,
+    file: 'shared/source/tree.ts',
+    find: 'uniqueKeys: false',
+    replace: 'uniqueKeys: true',
+    caughtBy: 'test/source/document.test.ts',
+  },
 ]
