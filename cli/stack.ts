@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { RemodelError } from '../shared/errors.ts'
+import { checkSettings, numberSetting } from '../shared/settings.ts'
 import { withoutPassword } from './address.ts'
 import { Client } from './client.ts'
 import { prepareHome } from './stack/home.ts'
@@ -38,7 +39,7 @@ export interface Stack {
 const ROOT = resolve(import.meta.dirname, '..')
 const GRACE_MS = 10_000
 /** How long Redis and the planner may take to answer; slow machines may be given more. */
-const READY_MS = 1000 * (Number(process.env.REMODEL_READY_SECONDS) || 30)
+const readyMs = () => 1000 * numberSetting('REMODEL_READY_SECONDS')
 /** A planner that dies so often before it has ever answered will not come up by trying again. */
 const FATAL_DEATHS = 3
 
@@ -51,6 +52,8 @@ const FATAL_DEATHS = 3
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { home } = options
+  // A service that refuses to start would be started again and again.
+  checkSettings()
   await prepareHome(home)
   const redisPort = options.redisUrl === undefined ? await freePort() : undefined
   const redis = options.redisUrl ?? `redis://127.0.0.1:${redisPort}`
@@ -114,7 +117,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await requireRedisServer()
       run('redis', ...redisCommand(redisPort, join(home, 'redis')))
     }
-    await awaitRedis(redis, READY_MS)
+    await awaitRedis(redis, readyMs())
     let listen = `127.0.0.1:${await choosePort(options)}`
     await rm(join(home, 'planner.json'), { force: true })
     const planner = service('planner', 'planner', () => ({ REMODEL_LISTEN: listen }))
@@ -170,7 +173,7 @@ async function choosePort(options: StackOptions): Promise<number> {
 
 /** Waits until the planner has written where it listens and answers there. */
 async function awaitPlanner(home: string, planner: Supervised): Promise<string> {
-  const deadline = Date.now() + READY_MS
+  const deadline = Date.now() + readyMs()
   while (Date.now() < deadline && planner.deaths < FATAL_DEATHS) {
     const url = await readPlannerUrl(home, planner.pid)
     if (url !== undefined) {
@@ -184,7 +187,7 @@ async function awaitPlanner(home: string, planner: Supervised): Promise<string> 
     await setTimeout(25)
   }
   const log = join(home, 'log', 'planner.log')
-  const why = planner.deaths > 0 ? `ended ${planner.deaths} times` : `did not answer within ${READY_MS / 1000} s`
+  const why = planner.deaths > 0 ? `ended ${planner.deaths} times` : `did not answer within ${readyMs() / 1000} s`
   throw new RemodelError('unavailable', `the planner ${why}; its log is ${log}`, { details: { log } })
 }
 

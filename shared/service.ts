@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { toError } from './errors.ts'
+import { checkSettings } from './settings.ts'
 
 /** A service that runs. Without its `redis` there is nobody to hand anything back to. */
 export interface Service {
@@ -21,9 +22,14 @@ const patienceMs = 5000
 export async function runService(log: Logger, start: () => Promise<Service>): Promise<void> {
   let leaving = false
   let service: Service | undefined
-  const running = start().then((started) => {
-    service = started
-  })
+  const running = Promise.resolve()
+    .then(() => {
+      checkSettings()
+      return start()
+    })
+    .then((started) => {
+      service = started
+    })
   const leave = (signal: NodeJS.Signals) => {
     if (leaving) {
       log.warn({ signal }, 'leaving at once: what was in hand is taken over by others')

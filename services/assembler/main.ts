@@ -11,6 +11,7 @@ import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { runService } from '../../shared/service.ts'
+import { numberSetting } from '../../shared/settings.ts'
 import { startArchiving } from './archiving.ts'
 import { carryOut } from './carry.ts'
 import { StepCatalog } from './catalog.ts'
@@ -52,7 +53,7 @@ await runService(log, async () => {
   await heartbeat.start()
   const worker = startWorker(
     queue,
-    { redis, settings, name: id, concurrency: Number(process.env.REMODEL_CONCURRENCY ?? 32), log },
+    { redis, settings, name: id, concurrency: numberSetting('REMODEL_CONCURRENCY') ?? 32, log },
     (job, signal) => carryOut(job, queue, signal, tools),
   )
   const archiving = startArchiving({ ...tools, claims: new Claims(redis, settings) }, id)

@@ -14,6 +14,7 @@ import { Queues } from '../../shared/queue/queues.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { runService } from '../../shared/service.ts'
+import { numberSetting } from '../../shared/settings.ts'
 import { keepRule } from './keep.ts'
 import { VmLease } from './lease.ts'
 import { Place } from './place.ts'
@@ -29,11 +30,11 @@ import { warmUp } from './warm.ts'
  */
 const id = processId('compiler')
 const log = createLog('compiler', { worker: id })
-const concurrency = Number(process.env.REMODEL_CONCURRENCY ?? 4)
 const claimMs = 3000
 
 await runService(log, async () => {
   const settings = redisSettings()
+  const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 4
   const keep = keepRule()
   const redis = connectRedis(settings, 'service')
   const subscriber = connectRedis(settings, 'service')

@@ -59,7 +59,7 @@ describe('what is kept', () => {
       ms: 0,
       count: 7,
     })
-    expect(() => keepRule({ REMODEL_COMPILE_KEEP: 'all' })).toThrow('REMODEL_COMPILE_KEEP is all')
+    expect(() => keepRule({ REMODEL_COMPILE_KEEP: 'all' })).toThrow('REMODEL_COMPILE_KEEP is "all"')
   })
 })
 

@@ -4,6 +4,7 @@ import { RedisCompiledIndex } from '../../../shared/compile/compiled.ts'
 import { RemodelError, toError } from '../../../shared/errors.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import { Claims } from '../../../shared/lock/claims.ts'
+import { numberSetting } from '../../../shared/settings.ts'
 import type { Supply } from '../supply.ts'
 import { type CleanParts, cleanUp } from './clean.ts'
 import { Drawings } from './drawings.ts'
@@ -25,11 +26,7 @@ export function cleanParts(parts: { ledger: Ledger; supply: Supply; blobs: Blobs
 
 /** How long a blob that nobody names is kept, in milliseconds: REMODEL_KEEP_BLOBS_DAYS, 7 by default. */
 export function keepBlobsMs(env: NodeJS.ProcessEnv = process.env): number {
-  const days = Number(env.REMODEL_KEEP_BLOBS_DAYS ?? 7)
-  if (Number.isFinite(days) && days > 0) return days * dayMs
-  throw new RemodelError('invalid-input', 'REMODEL_KEEP_BLOBS_DAYS is not a number of days above 0', {
-    details: { found: env.REMODEL_KEEP_BLOBS_DAYS },
-  })
+  return numberSetting('REMODEL_KEEP_BLOBS_DAYS', env) * dayMs
 }
 
 /** Takes away once an hour what nobody needs any more; of several planners the first to come does it. */

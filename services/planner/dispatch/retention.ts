@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { toError } from '../../../shared/errors.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import { numberSetting } from '../../../shared/settings.ts'
 
 const everyMs = 60_000
 const dayMs = 24 * 3600 * 1000
@@ -10,7 +11,7 @@ const dayMs = 24 * 3600 * 1000
  * plans (50 by default) and their events are kept; a plan that nobody applied within a day goes too.
  */
 export function startRetention(ledger: Ledger, log: Logger, env: NodeJS.ProcessEnv = process.env): { stop(): void } {
-  const keep = Number(env.REMODEL_KEEP_PLANS ?? 50)
+  const keep = numberSetting('REMODEL_KEEP_PLANS', env)
   const sweep = async () => {
     for (const deployment of await ledger.deployments()) {
       const forgotten = await ledger.forget(deployment, keep, dayMs, Date.now())
