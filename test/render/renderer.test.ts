@@ -42,6 +42,27 @@ async function faultOf(text: JobText, context = contextOf({ port: 8080 })) {
   return result.fault
 }
 
+describe('a greedy template', () => {
+  it('that takes ever more memory is a fault at its job, and the next one is rendered', async () => {
+    // No limit of time: what ends it is the limit of memory.
+    const patient = new TemplateRenderer({ blobs, threads: 1, limit: 60_000 })
+    const greedy = ['<% all = []; loop { all << "x" * 1_000_000 } %>', '<%= "x" * 500_000_000 %>']
+    const answers = await patient.render([
+      await request({ templates: { 'greedy.erb': greedy[0]! } }),
+      await request({ templates: { 'greedy.erb': greedy[1]! } }),
+      await request({ templates: { 'modest.erb': 'port <%= p("port") %>' } }),
+    ])
+    await patient.close()
+    const fault = { message: 'template web/greedy.erb: it needs more than 384 MiB of memory' }
+    expect(answers).toMatchObject([{ fault }, { fault }, { digest: expect.any(String) }])
+  })
+
+  it('that renders more than a file may have is a fault', async () => {
+    const fault = await faultOf({ templates: { 'long.erb': '<%= "x" * 20_000_000 %>' } })
+    expect(fault.message).toBe('template web/long.erb: it renders 20000000 bytes, 16777216 are allowed')
+  })
+})
+
 describe('a rendered job', () => {
   it('holds every template at its destination and monit, executable below bin only', async () => {
     const { files } = await renderer.renderFiles(
@@ -298,7 +319,7 @@ describe('the threads', () => {
 
   it('are replaced after a template that took very much memory', async () => {
     const fresh = new TemplateRenderer({ blobs, threads: 1 })
-    await fresh.render([await request({ templates: { 'x.erb': '<%= ("a" * 700_000_000).size %>' } })])
+    await fresh.render([await request({ templates: { 'x.erb': '<%= ("a" * 250_000_000).size %>' } })])
     const [greedy] = fresh.threads
     const [result] = await fresh.render([await request({ templates: { 'x.erb': 'after the greedy one' } })])
     expect(result).toEqual({ digest: expect.any(String) })

@@ -295,4 +295,12 @@ export const sabotages: readonly Sabotage[] = [
     replace: 'uniqueKeys: true',
     caughtBy: 'test/source/document.test.ts',
   },
+  {
+    name: 'templates take as much memory as they like',
+    guarantee: 40,
+    file: 'services/planner/render/pool.ts',
+    find: 'compileWasm(limitMemory(bytes, MEMORY_LIMIT))',
+    replace: 'compileWasm(limitMemory(bytes, 2 ** 32))',
+    caughtBy: 'test/render/renderer.test.ts',
+  },
 ]

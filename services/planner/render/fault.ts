@@ -4,6 +4,7 @@ import type { RenderContext } from '../kinds/kind.ts'
 import type { PreparedJob } from './job.ts'
 import type { PoolAnswer } from './pool.ts'
 import { redact } from './redact.ts'
+import { MEMORY_LIMIT } from './ruby-thread.ts'
 import type { TemplateFault } from './thread.ts'
 
 /** What is wrong and what may have been meant; where it is to be shown is up to the request. */
@@ -41,6 +42,7 @@ function reasonOf(fault: TemplateFault, job: PreparedJob, context: RenderContext
   if (fault.names) return missingProperty(fault.names, fault.source ?? null, job, context)
   if (fault.link !== undefined) return missingLink(fault.link, context)
   if (fault.syntax_line !== null) return { message: `the Ruby in it is not valid: ${syntaxHints(fault.message)}` }
+  if (fault.type === 'NoMemoryError') return { message: `it needs more than ${MEMORY_LIMIT / 2 ** 20} MiB of memory` }
   return { message: redact(fault.message, context) }
 }
 

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { RemodelError, toError } from '../../../shared/errors.ts'
 import type { PreparedJob } from './job.ts'
+import { limitMemory } from './memory-limit.ts'
 import { RUBY_BUILD } from './ruby-side.ts'
-import { RubyThread } from './ruby-thread.ts'
+import { MEMORY_LIMIT, RubyThread } from './ruby-thread.ts'
 import type { TemplateFault } from './thread.ts'
 import { compileWasm, type WasmModule } from './wasm.ts'
 
@@ -148,7 +149,7 @@ export class RubyPool {
 
 /** Compiled once for all threads: they share the machine code. */
 function rubyModule(): Promise<WasmModule> {
-  compiled ??= readFile(RUBY_BUILD).then((bytes) => compileWasm(bytes))
+  compiled ??= readFile(RUBY_BUILD).then((bytes) => compileWasm(limitMemory(bytes, MEMORY_LIMIT)))
   compiled.catch(() => {
     compiled = undefined
   })

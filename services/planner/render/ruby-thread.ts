@@ -7,7 +7,9 @@ import type { WasmModule } from './wasm.ts'
 const JOBS_KEPT = 500
 const START_LIMIT = 60_000
 /** WebAssembly gives no memory back: a thread that a greedy template has blown up is replaced. Bytes. */
-const MEMORY_KEPT = 512 * 2 ** 20
+const MEMORY_KEPT = 192 * 2 ** 20
+/** What the Ruby of one thread may take, templates and all; it begins with about 70 MiB. Bytes. */
+export const MEMORY_LIMIT = 384 * 2 ** 20
 
 export interface ThreadEvents {
   /** Ready for a batch. */

@@ -31,6 +31,9 @@ module Remodel
     end
   end
 
+  # Bytes of one rendered file: it is copied several times on its way to a machine.
+  LONGEST = 16 * 1024 * 1024
+
   @jobs = {}
   @out = +''
 
@@ -71,6 +74,8 @@ module Remodel
 
     def show(output)
       text = output.to_s.dup.force_encoding(Encoding::UTF_8)
+      raise "it renders #{text.bytesize} bytes, #{LONGEST} are allowed" if text.bytesize > LONGEST
+
       text.valid_encoding? ? "U#{text}" : "B#{[text].pack('m0')}"
     end
 
