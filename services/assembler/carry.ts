@@ -88,8 +88,9 @@ async function carryOne(
     const completion = { ...at(claim), durationMs, job, ...(queue ? { take: queue } : {}), ...what }
     return ended(await tools.recorder.complete(claim.deployment, completion), outcome, next)
   }
+  const told = revocable(AbortSignal.any([cancelled.signal, limit]))
   try {
-    const { floorplan, facts } = await attempt(claim, AbortSignal.any([signal, cancelled.signal, limit]), tools)
+    const { floorplan, facts } = await attempt(claim, signal, told, tools)
     await failpoint('assembler.applied')
     const recorded = await report({ outcome: 'done', floorplan, ...(facts ? { facts } : {}) }, 'done')
     await failpoint('assembler.reported')
@@ -97,11 +98,9 @@ async function carryOne(
   } catch (error) {
     if (signal.aborted) throw error
     const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`
-    const cause = limit.aborted
-      ? new RemodelError('deadline', late, { cause: error })
-      : cancelled.signal.aborted
-        ? cancelled.signal.reason
-        : error
+    const stopped = () =>
+      cancelled.signal.aborted ? cancelled.signal.reason : new RemodelError('deadline', late, { cause: error })
+    const cause = told.signal.aborted ? stopped() : error
     const completion = completionOf(cause)
     tools.log.warn(
       { ...at(claim), attempt: claim.attempt, code: completion.code, err: cause },
@@ -118,8 +117,10 @@ function ended(result: CompletionResult, outcome: string, asked: number): Ended 
   return result.next ? { outcome, asked, next: result.next } : { outcome, asked }
 }
 
-async function attempt(claim: Claim, signal: AbortSignal, tools: Tools): Promise<StepResult> {
+/** `lost`: another worker has it. `told`: to stop, by a person or the clock, which counts up to the point of no return. */
+async function attempt(claim: Claim, lost: AbortSignal, told: Revocable, tools: Tools): Promise<StepResult> {
   const { remodel } = claim
+  const signal = AbortSignal.any([lost, told.signal])
   const step = await tools.steps.find(claim.kind, remodel.step)
   const input = step.input.parse(remodel.input)
   const context: StepContext = {
@@ -131,6 +132,13 @@ async function attempt(claim: Claim, signal: AbortSignal, tools: Tools): Promise
     standing: (id) => tools.ledger.standing(claim.deployment, id),
     fence: { scope: `${claim.deployment}:${remodel.material}`, number: claim.fence },
     signal,
+    async pointOfNoReturn() {
+      signal.throwIfAborted()
+      const { status } = await tools.recorder.complete(claim.deployment, { ...at(claim), outcome: 'no-return' })
+      if (status !== 'recorded') throw new RemodelError(status, `${remodel.title} may not go on any more`)
+      lost.throwIfAborted()
+      told.revoke()
+    },
     log: tools.log.child(at(claim)),
     say: (what) => tools.recorder.say(claim.deployment, at(claim), what),
   }
@@ -140,6 +148,20 @@ async function attempt(claim: Claim, signal: AbortSignal, tools: Tools): Promise
   await step.apply(context, input)
   signal.throwIfAborted()
   return step.verify(context, input)
+}
+
+interface Revocable {
+  signal: AbortSignal
+  revoke(): void
+}
+
+/** A signal that follows another one until it is revoked. */
+function revocable(of: AbortSignal): Revocable {
+  const controller = new AbortController()
+  const follow = () => controller.abort(of.reason)
+  if (of.aborted) follow()
+  of.addEventListener('abort', follow, { once: true })
+  return { signal: controller.signal, revoke: () => of.removeEventListener('abort', follow) }
 }
 
 function at(claim: Claim): { plan: string; remodel: string; fence: number } {

@@ -32,7 +32,8 @@ export class Recorder {
     const result = await perDeployment(this.#completions, deployment, (items) =>
       this.#ledger.complete(deployment, items),
     ).add(completion)
-    if (completion.outcome !== 'progress' && result.status === 'recorded') this.#remember(deployment, completion)
+    const ends = completion.outcome !== 'progress' && completion.outcome !== 'no-return'
+    if (ends && result.status === 'recorded') this.#remember(deployment, completion)
     return result
   }
 

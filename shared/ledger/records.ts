@@ -16,18 +16,19 @@ export interface Claim {
 
 /** What became of a report; `next` is what the worker took along. */
 export interface CompletionResult {
-  status: 'recorded' | 'superseded'
+  /** `cancelled`: of a `no-return` whose plan is being cancelled. */
+  status: 'recorded' | 'superseded' | 'cancelled'
   next?: Claim
 }
 
 export type ClaimResult = { status: 'claimed'; claim: Claim } | { status: 'superseded'; state: string }
 
-/** How an attempt ended, or what it is doing (`progress`). */
+/** How an attempt ended, what it is doing (`progress`), or that it is at a point from which it must go on (`no-return`). */
 export interface Completion {
   plan: string
   remodel: string
   fence: number
-  outcome: 'done' | 'failed' | 'retry' | 'progress'
+  outcome: 'done' | 'failed' | 'retry' | 'progress' | 'no-return'
   floorplan?: Record<string, Omit<StandingMaterial, 'id'> | null>
   code?: string
   message?: string

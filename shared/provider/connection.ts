@@ -43,6 +43,9 @@ export interface ProcessStatus {
   uptimeMs: number
 }
 
+/** How supervised processes came to their end. */
+export type Stopped = 'ended' | 'killed'
+
 /**
  * The way to one machine. A call on a machine that does not answer fails with `infrastructure` within 5 s; a call whose
  * fence is too small fails with `superseded` and nothing is run.
@@ -66,8 +69,11 @@ export interface Connection {
   supervise(processes: readonly ProcessDefinition[]): Promise<void>
   /** Starts all supervised processes; returns when their start commands were run, not when they are healthy. */
   start(): Promise<void>
-  /** Stops all supervised processes and waits until they are gone, killing what is left after `timeoutMs`. */
-  stop(timeoutMs: number): Promise<void>
+  /**
+   * Stops all supervised processes and waits until they are gone, killing what is left after `timeoutMs`. Answers `killed` where
+   * one of them was killed since it was started last: it had no time to write down what it had in memory.
+   */
+  stop(timeoutMs: number): Promise<Stopped>
   status(): Promise<ProcessStatus[]>
   close(): void
 }

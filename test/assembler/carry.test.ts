@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { carryOut, type Tools } from '../../services/assembler/carry.ts'
-import { defineStep } from '../../services/assembler/steps/step.ts'
+import { defineStep, type StepContext } from '../../services/assembler/steps/step.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
@@ -20,6 +22,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 let server: TestRedis
 let home: string
 let ledger: Ledger
+const subscribers: Redis[] = []
 const settings = () => ({ url: server.url, prefix: 'test' })
 
 beforeAll(async () => {
@@ -29,13 +32,14 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  for (const subscriber of subscribers) subscriber.disconnect()
   ledger.redis.disconnect()
   await server.stop()
   await rm(home, { recursive: true, force: true })
 })
 
 /** An assembler's half that carries out jobs; `apply` is what every step does. */
-async function toolsWith(apply: () => Promise<void>): Promise<Tools> {
+async function toolsWith(apply: (context: StepContext) => Promise<void>): Promise<Tools> {
   const step = defineStep({
     input: z.unknown(),
     look: async () => null,
@@ -92,4 +96,79 @@ test('a worker without its lock reports nothing', async () => {
   await expect(lost).rejects.toThrow('lost')
   const [record] = await ledger.remodelRecords('lost', plan)
   expect(record).toMatchObject({ state: 'running', attempt: 1 })
+})
+
+/** Tools whose worker hears of cancellations. */
+async function listening(apply: (context: StepContext) => Promise<void>): Promise<Tools> {
+  const subscriber = connectRedis(settings(), 'service')
+  const aborts = new Aborts(subscriber)
+  await aborts.start(settings())
+  subscribers.push(subscriber)
+  return { ...(await toolsWith(apply)), aborts }
+}
+
+const onceAborted = (signal: AbortSignal) =>
+  signal.aborted ? Promise.resolve() : new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+
+test('a step that is cancelled before its point of no return undoes what it did, and is not done', async () => {
+  const plan = await open('before')
+  const did: string[] = []
+  const tools = await listening(async ({ signal, pointOfNoReturn }) => {
+    did.push('began')
+    await ledger.cancel('before', plan, 'test')
+    await onceAborted(signal)
+    try {
+      await pointOfNoReturn()
+      did.push('went on')
+    } catch (error) {
+      did.push('undone')
+      throw error
+    }
+  })
+  const job = { deployment: 'before', plan, remodel: 'a', release: 1 }
+  expect(await carryOut(job, 'assemble', never, tools)).toContain('cancelled')
+  expect(did).toEqual(['began', 'undone'])
+  expect((await ledger.planRecord('before', plan)).state).toBe('cancelled')
+})
+
+test('a cancellation that the ledger knows of, and the worker does not, is heard at the point of no return', async () => {
+  const plan = await open('unheard')
+  const tools = await toolsWith(async ({ pointOfNoReturn }) => {
+    await ledger.cancel('unheard', plan, 'test')
+    await pointOfNoReturn()
+    throw new Error('went on')
+  })
+  const job = { deployment: 'unheard', plan, remodel: 'a', release: 1 }
+  await carryOut(job, 'assemble', never, tools)
+  const { state, counts } = await ledger.planRecord('unheard', plan)
+  expect({ state, counts }).toMatchObject({ state: 'cancelled', counts: { skipped: 1, failed: 0 } })
+})
+
+test('behind its point of no return a step is neither cancelled nor late, and its end is recorded', async () => {
+  const draft = { ...remodel('a'), deadlineSeconds: 0.2 }
+  const plan = await open('behind', [draft])
+  const tools = await listening(async ({ signal, pointOfNoReturn }) => {
+    await pointOfNoReturn()
+    await ledger.cancel('behind', plan, 'test')
+    await sleep(500)
+    expect(await ledger.expire('behind', plan, 0)).toEqual([])
+    expect(signal.aborted).toBe(false)
+  })
+  const job = { deployment: 'behind', plan, remodel: 'a', release: 1 }
+  expect(await carryOut(job, 'assemble', never, tools)).toBe('done')
+  expect((await ledger.planRecord('behind', plan)).counts.done).toBe(1)
+})
+
+test('an attempt that crashed behind its point of no return is begun again though its plan is cancelled', async () => {
+  const plan = await open('crashed')
+  const [first] = await ledger.claim('crashed', 'gone', [{ plan, remodel: 'a', job: 'a.1' }])
+  if (first?.status !== 'claimed') throw new Error('not claimed')
+  const at = { plan, remodel: 'a', fence: first.claim.fence }
+  expect(await ledger.complete('crashed', [{ ...at, outcome: 'no-return' }])).toEqual([{ status: 'recorded' }])
+  await ledger.cancel('crashed', plan, 'test')
+  expect(await ledger.expire('crashed', plan, 0, ['gone'])).toEqual(['a'])
+  const again = await toolsWith(({ pointOfNoReturn }) => pointOfNoReturn())
+  expect(await carryOut({ deployment: 'crashed', plan, remodel: 'a', release: 2 }, 'assemble', never, again)).toBe(
+    'done',
+  )
 })

@@ -40,7 +40,7 @@ describe('a supervised process', () => {
     expect(took).toBeLessThan(200)
     const { pid } = await status()
     expect(await shell(`cat /proc/${pid}/comm`)).toBe('sleep\n')
-    await machine.stop(5000)
+    expect(await machine.stop(5000)).toBe('ended')
     expect((await machine.status()).map((row) => row.state)).toEqual(['stopped', 'stopped'])
     expect(await shell('pgrep sleep')).toBe('')
   })
@@ -122,10 +122,16 @@ describe('a supervised process', () => {
     await machine.start()
     await until(async () => (await machine.status()).every((row) => row.state === 'running'))
     const start = performance.now()
-    await machine.stop(300)
+    expect(await machine.stop(300)).toBe('killed')
     expect(performance.now() - start).toBeLessThan(1000)
     expect((await machine.status()).map((row) => row.state)).toEqual(['stopped', 'stopped'])
     expect(await shell('pgrep -l sleep')).toBe('')
+    // Another try finds nothing to stop, and still no end in order.
+    expect(await machine.stop(300)).toBe('killed')
+    await machine.supervise([daemon('d'), daemon('e')])
+    await machine.start()
+    await until(async () => (await machine.status()).every((row) => row.state === 'running'))
+    expect(await machine.stop(5000)).toBe('ended')
   })
 
   it('that stays in the set is left alone; one that leaves it is stopped', async () => {

@@ -16,6 +16,30 @@ export interface Sabotage {
 
 export const sabotages: readonly Sabotage[] = [
   {
+    name: 'a deadline ends an attempt behind its point of no return',
+    guarantee: 50,
+    file: 'shared/ledger/lua/complete.lua',
+    find: "redis.call('ZADD', key(c.plan, 'running'), '+inf', c.remodel)",
+    replace: '',
+    caughtBy: 'test/assembler/carry.test.ts',
+  },
+  {
+    name: 'a cancellation reaches a step behind its point of no return',
+    guarantee: 50,
+    file: 'services/assembler/carry.ts',
+    find: '      told.revoke()',
+    replace: '',
+    caughtBy: 'test/assembler/carry.test.ts',
+  },
+  {
+    name: 'a step of a cancelled plan passes its point of no return',
+    guarantee: 50,
+    file: 'shared/ledger/lua/complete.lua',
+    find: "if plan_state(c.plan) == 'cancelling' and not run.noReturn then",
+    replace: 'if false then',
+    caughtBy: 'test/assembler/carry.test.ts',
+  },
+  {
     name: 'a report is not checked against the fence',
     guarantee: 2,
     file: 'shared/ledger/lua/complete.lua',

@@ -18,8 +18,14 @@ export interface StepContext {
   /** What the floorplan says of a material now; null where nothing stands. */
   standing(id: string): Promise<StandingMaterial | null>
   fence: Fence
-  /** Aborted when the attempt was superseded, cancelled, or ran out of time. */
+  /** Aborted when the attempt was superseded, cancelled, or ran out of time; behind the point of no return only when superseded. */
   signal: AbortSignal
+  /**
+   * From here cancel and deadline are not delivered: only a crash ends the attempt, and then another one goes on, also where the
+   * plan is cancelled or failing. Before it a step that fails or is stopped undoes by itself what it has begun. Throws where the
+   * plan is cancelled, the time is up or the attempt superseded already: then nothing may be done that cannot be undone.
+   */
+  pointOfNoReturn(): Promise<void>
   log: Logger
   /** One short phrase about what is being done now, shown in the live progress: `executing drain`. */
   say(what: string): void

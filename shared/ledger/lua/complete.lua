@@ -4,11 +4,16 @@
 -- step: a chain then costs one round trip a link instead of a journey through the queue. The ledger remembers which
 -- remodel a job carries, so that the job, delivered again after a crash, goes on with that one.
 --
+-- At its point of no return (`no-return`) an attempt loses its deadline: from there only a crash ends it, and then it is begun
+-- again whatever became of the plan. A plan that is being cancelled refuses it: the step undoes what it has done. Not so for an
+-- attempt after one that was past that point: there is nothing to go back to.
+--
 -- KEYS[1] base   ARGV[1] channel, [2] JSON list of
---   {plan, remodel, fence, outcome: done|failed|retry|progress, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
+--   {plan, remodel, fence, outcome: done|failed|retry|progress|no-return, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
 --    durationMs?, job?, take?: queue}
--- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded}
+-- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded} | {status: cancelled}
 --   superseded: another fence is current, or it is settled: nothing was changed
+--   cancelled: of a `no-return` whose plan is being cancelled: nothing was changed
 local plans, results = {}, {}
 
 -- What was released just now goes first; else something that waits in the queue, from its far end.
@@ -36,6 +41,15 @@ for i, c in ipairs(completions) do
     c.worker, c.attempt = run.worker, run.attempt
     if c.outcome == 'progress' then
       event({ type = 'remodel.progress', plan = c.plan, remodel = c.remodel, worker = run.worker, attempt = run.attempt, fence = run.fence, message = c.message })
+    elseif c.outcome == 'no-return' then
+      if plan_state(c.plan) == 'cancelling' and not run.noReturn then
+        results[i] = { status = 'cancelled' }
+      else
+        run.noReturn = true
+        run.deadline = nil
+        redis.call('HSET', key(c.plan, 'runs'), c.remodel, cjson.encode(run))
+        redis.call('ZADD', key(c.plan, 'running'), '+inf', c.remodel)
+      end
     else
       plans[c.plan] = true
       run.finishedAt = clock

@@ -25,7 +25,7 @@
 --   :plan:<p>:unmet        hash    remodel -> number of needs not settled
 --   :plan:<p>:doomed       hash    blocked remodels that will be skipped: a need of theirs was not done
 --   :plan:<p>:state        hash    remodel -> state
---   :plan:<p>:runs         hash    remodel -> JSON {attempt, fence, worker, job, startedAt, finishedAt, deadline, releases}
+--   :plan:<p>:runs         hash    remodel -> JSON {attempt, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn}
 --   :plan:<p>:released     zset    remodel -> time it was released; only while unclaimed
 --   :plan:<p>:running      zset    remodel -> deadline; only while running or waiting
 --   :plan:<p>:carried      hash    job -> the remodel it carries now, where that is not the one it was published for
@@ -255,10 +255,10 @@ local function fail(plan, id, cause)
   if plan_state(plan) == 'running' then stop_starting(plan, 'failing') end
 end
 
--- Another attempt where one is left, else failed and blamed.
+-- Another attempt where one is left, else failed and blamed. What was past its point of no return has to go on in any plan.
 local function retry(plan, id, cause)
   local n, run = node(plan, id), run_of(plan, id)
-  if run.attempt < n.a and may_start(plan, n) then
+  if run.attempt < n.a and (run.noReturn or may_start(plan, n)) then
     event({ type = 'remodel.retried', plan = plan, remodel = id, worker = cause.worker, attempt = run.attempt, fence = run.fence,
       code = cause.code, message = cause.message })
     redis.call('ZREM', key(plan, 'running'), id)

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { RemodelError, toError } from '../../errors.ts'
-import type { Connection, ExecOptions, ExecResult, ProcessDefinition, ProcessStatus } from '../connection.ts'
+import type { Connection, ExecOptions, ExecResult, ProcessDefinition, ProcessStatus, Stopped } from '../connection.ts'
 import type { Fence } from '../provider.ts'
 import { type Call, call } from './call.ts'
 import { decodeWords, encodeWords, type Frame } from './frames.ts'
@@ -91,8 +91,9 @@ export class LocalConnection implements Connection {
     await this.#ask('B', [], 'A')
   }
 
-  async stop(timeoutMs: number): Promise<void> {
-    await this.#ask('H', [Math.max(0, Math.round(timeoutMs))], 'A')
+  async stop(timeoutMs: number): Promise<Stopped> {
+    const [how] = decodeWords((await this.#ask('H', [Math.max(0, Math.round(timeoutMs))], 'A')).payload)
+    return how === 'ended' ? 'ended' : 'killed'
   }
 
   async status(): Promise<ProcessStatus[]> {

@@ -61,6 +61,15 @@ void conn_done(struct conn *c) {
   c->ending = true;
 }
 
+void conn_done_with(struct conn *c, const char *word) {
+  struct buf out = {0};
+  buf_text(&out, word);
+  conn_send(c, 'A', out.p, out.len);
+  buf_free(&out);
+  c->waits = 0;
+  c->ending = true;
+}
+
 /*
  * The fence, in the same step as the change: a smaller number is refused before anything happens, a larger one is written
  * down first, and ends what still runs under a smaller one before the new request begins.

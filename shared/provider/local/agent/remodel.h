@@ -26,7 +26,7 @@
  *   'I' bytes for stdin, 'C' end of stdin, 'K' kill     at most CREDIT bytes of 'I' may be on their way
  *   'S' <fence> n, n times name pidfile start stop seconds   'A' when the ones that left the set are gone
  *   'B' <fence> start all                               'A' when the start commands were run
- *   'H' <fence> milliseconds: stop all                  'A' when all are gone
+ *   'H' <fence> milliseconds: stop all                  'A' `ended` or `killed` when all are gone
  *   'Q' status                                          'Q' n, n times name state pid restarts uptime
  *   'M' <fence> disk: mount at /var/vcap/store, 'U' <fence> disk: unmount       'A'
  *   'F' <fence> only remember the fence                 'A'
@@ -164,6 +164,7 @@ void conn_accept(struct watch *w, uint32_t events);
 void conn_send(struct conn *c, char type, const void *p, size_t n);
 void conn_fail(struct conn *c, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void conn_done(struct conn *c);
+void conn_done_with(struct conn *c, const char *word);
 bool admit(struct conn *c, const char *scope, long number);
 
 /* command.c */

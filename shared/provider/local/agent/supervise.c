@@ -10,7 +10,7 @@
  *                      else WAITING: a back-off of 50 ms, doubled up to 5 s, then STARTING again
  *   STARTING -the command fails, or no live pid in time-> WAITING, and shown as failing
  *   any      -stop->   STOPPING: the stop command runs; when the process and the command are gone: STOPPED. At the
- *                      deadline what is left is killed with everything below it.
+ *                      deadline what is left is killed with everything below it, which is remembered until the next start.
  *
  * Shown to clients: WAITING is `starting` after one or two deaths, `failing` after three in a row or a failed start; RUNNING is
  * `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row,
@@ -27,7 +27,7 @@ struct process {
   pid_t pid, command;
   struct watch death;
   long restarts, failures, since, deadline, look_at, retry_at;
-  bool leaving, start_again;
+  bool leaving, start_again, killed;
   struct process *next;
 };
 static struct process *processes;
@@ -116,6 +116,7 @@ static void died(struct watch *w, uint32_t events) {
 
 static void begin_start(struct process *p) {
   pid_t pid = named_by_pidfile(p);
+  p->killed = false;
   if (pid && follow(p, pid)) return;
   p->state = STARTING;
   p->deadline = now_ms() + p->start_timeout_ms;
@@ -150,7 +151,10 @@ static void kill_what_is_left(struct process *p) {
     kill(-p->command, SIGKILL);
     p->command = 0;
   }
-  if (p->pid) kill_tree(p->pid);
+  if (p->pid) {
+    kill_tree(p->pid);
+    p->killed = true;
+  }
   p->deadline = now_ms() + 1000;
 }
 
@@ -198,14 +202,17 @@ static void process_free(struct process *p) {
 }
 
 static void answer_waiting(void) {
-  bool starting = false, up = false, leaving = false;
+  bool starting = false, up = false, leaving = false, killed = false;
   for (struct process *p = processes; p; p = p->next) {
+    killed |= p->killed;
     starting |= p->start_again || (p->state == STARTING && p->command);
     up |= p->state == STOPPING;
     leaving |= p->leaving;
   }
-  for (struct conn *c = connections; c; c = c->next)
-    if ((c->waits == 'S' && !leaving) || (c->waits == 'B' && !starting) || (c->waits == 'H' && !up)) conn_done(c);
+  for (struct conn *c = connections; c; c = c->next) {
+    if ((c->waits == 'S' && !leaving) || (c->waits == 'B' && !starting)) conn_done(c);
+    if (c->waits == 'H' && !up) conn_done_with(c, killed ? "killed" : "ended");
+  }
 }
 
 /* Does what is due and returns how many milliseconds may pass until it is called again; -1: until something happens. */
