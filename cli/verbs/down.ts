@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { RemodelError } from '../../shared/errors.ts'
 import type { Context } from '../context.ts'
 import { purgeHome } from '../stack/home.ts'
 import { stopStack } from '../stack/stop.ts'
-import { readUpFile } from '../stack/up-file.ts'
+import { isAlive, readUpFile } from '../stack/up-file.ts'
 import { exit, type Verb } from '../verb.ts'
 
 const down: Verb<{ purge?: boolean; force?: boolean }> = {
@@ -30,19 +32,33 @@ const down: Verb<{ purge?: boolean; force?: boolean }> = {
 
 export default down
 
-/** Only a running planner can tell what stands; without one, the data is kept. */
+/**
+ * Refuses while a deployment has materials: the planner knows them by name, if it answers; machines and disks of this home are
+ * asked for in any case, because a ledger may have lost what still runs.
+ */
 async function refuseWhereSomethingStands(context: Context): Promise<void> {
-  const up = await readUpFile(context.home)
-  if (!up?.planner) return
-  const { Client } = await import('../client.ts')
-  const deployments = await new Client({ url: up.planner, source: 'up', redis: up.redis }).deployments()
-  const standing = deployments
-    .filter((one) => Object.values(one.materials).some((number) => number > 0))
-    .map((one) => one.name)
+  const recorded = await recordedDeployments(context)
+  const { LocalProvider } = await import('../../shared/provider/local/index.ts')
+  const provider = new LocalProvider({ directory: join(context.home, 'machines') })
+  const [vms, disks] = existsSync(provider.directory)
+    ? await Promise.all([provider.listVms(), provider.listDisks()])
+    : [[], []]
+  const owners = [...vms, ...disks].map(({ ownership }) => ownership.owner)
+  const machines = owners.filter((owner) => owner.startsWith('deployment/')).map((owner) => owner.split('/')[1]!)
+  const standing = [...new Set([...recorded, ...machines])].sort()
   if (standing.length === 0) return
+  const message = `${standing.join(', ')} still has machines or disks`
   throw new RemodelError(
     'conflict',
-    `${standing.join(', ')} still stands: \`remodel delete ${standing[0]}\` first, or add --force to leave its machines to themselves`,
+    `${message}: \`remodel delete ${standing[0]}\` first, or add --force to leave its machines to themselves`,
     { details: { standing } },
   )
+}
+
+async function recordedDeployments(context: Context): Promise<string[]> {
+  const up = await readUpFile(context.home)
+  if (!up?.planner || !isAlive(up.supervisor)) return []
+  const { Client } = await import('../client.ts')
+  const deployments = await new Client({ url: up.planner, source: 'up', redis: up.redis }).deployments()
+  return deployments.filter((one) => Object.values(one.materials).some((number) => number > 0)).map((one) => one.name)
 }

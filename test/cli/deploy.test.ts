@@ -93,7 +93,7 @@ describe('a deployment, from the command line', { timeout: 90_000 }, () => {
   test('keeps its data from being purged while it stands, and then is gone', async () => {
     const purge = await run('down', '--purge')
     expect(purge).toMatchObject({ code: 1 })
-    expect(purge.stderr).toContain('clitest still stands')
+    expect(purge.stderr).toContain('clitest still has machines or disks')
     expect((await run('delete', 'clitest', '-y')).stdout).toMatch(/clitest is gone\.\n$/)
     expect(JSON.parse((await run('deployments', '--json')).stdout)).toEqual([])
     expect(await run('down', '--purge')).toMatchObject({ code: 0 })

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { isAlive, readUpFile, type UpFile } from '../../cli/stack/up-file.ts'
+import { LocalProvider } from '../../shared/provider/local/index.ts'
 import { BINARY, remodel, temporaryFolder } from './remodel.ts'
 
 describe('up', { timeout: 90_000 }, () => {
@@ -94,6 +95,21 @@ describe('up', { timeout: 90_000 }, () => {
     expect(ran.code).toBe(1)
     expect(ran.stderr).toContain('no Redis answers at redis://:***@127.0.0.1:1')
     expect(await readUpFile(home.path)).toBeUndefined()
+  })
+})
+
+describe('down --purge', { timeout: 90_000 }, () => {
+  test('keeps a home whose machines still belong to a deployment, though no planner knows of it', async () => {
+    await using home = await upHome()
+    await remodel(['up', '--detach', '--port', '0', '--compilers', '0', '--assemblers', '0'], home)
+    const provider = new LocalProvider({ directory: home.in('machines') })
+    const ownership = { owner: 'deployment/forgotten', purpose: 'disk/db/0' }
+    await provider.createDisk({ id: 'd1', sizeMiB: 1, ownership }, { scope: 'forgotten:disk/db/0', number: 1 })
+    const refusal = { code: 1, stderr: expect.stringContaining('forgotten still has machines or disks') }
+    expect(await remodel(['down', '--purge'], home)).toMatchObject(refusal)
+    await remodel(['down'], home)
+    expect(await remodel(['down', '--purge'], home)).toMatchObject(refusal)
+    expect(await remodel(['down', '--purge', '--force'], home)).toMatchObject({ code: 0 })
   })
 })
 

@@ -44,7 +44,9 @@ export class Planners {
   }
 
   async #beat(): Promise<void> {
-    const now = Date.now()
+    // Redis' clock: with its own, a planner that is an hour ahead would be taken for alive for an hour after its end.
+    const [seconds] = await this.#redis.time()
+    const now = Number(seconds) * 1000
     const replies = await this.#redis
       .multi()
       .zadd(this.#key, now + lifeMs, this.#self)

@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { Planners } from '../../services/planner/dispatch/planners.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let redis: Redis
+const settings = () => ({ url: server.url, prefix: 'test' })
+
+beforeAll(async () => {
+  server = await startRedis()
+  redis = connectRedis(settings(), 'service')
+})
+
+afterAll(async () => {
+  redis.disconnect()
+  await server.stop()
+})
+
+test.each([
+  ['an hour ahead', 3_600_000],
+  ['an hour behind', -3_600_000],
+])(
+  'a planner whose clock is %s shares deployments while it lives, and leaves them when it is gone',
+  async (_, skew) => {
+    const names = Array.from({ length: 32 }, (_, i) => `d${i}`)
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => performance.timeOrigin + performance.now() + skew)
+    const skewed = new Planners(redis, settings(), `skewed${skew}`)
+    await skewed.start()
+    clock.mockRestore()
+    const other = new Planners(redis, settings(), `other${skew}`)
+    await other.start()
+    const shared = names.filter((name) => other.falls(name)).length
+    expect(shared).toBeGreaterThan(0)
+    expect(shared).toBeLessThan(names.length)
+    // It is gone without a word, before it has beaten a second time: its entry stays.
+    vi.spyOn(redis, 'zrem').mockResolvedValueOnce(0)
+    await skewed.stop()
+    await vi.waitFor(() => expect(names.every((name) => other.falls(name))).toBe(true), 7000)
+    await other.stop()
+  },
+  15_000,
+)
