@@ -11,6 +11,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { createLog } from '../../shared/log.ts'
 import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine.ts'
 import { Queues } from '../../shared/queue/queues.ts'
+import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { checkRedis, connectRedis, redisSettings } from '../../shared/redis.ts'
 import { runService } from '../../shared/service.ts'
@@ -18,7 +19,6 @@ import { buildServer } from './api/server.ts'
 import { cleanParts, startCleaning } from './cleaning/schedule.ts'
 import { takeOrder } from './deploys.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
-import { EndedJobs } from './dispatch/ended.ts'
 import { Planners } from './dispatch/planners.ts'
 import { Publisher } from './dispatch/publish.ts'
 import { startRetention } from './dispatch/retention.ts'
@@ -82,8 +82,8 @@ await runService(log, async () => {
   const planners = new Planners(steady, settings, id)
   await planners.start()
   const publisher = new Publisher(steadyLedger, queues, new CompileRequests(steady, settings))
-  const ended = new EndedJobs(steady, queues)
-  const dispatcher = new Dispatcher({ ledger: steadyLedger, publisher, planners, subscriber, log, ended })
+  const stranded = new StrandedJobs(steady, settings)
+  const dispatcher = new Dispatcher({ ledger: steadyLedger, publisher, planners, subscriber, log, stranded })
   await dispatcher.start()
   const retention = startRetention(steadyLedger, log)
   const cleaning = startCleaning(

@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { QueueEvents } from 'bullmq'
+import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { RemodelError, toError } from '../errors.ts'
 import { catalog, jobId } from '../queue/catalog.ts'
 import { Queues, queuePrefix } from '../queue/queues.ts'
+import { StrandedJobs } from '../queue/stranded.ts'
 import { connectRedis, type RedisSettings, redisAddress } from '../redis.ts'
 import { invalidInput } from '../source/document.ts'
 
@@ -50,14 +53,16 @@ export async function enqueueDeploy({
     throw invalidInput(checked.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })))
   }
   const settings = { url: redisUrl, prefix }
-  const added = await withQueue(settings, (queue) =>
-    queue.add(`deploy ${order.manifest.name}`, checked.data, {
+  // Never a number of BullMQ's own: it counts from 1 again where its counter was lost, and would write over older jobs.
+  const name = jobId('deploy', id ?? randomUUID())
+  await withQueue(settings, async (queue, redis) => {
+    await new StrandedJobs(redis, settings).clear('deploys', [name], false)
+    await queue.add(`deploy ${order.manifest.name}`, checked.data, {
       attempts,
       backoff: { type: 'fixed', delay: 5000 },
-      ...(id === undefined ? {} : { jobId: jobId('deploy', id) }),
-    }),
-  )
-  const name = String(added.id)
+      jobId: name,
+    })
+  })
   return { id: name, result: (timeoutMs = 60_000) => awaitResult(settings, name, timeoutMs) }
 }
 
@@ -92,7 +97,7 @@ async function awaitResult(settings: RedisSettings, id: string, timeoutMs: numbe
 /** Opens the queue for one piece of work: nothing stays open that a caller would have to close. */
 async function withQueue<T>(
   settings: RedisSettings,
-  work: (queue: ReturnType<Queues['get']>) => Promise<T>,
+  work: (queue: ReturnType<Queues['get']>, redis: Redis) => Promise<T>,
 ): Promise<T> {
   const redis = connectRedis(settings, 'request', { lazyConnect: true, retryStrategy: () => null })
   const queues = new Queues(redis, settings)
@@ -100,7 +105,7 @@ async function withQueue<T>(
     await redis.connect().catch((cause) => {
       throw new RemodelError('unavailable', `Redis at ${redisAddress(settings)} cannot be reached`, { cause })
     })
-    return await work(queues.get('deploys'))
+    return await work(queues.get('deploys'), redis)
   } finally {
     await queues.close()
     redis.disconnect()

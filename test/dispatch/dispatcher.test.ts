@@ -3,12 +3,12 @@ import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
-import { EndedJobs } from '../../services/planner/dispatch/ended.ts'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Queues, queuePrefix } from '../../shared/queue/queues.ts'
+import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -46,8 +46,15 @@ async function startPlanner(id: string, deaf = false): Promise<void> {
   const planners = new Planners(redis, settings(), id)
   await planners.start()
   const publisher = new Publisher(ledger, queues, new CompileRequests(redis, settings()))
-  const ended = new EndedJobs(redis, queues)
-  const dispatcher = new Dispatcher({ ledger, publisher, planners, subscriber, ended, log: pino({ level: 'silent' }) })
+  const stranded = new StrandedJobs(redis, settings())
+  const dispatcher = new Dispatcher({
+    ledger,
+    publisher,
+    planners,
+    subscriber,
+    stranded,
+    log: pino({ level: 'silent' }),
+  })
   await dispatcher.start()
   if (deaf) await subscriber.unsubscribe()
   ending.push(async () => {

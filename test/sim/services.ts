@@ -10,7 +10,6 @@ import { CompilePool } from '../../services/compiler/pool.ts'
 import { serveKey } from '../../services/compiler/serve.ts'
 import { sweepCompileVms } from '../../services/compiler/sweep.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
-import type { EndedJobs } from '../../services/planner/dispatch/ended.ts'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
@@ -71,7 +70,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       planners,
       subscriber,
       log: logOf(ground),
-      ended: endedJobs(queues) as unknown as EndedJobs,
+      stranded: { clear: (name, ids) => get(name).clearEnded(ids) },
     })
     await dispatcher.start()
     return {
@@ -169,19 +168,6 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       },
     }
   },
-}
-
-/** What `EndedJobs` does by BullMQ's keys, on the model: looks, then takes away. */
-function endedJobs(queues: { assemble: SimQueue; compile: SimQueue }) {
-  return {
-    async remove(jobs: ReadonlyMap<string, readonly string[]>): Promise<void> {
-      for (const [name, ids] of jobs) {
-        const queue = queues[name as 'assemble' | 'compile']
-        const ended = await queue.ended(ids)
-        await Promise.all(ended.map((id) => queue.remove(id)))
-      }
-    },
-  }
 }
 
 export function asRedis(client: RedisClient): Redis {

@@ -4,7 +4,7 @@ import { toError } from '../../../shared/errors.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
-import type { EndedJobs } from './ended.ts'
+import type { StrandedJobs } from '../../../shared/queue/stranded.ts'
 import type { Planners } from './planners.ts'
 import type { Publisher } from './publish.ts'
 import { Workers } from './workers.ts'
@@ -33,7 +33,7 @@ export class Dispatcher {
   readonly #subscriber: Redis
   readonly #workers: Workers
   readonly #log: Logger
-  readonly #ended: EndedJobs | undefined
+  readonly #stranded: Pick<StrandedJobs, 'clear'>
   #timer: NodeJS.Timeout | undefined
   #sweeping: Promise<void> = Promise.resolve()
   #stopped = false
@@ -45,7 +45,7 @@ export class Dispatcher {
     planners: Planners
     subscriber: Redis
     log: Logger
-    ended?: EndedJobs
+    stranded: Pick<StrandedJobs, 'clear'>
   }) {
     this.#ledger = parts.ledger
     this.#publisher = parts.publisher
@@ -53,7 +53,7 @@ export class Dispatcher {
     this.#subscriber = parts.subscriber
     this.#workers = new Workers(parts.ledger.redis, parts.ledger.settings)
     this.#log = parts.log
-    this.#ended = parts.ended
+    this.#stranded = parts.stranded
   }
 
   /** Publishes at once what was left released by planners before, then follows announcements. */
@@ -92,7 +92,9 @@ export class Dispatcher {
     await this.#ledger.expire(deployment, lock.plan, graceMs, gone)
     const released = await this.#ledger.unclaimed(deployment, lock.plan, before, before === '+inf' ? 100_000 : 500)
     if (released.length === 0) return
-    await this.#ended?.remove(await this.#publisher.jobIds(deployment, released))
+    const jobs = await this.#publisher.jobIds(deployment, released)
+    await Promise.all([...jobs].map(([queue, ids]) => this.#stranded.clear(queue, ids, true)))
+    await failpoint('dispatch.cleared')
     await this.#publisher.publish(deployment, released)
   }
 

@@ -45,12 +45,13 @@ export class SimQueue {
     await this.#redis.send(() => this.#queue.add(name, data, opts))
   }
 
-  async ended(ids: readonly string[]): Promise<string[]> {
-    return this.#redis.send(() => ids.filter((id) => this.#queue.hasEnded(id)))
-  }
-
-  async remove(id: string): Promise<void> {
-    await this.#redis.send(() => this.#queue.remove(id))
+  /** What `StrandedJobs` does by BullMQ's keys: the model has no half of a job. */
+  async clearEnded(ids: readonly string[]): Promise<string[]> {
+    return this.#redis.send(() => {
+      const ended = ids.filter((id) => this.#queue.hasEnded(id))
+      for (const id of ended) this.#queue.remove(id)
+      return ended
+    })
   }
 
   async addBulk(jobs: { name: string; data: unknown; opts?: AddOptions }[]): Promise<void> {
