@@ -1,6 +1,6 @@
 import { type Address, findHome, findPlanner } from './address.ts'
 import type { Client } from './client.ts'
-import { createStyle, type Style } from './views/style.ts'
+import { createStyle, type Style, visible } from './views/style.ts'
 
 /** Options that every verb takes, as commander hands them over. */
 export interface GlobalOptions {
@@ -42,10 +42,10 @@ export function createContext(options: GlobalOptions): Context {
     style: createStyle(options.color !== false && process.stdout.isTTY === true && !process.env.NO_COLOR && !json),
     interactive: !json && process.stdin.isTTY === true && process.stdout.isTTY === true,
     say(line = '') {
-      if (!json) process.stdout.write(`${line}\n`)
+      if (!json) process.stdout.write(`${visible(line, context.style.enabled)}\n`)
     },
     remark(line) {
-      if (!json) process.stderr.write(`${line}\n`)
+      if (!json) process.stderr.write(`${visible(line, context.style.enabled)}\n`)
     },
     document(value) {
       process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)

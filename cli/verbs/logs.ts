@@ -1,5 +1,6 @@
 import { instancePath, wholeNumber } from '../arguments.ts'
 import { exit, type Verb } from '../verb.ts'
+import { plain } from '../views/style.ts'
 
 const logs: Verb<{ lines: number }> = {
   configure(command) {
@@ -20,7 +21,7 @@ const logs: Verb<{ lines: number }> = {
     else {
       for (const [index, file] of answer.files.entries()) {
         context.say(`${index > 0 ? '\n' : ''}${context.style.bold(`==> ${file.path} <==`)}`)
-        context.say(file.content.replace(/\n$/, ''))
+        context.say(plain(file.content.replace(/\n$/, '')))
       }
     }
     return exit.done

@@ -51,6 +51,22 @@ export function plain(text: string): string {
   return stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')
 }
 
+/**
+ * The same line with every character that a terminal would obey or that reorders text (bidirectional controls) written out:
+ * `ESC` as `␛`, U+202E as `<U+202E>`. Colours stay where `coloured`; line breaks and tabs stay in any case.
+ */
+export function visible(line: string, coloured: boolean): string {
+  return line.replace(commanding, (found) => {
+    if (found.length > 1) return coloured ? found : `␛${found.slice(1)}`
+    const code = found.codePointAt(0)!
+    if (code < 0x20) return String.fromCodePoint(0x2400 + code)
+    return code === 0x7f ? '␡' : `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`
+  })
+}
+
+/** A colour of `styleText`, or any one control character but tab and line break, or a character that reorders text. */
+const commanding = new RegExp(`${String.fromCharCode(0x1b)}\\[[0-9;]*m|[^\\P{Cc}\\t\\n]|\\p{Bidi_Control}`, 'gu')
+
 /** Cuts a styled line to a number of columns, so that a redrawn block never wraps. */
 export function cut(line: string, columns: number): string {
   if (width(line) <= columns) return line

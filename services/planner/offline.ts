@@ -11,7 +11,7 @@ import type { Release, Stemcell } from '../../shared/release/release.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { PlanOptions } from './kinds/kind.ts'
-import { KindRegistry } from './kinds/registry.ts'
+import { deploymentOf, KindRegistry } from './kinds/registry.ts'
 import { TemplateRenderer } from './render/renderer.ts'
 
 export interface OfflineOrder {
@@ -32,6 +32,7 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
   const [manifest, ...cloud] = files.map(({ name, content }) => new SourceDocument(name, content))
   if (!manifest) throw new RemodelError('invalid-input', 'a plan needs a manifest')
   const kind = (await KindRegistry.open()).recognise(manifest)
+  deploymentOf(kind, manifest)
   const blobs = await openCache()
   const packed = await Promise.all(releases.map(({ path, version }) => pack(path, version, blobs)))
   const blueprint = kind.architect(manifest, {

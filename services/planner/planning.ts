@@ -12,7 +12,7 @@ import { readDocument } from '../../shared/source/reading.ts'
 import { Drawings } from './cleaning/drawings.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
-import type { KindRegistry } from './kinds/registry.ts'
+import { deploymentOf, type KindRegistry } from './kinds/registry.ts'
 import type { Supply } from './supply.ts'
 import type { Turns } from './turns.ts'
 import { warmUpFor } from './warming.ts'
@@ -81,7 +81,7 @@ export class Planning {
     const kind = this.#kinds.recognise(document)
     const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
     const supplies = await this.#supply.supplies(cloudConfigs)
-    const recorded = await this.#ledger.floorplan(kind.deploymentName(document))
+    const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
     const taken = await this.#takenAddresses(recorded.deployment)
     const blueprint = kind.architect(document, { ...supplies, created, taken })

@@ -335,4 +335,20 @@ export const sabotages: readonly Sabotage[] = [
     replace: 'compileWasm(limitMemory(bytes, 2 ** 32))',
     caughtBy: 'test/render/renderer.test.ts',
   },
+  {
+    name: 'any text is a name',
+    guarantee: 41,
+    file: 'services/planner/kinds/registry.ts',
+    find: 'if (checked.success) return name',
+    replace: "if (checked.success || name !== '') return name",
+    caughtBy: 'test/kinds/names.test.ts',
+  },
+  {
+    name: 'a line keeps what commands a terminal',
+    guarantee: 41,
+    file: 'cli/views/style.ts',
+    find: 'if (found.length > 1) return coloured',
+    replace: 'if (found.length > 0) return coloured',
+    caughtBy: 'test/cli/visible.test.ts',
+  },
 ]

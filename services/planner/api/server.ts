@@ -26,6 +26,8 @@ export async function buildServer(services: Services) {
     loggerInstance: services.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 2 ** 20,
+    // Deployments of earlier versions may have longer names than are allowed now: they must be seen and deleted.
+    routerOptions: { maxParamLength: 1024 },
   }).withTypeProvider<ZodTypeProvider>()
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)

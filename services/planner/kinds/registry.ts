@@ -1,5 +1,6 @@
 import { RemodelError } from '../../../shared/errors.ts'
 import { loadExtensions } from '../../../shared/extensions.ts'
+import { Name } from '../../../shared/model/names.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
 import type { Kind } from './kind.ts'
 
@@ -43,4 +44,12 @@ export class KindRegistry {
       document.fault([], 'is of no kind that this planner knows', { allowed: this.names.join(', ') }),
     ])
   }
+}
+
+/** The deployment that a document is of. Throws `invalid-input` where its name is no name: this holds for every kind. */
+export function deploymentOf(kind: Kind, document: SourceDocument): string {
+  const name = kind.deploymentName(document)
+  const checked = Name.safeParse(name)
+  if (checked.success) return name
+  throw invalidInput([document.fault(['name'], checked.error.issues[0]!.message, { found: JSON.stringify(name) })])
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Name } from '../../../../../shared/model/names.ts'
 import { Names, Share, Version, VmResources, WatchTime } from './common.ts'
 
 /**
@@ -74,10 +75,7 @@ const GroupNetwork = z.strictObject({
 })
 
 export const Group = z.strictObject({
-  name: z
-    .string()
-    .min(1)
-    .regex(/^[^/\s]+$/, 'must not contain a slash or a space'),
+  name: Name,
   azs: Names.min(1).optional(),
   instances: z.int().nonnegative(),
   jobs: z.array(Job),
@@ -115,10 +113,7 @@ const Variable = z.strictObject({
 })
 
 export const Manifest = z.strictObject({
-  name: z
-    .string()
-    .min(1)
-    .regex(/^[^/\s]+$/, 'must not contain a slash or a space'),
+  name: Name,
   director_uuid: z.string().optional(),
   features: z
     .strictObject({

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { Cids } from '../../services/planner/kinds/deployment/foreman/cids.ts'
+import type { Strategy } from '../../services/planner/kinds/deployment/strategy.ts'
+import type { Kind } from '../../services/planner/kinds/kind.ts'
+import { deploymentOf } from '../../services/planner/kinds/registry.ts'
+import { SourceDocument } from '../../shared/source/document.ts'
+import { kind as files } from './files.ts'
+
+const kinds: readonly [string, Kind][] = [['files', files]]
+
+test.each([
+  'a:b',
+  '{}',
+  'caf\u00e9',
+  'a\u0000b',
+  'a\u001b[31mb',
+  'a\u202eb',
+  '-a',
+  '.a',
+  '..',
+  'a'.repeat(64),
+  '\u2028',
+  'a\n',
+  '',
+])('%j is no name of a deployment, of whatever kind', (name) => {
+  for (const [, kind] of kinds) {
+    const named = { ...kind, deploymentName: () => name }
+    expect(() => deploymentOf(named, new SourceDocument('a.yml', 'name: x\n'))).toThrow(
+      expect.objectContaining({
+        code: 'invalid-input',
+        faults: [expect.objectContaining({ file: 'a.yml', line: 1, path: 'name', found: JSON.stringify(name) })],
+      }),
+    )
+  }
+})
+
+test('a name of 63 characters is one', () => {
+  const name = `a${'b'.repeat(62)}`
+  expect(deploymentOf({ ...files, deploymentName: () => name }, new SourceDocument('a.yml', 'name: x\n'))).toBe(name)
+})
+
+test('cloud ids of the longest names have at most 63 characters, and no two of them are equal', () => {
+  const cids = new Cids({ deployment: 'd'.repeat(63) } as Strategy, 1)
+  const all = ['a', 'b'].flatMap((last) =>
+    Array.from({ length: 500 }, (_, i) => cids.vm(`${'g'.repeat(62)}${last}`, i)),
+  )
+  expect(new Set(all).size).toBe(1000)
+  expect(all.filter((id) => id.length > 63)).toEqual([])
+  expect(new Cids({ deployment: 'hello' } as Strategy, 1).vm('web', 0)).toMatch(/^vm-hello-web-0-[0-9a-f]{8}$/)
+})
