@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { toError } from '../../shared/errors.ts'
 
 export interface ProcessSpec {
   name: string
@@ -42,6 +43,7 @@ export class Supervised {
   #pause = FIRST_PAUSE_MS
   #timer: NodeJS.Timeout | undefined
   #stopping = false
+  #logFailed = false
   /** How often it ended without being told to. */
   deaths = 0
 
@@ -59,7 +61,7 @@ export class Supervised {
   start(): void {
     const spec = this.#spec()
     const began = Date.now()
-    const log = openSync(spec.log, 'a', 0o600)
+    const log = this.#openLog(spec.log)
     const child = spawn(spec.command, spec.args, {
       cwd: spec.cwd,
       env: spec.env,
@@ -76,7 +78,9 @@ export class Supervised {
     child.once('exit', (code, signal) => {
       if (!failure) this.#ended(began, signal ? `was ended by ${signal}` : `ended with code ${code}`)
     })
-    child.once('close', () => closeSync(log))
+    child.once('close', () => {
+      if (log !== undefined) closeSync(log)
+    })
     if (child.pid !== undefined) this.#supervision.changed()
   }
 
@@ -107,11 +111,33 @@ export class Supervised {
     return child.pid !== undefined && child.exitCode === null && child.signalCode === null
   }
 
-  #read(stream: Readable, log: number): void {
+  /** Its log may not open or not grow, on a full disk for instance: the process runs on, and its words are shown all the same. */
+  #openLog(path: string): number | undefined {
+    try {
+      return openSync(path, 'a', 0o600)
+    } catch (error) {
+      this.#logFails(error)
+      return undefined
+    }
+  }
+
+  #read(stream: Readable, log: number | undefined): void {
     createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
-      writeSync(log, `${line}\n`)
+      try {
+        if (log !== undefined) writeSync(log, `${line}\n`)
+        this.#logFailed = false
+      } catch (error) {
+        this.#logFails(error)
+      }
       this.#supervision.line(this.name, line)
     })
+  }
+
+  /** Said once until a line can be written again. */
+  #logFails(error: unknown): void {
+    if (this.#logFailed) return
+    this.#logFailed = true
+    this.#supervision.tell(`the log of ${this.name} cannot be written: ${toError(error).message}`)
   }
 
   #ended(began: number, how: string): void {

@@ -42,6 +42,8 @@ const up: Verb<Options> = {
       stop.abort()
     }
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, leave)
+    // With --detach both go to a file, and a full disk must not end what looks after all services.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
     const tell = (sentence: string) => {
       if (context.json) context.line({ at: Date.now(), message: sentence })
       else context.say(`${context.style.dim(clock(Date.now()))}  ${context.style.bold('up'.padEnd(11))}  ${sentence}`)

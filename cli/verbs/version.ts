@@ -28,6 +28,7 @@ const version: Verb = {
     context.say(
       info ? `planner ${info.version} at ${url}, kinds: ${info.kinds.join(', ')}` : `planner: none answers at ${url}`,
     )
+    for (const warning of info?.warnings ?? []) context.say(context.style.yellow(`warning: ${warning}`))
     return exit.done
   },
 }

@@ -5,6 +5,7 @@ import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RedisDurations } from '../../shared/compile/durations.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
+import { DiskWatch } from '../../shared/disk-space.ts'
 import { processId } from '../../shared/ids.ts'
 import { EpochWatch } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -78,6 +79,8 @@ await runService(log, async () => {
     log,
   })
   await mkdir(homeDirectory(), { recursive: true })
+  const disk = new DiskWatch(homeDirectory(), log)
+  disk.start()
   await epoch.start()
   const planners = new Planners(steady, settings, id)
   await planners.start()
@@ -106,6 +109,7 @@ await runService(log, async () => {
     blobs,
     provider,
     queues,
+    disk,
     log,
   })
   const [host = '127.0.0.1', port = '7070'] = (process.env.REMODEL_LISTEN ?? '127.0.0.1:7070').split(':')
@@ -119,6 +123,7 @@ await runService(log, async () => {
       server.server.closeAllConnections()
       await Promise.all([server.close(), orders.close(), dispatcher.stop()])
       epoch.stop()
+      disk.stop()
       retention.stop()
       cleaning.stop()
       await planners.stop()

@@ -46,6 +46,14 @@ describe('a supervised process', () => {
     expect(run.process.pid).toBeUndefined()
   })
 
+  test('runs on while its log cannot be written, which is said once', async () => {
+    const script = 'for (let i = 0; i < 5; i++) console.log(i); setInterval(() => {}, 1000)'
+    await using run = await supervise(script, process.execPath, ['-e', script], '/dev/full')
+    await run.until(() => run.lines.length === 5)
+    expect(run.told).toEqual([expect.stringMatching(/^the log of child cannot be written: ENOSPC/)])
+    expect(run.process.deaths).toBe(0)
+  })
+
   test('that ignores being told is killed after its grace', async () => {
     await using run = await supervise(`process.on("SIGTERM", () => {}); ${FOREVER}`)
     await run.until(() => run.lines.includes('ready'))
@@ -140,11 +148,11 @@ function upFile(supervisor: UpFile['supervisor']): UpFile {
   return { state: 'starting', supervisor, since: 0, planner: null, redis: 'redis://127.0.0.1:1', processes: [] }
 }
 
-async function supervise(script: string, command = process.execPath, args = ['-e', script]) {
+async function supervise(script: string, command = process.execPath, args = ['-e', script], logFile?: string) {
   const folder = await temporaryFolder()
   const lines: string[] = []
   const told: string[] = []
-  const log = folder.in('child.log')
+  const log = logFile ?? folder.in('child.log')
   const supervised = new Supervised(() => ({ name: 'child', command, args, env: process.env, cwd: '/', log }), {
     line: (_name, line) => lines.push(line),
     tell: (sentence) => told.push(sentence),

@@ -36,6 +36,8 @@ export const Info = z.object({
   version: z.string(),
   planner: z.string(),
   kinds: z.array(z.string()),
+  /** What an operator should see to soon: a disk that is nearly full. */
+  warnings: z.array(z.string()),
 })
 export type Info = z.infer<typeof Info>
 

@@ -44,6 +44,7 @@ export async function buildServer(services: Services) {
       version: services.version,
       planner: services.planner,
       kinds: services.kinds.names,
+      warnings: services.disk.warning === undefined ? [] : [services.disk.warning],
     }
   })
   planRoutes(server, services)

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
+import type { DiskWatch } from '../../../shared/disk-space.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import type { Queues } from '../../../shared/queue/queues.ts'
@@ -18,5 +19,6 @@ export interface Services {
   blobs: Blobstore
   provider: Provider
   queues: Queues
+  disk: Pick<DiskWatch, 'warning'>
   log: Logger
 }
