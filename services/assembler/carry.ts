@@ -5,6 +5,7 @@ import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim, Completion, CompletionResult, Ledger } from '../../shared/ledger/ledger.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
 import { jobName, type Payload } from '../../shared/queue/catalog.ts'
+import { timeLimit } from '../../shared/timer.ts'
 import type { StepCatalog } from './catalog.ts'
 import type { StepContext, StepResult } from './steps/step.ts'
 
@@ -80,7 +81,8 @@ async function carryOne(
 ): Promise<Ended> {
   const started = performance.now()
   const cancelled = tools.aborts.watch(claim.plan, asked)
-  const limit = AbortSignal.timeout(Math.max(1, claim.remainingMs))
+  const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`
+  const limit = timeLimit(claim.remainingMs, () => new RemodelError('deadline', late))
   const report = async (what: Pick<Completion, 'outcome'> & Partial<Completion>, outcome: string): Promise<Ended> => {
     const queue = take()
     const next = performance.now()
@@ -88,7 +90,7 @@ async function carryOne(
     const completion = { ...at(claim), durationMs, job, ...(queue ? { take: queue } : {}), ...what }
     return ended(await tools.recorder.complete(claim.deployment, completion), outcome, next)
   }
-  const told = revocable(AbortSignal.any([cancelled.signal, limit]))
+  const told = revocable(AbortSignal.any([cancelled.signal, limit.signal]))
   try {
     const { floorplan, facts } = await attempt(claim, signal, told, tools)
     await failpoint('assembler.applied')
@@ -97,7 +99,6 @@ async function carryOne(
     return recorded
   } catch (error) {
     if (signal.aborted) throw error
-    const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`
     const stopped = () =>
       cancelled.signal.aborted ? cancelled.signal.reason : new RemodelError('deadline', late, { cause: error })
     const cause = told.signal.aborted ? stopped() : error
@@ -109,6 +110,7 @@ async function carryOne(
     return await report(completion, `${completion.outcome}: ${completion.message}`)
   } finally {
     cancelled.end()
+    limit.end()
   }
 }
 

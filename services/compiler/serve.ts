@@ -11,6 +11,7 @@ import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
 import type { Claims, HeldClaim } from '../../shared/lock/claims.ts'
 import type { Json } from '../../shared/model/material.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import { timeLimit } from '../../shared/timer.ts'
 import { compile } from './compile.ts'
 import { gather } from './gather.ts'
 import { onVm } from './on_vm.ts'
@@ -100,7 +101,7 @@ async function produce(
   const ready = found.get(spec.key)
   if (ready) return { compiled: ready, cached: true }
   const wanted = new Wanted(spec, subscribers, claims, asked, tools)
-  const limit = timeLimit(claims)
+  const limit = limitOf(claims)
   const stop = AbortSignal.any([signal, held.signal, wanted.nobody, limit.signal])
   try {
     return await compileAnew(spec, held, attemptOf(claims), found, stop, tools)
@@ -201,10 +202,7 @@ async function tell(claim: Claim, outcome: Outcome, tools: Tools): Promise<void>
   })
 }
 
-function timeLimit(claims: Map<string, Claim>): { signal: AbortSignal; end(): void } {
+function limitOf(claims: Map<string, Claim>): ReturnType<typeof timeLimit> {
   const ms = Math.max(1000, ...[...claims.values()].map((claim) => claim.remainingMs))
-  const controller = new AbortController()
-  const over = new RemodelError('deadline', `did not end within ${Math.round(ms / 1000)} s`)
-  const timer = setTimeout(() => controller.abort(over), ms).unref()
-  return { signal: controller.signal, end: () => clearTimeout(timer) }
+  return timeLimit(ms, () => new RemodelError('deadline', `did not end within ${Math.round(ms / 1000)} s`))
 }

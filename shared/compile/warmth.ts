@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
+import { listen } from '../channel.ts'
 import { inputs } from '../kinds/deployment.ts'
 import type { RedisSettings } from '../redis.ts'
 
@@ -39,11 +40,8 @@ export class Warmth {
 
   /** Hears of hints on `subscriber`. `next` answers true as long as there is another VM to be made. */
   async listen(subscriber: Redis, hear: (wish: VmWish, next: () => Promise<boolean>) => void): Promise<void> {
-    subscriber.on('message', (channel, text: string) => {
-      if (channel !== this.#prefix) return
-      const { wish, tokens } = Hint.parse(JSON.parse(text))
-      hear(wish, async () => (await this.#redis.lpop(tokens)) !== null)
-    })
-    await subscriber.subscribe(this.#prefix)
+    await listen(subscriber, this.#prefix, Hint, ({ wish, tokens }) =>
+      hear(wish, async () => (await this.#redis.lpop(tokens)) !== null),
+    )
   }
 }

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import { listen } from '../channel.ts'
 import { RemodelError } from '../errors.ts'
 import type { RedisSettings } from '../redis.ts'
 import { abortChannel } from './keys.ts'
@@ -18,14 +20,12 @@ export class Aborts {
   }
 
   async start(settings: RedisSettings): Promise<void> {
-    this.#subscriber.on('message', (_channel, text: string) => {
-      const { plan } = JSON.parse(text) as { plan: string }
+    await listen(this.#subscriber, abortChannel(settings), z.object({ plan: z.string() }), ({ plan }) => {
       this.#heard(plan)
       for (const controller of this.#running.get(plan) ?? []) {
         controller.abort(cancelled(plan))
       }
     })
-    await this.#subscriber.subscribe(abortChannel(settings))
   }
 
   /**

@@ -26,6 +26,8 @@ export class Queues {
         connection: this.#redis,
         prefix: queuePrefix(this.#settings),
         defaultJobOptions: {
+          // A job that fails each second would write an ever longer list of stacks.
+          stackTraceLimit: 3,
           removeOnComplete: { count: 1000, age: 3600 },
           removeOnFail: { count: 1000, age: 24 * 3600 },
         },

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { RemodelError } from '../../../shared/errors.ts'
 import type { Connection } from '../../../shared/provider/connection.ts'
+import { pause } from '../../../shared/timer.ts'
 import { lastLines, runScript } from './scripts.ts'
 
 /**
@@ -29,7 +29,7 @@ export async function drain(
       )
     }
     const seconds = Number(answer)
-    await sleep(Math.abs(seconds) * 1000, undefined, { signal })
+    await pause(Math.abs(seconds) * 1000, signal)
     if (seconds >= 0) return
     args = ['job_check_status', 'hash_unchanged']
   }

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import { z } from 'zod'
+import { listen } from '../../../shared/channel.ts'
 import { toError } from '../../../shared/errors.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
@@ -15,6 +17,11 @@ const sweepMs = 500
 const recallSweeps = 20
 /** Released work that nobody claimed for this long may have missed its queue: it is put there again, which is harmless. */
 const overdueMs = 1500
+/** What the scripts of the ledger announce (`graph.lua`). */
+const Announcement = z.object({
+  base: z.string(),
+  released: z.array(z.custom<Released>((item) => typeof item === 'object')),
+})
 /** What an attempt has, after its deadline, to report its end by itself. */
 const graceMs = 2000
 
@@ -58,11 +65,9 @@ export class Dispatcher {
 
   /** Publishes at once what was left released by planners before, then follows announcements. */
   async start(): Promise<void> {
-    const channel = releasedChannel(this.#ledger.settings)
-    this.#subscriber.on('message', (from, text: string) => {
-      if (from === channel) this.#announced(text)
-    })
-    await this.#subscriber.subscribe(channel)
+    await listen(this.#subscriber, releasedChannel(this.#ledger.settings), Announcement, (message) =>
+      this.#announced(message),
+    )
     await this.#ledger.recall()
     await this.sweep('+inf')
     this.#timer = setInterval(() => {
@@ -106,8 +111,7 @@ export class Dispatcher {
     await this.sweep(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - overdueMs)
   }
 
-  #announced(text: string): void {
-    const { base, released } = JSON.parse(text) as { base: string; released: Released[] }
+  #announced({ base, released }: z.output<typeof Announcement>): void {
     const deployment = deploymentOf(base)
     if (!this.#planners.falls(deployment)) return
     Promise.resolve(failpoint('dispatch.announced'))

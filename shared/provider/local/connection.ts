@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { RemodelError, toError } from '../../errors.ts'
+import { after } from '../../timer.ts'
 import type { Connection, ExecOptions, ExecResult, ProcessDefinition, ProcessStatus, Stopped } from '../connection.ts'
 import type { Fence } from '../provider.ts'
 import { type Call, call } from './call.ts'
@@ -172,7 +173,7 @@ export class LocalConnection implements Connection {
     if (signal?.aborted) abort()
     const { timeoutMs } = options
     const timer =
-      timeoutMs === undefined ? undefined : setTimeout(() => kill(stopped('deadline', argv, undefined)), timeoutMs)
+      timeoutMs === undefined ? undefined : after(timeoutMs, () => kill(stopped('deadline', argv, undefined)))
     void stdin.feed(opened, options.stdin).catch((cause) => {
       kill(new RemodelError('infrastructure', `the input of ${argv[0]} failed`, { cause }))
     })
@@ -184,7 +185,7 @@ export class LocalConnection implements Connection {
         signal: number ? (signalNames.get(Number(number)) ?? `SIG${number}`) : null,
       }
     } finally {
-      clearTimeout(timer)
+      timer?.end()
       signal?.removeEventListener('abort', abort)
       stdin.end()
       // A source that nobody will read any more must not stay open.
