@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { setTimeout } from 'node:timers/promises'
 import type { PlanStatus, PlanView } from '../services/planner/api/schema.ts'
-import { RemodelError } from '../shared/errors.ts'
+import { RemodelError, toError } from '../shared/errors.ts'
 import type { Context } from './context.ts'
 import { followPlan } from './follow.ts'
 import { exit } from './verb.ts'
@@ -14,6 +14,9 @@ import { clock } from './views/time.ts'
 
 /** One long wait is asked for in pieces, so that no proxy in between takes it for dead. */
 const WAIT_PIECE_SECONDS = 30
+
+/** So often is a plan drawn anew because another deployment took one of its names. */
+const mostPlans = 32
 
 /** Throws where a question would have to be asked and nobody is there to answer. */
 export function requireConsent(yes: boolean, context: Context, review: string): void {
@@ -34,7 +37,7 @@ export interface ApplyOptions {
  * Draws a plan, shows it, asks unless told not to, applies it and watches it to its end. Answers with the exit code.
  *
  * Whoever holds a locked deployment is changing what stands, so a plan drawn now would be refused later: with `waitLock` the plan is
- * drawn anew when the lock is free. What is applied is always what was shown last.
+ * drawn anew when the lock is free. It is drawn anew too where another deployment takes a name that it needs. What is applied is always what was shown last.
  */
 export async function showAskApply(
   draw: () => Promise<PlanView>,
@@ -42,7 +45,7 @@ export async function showAskApply(
   options: ApplyOptions,
 ): Promise<number> {
   const deadline = Date.now() + options.waitLock * 1000
-  for (;;) {
+  for (let plans = 1; ; plans++) {
     const view = await drawUnlocked(draw, context, deadline)
     const { plan, compiling } = view
     const { style, verbose } = context
@@ -59,8 +62,9 @@ export async function showAskApply(
     try {
       await apply(view, context, 0)
     } catch (error) {
-      if (!isOvertaken(error) || Date.now() >= deadline) throw error
-      context.remark('Somebody else was faster, so the plan is drawn anew.')
+      const again = isClaimed(error) ? plans < mostPlans : isOvertaken(error) && Date.now() < deadline
+      if (!again) throw error
+      context.remark(`Another deploy was faster, so the plan is drawn anew: ${toError(error).message}`)
       continue
     }
     return watch(view, context, options.ending)
@@ -82,6 +86,11 @@ async function drawUnlocked(draw: () => Promise<PlanView>, context: Context, dea
     )
     while (Date.now() < deadline && (await locked())) await setTimeout(500)
   }
+}
+
+/** Another deployment took a name that was free when the plan was drawn. */
+function isClaimed(error: unknown): boolean {
+  return error instanceof RemodelError && error.code === 'claimed'
 }
 
 function isOvertaken(error: unknown): boolean {

@@ -8,6 +8,7 @@ const codes: Record<ErrorCode, true> = {
   conflict: true,
   locked: true,
   'floorplan-moved': true,
+  claimed: true,
   superseded: true,
   infrastructure: true,
   'job-failed': true,

@@ -29,6 +29,7 @@ export class RemodelError extends Error {
  *
  * - `invalid-input`: a file or an argument is wrong; nothing was changed. CLI exit 2, HTTP 422.
  * - `not-found`, `conflict`, `locked`, `floorplan-moved`: the request does not fit what stands. HTTP 404, 409.
+ * - `claimed`: another deployment holds an exclusive name that the plan needs; a plan that is drawn now names others. HTTP 409.
  * - `superseded`: a newer fence or attempt took over; the caller must stop and change nothing more.
  * - `infrastructure`: a machine, disk or network failed; another attempt may succeed.
  * - `job-failed`: the user's own script or process failed; another attempt would fail the same way.
@@ -42,6 +43,7 @@ export type ErrorCode =
   | 'conflict'
   | 'locked'
   | 'floorplan-moved'
+  | 'claimed'
   | 'superseded'
   | 'infrastructure'
   | 'job-failed'

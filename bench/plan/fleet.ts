@@ -66,7 +66,6 @@ export function fleetSupplies(job: { digest: string; templates: Record<string, s
     releases: [release],
     created: {},
     stemcells: [{ name: 'jammy', os: 'ubuntu-jammy', version: '1.1' }],
-    taken: [],
     configs: { cloud: [document('cloud.yml', cloud)], runtime: [] },
   }
 }

@@ -4,8 +4,12 @@ import type { LockRecord } from '../../shared/ledger/ledger.ts'
 import type { Payload } from '../../shared/queue/catalog.ts'
 import type { Planning } from './planning.ts'
 
+/** Each time another deployment took a name that was free when the plan was drawn; so it got on. */
+const mostPlans = 32
+
 /**
- * A job of the `deploys` queue: plan it and apply the plan. The job ends when the plan is running, not when it is done:
+ * A job of the `deploys` queue: plan it and apply the plan; plan it again where another deployment was faster to take an
+ * exclusive name. The job ends when the plan is running, not when it is done:
  * no job ever waits for other jobs. Its result is shown in Bull Board; the plan's own history is in the ledger.
  */
 export async function takeOrder(
@@ -14,7 +18,7 @@ export async function takeOrder(
   planning: Planning,
 ): Promise<{ plan: string; deployment: string; remodels: number }> {
   const { canaries, maxInFlight, ...options } = order.options
-  try {
+  const attempt = async () => {
     const plan = await planning.plan({
       manifest: order.manifest,
       cloudConfigs: order.cloudConfigs,
@@ -35,6 +39,15 @@ export async function takeOrder(
       const held = error instanceof RemodelError ? (error.details.lock as LockRecord | undefined) : undefined
       if (held?.id === lock.id) return { plan: held.plan, ...taken }
       throw error
+    }
+  }
+  try {
+    for (let plans = 1; ; plans++) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!(error instanceof RemodelError) || error.code !== 'claimed' || plans >= mostPlans) throw error
+      }
     }
   } catch (error) {
     if (error instanceof RemodelError && error.code === 'invalid-input') {

@@ -26,6 +26,8 @@ import { startRetention } from './dispatch/retention.ts'
 import { KindRegistry } from './kinds/registry.ts'
 import { Planning } from './planning.ts'
 import { TemplateRenderer } from './render/renderer.ts'
+import { Settling } from './reservations/settling.ts'
+import { startSettling } from './reservations/sweep.ts'
 import { Supply } from './supply.ts'
 import { Turns } from './turns.ts'
 
@@ -82,12 +84,15 @@ await runService(log, async () => {
   const disk = new DiskWatch(homeDirectory(), log)
   disk.start()
   await epoch.start()
+  const settling = new Settling(steadyLedger, kinds, { log })
+  await settling.takeOver()
   const planners = new Planners(steady, settings, id)
   await planners.start()
   const publisher = new Publisher(steadyLedger, queues, new CompileRequests(steady, settings))
   const stranded = new StrandedJobs(steady, settings)
   const dispatcher = new Dispatcher({ ledger: steadyLedger, publisher, planners, subscriber, log, stranded })
   await dispatcher.start()
+  const names = startSettling(settling, log)
   const retention = startRetention(steadyLedger, log)
   const cleaning = startCleaning(
     cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, planner: id }),
@@ -125,6 +130,7 @@ await runService(log, async () => {
       epoch.stop()
       disk.stop()
       retention.stop()
+      names.stop()
       cleaning.stop()
       await planners.stop()
       await Promise.all([queues.close(), renderer.close()])

@@ -40,7 +40,6 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
     created: Object.fromEntries(packed.map((release) => [release.name, release.version])),
     stemcells: stemcellsOf(manifest),
     configs: { cloud, runtime: [] },
-    taken: [],
   })
   const standing = readFloorplan(floorplan, blueprint.deployment)
   const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(cacheFolder(), 'rendered') })

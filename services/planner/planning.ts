@@ -4,8 +4,9 @@ import type { Durations } from '../../shared/compile/durations.ts'
 import type { Warmth } from '../../shared/compile/warmth.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../shared/ledger/ledger.ts'
-import type { Blueprint, Floorplan } from '../../shared/model/material.ts'
+import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import { type Holder, nameText, ReservedNames } from '../../shared/model/reservation.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { readDocument } from '../../shared/source/reading.ts'
@@ -13,6 +14,7 @@ import { Drawings } from './cleaning/drawings.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
 import { deploymentOf, type KindRegistry } from './kinds/registry.ts'
+import { Settling } from './reservations/settling.ts'
 import type { Supply } from './supply.ts'
 import type { Turns } from './turns.ts'
 import { warmUpFor } from './warming.ts'
@@ -46,6 +48,7 @@ export class Planning {
   readonly #drawings: Drawings
   readonly #turns: Turns
   readonly #archives: Archives
+  readonly #settling: Settling
 
   constructor(parts: {
     ledger: Ledger
@@ -69,6 +72,7 @@ export class Planning {
     this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
     this.#turns = parts.turns
     this.#archives = new Archives(parts.ledger.redis, parts.ledger.settings)
+    this.#settling = new Settling(parts.ledger, parts.kinds)
   }
 
   /** Draws and stores a plan; changes nothing else. Throws `invalid-input` with all faults. */
@@ -83,8 +87,7 @@ export class Planning {
     const supplies = await this.#supply.supplies(cloudConfigs)
     const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
-    const taken = await this.#takenAddresses(recorded.deployment)
-    const blueprint = kind.architect(document, { ...supplies, created, taken })
+    const blueprint = kind.architect(document, { ...supplies, created })
     const drawn = this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
@@ -119,7 +122,8 @@ export class Planning {
 
   /**
    * Carries out a stored plan, exactly as it was stored. Throws `floorplan-moved` where something changed since it was
-   * drawn, `locked` where another plan holds the deployment for longer than `waitSeconds`.
+   * drawn, `claimed` where another deployment holds an exclusive name that it needs, `locked` where another plan holds the
+   * deployment for longer than `waitSeconds`.
    */
   async apply(
     id: string,
@@ -128,13 +132,20 @@ export class Planning {
     const deployment = await this.#ledger.deploymentOfPlan(id)
     const until = performance.now() + lock.waitSeconds * 1000
     const waiter = lock.waitSeconds > 0 ? randomUUID() : ''
-    for (;;) {
+    for (let settled = false; ; ) {
       const opened = await this.#ledger.open(deployment, id, lock, waiter)
       if (opened.status === 'ok') return this.#ledger.planRecord(deployment, id)
       if (opened.status === 'state') {
         throw new RemodelError('conflict', `plan ${id} is ${opened.found}: a plan is applied once; plan again`)
       }
       if (opened.status === 'moved') throw await this.#moved(deployment, id, opened.found)
+      if (opened.status === 'claimed') {
+        if (settled) throw claimedBy(id, opened.holders)
+        // What a plan that has ended does not need any more may not have been given back yet.
+        await this.#settling.settleEnded()
+        settled = true
+        continue
+      }
       if (performance.now() >= until) throw lockedBy(deployment, opened.lock)
       await this.#turns.wait(waiter, Math.min(askAgainMs, until - performance.now()))
     }
@@ -154,28 +165,26 @@ export class Planning {
       archives: this.#archives,
     })
     const floorplan: Floorplan = { ...recorded, materials: seen.materials }
+    const reserved = await this.#reserved(kind, blueprint, seen.materials)
     const draft = await kind.foreman(
       blueprint,
       floorplan,
       { recreate: false, skipDrain: false, ...options },
       this.#render,
-      seen.took,
+      { ...(seen.took ? { took: seen.took } : {}), reserved },
     )
     const plan = sealPlan({ ...draft, notes: [...seen.notes, ...draft.notes] }, blueprint, floorplan)
     warmUpFor(plan, this.#warmth)
     return this.#ledger.store(plan, Date.now())
   }
 
-  /** Addresses that other deployments use. */
-  async #takenAddresses(deployment: string): Promise<string[]> {
-    const others = (await this.#ledger.deployments()).filter((name) => name !== deployment)
-    const floorplans = await Promise.all(others.map((name) => this.#ledger.floorplan(name)))
-    return floorplans.flatMap((floorplan) =>
-      floorplan.materials.flatMap(({ attributes }) => [
-        ...addressesOf(attributes.networks),
-        ...(typeof attributes.address === 'string' ? [attributes.address] : []),
-      ]),
-    )
+  /** The exclusive names that other deployments hold, where this blueprint may take some. */
+  async #reserved(kind: Kind, blueprint: Blueprint, seen: readonly StandingMaterial[]): Promise<ReservedNames> {
+    await this.#settling.looked(blueprint.deployment, kind, seen)
+    const spaces = kind.spaces?.(blueprint) ?? []
+    if (spaces.length === 0) return new ReservedNames()
+    await this.#settling.settleEnded()
+    return this.#ledger.names.reserved(spaces, blueprint.deployment)
   }
 
   async #moved(deployment: string, id: string, now: number): Promise<RemodelError> {
@@ -197,7 +206,12 @@ function lockedBy(deployment: string, lock: LockRecord): RemodelError {
   )
 }
 
-function addressesOf(networks: unknown): string[] {
-  if (!Array.isArray(networks)) return []
-  return networks.flatMap((network) => (typeof network?.address === 'string' ? [network.address] : []))
+function claimedBy(plan: string, holders: readonly Holder[]): RemodelError {
+  const held = holders.map(({ name, deployment, plan: by }) => {
+    const whose = by === '' ? '' : ` (plan ${by})`
+    return `${nameText(name)} is held by deployment ${deployment}${whose}`
+  })
+  return new RemodelError('claimed', `plan ${plan} cannot be carried out: ${held.join('; ')}: plan again`, {
+    details: { holders },
+  })
 }

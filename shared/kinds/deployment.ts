@@ -5,6 +5,9 @@ import { z } from 'zod'
  * input of each of its remodels. Digests name blobs; ids of VMs and disks (`cid`) are chosen by the foreman.
  */
 
+/** An address on a machine. `space` is the network of the cloud it lies in, where that has a name of its own. */
+const NetworkAddress = z.object({ name: z.string(), address: z.string(), space: z.string().exactOptional() })
+
 /** `vm/<cid>`: a machine. `purpose` is the instance it was made for; the instance's meta says which VM it runs on. */
 export const VmAttributes = z.object({
   purpose: z.string(),
@@ -13,7 +16,7 @@ export const VmAttributes = z.object({
   stemcell: z.string(),
   /** Digest over vm_type, vm_extensions, az cloud properties and env: another digest means another machine. */
   hardware: z.string(),
-  networks: z.array(z.object({ name: z.string(), address: z.string() })),
+  networks: z.array(NetworkAddress),
 })
 export type VmAttributes = z.infer<typeof VmAttributes>
 
@@ -24,7 +27,7 @@ export type DiskAttributes = z.infer<typeof DiskAttributes>
 /** `instance/<group>/<index>`: what runs. meta is `{ vm: <cid> }`. */
 export const InstanceAttributes = z.object({
   az: z.string().nullable(),
-  networks: z.array(z.object({ name: z.string(), address: z.string() })),
+  networks: z.array(NetworkAddress),
   /** Job name -> `<release>/<fingerprint>`. */
   jobs: z.record(z.string(), z.string()),
   /** Package name -> package key. */

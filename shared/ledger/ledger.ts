@@ -4,6 +4,7 @@ import { RemodelError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import type { Plan, PlanState } from '../model/plan.ts'
 import type { RedisSettings } from '../redis.ts'
+import { type Ground, Names } from '../reservation/names.ts'
 import { graphOf } from './graph.ts'
 import { abortChannel, epochKey, releasedChannel } from './keys.ts'
 import { LedgerReader } from './reader.ts'
@@ -22,11 +23,13 @@ const chunk = 500
 export class Ledger extends LedgerReader {
   readonly #scripts: ReturnType<typeof scriptsOn>
   readonly #channel: string
+  readonly names: Names
 
   constructor(redis: Redis, settings: RedisSettings) {
     super(redis, settings)
     this.#scripts = scriptsOn(redis)
     this.#channel = releasedChannel(settings)
+    this.names = new Names(redis, settings)
   }
 
   /**
@@ -45,7 +48,7 @@ export class Ledger extends LedgerReader {
       if (state === null) break
       plan.id = `${drawn.id}-${copy}`
     }
-    const { remodels, ...header } = plan
+    const { remodels, reservations, ...header } = plan
     const graph = graphOf(plan)
     const put = async (hashes: (string | number)[][], ...listed: number[]) => {
       const texts = JSON.stringify(hashes.map((hash) => hash.map(String)))
@@ -61,6 +64,11 @@ export class Ledger extends LedgerReader {
       ])
       if (!written) return this.store(drawn, at)
     }
+    for (let i = 0; i < (reservations?.length ?? 0); i += chunk) {
+      const part = reservations!.slice(i, i + chunk)
+      if (!(await put([['reservations', ...part.flatMap((one, n) => [i + n, JSON.stringify(one)])]])))
+        return this.store(drawn, at)
+    }
     const last: (string | number)[][] = []
     if (graph.places.length > 0) last.push(['places', ...graph.places.flat()])
     if (plan.windows.length > 0) last.push(['windows', ...plan.windows.flatMap((w) => [`limit:${w.name}`, w.limit])])
@@ -75,6 +83,7 @@ export class Ledger extends LedgerReader {
       failed: 0,
       skipped: 0,
       createdAt: at,
+      ...(reservations ? { round: 0 } : {}),
       state: 'stored',
     }
     if (!(await put([...last, ['', ...Object.entries(facts).flat()]], at, remodels.length)))
@@ -94,6 +103,12 @@ export class Ledger extends LedgerReader {
    * Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. With `waiter`
    * a caller that is refused stands in line: the lock is given in the order of arrival, to those who asked again within
    * three seconds, and the next one is told on the `unlocked` channel.
+   *
+   * The exclusive names that the plan needs are taken first, all or none; `claimed` says who has one of them. They lie in another
+   * slot than the deployment, so no script does both. What keeps them together is a *round*: names are taken for the round that
+   * the plan is in, and a plan is opened in the round that its names were taken for. Whoever gives them up moves the plan, which
+   * is not open, to the next round before. So a planner may die or sleep between any two steps: names of a round that is over,
+   * or of a plan that is not opened within a minute, are given back by the others (`services/planner/reservations`).
    */
   async open(
     deployment: string,
@@ -104,20 +119,33 @@ export class Ledger extends LedgerReader {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
     const epoch = Number((await this.redis.hget(epochKey(this.settings), 'epoch')) ?? 0)
-    const answer = await this.#scripts.open(
-      base,
-      this.#channel,
-      plan,
-      lock.id ?? randomUUID(),
-      lock.holder,
-      lock.message,
-      epoch,
-      waiter,
-    )
+    const id = lock.id ?? randomUUID()
+    const open = async (round: string): Promise<OpenResult | { status: 'reserve'; round: string }> =>
+      JSON.parse(
+        await this.#scripts.open(base, this.#channel, plan, id, lock.holder, lock.message, epoch, waiter, round),
+      )
+    let answer = await open('')
+    while (answer.status === 'reserve') {
+      const { round } = answer
+      const ground = { deployment, why: 'plan', plan, round } as const
+      const holders = await this.names.hold(ground, await this.reservations(deployment, plan))
+      await failpoint('reservations.taken')
+      answer = holders.length > 0 ? { status: 'claimed', holders } : await open(round)
+      if (answer.status !== 'ok') await this.giveBack(ground)
+    }
     await failpoint('ledger.opened')
     // Whoever saw it listed but not held yet may have taken it off the list.
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
-    return JSON.parse(answer)
+    return answer
+  }
+
+  /** Gives back the names that were taken for a plan, unless it was opened meanwhile; answers whether they were. */
+  async giveBack(ground: Ground & { why: 'plan' }): Promise<boolean> {
+    const { deployment, plan, round } = ground
+    if (Number(await this.#scripts.unreserve(this.base(deployment), this.#channel, plan, round)) === 0) return false
+    await failpoint('reservations.over')
+    await this.names.giveUp(ground)
+    return true
   }
 
   /** Begins remodels of one deployment for `worker`. */
@@ -237,6 +265,7 @@ export class Ledger extends LedgerReader {
       'windows',
       'held',
       'errors',
+      'reservations',
     ]
     await this.redis.zrem(`${base}:plans`, id)
     await this.redis.hdel(`${this.settings.prefix}:plans`, id)

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { RemodelError } from '../errors.ts'
 import { Floorplan, type StandingMaterial } from '../model/material.ts'
 import type { Plan, PlanState, Remodel, RemodelState } from '../model/plan.ts'
+import type { Reservation } from '../model/reservation.ts'
 import type { RedisSettings } from '../redis.ts'
 import { baseKey } from './keys.ts'
 import { run } from './pipeline.ts'
@@ -100,7 +101,17 @@ export class LedgerReader {
     const order = (remodel: string) => Number(JSON.parse(nodes[remodel] ?? '{"n":0}').n)
     const remodels = Object.values(texts).map((text) => JSON.parse(text) as Remodel)
     const positions = new Map(remodels.map((remodel) => [remodel.id, order(remodel.id)]))
-    return { ...roots, remodels: remodels.sort((a, b) => positions.get(a.id)! - positions.get(b.id)!) }
+    const reservations = await this.reservations(deployment, id)
+    const ordered = remodels.sort((a, b) => positions.get(a.id)! - positions.get(b.id)!)
+    return { ...roots, reservations, remodels: ordered }
+  }
+
+  /** The exclusive names that a plan needs. */
+  async reservations(deployment: string, plan: string): Promise<Reservation[]> {
+    const found = await this.redis.hgetall(`${this.base(deployment)}:plan:${plan}:reservations`)
+    return Object.entries(found)
+      .sort(([a], [b]) => Number(a) - Number(b))
+      .map(([, text]) => JSON.parse(text) as Reservation)
   }
 
   /** One remodel as it was planned; throws `not-found`. */

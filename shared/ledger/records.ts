@@ -1,5 +1,6 @@
 import type { Json, StandingMaterial } from '../model/material.ts'
 import type { PlanState, Remodel, RemodelState } from '../model/plan.ts'
+import type { Holder } from '../model/reservation.ts'
 
 /** What a worker holds while it carries out one remodel. */
 export interface Claim {
@@ -92,6 +93,8 @@ export type OpenResult =
   | { status: 'state'; found: string }
   | { status: 'moved'; found: number }
   | { status: 'locked'; lock: LockRecord }
+  /** Other deployments hold names that the plan needs; at most ten of them are told. */
+  | { status: 'claimed'; holders: Holder[] }
 
 /** What became ready and must be put on its queue. */
 export interface Released {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
 /** The ledger's Lua scripts: one file each under `lua/`, every one preceded by `graph.lua`. */
-const scriptNames = ['store', 'open', 'claim', 'complete', 'expire', 'cancel', 'decide'] as const
+const scriptNames = ['store', 'open', 'claim', 'complete', 'expire', 'cancel', 'decide', 'unreserve'] as const
 export type ScriptName = (typeof scriptNames)[number]
 
 const file = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')

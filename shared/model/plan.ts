@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Json } from './material.ts'
+import { Reservation } from './reservation.ts'
 
 /** One changed field. A side that did not exist is left out. */
 export const Change = z.object({ path: z.string(), before: Json.optional(), after: Json.optional() })
@@ -80,6 +81,8 @@ export const Plan = z.object({
   remodels: z.array(Remodel),
   places: z.array(Place),
   windows: z.array(Window),
+  /** Exclusive names it needs beside those that the deployment holds; applying is refused where another one has them. */
+  reservations: z.array(Reservation).optional(),
   /** Things the reader should know that are not changes: an unreachable machine, an ignored instance. */
   notes: z.array(z.string()),
   /** sha256 over the canonical JSON of everything above except `id`. */

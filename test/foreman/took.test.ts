@@ -14,7 +14,7 @@ import { given, manifests } from '../kinds/deployment/random_manifests.ts'
 async function planned(manifest: unknown, took: Took, floorplan = emptyFloorplan('shop')): Promise<Plan | null> {
   try {
     const blueprint = kind.architect(document('shop.yml', manifest), given(false))
-    return sealPlan(await kind.foreman(blueprint, floorplan, options, render, took), blueprint, floorplan)
+    return sealPlan(await kind.foreman(blueprint, floorplan, options, render, { took }), blueprint, floorplan)
   } catch (error) {
     if (error instanceof RemodelError && error.code === 'invalid-input') return null
     throw error

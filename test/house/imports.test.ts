@@ -34,7 +34,7 @@ const openToCli = [
 const pure = [
   /^shared\/model\//,
   /^services\/planner\/foreman\//,
-  /^services\/planner\/kinds\/[^/]+\/(architect|foreman|schema|placement|addresses|network|names|strategy)/,
+  /^services\/planner\/kinds\/[^/]+\/(architect|foreman|schema|placement|addresses|network|names|reservations|strategy)/,
 ]
 const pureModules = ['zod', 'node:crypto', 'ipaddr.js', 'yaml', 'fastest-levenshtein']
 

@@ -8,6 +8,7 @@ const statuses: Record<ErrorCode, number> = {
   conflict: 409,
   locked: 409,
   'floorplan-moved': 409,
+  claimed: 409,
   superseded: 409,
   infrastructure: 502,
   'job-failed': 502,

@@ -303,7 +303,7 @@ export { Release, Stemcell }
  * DELETE /v1/deployments/:name/backups              Backup[] that are forgotten; 409 while the deployment stands
  * GET    /v1/plans?deployment=&limit=               PlanStatus[], newest first
  * GET    /v1/plans/:id                              PlanView
- * POST   /v1/plans/:id/apply                        ApplyRequest -> PlanStatus (202); 409 floorplan-moved | locked | conflict
+ * POST   /v1/plans/:id/apply                        ApplyRequest -> PlanStatus (202); 409 floorplan-moved | claimed | locked | conflict
  * POST   /v1/plans/:id/cancel                       PlanStatus (202)
  * POST   /v1/plans/:id/approvals                    { remodel, approve: boolean } -> PlanStatus
  * GET    /v1/plans/:id/why?remodel=                 { remodel, state, waitsFor: string[] }

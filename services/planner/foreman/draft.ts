@@ -1,4 +1,5 @@
 import type { Place, Remodel, Window } from '../../../shared/model/plan.ts'
+import type { Reservation } from '../../../shared/model/reservation.ts'
 
 /** A remodel as a kind writes it: what has a usual value may be left out. */
 export type RemodelDraft = Pick<Remodel, 'id' | 'step' | 'action' | 'material' | 'title' | 'stage' | 'reasons'> &
@@ -9,5 +10,7 @@ export interface PlanDraft {
   remodels: RemodelDraft[]
   windows: Window[]
   places: Place[]
+  /** Exclusive names of what it makes or changes. */
+  reservations?: Reservation[]
   notes: string[]
 }

@@ -30,6 +30,7 @@ export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floo
     remodels,
     places: draft.places,
     windows: draft.windows,
+    reservations: draft.reservations ?? [],
     notes: draft.notes,
   }
   const digest = digestOf(body)

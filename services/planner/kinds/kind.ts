@@ -1,5 +1,6 @@
 import type { Fault } from '../../../shared/errors.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Reservation, ReservedNames, Space } from '../../../shared/model/reservation.ts'
 import type { Release, Stemcell } from '../../../shared/release/release.ts'
 import type { SourceDocument } from '../../../shared/source/document.ts'
 import type { PlanDraft } from '../foreman/draft.ts'
@@ -12,8 +13,6 @@ export interface Supplies {
   stemcells: readonly Stemcell[]
   /** Cloud and runtime configs, by type. */
   configs: { readonly cloud: readonly SourceDocument[]; readonly runtime: readonly SourceDocument[] }
-  /** Addresses that other deployments use. */
-  taken: readonly string[]
 }
 
 /** What the operator asked for beside the manifest, valid for one plan. */
@@ -87,6 +86,13 @@ export interface World {
  */
 export type Took = Readonly<Record<string, number>>
 
+/** What a foreman may know beside blueprint and floorplan. */
+export interface Known {
+  took?: Took
+  /** Exclusive names that other deployments hold, in the spaces that the kind asked for. */
+  reserved?: ReservedNames
+}
+
 /** An instance as tables show it. */
 export type InstanceView = import('../api/schema.ts').Instance
 
@@ -116,8 +122,15 @@ export interface Kind {
     floorplan: Floorplan,
     options: PlanOptions,
     render: Render,
-    took?: Took,
+    known?: Known,
   ): Promise<PlanDraft>
+  /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */
+  spaces?(blueprint: Blueprint): Space[]
+  /**
+   * Exclusive names that materials use, whether they stand or are only recorded. Pure. What a plan reserves is held on while
+   * its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
+   */
+  holdings?(materials: readonly StandingMaterial[]): Reservation[]
   /** The plan that backs up what stands; `parts` names some of it, none means all. Pure. Absent: this kind has no backups. */
   backUp?(floorplan: Floorplan, parts: readonly string[]): PlanDraft
   /**

@@ -28,9 +28,13 @@ export class KindRegistry {
     return this.#kinds.map((kind) => kind.name)
   }
 
+  find(name: string): Kind | undefined {
+    return this.#kinds.find((candidate) => candidate.name === name)
+  }
+
   /** Throws `not-found`. */
   get(name: string): Kind {
-    const kind = this.#kinds.find((candidate) => candidate.name === name)
+    const kind = this.find(name)
     if (!kind)
       throw new RemodelError('not-found', `this planner knows no kind ${name}; it knows ${this.names.join(', ')}`)
     return kind

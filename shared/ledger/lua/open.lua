@@ -1,8 +1,9 @@
 -- Opens a stored plan: takes the deployment's lock and releases everything that needs nothing.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] holder, [5] message, [6] epoch of this Redis,
--- [7] id under which the caller waits in line, or ''
+-- [7] id under which the caller waits in line, or '', [8] the round for which the plan's names were taken, or ''
 -- Answers {status}: ok | state (found: its state) | moved (found: floorplan version) | locked (lock: who holds it)
+--   | reserve (round): the exclusive names that it needs must be taken for this round before it is opened
 local plan, lock = ARGV[2], base .. ':lock'
 local meta = base .. ':plan:' .. plan
 local state = redis.call('HGET', meta, 'state')
@@ -24,6 +25,11 @@ if first and first ~= ARGV[7] then
   stand_in_the_line()
   local since = tonumber(redis.call('ZSCORE', base .. ':line', first))
   return cjson.encode({ status = 'locked', lock = { id = first, plan = '', holder = 'somebody who waited longer', since = since, message = '' } })
+end
+local round = redis.call('HGET', meta, 'round')
+if round and round ~= ARGV[8] then
+  if first then stand_in_the_line() end
+  return cjson.encode({ status = 'reserve', round = round })
 end
 redis.call('ZREM', base .. ':line', ARGV[7])
 redis.call('DEL', base .. ':line:' .. ARGV[7])

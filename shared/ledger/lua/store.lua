@@ -17,6 +17,6 @@ end
 if ARGV[4] then
   redis.call('ZADD', base .. ':plans', ARGV[4], plan)
   redis.call('PERSIST', base .. ':plan:' .. plan)
-  for _, part in ipairs({ 'remodels', 'graph', 'unmet', 'state', 'places', 'windows' }) do redis.call('PERSIST', key(plan, part)) end
+  for _, part in ipairs({ 'remodels', 'graph', 'unmet', 'state', 'places', 'windows', 'reservations' }) do redis.call('PERSIST', key(plan, part)) end
 end
 return 1

@@ -8,7 +8,7 @@ import { SourceDocument } from '../../../shared/source/document.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
 
-const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] }, taken: [] }
+const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
 const options = { recreate: false, remove: false, skipDrain: false }
 const render = async () => []
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { planOffline } from '../../../services/planner/offline.ts'
 import { RemodelError } from '../../../shared/errors.ts'
+import { emptyFloorplan } from '../../../shared/model/material.ts'
+import { nameKey, ReservedNames } from '../../../shared/model/reservation.ts'
 import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
 
@@ -168,17 +170,19 @@ describe('a database document is refused with file, line, path and a way out', (
     const { kind } = await import('../../../services/planner/kinds/database/index.ts')
     const { SourceDocument } = await import('../../../shared/source/document.ts')
     const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
-    const document = new SourceDocument('shop.yml', documentOf(good))
-    expect(() => kind.architect(document, { ...supplies, taken: ['127.80.0.3'] })).toThrow(
-      expect.objectContaining({
-        faults: [
-          expect.objectContaining({
-            path: 'nodes[1].host_ids[0]',
-            message: 'host c has the address 127.80.0.3, which another deployment uses',
-          }),
-        ],
-      }),
-    )
+    const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(good)), supplies)
+    const name = { type: 'address', scope: '', name: '127.80.0.3' }
+    const reserved = new ReservedNames(new Map([[nameKey(name), 'other']]))
+    const options = { recreate: false, remove: false, skipDrain: false }
+    const drawn = kind.foreman(blueprint, emptyFloorplan('shop'), options, async () => [], { reserved })
+    await expect(drawn).rejects.toMatchObject({
+      faults: [
+        {
+          path: 'nodes[1].host_ids[0]',
+          message: 'host c has the address 127.80.0.3, which is held by deployment other',
+        },
+      ],
+    })
   })
 
   test('all nodes replaced by empty ones, unless data loss is allowed', async () => {

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { kind } from '../../../services/planner/kinds/deployment/index.ts'
 import type { Strategy } from '../../../services/planner/kinds/deployment/strategy.ts'
 import { describeFault, RemodelError } from '../../../shared/errors.ts'
+import { emptyFloorplan } from '../../../shared/model/material.ts'
+import { nameKey, ReservedNames } from '../../../shared/model/reservation.ts'
 import type { Release } from '../../../shared/release/release.ts'
-import { document, job, pack, supplies } from './planning.ts'
+import { document, job, options, pack, render, supplies } from './planning.ts'
 import { app, cloudText, given, manifestText, older } from './shop.ts'
 
 function drawn(manifest = manifestText, cloud = cloudText, releases?: Release[]): Strategy {
@@ -356,13 +358,20 @@ test('one package name with two contents in one group is refused', () => {
   ])
 })
 
-test('a static address that another deployment holds is refused', () => {
-  const taken = { ...given(), taken: ['10.0.0.10'] }
-  expect(() => kind.architect(document('shop.yml', manifestText), taken)).toThrowError(
-    expect.objectContaining({
-      faults: [expect.objectContaining({ message: 'address 10.0.0.10 is taken by another deployment', line: 19 })],
-    }),
-  )
+test('a static address that another deployment holds is refused where it stands, unless it is of another network of the cloud', async () => {
+  const name = { type: 'address', scope: '', name: '10.0.0.10' }
+  const reserved = new ReservedNames(new Map([[nameKey(name), 'other']]))
+  const draw = (cloud: string) => {
+    const blueprint = kind.architect(document('shop.yml', manifestText), given(cloud))
+    return kind.foreman(blueprint, emptyFloorplan('shop'), options, render, { reserved })
+  }
+  await expect(draw(cloudText)).rejects.toMatchObject({
+    faults: [{ message: 'address 10.0.0.10 is held by deployment other', line: 19 }],
+  })
+  const apart = cloudText.replace('{range: 10.0.0.0/27,', '{cloud_properties: {name: blue}, range: 10.0.0.0/27,')
+  expect(apart).not.toBe(cloudText)
+  const { reservations = [] } = await draw(apart)
+  expect(reservations).toContainEqual(expect.objectContaining({ type: 'address', scope: 'blue', name: '10.0.0.10' }))
 })
 
 test('latest and prefixes mean the newest by number, not by letters', () => {

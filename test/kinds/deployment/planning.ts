@@ -17,13 +17,12 @@ export function document(file: string, value: unknown): SourceDocument {
   return new SourceDocument(file, typeof value === 'string' ? value : JSON.stringify(value, null, 2))
 }
 
-export function supplies(cloud: unknown, releases: Release[], stemcells: Stemcell[], taken: string[] = []): Supplies {
+export function supplies(cloud: unknown, releases: Release[], stemcells: Stemcell[]): Supplies {
   const clouds = Array.isArray(cloud) ? cloud : [cloud]
   return {
     releases,
     created: {},
     stemcells,
-    taken,
     configs: { cloud: clouds.map((one, place) => document(`cloud${place || ''}.yml`, one)), runtime: [] },
   }
 }

@@ -115,7 +115,7 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     '/v1/plans/:id/apply',
     {
       schema: {
-        description: 'Carries out a stored plan, exactly as stored. 409 floorplan-moved, locked or conflict.',
+        description: 'Carries out a stored plan, exactly as stored. 409 floorplan-moved, claimed, locked or conflict.',
         params: ById,
         body: ApplyRequest,
         response: { 202: PlanStatus },

@@ -40,7 +40,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   const value = document.parse(Document)
   const deployment = deploymentName(document)
   const hosts = value.hosts ?? hostsOf(supplies)
-  refuse(document, value, hosts, supplies.taken)
+  refuse(document, value, hosts)
   const users = value.database_users.map(({ username, password, attributes }) => ({
     username,
     verifier: password === undefined ? '' : verifierOf(deployment, username, password),
@@ -91,7 +91,7 @@ function hostsOf(supplies: Supplies): Host[] {
   })
 }
 
-function refuse(document: SourceDocument, value: Document, hosts: readonly Host[], taken: readonly string[]): void {
+function refuse(document: SourceDocument, value: Document, hosts: readonly Host[]): void {
   const faults: Fault[] = []
   const fault = (path: (string | number)[], message: string, more: Partial<Fault> = {}) =>
     faults.push(document.fault(path, message, more))
@@ -125,10 +125,6 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
             ? `node ${node.name} has more than one instance on host ${host}`
             : `host ${host} has an instance of node ${other} already`
         fault(path, what, { allowed: free.join(', ') || 'another host: all of these are in use' })
-      }
-      const address = hosts.find(({ id }) => id === host)?.address
-      if (address !== undefined && taken.includes(address)) {
-        fault(path, `host ${host} has the address ${address}, which another deployment uses`)
       }
       used.set(host, node.name)
     }

@@ -1,6 +1,7 @@
 import type { Blueprint, Floorplan } from '../../../../shared/model/material.ts'
+import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
-import type { PlanOptions } from '../kind.ts'
+import type { Known, PlanOptions, Render } from '../kind.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { handovers } from './foreman/handover.ts'
 import { inStandingOrder } from './foreman/in_order.ts'
@@ -9,6 +10,7 @@ import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
 import { Situation } from './foreman/situation.ts'
 import { UpdateDatabase } from './operations/operations.ts'
+import { holdings, refuseReserved } from './reservations.ts'
 import { stateOfFloorplan } from './state.ts'
 import type { Strategy } from './strategy.ts'
 
@@ -18,8 +20,15 @@ import type { Strategy } from './strategy.ts'
  * another one, so that there is somebody to update, and one whose document asks for another primary too; and what a restore
  * needs is made sure of. Behind them come base backups of nodes that have none. Pure.
  */
-export async function foreman(blueprint: Blueprint, floorplan: Floorplan, options: PlanOptions): Promise<PlanDraft> {
+export async function foreman(
+  blueprint: Blueprint,
+  floorplan: Floorplan,
+  options: PlanOptions,
+  _render?: Render,
+  { reserved = new ReservedNames() }: Known = {},
+): Promise<PlanDraft> {
   const strategy = blueprint.strategy as unknown as Strategy
+  refuseReserved(strategy, reserved)
   const { materials } = floorplan
   const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials)
   const kept = strategy.nodes.filter(({ node_name }) => !restores.pending.has(node_name))
@@ -49,5 +58,5 @@ export async function foreman(blueprint: Blueprint, floorplan: Floorplan, option
     before: preparations(restores, situation),
     after: [...forgetting(restores, situation), ...firstBackups(nodes, materials, situation, restores)],
   })
-  return { remodels, windows: [], places: [], notes: found.notes }
+  return { remodels, windows: [], places: [], reservations: holdings(blueprint.materials), notes: found.notes }
 }

@@ -2,6 +2,7 @@ import type { Kind } from '../kind.ts'
 import { architect, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back_up.ts'
 import { foreman } from './foreman.ts'
+import { holdings, spaces } from './reservations.ts'
 
 /** PostgreSQL databases of several nodes that all take writes; `docs/database-kind.md`. */
 export const kind: Kind = {
@@ -13,6 +14,8 @@ export const kind: Kind = {
   // It brings the client of PostgreSQL along, which planning offline and other kinds have no use for.
   inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
   foreman,
+  spaces,
+  holdings,
   backUp,
   describe: async (instance, seen) => (await import('./describe.ts')).describe(instance, seen),
 }

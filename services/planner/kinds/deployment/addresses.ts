@@ -1,5 +1,7 @@
+import type { ReservedNames } from '../../../../shared/model/reservation.ts'
 import { find, merge, size } from './network/intervals.ts'
 import { formatIp, type Interval, type Ip, parseIp } from './network/ip.ts'
+import { addressIn } from './reservations.ts'
 import type { NetworkStrategy } from './strategy.ts'
 
 interface Pool {
@@ -9,6 +11,7 @@ interface Pool {
   last: Ip
   /** What is never given by itself: reserved and static, merged. */
   closed: Interval[]
+  space: string | undefined
   /** Everything below has been looked at and was not free. */
   cursor: Ip
 }
@@ -21,8 +24,10 @@ interface Pool {
  */
 export class AddressBook {
   readonly #pools = new Map<string, Pool[]>()
-  /** Addresses that the finished deployment uses, and those of other deployments. */
-  readonly #claimed: Set<string>
+  /** Addresses that the finished deployment uses. */
+  readonly #claimed = new Set<string>()
+  /** Names that other deployments hold. */
+  readonly #reserved: ReservedNames
   /** Addresses that some machine holds today. */
   readonly #held: ReadonlySet<string>
   /** Of these, the ones whose machine goes away anyway, in the order they may be taken. */
@@ -30,7 +35,7 @@ export class AddressBook {
 
   constructor(
     networks: Record<string, NetworkStrategy>,
-    taken: readonly string[],
+    reserved: ReservedNames,
     held: ReadonlySet<string>,
     leaving: readonly string[],
   ) {
@@ -41,16 +46,18 @@ export class AddressBook {
           network.subnets.map((subnet) => pool(name, subnet)),
         )
     }
-    this.#claimed = new Set(taken)
+    this.#reserved = reserved
     this.#held = held
     this.#leaving = new Set(leaving)
   }
 
-  /** True where an instance of `az` may have this dynamic address. */
+  /** True where an instance of `az` may have this dynamic address: no other deployment holds it. */
   fits(network: string, az: string | null, address: string): boolean {
     const ip = parseIp(address)
     if (ip === null) return false
-    return this.#of(network, az).some((one) => ip >= one.first && ip <= one.last && !find(one.closed, ip))
+    return this.#of(network, az).some(
+      (one) => ip >= one.first && ip <= one.last && !find(one.closed, ip) && !this.#isReserved(one, address),
+    )
   }
 
   isClaimed(address: string): boolean {
@@ -106,9 +113,13 @@ export class AddressBook {
       }
       const address = formatIp(one.cursor)
       one.cursor += 1n
-      if (!this.#claimed.has(address) && !this.#held.has(address)) return address
+      if (!this.#claimed.has(address) && !this.#held.has(address) && !this.#isReserved(one, address)) return address
     }
     return null
+  }
+
+  #isReserved({ space }: Pool, address: string): boolean {
+    return this.#reserved.holderOf(addressIn(space, address)) !== undefined
   }
 }
 
@@ -123,6 +134,7 @@ function pool(name: string, subnet: NetworkStrategy['subnets'][number]): Pool {
     first,
     last: parseIp(subnet.last) ?? 0n,
     closed: merge(intervals),
+    space: subnet.space,
     cursor: first,
   }
 }

@@ -43,7 +43,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   }))
   faults.duplicates('instance group', groups)
   const drawn = groups.map(({ name: _, ...group }) => drawGroup(group, manifest, cloud, bound, claims, faults))
-  checkStaticsOnce(drawn, new Set(supplies.taken), faults)
+  checkStaticsOnce(drawn, faults)
   const services = drawn.filter((group) => group.source.value.lifecycle === 'service')
   const useDns = parsed.features?.use_dns_addresses ?? false
   resolveLinks(services, useDns, faults)
@@ -57,7 +57,6 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     compile,
     packages: claims.byKey,
     groups: services.map((group) => group.strategy),
-    taken: [...new Set(supplies.taken)].sort(),
     notes: notesOn(parsed, supplies.configs.runtime.length),
   }
   return {
@@ -68,8 +67,8 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   }
 }
 
-/** One static address belongs to one group of one deployment. */
-function checkStaticsOnce(groups: readonly DrawnGroup[], taken: ReadonlySet<string>, faults: Faults): void {
+/** One static address belongs to one group. */
+function checkStaticsOnce(groups: readonly DrawnGroup[], faults: Faults): void {
   const owners = new Map<string, string>()
   for (const { strategy, source } of groups) {
     for (const [index, network] of strategy.networks.entries()) {
@@ -80,8 +79,6 @@ function checkStaticsOnce(groups: readonly DrawnGroup[], taken: ReadonlySet<stri
         if (owner !== undefined && owner !== strategy.name) {
           faults.add(source, below, `address ${address} is taken by group "${owner}" already`, { found: address })
         }
-        if (taken.has(address))
-          faults.add(source, below, `address ${address} is taken by another deployment`, { found: address })
         owners.set(key, strategy.name)
       }
     }

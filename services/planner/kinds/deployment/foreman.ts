@@ -1,7 +1,8 @@
 import type { Blueprint, Floorplan } from '../../../../shared/model/material.ts'
+import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
-import type { PlanOptions, Render, Took } from '../kind.ts'
+import type { Known, PlanOptions, Render } from '../kind.ts'
 import { build } from './foreman/build.ts'
 import { Cids } from './foreman/cids.ts'
 import { decide } from './foreman/decide.ts'
@@ -22,14 +23,14 @@ export async function foreman(
   floorplan: Floorplan,
   options: PlanOptions,
   render: Render,
-  took: Took = {},
+  { took = {}, reserved = new ReservedNames() }: Known = {},
 ): Promise<PlanDraft> {
   // The architect's own strategy, perhaps read back from JSON; nobody else writes one.
   const strategy = blueprint.strategy as unknown as Strategy
   const standing = readFloorplan(floorplan)
   if (options.remove) return remove(strategy, standing, options)
   const cids = new Cids(strategy, floorplan.version)
-  const found = survey(strategy, standing, options, cids)
+  const found = survey(strategy, standing, options, { cids, reserved })
   if (found.faults.length > 0) throw invalidInput(found.faults)
   const faults = await renderJobs(strategy, found.tasks, render)
   if (faults.length > 0) throw invalidInput(faults)

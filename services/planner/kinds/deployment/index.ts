@@ -4,6 +4,7 @@ import type { Kind } from '../kind.ts'
 import { architect } from './architect.ts'
 import { foreman } from './foreman.ts'
 import { inspector } from './inspector.ts'
+import { holdings, spaces } from './reservations.ts'
 import type { Strategy } from './strategy.ts'
 
 /** BOSH deployments: manifest v2 with cloud configs, releases and stemcells; `docs/deployment-kind.md`. */
@@ -15,6 +16,8 @@ export const kind: Kind = {
   deploymentName,
   inspector,
   foreman,
+  spaces,
+  holdings,
 }
 
 function nothing(deployment: string): Blueprint {
@@ -25,7 +28,6 @@ function nothing(deployment: string): Blueprint {
     compile: { workers: 1, reuse: true, resources: {} },
     packages: {},
     groups: [],
-    taken: [],
     notes: [],
   }
   return { deployment, kind: 'deployment', materials: [], strategy: strategy as unknown as Json }

@@ -14,8 +14,6 @@ export interface Strategy {
   packages: Record<string, PackageStrategy>
   /** In the order of the manifest; groups that are errands are left out. */
   groups: GroupStrategy[]
-  /** Addresses that other deployments hold. */
-  taken: string[]
   notes: string[]
 }
 
@@ -54,10 +52,13 @@ export interface SubnetStrategy {
   blocked: [string, string][]
   /** Only for instances that name them. Merged and sorted. */
   static: [string, string][]
+  /** Network of the cloud, where it has a name. */
+  space?: string
 }
 
 export interface NetworkStrategy {
   type: 'manual' | 'vip'
+  space?: string
   subnets: SubnetStrategy[]
 }
 
@@ -81,6 +82,8 @@ export interface GroupNetworkStrategy {
   name: string
   /** One per instance, or null where addresses are given by the foreman. */
   static: { address: string; azs: string[] | null }[] | null
+  /** Where the static addresses stand. */
+  place?: Place
   default: ('dns' | 'gateway' | 'addressable')[]
 }
 

@@ -1,12 +1,19 @@
 import type { Fault } from '../../../../../shared/errors.ts'
 import { RemodelError } from '../../../../../shared/errors.ts'
 import { invalidInput, type Path, type SourceDocument, suggest } from '../../../../../shared/source/document.ts'
+import type { Place } from '../strategy.ts'
 
 /** A part of a document that remembers where it stood. */
 export interface Sourced<Value> {
   value: Value
   document: SourceDocument
   path: Path
+}
+
+/** Where a part of a document stands, for faults that are only found later. */
+export function placeOf({ document, path }: Pick<Sourced<unknown>, 'document' | 'path'>): Place {
+  const fault = document.fault(path, '')
+  return { file: fault.file ?? '', line: fault.line ?? 1, path: fault.path ?? '' }
 }
 
 /** Collects faults, so that all of them are shown at once. */

@@ -3,7 +3,7 @@ import { formatIp, type Ip, parseInterval } from '../network/ip.ts'
 import type { Group } from '../schema/manifest.ts'
 import type { GroupNetworkStrategy } from '../strategy.ts'
 import type { Cloud } from './cloud.ts'
-import type { Faults, Sourced } from './faults.ts'
+import { type Faults, placeOf, type Sourced } from './faults.ts'
 import type { NetworkPlan } from './networks.ts'
 
 /** A range of static addresses longer than this is a slip of the pen, not a wish. */
@@ -40,6 +40,7 @@ export function groupNetworks(
     const entry: GroupNetworkStrategy = { name: wanted.name, static: null, default: wanted.default ?? [] }
     if (network && network.type !== 'dynamic') {
       entry.static = statics(at, network, group, faults)
+      if (entry.static) entry.place = placeOf({ ...at, path: [...at.path, 'static_ips'] })
       if (network.type === 'vip' && !entry.static)
         faults.add(at, ['static_ips'], 'is missing: a vip network gives no addresses of its own')
     }

@@ -2,9 +2,9 @@ import { RemodelError, toError } from '../../../../../shared/errors.ts'
 import type { Os } from '../../../../../shared/release/package_form.ts'
 import type { Release, ReleaseJob } from '../../../../../shared/release/release.ts'
 import type { Group, Job, Manifest } from '../schema/manifest.ts'
-import type { GroupStrategy, JobStrategy, Place } from '../strategy.ts'
+import type { GroupStrategy, JobStrategy } from '../strategy.ts'
 import type { Cloud } from './cloud.ts'
-import type { Faults, Sourced } from './faults.ts'
+import { type Faults, placeOf, type Sourced } from './faults.ts'
 import { groupNetworks } from './group_networks.ts'
 import { checkMachine, machinesByAz } from './machines.ts'
 import { type PackageClaims, sentencesOf } from './packages.ts'
@@ -206,9 +206,4 @@ function diskOf(source: Sourced<Group>, cloud: Cloud, faults: Faults): GroupStra
     return known ? { sizeMiB: known.value.disk_size, type } : null
   }
   return size ? { sizeMiB: size, type: null } : null
-}
-
-function placeOf(at: Sourced<unknown>): Place {
-  const fault = at.document.fault(at.path, '')
-  return { file: fault.file ?? '', line: fault.line ?? 1, path: fault.path ?? '' }
 }

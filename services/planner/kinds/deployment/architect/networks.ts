@@ -7,6 +7,7 @@ import type { Faults, Sourced } from './faults.ts'
 /** A network with its addresses as numbers. */
 export interface NetworkPlan {
   type: Network['type']
+  space?: string
   /** All AZs that some subnet serves. */
   azs: string[]
   /** Of manual networks only. */
@@ -15,6 +16,7 @@ export interface NetworkPlan {
 
 export interface SubnetPlan {
   azs: string[] | null
+  space?: string
   range: Interval
   blocked: Interval[]
   static: Interval[]
@@ -41,13 +43,18 @@ export function readNetwork(network: Sourced<Network>, azs: readonly string[], f
         })
       }
     }
-    plans.push({ ...plan, azs: served })
+    plans.push({ ...plan, ...spaceIn(subnet.cloud_properties), azs: served })
   }
   const withAzs = subnets.filter((subnet) => subnet.az !== undefined || subnet.azs !== undefined).length
   if (withAzs > 0 && withAzs < subnets.length) {
     faults.add(network, ['subnets'], 'either all subnets of a network name their azs, or none does')
   }
-  return { type, azs: [...all].sort(), subnets: plans }
+  return { type, ...spaceIn(network.value.cloud_properties), azs: [...all].sort(), subnets: plans }
+}
+
+/** The name that the cloud has for a network. */
+function spaceIn({ name }: Record<string, unknown>): { space?: string } {
+  return typeof name === 'string' && name !== '' ? { space: name } : {}
 }
 
 function readAzs(subnet: Subnet, at: Sourced<unknown>, azs: readonly string[], faults: Faults): string[] | null {
@@ -140,12 +147,14 @@ export function networkStrategy(plan: NetworkPlan): NetworkStrategy {
   const pairs = (intervals: Interval[]) => intervals.map(([a, b]): [string, string] => [formatIp(a), formatIp(b)])
   return {
     type: plan.type === 'vip' ? 'vip' : 'manual',
+    ...(plan.space === undefined ? {} : { space: plan.space }),
     subnets: plan.subnets.map((subnet) => ({
       azs: subnet.azs,
       first: formatIp(subnet.range[0]),
       last: formatIp(subnet.range[1]),
       blocked: pairs(subnet.blocked),
       static: pairs(subnet.static),
+      ...(subnet.space === undefined ? {} : { space: subnet.space }),
     })),
   }
 }

@@ -1,6 +1,9 @@
+import type { Reservation } from '../../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../../foreman/draft.ts'
 import type { PlanOptions, Took } from '../../kind.ts'
 import { shareOf } from '../architect/update.ts'
+import { vmId } from '../names.ts'
+import { addressIn } from '../reservations.ts'
 import type { GroupStrategy, Strategy } from '../strategy.ts'
 import { type Claims, claimAddresses, leaderOf, needsNewVm } from './claims.ts'
 import { compilePackages } from './compiling.ts'
@@ -61,6 +64,7 @@ export function build(
   if (tasks.length === 0 && found.obsolete.length === 0 && found.spares.length === 0 && isPublished(standing, final)) {
     return writer.finish()
   }
+  for (const task of tasks.filter(needsNewVm)) writer.reserve(...addressesOf(task))
   const claims = claimAddresses(tasks, found.obsolete, found.spares, standing)
   // Whoever goes first, as its address is wanted, is not told and not told of.
   const staying = [...standing.instances.values()].filter((instance) => !claims.early.has(instance.cid ?? ''))
@@ -104,6 +108,10 @@ export function build(
   const finished = publishAfter(site, standing, final, published ? union.digest : standing.table, found.tasks, starts)
   tidyUp(site, standing, found, tasks, claims, finished)
   return writer.finish()
+}
+
+function addressesOf({ vm, cid }: Task): Reservation[] {
+  return vm.networks.map(({ space, address }) => ({ ...addressIn(space, address), material: vmId(cid) }))
 }
 
 const startOf = (task: Task) => `start-instance ${task.name}`

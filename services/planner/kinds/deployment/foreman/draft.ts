@@ -1,6 +1,7 @@
 import type { StepInput, StepName } from '../../../../../shared/kinds/deployment.ts'
 import type { Json } from '../../../../../shared/model/material.ts'
 import type { Remodel } from '../../../../../shared/model/plan.ts'
+import type { Reservation } from '../../../../../shared/model/reservation.ts'
 import type { PlanDraft, RemodelDraft } from '../../../foreman/draft.ts'
 
 type Common = Pick<Remodel, 'action' | 'material' | 'stage'> & Partial<Remodel>
@@ -28,6 +29,7 @@ export class DraftWriter {
   readonly #remodels: RemodelDraft[] = []
   readonly #windows = new Map<string, number>()
   readonly #places = new Map<string, Set<string>>()
+  readonly #reservations: Reservation[] = []
   readonly notes: string[]
 
   constructor(notes: readonly string[]) {
@@ -58,6 +60,10 @@ export class DraftWriter {
     return id
   }
 
+  reserve(...reservations: Reservation[]): void {
+    this.#reservations.push(...reservations)
+  }
+
   window(name: string, limit: number): string {
     this.#windows.set(name, limit)
     return name
@@ -76,6 +82,7 @@ export class DraftWriter {
       remodels: this.#remodels,
       windows: [...this.#windows].map(([name, limit]) => ({ name, limit })),
       places: [...this.#places].map(([name, windows]) => ({ name, windows: [...windows] })),
+      reservations: this.#reservations,
       notes: this.notes,
     }
   }

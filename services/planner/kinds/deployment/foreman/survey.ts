@@ -1,11 +1,13 @@
 import type { Fault } from '../../../../../shared/errors.ts'
 import type { VmAttributes } from '../../../../../shared/kinds/deployment.ts'
+import type { ReservedNames } from '../../../../../shared/model/reservation.ts'
 import type { PlanOptions } from '../../kind.ts'
 import { AddressBook } from '../addresses.ts'
 import { jobsOf } from '../architect.ts'
 import { diskId, instanceId, instanceName } from '../names.ts'
 import { place } from '../placement.ts'
-import type { GroupStrategy, Strategy } from '../strategy.ts'
+import { addressIn, spaceOf } from '../reservations.ts'
+import type { GroupStrategy, NetworkStrategy, Strategy } from '../strategy.ts'
 import type { Cids } from './cids.ts'
 import { planDisk } from './disks.ts'
 import { faultAt } from './fault.ts'
@@ -28,9 +30,15 @@ export interface Survey {
  * Where every wanted instance stands, on which machine, with which addresses. Everything that must keep an address claims it
  * before anybody is given a new one, so that a new instance never pushes an old one away.
  */
-export function survey(strategy: Strategy, standing: StandingPlace, options: PlanOptions, cids: Cids): Survey {
+export function survey(
+  strategy: Strategy,
+  standing: StandingPlace,
+  options: PlanOptions,
+  { cids, reserved }: { cids: Cids; reserved: ReservedNames },
+): Survey {
   const notes: string[] = []
   const faults: Fault[] = []
+  refuseReserved(strategy, reserved, faults)
   const drafts: Draft[] = []
   const obsolete: StandingInstance[] = []
   const wantedGroups = new Set(strategy.groups.map((group) => group.name))
@@ -66,7 +74,7 @@ export function survey(strategy: Strategy, standing: StandingPlace, options: Pla
     ...[...standing.spares.values()].flat(),
     ...obsolete.flatMap((instance) => standing.vms.get(instance.cid ?? '') ?? []),
   ].flatMap((vm) => vm.attributes.networks.map((network) => network.address))
-  const book = new AddressBook(strategy.networks, strategy.taken, held, leaving)
+  const book = new AddressBook(strategy.networks, reserved, held, leaving)
 
   for (const draft of drafts) keepOrLeave(draft, book, options)
   const spares = new Map([...standing.spares].map(([purpose, vms]) => [purpose, [...vms]]))
@@ -74,7 +82,7 @@ export function survey(strategy: Strategy, standing: StandingPlace, options: Pla
   const lacking = new Map<string, Lack>()
   for (const draft of drafts) giveAddresses(draft, book, notes, lacking)
   for (const lack of lacking.values()) faults.push(lackFault(lack, book))
-  const tasks = drafts.map((draft) => finish(draft, standing, cids, faults))
+  const tasks = drafts.map((draft) => finish(draft, strategy, standing, { cids, faults }))
   for (const task of tasks) {
     if (task.old?.health === 'unresponsive' && task.how === 'none') {
       notes.push(`${task.name} does not answer; nothing about it changes, so it is left alone (recreate makes it anew)`)
@@ -120,14 +128,19 @@ function placeGroup(group: GroupStrategy, existing: readonly StandingInstance[],
   )
 }
 
-function finish(draft: Draft, standing: StandingPlace, cids: Cids, faults: Fault[]): Task {
+function finish(
+  draft: Draft,
+  strategy: Strategy,
+  standing: StandingPlace,
+  { cids, faults }: { cids: Cids; faults: Fault[] },
+): Task {
   const { group, slot, old, adopted } = draft
   const id = instanceId(group.name, slot.index)
   const machine = group.machines[slot.az ?? '']
   const stays = draft.how === 'none' && old?.vm
   const networks = stays
     ? old.attributes.networks
-    : group.networks.map((network, place) => ({ name: network.name, address: draft.addresses[place] ?? '' }))
+    : group.networks.map(({ name }, place) => addressOn(name, strategy.networks[name], draft.addresses[place] ?? ''))
   const vm: VmAttributes = stays
     ? stays.attributes
     : { purpose: id, az: slot.az, stemcell: stemcellName(group), hardware: machine?.hardware ?? '', networks }
@@ -153,6 +166,26 @@ function finish(draft: Draft, standing: StandingPlace, cids: Cids, faults: Fault
       state: 'started',
     },
     reasons: old ? draft.reasons : ['instance is new'],
+  }
+}
+
+function addressOn(name: string, network: NetworkStrategy | undefined, address: string): VmAttributes['networks'][0] {
+  const space = spaceOf(network, address)
+  return { name, address, ...(space === undefined ? {} : { space }) }
+}
+
+/** A static address is of this deployment alone. */
+function refuseReserved(strategy: Strategy, reserved: ReservedNames, faults: Fault[]): void {
+  for (const group of strategy.groups) {
+    for (const { name, static: wanted, place: at } of group.networks) {
+      for (const { address } of wanted ?? []) {
+        const holder = reserved.holderOf(addressIn(spaceOf(strategy.networks[name], address), address))
+        if (holder === undefined) continue
+        faults.push(
+          faultAt(at ?? group.place, `address ${address} is held by deployment ${holder}`, { found: address }),
+        )
+      }
+    }
   }
 }
 

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+
+/**
+ * A name that one deployment holds at a time. Its parts are never put together for others to take apart: two names are the
+ * same where type, scope and name are.
+ */
+export const ExclusiveName = z.object({
+  /** What it is: `address`, `port`, `hostname`. */
+  type: z.string().min(1),
+  /** Within what it is exclusive: a network of the cloud, an address; empty where there is one space for all. */
+  scope: z.string(),
+  name: z.string().min(1),
+})
+export type ExclusiveName = z.infer<typeof ExclusiveName>
+
+/** Names of one type in one scope. */
+export type Space = Pick<ExclusiveName, 'type' | 'scope'>
+
+/** An exclusive name that a plan needs, and the material that uses it: the name is held for as long as that stands. */
+export const Reservation = ExclusiveName.extend({ material: z.string() })
+export type Reservation = z.infer<typeof Reservation>
+
+/** Who holds a name that was asked for. */
+export interface Holder {
+  name: ExclusiveName
+  deployment: string
+  /** The plan that took it last; empty where it is held by what stood already when reservations began. */
+  plan: string
+}
+
+/** Text that is equal exactly where the names are. */
+export function nameKey({ type, scope, name }: ExclusiveName): string {
+  return JSON.stringify([type, scope, name])
+}
+
+/** For people: `address 10.0.0.5`, `port 5432 of 10.0.0.5`. */
+export function nameText({ type, scope, name }: ExclusiveName): string {
+  return `${type} ${name}${scope === '' ? '' : ` of ${scope}`}`
+}
+
+/** The names that other deployments hold, as a value for those who draw plans: who holds a name, if anybody does. */
+export class ReservedNames {
+  readonly #holders: ReadonlyMap<string, string>
+
+  /** Deployments by `nameKey`. */
+  constructor(holders: ReadonlyMap<string, string> = new Map()) {
+    this.#holders = holders
+  }
+
+  holderOf(name: ExclusiveName): string | undefined {
+    return this.#holders.size === 0 ? undefined : this.#holders.get(nameKey(name))
+  }
+}

@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { takeOrder } from '../../services/planner/deploys.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import { addressesOf, openTown, type Town } from './town.ts'
+
+/** The seed of a run decides nothing here but how planners happen to meet: they do on real Redis. */
+const rounds = Number(process.env.REMODEL_RESERVATION_ROUNDS ?? 100)
+
+let server: TestRedis
+let counter = 0
+const fresh = () => `d${++counter}`
+const lock = { holder: 'test', message: 'testing', waitSeconds: 0 }
+
+beforeAll(async () => {
+  server = await startRedis()
+})
+
+afterAll(async () => {
+  await server.stop()
+})
+
+const openTowns = (range?: string) => {
+  const settings = { url: server.url, prefix: `t${++counter}` }
+  return Promise.all([openTown(settings, range), openTown(settings, range)])
+}
+
+const deploysJob = (town: Town, name: string, more = {}) => {
+  const { options: _, ...order } = town.order(name, more)
+  const payload = { ...order, cloudConfigs: [...order.cloudConfigs], releases: [], holder: 'test', message: '' }
+  return takeOrder({ ...payload, options: { recreate: false, skipDrain: false } }, name, town.planning)
+}
+
+describe('two deployments in one network', () => {
+  test(`that are planned at once get different addresses, ${rounds} times`, async () => {
+    const [left, right] = await openTowns()
+    const held = new Set<string>()
+    for (let round = 0; round < rounds; round++) {
+      const [one, two] = [fresh(), fresh()]
+      const taken = await Promise.all([deploysJob(left, one), deploysJob(right, two, { instances: 2 })])
+      const plans = await Promise.all(taken.map(({ deployment, plan }) => left.ledger.plan(deployment, plan)))
+      const addresses = plans.flatMap(addressesOf)
+      expect(addresses).toHaveLength(3)
+      for (const address of addresses) expect(held.has(address), address).toBe(false)
+      for (const address of addresses) held.add(address)
+    }
+    for (const town of [left, right]) town.close()
+  })
+
+  test('that are both planned before either is applied: the second is refused with the reason, and changes nothing', async () => {
+    const [left, right] = await openTowns()
+    const [one, two] = [await left.planning.plan(left.order('one')), await right.planning.plan(right.order('two'))]
+    expect(addressesOf(two)).toEqual(addressesOf(one))
+    await left.planning.apply(one.id, lock)
+    const refused = right.planning.apply(two.id, lock)
+    const [address] = addressesOf(one)
+    await expect(refused).rejects.toMatchObject({
+      code: 'claimed',
+      message: `plan ${two.id} cannot be carried out: address ${address} is held by deployment one (plan ${one.id}): plan again`,
+    })
+    expect((await right.ledger.planRecord('two', two.id)).state).toBe('stored')
+    expect(await right.ledger.lock('two')).toBe(null)
+    expect(await right.ledger.events('two', 0)).toEqual([])
+    expect((await right.ledger.names.open()).map(({ plan }) => plan)).toEqual([one.id])
+    const again = await right.planning.plan(right.order('two'))
+    expect(addressesOf(again)).not.toEqual(addressesOf(one))
+    await right.planning.apply(again.id, lock)
+    for (const town of [left, right]) town.close()
+  })
+
+  test('get none that a third one has fixed, and a fixed one that another has is refused where it stands', async () => {
+    const [left, right] = await openTowns()
+    const fixed = await left.planning.plan(left.order('fixed', { statics: '10.0.0.203' }))
+    await left.planning.apply(fixed.id, lock)
+    const wanted = right.planning.plan(right.order('late', { statics: '10.0.0.203' }))
+    await expect(wanted).rejects.toMatchObject({
+      code: 'invalid-input',
+      faults: [{ message: 'address 10.0.0.203 is held by deployment fixed' }],
+    })
+    for (const town of [left, right]) town.close()
+  })
+
+  test('in two networks of the cloud may have one address', async () => {
+    const [left, right] = await openTowns()
+    const one = await left.planning.plan(left.order('one', { network: 'blue' }))
+    const two = await right.planning.plan(right.order('two', { network: 'green' }))
+    expect(addressesOf(two)).toEqual(addressesOf(one))
+    await left.planning.apply(one.id, lock)
+    await right.planning.apply(two.id, lock)
+    for (const town of [left, right]) town.close()
+  })
+})
+
+describe('an address', () => {
+  test('is free again when its deployment is gone, at once and for whoever plans next', async () => {
+    // One deployment of five fills the network.
+    const [left, right] = await openTowns('10.0.0.200/29')
+    const all = { instances: 5 }
+    const made = await left.planning.plan(left.order('one', all))
+    await left.planning.apply(made.id, lock)
+    await left.run('one', made.id)
+    expect((await left.ledger.planRecord('one', made.id)).state).toBe('done')
+    await expect(right.planning.plan(right.order('two', all))).rejects.toMatchObject({ code: 'invalid-input' })
+    const removal = await left.planning.planRemoval('one')
+    await left.planning.apply(removal.id, lock)
+    await left.run('one', removal.id)
+    const after = await right.planning.plan(right.order('two', all))
+    expect(addressesOf(after).sort()).toEqual(addressesOf(made).sort())
+    await right.planning.apply(after.id, lock)
+    for (const town of [left, right]) town.close()
+  })
+
+  test('stays with what stands when its plan and the next ones are done', async () => {
+    const [left, right] = await openTowns()
+    const made = await left.planning.plan(left.order('one'))
+    await left.planning.apply(made.id, lock)
+    await left.run('one', made.id)
+    await left.settling.settleEnded()
+    expect(await left.ledger.names.open()).toEqual([])
+    const more = await left.planning.plan(left.order('one', { instances: 2 }))
+    await left.planning.apply(more.id, lock)
+    await left.run('one', more.id)
+    await left.settling.settleEnded()
+    const other = await right.planning.plan(right.order('two'))
+    const mine = new Set([...addressesOf(made), ...addressesOf(more)])
+    expect(mine.size).toBe(2)
+    expect(mine).not.toContain(addressesOf(other)[0])
+    for (const town of [left, right]) town.close()
+  })
+
+  test('of what was never begun is free when its plan is cancelled', async () => {
+    const [left, right] = await openTowns()
+    const plan = await left.planning.plan(left.order('one'))
+    await left.planning.apply(plan.id, lock)
+    await left.ledger.cancel('one', plan.id, 'test')
+    const other = await right.planning.plan(right.order('two'))
+    expect(addressesOf(other)).toEqual(addressesOf(plan))
+    for (const town of [left, right]) town.close()
+  })
+
+  test('of a machine whose making failed is kept, as it may be there, until its deployment has looked', async () => {
+    const [left, right] = await openTowns()
+    const plan = await left.planning.plan(left.order('one'))
+    await left.planning.apply(plan.id, lock)
+    await left.run('one', plan.id, (id) => id.startsWith('create-vm'))
+    expect((await left.ledger.planRecord('one', plan.id)).state).toBe('failed')
+    const other = await right.planning.plan(right.order('two'))
+    expect(addressesOf(other)).not.toEqual(addressesOf(plan))
+    // The provider of this test never has a machine, so the next look finds that there is none.
+    await left.planning.plan(left.order('one'))
+    const later = await right.planning.plan(right.order('three'))
+    expect(addressesOf(later)).toEqual(addressesOf(plan))
+    for (const town of [left, right]) town.close()
+  })
+})

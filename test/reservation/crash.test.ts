@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nameKey } from '../../shared/model/reservation.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import { addressesOf, openTown, type Town } from './town.ts'
+
+let server: TestRedis
+let counter = 0
+const lock = { holder: 'test', message: 'testing', waitSeconds: 0 }
+
+beforeAll(async () => {
+  server = await startRedis()
+})
+
+afterAll(async () => {
+  await server.stop()
+})
+
+const openTowns = () => {
+  const settings = { url: server.url, prefix: `t${++counter}` }
+  return Promise.all([openTown(settings), openTown(settings)])
+}
+
+const groundOf = (deployment: string, plan: string) => ({ deployment, why: 'plan', plan, round: '0' }) as const
+
+async function deploy(town: Town, name: string) {
+  const plan = await town.planning.plan(town.order(name))
+  await town.planning.apply(plan.id, lock)
+  await town.run(name, plan.id)
+  return plan
+}
+
+describe('a planner', () => {
+  test('that dies between taking names and opening its plan leaks nothing: others give them back', async () => {
+    const [left, right] = await openTowns()
+    const one = await left.planning.plan(left.order('one'))
+    await left.ledger.names.hold(groundOf('one', one.id), one.reservations!)
+    await right.settling.settleEnded()
+    expect(await right.ledger.names.open(), 'not so soon').toHaveLength(1)
+    await right.impatient.settleEnded()
+    expect(await right.ledger.names.open()).toEqual([])
+    const two = await right.planning.plan(right.order('two'))
+    expect(addressesOf(two)).toEqual(addressesOf(one))
+    for (const town of [left, right]) town.close()
+  })
+
+  test('that dies between ending the round and giving up the names leaks nothing either', async () => {
+    const [left, right] = await openTowns()
+    const one = await left.planning.plan(left.order('one'))
+    await left.ledger.names.hold(groundOf('one', one.id), one.reservations!)
+    await left.redis.hincrby(`${left.ledger.base('one')}:plan:${one.id}`, 'round', 1)
+    await right.settling.settleEnded()
+    expect(await right.ledger.names.open()).toEqual([])
+    for (const town of [left, right]) town.close()
+  })
+
+  test('whose plan was forgotten while it held names for it keeps none', async () => {
+    const [left, right] = await openTowns()
+    const one = await left.planning.plan(left.order('one'))
+    await left.ledger.names.hold(groundOf('one', one.id), one.reservations!)
+    await left.ledger.forget('one', 0, -1, Date.now() + 1)
+    await right.settling.settleEnded()
+    expect(await right.ledger.names.open()).toEqual([])
+    for (const town of [left, right]) town.close()
+  })
+
+  test('that others take for dead between taking and opening never runs a plan without its names', async () => {
+    const [left, right] = await openTowns()
+    const third = await openTown({ url: server.url, prefix: `t${counter}` })
+    let sweeping = true
+    const sweeps = (async () => {
+      while (sweeping) await third.impatient.settleEnded()
+    })()
+    const attempt = async (town: Town, name: string) => {
+      for (;;) {
+        const plan = await town.planning.plan(town.order(name))
+        const refused = await town.planning.apply(plan.id, lock).then(
+          () => null,
+          (error: { code: string }) => error.code,
+        )
+        if (refused === null) return plan
+        expect(refused).toBe('claimed')
+      }
+    }
+    const held = new Map<string, string>()
+    for (let round = 0; round < 60; round++) {
+      const names = [`a${round}`, `b${round}`]
+      const plans = await Promise.all([attempt(left, names[0]!), attempt(right, names[1]!)])
+      for (const { deployment, reservations } of plans) {
+        for (const name of reservations!) {
+          expect(held.get(nameKey(name)), nameKey(name)).toBe(undefined)
+          held.set(nameKey(name), deployment)
+        }
+      }
+    }
+    sweeping = false
+    await sweeps
+    const seen = await left.ledger.names.reserved([{ type: 'address', scope: '' }], 'nobody')
+    for (const [key, deployment] of held) {
+      const [type, scope, name] = JSON.parse(key) as [string, string, string]
+      expect(seen.holderOf({ type, scope, name })).toBe(deployment)
+    }
+    for (const town of [left, right, third]) town.close()
+  })
+
+  test('that settles by an old floorplan changes nothing where another one has settled by a newer one', async () => {
+    const [left, right] = await openTowns()
+    const made = await deploy(left, 'one')
+    await left.settling.settleEnded()
+    const ground = { deployment: 'one', why: 'stands' } as const
+    const before = await left.ledger.names.heldOn(ground)
+    expect(before.map(({ name }) => name)).toEqual(addressesOf(made))
+    await right.ledger.names.replace(ground, [], 0)
+    expect(await left.ledger.names.heldOn(ground)).toEqual(before)
+    for (const town of [left, right]) town.close()
+  })
+})
+
+describe('deployments that stood before there were reservations', () => {
+  test('are taken over when a planner starts, those that are worked at too', async () => {
+    const [left, right] = await openTowns()
+    const one = await deploy(left, 'one')
+    const two = await left.planning.plan(left.order('two'))
+    await left.planning.apply(two.id, lock)
+    await left.redis.del(...(await left.redis.keys(`t${counter}:{names}:*`)))
+    await right.settling.takeOver()
+    await right.run('two', two.id)
+    await right.settling.settleEnded()
+    expect(await right.ledger.names.open()).toEqual([])
+    const three = await right.planning.plan(right.order('three'))
+    expect([...addressesOf(one), ...addressesOf(two)]).not.toContain(addressesOf(three)[0])
+    for (const town of [left, right]) town.close()
+  })
+})

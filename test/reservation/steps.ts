@@ -1,0 +1,40 @@
+import type { Ledger } from '../../shared/ledger/ledger.ts'
+import type { StandingMaterial } from '../../shared/model/material.ts'
+import type { Remodel } from '../../shared/model/plan.ts'
+import { jobName } from '../../shared/queue/catalog.ts'
+
+/** Carries a plan out as assemblers do, as far as the floorplan can tell; what `fails` names ends badly. */
+export async function steps(
+  ledger: Ledger,
+  deployment: string,
+  plan: string,
+  fails: (id: string) => boolean,
+): Promise<void> {
+  for (;;) {
+    const released = await ledger.unclaimed(deployment, plan, '+inf', 1000)
+    if (released.length === 0) return
+    const wanted = released.map(({ remodel, release }) => ({ plan, remodel, job: jobName(remodel, release) }))
+    for (const result of await ledger.claim(deployment, 'worker', wanted)) {
+      if (result.status !== 'claimed') continue
+      const { remodel, fence } = result.claim
+      const report = { plan, remodel: remodel.id, fence }
+      await ledger.complete(deployment, [
+        fails(remodel.id)
+          ? { ...report, outcome: 'failed', code: 'job-failed', message: 'it fails' }
+          : { ...report, outcome: 'done', floorplan: recorded(remodel) },
+      ])
+    }
+  }
+}
+
+function recorded({ step, material, input }: Remodel): Record<string, Omit<StandingMaterial, 'id'> | null> {
+  const given = input as { vm: StandingMaterial['attributes'] & string; attributes: StandingMaterial['attributes'] }
+  if (step === 'create-vm') return { [material]: { attributes: given.vm, needs: [], meta: {} } }
+  if (step === 'start-instance')
+    return { [material]: { attributes: given.attributes, needs: [], meta: { vm: given.vm } } }
+  if (step === 'delete-vm') {
+    const { forget } = input as { forget: string[] }
+    return { [material]: null, ...Object.fromEntries(forget.map((id) => [id, null])) }
+  }
+  return {}
+}

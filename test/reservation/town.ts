@@ -1,0 +1,106 @@
+import type { Redis } from 'ioredis'
+import { KindRegistry } from '../../services/planner/kinds/registry.ts'
+import { Planning } from '../../services/planner/planning.ts'
+import { Settling } from '../../services/planner/reservations/settling.ts'
+import { Supply } from '../../services/planner/supply.ts'
+import { Turns } from '../../services/planner/turns.ts'
+import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { RedisDurations } from '../../shared/compile/durations.ts'
+import { Warmth } from '../../shared/compile/warmth.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import type { Provider } from '../../shared/provider/provider.ts'
+import { connectRedis, type RedisSettings } from '../../shared/redis.ts'
+import { steps } from './steps.ts'
+
+/** One planner of several, on a Redis of the test's, for deployments that nothing but addresses matter of. */
+export interface Town {
+  redis: Redis
+  ledger: Ledger
+  planning: Planning
+  settling: Settling
+  /** Takes names back from every plan that is not open this very moment. */
+  impatient: Settling
+  order(
+    name: string,
+    more?: { instances?: number; network?: string; statics?: string },
+  ): Parameters<Planning['plan']>[0]
+  /** Carries out all that is ready until nothing is. `fails` names remodels that end badly. */
+  run(deployment: string, plan: string, fails?: (id: string) => boolean): Promise<void>
+  close(): void
+}
+
+export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): Promise<Town> {
+  const redis = connectRedis(settings, 'service')
+  const ledger = new Ledger(redis, settings)
+  const supply = new Supply(redis, settings)
+  const kinds = await KindRegistry.open()
+  await supply.addStemcell({ name: 'jammy', os: 'ubuntu-jammy', version: '1.1' })
+  const cloud = (cloudName?: string) =>
+    JSON.stringify({
+      vm_types: [{ name: 'small' }],
+      networks: [
+        {
+          name: 'net',
+          subnets: [{ range, static: `${range.split('.').slice(0, 3).join('.')}.203`, ...named(cloudName) }],
+        },
+      ],
+      compilation: { workers: 1, network: 'net', vm_type: 'small' },
+    })
+  const provider = { listVms: async () => [], listDisks: async () => [] } as unknown as Provider
+  const planning = new Planning({
+    ledger,
+    kinds,
+    supply,
+    provider,
+    compiled: new RedisCompiledIndex(redis, settings),
+    durations: new RedisDurations(redis, settings),
+    warmth: new Warmth(redis, settings),
+    render: async () => [],
+    turns: new Turns(redis),
+  })
+  return {
+    redis,
+    ledger,
+    planning,
+    settling: new Settling(ledger, kinds),
+    impatient: new Settling(ledger, kinds, { openWithinSeconds: -1 }),
+    order: (name, { instances = 1, network, statics } = {}) => ({
+      manifest: {
+        name: `${name}.yml`,
+        content: JSON.stringify({
+          name,
+          releases: [],
+          stemcells: [{ alias: 'default', os: 'ubuntu-jammy', version: '1.1' }],
+          update: { canaries: 0, max_in_flight: 10, canary_watch_time: 1, update_watch_time: 1 },
+          instance_groups: [
+            {
+              name: 'web',
+              instances,
+              vm_type: 'small',
+              stemcell: 'default',
+              jobs: [],
+              networks: [{ name: 'net', ...(statics ? { static_ips: [statics] } : {}) }],
+            },
+          ],
+        }),
+      },
+      cloudConfigs: [{ name: 'cloud.yml', content: cloud(network) }],
+      releases: [],
+      options: {},
+    }),
+    run: (deployment, plan, fails = () => false) => steps(ledger, deployment, plan, fails),
+    close: () => redis.disconnect(),
+  }
+}
+
+const named = (name: string | undefined) => (name === undefined ? {} : { cloud_properties: { name } })
+
+/** The addresses of the machines that a plan makes. */
+export function addressesOf(plan: Plan): string[] {
+  return plan.remodels.flatMap(({ step, input }) =>
+    step === 'create-vm'
+      ? (input as { vm: { networks: { address: string }[] } }).vm.networks.map(({ address }) => address)
+      : [],
+  )
+}
