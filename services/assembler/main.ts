@@ -2,6 +2,7 @@ import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
+import { tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
@@ -33,6 +34,7 @@ await runService(log, async () => {
   const steps = new StepCatalog()
   await steps.extend()
   const ledger = new Ledger(redis, settings)
+  tellEpochs(redis, settings, ledger.fences)
   const recorder = new Recorder(ledger, id)
   recorder.repeatAfterReconnect(redis)
   const tools = {

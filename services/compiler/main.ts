@@ -5,6 +5,7 @@ import { Warmth } from '../../shared/compile/warmth.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
+import { tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
@@ -59,7 +60,9 @@ await runService(log, async () => {
       for (const one of workers) void one.resume()
     }, ms)
   })
-  const recorder = new Recorder(new Ledger(redis, settings), id)
+  const ledger = new Ledger(redis, settings)
+  tellEpochs(redis, settings, ledger.fences)
+  const recorder = new Recorder(ledger, id)
   recorder.repeatAfterReconnect(redis)
   const tools = {
     worker: id,

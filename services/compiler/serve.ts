@@ -133,7 +133,7 @@ async function compileAnew(
   const { digest, size } = await tools.blobs.put(archive)
   await failpoint('compiler.blob-put')
   const compiled = { key: spec.key, digest, size, durationMs, compiledAt: Date.now() }
-  const recorded = await tools.requests.record(compiled, held.fence, spec)
+  const recorded = await tools.requests.record(compiled, held, spec)
   if (recorded === 'superseded') throw new RemodelError('superseded', `a newer claim on ${spec.name} is current`)
   if (recorded === 'present') tools.log.warn({ key: spec.key }, 'the key had a result already; the first one is kept')
   await failpoint('compiler.recorded')

@@ -7,7 +7,7 @@ import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
 import { DiskWatch } from '../../shared/disk-space.ts'
 import { processId } from '../../shared/ids.ts'
-import { EpochWatch } from '../../shared/ledger/epoch.ts'
+import { EpochWatch, seenFile } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { createLog } from '../../shared/log.ts'
 import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine.ts'
@@ -75,9 +75,9 @@ await runService(log, async () => {
   const steadyLedger = new Ledger(steady, settings)
   const epoch = new EpochWatch({
     redis: steady,
-    ledger: steadyLedger,
+    fences: [ledger.fences, steadyLedger.fences],
     settings,
-    file: join(homeDirectory(), 'redis-beat'),
+    memory: seenFile(join(homeDirectory(), 'redis-beat')),
     log,
   })
   await mkdir(homeDirectory(), { recursive: true })

@@ -87,7 +87,7 @@ export class CompileRequests {
   /** Records a result, and how long it took, under the fence of the claim on `claimKey(spec.key)`. */
   async record(
     compiled: CompiledPackage,
-    fence: number,
+    claim: { token: string; fence: number },
     spec: CompileSpec,
   ): Promise<'recorded' | 'present' | 'superseded'> {
     const fenceKey = `${this.claimKey(compiled.key)}:fence`
@@ -97,7 +97,7 @@ export class CompileRequests {
       ...durationKeys(this.#settings),
       compiled.key,
       JSON.stringify(compiled),
-      fence,
+      `${claim.token} ${claim.fence}`,
       compiled.durationMs,
       keptDurations,
       ...durationNames({ ...spec, os: spec.stemcell.os }),

@@ -5,8 +5,9 @@ import { failpoint } from '../failpoint.ts'
 import type { Plan, PlanState } from '../model/plan.ts'
 import type { RedisSettings } from '../redis.ts'
 import { type Ground, Names } from '../reservation/names.ts'
+import { FenceSource } from './fences.ts'
 import { graphOf } from './graph.ts'
-import { abortChannel, epochKey, releasedChannel } from './keys.ts'
+import { abortChannel, releasedChannel } from './keys.ts'
 import { LedgerReader } from './reader.ts'
 import type { Claim, ClaimResult, Completion, CompletionResult, OpenResult } from './records.ts'
 import { scriptsOn } from './scripts.ts'
@@ -21,13 +22,16 @@ const chunk = 500
  * Every transition is one Lua script (`lua/`); this class only speaks to them.
  */
 export class Ledger extends LedgerReader {
+  /** What this process knows of fences; the planner's watch tells it what it saw before. */
+  readonly fences: FenceSource
   readonly #scripts: ReturnType<typeof scriptsOn>
   readonly #channel: string
   readonly names: Names
 
   constructor(redis: Redis, settings: RedisSettings) {
     super(redis, settings)
-    this.#scripts = scriptsOn(redis)
+    this.fences = new FenceSource(redis)
+    this.#scripts = scriptsOn(redis, this.fences)
     this.#channel = releasedChannel(settings)
     this.names = new Names(redis, settings)
   }
@@ -118,12 +122,9 @@ export class Ledger extends LedgerReader {
   ): Promise<OpenResult> {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
-    const epoch = Number((await this.redis.hget(epochKey(this.settings), 'epoch')) ?? 0)
     const id = lock.id ?? randomUUID()
     const open = async (round: string): Promise<OpenResult | { status: 'reserve'; round: string }> =>
-      JSON.parse(
-        await this.#scripts.open(base, this.#channel, plan, id, lock.holder, lock.message, epoch, waiter, round),
-      )
+      JSON.parse(await this.#scripts.open(base, this.#channel, plan, id, lock.holder, lock.message, waiter, round))
     let answer = await open('')
     while (answer.status === 'reserve') {
       const { round } = answer
@@ -160,15 +161,16 @@ export class Ledger extends LedgerReader {
     ) as ClaimAnswer[]
     return answers.map((answer, i) =>
       answer.status === 'claimed'
-        ? { status: 'claimed', claim: claimOf(deployment, wanted[i]!.plan, answer) }
+        ? { status: 'claimed', claim: this.#claimed(deployment, wanted[i]!.plan, answer) }
         : { status: 'superseded', state: answer.state },
     )
   }
 
   /** Records how attempts of one deployment ended. `superseded` ones changed nothing. */
   async complete(deployment: string, completions: readonly Completion[]): Promise<CompletionResult[]> {
-    const argv = completions.map(({ floorplan, ...rest }) => ({
+    const argv = completions.map(({ floorplan, fence, ...rest }) => ({
       ...rest,
+      fence: String(fence),
       ...(floorplan && Object.keys(floorplan).length > 0
         ? {
             floorplan: Object.fromEntries(
@@ -182,8 +184,16 @@ export class Ledger extends LedgerReader {
     ) as { status: CompletionResult['status']; next?: ClaimAnswer }[]
     return answers.map(({ status, next }, i) => ({
       status,
-      ...(next?.status === 'claimed' ? { next: claimOf(deployment, completions[i]!.plan, next) } : {}),
+      ...(next?.status === 'claimed' ? { next: this.#claimed(deployment, completions[i]!.plan, next) } : {}),
     }))
+  }
+
+  #claimed(deployment: string, plan: string, answer: ClaimAnswer & { status: 'claimed' }): Claim {
+    this.fences.check(answer.session)
+    const { attempt, deadline, now, kind, remodel } = answer
+    const fence = Number(answer.fence)
+    this.fences.saw(fence)
+    return { deployment, plan, kind, remodel: JSON.parse(remodel), attempt, fence, remainingMs: deadline - now }
   }
 
   /** Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left; returns whose. */
@@ -275,10 +285,14 @@ export class Ledger extends LedgerReader {
 
 /** What `claim.lua` and `complete.lua` answer for a remodel that was begun. */
 type ClaimAnswer =
-  | { status: 'claimed'; attempt: number; fence: number; deadline: number; now: number; kind: string; remodel: string }
+  | {
+      status: 'claimed'
+      attempt: number
+      fence: string
+      deadline: number
+      now: number
+      kind: string
+      remodel: string
+      session?: string
+    }
   | { status: 'superseded'; state: string }
-
-function claimOf(deployment: string, plan: string, answer: ClaimAnswer & { status: 'claimed' }): Claim {
-  const { attempt, fence, deadline, now, kind, remodel } = answer
-  return { deployment, plan, kind, remodel: JSON.parse(remodel), attempt, fence, remainingMs: deadline - now }
-}

@@ -132,7 +132,7 @@ export class LedgerReader {
         id,
         state: state as RemodelState,
         attempt: record.attempt ?? 0,
-        fence: record.fence ?? 0,
+        fence: Number(record.fence ?? 0),
         worker: record.worker ?? null,
         startedAt: record.startedAt ?? null,
         finishedAt: record.finishedAt ?? null,
@@ -152,7 +152,7 @@ export class LedgerReader {
     const reply = options.blockMs
       ? await redis.xread('COUNT', count, 'BLOCK', options.blockMs, 'STREAMS', stream, `${after}-0`)
       : await redis.xread('COUNT', count, 'STREAMS', stream, `${after}-0`)
-    return (reply?.[0]?.[1] ?? []).map(([, fields]) => JSON.parse(fields[1]!))
+    return (reply?.[0]?.[1] ?? []).map(([, fields]) => eventOf(fields[1]!))
   }
 
   /** Deployments whose plan may still be open: those the planner must look after. */
@@ -223,4 +223,10 @@ export class LedgerReader {
     const waitsFor = needs.flatMap((need, i) => (states[i] === 'done' ? [] : [`${need} (${states[i] ?? 'absent'})`]))
     return { state, waitsFor }
   }
+}
+
+/** Fences leave a script as text: they have more digits than its JSON would keep. */
+function eventOf(text: string): LedgerEvent {
+  const { fence, ...event } = JSON.parse(text)
+  return fence === undefined ? event : { ...event, fence: Number(fence) }
 }

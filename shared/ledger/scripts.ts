@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { type FenceSource, fenceLua } from './fences.ts'
 
-/** The ledger's Lua scripts: one file each under `lua/`, every one preceded by `graph.lua`. */
+/** The ledger's Lua scripts: one file each under `lua/`, every one preceded by `fence.lua` and `graph.lua`. */
 const scriptNames = ['store', 'open', 'claim', 'complete', 'expire', 'cancel', 'decide', 'unreserve'] as const
 export type ScriptName = (typeof scriptNames)[number]
 
@@ -11,20 +12,26 @@ const sources = new Map<ScriptName, string>()
 function scriptSource(name: ScriptName): string {
   const known = sources.get(name)
   if (known !== undefined) return known
-  const source = `${file('graph')}\n${file(name)}`
+  const source = `${fenceLua}\n${file('graph')}\n${file(name)}`
   sources.set(name, source)
   return source
 }
 
-type Command = (base: string, ...argv: (string | number)[]) => Promise<string>
+type Command = (base: string, channel: string, ...argv: (string | number)[]) => Promise<string>
+type Raw = (base: string, ...argv: (string | number)[]) => Promise<string>
 
 /** Runs scripts by digest; ioredis sends the source again where Redis does not know it (restart, SCRIPT FLUSH). */
-export function scriptsOn(redis: Redis): Record<ScriptName, Command> {
+export function scriptsOn(redis: Redis, fences: FenceSource): Record<ScriptName, Command> {
   const commands = {} as Record<ScriptName, Command>
   for (const name of scriptNames) {
     const command = `ledger_${name}`
     redis.defineCommand(command, { numberOfKeys: 1, lua: scriptSource(name) })
-    commands[name] = (...argv) => (redis as unknown as Record<string, Command>)[command]!(...argv)
+    commands[name] = (base, channel, ...argv) =>
+      (redis as unknown as Record<string, Raw>)[command]!(
+        base,
+        JSON.stringify({ channel, ...fences.caller() }),
+        ...argv,
+      )
   }
   return commands
 }

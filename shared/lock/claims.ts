@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import RedlockPackage, { type Lock } from 'redlock'
 import { RemodelError } from '../errors.ts'
+import { fenceLua } from '../ledger/fences.ts'
 import { epochKey } from '../ledger/keys.ts'
 import type { RedisSettings } from '../redis.ts'
 
@@ -16,7 +17,8 @@ export class Claims {
   readonly #redlock: RedlockPackage
   readonly #ttlMs: number
   readonly #epochKey: string
-  #epoch: string | null | undefined
+  /** Changes whenever Redis has lost writes. */
+  #lost: string | null | undefined
   /** Nothing is granted before this time of `performance.now()`. */
   #notBefore = 0
 
@@ -79,9 +81,9 @@ export class Claims {
 
   /** A Redis that came back older has forgotten locks that are still held: nothing is granted until they have run out. */
   async #waitOutOldLocks(resources: readonly string[]): Promise<void> {
-    const epoch = await this.#redis.hget(this.#epochKey, 'epoch')
-    if (this.#epoch !== undefined && epoch !== this.#epoch) this.#notBefore = performance.now() + this.#ttlMs
-    this.#epoch = epoch
+    const lost = await this.#redis.hget(this.#epochKey, 'lost')
+    if (this.#lost !== undefined && lost !== this.#lost) this.#notBefore = performance.now() + this.#ttlMs
+    this.#lost = lost
     if (performance.now() >= this.#notBefore) return
     throw new RemodelError(
       'locked',
@@ -126,6 +128,8 @@ export interface ClaimHolder {
 export class HeldClaim {
   /** Larger than every fence of the (first) resource before. */
   readonly fence: number
+  /** Whose the fence is: what is recorded under a claim names both. */
+  readonly token: string
   readonly signal: AbortSignal
   readonly #redlock: RedlockPackage
   readonly #ttlMs: number
@@ -139,6 +143,7 @@ export class HeldClaim {
     this.#lock = lock
     this.#ttlMs = ttlMs
     this.fence = fence
+    this.token = lock.value
     this.signal = this.#lost.signal
     this.#timer = setInterval(() => this.#renew(), ttlMs / 3)
     this.#timer.unref()
@@ -170,18 +175,23 @@ export class HeldClaim {
 }
 
 /**
- * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence grows by one, is kept for a
- * week after its last use, and remembers whose it is (`<token> <number>`), so that a holder cannot mistake a later fence for its own. Answers how many were locked.
+ * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence is the next one (`fence.lua`;
+ * where Redis does not tell its run_id every one leaps), is kept for a week after its last use, and remembers whose
+ * it is and in which life of Redis it was drawn (`<token> <number> <life>`), so that a holder cannot mistake a later fence
+ * for its own. Answers how many were locked.
  */
-const acquireScript = `
+const acquireScript = `${fenceLua}
 for _, key in ipairs(KEYS) do
   if redis.call('EXISTS', key) == 1 then return 0 end
 end
+local life, seed = life_of_redis(), tonumber(string.sub(ARGV[1], 1, 6), 16)
 for _, key in ipairs(KEYS) do
   redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
-  local last = redis.call('GET', key .. ':fence')
-  local number = last and tonumber(string.match(last, ' (%d+)$')) or 0
-  redis.call('SET', key .. ':fence', ARGV[1] .. ' ' .. string.format('%d', number + 1), 'EX', 604800)
+  local last = redis.call('GET', key .. ':fence') or ''
+  local number, known = string.match(last, ' (%d+) ?(%w*)$')
+  local counter = math.floor(tonumber(number or 0) / per_counter)
+  local next = fence_text(next_counter(counter, life ~= nil and known == life, 0, life), seed)
+  redis.call('SET', key .. ':fence', ARGV[1] .. ' ' .. next .. ' ' .. (life or ''), 'EX', 604800)
 end
 return #KEYS
 `

@@ -36,8 +36,8 @@ async function compiled(name: string, fingerprint: string, durationMs: number, o
   }
   const held = await claims.take([requests.claimKey(key)], { who: 'w', since: 1, message: '' })
   await held.release()
-  const fence = options.late ? held.fence - 1 : held.fence
-  return requests.record({ key, digest: 'sha256:d', size: 1, durationMs, compiledAt: 1 }, fence, spec)
+  const claim = { token: held.token, fence: options.late ? held.fence - 1 : held.fence }
+  return requests.record({ key, digest: 'sha256:d', size: 1, durationMs, compiledAt: 1 }, claim, spec)
 }
 
 const tookOf = async (name: string, fingerprint: string, os = 'local') =>

@@ -84,11 +84,20 @@ describe('a result', () => {
     const old = await claims.take([requests.claimKey('k4')], holder)
     await old.release()
     const young = await claims.take([requests.claimKey('k4')], holder)
-    expect(await requests.record(compiled('k4', 'sha256:late'), old.fence, spec('k4'))).toBe('superseded')
+    expect(await requests.record(compiled('k4', 'sha256:late'), old, spec('k4'))).toBe('superseded')
     expect((await index.find(['k4'])).size).toBe(0)
-    expect(await requests.record(compiled('k4', 'sha256:good'), young.fence, spec('k4'))).toBe('recorded')
+    expect(await requests.record(compiled('k4', 'sha256:good'), young, spec('k4'))).toBe('recorded')
     expect((await index.find(['k4'])).get('k4')?.digest).toBe('sha256:good')
     await young.release()
+  })
+
+  test('is recorded under the whole fence: another claim that has the same number records nothing', async () => {
+    const claims = new Claims(redis, settings())
+    const held = await claims.take([requests.claimKey('k7')], holder)
+    const twin = { token: 'of another history', fence: held.fence }
+    expect(await requests.record(compiled('k7', 'sha256:late'), twin, spec('k7'))).toBe('superseded')
+    expect(await requests.record(compiled('k7', 'sha256:good'), held, spec('k7'))).toBe('recorded')
+    await held.release()
   })
 
   test('once there is never replaced: what a key denotes does not change', async () => {
@@ -98,7 +107,7 @@ describe('a result', () => {
       ['sha256:second', 'present'],
     ] as const) {
       const held = await claims.take([requests.claimKey('k5')], holder)
-      expect(await requests.record(compiled('k5', digest), held.fence, spec('k5'))).toBe(answer)
+      expect(await requests.record(compiled('k5', digest), held, spec('k5'))).toBe(answer)
       await held.release()
     }
     expect((await index.find(['k5'])).get('k5')?.digest).toBe('sha256:first')

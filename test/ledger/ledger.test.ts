@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { releasedChannel, unlockedChannel } from '../../shared/ledger/keys.ts'
-import { Ledger, type Released } from '../../shared/ledger/ledger.ts'
+import { type Claim, Ledger, type Released } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
@@ -250,16 +250,21 @@ describe('failure', () => {
 })
 
 describe('fences', () => {
-  test('grow with every claim of a material, and an older one can record nothing', async () => {
+  test('grow with every claim of a deployment, and an older one can record nothing', async () => {
     const name = fresh()
-    const plan = planOf(name, [remodel('a')])
+    const plan = planOf(name, [remodel('a', [], { attempts: 10 })])
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
     const work = [{ plan: plan.id, remodel: 'a', job: 'a #1' }]
-    const [old] = await ledger.claim(name, 'w1', work)
-    const [young] = await ledger.claim(name, 'w2', work)
-    if (old?.status !== 'claimed' || young?.status !== 'claimed') throw new Error('not claimed')
-    expect(young.claim.fence).toBeGreaterThan(old.claim.fence)
+    const claims: Claim[] = []
+    for (let i = 0; i < 10; i++) {
+      const [result] = await ledger.claim(name, `w${i}`, work)
+      if (result?.status !== 'claimed') throw new Error('not claimed')
+      claims.push(result.claim)
+    }
+    const fences = claims.map(({ fence }) => fence)
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b))
+    const [old, young] = [{ claim: claims.at(-2)! }, { claim: claims.at(-1)! }]
     const delta = { floorplan: { 'thing/a': { attributes: {}, needs: [], meta: {} } } }
     expect(await ledger.complete(name, [{ ...done(old.claim), ...delta }])).toEqual([{ status: 'superseded' }])
     expect((await ledger.floorplan(name)).version).toBe(0)
@@ -399,7 +404,9 @@ describe('events', () => {
       'remodel.done',
       'plan.done',
     ])
-    expect(events[1]).toMatchObject({ remodel: 'a', worker: 'w', attempt: 1, fence: 1 })
+    expect(events[1]).toMatchObject({ remodel: 'a', worker: 'w', attempt: 1, fence: expect.any(Number) })
+    expect(events[2]?.fence).toBe(events[1]?.fence)
+    expect(Number.isSafeInteger(events[1]?.fence)).toBe(true)
     expect(await ledger.events(name, 4)).toHaveLength(2)
   })
 

@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { EpochWatch } from '../../shared/ledger/epoch.ts'
+import { EpochWatch, seenFile } from '../../shared/ledger/epoch.ts'
+import { epochOf } from '../../shared/ledger/fences.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
@@ -64,8 +66,23 @@ describe('the settings of Redis', () => {
 })
 
 describe('a Redis that came back older than it was', () => {
-  const watch = () =>
-    new EpochWatch({ redis, ledger, settings: settings(), file: join(home, 'beat'), log: pino({ level: 'silent' }) })
+  const file = () => join(home, 'beat')
+  const watch = (of: Ledger = ledger) =>
+    new EpochWatch({
+      redis,
+      fences: [of.fences],
+      settings: settings(),
+      memory: seenFile(file()),
+      log: pino({ level: 'silent' }),
+    })
+  const beat = (seen: number, epoch: number) =>
+    redis.eval(
+      readFileSync(new URL('../../shared/ledger/lua/epoch.lua', import.meta.url), 'utf8'),
+      1,
+      'e2',
+      seen,
+      epoch,
+    )
 
   test('is told again of reports that it has forgotten', async () => {
     const name = fresh()
@@ -90,19 +107,109 @@ describe('a Redis that came back older than it was', () => {
     const first = watch()
     await first.start()
     first.stop()
-    const beat = Number(await redis.hget('test:epoch', 'beat'))
-    // What a truncated file does: the beat and the fences are as they were a while ago.
-    await redis.hset('test:epoch', 'beat', beat - 1)
-    await redis.hdel(`${ledger.base(name)}:fences`, 'thing/a')
+    const seen = Number(await redis.hget('test:epoch', 'beat'))
+    // What a truncated file does, though Redis is the same process: the beat and the fences are as they were a while ago.
+    await redis.hset('test:epoch', 'beat', seen - 1)
+    await redis.hset(`${ledger.base(name)}:meta`, 'fence', 1)
     const second = watch()
     await second.start()
     second.stop()
-    expect(await redis.hget('test:epoch', 'epoch')).toBe('1')
+    const epoch = Number(await redis.hget('test:epoch', 'epoch'))
+    expect(epoch).toBeGreaterThan(epochOf(before))
     expect(await runOne(name)).toBeGreaterThan(before)
     const third = watch()
     await third.start()
     third.stop()
-    expect(await redis.hget('test:epoch', 'epoch')).toBe('1')
+    expect(Number(await redis.hget('test:epoch', 'epoch'))).toBe(epoch)
+  })
+
+  test('draws fences above those that a process or the file of a planner saw, though its clock is behind them', async () => {
+    const name = fresh()
+    const epoch = epochOf(await runOne(name)) + 1000
+    const memory = { read: async () => `1 ${epoch}`, write: async () => {} }
+    const planner = new EpochWatch({
+      redis,
+      fences: [ledger.fences],
+      settings: settings(),
+      memory,
+      log: pino({ level: 'silent' }),
+    })
+    await planner.start()
+    planner.stop()
+    expect(epochOf(await runOne(fresh()))).toBeGreaterThan(epoch)
+    await server.restart()
+    expect(epochOf(await runOne(name))).toBeGreaterThan(epoch)
+  })
+
+  test('begins another epoch at every loss, also where Redis has forgotten the one before', async () => {
+    const [, one] = (await beat(100, 0)) as [number, number, number]
+    await redis.del('e2')
+    const [, two, lost] = (await beat(200, one)) as [number, number, number]
+    expect([two > one, lost]).toEqual([true, 1])
+  })
+
+  test('draws no fence twice, however little it lost: a claim that it forgot and one after it differ', async () => {
+    const name = fresh()
+    const plan = await ledger.store(planOf(name, [remodel('a')]), Date.now())
+    await ledger.open(name, plan.id, lock)
+    const work = [{ plan: plan.id, remodel: 'a', job: jobName('a', 1) }]
+    const comeBack = await server.remember()
+    const fences: number[] = []
+    for (let loss = 0; loss < 4; loss++) {
+      // Each time by a worker that has seen nothing, and at once: before any planner has looked.
+      const other = connectRedis(settings(), 'service')
+      const [result] = await new Ledger(other, settings()).claim(name, `w${loss}`, work)
+      if (result?.status !== 'claimed') throw new Error('not claimed')
+      fences.push(result.claim.fence)
+      other.disconnect()
+      await comeBack()
+    }
+    expect(new Set(fences).size).toBe(4)
+  })
+
+  test('draws larger fences after every loss where one process has seen those before', async () => {
+    const name = fresh()
+    const plan = await ledger.store(planOf(name, [remodel('a')]), Date.now())
+    await ledger.open(name, plan.id, lock)
+    const work = [{ plan: plan.id, remodel: 'a', job: jobName('a', 1) }]
+    const comeBack = await server.remember()
+    const fences: number[] = []
+    for (let loss = 0; loss < 4; loss++) {
+      const [result] = await ledger.claim(name, 'w', work)
+      if (result?.status !== 'claimed') throw new Error('not claimed')
+      fences.push(result.claim.fence)
+      await comeBack()
+    }
+    const epochs = fences.map(epochOf)
+    expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
+  })
+
+  test('that does not tell its run_id draws no fence twice either', async () => {
+    const name = fresh()
+    const plan = await ledger.store(planOf(name, [remodel('a', [], { attempts: 50 })]), Date.now())
+    await ledger.open(name, plan.id, lock)
+    const work = [{ plan: plan.id, remodel: 'a', job: jobName('a', 1) }]
+    const comeBack = await server.remember()
+    const managed = { ...settings(), url: server.url.replace('//', '//managed:secret@') }
+    const allow = () => redis.acl('SETUSER', 'managed', 'on', '>secret', '~*', '&*', '+@all', '-info')
+    await allow()
+    const client = connectRedis(managed, 'service')
+    const worker = new Ledger(client, managed)
+    const epochs: number[] = []
+    for (let loss = 0; loss < 3; loss++) {
+      const fences: number[] = []
+      while (fences.length < 2) {
+        // One that was under way when the connection broke is thrown away, and asked for again.
+        const [result] = await worker.claim(name, 'w', work).catch(() => [])
+        if (result?.status === 'claimed') fences.push(result.claim.fence)
+      }
+      expect(epochOf(fences[1]!)).toBe(epochOf(fences[0]!))
+      epochs.push(epochOf(fences[0]!))
+      await comeBack()
+      await allow()
+    }
+    expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
+    client.disconnect()
   })
 })
 

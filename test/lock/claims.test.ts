@@ -49,7 +49,8 @@ describe('a claim', () => {
       fences.push(held.fence)
       await held.release()
     }
-    expect(fences).toEqual([1, 2, 3])
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b))
+    expect(fences.every(Number.isSafeInteger)).toBe(true)
   })
 
   test('on several resources is all or nothing, in whatever order they are named', async () => {
@@ -110,7 +111,7 @@ describe('a claim', () => {
   test('is not granted on a Redis that came back older until every lock it may have forgotten has run out', async () => {
     const claims = new Claims(redis, settings(), 300)
     await (await claims.take(['{l}:epoch'], me('anna'))).release()
-    await redis.hset('test:epoch', 'epoch', 1)
+    await redis.hset('test:epoch', 'lost', 1)
     await expect(claims.take(['{l}:epoch'], me('anna'))).rejects.toMatchObject({ code: 'locked' })
     await sleep(350)
     await (await claims.take(['{l}:epoch'], me('anna'))).release()

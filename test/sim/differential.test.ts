@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { FenceSource } from '../../shared/ledger/fences.ts'
 import { graphOf } from '../../shared/ledger/graph.ts'
 import { scriptsOn } from '../../shared/ledger/scripts.ts'
 import { connectRedis } from '../../shared/redis.ts'
@@ -14,11 +15,13 @@ import { RedisServer } from './redis/server.ts'
 let server: TestRedis
 let redis: Redis
 let lua: LuaMachine
+let runId: string
 
 beforeAll(async () => {
   server = await startRedis()
   redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
   lua = await LuaMachine.create()
+  runId = /run_id:(\w+)/.exec(await redis.info('server'))![1]!
 })
 
 afterAll(async () => {
@@ -31,6 +34,10 @@ beforeEach(() => redis.flushall())
 /** Both servers get the same; what they answer and what they then hold must be the same. */
 class Both {
   readonly model = new RedisServer(lua, () => Date.now())
+
+  constructor() {
+    this.model.runId = runId
+  }
 
   async run(name: string, ...args: (string | number)[]): Promise<unknown> {
     const words = args.map(String)
@@ -81,6 +88,9 @@ function plain(reply: Reply, name: string): unknown {
   }
   if (typeof reply !== 'string') return reply
   if (/^[[{]/.test(reply)) return timeless(JSON.parse(reply))
+  // A fence of a lock carries the clock.
+  const fence = /^(\w+) \d{15} (\w+)$/.exec(reply)
+  if (fence) return `fence of ${fence[1]} in ${fence[2]}`
   return /^1[78]\d{11}(\.\d+)?$/.test(reply) ? 'a time' : reply
 }
 
@@ -174,9 +184,11 @@ describe('the model of Redis and a real one', () => {
       const both = new Both()
       const { plan } = drawPlan('d', 0, 0, random.fork('plan'))
       const base = 'test:{d}'
+      // A counter beyond every clock, so that both servers draw the same fences.
+      const caller = { channel: 'channel', seed: 7, seen: 15_000_000_000_000, floor: 0, session: 's' }
       const sources = ledgerScripts()
       const script = async (name: string, ...args: (string | number)[]) => {
-        const answer = await both.run('EVAL', sources.get(name)!, 1, base, 'channel', ...args)
+        const answer = await both.run('EVAL', sources.get(name)!, 1, base, JSON.stringify(caller), ...args)
         expect(String(answer), `${name} ${args.join(' ')}`).not.toMatch(/^error/)
         return answer
       }
@@ -211,8 +223,8 @@ describe('the model of Redis and a real one', () => {
       ]
       await script('store', plan.id, JSON.stringify(hashes), 1)
       await script('store', plan.id, JSON.stringify(hashes), 1)
-      await script('open', plan.id, 'lock', 'holder', 'message', 0, random.pick(['', 'me']))
-      const fences = new Map<string, number>()
+      await script('open', plan.id, 'lock', 'holder', 'message', random.pick(['', 'me']))
+      const fences = new Map<string, string>()
       for (let step = 0; step < 60; step++) {
         const states = both.model.model.read(`${base}:plan:${plan.id}:state`, 'hash')!
         const { id } = random.pick(plan.remodels)
@@ -224,12 +236,12 @@ describe('the model of Redis and a real one', () => {
         else if (what < 0.12 || state === 'waiting') await script('decide', plan.id, id, random.int(0, 1), 'who')
         else if (state === 'released' || what < 0.3) {
           const answer = (await script('claim', random.pick(['w0', 'w1']), plan.id, id, `${id} #1`)) as {
-            fence?: number
+            fence?: string
           }[]
           if (answer[0]?.fence) fences.set(id, answer[0].fence)
         } else {
           const outcome = random.pick(['done', 'done', 'done', 'retry', 'failed', 'progress'])
-          const fence = random.chance(0.9) ? (fences.get(id) ?? 1) : 99
+          const fence = random.chance(0.9) ? (fences.get(id) ?? '1') : '99'
           const more =
             outcome === 'done'
               ? { floorplan: { 'thing/x': '{"attributes":{}}', 'thing/y': false } }
@@ -237,7 +249,7 @@ describe('the model of Redis and a real one', () => {
           const take = random.chance(0.4) ? { job: `${id} #1`, take: 'assemble' } : {}
           const completion = { plan: plan.id, remodel: id, fence, outcome, ...more, ...take }
           const [answer] = (await script('complete', JSON.stringify([completion]))) as {
-            next?: { fence: number; remodel: { id: string } }
+            next?: { fence: string; remodel: { id: string } }
           }[]
           if (answer?.next) fences.set(answer.next.remodel.id, answer.next.fence)
         }
@@ -255,15 +267,17 @@ describe('the model of Redis and a real one', () => {
     const locks = await lockScripts()
     for (let i = 0; i < 300; i++) {
       const who = random.pick(['"a"', '"b"', '"c"'])
-      const token = random.pick(['t1', 't2'])
+      const token = random.pick(['a1', 'b2'])
       const what = random.next()
       if (what < 0.3)
         await both.run('EVAL', file('join'), 3, 'r', 'r:s', 't', who, '{"key":"k"}', who, random.int(0, 9))
       else if (what < 0.5) await both.run('EVAL', file('settle'), 3, 'r', 'r:s', 't', who)
-      else if (what < 0.6)
+      else if (what < 0.55) await both.run('SET', 'w:fence', `${token} ${random.int(0, 2)} life`)
+      else if (what < 0.7)
         await both.run(
-          ...(['EVAL', file('record'), 4, 'c', 'l:fence', 'd', 'd:w', `k${random.int(0, 3)}`, '{}'] as const),
-          ...([random.int(0, 9), random.int(0, 99), 3, `n${random.int(0, 5)}`, `m${random.int(0, 5)}`] as const),
+          ...(['EVAL', file('record'), 4, 'c', 'w:fence', 'd', 'd:w', `k${random.int(0, 3)}`, '{}'] as const),
+          ...([`a1 ${random.int(0, 2)}`, random.int(0, 99), 3] as const),
+          ...([`n${random.int(0, 5)}`, `m${random.int(0, 5)}`] as const),
         )
       else await both.run('EVAL', random.pick(locks), 2, 'l', 'm', token, 100_000)
     }
@@ -296,7 +310,8 @@ function ledgerScripts(): Map<string, string> {
   const spy = {
     defineCommand: (name: string, { lua }: { lua: string }) => sources.set(name.replace('ledger_', ''), lua),
   }
-  scriptsOn(spy as unknown as Redis)
+  const silent = { on: () => {} } as unknown as Redis
+  scriptsOn(spy as unknown as Redis, new FenceSource(silent))
   return sources
 }
 

@@ -11,6 +11,11 @@ export class Violation extends Error {
   }
 }
 
+/** What holds whatever Redis has forgotten. */
+const untouched = new Set([
+  ...['unhandled', 'finishes', 'model'],
+  ...['fences-unique', 'fences-grow', 'fence-shared', 'effect-once', 'stale-effect'],
+])
 const settled = new Set(['done', 'failed', 'skipped'])
 const open = new Set(['running', 'failing', 'cancelling'])
 
@@ -41,8 +46,12 @@ export class Oracle implements Watcher {
   readonly #dirty = new Set<string>()
   readonly #done = new Set<string>()
   readonly #effects = new Set<string>()
+  /** Scope and fence -> the process that changed something under it. */
+  readonly #attempts = new Map<string, string>()
+  /** Stream of events -> the largest fence that it ever told. */
+  readonly #fences = new Map<string, number>()
   readonly #largest = new Map<string, number>()
-  /** Off after a rollback of Redis, which breaks promises that rest on what was acknowledged. */
+  /** Off after Redis lost writes: what rests on what it acknowledged is not looked at any more. */
   trusting = true
   first: Violation | null = null
 
@@ -62,15 +71,12 @@ export class Oracle implements Watcher {
   }
 
   report(rule: string, message: string): void {
-    if (this.trusting || rule === 'unhandled' || rule === 'finishes') this.first ??= new Violation(rule, message)
+    if (this.trusting || untouched.has(rule)) this.first ??= new Violation(rule, message)
   }
 
   hashChanged(key: string, field: string, before: string | undefined, after: string | undefined): void {
     if (key.endsWith(':compiled') && before !== undefined && before !== after) {
       this.report('compiled-once', `the result of ${field} changed`)
-    }
-    if (key.endsWith(':fences') && Number(after) <= Number(before ?? 0)) {
-      this.report('fences-grow', `the fence of ${field} went from ${before} to ${after}`)
     }
     const plan = planIn(key)
     if (plan === undefined) return
@@ -86,12 +92,27 @@ export class Oracle implements Watcher {
     const entries = this.#redis.read(key, 'stream')!
     const seq = Number(id.split('-')[0])
     if (seq !== entries.length) this.report('events-gapless', `event ${seq} of ${key} is number ${entries.length}`)
-    const event = JSON.parse(fields[1]!) as { seq: number; type: string; plan: string; remodel?: string }
+    const event = JSON.parse(fields[1]!) as {
+      seq: number
+      type: string
+      plan: string
+      remodel?: string
+      fence?: string
+    }
     if (event.seq !== seq) this.report('events-gapless', `event ${seq} says it is ${event.seq}`)
+    if (event.type === 'remodel.started') this.#drawn(key, Number(event.fence))
     if (event.type !== 'remodel.done') return
     const name = `${event.plan} ${event.remodel}`
     if (this.#done.has(name)) this.report('recorded-once', `${name} was recorded as done twice`)
     this.#done.add(name)
+  }
+
+  /** Remembers what Redis may forget: every fence that it ever handed out. */
+  #drawn(stream: string, fence: number): void {
+    const last = this.#fences.get(stream) ?? 0
+    if (fence === last) this.report('fences-unique', `the fence ${fence} of ${stream} was handed out twice`)
+    if (fence < last) this.report('fences-grow', `${fence} was handed out for ${stream} after ${last}`)
+    this.#fences.set(stream, Math.max(last, fence))
   }
 
   /** Called when a command or script has ended. */
@@ -187,7 +208,11 @@ export class Oracle implements Watcher {
   }
 
   #changed(effect: Effect): void {
-    const name = `${effect.scope} ${effect.fence} ${effect.what}`
+    const attempt = `${effect.scope} ${effect.fence}`
+    const by = this.#attempts.get(attempt) ?? effect.by
+    this.#attempts.set(attempt, by)
+    if (by !== effect.by) this.report('fence-shared', `${by} and ${effect.by} both changed ${attempt}`)
+    const name = `${attempt} ${effect.what}`
     if (this.#effects.has(name)) this.report('effect-once', `${effect.what} was done twice under fence ${effect.fence}`)
     this.#effects.add(name)
     const last = this.#largest.get(effect.scope) ?? 0

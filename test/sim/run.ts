@@ -317,7 +317,7 @@ class Run {
         return
       case 'away':
         this.#server.awayUntil = now + fault.ms
-        this.#server.forgetScripts()
+        this.#server.restart()
         for (const client of this.#clients) client.cut(fault.ms)
         return
       case 'full':
@@ -343,6 +343,7 @@ class Run {
         if (!past) return
         this.#oracle.trusting = false
         this.#server.model.restore(past.data)
+        this.#server.restart()
         for (const [i, queue] of Object.values(this.#queues).entries()) queue.restore(past.queues[i]!)
         for (const client of this.#clients) client.cut(50)
       }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
 /** When simulated time begins: a day like any other, so that times have their usual number of digits. */
-export const epoch = 1_700_000_000_000
+export const epoch = 1_750_000_000_000
 
 const current = new AsyncLocalStorage<Process>()
 const asNobody = AsyncLocalStorage.snapshot()

@@ -5,6 +5,7 @@
 --   [4...] workers that are gone
 -- Answers the list of remodels concerned.
 local plan, grace = ARGV[2], tonumber(ARGV[3])
+raise_fence()
 local fired = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', clock - grace, 'LIMIT', 0, 100)) do
   local n, run, state = node(plan, id), run_of(plan, id), state_of(plan, id)

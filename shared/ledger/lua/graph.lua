@@ -12,13 +12,13 @@
 -- and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
---   :meta                  hash    seq (last event), floorplan (version), epoch (lua/epoch.lua)
+--   :meta                  hash    seq (last event), floorplan (version), fence (counter), life (of Redis that drew it)
 --   :lock                  hash    id, plan, holder, since, message; absent where nobody holds the deployment
 --   :line                  zset    who waits for the lock, in the order of arrival
 --   :line:<waiter>         string  there while the waiter is; runs out by itself
 --   :events                stream  <seq>-0 -> e: JSON; no gaps
 --   :floorplan             hash    material id -> JSON
---   :fences                hash    material id -> how many fences were handed out for it
+--   :session:<s>           string  fences were drawn for that session; only where Redis does not tell its run_id
 --   :plan:<p>              hash    state, total, done, failed, skipped, open, startedAt, finishedAt, ...
 --   :plan:<p>:graph        hash    remodel -> JSON {q queue, w when, p place, d dependants, n order, g gate, t seconds, a attempts, m material, x weight}
 --   :plan:<p>:remodels     hash    remodel -> JSON as planned
@@ -35,10 +35,13 @@
 --   :plan:<p>:held         hash    place -> JSON list of its ready remodels
 --   :plan:<p>:errors       list    JSON {remodel, code, message, log}; root causes only
 --
--- Every script takes ARGV[1] = the channel on which released work is announced, and answers JSON.
+-- Every script takes ARGV[1] = JSON {channel: on which released work is announced; seed, seen, session: see fence.lua;
+-- floor: fences are drawn above that counter}, and
+-- answers JSON.
 
 local base = KEYS[1]
-local channel = ARGV[1]
+local caller = cjson.decode(ARGV[1])
+local channel = caller.channel
 local announced = {}
 
 local function now()
@@ -75,7 +78,7 @@ end
 
 local function run_of(plan, id)
   local text = redis.call('HGET', key(plan, 'runs'), id)
-  return text and cjson.decode(text) or { attempt = 0, fence = 0, releases = 0 }
+  return text and cjson.decode(text) or { attempt = 0, fence = '0', releases = 0 }
 end
 
 local function plan_state(plan)
@@ -268,13 +271,45 @@ local function retry(plan, id, cause)
   fail(plan, id, cause)
 end
 
+-- Whether this life of Redis has drawn fences of this deployment; from now on it has.
+local function enter_life(life)
+  if life then
+    if redis.call('HGET', base .. ':meta', 'life') == life then return true end
+    redis.call('HSET', base .. ':meta', 'life', life)
+    return false
+  end
+  caller.unsure = true
+  return not redis.call('SET', base .. ':session:' .. caller.session, 1, 'EX', 86400, 'NX')
+end
+
+local life_is_known
+
+-- The next fence of this deployment: one counter for all of its materials.
+local function draw_fence()
+  local life
+  if life_is_known == nil then
+    life = life_of_redis()
+    life_is_known = enter_life(life)
+  end
+  local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
+  local counter = next_counter(last, life_is_known, caller.seen, life)
+  life_is_known = true
+  redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', counter))
+  caller.seed = caller.seed + 1
+  return fence_text(counter, caller.seed)
+end
+
+-- Planners have noticed that this Redis lost writes though it is the same process: data was put back in place.
+local function raise_fence()
+  local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
+  if last < caller.floor then redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', caller.floor)) end
+end
+
 -- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one step.
 local function begin(plan, id, worker, job)
   local n, run = node(plan, id), run_of(plan, id)
   run.attempt = run.attempt + 1
-  -- A Redis that came back older than it was counts again from a lower number: the epoch keeps fences growing.
-  local epoch = tonumber(redis.call('HGET', base .. ':meta', 'epoch') or '0')
-  run.fence = epoch * 1e9 + redis.call('HINCRBY', base .. ':fences', n.m, 1)
+  run.fence = draw_fence()
   run.worker = worker
   run.job = job
   run.startedAt = clock
@@ -285,6 +320,7 @@ local function begin(plan, id, worker, job)
   redis.call('ZADD', key(plan, 'running'), run.deadline, id)
   event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
   return { status = 'claimed', attempt = run.attempt, fence = run.fence, deadline = run.deadline, now = clock,
+    session = caller.unsure and caller.session or nil,
     kind = redis.call('HGET', base .. ':plan:' .. plan, 'kind'), remodel = redis.call('HGET', key(plan, 'remodels'), id) }
 end
 

@@ -1,7 +1,7 @@
 -- Opens a stored plan: takes the deployment's lock and releases everything that needs nothing.
 --
--- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] holder, [5] message, [6] epoch of this Redis,
--- [7] id under which the caller waits in line, or '', [8] the round for which the plan's names were taken, or ''
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] holder, [5] message,
+-- [6] id under which the caller waits in line, or '', [7] the round for which the plan's names were taken, or ''
 -- Answers {status}: ok | state (found: its state) | moved (found: floorplan version) | locked (lock: who holds it)
 --   | reserve (round): the exclusive names that it needs must be taken for this round before it is opened
 local plan, lock = ARGV[2], base .. ':lock'
@@ -11,9 +11,9 @@ if state ~= 'stored' then return cjson.encode({ status = 'state', found = state 
 local version = redis.call('HGET', base .. ':meta', 'floorplan') or '0'
 if version ~= redis.call('HGET', meta, 'floorplan') then return cjson.encode({ status = 'moved', found = tonumber(version) }) end
 local function stand_in_the_line()
-  if ARGV[7] == '' then return end
-  redis.call('ZADD', base .. ':line', 'NX', clock, ARGV[7])
-  redis.call('SET', base .. ':line:' .. ARGV[7], 1, 'PX', 3000)
+  if ARGV[6] == '' then return end
+  redis.call('ZADD', base .. ':line', 'NX', clock, ARGV[6])
+  redis.call('SET', base .. ':line:' .. ARGV[6], 1, 'PX', 3000)
 end
 if redis.call('EXISTS', lock) == 1 then
   stand_in_the_line()
@@ -21,19 +21,19 @@ if redis.call('EXISTS', lock) == 1 then
   return cjson.encode({ status = 'locked', lock = { id = held[1], plan = held[2], holder = held[3], since = tonumber(held[4]), message = held[5] } })
 end
 local first = first_in_line()
-if first and first ~= ARGV[7] then
+if first and first ~= ARGV[6] then
   stand_in_the_line()
   local since = tonumber(redis.call('ZSCORE', base .. ':line', first))
   return cjson.encode({ status = 'locked', lock = { id = first, plan = '', holder = 'somebody who waited longer', since = since, message = '' } })
 end
 local round = redis.call('HGET', meta, 'round')
-if round and round ~= ARGV[8] then
+if round and round ~= ARGV[7] then
   if first then stand_in_the_line() end
   return cjson.encode({ status = 'reserve', round = round })
 end
-redis.call('ZREM', base .. ':line', ARGV[7])
-redis.call('DEL', base .. ':line:' .. ARGV[7])
-redis.call('HSET', base .. ':meta', 'epoch', math.max(tonumber(ARGV[6]), tonumber(redis.call('HGET', base .. ':meta', 'epoch') or '0')))
+redis.call('ZREM', base .. ':line', ARGV[6])
+redis.call('DEL', base .. ':line:' .. ARGV[6])
+raise_fence()
 redis.call('HSET', lock, 'id', ARGV[3], 'plan', plan, 'holder', ARGV[4], 'since', clock, 'message', ARGV[5])
 redis.call('HSET', meta, 'state', 'running', 'startedAt', clock)
 event({ type = 'plan.started', plan = plan, message = ARGV[5] })

@@ -34,6 +34,7 @@ export class RedisClient implements Subscriber {
   readonly #network: Network
   readonly #listeners: ((channel: string, text: string) => void)[] = []
   readonly #ready: (() => void)[] = []
+  readonly #closed: (() => void)[] = []
   #open: Request[] = []
   #connectedAt = 0
   #lastArrival = 0
@@ -57,6 +58,7 @@ export class RedisClient implements Subscriber {
   /** The connection breaks and comes back after `ms`. */
   cut(ms: number): void {
     if (!this.process.alive) return
+    for (const listener of this.#closed) listener()
     this.#connectedAt = Math.max(this.#connectedAt, this.#scheduler.now + ms)
     this.#lastArrival = this.#lastReply = 0
     this.#scheduler.after(this.#connectedAt - this.#scheduler.now, this.process, () => {
@@ -71,6 +73,12 @@ export class RedisClient implements Subscriber {
   on(event: string, listener: (channel: string, text: string) => void): this {
     if (event === 'message') this.#listeners.push(listener)
     if (event === 'ready') this.#ready.push(listener as () => void)
+    if (event === 'close') this.#closed.push(listener as () => void)
+    return this
+  }
+
+  off(event: string, listener: () => void): this {
+    if (event === 'ready') this.#ready.splice(this.#ready.indexOf(listener) >>> 0, 1)
     return this
   }
 

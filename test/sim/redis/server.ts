@@ -15,6 +15,8 @@ export interface Subscriber {
 export class RedisServer {
   readonly model: RedisModel
   readonly subscribers = new Set<Subscriber>()
+  /** Another one whenever the process is another one: started again, restored, promoted. */
+  runId = 'run0'
   /** Simulated time until which no command is carried out. */
   awayUntil = 0
   /** Simulated time until which writes are answered with OOM. */
@@ -24,6 +26,7 @@ export class RedisServer {
   readonly #scripts = new Map<string, string>()
   readonly #known = new Set<string>()
   readonly #now: () => number
+  #lives = 0
 
   constructor(lua: LuaMachine, now: () => number) {
     this.#lua = lua
@@ -38,8 +41,9 @@ export class RedisServer {
     return reply
   }
 
-  /** What a restart forgets though all data is kept. */
-  forgetScripts(): void {
+  /** What a restart changes though all data is kept: scripts are forgotten, and it is another process. */
+  restart(): void {
+    this.runId = `run${++this.#lives}`
     this.#scripts.clear()
     this.#known.clear()
   }
@@ -47,6 +51,7 @@ export class RedisServer {
   #run(name: string, args: readonly string[]): Reply {
     if (name === 'EVAL' || name === 'EVALSHA') return this.#eval(name, args)
     if (name === 'PUBLISH') return this.#publish(args[0]!, args[1]!)
+    if (name === 'INFO') return this.#info()
     if (writing.has(name) && this.#now() < this.fullUntil) return outOfMemory()
     return this.model.run(name, args)
   }
@@ -62,6 +67,7 @@ export class RedisServer {
     const call: Call = (inner, args) => {
       const command = inner.toUpperCase()
       if (command === 'PUBLISH') return this.#publish(args[0]!, args[1]!)
+      if (command === 'INFO') return this.#info()
       if (full && !wrote && writing.has(command)) return outOfMemory()
       wrote ||= writing.has(command) || removing.has(command)
       return this.model.run(command, args)
@@ -73,6 +79,10 @@ export class RedisServer {
     if (this.#known.has(source)) return
     this.#known.add(source)
     this.#scripts.set(createHash('sha1').update(source).digest('hex'), source)
+  }
+
+  #info(): Reply {
+    return `# Server\r\nredis_mode:standalone\r\nrun_id:${this.runId}\r\n`
   }
 
   #publish(channel: string, text: string): number {
