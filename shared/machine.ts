@@ -26,6 +26,7 @@ export async function openBlobstore(env: NodeJS.ProcessEnv = process.env): Promi
 export async function openProvider(log: Logger): Promise<Provider> {
   const provider = new LocalProvider({
     directory: join(homeDirectory(), 'machines'),
+    hidden: [homeDirectory()],
     log: (message) => log.info(message),
   })
   await provider.check()

@@ -1,8 +1,11 @@
 import { readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../cli/client.ts'
 import { errorLines } from '../../cli/views/result.ts'
 import { createStyle } from '../../cli/views/style.ts'
+import { asHost } from '../support/inside.ts'
 import { OwnRelease } from '../support/packaging.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 import { effectsOf, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
@@ -204,12 +207,28 @@ describe('a packaging script', () => {
 })
 
 describe('a full disk', () => {
-  const fill = 'mount -t tmpfs -o size=64k none /var/vcap/data; head -c 1000000 /dev/zero > /var/vcap/data/big'
+  /** A disk of 64 KiB, given to the machine by the host, as nothing on the machine may mount. */
+  const shrink = 'mount -t tmpfs -o size=64k none /var/vcap/data'
+  const fill = 'head -c 1000000 /dev/zero > /var/vcap/data/big'
+  /** A script waits for such a disk, then fills it. */
+  const asks = `touch /tmp/shrink; for i in $(seq 400); do [ -e /tmp/shrink ] || break; sleep 0.05; done; ${fill}\n`
+  const machines = () => join(stack.home, 'machines')
+  const shrinkOnDemand = async (over: Promise<unknown>) => {
+    let open = true
+    void over.finally(() => {
+      open = false
+    })
+    for (; open; await sleep(50)) {
+      for (const { id } of await compileVms())
+        await asHost(machines(), id, `[ ! -e /tmp/shrink ] || { ${shrink}; rm /tmp/shrink; }`).catch(() => {})
+    }
+  }
 
   test('K7: of a compile VM is no fault of the package: it is compiled on another VM, and that one is given to nobody', async () => {
     const lib = `set -e\n${gate('full')}\ntest ! -e /var/vcap/data/big\n${sound.lib}`
     const running = await deploy('full', { lib }, { workers: 1 })
     const vm = await vmThatCompiles('full')
+    await asHost(machines(), vm, shrink)
     await run(vm, `${fill}; touch /var/vcap/data/go`)
     await run(await vmThatCompiles('full'), 'touch /var/vcap/data/go')
     expect(await running.ended()).toBe('done')
@@ -227,8 +246,10 @@ describe('a full disk', () => {
   test('K7: three times in a row makes the compiler rest, and say so; the package is not blamed, and work goes on after', async () => {
     const [compiler] = stack.services.filter(({ name }) => name === 'compiler')
     const before = compiler!.log.length
-    const running = await deploy('filled', { base: `${fill}\n`, extra: `${fill}\n` })
-    expect(await running.ended()).toBe('failed')
+    const running = await deploy('filled', { base: asks, extra: asks })
+    const ended = running.ended()
+    await shrinkOnDemand(ended)
+    expect(await ended).toBe('failed')
     const { errors } = await running.status()
     expect(errors).toHaveLength(2)
     for (const { code, message } of errors) {

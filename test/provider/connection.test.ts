@@ -89,7 +89,8 @@ describe('a command on a VM', () => {
 
   it('that leaves a daemon behind ends all the same, and the daemon lives', async () => {
     const { stdout } = await machine.exec(['sh', '-c', 'sleep 1000 & echo $!'])
-    expect((await machine.exec(['cat', `/proc/${stdout.trim()}/comm`])).stdout).toBe('sleep\n')
+    // Between fork and exec it is still the shell.
+    await expect.poll(async () => (await machine.exec(['cat', `/proc/${stdout.trim()}/comm`])).stdout).toBe('sleep\n')
   })
 
   it('whose reader throws fails with that error', async () => {

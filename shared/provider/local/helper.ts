@@ -26,7 +26,11 @@ export function runHelper(
 ): Promise<string[]> {
   if (signal?.aborted) return Promise.reject(cancelled(verb, signal))
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, [verb], { cwd: directory, detached: true, stdio: ['pipe', 'pipe', 'ignore'] })
+    // PID 1 of a machine is forked from the helper and shows its environment: what this process has in its own is no business
+    // of any machine (REDIS_URL with its password, AWS_*).
+    const failpoint = process.env.REMODEL_LOCAL_FAILPOINT
+    const argv = failpoint === undefined ? [verb] : [verb, failpoint]
+    const child = spawn(binary, argv, { cwd: directory, detached: true, env: {}, stdio: ['pipe', 'pipe', 'ignore'] })
     const answer: Buffer[] = []
     const abort = () => child.kill('SIGKILL')
     signal?.addEventListener('abort', abort, { once: true })

@@ -7,6 +7,7 @@ import type { Disk, Fence, Ownership, Provider, Vm, VmRequest } from '../provide
 import { agentBinary } from './binary.ts'
 import { LocalConnection } from './connection.ts'
 import { runHelper, type Verb } from './helper.ts'
+import { hiddenDirectories } from './hidden.ts'
 import { injected } from './inject.ts'
 import { checkFence, checkId, mountLine } from './names.ts'
 import {
@@ -25,6 +26,8 @@ import { importStemcell, stemcellRoot } from './stemcell.ts'
 export interface LocalProviderOptions {
   /** Where everything is kept. Many processes may use it at once; it must not be on an overlay or a network file system. */
   directory: string
+  /** What machines on this computer's own root must not see; always hidden are this directory and the homes of users. */
+  hidden?: readonly string[]
   /** Told once of each limit this machine cannot enforce. */
   log?: (message: string) => void
   /** Milliseconds since the epoch. */
@@ -40,11 +43,13 @@ export class LocalProvider implements Provider {
   readonly directory: string
   readonly #log: (message: string) => void
   readonly #now: () => number
+  readonly #hidden: readonly string[]
   readonly #said = new Set<string>()
   #ready: Promise<string> | undefined
 
-  constructor({ directory, log = () => {}, now = Date.now }: LocalProviderOptions) {
+  constructor({ directory, hidden = [], log = () => {}, now = Date.now }: LocalProviderOptions) {
     this.directory = resolve(directory)
+    this.#hidden = [this.directory, ...hidden]
     this.#log = log
     this.#now = now
   }
@@ -57,7 +62,8 @@ export class LocalProvider implements Provider {
     const probe = join(this.directory, 'tmp', `check-${randomBytes(6).toString('hex')}`)
     try {
       await makeFolders(probe)
-      await runHelper(binary, probe, 'create_vm', ['check', '/', 'none', '', '', '', '', '{}', 'trial'], null)
+      const hidden = await this.#hiddenLines()
+      await runHelper(binary, probe, 'create_vm', ['check', '/', 'none', '', '', hidden, '', '', '{}', 'trial'], null)
     } catch (cause) {
       if (cause instanceof RemodelError && cause.code === 'unsupported') throw cause
       const message = toError(cause).message
@@ -80,7 +86,9 @@ export class LocalProvider implements Provider {
     const hosts = ['127.0.0.1 localhost', ...addresses.map((address) => `${address} ${id}`), ''].join('\n')
     const { cpus, memoryMiB, diskMiB } = resources
     const seen = mounts.map(mountLine).join('')
-    const words = [id, lower, network, hosts, seen, `${cpus ?? ''}`, `${memoryMiB ?? ''}`, JSON.stringify(record), '']
+    const hidden = await this.#hiddenLines()
+    const limited = [`${cpus ?? ''}`, `${memoryMiB ?? ''}`]
+    const words = [id, lower, network, hosts, seen, hidden, ...limited, JSON.stringify(record), '']
     const [, limits] = await this.#change('create_vm', id, words, fence, signal)
     if (limits === 'unlimited')
       this.#sayOnce('limits of cpu and memory are not enforced: no writable cgroup v2 with both')
@@ -182,6 +190,11 @@ export class LocalProvider implements Provider {
       throw error
     })
     return this.#ready
+  }
+
+  /** Asked for each machine: a user may have come meanwhile. */
+  async #hiddenLines(): Promise<string> {
+    return (await hiddenDirectories(this.#hidden)).map((path) => `${path}\n`).join('')
   }
 
   #sayOnce(message: string): void {

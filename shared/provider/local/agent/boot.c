@@ -19,7 +19,7 @@ static int report;
 static void wrong(const char *step) {
   char text[400];
   int n = snprintf(text, sizeof text, "%s: %s%s", step, strerror(errno),
-                   errno == EPERM ? " (in a container: it must be privileged)" : "");
+                   errno == EPERM ? " (in a container: see docker-compose.yml)" : "");
   write_all(report, text, (size_t)n);
   _exit(1);
 }
@@ -67,21 +67,22 @@ bool prepare_layers(const struct boot *b) {
       if (there && !S_ISDIR(s.st_mode)) continue;
       if (mkdir(path, there ? s.st_mode & 07777 : 0755) && errno != EEXIST) return false;
     }
+  bool hidden = !hide_directories(b);
   umask(022);
-  return true;
+  return hidden;
 }
 
 static void mount_root(const struct boot *b) {
   char options[4400];
   if (b->restricted && *b->lower == '/') {
-    step(graft_host_root(), "grafting the host's root");
+    step(graft_host_root(b), "grafting the host's root");
     return;
   }
   for (int volatile_too = 1; volatile_too >= 0; volatile_too--) {
     /* volatile: a machine never outlives the host's boot, so its root need not be synced; the disks are not part of it. */
     snprintf(options, sizeof options, "lowerdir=%s%s,upperdir=upper,workdir=work%s%s", *b->lower == '/' ? "" : "../../",
              b->lower, b->restricted ? ",userxattr" : "", volatile_too ? ",volatile" : "");
-    if (!mount("overlay", "root", "overlay", 0, options)) return;
+    if (!mount("overlay", "root", "overlay", MS_NODEV, options)) return;
   }
   wrong(errno == ENODEV  ? "mounting an overlay: this kernel has no overlayfs"
         : errno == EINVAL ? "mounting an overlay: the provider's directory must be on a file system that can be an upper "
@@ -112,13 +113,6 @@ static void make_dev(void) {
   step(mount("shm", "root/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"), "mounting /dev/shm");
 }
 
-static void make_sys(void) {
-  if (!is_directory("root/sys") || mount("/sys", "root/sys", NULL, MS_BIND | MS_REC, NULL)) return;
-#ifdef SYS_mount_setattr
-  struct { uint64_t set, clear, propagation, userns; } readonly = {1 /* MOUNT_ATTR_RDONLY */, 0, 0, 0};
-  syscall(SYS_mount_setattr, AT_FDCWD, "root/sys", 0x8000 /* AT_RECURSIVE */, &readonly, sizeof readonly);
-#endif
-}
 
 static void private_files(const struct boot *b, const char *resolver) {
   char hostname[80];
@@ -146,6 +140,36 @@ static void read_only(const char *target) {
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
     if (s.f_flag & flags[i].had) keep |= flags[i].flag;
   step(mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | keep, NULL), target);
+}
+
+static void make_sys(void) {
+  if (!is_directory("root/sys") || mount("/sys", "root/sys", NULL, MS_BIND | MS_REC, NULL)) return;
+#ifdef SYS_mount_setattr
+  struct { uint64_t set, clear, propagation, userns; } readonly = {1 /* MOUNT_ATTR_RDONLY */, 0, 0, 0};
+  if (!syscall(SYS_mount_setattr, AT_FDCWD, "root/sys", 0x8000 /* AT_RECURSIVE */, &readonly, sizeof readonly)) return;
+#endif
+  /* Rather none than one that can be written: a kernel before 5.12. */
+  step(umount2("root/sys", MNT_DETACH), "leaving /sys out");
+}
+
+/*
+ * /proc is the machine's own, but what it says of the kernel is the host's: without any capability root may write core_pattern or
+ * sysrq-trigger. The same list as container engines have.
+ */
+static void guard_proc(void) {
+  static const char *const readable[] = {"sys", "sysrq-trigger", "irq", "bus", "fs", NULL};
+  static const char *const covered[] = {"kcore", "keys", "latency_stats", "timer_list", "sched_debug", NULL};
+  char path[64];
+  for (int i = 0; readable[i]; i++) {
+    snprintf(path, sizeof path, "root/proc/%s", readable[i]);
+    if (access(path, F_OK)) continue;
+    step(mount(path, path, NULL, MS_BIND | MS_REC, NULL), path);
+    read_only(path);
+  }
+  for (int i = 0; covered[i]; i++) {
+    snprintf(path, sizeof path, "root/proc/%s", covered[i]);
+    if (!access(path, F_OK)) step(mount("/dev/null", path, NULL, MS_BIND, NULL), path);
+  }
 }
 
 /* Directories of the host at places of the machine's own, for reading. Sources are found in the host's root, which is still /. */
@@ -177,16 +201,13 @@ static void own_loopback(void) {
 }
 
 struct held boot_machine(const struct boot *b) {
-  char go, resolver[8192], provider[4096], covered[4200];
+  char go, resolver[8192];
   report = b->to_helper;
   step(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
   /* The end of file means that the helper died before it wrote down who we are. */
   if (read(b->from_helper, &go, 1) != 1) _exit(1);
   setsid();
   umask(022);
-  step(getcwd(provider, sizeof provider) ? 0 : -1, "finding the provider's directory");
-  /* We stand in <provider>/vms/<id>. */
-  for (int up = 0; up < 2; up++) *strrchr(provider, '/') = 0;
   read_resolver(resolver, sizeof resolver);
 
   struct held held;
@@ -209,12 +230,11 @@ struct held boot_machine(const struct boot *b) {
   step(mount("vcap", "root/var/vcap", NULL, MS_BIND, NULL), "binding /var/vcap");
   step(mount("tmp", "root/tmp", NULL, MS_BIND, NULL), "binding /tmp");
   step(mount("proc", "root/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mounting /proc");
+  guard_proc();
   make_dev();
   make_sys();
   private_files(b, resolver);
   make_mounts(b->mounts);
-  snprintf(covered, sizeof covered, "root%s", provider);
-  if (is_directory(covered)) step(mount("hidden", covered, "tmpfs", MS_RDONLY, "mode=000,size=4k"), "hiding the provider");
 
   step(chdir("root"), "entering the root");
   step((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");

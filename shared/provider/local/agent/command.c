@@ -160,12 +160,15 @@ bool commands_supersede(const char *scope, long number) {
 
 static void run_command(char **argv, char **env, const char *cwd) {
   setsid();
+  shed_capabilities();
   if (chdir(cwd)) {
     dprintf(2, "%s: %s\n", cwd, strerror(errno));
     _exit(126);
   }
   if (argv[0][0] == 1) _exit(run_builtin(argv));
-  execvpe(argv[0], argv, env);
+  /* Looked for in the command's own PATH: this process has no environment. */
+  environ = env;
+  execvp(argv[0], argv);
   dprintf(2, "%s: %s\n", argv[0], strerror(errno));
   _exit(errno == ENOENT ? 127 : 126);
 }

@@ -48,7 +48,7 @@ static bool own(const char *path) {
   return false;
 }
 
-static int graft_children(const char *path) {
+static int graft_children(const struct boot *b, const char *path) {
   DIR *listing = opendir(*path ? path : "/");
   if (!listing) return 0;
   for (struct dirent *e; (e = readdir(listing));) {
@@ -62,9 +62,9 @@ static int graft_children(const char *path) {
       if (n > 0 && (link[n] = 0, symlink(link, target)) && errno != EEXIST) return closedir(listing), -1;
     } else if (S_ISDIR(s.st_mode)) {
       if (mkdir(target, 0755) && errno != EEXIST) return closedir(listing), -1;
-      if (own(child) || access(child, R_OK | X_OK) || !option_safe(child)) continue;
+      if (own(child) || is_hidden(b, child) || access(child, R_OK | X_OK) || !option_safe(child)) continue;
       if (!mounts_below(child) && overlay(child)) continue;
-      if (mounts_below(child) && graft_children(child)) return closedir(listing), -1;
+      if (mounts_below(child) && graft_children(b, child)) return closedir(listing), -1;
     }
   }
   closedir(listing);
@@ -72,12 +72,12 @@ static int graft_children(const char *path) {
 }
 
 /* Makes root/ of the working directory a mount with the host's directories in it. */
-int graft_host_root(void) {
+int graft_host_root(const struct boot *b) {
   read_mounts();
   if (mount("root", "root", NULL, MS_BIND, NULL)) return -1;
   /* The bind covers the directory we had: look the path up again from here on. */
   if (make_dirs("root/var/vcap", 0755)) return -1;
-  int result = graft_children("");
+  int result = graft_children(b, "");
   /* /var may have become an overlay, which has its own vcap from the upper layer. */
   static const char *const points[] = {"root/proc", "root/sys", "root/dev", "root/run", "root/tmp", "root/etc", NULL};
   for (int i = 0; points[i]; i++)

@@ -19,7 +19,8 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_NOFILE, &files);
   }
   struct fields f = {in.p, in.p + in.len, false};
-  for (size_t i = 0; argc == 2 && i < sizeof verbs / sizeof *verbs; i++)
+  if (argc > 2) armed_failpoint = argv[2];
+  for (size_t i = 0; argc >= 2 && i < sizeof verbs / sizeof *verbs; i++)
     if (!strcmp(argv[1], verbs[i].name)) {
       verbs[i].run(&f);
       return 0;

@@ -22,9 +22,9 @@ void refuse(const char *code, const char *format, ...) {
 }
 
 /* Armed by tests: the helper and the process that asked for it die here, as if the whole worker were lost. */
+const char *armed_failpoint = "";
 void failpoint(const char *name) {
-  const char *armed = getenv("REMODEL_LOCAL_FAILPOINT");
-  if (!armed || strcmp(armed, name)) return;
+  if (strcmp(armed_failpoint, name)) return;
   kill(getppid(), SIGKILL);
   raise(SIGKILL);
 }

@@ -88,6 +88,7 @@ void fence_compact(int dir, const char *name, int *fd);
 /* refuse.c: what a helper answers */
 void answer(const char *first, ...) __attribute__((sentinel));
 void refuse(const char *code, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+extern const char *armed_failpoint;
 void failpoint(const char *name);
 
 /* lock.c */
@@ -130,6 +131,8 @@ struct boot {
   const char *id, *lower, *hosts, *network;
   /* Lines `<directory of the host>\t<place in the machine>`. */
   const char *mounts;
+  /* Lines: directories of the host that a machine on the host's root does not see. */
+  const char *hidden;
   /* new_user: we must make a user namespace; restricted: the machine lives in one, ours or that of a container. */
   bool new_user, restricted;
   int from_helper, to_helper;
@@ -138,8 +141,15 @@ struct held { int vm_dir, fences, disks, listener; };
 bool prepare_layers(const struct boot *b);
 struct held boot_machine(const struct boot *b);
 
+/* hidden.c */
+int hide_directories(const struct boot *b);
+bool is_hidden(const struct boot *b, const char *path);
+
 /* graft.c */
-int graft_host_root(void);
+int graft_host_root(const struct boot *b);
+
+/* capabilities.c */
+void shed_capabilities(void);
 
 /* agent.c */
 struct watch { int fd; uint32_t events; void (*ready)(struct watch *w, uint32_t events); void *owner; };

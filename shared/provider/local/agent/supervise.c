@@ -58,6 +58,7 @@ static pid_t run_line(const struct process *p, const char *line) {
   close_from(3);
   child_signals();
   setsid();
+  shed_capabilities();
   chdir("/");
   char *env[] = {"PATH=" DEFAULT_PATH, "HOME=/root", "LANG=C", NULL};
   execle("/bin/sh", "sh", "-c", line, NULL, env);

@@ -129,7 +129,7 @@ static struct made start_machine(struct boot *b, const char *cpus, const char *m
   if (pid < 0)
     refuse(errno == EPERM || errno == EINVAL || errno == ENOSPC || errno == ENOSYS ? "unsupported" : "infrastructure",
            b->new_user ? "this machine lets no ordinary user make namespaces (unprivileged user namespaces): %s"
-                             : "namespaces cannot be made (root lacks CAP_SYS_ADMIN; a container must be privileged): %s",
+                             : "namespaces cannot be made (root lacks CAP_SYS_ADMIN; a container needs it: see docker-compose.yml): %s",
            strerror(errno));
   if (!pid) {
     /* Nothing else may come along: the lock lasts as long as anyone holds it open, the answer pipe too. */
@@ -184,6 +184,7 @@ void verb_create_vm(struct fields *f) {
   b.network = field(f);
   b.hosts = field(f);
   b.mounts = field(f);
+  b.hidden = field(f);
   const char *cpus = field(f), *memory = field(f), *record = field(f), *trial = field(f), *scope = field(f);
   long number = field_number(f), pid = field_number(f);
   if (f->bad) refuse("invalid-input", "a malformed request");
