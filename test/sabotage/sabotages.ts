@@ -455,4 +455,20 @@ export const sabotages: readonly Sabotage[] = [
     replace: '',
     caughtBy: 'test/provider/confinement.test.ts',
   },
+  {
+    name: 'a stream is written faster than its listener reads',
+    guarantee: 42,
+    file: 'services/planner/api/routes/events.ts',
+    find: ': text)) continue',
+    replace: ': text) || true) continue',
+    caughtBy: 'test/api/events.test.ts',
+  },
+  {
+    name: 'a body that stops arriving is waited for',
+    guarantee: 42,
+    file: 'services/planner/api/stalled-bodies.ts',
+    find: '&& !raw.isPaused()) raw.socket.destroy()',
+    replace: '&& raw.complete) raw.socket.destroy()',
+    caughtBy: 'test/api/stalled-bodies.test.ts',
+  },
 ]

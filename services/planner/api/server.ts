@@ -19,6 +19,7 @@ import { supplyRoutes } from './routes/supplies.ts'
 import { verifyRoutes } from './routes/verify.ts'
 import { Info } from './schema.ts'
 import type { Services } from './services.ts'
+import { closeStalledBodies } from './stalled-bodies.ts'
 
 /** The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet. */
 export async function buildServer(services: Services) {
@@ -47,6 +48,7 @@ export async function buildServer(services: Services) {
       warnings: services.disk.warning === undefined ? [] : [services.disk.warning],
     }
   })
+  closeStalledBodies(server)
   planRoutes(server, services)
   deploymentRoutes(server, services)
   eventRoutes(server, services)

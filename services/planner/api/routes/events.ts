@@ -1,16 +1,24 @@
+import { once } from 'node:events'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import type { LedgerEvent } from '../../../../shared/ledger/ledger.ts'
-import { connectRedis } from '../../../../shared/redis.ts'
+import { RemodelError } from '../../../../shared/errors.ts'
+import { EventFeed } from '../event-feed.ts'
 import { Event } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
-/** How long one read of the stream waits; between two reads the connection is checked and kept alive. */
+/** How long a listener waits for an event before its connection is kept alive with a comment. */
 const waitMs = 5000
+/** How long a listener may take nothing before its connection is closed. */
+const drainMs = 30_000
+/** Streams of one planner: each holds a file of the process. */
+const mostStreams = 4000
 
 /** A deployment's events: a page of them, or a live stream that can be resumed without a gap. */
 export function eventRoutes(server: Routes, { ledger }: Services): void {
+  const feed = new EventFeed(ledger)
+  let streams = 0
+  server.addHook('onClose', async () => feed.close())
   server.get(
     '/v1/deployments/:name/events',
     {
@@ -30,48 +38,64 @@ export function eventRoutes(server: Routes, { ledger }: Services): void {
     async (request, reply) => {
       const { name } = request.params
       const { plan, limit, follow } = request.query
-      const after = Number(request.headers['last-event-id'] ?? request.query.after)
+      const resumed = z.coerce
+        .number()
+        .int()
+        .nonnegative()
+        .safeParse(request.headers['last-event-id'] ?? 0)
+      if (!resumed.success) {
+        const found = String(request.headers['last-event-id'])
+        const fault = { message: 'Last-Event-ID must be the number of an event', found }
+        throw new RemodelError('invalid-input', fault.message, { faults: [fault] })
+      }
+      const after = Math.max(resumed.data, request.query.after)
       const live = follow || request.headers.accept?.includes('text/event-stream')
-      if (live) return stream(reply, name, after, plan)
+      if (live) return stream(reply, { deployment: name, after, plan })
       return (await ledger.events(name, after, { limit })).filter(
         (event) => plan === undefined || event.plan === plan,
       ) as Event[]
     },
   )
 
-  async function stream(
-    reply: FastifyReply,
-    deployment: string,
-    start: number,
-    plan: string | undefined,
-  ): Promise<never> {
+  /**
+   * Writes only as fast as the listener reads: a connection that takes nothing for half a minute is closed, and its listener
+   * resumes with Last-Event-ID.
+   */
+  async function stream(reply: FastifyReply, listening: Listening): Promise<never> {
+    const { deployment, plan } = listening
+    if (streams >= mostStreams) {
+      throw new RemodelError('unavailable', `this planner has ${mostStreams} event streams already: try again later`)
+    }
     reply.hijack()
     const out = reply.raw
     out.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' })
     out.write(': events\n\n')
-    // Waiting on a stream blocks its connection, so every listener has one of its own.
-    const redis = connectRedis(ledger.settings, 'service')
-    let open = true
-    out.on('close', () => {
-      open = false
-      redis.disconnect()
-    })
-    let after = start
-    while (open) {
-      let events: LedgerEvent[]
-      try {
-        events = await ledger.events(deployment, after, { blockMs: waitMs, on: redis })
-      } catch {
-        break
+    const closed = new AbortController()
+    out.once('close', () => closed.abort())
+    const listener = feed.listen(deployment)
+    streams += 1
+    let after = listening.after
+    try {
+      while (!out.destroyed) {
+        const events = await listener.next(after, waitMs)
+        const shown = events.filter((event) => plan === undefined || event.plan === plan)
+        const text = shown.map((event) => `id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+        after = events.at(-1)?.seq ?? after
+        if (out.write(text === '' ? ': still here\n\n' : text)) continue
+        await once(out, 'drain', { signal: AbortSignal.any([closed.signal, AbortSignal.timeout(drainMs)]) })
       }
-      if (events.length === 0) out.write(': still here\n\n')
-      for (const event of events) {
-        after = event.seq
-        if (plan === undefined || event.plan === plan) out.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`)
-      }
+    } catch {
+      // Redis is away, the listener left, or it reads too slowly.
     }
-    redis.disconnect()
-    out.end()
+    streams -= 1
+    listener.end()
+    out.destroy()
     return undefined as never
   }
+}
+
+interface Listening {
+  deployment: string
+  after: number
+  plan: string | undefined
 }
