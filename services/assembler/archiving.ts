@@ -95,7 +95,7 @@ async function shipAll(
   const nodes = await archivedNodes(parts.ledger, deployment)
   await Promise.all(
     [...nodes].map(async ([node, members]) => {
-      const primary = await findPrimary(members)
+      const primary = await findPrimary(parts.provider, members)
       if (!primary) return
       const key = `${deployment}/${node}`
       const last = sealed.get(key)

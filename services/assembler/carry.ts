@@ -9,7 +9,7 @@ import { timeLimit } from '../../shared/timer.ts'
 import type { StepCatalog } from './catalog.ts'
 import type { StepContext, StepResult } from './steps/step.ts'
 
-export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'archives'> {
+export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'archives' | 'secrets'> {
   steps: Pick<StepCatalog, 'find'>
   ledger: Ledger
   recorder: Recorder
@@ -130,6 +130,7 @@ async function attempt(claim: Claim, lost: AbortSignal, told: Revocable, tools: 
     blobs: tools.blobs,
     compiled: tools.compiled,
     archives: tools.archives,
+    secrets: tools.secrets,
     material: remodel.material,
     standing: (id) => tools.ledger.standing(claim.deployment, id),
     fence: { scope: `${claim.deployment}:${remodel.material}`, number: claim.fence },

@@ -7,10 +7,11 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { createLog } from '../../shared/log.ts'
-import { openBlobstore, openProvider } from '../../shared/machine.ts'
+import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
+import { Secrets } from '../../shared/secrets.ts'
 import { runService } from '../../shared/service.ts'
 import { numberSetting } from '../../shared/settings.ts'
 import { startArchiving } from './archiving.ts'
@@ -42,6 +43,7 @@ await runService(log, async () => {
     blobs: await openBlobstore(),
     compiled: new RedisCompiledIndex(redis, settings),
     archives: new Archives(redis, settings),
+    secrets: await Secrets.open(homeDirectory()),
     steps,
     ledger,
     recorder,

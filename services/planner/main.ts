@@ -15,6 +15,7 @@ import { Queues } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { checkRedis, connectRedis, redisSettings } from '../../shared/redis.ts'
+import { Secrets } from '../../shared/secrets.ts'
 import { runService } from '../../shared/service.ts'
 import { buildServer } from './api/server.ts'
 import { cleanParts, startCleaning } from './cleaning/schedule.ts'
@@ -69,6 +70,8 @@ await runService(log, async () => {
     warmth: new Warmth(requests, settings),
     render: renderer.render,
     turns,
+    blobs,
+    secrets: await Secrets.open(homeDirectory()),
   })
 
   const queues = new Queues(steady, settings)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../shared/compile/compiled.ts'
 import type { Durations } from '../../shared/compile/durations.ts'
 import type { Warmth } from '../../shared/compile/warmth.ts'
@@ -9,10 +10,11 @@ import type { Plan } from '../../shared/model/plan.ts'
 import { type Holder, nameText, ReservedNames } from '../../shared/model/reservation.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import type { Secrets } from '../../shared/secrets.ts'
 import { readDocument } from '../../shared/source/reading.ts'
 import { Drawings } from './cleaning/drawings.ts'
 import { sealPlan } from './foreman/seal.ts'
-import type { Kind, PlanOptions, Render } from './kinds/kind.ts'
+import type { Keeping, Kind, PlanOptions, Render } from './kinds/kind.ts'
 import { deploymentOf, type KindRegistry } from './kinds/registry.ts'
 import { Settling } from './reservations/settling.ts'
 import type { Supply } from './supply.ts'
@@ -49,6 +51,7 @@ export class Planning {
   readonly #turns: Turns
   readonly #archives: Archives
   readonly #settling: Settling
+  readonly #keeping: Keeping
 
   constructor(parts: {
     ledger: Ledger
@@ -60,6 +63,8 @@ export class Planning {
     warmth: Warmth
     render: Render
     turns: Turns
+    blobs: Blobstore
+    secrets: Secrets
   }) {
     this.#ledger = parts.ledger
     this.#kinds = parts.kinds
@@ -71,6 +76,7 @@ export class Planning {
     this.#render = parts.render
     this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
     this.#turns = parts.turns
+    this.#keeping = { blobs: parts.blobs, secrets: parts.secrets }
     this.#archives = new Archives(parts.ledger.redis, parts.ledger.settings)
     this.#settling = new Settling(parts.ledger, parts.kinds)
   }
@@ -87,7 +93,8 @@ export class Planning {
     const supplies = await this.#supply.supplies(cloudConfigs)
     const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
-    const blueprint = kind.architect(document, { ...supplies, created })
+    const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
+    const blueprint = kind.architect(document, { ...supplies, created, kept })
     const drawn = this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)

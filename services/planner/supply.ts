@@ -95,7 +95,7 @@ export class Supply {
   }
 
   /** Everything an architect may see; `cloudConfigs` given with a plan take the place of the uploaded ones. */
-  async supplies(cloudConfigs: readonly SourceDocument[]): Promise<Omit<Supplies, 'created'>> {
+  async supplies(cloudConfigs: readonly SourceDocument[]): Promise<Omit<Supplies, 'created' | 'kept'>> {
     const [releases, stemcells, configs] = await Promise.all([this.releases(), this.stemcells(), this.configs()])
     const documents = (type: Config['type']) =>
       Promise.all(

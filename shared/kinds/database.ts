@@ -28,11 +28,14 @@ export type HostAttributes = z.infer<typeof HostAttributes>
 
 export const User = z.object({
   username: z.string(),
-  /** A SCRAM-SHA-256 verifier; empty: may come without a password, from the hosts' network only. */
+  /** Digest of the blob with what PostgreSQL stores of the password; empty: may come without one, from the hosts' network only. */
   verifier: z.string(),
   attributes: z.array(z.string()),
 })
 export type User = z.infer<typeof User>
+
+/** Rules of today: the admin role comes in through its machine, servers follow each other with a password. */
+export const accessVersion = 2
 
 /** `instance/<id>`: a server. Paths, roles and slots are not here: they follow from these and from who is primary. */
 export const InstanceAttributes = z.object({
@@ -44,6 +47,8 @@ export const InstanceAttributes = z.object({
   database_name: z.string(),
   settings: z.record(z.string(), z.string()),
   users: z.array(User),
+  /** By which rules clients and servers come in (`accessRules`): a server that was set up by older ones is set up again. */
+  access: z.int().default(1),
   synchronous: z.boolean(),
   /** Its log is archived; `keep`: so many base backups of the node, the newest, stay; null: all of them. */
   backup: z.object({ keep: z.number().nullable() }).optional(),

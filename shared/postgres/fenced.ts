@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { RemodelError } from '../errors.ts'
 import type { Fence } from '../provider/provider.ts'
 import { fenceSequence } from './names.ts'
-import { type Address, openSession, type Session } from './server.ts'
+import { type Address, type Machines, openSession, type Session } from './server.ts'
 
 /**
  * A session that may change a database on behalf of a remodel.
@@ -12,11 +12,16 @@ import { type Address, openSession, type Session } from './server.ts'
  * scope as long as it lives. Whoever comes with a larger number first ends all sessions of the scope: a worker that was
  * paused and wakes up finds its session gone, and a new one refused. So check and change are one session.
  */
-export async function openFenced(at: Address, database: string, fence: Fence): Promise<Session> {
+export async function openFenced(
+  machines: Machines,
+  at: Address,
+  database: string,
+  { fence, signal }: { fence: Fence; signal?: AbortSignal },
+): Promise<Session> {
   const hash = createHash('sha256').update(fence.scope).digest()
   const name = `remodel ${hash.toString('hex').slice(0, 24)}`
   const key = hash.readBigInt64BE(0).toString()
-  const session = await openSession(at, database, { name })
+  const session = await openSession(machines, at, database, { name, ...(signal ? { signal } : {}) })
   try {
     const sequence = `remodel.${fenceSequence(fence.scope)}`
     await prepare(session, sequence)

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** The role that Remodel works as, on every server. */
+/** The role that Remodel works as, on every server: root of the server's own machine may be it, and no client of the network. */
 export const adminRole = 'remodel'
+/** The role that servers follow each other as. */
+export const replicationRole = 'remodel_replication'
 /** The publication of every node: all tables. */
 export const publication = 'remodel'
 

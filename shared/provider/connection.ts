@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 
 /** How to run a command on a machine. */
 export interface ExecOptions {
@@ -62,6 +62,11 @@ export interface Connection {
   write(path: string, content: Uint8Array | string, mode?: number): Promise<void>
   /** `not-found` where there is no such file. */
   read(path: string): Promise<Buffer>
+  /**
+   * A stream to a unix socket on the machine: the way to what listens nowhere else. Rejects with `not-found` where there is no such
+   * socket. Its other end closes when this one is destroyed, when the connection is closed, or when this process ends.
+   */
+  dial(socket: string): Promise<Duplex>
   /**
    * Replaces the set of supervised processes; running ones that stay in the set are left alone, ones that leave it are
    * stopped (killed after 10 s) before this returns. New ones are stopped until `start`.

@@ -16,6 +16,7 @@ import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 import { connectRedis } from '../../shared/redis.ts'
+import { Secrets } from '../../shared/secrets.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -51,6 +52,7 @@ async function toolsWith(apply: (context: StepContext) => Promise<void>): Promis
     blobs: await DiskBlobstore.open(join(home, 'blobs')),
     compiled: new RedisCompiledIndex(ledger.redis, settings()),
     archives: new Archives(ledger.redis, settings()),
+    secrets: await Secrets.open(home),
     steps: { find: async () => step },
     ledger,
     recorder: new Recorder(ledger, 'w'),

@@ -170,3 +170,54 @@ describe('files on a VM', () => {
     })
   })
 })
+
+describe('a stream to a unix socket of a VM', () => {
+  const echo = `perl -MIO::Socket::UNIX -e '
+    my $l = IO::Socket::UNIX->new(Local => "/run/echo", Listen => 5) or die; print "up\n"; STDOUT->flush;
+    while (my $c = $l->accept) { next if fork; while (sysread $c, my $b, 65536) { print {$c} $b; $c->flush } exit }'`
+
+  async function listening(): Promise<AbortController> {
+    const ending = new AbortController()
+    await new Promise<void>((resolve) => {
+      machine.exec(['sh', '-c', echo], { signal: ending.signal, onOutput: () => resolve() }).catch(() => {})
+    })
+    return ending
+  }
+
+  it('carries bytes both ways, more than any buffer holds, and ends with its peer', async () => {
+    const ending = await listening()
+    const stream = await machine.dial('/run/echo')
+    const sent = randomBytes(3_000_000)
+    stream.end(sent)
+    const got: Buffer[] = []
+    for await (const chunk of stream) got.push(chunk)
+    expect(Buffer.concat(got).equals(sent)).toBe(true)
+    const other = await machine.dial('/run/echo')
+    const gone = new Promise((resolve) => other.once('close', resolve))
+    other.resume()
+    await machine.exec(['sh', '-c', 'kill -9 $(pgrep -x perl)'])
+    await gone
+    ending.abort()
+  })
+
+  it('is closed at its other end when it is destroyed, or its connection closed', async () => {
+    const ending = await listening()
+    const relays = async () => {
+      const { stdout } = await machine.exec(['sh', '-c', 'cat /proc/net/unix | grep -c "/run/echo" || true'])
+      return Number(stdout)
+    }
+    const idle = await relays()
+    const another = await place.provider.connect('w', null)
+    const streams = [await machine.dial('/run/echo'), await another.dial('/run/echo')]
+    expect(await relays()).toBeGreaterThan(idle)
+    streams[0]!.destroy()
+    another.close()
+    streams[1]!.on('error', () => {})
+    await until(async () => (await relays()) === idle)
+    ending.abort()
+  })
+
+  it('is refused where there is no such socket', async () => {
+    await expect(machine.dial('/run/none')).rejects.toMatchObject({ code: 'not-found' })
+  })
+})

@@ -4,6 +4,7 @@ import { Planning } from '../../services/planner/planning.ts'
 import { Settling } from '../../services/planner/reservations/settling.ts'
 import { Supply } from '../../services/planner/supply.ts'
 import { Turns } from '../../services/planner/turns.ts'
+import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RedisDurations } from '../../shared/compile/durations.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
@@ -11,6 +12,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { connectRedis, type RedisSettings } from '../../shared/redis.ts'
+import { Secrets } from '../../shared/secrets.ts'
 import { steps } from './steps.ts'
 
 /** One planner of several, on a Redis of the test's, for deployments that nothing but addresses matter of. */
@@ -58,6 +60,9 @@ export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): 
     warmth: new Warmth(redis, settings),
     render: async () => [],
     turns: new Turns(redis),
+    // Documents of these deployments have no secrets to keep.
+    blobs: {} as Blobstore,
+    secrets: new Secrets(Buffer.alloc(32)),
   })
   return {
     redis,

@@ -471,4 +471,28 @@ export const sabotages: readonly Sabotage[] = [
     replace: '&& raw.complete) raw.socket.destroy()',
     caughtBy: 'test/api/stalled-bodies.test.ts',
   },
+  {
+    name: 'the admin role is let in over the network',
+    guarantee: 71,
+    file: 'services/assembler/steps/database/server/access.ts',
+    find: '`host all ${adminRole} all reject`',
+    replace: '`host all ${adminRole} 127.0.0.0/8 trust`',
+    caughtBy: 'test/kinds/database/passwords.test.ts',
+  },
+  {
+    name: 'the salt of a password is the same everywhere',
+    guarantee: 72,
+    file: 'services/planner/kinds/database/keep-passwords.ts',
+    find: "secrets.derive('salt', deployment, username, password)",
+    replace: 'new Uint8Array(16)',
+    caughtBy: 'test/kinds/database/passwords.test.ts',
+  },
+  {
+    name: 'a server logs the statement that gives a password',
+    guarantee: 72,
+    file: 'shared/postgres/password.ts',
+    find: "('log_min_error_statement', 'panic'),",
+    replace: '',
+    caughtBy: 'test/database/session.test.ts',
+  },
 ]

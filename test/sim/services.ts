@@ -22,6 +22,7 @@ import { Claims } from '../../shared/lock/claims.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import type { Queues } from '../../shared/queue/queues.ts'
 import type { RedisSettings } from '../../shared/redis.ts'
+import { Secrets } from '../../shared/secrets.ts'
 import type { QueueModel } from './queue/model.ts'
 import { SimQueue, SimWorker } from './queue/worker.ts'
 import type { RedisClient } from './redis/client.ts'
@@ -97,6 +98,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       blobs: ground.world.blobs(ground.process),
       compiled: new RedisCompiledIndex(redis, settings),
       archives: new Archives(redis, settings),
+      secrets: new Secrets(Buffer.alloc(32)),
       steps: { find: async () => step },
       ledger,
       recorder,

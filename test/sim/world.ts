@@ -166,6 +166,7 @@ export class World {
           await alive()
           return Buffer.from(`${fence.scope} ${path}`)
         },
+        dial: unused,
         supervise: unused,
         start: unused,
         stop: unused,

@@ -5,6 +5,7 @@ import type { CompiledIndex } from '../../../shared/compile/compiled.ts'
 import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Archives } from '../../../shared/postgres/archive/archives.ts'
 import type { Fence, Provider } from '../../../shared/provider/provider.ts'
+import type { Secrets } from '../../../shared/secrets.ts'
 
 /** What a step may use. Everything that changes the world takes `fence`. */
 export interface StepContext {
@@ -13,6 +14,8 @@ export interface StepContext {
   compiled: CompiledIndex
   /** Backups of databases. */
   archives: Archives
+  /** What services agree on and no plan says. */
+  secrets: Secrets
   /** Id of the material the remodel changes. */
   material: string
   /** What the floorplan says of a material now; null where nothing stands. */

@@ -32,7 +32,7 @@ export async function instancesOf(floorplan: Floorplan, kind: Kind, provider: Pr
         disk: disk as string | null,
         ...(await stateOf(vm, attributes.state ?? 'started', provider)),
       }
-      return kind.describe ? kind.describe(material, seen) : seen
+      return kind.describe ? kind.describe(material, seen, provider) : seen
     }),
   )
 }

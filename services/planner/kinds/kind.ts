@@ -13,6 +13,8 @@ export interface Supplies {
   stemcells: readonly Stemcell[]
   /** Cloud and runtime configs, by type. */
   configs: { readonly cloud: readonly SourceDocument[]; readonly runtime: readonly SourceDocument[] }
+  /** What `Kind.keep` answered: digests of what the document says and no plan may. Absent where nothing is kept: offline. */
+  kept?: Readonly<Record<string, string>>
 }
 
 /** What the operator asked for beside the manifest, valid for one plan. */
@@ -93,6 +95,12 @@ export interface Known {
   reserved?: ReservedNames
 }
 
+/** What `Kind.keep` may use. */
+export interface Keeping {
+  blobs: Pick<import('../../../shared/blobstore/blobstore.ts').Blobstore, 'put'>
+  secrets: import('../../../shared/secrets.ts').Secrets
+}
+
 /** An instance as tables show it. */
 export type InstanceView = import('../api/schema.ts').Instance
 
@@ -105,6 +113,11 @@ export interface Kind {
   name: string
   /** True where the document is of this kind; asked in order of registration. */
   recognises(document: SourceDocument): boolean
+  /**
+   * Puts into the blobstore what the document says and neither plan nor floorplan may: secrets. Answers digests for the architect,
+   * the same for the same document. Absent: there is no such thing.
+   */
+  keep?(document: SourceDocument, keeping: Keeping): Promise<Record<string, string>>
   /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
   nothing(deployment: string): Blueprint
   /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */
@@ -137,5 +150,9 @@ export interface Kind {
    * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
    * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.
    */
-  describe?(instance: StandingMaterial, seen: InstanceView): Promise<InstanceView>
+  describe?(
+    instance: StandingMaterial,
+    seen: InstanceView,
+    provider: import('../../../shared/provider/provider.ts').Provider,
+  ): Promise<InstanceView>
 }

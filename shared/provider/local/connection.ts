@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { RemodelError, toError } from '../../errors.ts'
 import { after } from '../../timer.ts'
 import type { Connection, ExecOptions, ExecResult, ProcessDefinition, ProcessStatus, Stopped } from '../connection.ts'
@@ -8,6 +8,7 @@ import { type Call, call } from './call.ts'
 import { decodeWords, encodeWords, type Frame } from './frames.ts'
 import { checkFence } from './names.ts'
 import { BoundedOutput } from './output.ts'
+import { openRelay } from './relay.ts'
 import { sniff } from './sniff.ts'
 import { Stdin } from './stdin.ts'
 
@@ -19,13 +20,16 @@ const noSuchFile = 2
 export class LocalConnection implements Connection {
   readonly #vm: { directory: string; id: string }
   readonly #fence: Fence | null
+  readonly #binary: () => Promise<string>
   readonly #calls = new Set<Call>()
   #closed = false
 
-  constructor(directory: string, id: string, fence: Fence | null) {
+  /** @param binary path of the agent of today on this machine: the one of the VM may be older. */
+  constructor(vm: { directory: string; id: string }, fence: Fence | null, binary: () => Promise<string>) {
     checkFence(fence)
-    this.#vm = { directory, id }
+    this.#vm = vm
     this.#fence = fence
+    this.#binary = binary
   }
 
   /** Rejects with `infrastructure` within 5 s where the agent is dead or frozen. */
@@ -75,6 +79,10 @@ export class LocalConnection implements Connection {
     if (exitCode === 0) return Buffer.concat(content)
     const code = exitCode === noSuchFile ? 'not-found' : 'job-failed'
     throw new RemodelError(code, `reading failed: ${complaint.toString().trim()}`)
+  }
+
+  dial(socket: string): Promise<Duplex> {
+    return openRelay(this, socket, this.#binary)
   }
 
   async supervise(processes: readonly ProcessDefinition[]): Promise<void> {

@@ -168,7 +168,7 @@ export class LocalProvider implements Provider {
     if (!(await readVmRecord(this.directory, vm))) throw new RemodelError('not-found', `there is no VM ${vm}`)
     const state = await vmState(this.directory, vm)
     if (state !== 'running') throw new RemodelError('infrastructure', `VM ${vm} is ${state}`)
-    const connection = new LocalConnection(this.directory, vm, fence)
+    const connection = new LocalConnection({ directory: this.directory, id: vm }, fence, () => this.#prepare())
     await connection.ping()
     return connection
   }

@@ -128,14 +128,14 @@ describe('a database document is refused with file, line, path and a way out', (
     [
       'a user twice',
       (value) => value.database_users.push({ username: 'app' }),
-      'database_users[1].username',
+      'database_users[2].username',
       'user app is named twice: take one of them out',
       '',
     ],
     [
       "Remodel's own role",
       (value) => value.database_users.push({ username: 'remodel' }),
-      'database_users[1].username',
+      'database_users[2].username',
       'is the role that Remodel works as: choose another name',
       '',
     ],

@@ -20,7 +20,7 @@ const own = failpointsOf('database')
 /** What every plan passes; a database compiles nothing. */
 const core = listFailpoints().filter(({ name }) => /^(assembler|dispatch|ledger)\.(?!joined)/.test(name))
 /** Reached by a first deploy, a restart for a parameter, another primary. */
-const inLife = /^set-up-instance\.(founded|restarted)$|^(arrange-node|set-up-database|switch-over|fail-over)\./
+const inLife = /^set-up-instance\.(founded|role|restarted)$|^(arrange-node|set-up-database|switch-over|fail-over)\./
 /** Reached by backups and restores. */
 const inArchive = /^(archive|back-up-node|restore)\.|\.aside$/
 

@@ -45,7 +45,7 @@ describe('a database of two nodes with two instances each', { timeout: 240_000 }
         await ask(
           net,
           hosts,
-          "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND usename = 'remodel' AND application_name LIKE 'n_-_'",
+          "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND usename = 'remodel_replication' AND application_name LIKE 'n_-_'",
         ),
       ).toEqual([['1']])
     }

@@ -50,7 +50,11 @@ export function documentOf({
         ...(primary[node] === undefined ? {} : { primary_host_id: primary[node] }),
         ...(restore[node] === undefined ? {} : { restore_config: restore[node] }),
       })),
-      database_users: [{ username: 'app', db_owner: true }],
+      database_users: [
+        { username: 'app', db_owner: true },
+        // Tests look at what only a superuser sees, and Remodel's own role takes no client of the network.
+        { username: 'tester', attributes: ['LOGIN', 'SUPERUSER'] },
+      ],
       ...(keep === undefined ? {} : { backup_config: { repositories: [{ retention_full: keep }] } }),
       ...(restore.all === undefined ? {} : { restore_config: restore.all }),
       postgresql_conf: { shared_buffers: '16MB', max_connections: 60, ...settings },
@@ -103,7 +107,7 @@ export async function connect(net: number, hosts: string, user = 'app'): Promise
   throw new Error(`nobody of ${hosts} takes writes`, { cause: last })
 }
 
-export async function ask(net: number, hosts: string, sql: string, user = 'remodel'): Promise<unknown[][]> {
+export async function ask(net: number, hosts: string, sql: string, user = 'tester'): Promise<unknown[][]> {
   const client = await connect(net, hosts, user)
   try {
     const { rows } = await client.query({ text: sql, rowMode: 'array' })
@@ -115,7 +119,7 @@ export async function ask(net: number, hosts: string, sql: string, user = 'remod
 
 /** Asks one server, whatever its role. */
 export async function askServer(net: number, letter: string, sql: string): Promise<unknown[][]> {
-  const client = new pg.Client({ host: addressOf(net, letter), port: 5432, database: 'shop', user: 'remodel' })
+  const client = new pg.Client({ host: addressOf(net, letter), port: 5432, database: 'shop', user: 'tester' })
   client.on('error', () => {})
   await client.connect()
   try {

@@ -8,7 +8,7 @@ export default defineStep({
   input: inputs['archive-log'],
   look: async () => null,
   async apply(context, { deployment, node, members }) {
-    const primary = await findPrimary(members)
+    const primary = await findPrimary(context.provider, members)
     if (primary) await shipLog(context, { deployment, node, primary, members }, () => true)
   },
   verify: async () => ({ floorplan: {} }),

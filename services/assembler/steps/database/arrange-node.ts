@@ -11,12 +11,12 @@ export default defineStep({
   look: async () => null,
   async apply(context, input) {
     // It takes no writes before it is populated; the step that does that arranges it.
-    if (input.copied && (await findPrimary(input.members)) === null) return
+    if (input.copied && (await findPrimary(context.provider, input.members)) === null) return
     await arrangeNode(context, input.members, input)
     await failpoint('arrange-node.arranged')
   },
   async verify(context, input) {
-    const primary = await findPrimary(input.members)
+    const primary = await findPrimary(context.provider, input.members)
     const standard = input.members[0]?.instance ?? ''
     return recorded(context, input, { primary_instance_id: primary?.instance ?? standard })
   },

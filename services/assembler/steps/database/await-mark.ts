@@ -19,7 +19,11 @@ export default defineStep({
     const slot = linkName(provider, subscriber)
     context.say(`waiting for ${subscriber} to have what ${provider} wrote`)
     await until(`${subscriber} having what ${provider} wrote`, context.signal, waitMs, async () => {
-      const session = await openSession(await primaryOf(members[provider] ?? [], context.signal), database)
+      const session = await openSession(
+        context.provider,
+        await primaryOf(context.provider, members[provider] ?? [], context.signal),
+        database,
+      )
       try {
         // An idle server writes nothing that a subscriber could confirm.
         await session.query(`SELECT pg_logical_emit_message(false, 'remodel', 'nudge', true)`)

@@ -14,7 +14,7 @@ export default defineStep({
   input: inputs['back-up-node'],
   look: async () => null,
   async apply(context, { deployment, node, database, members, keep }) {
-    const primary = await primaryOf(members, context.signal)
+    const primary = await primaryOf(context.provider, members, context.signal)
     const of = { deployment, node, primary, members }
     const ship = async (seal: boolean) => {
       const shipped = await shipLog(context, of, () => seal)

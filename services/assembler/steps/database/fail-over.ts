@@ -26,17 +26,17 @@ export default defineStep({
       const upstream = members.filter(({ instance }) => instance !== to)
       await arrange(connection, { self: to, upstream, primaryOnly: true, synchronous: [] })
       await reloadServer(connection)
-      await promote(connection, heir, context.signal)
+      await promote(context, connection, heir)
       await failpoint('fail-over.promoted')
     } finally {
       connection.close()
     }
     const living = members.filter((one) => one !== heir && !lost.some(({ instance }) => instance === one.instance))
-    for (const { instance } of living) await ensureInstanceSlot(heir, instance)
+    for (const { instance } of living) await ensureInstanceSlot(context.provider, heir, instance)
   },
   async verify(context, input) {
     const heir = input.members.filter(({ instance }) => instance === input.to)
-    const [seen] = await lookAt(heir)
+    const [seen] = await lookAt(context.provider, heir)
     if (seen?.recovering !== false) throw new RemodelError('infrastructure', `${input.to} did not become the primary`)
     return recorded(context, input, { primary_instance_id: input.to })
   },

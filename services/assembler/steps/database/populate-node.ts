@@ -12,6 +12,7 @@ import { place } from './server/place.ts'
 import { findPrimary, lookAt, onPrimary, primaryOf, until } from './server/primary.ts'
 import { restartServer, startServer, stopServer, supervise } from './server/process.ts'
 import { recorded } from './server/record.ts'
+import { replicationPassword } from './server/replication.ts'
 import { shell } from './server/shell.ts'
 import { ensureSubscription, originOf } from './server/subscribe.ts'
 
@@ -34,9 +35,10 @@ export default defineStep({
   async apply(context, input) {
     const { subscriber, database } = input
     const members = input.members[subscriber] ?? []
-    const first = await firstOf(members, input)
+    const first = await firstOf(context, members, input)
     const connection = await context.provider.connect(first.vm, context.fence)
     const instance = input.instances[first.instance]!
+    const password = replicationPassword(context.secrets, input.deployment)
     try {
       const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
       if (await has(`${place.data}/standby.signal`)) {
@@ -49,10 +51,10 @@ export default defineStep({
         }
         await stopServer(connection)
         const target = (await connection.read(place.target)).toString()
-        await configure(connection, instance, { is: 'promoting', target })
+        await configure(connection, instance, { is: 'promoting', target }, password)
         await startServer(connection)
         await until(`${first.instance} becoming a primary`, context.signal, 3600_000, async () => {
-          const [seen] = await lookAt([first])
+          const [seen] = await lookAt(context.provider, [first])
           return seen!.recovering === false
         })
         await failpoint('populate-node.turned')
@@ -64,11 +66,11 @@ export default defineStep({
           `${first.instance} answering`,
           context.signal,
           60_000,
-          async () => (await findPrimary([first])) !== null,
+          async () => (await findPrimary(context.provider, [first])) !== null,
         )
         await onPrimary(context, [first], database, (session) => becomeNode(session, input, target))
         await failpoint('populate-node.own')
-        await configure(connection, instance, { is: 'standing' })
+        await configure(connection, instance, { is: 'standing' }, password)
         await restartServer(connection)
         await shell(connection, `rm -f ${place.target}`)
         await failpoint('populate-node.started')
@@ -99,16 +101,20 @@ export default defineStep({
 })
 
 /** The one that becomes the primary: who is one already, else the first of the document. */
-async function firstOf(members: readonly Member[], input: Input): Promise<Member> {
+async function firstOf(context: StepContext, members: readonly Member[], input: Input): Promise<Member> {
   const [standard] = Object.keys(input.instances)
-  const first = (await findPrimary(members)) ?? members.find(({ instance }) => instance === standard)
+  const first = (await findPrimary(context.provider, members)) ?? members.find(({ instance }) => instance === standard)
   if (first) return first
   throw new RemodelError('infrastructure', `node ${input.subscriber} has no instance`)
 }
 
 /** Later than everything that the new node and its replicas have received, as they are stopped or follow a stopped one. */
 async function positionOfSource(context: StepContext, { provider, members, database }: Input): Promise<string> {
-  const session = await openSession(await primaryOf(members[provider] ?? [], context.signal), database)
+  const session = await openSession(
+    context.provider,
+    await primaryOf(context.provider, members[provider] ?? [], context.signal),
+    database,
+  )
   try {
     const position = String(await session.value('SELECT pg_current_wal_insert_lsn()::text'))
     // The log has to go on behind the target, or it would be waited for.
@@ -121,7 +127,11 @@ async function positionOfSource(context: StepContext, { provider, members, datab
 
 /** The source keeps its log for the follower no more. */
 async function forgetFollower(context: StepContext, { provider, members }: Input, first: Member): Promise<void> {
-  const session = await openSession(await primaryOf(members[provider] ?? [], context.signal), 'postgres')
+  const session = await openSession(
+    context.provider,
+    await primaryOf(context.provider, members[provider] ?? [], context.signal),
+    'postgres',
+  )
   try {
     await session.query(
       'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active',

@@ -13,7 +13,7 @@ export default defineStep({
   input: inputs['prepare-restore'],
   look: async () => null,
   async apply(context, { restore, members }) {
-    const primary = await findPrimary(members)
+    const primary = await findPrimary(context.provider, members)
     if (!primary) return
     context.say(`archiving what ${restore.node} has written up to now`)
     const { deployment, node } = restore

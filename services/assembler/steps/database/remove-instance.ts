@@ -1,7 +1,7 @@
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs, type Member } from '../../../../shared/kinds/database.ts'
 import { instanceSlot } from '../../../../shared/postgres/names.ts'
-import { openSession } from '../../../../shared/postgres/server.ts'
+import { type Machines, openSession } from '../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep } from '../step.ts'
 import { readFences } from './server/fences.ts'
@@ -24,7 +24,7 @@ export default defineStep({
     if (vm?.state === 'running') {
       const connection = await context.provider.connect(member.vm, context.fence)
       try {
-        if (aside) await keepFences(connection, member, String(resource.attributes.database_name))
+        if (aside) await keepFences(context.provider, connection, member, String(resource.attributes.database_name))
         context.say('stopping')
         await connection.supervise([])
         await failpoint('remove-instance.stopped')
@@ -34,15 +34,17 @@ export default defineStep({
         connection.close()
       }
     }
-    const answering = (await lookAt(peers)).filter(({ recovering }) => recovering !== null)
-    await Promise.all(answering.map(({ member: peer }) => dropSlot(peer, instanceSlot(member.instance))))
+    const answering = (await lookAt(context.provider, peers)).filter(({ recovering }) => recovering !== null)
+    await Promise.all(
+      answering.map(({ member: peer }) => dropSlot(context.provider, peer, instanceSlot(member.instance))),
+    )
     await failpoint('remove-instance.freed')
   },
   verify: async (context, input) => recorded(context, input),
 })
 
-async function dropSlot(on: Member, name: string): Promise<void> {
-  const session = await openSession(on, 'postgres')
+async function dropSlot(machines: Machines, on: Member, name: string): Promise<void> {
+  const session = await openSession(machines, on, 'postgres')
   try {
     await session.query(
       `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
@@ -54,7 +56,7 @@ async function dropSlot(on: Member, name: string): Promise<void> {
   }
 }
 
-async function keepFences(connection: Connection, member: Member, database: string): Promise<void> {
-  const seen = await readFences(member, database)
+async function keepFences(machines: Machines, connection: Connection, member: Member, database: string): Promise<void> {
+  const seen = await readFences(machines, member, database)
   if (Object.keys(seen).length > 0) await connection.write(place.fences, JSON.stringify(seen))
 }

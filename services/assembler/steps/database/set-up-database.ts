@@ -1,6 +1,6 @@
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
-import { publication } from '../../../../shared/postgres/names.ts'
+import { publication, replicationRole } from '../../../../shared/postgres/names.ts'
 import { quoted } from '../../../../shared/postgres/server.ts'
 import { defineStep } from '../step.ts'
 import { findPrimary, onPrimary } from './server/primary.ts'
@@ -15,7 +15,7 @@ export default defineStep({
   look: async () => null,
   async apply(context, { members, database, renameFrom, owner, script, copied }) {
     // A node that is filled from another gets the database with the copy.
-    if (copied && (await findPrimary(members)) === null) return
+    if (copied && (await findPrimary(context.provider, members)) === null) return
     await onPrimary(context, members, 'postgres', async (session) => {
       const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
       const old = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [renameFrom])
@@ -26,6 +26,8 @@ export default defineStep({
       if (owner !== '') await session.query(`ALTER DATABASE ${quoted(database)} OWNER TO ${quoted(owner)}`)
     })
     await onPrimary(context, members, database, async (session) => {
+      // A script may take it from everybody, and the other nodes come in as this role.
+      await session.query(`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${replicationRole}`)
       if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
       const made = await session.value('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication])
       if (made !== null) return

@@ -9,12 +9,13 @@ import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 import { ensureArchiveSlot } from './archive/line.ts'
 import { restoreData, restoredBy } from './archive/restore.ts'
-import { configure } from './server/configuration.ts'
+import { configure, followAsReplication } from './server/configuration.ts'
 import { follow, isFollowing } from './server/follow.ts'
 import { asServer, owner, place } from './server/place.ts'
 import { findPrimary, lookAt, until } from './server/primary.ts'
 import { reloadServer, restartServer, startServer, supervise } from './server/process.ts'
 import { recorded } from './server/record.ts'
+import { admitReplicas, replicationPassword } from './server/replication.ts'
 import { ensureRoles } from './server/roles.ts'
 import { shell } from './server/shell.ts'
 
@@ -40,9 +41,10 @@ export default defineStep({
       const applied = await connection.exec(['cat', place.applied])
       if (applied.stdout !== digestOf(input.instance)) return null
       const [process] = await connection.status()
-      const [seen] = await lookAt([input.member])
+      const [seen] = await lookAt(context.provider, [input.member])
       if (process?.state !== 'running' || seen!.recovering === null) return null
-      if (input.role === 'follow' && (!seen!.recovering || !(await isFollowing(input.member)))) return null
+      if (input.role === 'follow' && (!seen!.recovering || !(await isFollowing(context.provider, input.member))))
+        return null
       if (input.role === 'restore' && !(await isRestored(connection, input))) return null
       return result(context, input)
     } finally {
@@ -58,7 +60,7 @@ export default defineStep({
       const whole = await has(place.whole)
       if (role === 'found' && !whole) await found(connection, context)
       if (input.restore && role === 'restore' && !(await isRestored(connection, input))) {
-        await restoreData(context, connection, { member, instance, restore: input.restore })
+        await restoreData(context, connection, { ...input, restore: input.restore })
       }
       if (role === 'keep' && !whole) {
         throw new RemodelError(
@@ -66,22 +68,28 @@ export default defineStep({
           `the data of ${member.instance} is gone, and it is the primary of ${instance.node}: restore the node, or remove and add it`,
         )
       }
+      if (role === 'follow' || role === 'copy') {
+        const primary = await findPrimary(context.provider, input.source)
+        if (primary) await admitReplicas(context, primary, input.deployment)
+      }
       if ((role === 'follow' || role === 'copy') && !whole) await follow(context, connection, input)
       if (role === 'follow' && whole && !(await has(`${place.data}/standby.signal`))) {
         // It was the primary. As long as nobody else is, it is the only one who has everything.
-        const other = await findPrimary(input.source)
+        const other = await findPrimary(context.provider, input.source)
         if (other) await follow(context, connection, input)
       }
       const copying = role === 'copy' && (await has(`${place.data}/standby.signal`))
-      await configure(connection, instance, { is: copying ? 'copying' : 'standing' })
+      const password = replicationPassword(context.secrets, input.deployment)
+      await configure(connection, instance, { is: copying ? 'copying' : 'standing' }, password)
+      await followAsReplication(connection)
       await failpoint('set-up-instance.configured')
       await run(context, connection, input)
       if (role === 'follow' && (await has(`${place.data}/standby.signal`))) {
         context.say('waiting for it to follow')
         await keepUp(context, connection, input, whole)
       }
-      if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance.users)
-      await ensureArchiveSlot(member, instance.backup !== undefined)
+      if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance.users, input.deployment)
+      await ensureArchiveSlot(context.provider, member, instance.backup !== undefined)
       if (instance.backup) await context.archives.follow(input.deployment)
       await shell(connection, `rm -rf ${place.aside} ${place.replayed} ${place.fences}`)
       await connection.write(place.applied, digestOf(instance))
@@ -91,7 +99,7 @@ export default defineStep({
     }
   },
   async verify(context, input) {
-    const [seen] = await lookAt([input.member])
+    const [seen] = await lookAt(context.provider, [input.member])
     if (seen!.recovering === null) {
       throw new RemodelError('infrastructure', `${input.member.instance} does not answer`)
     }
@@ -127,8 +135,8 @@ async function found(connection: Connection, context: StepContext): Promise<void
 async function run(context: StepContext, connection: Connection, { member }: Input): Promise<void> {
   await supervise(connection)
   const [process] = await connection.status()
-  const answers = () => until(`the start of ${member.instance}`, context.signal, 600_000, () => isUp(member))
-  if (process?.state !== 'running' || !(await isUp(member))) {
+  const answers = () => until(`the start of ${member.instance}`, context.signal, 600_000, () => isUp(context, member))
+  if (process?.state !== 'running' || !(await isUp(context, member))) {
     context.say('starting')
     await startServer(connection)
     return answers()
@@ -136,7 +144,7 @@ async function run(context: StepContext, connection: Connection, { member }: Inp
   await reloadServer(connection)
   // The postmaster reads them when it gets the signal, a session a moment later.
   await new Promise((resolve) => setTimeout(resolve, 200))
-  const session = await openSession(member, 'postgres')
+  const session = await openSession(context.provider, member, 'postgres')
   const pending = Number(await session.value('SELECT count(*) FROM pg_settings WHERE pending_restart'))
   await session.close()
   if (pending === 0) return
@@ -146,23 +154,24 @@ async function run(context: StepContext, connection: Connection, { member }: Inp
   await answers()
 }
 
-async function isUp(member: Input['member']): Promise<boolean> {
-  const [seen] = await lookAt([member])
+async function isUp(context: StepContext, member: Input['member']): Promise<boolean> {
+  const [seen] = await lookAt(context.provider, [member])
   return seen!.recovering !== null
 }
 
 /** A replica whose data left the primary's history behind, or whose log the primary no longer has, is copied anew. */
 async function keepUp(context: StepContext, connection: Connection, input: Input, old: boolean): Promise<void> {
-  const follows = () => isFollowing(input.member)
+  const follows = () => isFollowing(context.provider, input.member)
   const wait = (ms: number) => until(`${input.member.instance} following its primary`, context.signal, ms, follows)
   if (!old) return wait(120_000)
   try {
     return await wait(15_000)
   } catch (error) {
-    if (!(await findPrimary(input.source))) throw error
+    if (!(await findPrimary(context.provider, input.source))) throw error
   }
   await follow(context, connection, input)
-  await configure(connection, input.instance, { is: 'standing' })
+  const password = replicationPassword(context.secrets, input.deployment)
+  await configure(connection, input.instance, { is: 'standing' }, password)
   await run(context, connection, input)
   await wait(120_000)
 }

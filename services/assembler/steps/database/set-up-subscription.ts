@@ -9,12 +9,12 @@ import { ensureSubscription } from './server/subscribe.ts'
 
 /** The provider may lose its primary at any time from now on: whoever takes over has the slot. */
 async function surviveFailover(context: StepContext, providers: readonly Member[]): Promise<void> {
-  const seen = await lookAt(providers)
+  const seen = await lookAt(context.provider, providers)
   const primary = seen.find(({ recovering }) => recovering === false)?.member
   if (!primary) return
   const replicas = seen.filter(({ recovering }) => recovering === true)
   if (replicas.length > 0) context.say('waiting until replicas keep its slot')
-  await Promise.all(replicas.map(({ member }) => slotsArrived(primary, member, context.signal)))
+  await Promise.all(replicas.map(({ member }) => slotsArrived(context.provider, primary, member, context.signal)))
 }
 
 /** One direction between two nodes; tables that came since are taken in. */
@@ -24,7 +24,7 @@ export default defineStep({
   async apply(context, input) {
     const members = input.members[input.subscriber] ?? []
     // A node that still follows its source gets the subscription together with its position: `advance-origin`.
-    if (input.copied && (await findPrimary(members)) === null) return
+    if (input.copied && (await findPrimary(context.provider, members)) === null) return
     await onPrimary(context, members, input.database, async (session) => {
       const name = await ensureSubscription(session, input)
       await failpoint('set-up-subscription.created')

@@ -21,18 +21,19 @@ import { slotsArrived } from './server/slots.ts'
 export default defineStep({
   input: inputs['switch-over'],
   look: async (context, input) =>
-    (await findPrimary(input.members))?.instance === input.to && (await allFollow(input.members))
+    (await findPrimary(context.provider, input.members))?.instance === input.to &&
+    (await allFollow(context, input.members))
       ? done(context, input)
       : null,
   async apply(context, { members, to, synchronous }) {
     const heir = members.find(({ instance }) => instance === to)
     if (!heir) throw new RemodelError('infrastructure', `there is no instance ${to}`)
     const others = members.filter((member) => member !== heir)
-    const old = await findPrimary(others)
-    for (const { instance } of others) await ensureInstanceSlot(heir, instance)
+    const old = await findPrimary(context.provider, others)
+    for (const { instance } of others) await ensureInstanceSlot(context.provider, heir, instance)
     if (old) {
       context.say('waiting until its slots are on the heir')
-      await slotsArrived(old, heir, context.signal)
+      await slotsArrived(context.provider, old, heir, context.signal)
       const connection = await context.provider.connect(old.vm, context.fence)
       try {
         context.say(`stopping ${old.instance}`)
@@ -51,7 +52,7 @@ export default defineStep({
     await failpoint('switch-over.arranged')
   },
   async verify(context, input) {
-    if ((await findPrimary(input.members))?.instance === input.to) return done(context, input)
+    if ((await findPrimary(context.provider, input.members))?.instance === input.to) return done(context, input)
     throw new RemodelError('infrastructure', `${input.to} did not become the primary`)
   },
 })
@@ -65,9 +66,9 @@ function done(context: StepContext, input: z.infer<(typeof inputs)['switch-over'
 async function takeOver(context: StepContext, heir: Member): Promise<void> {
   const connection = await context.provider.connect(heir.vm, context.fence)
   try {
-    await replayed(heir, context.signal)
+    await replayed(context, heir)
     context.say(`${heir.instance} takes over`)
-    await promote(connection, heir, context.signal)
+    await promote(context, connection, heir)
     await failpoint('switch-over.promoted')
   } finally {
     connection.close()
@@ -75,13 +76,13 @@ async function takeOver(context: StepContext, heir: Member): Promise<void> {
 }
 
 /** All that was received is applied: the stopped primary has sent all it had. */
-async function replayed(heir: Member, signal: AbortSignal): Promise<void> {
-  const session = await openSession(heir, 'postgres')
+async function replayed(context: StepContext, heir: Member): Promise<void> {
+  const session = await openSession(context.provider, heir, 'postgres')
   const sql = 'SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()'
   try {
     await until(
       `${heir.instance} applying what it received`,
-      signal,
+      context.signal,
       60_000,
       async () => (await session.value(sql)) === true,
     )
@@ -101,6 +102,6 @@ async function startAgain(context: StepContext, member: Member): Promise<void> {
   }
 }
 
-async function allFollow(members: readonly Member[]): Promise<boolean> {
-  return (await lookAt(members)).every(({ recovering }) => recovering !== null)
+async function allFollow(context: StepContext, members: readonly Member[]): Promise<boolean> {
+  return (await lookAt(context.provider, members)).every(({ recovering }) => recovering !== null)
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import type { Fault } from '../../../../shared/errors.ts'
+import { digestOf } from '../../../../shared/model/canonical.ts'
 import type { Blueprint, Json } from '../../../../shared/model/material.ts'
+import { adminRole, replicationRole } from '../../../../shared/postgres/names.ts'
 import { invalidInput, type SourceDocument, suggest } from '../../../../shared/source/document.ts'
 import type { Supplies } from '../kind.ts'
 import { restoresOf } from './architect/restores.ts'
-import { verifierOf } from './architect/verifier.ts'
 import { instanceId } from './names.ts'
 import { EndState, resourcesOf } from './operations/operations.ts'
 import { nodeResources } from './resources.ts'
@@ -30,6 +31,13 @@ const own = new Set([
   'sync_replication_slots',
 ])
 
+const ownRoles: readonly string[] = [adminRole, replicationRole]
+
+/** Never empty, or the user would come in without a password: a plan that names a blob that is nowhere fails. */
+function digestFor(username: string, { kept }: Supplies): string {
+  return kept?.[username] ?? digestOf({ verifier: username })
+}
+
 export function deploymentName(document: SourceDocument): string {
   const { name, database_name } = document.parse(Document)
   return name ?? database_name.toLowerCase().replace(/[^a-z0-9-]/g, '-')
@@ -43,7 +51,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   refuse(document, value, hosts)
   const users = value.database_users.map(({ username, password, attributes }) => ({
     username,
-    verifier: password === undefined ? '' : verifierOf(deployment, username, password),
+    verifier: password === undefined ? '' : digestFor(username, supplies),
     attributes,
   }))
   const byId = new Map(hosts.map((host) => [host.id, host]))
@@ -148,7 +156,7 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
     const path = ['database_users', index, 'username']
     if (users.indexOf(user.username) !== index)
       fault(path, `user ${user.username} is named twice: take one of them out`)
-    if (user.username === 'remodel') fault(path, 'is the role that Remodel works as: choose another name')
+    if (ownRoles.includes(user.username)) fault(path, 'is the role that Remodel works as: choose another name')
   }
   if (value.database_users.filter(({ db_owner }) => db_owner).length > 1) {
     fault(['database_users'], 'only one user can own the database')

@@ -1,6 +1,6 @@
 import { InstanceAttributes } from '../../../../shared/kinds/database.ts'
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
-import { openSession, type Session } from '../../../../shared/postgres/server.ts'
+import { type Address, type Machines, openSession, type Session } from '../../../../shared/postgres/server.ts'
 import type { InstanceView } from '../kind.ts'
 
 /** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
@@ -23,10 +23,14 @@ type Facts = Pick<NonNullable<InstanceView['database']>, 'role' | 'receivedBytes
  * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
  * that follows nobody; `unresponsive`: its process runs and it does not answer.
  */
-export async function describe({ attributes }: StandingMaterial, seen: InstanceView): Promise<InstanceView> {
+export async function describe(
+  { attributes }: StandingMaterial,
+  seen: InstanceView,
+  machines: Machines,
+): Promise<InstanceView> {
   const { address, port, node, host_id: host, database_name: database, vm } = InstanceAttributes.parse(attributes)
   const known = { ...seen, vm, addresses: [address] }
-  const facts = seen.state === 'missing' ? null : await ask({ address, port }, node).catch(() => null)
+  const facts = seen.state === 'missing' ? null : await ask(machines, { vm, address, port }, node).catch(() => null)
   if (facts === null) {
     const silent = { role: null, receivedBytes: null, lagBytes: null, peers: [] }
     const state = seen.state === 'running' ? 'unresponsive' : seen.state
@@ -36,14 +40,11 @@ export async function describe({ attributes }: StandingMaterial, seen: InstanceV
   return { ...known, state: astray ? 'failing' : 'running', database: { database, node, host, ...facts } }
 }
 
-async function ask(at: { address: string; port: number }, node: string): Promise<Facts> {
-  const session = await openSession(at, 'postgres', { timeoutMs })
-  // A session that is closed while it waits for an answer drops its connection, and the question fails.
-  const late = setTimeout(() => void session.close(), timeoutMs)
+async function ask(machines: Machines, at: Address, node: string): Promise<Facts> {
+  const session = await openSession(machines, at, 'postgres', { timeoutMs })
   try {
     return await factsOf(session, node)
   } finally {
-    clearTimeout(late)
     await session.close()
   }
 }

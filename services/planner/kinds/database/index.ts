@@ -11,11 +11,12 @@ export const kind: Kind = {
   deploymentName,
   architect,
   nothing,
+  keep: async (document, keeping) => (await import('./keep-passwords.ts')).keepPasswords(document, keeping),
   // It brings the client of PostgreSQL along, which planning offline and other kinds have no use for.
   inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
   foreman,
   spaces,
   holdings,
   backUp,
-  describe: async (instance, seen) => (await import('./describe.ts')).describe(instance, seen),
+  describe: async (instance, seen, provider) => (await import('./describe.ts')).describe(instance, seen, provider),
 }

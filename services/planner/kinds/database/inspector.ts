@@ -25,7 +25,9 @@ export async function inspector(
   const running = new Set(vms.filter(({ state }) => state === 'running').map(({ id }) => id))
   const instances = of('database.instance')
   const answers = await Promise.all(
-    instances.map((instance) => (running.has(String(instance.attributes.vm)) ? askServer(instance) : null)),
+    instances.map((instance) =>
+      running.has(String(instance.attributes.vm)) ? askServer(world.provider, instance) : null,
+    ),
   )
   const servers = new Map(answers.flatMap((server): [string, Server][] => (server ? [[server.instance, server]] : [])))
   const primaries = primariesOf(of('database.node'), servers)
@@ -52,7 +54,7 @@ export async function inspector(
   const marks = world.recorded.materials.filter(({ id }) => id.startsWith(restoredMaterial('')))
   const strategy = blueprint.strategy as unknown as Strategy
   const found = { deployment: blueprint.deployment, instances, primaries }
-  const archives = await archivesAsFound(strategy, found, world.archives)
+  const archives = await archivesAsFound(strategy, found, world)
   return { materials: [...materials, ...strays.map(standingOf), ...marks, ...archives], notes: [] }
 }
 

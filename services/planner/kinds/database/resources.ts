@@ -1,4 +1,9 @@
-import type { HostAttributes, InstanceAttributes, User } from '../../../../shared/kinds/database.ts'
+import {
+  accessVersion,
+  type HostAttributes,
+  type InstanceAttributes,
+  type User,
+} from '../../../../shared/kinds/database.ts'
 import { instanceId, vmId } from './names.ts'
 import type { Executor, InstanceResources, JsonObject, NodeResources, ResourceData } from './operations/operations.ts'
 import type { Document, Host } from './schema.ts'
@@ -57,6 +62,7 @@ export function nodeResources(
         database_name,
         settings,
         users: [...users],
+        access: accessVersion,
         synchronous: document.synchronous_replication,
         ...(backup ? { backup: { keep: backup.repositories[0]?.retention_full ?? null } } : {}),
       }

@@ -23,6 +23,7 @@
  *   to the agent                                        answers
  *   'E' <fence> cwd argc argv.. envc env..              'A' started, then 'O' stdout, 'R' stderr, 'G' u32 credit, 'T'
  *       argv[0] "\1put" path mode / "\1get" path: built-in file write and read, run like a command
+ *       argv[0] "\1relay" path: stdin and stdout become a stream to a unix socket
  *   'I' bytes for stdin, 'C' end of stdin, 'K' kill     at most CREDIT bytes of 'I' may be on their way
  *   'S' <fence> n, n times name pidfile start stop seconds   'A' when the ones that left the set are gone
  *   'B' <fence> start all                               'A' when the start commands were run
@@ -189,6 +190,9 @@ void child_signals(void);
 
 /* file.c: built-in commands */
 int run_builtin(char **argv);
+
+/* relay.c */
+int relay(const char *path);
 
 /* supervise.c */
 void supervise_set(struct conn *c, struct fields *f);

@@ -18,7 +18,7 @@ export async function copyToBlobs(
   of: { node: string; primary: Member; database: string },
 ): Promise<Omit<Backup, 'line'>> {
   const { signal, blobs } = context
-  const session = await openSession(of.primary, 'postgres', { name: 'remodel backup' })
+  const session = await openSession(context.provider, of.primary, 'postgres', { name: 'remodel backup' })
   const source = await context.provider.connect(of.primary.vm, null)
   try {
     const startedAt = await clock(session)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { archiveSlot } from '../../../../../shared/postgres/names.ts'
-import { type Address, openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import { type Address, type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 
 /**
  * The line of the archive that a node's data belongs to. It is written in the data itself (database `postgres`), so replicas
@@ -22,8 +22,8 @@ export async function beginLine(session: Session): Promise<void> {
 }
 
 /** A server keeps its log until it is archived; or, where it is not to be archived, no longer. */
-export async function ensureArchiveSlot(at: Address, wanted: boolean): Promise<void> {
-  const session = await openSession(at, 'postgres')
+export async function ensureArchiveSlot(machines: Machines, at: Address, wanted: boolean): Promise<void> {
+  const session = await openSession(machines, at, 'postgres')
   try {
     const known = await session.value('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [archiveSlot])
     if (wanted && known === null) {

@@ -5,7 +5,7 @@ import { failpoint } from '../../../../../shared/failpoint.ts'
 import type { InstanceAttributes, Member, Restore } from '../../../../../shared/kinds/database.ts'
 import { type ArchivedLog, type Backup, filesFor } from '../../../../../shared/postgres/archive/chain.ts'
 import { linkName } from '../../../../../shared/postgres/names.ts'
-import { openSession } from '../../../../../shared/postgres/server.ts'
+import { type Machines, openSession } from '../../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { StepContext } from '../../step.ts'
 import { configure } from '../server/configuration.ts'
@@ -14,6 +14,7 @@ import { raiseFences, type SeenFences } from '../server/fences.ts'
 import { asServer, owner, place } from '../server/place.ts'
 import { lookAt, until } from '../server/primary.ts'
 import { startServer, stopServer, supervise } from '../server/process.ts'
+import { replicationPassword } from '../server/replication.ts'
 import { shell } from '../server/shell.ts'
 import { dropSubscription } from '../server/subscribe.ts'
 import { beginLine } from './line.ts'
@@ -36,27 +37,28 @@ const recoveryMs = 6 * 3600_000
 export async function restoreData(
   context: StepContext,
   connection: Connection,
-  of: { member: Member; instance: InstanceAttributes; restore: Restore },
+  of: { deployment: string; member: Member; instance: InstanceAttributes; restore: Restore },
 ): Promise<void> {
-  const { member, instance, restore } = of
+  const { deployment, member, instance, restore } = of
   const needed = await neededFor(context, restore)
   await supervise(connection)
   await stopServer(connection)
   await shell(connection, `rm -f ${place.whole} ${place.applied} ${place.target} ${place.log}`)
   await fetch(context, connection, needed)
   await failpoint('restore.fetched')
-  await configure(connection, instance, { is: 'restoring', target: restore.target })
+  const password = replicationPassword(context.secrets, deployment)
+  await configure(connection, instance, { is: 'restoring', target: restore.target }, password)
   await shell(connection, asServer(`touch ${place.data}/recovery.signal`))
   context.say('replaying the log')
   await startServer(connection)
   await until(`${member.instance} coming to the point it is restored to`, context.signal, recoveryMs, async () => {
-    const [seen] = await lookAt([member])
+    const [seen] = await lookAt(context.provider, [member])
     if (seen!.recovering === false) return true
     await refuseDead(connection, member)
     return false
   })
   await failpoint('restore.recovered')
-  await makeOwn(connection, member, instance.node, restore)
+  await makeOwn(context, connection, { member, instance }, restore)
   await failpoint('restore.own')
   await stopServer(connection)
   await connection.write(place.whole, restoredBy(restore))
@@ -127,21 +129,23 @@ async function refuseDead(connection: Connection, member: Member): Promise<void>
  * Takes away what came along: subscriptions without their slots, which are others', and the places they had come to. Slots for
  * the other nodes are made here, while nobody can write: so they get everything that is.
  */
-async function makeOwn(connection: Connection, member: Member, node: string, restore: Restore): Promise<void> {
-  const { database, peers } = restore
+async function makeOwn(
+  { provider }: StepContext,
+  connection: Connection,
+  { member, instance: { node } }: { member: Member; instance: InstanceAttributes },
+  { database, peers }: Restore,
+): Promise<void> {
   const seen = await connection.read(place.fences).catch(() => null)
   const fences = seen ? (JSON.parse(seen.toString()) as SeenFences) : {}
-  const session = await openSession(member, 'postgres')
+  const session = await openSession(provider, member, 'postgres')
   try {
     await raiseFences(session, fences.postgres ?? {})
     const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
     if (known !== null)
-      await cleanDatabase(
-        member,
-        database,
+      await cleanDatabase(provider, member, database, {
         fences,
-        peers.map((peer) => linkName(node, peer)),
-      )
+        slots: peers.map((peer) => linkName(node, peer)),
+      })
     await session.query(
       `SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE roname LIKE 'remodel\\_%'`,
     )
@@ -153,12 +157,12 @@ async function makeOwn(connection: Connection, member: Member, node: string, res
 }
 
 async function cleanDatabase(
+  provider: Machines,
   member: Member,
   database: string,
-  fences: SeenFences,
-  slots: readonly string[],
+  { fences, slots }: { fences: SeenFences; slots: readonly string[] },
 ): Promise<void> {
-  const session = await openSession(member, database)
+  const session = await openSession(provider, member, database)
   try {
     const [, own = {}] = Object.entries(fences).find(([name]) => name !== 'postgres') ?? []
     await raiseFences(session, own)

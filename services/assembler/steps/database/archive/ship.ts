@@ -4,7 +4,7 @@ import type { Member } from '../../../../../shared/kinds/database.ts'
 import type { Archives } from '../../../../../shared/postgres/archive/archives.ts'
 import { lsnOf, segmentAt, segmentOf, switches, timelineOf } from '../../../../../shared/postgres/archive/chain.ts'
 import { archiveSlot } from '../../../../../shared/postgres/names.ts'
-import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { Provider } from '../../../../../shared/provider/provider.ts'
 import { gather } from '../server/data.ts'
@@ -49,7 +49,7 @@ export async function shipLog(
   seal: (nextXid: string) => boolean,
 ): Promise<Shipped | null> {
   const { deployment, node, primary, members } = of
-  const session = await openSession(primary, 'postgres', { name: 'remodel archive' })
+  const session = await openSession(tools.provider, primary, 'postgres', { name: 'remodel archive' })
   try {
     const kept = await session.value(
       'SELECT restart_lsn::text FROM pg_replication_slots WHERE slot_name = $1 AND NOT pg_is_in_recovery()',
@@ -74,7 +74,7 @@ export async function shipLog(
       }
     }
     if (sealed) await tools.archives.seal(deployment, name, sealed.file, sealed.at)
-    await Promise.all(members.map((member) => letGo(member, line, lsnOf(end)).catch(() => {})))
+    await Promise.all(members.map((member) => letGo(tools.provider, member, line, lsnOf(end)).catch(() => {})))
     return { line, files: lacking.length, nextXid }
   } finally {
     await session.close()
@@ -122,8 +122,8 @@ async function shipFile(
 }
 
 /** The server need not keep what is before `lsn` for the archive, if its data is of this line. */
-async function letGo(member: Member, line: string, lsn: string): Promise<void> {
-  const session = await openSession(member, 'postgres', { name: 'remodel archive', timeoutMs: 2000 })
+async function letGo(machines: Machines, member: Member, line: string, lsn: string): Promise<void> {
+  const session = await openSession(machines, member, 'postgres', { name: 'remodel archive', timeoutMs: 2000 })
   try {
     if ((await session.value('SELECT line FROM remodel.archive')) !== line) return
     await session.query(

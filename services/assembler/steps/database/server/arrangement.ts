@@ -1,6 +1,6 @@
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import { instanceSlot } from '../../../../../shared/postgres/names.ts'
-import { openSession } from '../../../../../shared/postgres/server.ts'
+import { type Machines, openSession } from '../../../../../shared/postgres/server.ts'
 import type { StepContext } from '../../step.ts'
 import { arrange } from './configuration.ts'
 import { ensureInstanceSlot, isFollowing } from './follow.ts'
@@ -17,20 +17,25 @@ export async function arrangeNode(
   members: readonly Member[],
   of: { synchronous: boolean; keep: readonly string[] },
 ): Promise<Member> {
-  const primary = await primaryOf(members, context.signal)
+  const primary = await primaryOf(context.provider, members, context.signal)
   const replicas = members.filter(({ instance }) => instance !== primary.instance)
-  for (const { instance } of replicas) await ensureInstanceSlot(primary, instance)
-  await dropForeignSlots(primary, [...of.keep, ...replicas.map(({ instance }) => instanceSlot(instance))])
+  for (const { instance } of replicas) await ensureInstanceSlot(context.provider, primary, instance)
+  await dropForeignSlots(context.provider, primary, [
+    ...of.keep,
+    ...replicas.map(({ instance }) => instanceSlot(instance)),
+  ])
   for (const replica of replicas) await write(context, replica, members, [])
   await Promise.all(
     replicas.map((replica) =>
-      until(`${replica.instance} following ${primary.instance}`, context.signal, 60_000, () => isFollowing(replica)),
+      until(`${replica.instance} following ${primary.instance}`, context.signal, 60_000, () =>
+        isFollowing(context.provider, replica),
+      ),
     ),
   )
-  await Promise.all(replicas.map(dropFormerSlots))
+  await Promise.all(replicas.map((replica) => dropFormerSlots(context.provider, replica)))
   // The same on all of them: whoever takes over waits for the others.
   for (const member of members) await write(context, member, members, of.synchronous ? members : [])
-  for (const replica of replicas) await slotsArrived(primary, replica, context.signal)
+  for (const replica of replicas) await slotsArrived(context.provider, primary, replica, context.signal)
   return primary
 }
 
@@ -56,8 +61,8 @@ async function write(
 }
 
 /** What a former primary kept for other nodes is in the way of the copies it gets from the new one. */
-async function dropFormerSlots(replica: Member): Promise<void> {
-  const session = await openSession(replica, 'postgres')
+async function dropFormerSlots(machines: Machines, replica: Member): Promise<void> {
+  const session = await openSession(machines, replica, 'postgres')
   try {
     await session.query(
       `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
@@ -69,8 +74,8 @@ async function dropFormerSlots(replica: Member): Promise<void> {
 }
 
 /** A slot of an instance that is gone holds the log for ever. */
-async function dropForeignSlots(primary: Member, keep: readonly string[]): Promise<void> {
-  const session = await openSession(primary, 'postgres')
+async function dropForeignSlots(machines: Machines, primary: Member, keep: readonly string[]): Promise<void> {
+  const session = await openSession(machines, primary, 'postgres')
   try {
     await session.query(
       `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots

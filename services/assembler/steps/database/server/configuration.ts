@@ -1,7 +1,8 @@
 import type { InstanceAttributes, Member } from '../../../../../shared/kinds/database.ts'
 import type { Target } from '../../../../../shared/postgres/archive/chain.ts'
-import { adminRole, instanceSlot } from '../../../../../shared/postgres/names.ts'
+import { adminRole, instanceSlot, replicationRole } from '../../../../../shared/postgres/names.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
+import { accessRules, identities } from './access.ts'
 import { owner, place } from './place.ts'
 import { shell } from './shell.ts'
 
@@ -74,25 +75,20 @@ function recovery(target: Target): Record<string, string> {
   }
 }
 
-function access(instance: InstanceAttributes, mode: Mode): string {
-  if (mode.is === 'restoring') return `local all all trust\nhost all ${adminRole} 127.0.0.0/8 trust\n`
-  const open = instance.users.filter(({ verifier }) => verifier === '').map(({ username }) => username)
-  return [
-    'local all all trust',
-    `host all ${adminRole} 127.0.0.0/8 trust`,
-    ...(mode.is === 'promoting' ? [] : [`host replication ${adminRole} 127.0.0.0/8 trust`]),
-    ...open.map((username) => `host all "${username}" 127.0.0.0/8 trust`),
-    'host all all 0.0.0.0/0 scram-sha-256',
-    '',
-  ].join('\n')
-}
-
-/** Writes what belongs to one server; says whether anything changed. */
-export async function configure(connection: Connection, instance: InstanceAttributes, mode: Mode): Promise<void> {
-  const text = lines(settingsOf(instance, mode))
-  await connection.write(`${place.data}/remodel.conf`, text)
-  await connection.write(`${place.data}/pg_hba.conf`, access(instance, mode))
+/** Writes what belongs to one server. `password`: of the replication role. */
+export async function configure(
+  connection: Connection,
+  instance: InstanceAttributes,
+  mode: Mode,
+  password: string,
+): Promise<void> {
+  const open = mode.is === 'restoring' ? 'none' : mode.is === 'promoting' ? 'peers' : 'clients'
+  await connection.write(`${place.data}/remodel.conf`, lines(settingsOf(instance, mode)))
+  await connection.write(`${place.data}/pg_ident.conf`, identities)
+  await connection.write(`${place.data}/pg_hba.conf`, accessRules(instance, open))
   await connection.write(`${place.data}/postgresql.conf`, "include 'remodel.conf'\ninclude_if_exists 'node.conf'\n")
+  await connection.write(place.passwords, `*:*:*:${replicationRole}:${password}\n`, 0o600)
+  await shell(connection, `chown ${owner} ${place.passwords}`)
   await owned(connection)
 }
 
@@ -125,9 +121,20 @@ export async function arrange(connection: Connection, of: Arrangement): Promise<
   await owned(connection)
 }
 
+/** A server that was arranged to follow as the admin role, as all were once, follows as the role that is let in. */
+export async function followAsReplication(connection: Connection): Promise<void> {
+  const [before, now] = [`user=${adminRole} dbname`, `${follower} dbname`]
+  const file = `${place.data}/node.conf`
+  await shell(connection, `if [ -e ${file} ]; then sed -i 's|${before}|${now}|' ${file}; fi`)
+  await owned(connection)
+}
+
 function followInfo(self: string, upstream: readonly Member[], primaryOnly: boolean): string {
   return conninfo(upstream, 'postgres', self, primaryOnly ? 'read-write' : 'any')
 }
+
+/** As whom servers come to each other, for libpq. */
+const follower = `user=${replicationRole} passfile=${place.passwords}`
 
 /** libpq tries the servers in turn and stays with the one that is the primary, so it follows a failover by itself. */
 export function conninfo(
@@ -138,7 +145,7 @@ export function conninfo(
 ): string {
   const hosts = servers.map(({ address }) => address).join(',')
   const ports = servers.map(({ port }) => port).join(',')
-  return `host=${hosts} port=${ports} user=${adminRole} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3`
+  return `host=${hosts} port=${ports} ${follower} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3`
 }
 
 function lines(settings: Record<string, string>): string {

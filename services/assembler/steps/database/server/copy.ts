@@ -10,7 +10,7 @@ import { finishData, prepareData, readData, writePart } from './data.ts'
  */
 export async function copyData(context: StepContext, from: Member, to: Connection): Promise<void> {
   const { signal } = context
-  const session = await openSession(from, 'postgres', { name: 'remodel copy' })
+  const session = await openSession(context.provider, from, 'postgres', { name: 'remodel copy' })
   const source = await context.provider.connect(from.vm, null)
   try {
     await session.query('SELECT pg_backup_start($1, true)', ['remodel'])

@@ -1,5 +1,5 @@
 import type { Member } from '../../../../../shared/kinds/database.ts'
-import { openSession, quoted, type Session } from '../../../../../shared/postgres/server.ts'
+import { type Machines, openSession, quoted, type Session } from '../../../../../shared/postgres/server.ts'
 
 /** Database -> sequence -> the highest fence that was shown there (`shared/postgres/fenced.ts`). */
 export type SeenFences = Record<string, Record<string, number>>
@@ -8,11 +8,11 @@ export type SeenFences = Record<string, Record<string, number>>
  * The fences of a server's databases; empty where it does not answer. A restore would set them back, and a worker that was
  * paused since could write again: they are carried over.
  */
-export async function readFences(member: Member, database: string): Promise<SeenFences> {
+export async function readFences(machines: Machines, member: Member, database: string): Promise<SeenFences> {
   const seen: SeenFences = {}
   for (const name of ['postgres', database]) {
     try {
-      const session = await openSession(member, name, { timeoutMs: 2000 })
+      const session = await openSession(machines, member, name, { timeoutMs: 2000 })
       try {
         const rows = await session.query(
           `SELECT sequencename, coalesce(last_value, 0)::text AS number FROM pg_sequences WHERE schemaname = 'remodel'`,

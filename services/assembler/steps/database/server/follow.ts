@@ -1,7 +1,7 @@
 import { failpoint } from '../../../../../shared/failpoint.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import { instanceSlot } from '../../../../../shared/postgres/names.ts'
-import { openSession } from '../../../../../shared/postgres/server.ts'
+import { type Machines, openSession } from '../../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { StepContext } from '../../step.ts'
 import { arrange } from './configuration.ts'
@@ -24,12 +24,13 @@ interface Following {
  */
 export async function follow(context: StepContext, connection: Connection, of: Following): Promise<void> {
   const { member, role, source, upstream } = of
-  const from = await primaryOf(source, context.signal)
-  const primary = await findPrimary(upstream)
-  const head = primary ?? (await lookAt(upstream)).find(({ recovering }) => recovering === true)?.member ?? from
+  const from = await primaryOf(context.provider, source, context.signal)
+  const primary = await findPrimary(context.provider, upstream)
+  const head =
+    primary ?? (await lookAt(context.provider, upstream)).find(({ recovering }) => recovering === true)?.member ?? from
   await shell(connection, `rm -f ${place.whole} ${place.applied} ${place.target}`)
   await stopServer(connection)
-  await ensureInstanceSlot(head, member.instance)
+  await ensureInstanceSlot(context.provider, head, member.instance)
   await failpoint('follow.slot')
   context.say(`copying ${from.instance}`)
   await copyData(context, from, connection)
@@ -40,8 +41,8 @@ export async function follow(context: StepContext, connection: Connection, of: F
 }
 
 /** A physical slot for a replica on whoever it follows. */
-export async function ensureInstanceSlot(on: Member, instance: string): Promise<void> {
-  const session = await openSession(on, 'postgres')
+export async function ensureInstanceSlot(machines: Machines, on: Member, instance: string): Promise<void> {
+  const session = await openSession(machines, on, 'postgres')
   try {
     const name = instanceSlot(instance)
     if ((await session.value('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [name])) !== null) return
@@ -52,8 +53,8 @@ export async function ensureInstanceSlot(on: Member, instance: string): Promise<
 }
 
 /** It is a replica, and gets what its primary writes. */
-export async function isFollowing(member: Member): Promise<boolean> {
-  const session = await openSession(member, 'postgres', { timeoutMs: 2000 })
+export async function isFollowing(machines: Machines, member: Member): Promise<boolean> {
+  const session = await openSession(machines, member, 'postgres', { timeoutMs: 2000 })
   try {
     const sql = `SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`
     return (await session.value(sql)) === true

@@ -1,4 +1,5 @@
 import { mountedPostgres } from '../../../../../shared/postgres/binaries.ts'
+import { socketDirectory } from '../../../../../shared/postgres/way-in.ts'
 import { layout } from '../../../../../shared/provider/layout.ts'
 
 /** Where a server lives on its machine: all of it on the persistent disk, but for the socket. */
@@ -19,7 +20,9 @@ export const place = {
   replayed: `${layout.store}/postgres/replayed`,
   /** The fences that the databases had seen before the restore. */
   fences: `${layout.store}/postgres/fences.json`,
-  run: `${layout.run}/postgres`,
+  /** Password of the replication role, for libpq. */
+  passwords: `${layout.store}/postgres/passwords`,
+  run: socketDirectory,
 } as const
 
 /** `nobody` on every Linux: PostgreSQL refuses to run as root, and needs no name in /etc/passwd of its own. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RemodelError } from '../../../../../shared/errors.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import { openFenced } from '../../../../../shared/postgres/fenced.ts'
-import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { StepContext } from '../../step.ts'
 
 export interface Seen {
@@ -13,11 +13,11 @@ export interface Seen {
 }
 
 /** How the servers of a node do now, asked all at once. */
-export async function lookAt(members: readonly Member[]): Promise<Seen[]> {
+export async function lookAt(machines: Machines, members: readonly Member[]): Promise<Seen[]> {
   return Promise.all(
     members.map(async (member): Promise<Seen> => {
       try {
-        const session = await openSession(member, 'postgres', { timeoutMs: 2000 })
+        const session = await openSession(machines, member, 'postgres', { timeoutMs: 2000 })
         try {
           const [row] = await session.query(
             'SELECT pg_is_in_recovery() AS recovering, timeline_id FROM pg_control_checkpoint()',
@@ -34,16 +34,21 @@ export async function lookAt(members: readonly Member[]): Promise<Seen[]> {
 }
 
 /** The server that takes writes; of two that say so the one that was promoted last. Null where there is none. */
-export async function findPrimary(members: readonly Member[]): Promise<Member | null> {
-  const primaries = (await lookAt(members)).filter(({ recovering }) => recovering === false)
+export async function findPrimary(machines: Machines, members: readonly Member[]): Promise<Member | null> {
+  const primaries = (await lookAt(machines, members)).filter(({ recovering }) => recovering === false)
   return primaries.sort((a, b) => b.timeline - a.timeline)[0]?.member ?? null
 }
 
 /** Waits a while for it: it may be starting. Throws `infrastructure`. */
-export async function primaryOf(members: readonly Member[], signal: AbortSignal, waitMs = 20_000): Promise<Member> {
+export async function primaryOf(
+  machines: Machines,
+  members: readonly Member[],
+  signal: AbortSignal,
+  waitMs = 20_000,
+): Promise<Member> {
   const until = performance.now() + waitMs
   for (;;) {
-    const primary = await findPrimary(members)
+    const primary = await findPrimary(machines, members)
     if (primary) return primary
     if (performance.now() >= until) {
       const names = members.map(({ instance }) => instance).join(', ')
@@ -60,8 +65,8 @@ export async function onPrimary<T>(
   database: string,
   work: (session: Session, primary: Member) => Promise<T>,
 ): Promise<T> {
-  const primary = await primaryOf(members, context.signal)
-  const session = await openFenced(primary, database, context.fence)
+  const primary = await primaryOf(context.provider, members, context.signal)
+  const session = await openFenced(context.provider, primary, database, context)
   try {
     return await work(session, primary)
   } finally {
@@ -79,7 +84,7 @@ export async function onPrimaryIfAny(
   database: string,
   work: (session: Session, primary: Member) => Promise<void>,
 ): Promise<void> {
-  const seen = await lookAt(members)
+  const seen = await lookAt(context.provider, members)
   if (!seen.some(({ recovering }) => recovering === false)) {
     const vms = await Promise.all(members.map(({ vm }) => context.provider.findVm(vm)))
     const silent = seen.some(({ recovering }, index) => recovering === null && vms[index]?.state === 'running')

@@ -1,5 +1,5 @@
 import type { Member } from '../../../../../shared/kinds/database.ts'
-import { openSession } from '../../../../../shared/postgres/server.ts'
+import { type Machines, openSession } from '../../../../../shared/postgres/server.ts'
 import { until } from './primary.ts'
 
 /** A sleeping synchronisation looks every 30 s at the latest. */
@@ -9,9 +9,17 @@ const waitMs = 90_000
  * Waits until a replica keeps a copy of every logical slot of its primary. Before that the replica must not take over: the
  * other nodes would go on from a slot that is not there, and miss what was written in between.
  */
-export async function slotsArrived(primary: Member, replica: Member, signal: AbortSignal): Promise<void> {
+export async function slotsArrived(
+  machines: Machines,
+  primary: Member,
+  replica: Member,
+  signal: AbortSignal,
+): Promise<void> {
   await until(`the slots of ${primary.instance} reaching ${replica.instance}`, signal, waitMs, async () => {
-    const [there, here] = [await openSession(primary, 'postgres'), await openSession(replica, 'postgres')]
+    const [there, here] = [
+      await openSession(machines, primary, 'postgres'),
+      await openSession(machines, replica, 'postgres'),
+    ]
     try {
       // A copy is kept from a known point on; the snapshot makes one.
       const wanted = await there.query(

@@ -1,6 +1,6 @@
 import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
-import type { Archives } from '../../../../../shared/postgres/archive/archives.ts'
-import { type Address, openSession } from '../../../../../shared/postgres/server.ts'
+import { type Address, type Machines, openSession } from '../../../../../shared/postgres/server.ts'
+import type { World } from '../../kind.ts'
 import { type ArchiveSeen, archiveMaterial } from '../archived.ts'
 import type { ResourceData } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
@@ -13,7 +13,7 @@ interface Found {
 }
 
 /** The archives that a plan may need to know: of this deployment's nodes, and of those that something is restored from. */
-export async function archivesAsFound(strategy: Strategy, found: Found, archives: Archives) {
+export async function archivesAsFound(strategy: Strategy, found: Found, { archives, provider }: World) {
   const archived = strategy.nodes
     .filter(({ instances }) => instances?.some(({ instance }) => instance.attributes.backup !== undefined))
     .map(({ node_name }) => node_name)
@@ -26,7 +26,7 @@ export async function archivesAsFound(strategy: Strategy, found: Found, archives
     const own = deployment === found.deployment
     const nodes = new Set([...backups.map(({ node }) => node), ...(own ? archived : [])])
     for (const node of [...nodes].sort()) {
-      const now = own ? await writing(addressOf(found, node)) : { line: null, now: null }
+      const now = own ? await writing(provider, addressOf(found, node)) : { line: null, now: null }
       seen.push({ deployment, node, ...now, backups: backups.filter((backup) => backup.node === node) })
     }
   }
@@ -38,10 +38,10 @@ function addressOf({ instances, primaries }: Found, node: string): Address | und
   return primary && InstanceAttributes.parse(primary.attributes)
 }
 
-async function writing(at: Address | undefined): Promise<Pick<ArchiveSeen, 'line' | 'now'>> {
+async function writing(machines: Machines, at: Address | undefined): Promise<Pick<ArchiveSeen, 'line' | 'now'>> {
   if (!at) return { line: null, now: null }
   try {
-    const session = await openSession(at, 'postgres', { timeoutMs: 1500 })
+    const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
     try {
       const table = await session.value(`SELECT to_regclass('remodel.archive')::text`)
       const line = table === null ? null : await session.value('SELECT line FROM remodel.archive')

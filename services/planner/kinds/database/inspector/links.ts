@@ -18,6 +18,7 @@ export function linkAsFound(resource: ResourceData, primaries: ReadonlyMap<strin
   if (!found) return resource.attributes.disabled === true ? resource : { ...resource, needs_recreate: true }
   if (resource.attributes.disabled === true) return resource
   if (!found.enabled) return { ...resource, error: 'the subscription is disabled' }
+  if (found.asAdmin) return { ...resource, error: 'it comes in as the admin role, which is let in no more' }
   if (found.missingTables > 0) return { ...resource, error: `${found.missingTables} tables are not replicated yet` }
   return resource
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
-import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import { adminRole } from '../../../../../shared/postgres/names.ts'
+import { type Address, type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { ResourceData } from '../operations/operations.ts'
 
 /** What one server says of itself. */
@@ -15,7 +16,7 @@ export interface Server {
   physicalSlots: string[]
   /** Logical slots: of a primary those of the database, of a replica those it keeps a copy of. */
   slots: string[]
-  subscriptions: { name: string; enabled: boolean; missingTables: number }[]
+  subscriptions: { name: string; enabled: boolean; missingTables: number; asAdmin: boolean }[]
 }
 
 /** A server that is just being started by its supervisor gets another chance. */
@@ -25,11 +26,12 @@ const copies = `SELECT slot_name FROM pg_replication_slots
   WHERE slot_type = 'logical' AND synced AND NOT temporary AND invalidation_reason IS NULL`
 
 /** Asks a server; null where it does not answer. Reads only. */
-export async function askServer(resource: ResourceData): Promise<Server | null> {
-  const { address, port, node, database_name } = InstanceAttributes.parse(resource.attributes)
+export async function askServer(machines: Machines, resource: ResourceData): Promise<Server | null> {
+  const { vm, address, port, node, database_name } = InstanceAttributes.parse(resource.attributes)
+  const at = { vm, address, port }
   for (let n = 1; ; n++) {
     try {
-      const session = await openSession({ address, port }, 'postgres', { timeoutMs: 1500 })
+      const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
       try {
         const [own] = await session.query(
           `SELECT pg_is_in_recovery() AS recovering, CASE WHEN pg_is_in_recovery()
@@ -47,7 +49,7 @@ export async function askServer(resource: ResourceData): Promise<Server | null> 
           physicalSlots: slots,
           ...(recovering
             ? { slots: await names(session, copies), subscriptions: [] }
-            : await linksOf({ address, port }, database_name)),
+            : await linksOf(machines, at, database_name)),
         }
       } finally {
         await session.close()
@@ -59,32 +61,33 @@ export async function askServer(resource: ResourceData): Promise<Server | null> 
   }
 }
 
-async function linksOf(at: { address: string; port: number }, database: string) {
-  const session = await openSession(at, 'postgres', { timeoutMs: 1500 })
+async function linksOf(machines: Machines, at: Address, database: string) {
+  const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
   try {
     const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
     if (known === null) return { slots: [], subscriptions: [] }
   } finally {
     await session.close()
   }
-  const inside = await openSession(at, database, { timeoutMs: 1500 })
+  const inside = await openSession(machines, at, database, { timeoutMs: 1500 })
   try {
     const slots = await names(
       inside,
       `SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'remodel\\_%' AND database = current_database()`,
     )
     const rows = await inside.query(
-      `SELECT subname, subenabled, (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+      `SELECT subname, subenabled, subconninfo LIKE '%user=${adminRole} %' AS as_admin, (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
          WHERE relkind IN ('r', 'p') AND relpersistence = 'p' AND NOT relispartition
          AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'remodel')
          AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND
            (srrelid = c.oid OR srrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid)))) AS missing
        FROM pg_subscription s WHERE subname LIKE 'remodel\\_%' AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     )
-    const subscriptions = rows.map(({ subname, subenabled, missing }) => ({
+    const subscriptions = rows.map(({ subname, subenabled, missing, as_admin }) => ({
       name: String(subname),
       enabled: subenabled === true,
       missingTables: Number(missing),
+      asAdmin: as_admin === true,
     }))
     return { slots, subscriptions }
   } finally {

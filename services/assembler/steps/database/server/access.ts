@@ -1,0 +1,37 @@
+import type { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
+import { adminRole, replicationRole } from '../../../../../shared/postgres/names.ts'
+
+/** Where the machines of a database are. */
+const hosts = '127.0.0.0/8'
+
+/** Lets replicas follow a server. */
+export const followRule = `host replication ${replicationRole} ${hosts} scram-sha-256`
+
+/** The admin role is root of the machine, on the server's own socket; clients of the network are not asked for a password even. */
+const admin = [
+  `local all ${adminRole} peer map=${adminRole}`,
+  `host all ${adminRole} all reject`,
+  `host replication ${adminRole} all reject`,
+]
+
+/** `pg_ident.conf`: which user of the machine may be the admin role. */
+export const identities = `${adminRole} root ${adminRole}\n`
+
+/**
+ * `pg_hba.conf`: who may come in, and how. Of the same name the first line counts.
+ *
+ * @param to `clients`: everybody that the document names; `peers`: the same but for replicas; `none`: Remodel alone.
+ */
+export function accessRules(instance: InstanceAttributes, to: 'clients' | 'peers' | 'none'): string {
+  if (to === 'none') return `${admin.join('\n')}\n`
+  const open = instance.users.filter(({ verifier }) => verifier === '').map(({ username }) => username)
+  return [
+    ...admin,
+    ...(to === 'clients' ? [followRule] : []),
+    `host all ${replicationRole} ${hosts} scram-sha-256`,
+    ...open.flatMap((username) => [`local all "${username}" trust`, `host all "${username}" ${hosts} trust`]),
+    'local all all scram-sha-256',
+    'host all all 0.0.0.0/0 scram-sha-256',
+    '',
+  ].join('\n')
+}

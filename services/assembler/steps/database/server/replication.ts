@@ -1,0 +1,49 @@
+import { failpoint } from '../../../../../shared/failpoint.ts'
+import type { Member } from '../../../../../shared/kinds/database.ts'
+import { replicationRole } from '../../../../../shared/postgres/names.ts'
+import { setPassword } from '../../../../../shared/postgres/password.ts'
+import { verifierOf, verifies } from '../../../../../shared/postgres/scram.ts'
+import { openSession, quoted, type Session } from '../../../../../shared/postgres/server.ts'
+import type { Secrets } from '../../../../../shared/secrets.ts'
+import type { StepContext } from '../../step.ts'
+import { followRule } from './access.ts'
+import { owner, place } from './place.ts'
+import { reloadServer } from './process.ts'
+import { shell } from './shell.ts'
+
+/** As this role servers follow each other: of one deployment all have the same password, and others another one. */
+export function replicationPassword(secrets: Secrets, deployment: string): string {
+  return secrets.derive('replication', deployment).toString('hex')
+}
+
+/**
+ * The role on a primary, and a rule that lets replicas in: what a server is set up with asks for both. A primary that was set up
+ * before there was such a role gets it before its first replica needs it.
+ */
+export async function admitReplicas(context: StepContext, primary: Member, deployment: string): Promise<void> {
+  const session = await openSession(context.provider, primary, 'postgres', { signal: context.signal })
+  try {
+    await ensureReplicationRole(session, replicationPassword(context.secrets, deployment))
+  } finally {
+    await session.close()
+  }
+  await failpoint('admit-replicas.role')
+  const connection = await context.provider.connect(primary.vm, context.fence)
+  try {
+    const rules = (await connection.read(`${place.data}/pg_hba.conf`)).toString()
+    if (rules.includes(followRule)) return
+    await shell(connection, `cd ${place.data}; sed -i '1i ${followRule}' pg_hba.conf; chown ${owner} pg_hba.conf`)
+    await reloadServer(connection)
+  } finally {
+    connection.close()
+  }
+}
+
+/** On a primary: the role, with this password. A data directory of an archive may have it with another one. */
+export async function ensureReplicationRole(session: Session, password: string): Promise<void> {
+  const [known] = await session.query('SELECT rolpassword FROM pg_authid WHERE rolname = $1', [replicationRole])
+  if (!known) await session.query(`CREATE ROLE ${quoted(replicationRole)} LOGIN REPLICATION`)
+  const verifier = typeof known?.rolpassword === 'string' ? known.rolpassword : null
+  if (await verifies(verifier, password)) return
+  await setPassword(session, replicationRole, await verifierOf(password, crypto.getRandomValues(new Uint8Array(16))))
+}

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { accessRules } from '../../../services/assembler/steps/database/server/access.ts'
+import { sealPlan } from '../../../services/planner/foreman/seal.ts'
+import { kind } from '../../../services/planner/kinds/database/index.ts'
+import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
+import { InstanceAttributes } from '../../../shared/kinds/database.ts'
+import { verifierOf, verifies } from '../../../shared/postgres/scram.ts'
+import { Secrets } from '../../../shared/secrets.ts'
+import { SourceDocument } from '../../../shared/source/document.ts'
+import { documentOf } from '../../long/database/support.ts'
+
+let home: string
+let blobs: DiskBlobstore
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'remodel-passwords-'))
+  blobs = await DiskBlobstore.open(join(home, 'blobs'))
+})
+afterEach(() => rm(home, { recursive: true, force: true }))
+
+const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] }, taken: [] }
+
+function documentWith(password: string, name = 'shop'): SourceDocument {
+  const value = JSON.parse(documentOf({ name, net: 80, nodes: { n1: 'ab' } }))
+  value.database_users[0].password = password
+  return new SourceDocument('shop.yml', JSON.stringify(value))
+}
+
+async function planOf(document: SourceDocument, secrets: Secrets) {
+  const kept = await kind.keep!(document, { blobs, secrets })
+  const blueprint = kind.architect(document, { ...supplies, kept })
+  const floorplan = { deployment: blueprint.deployment, version: 1, materials: [] }
+  const options = { recreate: false, remove: false, skipDrain: false }
+  return {
+    kept,
+    plan: sealPlan(await kind.foreman(blueprint, floorplan, options, async () => []), blueprint, floorplan),
+  }
+}
+
+const saltOf = (verifier: string) => /:([^$]+)\$/.exec(verifier)![1]!
+
+describe('the password of a user of a database', () => {
+  test('is in no plan, neither as it is nor as PostgreSQL stores it: the plan names a blob', async () => {
+    const { kept, plan } = await planOf(documentWith('open sesame'), await Secrets.open(home))
+    const text = JSON.stringify(plan)
+    expect(text).not.toContain('open sesame')
+    expect(text).not.toContain('SCRAM-SHA-256')
+    expect(text).toContain(kept.app)
+    expect(await verifies((await blobs.get(kept.app!)).toString(), 'open sesame')).toBe(true)
+  })
+
+  test('is no change as long as it stays the same, and is one when it changes', async () => {
+    const secrets = await Secrets.open(home)
+    const first = await planOf(documentWith('open sesame'), secrets)
+    const again = await planOf(documentWith('open sesame'), await Secrets.open(home))
+    expect(again.plan).toEqual(first.plan)
+    expect((await planOf(documentWith('open barley'), secrets)).kept.app).not.toBe(first.kept.app)
+  })
+
+  test('has a salt that follows from nothing that others know, and is another one for each role, database and Remodel', async () => {
+    const salts = new Set<string>()
+    for (const folder of ['one', 'two']) {
+      const secrets = await Secrets.open(join(home, folder))
+      for (const name of ['shop', 'store']) {
+        const { kept } = await planOf(documentWith('open sesame', name), secrets)
+        salts.add(saltOf((await blobs.get(kept.app!)).toString()))
+      }
+    }
+    expect(salts.size).toBe(4)
+    const guess = createHash('sha256').update('shop\0app').digest().subarray(0, 16).toString('base64')
+    expect(salts).not.toContain(guess)
+  })
+
+  test('takes more rounds to guess than PostgreSQL would ask for', async () => {
+    const verifier = await verifierOf('x', new Uint8Array(16))
+    expect(Number(/\$(\d+):/.exec(verifier)![1])).toBeGreaterThanOrEqual(8 * 4096)
+    expect(await verifies(verifier, 'y')).toBe(false)
+    expect(await verifies(null, 'x')).toBe(false)
+  })
+
+  test('that was kept nowhere is not taken for no password', () => {
+    const [instance] = kind
+      .architect(documentWith('open sesame'), supplies)
+      .materials.filter(({ id }) => id.startsWith('instance/'))
+      .map(({ attributes }) => InstanceAttributes.parse(attributes))
+    expect(instance!.users[0]!.verifier).toMatch(/^sha256:/)
+    expect(accessRules(instance!, 'clients')).not.toContain('"app" 127')
+  })
+})
+
+describe('who may come in to a server', () => {
+  const instance = InstanceAttributes.parse(
+    kind.architect(documentWith('open sesame'), supplies).materials.find(({ id }) => id === 'instance/n1-a')!
+      .attributes,
+  )
+
+  test.each(['clients', 'peers', 'none'] as const)('no rule for %s lets the admin role in over the network', (to) => {
+    const rules = accessRules(instance, to)
+      .split('\n')
+      .map((line) => line.split(/\s+/))
+    for (const database of ['all', 'replication']) {
+      const first = rules.find(([type, on, role]) => type === 'host' && on === database && role === 'remodel')
+      expect(first?.at(-1)).toBe('reject')
+    }
+    expect(rules.filter(([type, , , , how]) => type === 'host' && how === 'trust' && to === 'none')).toEqual([])
+    expect(rules[0]).toEqual(['local', 'all', 'remodel', 'peer', 'map=remodel'])
+  })
+
+  test('a database user may not be called as a role of Remodel', () => {
+    for (const username of ['remodel', 'remodel_replication']) {
+      const value = JSON.parse(documentOf({ net: 80, nodes: { n1: 'ab' } }))
+      value.database_users[0].username = username
+      const document = new SourceDocument('shop.yml', JSON.stringify(value))
+      expect(() => kind.architect(document, supplies)).toThrowError(
+        expect.objectContaining({
+          code: 'invalid-input',
+          faults: [expect.objectContaining({ path: 'database_users[0].username' })],
+        }),
+      )
+    }
+  })
+})
+
+describe('the key of the secrets', () => {
+  test('is one for all services that want it at once, and only its owner can read it', async () => {
+    const folder = join(home, 'new')
+    const all = await Promise.all(Array.from({ length: 8 }, () => Secrets.open(folder)))
+    expect(new Set(all.map((secrets) => secrets.derive('a').toString('hex'))).size).toBe(1)
+    expect(await readdir(folder)).toEqual(['secret.key'])
+    expect((await stat(join(folder, 'secret.key'))).mode & 0o777).toBe(0o600)
+    expect((await stat(folder)).mode & 0o777).toBe(0o700)
+  })
+})
