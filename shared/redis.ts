@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis'
-import { RemodelError } from './errors.ts'
+import { parseRedisUrl } from './redis/address.ts'
 
 /** Where Redis is and what our keys begin with. */
 export interface RedisSettings {
@@ -8,8 +8,11 @@ export interface RedisSettings {
   prefix: string
 }
 
+/** From REDIS_URL and REMODEL_PREFIX. Throws `invalid-input` where the address is none. */
 export function redisSettings(env: NodeJS.ProcessEnv = process.env): RedisSettings {
-  return { url: env.REDIS_URL ?? 'redis://127.0.0.1:6379', prefix: env.REMODEL_PREFIX ?? 'remodel' }
+  const settings = { url: env.REDIS_URL || 'redis://127.0.0.1:6379', prefix: env.REMODEL_PREFIX || 'remodel' }
+  parseRedisUrl(settings.url)
+  return settings
 }
 
 /**
@@ -27,34 +30,19 @@ export function connectRedis(
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** attempt, 1000),
     ...options,
   }
-  const redis = new Redis(settings.url, all)
+  const address = parseRedisUrl(settings.url)
+  const redis = 'url' in address ? new Redis(address.url, all) : new Redis({ ...address.sentinel, ...all })
   // Without a listener a lost connection would end the process; commands report it themselves.
   redis.on('error', () => {})
   return redis
 }
 
-/** An address for people: no password. */
-export function redisAddress(settings: RedisSettings): string {
-  const url = new URL(settings.url)
-  return `${url.hostname}:${url.port || '6379'}`
+/** True where a replica may take over from the Redis of now. */
+export function isReplicated(settings: RedisSettings): boolean {
+  return 'sentinel' in parseRedisUrl(settings.url)
 }
 
-/**
- * Checks what Remodel needs of its Redis: nothing evicted, everything on disk before it is acknowledged.
- * Throws `unsupported` that says which setting to change; `allowWeak` turns that into the returned warnings.
- */
-export async function checkRedis(redis: Redis, allowWeak: boolean): Promise<string[]> {
-  const wanted = { 'maxmemory-policy': 'noeviction', appendonly: 'yes', appendfsync: 'always' }
-  const wrong: string[] = []
-  for (const [name, value] of Object.entries(wanted)) {
-    const [, found] = (await redis.config('GET', name)) as [string, string]
-    if (found !== value) wrong.push(`${name} is ${found}, should be ${value}`)
-  }
-  if (wrong.length > 0 && !allowWeak) {
-    throw new RemodelError(
-      'unsupported',
-      `this Redis could lose or evict what Remodel records: ${wrong.join('; ')}. Change it, or accept that with REMODEL_ALLOW_WEAK_REDIS=1`,
-    )
-  }
-  return wrong
+/** An address for people: no password. */
+export function redisAddress(settings: RedisSettings): string {
+  return parseRedisUrl(settings.url).shown
 }

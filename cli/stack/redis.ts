@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
-import { Redis } from 'ioredis'
 import { RemodelError } from '../../shared/errors.ts'
+import { connectRedis } from '../../shared/redis.ts'
 import { withoutPassword } from '../address.ts'
 
 /** Arguments of a Redis that loses nothing it has acknowledged, reachable from this machine only. */
@@ -45,7 +45,7 @@ export async function requireRedisServer(): Promise<void> {
 
 /** Waits until a Redis answers and has loaded its data. Throws `unavailable` that names its address. */
 export async function awaitRedis(url: string, timeoutMs: number): Promise<void> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => 50, maxRetriesPerRequest: null })
+  const redis = connectRedis({ url, prefix: '' }, 'service', { lazyConnect: true, retryStrategy: () => 50 })
   let last: Error | undefined
   redis.on('error', (error) => {
     last = error

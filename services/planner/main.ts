@@ -14,7 +14,8 @@ import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine
 import { Queues } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
-import { checkRedis, connectRedis, redisSettings } from '../../shared/redis.ts'
+import { watchRedis } from '../../shared/redis/rules.ts'
+import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { Secrets } from '../../shared/secrets.ts'
 import { runService } from '../../shared/service.ts'
 import { buildServer } from './api/server.ts'
@@ -50,7 +51,7 @@ await runService(log, async () => {
   const requests = connectRedis(settings, 'request', { lazyConnect: false })
   const steady = connectRedis(settings, 'service')
   const subscriber = connectRedis(settings, 'service')
-  for (const warning of await checkRedis(steady, process.env.REMODEL_ALLOW_WEAK_REDIS === '1')) log.warn(warning)
+  await watchRedis(steady, settings, log)
 
   const [blobs, provider, kinds] = await Promise.all([openBlobstore(), openProvider(log), KindRegistry.open()])
   const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(homeDirectory(), 'rendered') })

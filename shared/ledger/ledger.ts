@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { RemodelError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import type { Plan, PlanState } from '../model/plan.ts'
-import type { RedisSettings } from '../redis.ts'
+import { isReplicated, type RedisSettings } from '../redis.ts'
 import { type Ground, Names } from '../reservation/names.ts'
 import { FenceSource } from './fences.ts'
 import { graphOf } from './graph.ts'
@@ -14,6 +14,8 @@ import { scriptsOn } from './scripts.ts'
 
 export type * from './records.ts'
 
+/** How long an opened plan waits for a replica to have it, where one may take over, before it is answered all the same. */
+const replicaMs = 1000
 /** How many remodels one round trip stores. */
 const chunk = 500
 
@@ -137,6 +139,7 @@ export class Ledger extends LedgerReader {
     await failpoint('ledger.opened')
     // Whoever saw it listed but not held yet may have taken it off the list.
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
+    if (answer.status === 'ok' && isReplicated(this.settings)) await this.redis.wait(1, replicaMs)
     return answer
   }
 

@@ -10,7 +10,8 @@ import { epochOf } from '../../shared/ledger/fences.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
-import { checkRedis, connectRedis } from '../../shared/redis.ts'
+import { checkRedis } from '../../shared/redis/rules.ts'
+import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -52,14 +53,14 @@ async function runOne(name: string, id = 'a'): Promise<number> {
 
 describe('the settings of Redis', () => {
   test('that would lose or evict what is recorded are refused by name, or accepted knowingly', async () => {
-    expect(await checkRedis(redis, false)).toEqual([])
+    expect(await checkRedis(redis, { allowWeak: false })).toEqual([])
     await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
     await redis.config('SET', 'appendfsync', 'everysec')
-    await expect(checkRedis(redis, false)).rejects.toMatchObject({
+    await expect(checkRedis(redis, { allowWeak: false })).rejects.toMatchObject({
       code: 'unsupported',
       message: expect.stringMatching(/maxmemory-policy is allkeys-lru, should be noeviction; appendfsync is everysec/),
     })
-    expect(await checkRedis(redis, true)).toHaveLength(2)
+    expect(await checkRedis(redis, { allowWeak: true })).toHaveLength(2)
     await redis.config('SET', 'maxmemory-policy', 'noeviction')
     await redis.config('SET', 'appendfsync', 'always')
   })

@@ -495,4 +495,12 @@ export const sabotages: readonly Sabotage[] = [
     replace: '',
     caughtBy: 'test/database/session.test.ts',
   },
+  {
+    name: 'the rules are asked once only',
+    guarantee: 43,
+    file: 'shared/redis/rules.ts',
+    find: "redis.on('ready', () => {",
+    replace: "redis.on('asked twice', () => {",
+    caughtBy: 'test/redis/takeover.test.ts',
+  },
 ]
