@@ -53,12 +53,11 @@ await runService(log, async () => {
   }
   const site = process.env.REMODEL_SITE
   const queue = site ? (`assemble-${site}` as const) : 'assemble'
-  const heartbeat = new Heartbeat(redis, settings, id)
+  const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 32
+  const heartbeat = new Heartbeat(redis, settings, id, { queue, concurrency })
   await heartbeat.start()
-  const worker = startWorker(
-    queue,
-    { redis, settings, name: id, concurrency: numberSetting('REMODEL_CONCURRENCY') ?? 32, log },
-    (job, signal) => carryOut(job, queue, signal, tools),
+  const worker = startWorker(queue, { redis, settings, name: id, concurrency, log }, (job, signal) =>
+    carryOut(job, queue, signal, tools),
   )
   const archiving = startArchiving({ ...tools, claims: new Claims(redis, settings) }, id)
   log.info({ queue }, 'assembler is ready')

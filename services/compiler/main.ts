@@ -41,7 +41,7 @@ await runService(log, async () => {
   const subscriber = connectRedis(settings, 'service')
   const aborts = new Aborts(subscriber)
   await aborts.start(settings)
-  const heartbeat = new Heartbeat(redis, settings, id)
+  const heartbeat = new Heartbeat(redis, settings, id, { queue: 'compile', concurrency })
   await heartbeat.start()
   const [provider, blobs] = await Promise.all([openProvider(log), openBlobstore()])
   const queues = new Queues(redis, settings)

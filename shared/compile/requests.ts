@@ -61,6 +61,15 @@ export class CompileRequests {
     return { status, n, by: JSON.parse(by), turn }
   }
 
+  /** The number of the job that carries a key for this subscriber; null where it does not ask for it. */
+  async numberFor(key: string, subscriber: Subscriber): Promise<number | null> {
+    const [[state, n], asks] = await Promise.all([
+      this.#redis.hmget(this.#key(key), 'state', 'n'),
+      this.#redis.hexists(this.#subscribersKey(key), text(subscriber)),
+    ])
+    return state && n && asks === 1 ? Number(n) : null
+  }
+
   /** What a key is asked for with, and by whom; null where nobody asks. */
   async read(key: string): Promise<{ spec: CompileSpec; subscribers: Subscriber[] } | null> {
     const spec = await this.#redis.hget(this.#key(key), 'spec')

@@ -6,18 +6,29 @@ import type { Plan, PlanState } from '../model/plan.ts'
 import { isReplicated, type RedisSettings } from '../redis.ts'
 import { type Ground, Names } from '../reservation/names.ts'
 import { FenceSource } from './fences.ts'
-import { graphOf } from './graph.ts'
+import { graphOf, type StoredRemodel } from './graph.ts'
 import { abortChannel, releasedChannel } from './keys.ts'
 import { LedgerReader } from './reader.ts'
-import type { Claim, ClaimResult, Completion, CompletionResult, OpenResult } from './records.ts'
+import type { Advance, Claim, ClaimResult, Completion, CompletionResult, OpenResult } from './records.ts'
 import { scriptsOn } from './scripts.ts'
 
 export type * from './records.ts'
 
 /** How long an opened plan waits for a replica to have it, where one may take over, before it is answered all the same. */
 const replicaMs = 1000
-/** How many remodels one round trip stores. */
-const chunk = 500
+/** What one round trip stores at most: values, and characters of them. Lua hands on no more than 8,000 values at once. */
+const storedValues = 2000
+const storedCharacters = 256 * 1024
+
+/** How large the pieces are that scripts work in. */
+export interface LedgerSizes {
+  /** About how many remodels one script works off. */
+  slice: number
+  /** How many names one value of a long list holds. */
+  part: number
+}
+
+const usualSizes: LedgerSizes = { slice: 300, part: 50 }
 
 /**
  * The durable record of plans, attempts, completions, fences and events: the truth that queues are rebuilt from.
@@ -29,11 +40,13 @@ export class Ledger extends LedgerReader {
   readonly #scripts: ReturnType<typeof scriptsOn>
   readonly #channel: string
   readonly names: Names
+  readonly #sizes: LedgerSizes
 
-  constructor(redis: Redis, settings: RedisSettings) {
+  constructor(redis: Redis, settings: RedisSettings, sizes: LedgerSizes = usualSizes) {
     super(redis, settings)
     this.fences = new FenceSource(redis)
-    this.#scripts = scriptsOn(redis, this.fences)
+    this.#sizes = sizes
+    this.#scripts = scriptsOn(redis, { fences: this.fences, slice: sizes.slice })
     this.#channel = releasedChannel(settings)
     this.names = new Names(redis, settings)
   }
@@ -46,41 +59,19 @@ export class Ledger extends LedgerReader {
     const base = this.base(drawn.deployment)
     const plan = { ...drawn }
     for (let copy = 2; ; copy++) {
-      const state = await this.redis.hget(`${base}:plan:${plan.id}`, 'state')
+      const state = await this.#scripts.refresh(base, this.#channel, plan.id, at)
       if (state === 'stored') {
         await this.#list(plan)
         return plan
       }
-      if (state === null) break
+      if (state === '') break
       plan.id = `${drawn.id}-${copy}`
     }
     const { remodels, reservations, ...header } = plan
-    const graph = graphOf(plan)
-    const put = async (hashes: (string | number)[][], ...listed: number[]) => {
-      const texts = JSON.stringify(hashes.map((hash) => hash.map(String)))
-      return Number(await this.#scripts.store(base, this.#channel, plan.id, texts, ...listed)) === 1
-    }
-    for (let i = 0; i < remodels.length; i += chunk) {
-      const part = remodels.slice(i, i + chunk)
-      const written = await put([
-        ['remodels', ...part.flatMap((remodel) => [remodel.id, JSON.stringify(remodel)])],
-        ['graph', ...part.flatMap((remodel) => [remodel.id, graph.nodes.get(remodel.id)!])],
-        ['unmet', ...part.flatMap((remodel) => [remodel.id, remodel.needs.length])],
-        ['state', ...part.flatMap((remodel) => [remodel.id, 'blocked'])],
-      ])
-      if (!written) return this.store(drawn, at)
-    }
-    for (let i = 0; i < (reservations?.length ?? 0); i += chunk) {
-      const part = reservations!.slice(i, i + chunk)
-      if (!(await put([['reservations', ...part.flatMap((one, n) => [i + n, JSON.stringify(one)])]])))
-        return this.store(drawn, at)
-    }
-    const last: (string | number)[][] = []
-    if (graph.places.length > 0) last.push(['places', ...graph.places.flat()])
-    if (plan.windows.length > 0) last.push(['windows', ...plan.windows.flatMap((w) => [`limit:${w.name}`, w.limit])])
+    const graph = graphOf(plan, this.#sizes.part)
     const facts = {
       header: JSON.stringify(header),
-      roots: JSON.stringify(graph.roots),
+      queues: JSON.stringify(graph.queues),
       floorplan: plan.floorplan.version,
       kind: plan.kind,
       total: remodels.length,
@@ -92,7 +83,34 @@ export class Ledger extends LedgerReader {
       ...(reservations ? { round: 0 } : {}),
       state: 'stored',
     }
-    if (!(await put([...last, ['', ...Object.entries(facts).flat()]], at, remodels.length)))
+    const fields = [
+      ...fieldsOf('graph', graph.nodes),
+      ...fieldsOf('lists', graph.lists),
+      ...fieldsOf('places', graph.places),
+      ...fieldsOf(
+        'windows',
+        plan.windows.map(({ name, limit }) => [`limit:${name}`, limit]),
+      ),
+      ...fieldsOf(
+        'unmet',
+        remodels.map(({ id, needs }) => [id, needs.length]),
+      ),
+      ...fieldsOf(
+        'state',
+        remodels.map(({ id }) => [id, 'blocked']),
+      ),
+      ...fieldsOf(
+        'reservations',
+        (reservations ?? []).map((one, i) => [String(i), JSON.stringify(one)]),
+      ),
+      ...fieldsOf('remodels', graph.remodels),
+    ]
+    for (const part of inRoundTrips(fields)) {
+      if (Number(await this.#scripts.store(base, this.#channel, plan.id, '', '', ...part)) !== 1)
+        return this.store(drawn, at)
+    }
+    const [last = []] = inRoundTrips(fieldsOf('', Object.entries(facts)))
+    if (Number(await this.#scripts.store(base, this.#channel, plan.id, at, remodels.length, ...last)) !== 1)
       return this.store(drawn, at)
     await this.#list(plan)
     await failpoint('ledger.stored')
@@ -137,7 +155,7 @@ export class Ledger extends LedgerReader {
       if (answer.status !== 'ok') await this.giveBack(ground)
     }
     await failpoint('ledger.opened')
-    // Whoever saw it listed but not held yet may have taken it off the list.
+    // A sweep that saw it listed but not held yet may have taken it off the list.
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
     if (answer.status === 'ok' && isReplicated(this.settings)) await this.redis.wait(1, replicaMs)
     return answer
@@ -184,19 +202,21 @@ export class Ledger extends LedgerReader {
     }))
     const answers = JSON.parse(
       await this.#scripts.complete(this.base(deployment), this.#channel, JSON.stringify(argv)),
-    ) as { status: CompletionResult['status']; next?: ClaimAnswer }[]
+    ) as { status: CompletionResult['status'] | 'malformed'; next?: ClaimAnswer }[]
     return answers.map(({ status, next }, i) => ({
-      status,
+      status: status === 'malformed' ? 'superseded' : status,
       ...(next?.status === 'claimed' ? { next: this.#claimed(deployment, completions[i]!.plan, next) } : {}),
     }))
   }
 
   #claimed(deployment: string, plan: string, answer: ClaimAnswer & { status: 'claimed' }): Claim {
     this.fences.check(answer.session)
-    const { attempt, deadline, now, kind, remodel } = answer
+    const { attempt, deadline, now, kind } = answer
+    const { needs, ...rest } = JSON.parse(answer.remodel) as StoredRemodel
+    const remodel = { ...rest, needs: needs ?? [] }
     const fence = Number(answer.fence)
     this.fences.saw(fence)
-    return { deployment, plan, kind, remodel: JSON.parse(remodel), attempt, fence, remainingMs: deadline - now }
+    return { deployment, plan, kind, remodel, attempt, fence, remainingMs: deadline - now }
   }
 
   /** Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left; returns whose. */
@@ -205,25 +225,69 @@ export class Ledger extends LedgerReader {
     return Array.isArray(fired) ? fired : []
   }
 
-  async cancel(deployment: string, plan: string, who: string, force = false): Promise<PlanState | 'absent'> {
-    const answer = await this.#scripts.cancel(
-      this.base(deployment),
-      this.#channel,
-      plan,
-      who,
-      abortChannel(this.settings),
-      force ? 1 : 0,
+  /**
+   * Works off a slice of what follows from earlier transitions of a plan, and takes what may now be published: of each
+   * queue as many as `allowances` says, the ones that are published already included.
+   */
+  async advance(deployment: string, plan: string, allowances: Readonly<Record<string, number>> = {}): Promise<Advance> {
+    const answer = JSON.parse(
+      await this.#scripts.advance(this.base(deployment), this.#channel, plan, JSON.stringify(allowances)),
     )
-    return JSON.parse(answer).state
+    await failpoint('ledger.advanced')
+    return {
+      released: Array.isArray(answer.released) ? answer.released : [],
+      isMore: answer.left === 1,
+      ...(answer.due === undefined ? {} : { dueMs: answer.due }),
+    }
+  }
+
+  /** Stops a plan; `force` ends it, and this returns when all of it is settled. */
+  async cancel(deployment: string, plan: string, who: string, force = false): Promise<PlanState | 'absent'> {
+    for (;;) {
+      const { state, left } = JSON.parse(
+        await this.#scripts.cancel(
+          this.base(deployment),
+          this.#channel,
+          plan,
+          who,
+          abortChannel(this.settings),
+          force ? 1 : 0,
+        ),
+      ) as { state: PlanState | 'absent'; left: number }
+      await failpoint('ledger.cancelled')
+      if (!force || state !== 'cancelling' || left === 0) return state
+    }
   }
 
   async decide(deployment: string, plan: string, remodel: string, approve: boolean, who: string): Promise<void> {
     const answer = JSON.parse(
-      await this.#scripts.decide(this.base(deployment), this.#channel, plan, remodel, approve ? 1 : 0, who),
+      await this.#scripts.decide(
+        this.base(deployment),
+        this.#channel,
+        plan,
+        remodel,
+        approve ? 1 : 0,
+        who,
+        randomUUID(),
+      ),
     )
     if (answer.status !== 'recorded') {
       throw new RemodelError('conflict', `${remodel} waits for no approval: it is ${answer.found}`)
     }
+  }
+
+  /**
+   * Makes ready what waits for nothing any more and is blocked all the same, where an error in the middle of a script has
+   * left it so. Returns how many there were. Only reads where there are none.
+   */
+  async mend(deployment: string, plan: string): Promise<number> {
+    let mended = 0
+    for await (const ids of this.remodelIds(deployment, plan)) {
+      const stuck = await this.blockedWithoutNeeds(deployment, plan, ids)
+      if (stuck.length === 0) continue
+      mended += Number(await this.#scripts.mend(this.base(deployment), this.#channel, plan, ...stuck))
+    }
+    return mended
   }
 
   /** Takes a deployment off the active list where nobody holds it. */
@@ -251,38 +315,52 @@ export class Ledger extends LedgerReader {
     let [forgotten, firstEvent, finished] = [0, Number.POSITIVE_INFINITY, 0]
     for (const id of ids) {
       const [state, createdAt, first] = await this.redis.hmget(`${base}:plan:${id}`, 'state', 'createdAt', 'firstEvent')
-      const over = state === 'done' || state === 'failed' || state === 'cancelled'
-      const idle = state === 'stored' && now - Number(createdAt) > idleMs
-      if ((over && ++finished > keep) || idle) {
-        await this.#forgetPlan(base, id)
+      const isOver = state === 'done' || state === 'failed' || state === 'cancelled'
+      const isIdle = state === 'stored' && now - Number(createdAt) > idleMs
+      const isGone = state === null
+      if (((isOver && ++finished > keep) || isIdle || isGone) && (await this.#forgetPlan(base, id, now - idleMs))) {
         forgotten += 1
       } else if (first) firstEvent = Math.min(firstEvent, Number(first))
     }
-    if (forgotten > 0 && Number.isFinite(firstEvent))
-      await this.redis.xtrim(`${base}:events`, 'MINID', `${firstEvent}-0`)
+    if (forgotten > 0 && Number.isFinite(firstEvent)) await this.#trimEvents(base, firstEvent)
     return forgotten
   }
 
-  async #forgetPlan(base: string, id: string): Promise<void> {
-    const parts = [
-      'graph',
-      'remodels',
-      'unmet',
-      'state',
-      'runs',
-      'released',
-      'running',
-      'carried',
-      'doomed',
-      'places',
-      'windows',
-      'held',
-      'errors',
-      'reservations',
-    ]
-    await this.redis.zrem(`${base}:plans`, id)
+  /** Its place in the list goes last: where this ends in between, the next retention comes across it again. */
+  async #forgetPlan(base: string, id: string, idleSince: number): Promise<boolean> {
+    if (Number(await this.#scripts.forget(base, this.#channel, id, idleSince)) !== 1) return false
+    await failpoint('ledger.forgotten')
     await this.redis.hdel(`${this.settings.prefix}:plans`, id)
-    await this.redis.unlink(`${base}:plan:${id}`, ...parts.map((part) => `${base}:plan:${id}:${part}`))
+    await this.redis.zrem(`${base}:plans`, id)
+    return true
+  }
+
+  /** Many are dropped in whole nodes of the stream, some of them at a time; the rest by name. */
+  async #trimEvents(base: string, first: number): Promise<void> {
+    let trimmed: number
+    do trimmed = await this.redis.xtrim(`${base}:events`, 'MINID', '~', `${first}-0`, 'LIMIT', 10_000)
+    while (trimmed > 0)
+    await this.redis.xtrim(`${base}:events`, 'MINID', `${first}-0`)
+  }
+}
+
+type Field = [part: string, field: string, value: string | number]
+
+function fieldsOf(part: string, fields: Iterable<readonly [string, string | number]>): Field[] {
+  return Array.from(fields, ([field, value]): Field => [part, field, value])
+}
+
+/** Fields of hashes, packed as `store.lua` takes them, in as many calls as keep each short. */
+function* inRoundTrips(fields: readonly Field[]): Generator<(string | number)[]> {
+  for (let i = 0; i < fields.length; ) {
+    const hashes = new Map<string, (string | number)[]>()
+    for (let values = 0, characters = 0; i < fields.length && values < storedValues; i++, values += 2) {
+      const [part, field, value] = fields[i]!
+      characters += field.length + String(value).length
+      if (values > 0 && characters > storedCharacters) break
+      hashes.set(part, [...(hashes.get(part) ?? []), field, value])
+    }
+    yield [...hashes].flatMap(([part, values]) => [part, values.length, ...values])
   }
 }
 

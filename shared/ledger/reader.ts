@@ -4,11 +4,15 @@ import { Floorplan, type StandingMaterial } from '../model/material.ts'
 import type { Plan, PlanState, Remodel, RemodelState } from '../model/plan.ts'
 import type { Reservation } from '../model/reservation.ts'
 import type { RedisSettings } from '../redis.ts'
+import type { StoredRemodel } from './graph.ts'
 import { baseKey } from './keys.ts'
 import { run } from './pipeline.ts'
 import type { LedgerEvent, LockRecord, PlanRecord, Released, RemodelRecord } from './records.ts'
 
-/** Reads what the ledger records. Changes nothing. */
+/** How many parts of a long list one round trip reads. */
+const partsAtOnce = 10
+
+/** Reads what the ledger records. Changes nothing. No command reads all of a large plan: Redis is held by it as by a script. */
 export class LedgerReader {
   readonly redis: Redis
   readonly settings: RedisSettings
@@ -96,14 +100,37 @@ export class LedgerReader {
     const key = `${this.base(deployment)}:plan:${id}`
     const header = await this.redis.hget(key, 'header')
     if (header === null) throw new RemodelError('not-found', `there is no plan ${id}`)
-    const [roots, texts] = [JSON.parse(header), await this.redis.hgetall(`${key}:remodels`)]
-    const nodes = await this.redis.hgetall(`${key}:graph`)
-    const order = (remodel: string) => Number(JSON.parse(nodes[remodel] ?? '{"n":0}').n)
-    const remodels = Object.values(texts).map((text) => JSON.parse(text) as Remodel)
-    const positions = new Map(remodels.map((remodel) => [remodel.id, order(remodel.id)]))
-    const reservations = await this.reservations(deployment, id)
-    const ordered = remodels.sort((a, b) => positions.get(a.id)! - positions.get(b.id)!)
-    return { ...roots, reservations, remodels: ordered }
+    const remodels: Remodel[] = []
+    for await (const ids of this.remodelIds(deployment, id)) {
+      const texts = await this.redis.hmget(`${key}:remodels`, ...ids)
+      for (const text of texts) if (text !== null) remodels.push(await this.#whole(deployment, id, text))
+    }
+    return { ...JSON.parse(header), reservations: await this.reservations(deployment, id), remodels }
+  }
+
+  /** Ids of a plan's remodels in its order, some hundreds at a time. */
+  async *remodelIds(deployment: string, plan: string): AsyncGenerator<string[]> {
+    for (let k = 0; ; k += partsAtOnce) {
+      const ids = await this.#parts(deployment, plan, 'order', k)
+      if (ids.length === 0) return
+      yield ids
+    }
+  }
+
+  /** All of a long list of a plan. */
+  async #list(deployment: string, plan: string, list: string): Promise<string[]> {
+    const all: string[] = []
+    for (let k = 0; ; k += partsAtOnce) {
+      const names = await this.#parts(deployment, plan, list, k)
+      if (names.length === 0) return all
+      all.push(...names)
+    }
+  }
+
+  async #parts(deployment: string, plan: string, list: string, from: number): Promise<string[]> {
+    const fields = Array.from({ length: partsAtOnce }, (_, i) => `${from + i} ${list}`)
+    const parts = await this.redis.hmget(`${this.base(deployment)}:plan:${plan}:lists`, ...fields)
+    return parts.flatMap((text): string[] => (text === null ? [] : JSON.parse(text)))
   }
 
   /** The exclusive names that a plan needs. */
@@ -118,26 +145,39 @@ export class LedgerReader {
   async remodel(deployment: string, plan: string, id: string): Promise<Remodel> {
     const text = await this.redis.hget(`${this.base(deployment)}:plan:${plan}:remodels`, id)
     if (text === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${id}`)
-    return JSON.parse(text)
+    return this.#whole(deployment, plan, text)
+  }
+
+  async #whole(deployment: string, plan: string, text: string): Promise<Remodel> {
+    const { needs, ...rest } = JSON.parse(text) as StoredRemodel
+    return { ...rest, needs: needs ?? (await this.#list(deployment, plan, `needs ${rest.id}`)) }
   }
 
   async remodelRecords(deployment: string, plan: string): Promise<RemodelRecord[]> {
     const key = `${this.base(deployment)}:plan:${plan}`
-    const [states, runs] = await run<[Record<string, string>, Record<string, string>]>(
-      this.redis.multi().hgetall(`${key}:state`).hgetall(`${key}:runs`),
+    const records: RemodelRecord[] = []
+    for await (const ids of this.remodelIds(deployment, plan)) {
+      const [states, runs] = await run<[(string | null)[], (string | null)[]]>(
+        this.redis
+          .multi()
+          .hmget(`${key}:state`, ...ids)
+          .hmget(`${key}:runs`, ...ids),
+      )
+      for (const [i, id] of ids.entries()) records.push(recordOf(id, states[i] ?? 'blocked', runs[i] ?? '{}'))
+    }
+    return records
+  }
+
+  /** Those of `ids` that are blocked though no need of theirs is left. */
+  async blockedWithoutNeeds(deployment: string, plan: string, ids: readonly string[]): Promise<string[]> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const [states, unmet] = await run<[(string | null)[], (string | null)[]]>(
+      this.redis
+        .multi()
+        .hmget(`${key}:state`, ...ids)
+        .hmget(`${key}:unmet`, ...ids),
     )
-    return Object.entries(states).map(([id, state]) => {
-      const record = JSON.parse(runs[id] ?? '{}')
-      return {
-        id,
-        state: state as RemodelState,
-        attempt: record.attempt ?? 0,
-        fence: Number(record.fence ?? 0),
-        worker: record.worker ?? null,
-        startedAt: record.startedAt ?? null,
-        finishedAt: record.finishedAt ?? null,
-      }
-    })
+    return ids.filter((_, i) => states[i] === 'blocked' && Number(unmet[i] ?? 1) <= 0)
   }
 
   /** Events after `after`, at most `limit`; with `blockMs` waits that long for the first one. */
@@ -160,10 +200,16 @@ export class LedgerReader {
     return this.redis.smembers(`${this.settings.prefix}:active`)
   }
 
-  /** Work that was released before `before` and that nobody has claimed. */
-  async unclaimed(deployment: string, plan: string, before: number | '+inf', limit: number): Promise<Released[]> {
+  /** Work that was published before `before` and that no worker has claimed, the oldest first, from the `from`th on. */
+  async unclaimed(
+    deployment: string,
+    plan: string,
+    queue: string,
+    range: { before: number | '+inf'; from: number; limit: number },
+  ): Promise<Released[]> {
     const key = `${this.base(deployment)}:plan:${plan}`
-    const ids = await this.redis.zrangebyscore(`${key}:released`, '-inf', before, 'LIMIT', 0, limit)
+    const { before, from, limit } = range
+    const ids = await this.redis.zrangebyscore(`${key}:published:${queue}`, '-inf', before, 'LIMIT', from, limit)
     if (ids.length === 0) return []
     const [nodes, runs] = await run<[(string | null)[], (string | null)[]]>(
       this.redis
@@ -171,28 +217,19 @@ export class LedgerReader {
         .hmget(`${key}:graph`, ...ids)
         .hmget(`${key}:runs`, ...ids),
     )
-    return ids.map((remodel, i) => {
-      const node = JSON.parse(nodes[i] ?? '{}')
-      return {
-        plan,
-        remodel,
-        queue: node.q,
-        release: JSON.parse(runs[i] ?? '{}').releases ?? 1,
-        weight: node.x ?? 0,
-        delay: 0,
-      }
-    })
+    return ids.map((remodel, i) => ({
+      plan,
+      remodel,
+      queue,
+      release: JSON.parse(runs[i] ?? '{}').releases ?? 1,
+      weight: JSON.parse(nodes[i] ?? '{}').x ?? 0,
+      ahead: from + i,
+    }))
   }
 
-  /** Those of `items` that nobody has claimed meanwhile. */
-  async stillReleased(deployment: string, items: readonly Released[]): Promise<Released[]> {
-    const [first] = items
-    if (!first) return []
-    const scores = await this.redis.zmscore(
-      `${this.base(deployment)}:plan:${first.plan}:released`,
-      ...items.map((item) => item.remodel),
-    )
-    return items.filter((_, i) => scores[i] !== null)
+  /** Names of the queues that a plan's remodels go to. */
+  async queuesOf(deployment: string, plan: string): Promise<string[]> {
+    return JSON.parse((await this.redis.hget(`${this.base(deployment)}:plan:${plan}`, 'queues')) ?? '[]')
   }
 
   /** Workers that have a remodel of this plan in hand. */
@@ -212,9 +249,8 @@ export class LedgerReader {
   ): Promise<{ state: RemodelState; waitsFor: string[] }> {
     const key = `${this.base(deployment)}:plan:${plan}`
     const state = (await this.redis.hget(`${key}:state`, remodel)) as RemodelState | null
-    const text = await this.redis.hget(`${key}:remodels`, remodel)
-    if (state === null || text === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
-    const { needs, place, queue, title } = JSON.parse(text) as Remodel
+    const { needs, place, queue, title } = await this.remodel(deployment, plan, remodel)
+    if (state === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
     if (state === 'queued') return { state, waitsFor: [`a free seat for ${place} in its windows`] }
     if (state === 'released') return { state, waitsFor: [`a worker of queue ${queue}`] }
     if (state === 'waiting') return { state, waitsFor: [`an approval: ${title}`] }
@@ -229,4 +265,17 @@ export class LedgerReader {
 function eventOf(text: string): LedgerEvent {
   const { fence, ...event } = JSON.parse(text)
   return fence === undefined ? event : { ...event, fence: Number(fence) }
+}
+
+function recordOf(id: string, state: string, text: string): RemodelRecord {
+  const run = JSON.parse(text)
+  return {
+    id,
+    state: state as RemodelState,
+    attempt: run.attempt ?? 0,
+    fence: Number(run.fence ?? 0),
+    worker: run.worker ?? null,
+    startedAt: run.startedAt ?? null,
+    finishedAt: run.finishedAt ?? null,
+  }
 }

@@ -96,13 +96,22 @@ export type OpenResult =
   /** Other deployments hold names that the plan needs; at most ten of them are told. */
   | { status: 'claimed'; holders: Holder[] }
 
-/** What became ready and must be put on its queue. */
+/** What is to be put on its queue. */
 export interface Released {
   plan: string
   remodel: string
   queue: string
   release: number
   weight: number
-  /** Milliseconds to wait before another attempt. */
-  delay: number
+  /** How many of its plan were on the queue when it was published. */
+  ahead: number
+}
+
+/** What a step forward of a plan brought. */
+export interface Advance {
+  released: Released[]
+  /** Another call would do more. */
+  isMore: boolean
+  /** Milliseconds until a released remodel may begin. */
+  dueMs?: number
 }

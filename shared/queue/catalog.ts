@@ -25,7 +25,12 @@ export function jobName(remodel: string, release: number): string {
   return `${remodel} #${release}`
 }
 
-/** BullMQ allows no colon in a job id, because its keys are joined with it. */
+/**
+ * One job id for each list of parts, and for no other: BullMQ allows no colon, because its keys are joined with it, and the
+ * parts are joined with a dot.
+ */
 export function jobId(...parts: (string | number)[]): string {
-  return parts.join('.').replaceAll(':', '_')
+  return parts.map((part) => String(part).replace(/[_:.]/g, (letter) => escapes[letter]!)).join('.')
 }
+
+const escapes: Record<string, string> = { _: '__', ':': '_c', '.': '_d' }

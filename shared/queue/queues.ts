@@ -38,6 +38,14 @@ export class Queues {
     return queue
   }
 
+  /** The priority number that a queue has come to: of the job that goes next; 0 where none waits. */
+  async turn(name: QueueName | `assemble-${string}`): Promise<number> {
+    // A list of pairs by the newer protocol of Redis, a flat list by the older one.
+    const [, score] = (await this.#redis.zrange(this.get(name).toKey('prioritized'), '0', '0', 'WITHSCORES')).flat()
+    // BullMQ's score: the priority, then a counter of 32 bits.
+    return Math.floor(Number(score ?? 0) / 2 ** 32)
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((queue) => queue.close()))
   }

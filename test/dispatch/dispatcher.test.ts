@@ -7,6 +7,7 @@ import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
+import { jobName } from '../../shared/queue/catalog.ts'
 import { Queues, queuePrefix } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { connectRedis } from '../../shared/redis.ts'
@@ -132,12 +133,17 @@ describe('released work', () => {
     await expect.poll(jobs, { timeout: 5000 }).toEqual(['a'])
   })
 
-  test('of a thousand is published whole where nobody takes any of it along', async () => {
+  test('of a thousand stays in the ledger but for what can be begun soon, and follows as that is claimed', async () => {
     await startPlanner('one')
-    await open(
-      fresh(),
-      Array.from({ length: 1000 }, (_, i) => `m${i}`),
+    const name = fresh()
+    const plan = await open(
+      name,
+      Array.from({ length: 1000 }, (_, i) => `m${String(i).padStart(3, '0')}`),
     )
-    await expect.poll(async () => (await jobs()).length, { timeout: 5000 }).toBe(1000)
+    await expect.poll(async () => (await jobs()).length, { timeout: 5000 }).toBe(64)
+    expect(await jobs()).toEqual(Array.from({ length: 64 }, (_, i) => `m${String(i).padStart(3, '0')}`))
+    const claims = (await jobs()).slice(0, 40).map((id) => ({ plan, remodel: id, job: jobName(id, 1) }))
+    await ledger.claim(name, 'w', claims)
+    await expect.poll(async () => (await jobs()).length, { timeout: 5000 }).toBe(104)
   })
 })

@@ -2,6 +2,7 @@ import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { StandingMaterial } from '../../shared/model/material.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
+import { released } from '../support/plans.ts'
 
 /** Carries a plan out as assemblers do, as far as the floorplan can tell; what `fails` names ends badly. */
 export async function steps(
@@ -11,9 +12,9 @@ export async function steps(
   fails: (id: string) => boolean,
 ): Promise<void> {
   for (;;) {
-    const released = await ledger.unclaimed(deployment, plan, '+inf', 1000)
-    if (released.length === 0) return
-    const wanted = released.map(({ remodel, release }) => ({ plan, remodel, job: jobName(remodel, release) }))
+    const found = await released(ledger, deployment, plan)
+    if (found.length === 0) return
+    const wanted = found.map(({ remodel, release }) => ({ plan, remodel, job: jobName(remodel, release) }))
     for (const result of await ledger.claim(deployment, 'worker', wanted)) {
       if (result.status !== 'claimed') continue
       const { remodel, fence } = result.claim

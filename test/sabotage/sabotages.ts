@@ -58,7 +58,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'a seat that is taken is not counted',
     guarantee: 5,
-    file: 'shared/ledger/lua/graph.lua',
+    file: 'shared/ledger/lua/windows.lua',
     find: "redis.call('HINCRBY', windows, 'used:' .. name, 1)",
     replace: "redis.call('HINCRBY', windows, 'used:' .. name, 0)",
     caughtBy: 'test/ledger/ledger.test.ts',
@@ -98,7 +98,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'events leave a gap',
     guarantee: 11,
-    file: 'shared/ledger/lua/graph.lua',
+    file: 'shared/ledger/lua/base.lua',
     find: "local seq = redis.call('HINCRBY', base .. ':meta', 'seq', 1)",
     replace: "local seq = redis.call('HINCRBY', base .. ':meta', 'seq', 2)",
     caughtBy: 'test/ledger/ledger.test.ts',
@@ -115,8 +115,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'attempts have no end',
     guarantee: 8,
     file: 'shared/ledger/lua/graph.lua',
-    find: 'if run.attempt < n.a and may_start(plan, n) then',
-    replace: 'if may_start(plan, n) then',
+    find: 'if run.attempt < n.a and (run.noReturn or may_start(plan, n)) then',
+    replace: 'if run.noReturn or may_start(plan, n) then',
     caughtBy: 'test/ledger/ledger.test.ts',
   },
   {
@@ -194,9 +194,9 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'nothing is swept that was released and not claimed',
     guarantee: 3,
-    file: 'services/planner/dispatch/dispatcher.ts',
-    find: 'if (released.length === 0) return',
-    replace: 'if (released.length >= 0) return',
+    file: 'services/planner/dispatch/sweep.ts',
+    find: 'if (absent.length > 0) await publisher.publish(deployment, absent)',
+    replace: 'void absent',
     caughtBy: 'test/dispatch/dispatcher.test.ts',
   },
   {
@@ -242,9 +242,9 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'a job that ended unknown to the ledger swallows its next publication',
     guarantee: 3,
-    file: 'services/planner/dispatch/dispatcher.ts',
-    find: 'await Promise.all([...jobs].map(([queue, ids]) => this.#stranded.clear(queue, ids, true)))',
-    replace: 'void jobs',
+    file: 'services/planner/dispatch/sweep.ts',
+    find: 'const absent = items.filter((_, i) => ids[i] === null || cleared.includes(ids[i]!))',
+    replace: 'const absent = cleared.length === 0 ? [] : items.filter((_, i) => ids[i] === null)',
     caughtBy: 'test/dispatch/dispatcher.test.ts',
   },
   {
@@ -307,8 +307,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'a script writes where Redis has no room left',
     guarantee: 20,
     file: 'shared/ledger/scripts.ts',
-    find: "const source = `${file('graph')}\\n${file(name)}`",
-    replace: "const source = `#!lua flags=allow-oom\\n${file('graph')}\\n${file(name)}`",
+    find: 'numberOfKeys: 1, lua: `local slice',
+    replace: 'numberOfKeys: 1, lua: `#!lua flags=allow-oom\\nlocal slice',
     caughtBy: 'test/ledger/redis-rules.test.ts',
   },
   {
@@ -387,8 +387,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'a plan is opened though its names were given back meanwhile',
     guarantee: 60,
     file: 'shared/ledger/lua/open.lua',
-    find: 'if round and round ~= ARGV[8] then',
-    replace: "if round and ARGV[8] == '' then",
+    find: 'if round and round ~= ARGV[7] then',
+    replace: "if round and ARGV[7] == '' then",
     caughtBy: 'test/reservation/crash.test.ts',
   },
   {

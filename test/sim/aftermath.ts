@@ -86,4 +86,5 @@ export function leaks(
 }
 
 /** Keys that a plan has only while it runs. */
-const partOfRunning = /:plan:([^:]+):(?:unmet|released|running|held|windows|places|carried|doomed|line:.*)$/
+const partOfRunning =
+  /:plan:([^:]+):(?:todo|unmet|backlog:.*|published:.*|later|running|held:.*|windows|places|carried|doomed|line:.*|waiting:.*)$/

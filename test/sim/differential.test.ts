@@ -155,6 +155,8 @@ Object.assign(draw, {
   ZREVRANGEBYSCORE: (r: Random) => [key(r, 'z'), ...bounds(r).reverse(), ...limit(r)],
   ZREMRANGEBYSCORE: (r: Random) => [key(r, 'z'), ...bounds(r)],
   RPUSH: (r: Random) => [key(r, 'l'), ...several(r, () => word(r))],
+  LPUSH: (r: Random) => [key(r, 'l'), ...several(r, () => word(r))],
+  LPOP: (r: Random) => [key(r, 'l')],
   LRANGE: (r: Random) => [key(r, 'l'), ...range(r)],
   LLEN: (r: Random) => [key(r, 'l')],
   XADD: (r: Random) => [key(r, 'x'), `${r.int(1, 60)}-0`, 'e', word(r)],
@@ -186,21 +188,20 @@ describe('the model of Redis and a real one', () => {
       const base = 'test:{d}'
       // A counter beyond every clock, so that both servers draw the same fences.
       const caller = { channel: 'channel', seed: 7, seen: 15_000_000_000_000, floor: 0, session: 's' }
-      const sources = ledgerScripts()
+      const sources = ledgerScripts(random.pick([1, 3, 300]))
       const script = async (name: string, ...args: (string | number)[]) => {
         const answer = await both.run('EVAL', sources.get(name)!, 1, base, JSON.stringify(caller), ...args)
         expect(String(answer), `${name} ${args.join(' ')}`).not.toMatch(/^error/)
         return answer
       }
-      const graph = graphOf(plan)
-      const part = (name: string, value: (id: string) => unknown) => [
-        name,
-        ...plan.remodels.flatMap(({ id }) => [id, String(value(id))]),
-      ]
+      const graph = graphOf(plan, random.pick([1, 2, 50]))
+      const part = (name: string, fields: (readonly [string, string | number])[]) =>
+        fields.length === 0 ? [] : [name, 2 * fields.length, ...fields.flat()]
+      const each = (value: (id: string) => string | number) => plan.remodels.map(({ id }) => [id, value(id)] as const)
       const needs = new Map(plan.remodels.map((remodel) => [remodel.id, remodel.needs.length]))
       const total = String(plan.remodels.length)
       const facts = {
-        roots: JSON.stringify(graph.roots),
+        queues: JSON.stringify(graph.queues),
         floorplan: '0',
         kind: 'sim',
         total,
@@ -211,18 +212,26 @@ describe('the model of Redis and a real one', () => {
         state: 'stored',
       }
       const hashes = [
-        part('remodels', (id) => JSON.stringify({ id })),
-        part('graph', (id) => graph.nodes.get(id)),
-        part('unmet', (id) => needs.get(id)),
-        part('state', () => 'blocked'),
-        ...(graph.places.length > 0 ? [['places', ...graph.places.flat().map(String)]] : []),
-        ...(plan.windows.length > 0
-          ? [['windows', ...plan.windows.flatMap((w) => [`limit:${w.name}`, String(w.limit)])]]
-          : []),
-        ['', ...Object.entries(facts).flat()],
+        ...part('remodels', [...graph.remodels]),
+        ...part('graph', [...graph.nodes]),
+        ...part('lists', graph.lists),
+        ...part(
+          'unmet',
+          each((id) => needs.get(id)!),
+        ),
+        ...part(
+          'state',
+          each(() => 'blocked'),
+        ),
+        ...part('places', graph.places),
+        ...part(
+          'windows',
+          plan.windows.map(({ name, limit }) => [`limit:${name}`, limit] as const),
+        ),
       ]
-      await script('store', plan.id, JSON.stringify(hashes), 1)
-      await script('store', plan.id, JSON.stringify(hashes), 1)
+      await script('store', plan.id, '', '', ...hashes)
+      const last = part('', Object.entries(facts))
+      for (let again = 0; again < 2; again++) await script('store', plan.id, 1, total, ...last)
       await script('open', plan.id, 'lock', 'holder', 'message', random.pick(['', 'me']))
       const fences = new Map<string, string>()
       for (let step = 0; step < 60; step++) {
@@ -231,9 +240,11 @@ describe('the model of Redis and a real one', () => {
         const state = states.get(id)
         const what = random.next()
         if (what < 0.02) await script('cancel', plan.id, 'who', 'abort', random.int(0, 1))
+        else if (what < 0.04) await script('advance', plan.id, JSON.stringify({ assemble: random.int(1, 9) }))
         else if (what < 0.06)
           await script('expire', plan.id, random.pick([0, 5000, -20_000]), ...random.pick([[], ['w1']]))
-        else if (what < 0.12 || state === 'waiting') await script('decide', plan.id, id, random.int(0, 1), 'who')
+        else if (what < 0.12 || state === 'waiting')
+          await script('decide', plan.id, id, random.int(0, 1), 'who', `${step}`)
         else if (state === 'released' || what < 0.3) {
           const answer = (await script('claim', random.pick(['w0', 'w1']), plan.id, id, `${id} #1`)) as {
             fence?: string
@@ -305,13 +316,13 @@ describe('the model of Redis and a real one', () => {
 })
 
 /** The ledger's scripts as it defines them. */
-function ledgerScripts(): Map<string, string> {
+function ledgerScripts(slice: number): Map<string, string> {
   const sources = new Map<string, string>()
   const spy = {
     defineCommand: (name: string, { lua }: { lua: string }) => sources.set(name.replace('ledger_', ''), lua),
   }
   const silent = { on: () => {} } as unknown as Redis
-  scriptsOn(spy as unknown as Redis, new FenceSource(silent))
+  scriptsOn(spy as unknown as Redis, { fences: new FenceSource(silent), slice })
   return sources
 }
 

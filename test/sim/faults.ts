@@ -44,6 +44,9 @@ export const failpoints = [
   'dispatch.announced',
   'dispatch.joined',
   'dispatch.published',
+  'dispatch.cleared',
+  'ledger.advanced',
+  'ledger.cancelled',
   'ledger.opened',
   'ledger.stored',
 ]

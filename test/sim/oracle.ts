@@ -128,8 +128,18 @@ export class Oracle implements Watcher {
       if (before === 'blocked' || before === 'running') return
     }
     if (!legal[before]?.includes(after)) this.report('states-legal', `${plan} ${id} went from ${before} to ${after}`)
+    if (after !== before && (after === 'queued' || after === 'waiting' || after === 'running'))
+      this.#checkMayStart(plan, remodel, before, after)
     if (after === 'skipped') this.#checkSettled(plan, remodel)
     else if (after !== 'blocked') this.#checkNeeds(plan, remodel, `becomes ${after}`)
+  }
+
+  /** A plan that stops is worked off in slices: what was released before may stand so for a while, but is never begun. */
+  #checkMayStart(plan: string, remodel: Remodel, before: string, after: string): void {
+    const state = this.#redis.read(this.#key(plan, ''), 'hash')?.get('state')
+    if (state !== 'failing' && state !== 'cancelling') return
+    if (remodel.when === 'always' || (state === 'failing' && remodel.when === 'independent')) return
+    this.report('no-new-start', `${plan} is ${state}, but ${remodel.id} went from ${before} to ${after}`)
   }
 
   #checkNeeds(plan: string, remodel: Remodel, what: string): void {
@@ -172,7 +182,7 @@ export class Oracle implements Watcher {
     }
     this.#checkLock(known.plan, id)
     this.#checkWindows(known.plan, states)
-    if (state === 'running') return
+    if (state === 'running' || this.#redis.has(this.#key(id, ':todo'))) return
     for (const remodel of known.plan.remodels) {
       const at = states.get(remodel.id)!
       const may = remodel.when === 'always' || (state === 'failing' && remodel.when === 'independent')

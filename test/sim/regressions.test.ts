@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Claim, Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
-import { planOf, remodel } from '../support/plans.ts'
+import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import type { Fault } from './faults.ts'
 import { simulate } from './run.ts'
@@ -70,7 +70,7 @@ describe('the ledger', () => {
       { windows: [{ name: 'w', limit: 1 }], places: places.map((name) => ({ name, windows: ['w'] })) },
     )
     await ledger.complete(deployment, [end(await claim('bad'), 'failed')])
-    expect(await ledger.unclaimed(deployment, plan.id, '+inf', 100)).toEqual([])
+    expect(await released(ledger, deployment, plan.id)).toEqual([])
     expect(await ledger.planRecord(deployment, plan.id)).toMatchObject({
       state: 'failed',
       counts: { failed: 1, skipped: 20 },

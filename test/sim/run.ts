@@ -1,4 +1,5 @@
 import './hook.ts'
+import type { LedgerSizes } from '../../shared/ledger/ledger.ts'
 import { leaks, stateOf, unfairEnds, waiting } from './aftermath.ts'
 import { type Journal, orderDeploys } from './client.ts'
 import { describeFault, drawFaults, type Fault, faultsMs } from './faults.ts'
@@ -85,6 +86,7 @@ class Run {
   }[] = []
   readonly #compileMs = new Map<string, number>()
   readonly #concurrency: number
+  readonly #sizes: LedgerSizes
   #latencyMs = 0
   #slowUntil = 0
   #deafUntil = 0
@@ -117,6 +119,8 @@ class Run {
         one.choose = (ready) => (ready.length === 0 ? undefined : choice.pick(ready))
     }
     this.#concurrency = shape.pick([1, 2, 4])
+    const sizes = this.#random.fork('sizes')
+    this.#sizes = { slice: sizes.pick([1, 2, 5, 300]), part: sizes.pick([1, 2, 50]) }
     this.#journals = Array.from({ length: shape.int(1, 2) }, (_, i) => ({
       deployment: `d${i}`,
       plans: shape.pick([1, 1, 2]),
@@ -215,6 +219,7 @@ class Run {
       queues: this.#queues,
       world: this.#world,
       concurrency: this.#concurrency,
+      sizes: this.#sizes,
       compileMs: (key) => this.#compileTime(key),
       say: (what) => this.#say(member.name, what),
     }

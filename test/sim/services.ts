@@ -16,7 +16,7 @@ import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
-import { Ledger } from '../../shared/ledger/ledger.ts'
+import { Ledger, type LedgerSizes } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
@@ -37,6 +37,8 @@ export interface Ground {
   connect(): RedisClient
   queues: { assemble: QueueModel; compile: QueueModel }
   world: World
+  /** How large the pieces are that the ledger's scripts work in. */
+  sizes: LedgerSizes
   /** How many jobs an assembler works on at a time. */
   concurrency: number
   compileMs(key: string): number
@@ -60,11 +62,11 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     }
     const get = (name: string) => queues[name as 'assemble' | 'compile']
     const publisher = new Publisher(
-      new Ledger(steady, settings),
-      { get } as unknown as Queues,
+      new Ledger(steady, settings, ground.sizes),
+      { get, turn: (name: string) => get(name).turn() } as unknown as Queues,
       new CompileRequests(steady, settings),
     )
-    const ledger = new Ledger(steady, settings)
+    const ledger = new Ledger(steady, settings, ground.sizes)
     const dispatcher = new Dispatcher({
       ledger,
       publisher,
@@ -86,8 +88,11 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     const [redis, subscriber] = [asRedis(ground.connect()), asRedis(ground.connect())]
     const aborts = new Aborts(subscriber)
     await aborts.start(settings)
-    const ledger = new Ledger(redis, settings)
-    const heartbeat = new Heartbeat(redis, settings, ground.process.name)
+    const ledger = new Ledger(redis, settings, ground.sizes)
+    const heartbeat = new Heartbeat(redis, settings, ground.process.name, {
+      queue: 'assemble',
+      concurrency: ground.concurrency,
+    })
     await heartbeat.start()
     let leaving = false
     const recorder = new Recorder(ledger, ground.process.name)
@@ -130,11 +135,11 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     const log = logOf(ground)
     const aborts = new Aborts(subscriber)
     await aborts.start(settings)
-    const heartbeat = new Heartbeat(redis, settings, worker)
+    const heartbeat = new Heartbeat(redis, settings, worker, { queue: 'compile', concurrency: 2 })
     await heartbeat.start()
     const provider = ground.world.provider(ground.process, ground.compileMs)
     const blobs = ground.world.blobs(ground.process)
-    const recorder = new Recorder(new Ledger(redis, settings), worker)
+    const recorder = new Recorder(new Ledger(redis, settings, ground.sizes), worker)
     recorder.repeatAfterReconnect(redis)
     const lease = new VmLease(redis, settings, worker)
     const pool = new CompilePool({ provider, blobs, worker, capacity: 2, lease, log })

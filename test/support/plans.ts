@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RemodelDraft } from '../../services/planner/foreman/draft.ts'
 import { sealPlan } from '../../services/planner/foreman/seal.ts'
+import type { Ledger, Released } from '../../shared/ledger/ledger.ts'
 import type { Place, Plan, Window } from '../../shared/model/plan.ts'
 
 /** A remodel that needs `needs`; everything else has a usual value. */
@@ -28,4 +30,17 @@ export function planOf(
     { deployment, kind: 'test', materials: [], strategy: null },
     { deployment, version: more.version ?? 0, materials: [] },
   )
+}
+
+/** All work of a plan that a worker may claim, when its time has come. */
+export async function released(ledger: Ledger, deployment: string, plan: string): Promise<Released[]> {
+  const queues = await ledger.queuesOf(deployment, plan)
+  const allowances = Object.fromEntries(queues.map((queue) => [queue, 1_000_000]))
+  for (let isMore = true; isMore; ) {
+    const step = await ledger.advance(deployment, plan, allowances)
+    isMore = step.isMore || step.dueMs !== undefined
+    if (step.dueMs !== undefined) await sleep(step.dueMs)
+  }
+  const range = { before: '+inf', from: 0, limit: 1_000_000 } as const
+  return (await Promise.all(queues.map((queue) => ledger.unclaimed(deployment, plan, queue, range)))).flat()
 }

@@ -7,42 +7,51 @@ import { failpoint } from '../../../shared/failpoint.ts'
 import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { StrandedJobs } from '../../../shared/queue/stranded.ts'
+import { Allowances } from './allowances.ts'
 import type { Planners } from './planners.ts'
 import type { Publisher } from './publish.ts'
+import { endAttempts, publishMissing, type SweepParts } from './sweep.ts'
 import { Workers } from './workers.ts'
 
 /** How often the ledger is looked over for work that got lost between two processes. */
 const sweepMs = 500
+/** Every how many sweeps deployments that fall to others are looked at as well: each five seconds. */
+const foreignSweeps = 10
 /** Every how many sweeps all deployments are looked at, not only those that are listed as active: each ten seconds. */
 const recallSweeps = 20
-/** Released work that nobody claimed for this long may have missed its queue: it is put there again, which is harmless. */
+/** Every how many sweeps plans are looked over for what waits for nothing any more: each thirty seconds. */
+const mendSweeps = 60
+/** Published work that no worker claimed for this long may have missed its queue: its job is looked for. */
 const overdueMs = 1500
-/** What the scripts of the ledger announce (`graph.lua`). */
+/** What the scripts of the ledger announce (`outlet.lua`): work to publish, and whether there is more to do, now or later. */
 const Announcement = z.object({
   base: z.string(),
-  released: z.array(z.custom<Released>((item) => typeof item === 'object')),
+  plan: z.string(),
+  released: z.array(z.custom<Released>((item) => typeof item === 'object')).default([]),
+  more: z.boolean(),
+  due: z.number().optional(),
 })
-/** What an attempt has, after its deadline, to report its end by itself. */
-const graceMs = 2000
 
 /**
  * Puts released work on queues and looks after deadlines.
  *
- * The scripts of the ledger announce what they release; the planner that the deployment falls to publishes it at once.
- * An announcement can be missed (a planner that died, a connection that broke), so every planner also sweeps: what was
- * released and never claimed is published again under the same job id. The ledger alone says what is ready, so nothing
- * here needs to be remembered, and any queue may be flushed at any time.
+ * The scripts of the ledger announce what may be published; the planner that the deployment falls to publishes it at once,
+ * and asks for more where there is more. An announcement can be missed (a planner that died, a connection that broke), so
+ * every planner also sweeps. The ledger alone says what is ready, so nothing here needs to be remembered, and any queue
+ * may be flushed at any time.
  */
 export class Dispatcher {
   readonly #ledger: Ledger
-  readonly #publisher: Publisher
   readonly #planners: Planners
   readonly #subscriber: Redis
-  readonly #workers: Workers
   readonly #log: Logger
-  readonly #stranded: Pick<StrandedJobs, 'clear'>
+  readonly #parts: SweepParts
+  readonly #allowances: Allowances
+  /** Deployments whose plan is being advanced -> whether it was asked for again meanwhile. */
+  readonly #advancing = new Map<string, boolean>()
+  readonly #due = new Map<string, NodeJS.Timeout>()
   #timer: NodeJS.Timeout | undefined
-  #sweeping: Promise<void> = Promise.resolve()
+  #sweeping: Promise<void> | undefined
   #stopped = false
   #sweeps = 0
 
@@ -54,13 +63,13 @@ export class Dispatcher {
     log: Logger
     stranded: Pick<StrandedJobs, 'clear'>
   }) {
-    this.#ledger = parts.ledger
-    this.#publisher = parts.publisher
+    const { ledger, publisher, stranded } = parts
+    this.#ledger = ledger
     this.#planners = parts.planners
     this.#subscriber = parts.subscriber
-    this.#workers = new Workers(parts.ledger.redis, parts.ledger.settings)
     this.#log = parts.log
-    this.#stranded = parts.stranded
+    this.#parts = { ledger, publisher, stranded, workers: new Workers(ledger.redis, ledger.settings) }
+    this.#allowances = new Allowances(ledger.redis, ledger.settings)
   }
 
   /** Publishes at once what was left released by planners before, then follows announcements. */
@@ -70,21 +79,21 @@ export class Dispatcher {
     )
     await this.#ledger.recall()
     await this.sweep('+inf')
-    this.#timer = setInterval(() => {
-      this.#sweeping = this.#sweeping.then(() => this.#sweepOverdue()).catch((error) => this.#failed(error))
-    }, sweepMs)
+    this.#timer = setInterval(() => this.#tick(), sweepMs)
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
     clearInterval(this.#timer)
+    for (const timer of this.#due.values()) clearTimeout(timer)
     await this.#sweeping
   }
 
   /** Publishes what was released before `before` (Redis' clock) and never claimed, and fires deadlines. */
-  async sweep(before: number | '+inf'): Promise<void> {
+  async sweep(before: number | '+inf', only: (deployment: string) => boolean = () => true): Promise<void> {
     for (const deployment of await this.#ledger.active()) {
       if (this.#stopped) return
+      if (!only(deployment)) continue
       // What is wrong with one deployment must not hold up the others.
       await this.#sweepOne(deployment, before).catch((error) => this.#failed(error))
     }
@@ -93,30 +102,77 @@ export class Dispatcher {
   async #sweepOne(deployment: string, before: number | '+inf'): Promise<void> {
     const lock = await this.#ledger.lock(deployment)
     if (!lock) return this.#ledger.retire(deployment)
-    const gone = await this.#workers.gone(await this.#ledger.workersOf(deployment, lock.plan))
-    await this.#ledger.expire(deployment, lock.plan, graceMs, gone)
-    const released = await this.#ledger.unclaimed(deployment, lock.plan, before, before === '+inf' ? 100_000 : 500)
-    if (released.length === 0) return
-    const jobs = await this.#publisher.jobIds(deployment, released)
-    await Promise.all([...jobs].map(([queue, ids]) => this.#stranded.clear(queue, ids, true)))
-    await failpoint('dispatch.cleared')
-    await this.#publisher.publish(deployment, released)
+    await endAttempts(deployment, lock.plan, this.#parts)
+    if (this.#sweeps % mendSweeps === mendSweeps - 1) await this.#ledger.mend(deployment, lock.plan)
+    await this.#advance(deployment, lock.plan)
+    await publishMissing(deployment, lock.plan, before, this.#parts)
+  }
+
+  /** One sweep at a time: where it takes longer than usual, the next ones are left out. */
+  #tick(): void {
+    this.#sweeping ??= this.#sweepOverdue()
+      .catch((error) => this.#failed(error))
+      .finally(() => {
+        this.#sweeping = undefined
+      })
   }
 
   async #sweepOverdue(): Promise<void> {
     if (this.#stopped) return
-    if (++this.#sweeps % recallSweeps === 0) await this.#ledger.recall()
+    this.#sweeps += 1
+    if (this.#sweeps % recallSweeps === 0) await this.#ledger.recall()
     if ((await this.#ledger.active()).length === 0) return
+    const all = this.#sweeps % foreignSweeps === 0
     const [seconds, micros] = await this.#ledger.redis.time()
-    await this.sweep(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - overdueMs)
+    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+    await this.sweep(now - overdueMs, (deployment) => all || this.#planners.falls(deployment))
   }
 
-  #announced({ base, released }: z.output<typeof Announcement>): void {
+  #announced({ base, plan, released, more, due }: z.output<typeof Announcement>): void {
     const deployment = deploymentOf(base)
     if (!this.#planners.falls(deployment)) return
-    Promise.resolve(failpoint('dispatch.announced'))
-      .then(() => this.#publisher.publish(deployment, released))
-      .catch((error) => this.#failed(error))
+    const publish = async () => {
+      await failpoint('dispatch.announced')
+      if (released.length > 0) await this.#parts.publisher.publish(deployment, released)
+      if (more) await this.#advance(deployment, plan)
+    }
+    publish().catch((error) => this.#failed(error))
+    this.#wait(deployment, plan, due)
+  }
+
+  /**
+   * Works off what follows from what was recorded, slice by slice, and publishes what has room, until neither is left. Calls for
+   * a deployment while that goes on are one call.
+   */
+  async #advance(deployment: string, plan: string): Promise<void> {
+    if (this.#advancing.has(deployment)) {
+      this.#advancing.set(deployment, true)
+      return
+    }
+    this.#advancing.set(deployment, false)
+    try {
+      const queues = await this.#ledger.queuesOf(deployment, plan)
+      for (let isMore = true; isMore && !this.#stopped; ) {
+        const allowances = await this.#allowances.of(queues, (await this.#ledger.active()).length)
+        const step = await this.#ledger.advance(deployment, plan, allowances)
+        if (step.released.length > 0) await this.#parts.publisher.publish(deployment, step.released)
+        isMore = step.isMore || this.#advancing.get(deployment)!
+        this.#advancing.set(deployment, false)
+        if (!isMore) this.#wait(deployment, plan, step.dueMs)
+      }
+    } finally {
+      this.#advancing.delete(deployment)
+    }
+  }
+
+  /** Goes on with a plan when the next of its remodels may begin, where that is before the next sweeps. */
+  #wait(deployment: string, plan: string, dueMs = Number.POSITIVE_INFINITY): void {
+    if (dueMs > 2 * sweepMs || this.#stopped || this.#due.has(deployment)) return
+    const timer = setTimeout(() => {
+      this.#due.delete(deployment)
+      this.#advance(deployment, plan).catch((error) => this.#failed(error))
+    }, dueMs)
+    this.#due.set(deployment, timer)
   }
 
   #failed(error: unknown): void {

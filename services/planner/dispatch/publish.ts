@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { CompileRequests, CompileSpec } from '../../../shared/compile/requests.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
@@ -7,11 +6,7 @@ import { jobId, type QueueName } from '../../../shared/queue/catalog.ts'
 import type { Queues } from '../../../shared/queue/queues.ts'
 
 /** BullMQ's largest priority number; smaller goes first. */
-const lowest = 2 ** 21 - 1
-
-/** How many jobs are published at once, before the first look whether more are needed. */
-const firstPart = 64
-const partPauseMs = 20
+const lowest = 2 ** 21
 
 /**
  * A job whose worker could not end it (Redis refused a write, a claim was lost) comes again by itself: as a failed job it
@@ -19,7 +14,13 @@ const partPauseMs = 20
  */
 const again = { attempts: 1_000_000, backoff: { type: 'fixed', delay: 1000 } }
 
-/** Puts released remodels on their queues. Publishing one twice is harmless: a job id names one release. */
+/**
+ * Puts released remodels on their queues. Publishing one twice is harmless: a job id names one release.
+ *
+ * Deployments take turns. A job's turn is a number, the smallest goes first: one more than the turn that the queue has come to
+ * and than what its own deployment has on the queue already. So a deployment with thousands of remodels is never more than one
+ * ahead of one that comes with a single one. Of one deployment the ledger hands out the most urgent first.
+ */
 export class Publisher {
   readonly #ledger: Ledger
   readonly #queues: Queues
@@ -39,49 +40,28 @@ export class Publisher {
     await failpoint('dispatch.published')
   }
 
-  /** Under which ids these are published, by queue. */
-  async jobIds(deployment: string, released: readonly Released[]): Promise<Map<QueueName, string[]>> {
-    const ids = new Map<QueueName, string[]>()
-    for (const [queue, items] of Map.groupBy(released, (item) => item.queue as QueueName)) {
-      const published =
-        queue === 'compile'
-          ? items.map((item) => this.#compileJobId(deployment, item))
-          : items.map(({ plan, remodel, release }) => jobId(plan, remodel, release))
-      ids.set(queue, await Promise.all(published))
-    }
-    return ids
+  /** Under which id a remodel is published; null where its package is not asked for (any more). */
+  async jobIdOf(deployment: string, { plan, remodel, queue, release }: Released): Promise<string | null> {
+    if (queue !== 'compile') return jobId(plan, remodel, release)
+    const { key } = await this.#specOf(deployment, plan, remodel)
+    const n = await this.#requests.numberFor(key, { deployment, plan, remodel })
+    return n === null ? null : jobId(key, n)
   }
 
-  async #compileJobId(deployment: string, { plan, remodel, weight }: Released): Promise<string> {
-    const spec = (await this.#remodel(deployment, plan, remodel)).input as unknown as CompileSpec
-    const { n } = await this.#requests.join(spec, { deployment, plan, remodel }, weight)
-    return jobId(spec.key, n)
-  }
-
-  /**
-   * Many ready remodels are published in growing parts: workers that are done with a quick one take the next along by
-   * themselves (`complete.lua`), so of a thousand that cost nothing most never need a job, and a thousand slow ones are
-   * all published within a few dozen milliseconds.
-   */
   async #publishRemodels(queue: QueueName, deployment: string, items: readonly Released[]): Promise<void> {
-    let part = items.slice(0, firstPart)
-    for (let next = firstPart, size = 2 * firstPart; ; next += size, size *= 2) {
-      await this.#queues.get(queue).addBulk(
-        part.map(({ plan, remodel, release, weight, delay }) => ({
-          name: remodel,
-          data: { deployment, plan, remodel, release },
-          opts: { jobId: jobId(plan, remodel, release), ...again, ...timing(weight, delay) },
-        })),
-      )
-      if (next >= items.length) return
-      await sleep(partPauseMs)
-      part = await this.#ledger.stillReleased(deployment, items.slice(next, next + size))
-    }
+    const served = await this.#queues.turn(queue)
+    await this.#queues.get(queue).addBulk(
+      items.map(({ plan, remodel, release, ahead }) => ({
+        name: remodel,
+        data: { deployment, plan, remodel, release },
+        opts: { jobId: jobId(plan, remodel, release), ...again, priority: Math.min(served + ahead + 1, lowest) },
+      })),
+    )
   }
 
   /** One job for each package key, whoever asks: the remodel subscribes to it. Deployments take turns (`join.lua`). */
-  async #publishCompile(deployment: string, { plan, remodel, weight, delay }: Released): Promise<void> {
-    const spec = (await this.#remodel(deployment, plan, remodel)).input as unknown as CompileSpec
+  async #publishCompile(deployment: string, { plan, remodel, weight }: Released): Promise<void> {
+    const spec = await this.#specOf(deployment, plan, remodel)
     const { n, turn } = await this.#requests.join(spec, { deployment, plan, remodel }, weight)
     await failpoint('dispatch.joined')
     await this.#queues
@@ -89,19 +69,12 @@ export class Publisher {
       .add(
         `${spec.name} ${spec.key.slice(0, 12)} on ${spec.stemcell.os}/${spec.stemcell.version}`,
         { key: spec.key },
-        { jobId: jobId(spec.key, n), ...again, ...timing(0, delay), priority: Math.min(turn, lowest) },
+        { jobId: jobId(spec.key, n), ...again, priority: Math.min(turn, lowest) },
       )
   }
 
-  async #remodel(deployment: string, plan: string, remodel: string): Promise<Remodel> {
+  async #specOf(deployment: string, plan: string, remodel: string): Promise<CompileSpec> {
     const text = await this.#ledger.redis.hget(`${this.#ledger.base(deployment)}:plan:${plan}:remodels`, remodel)
-    return JSON.parse(text ?? '{}')
-  }
-}
-
-function timing(weight: number, delay: number): { priority?: number; delay?: number } {
-  return {
-    ...(weight > 0 ? { priority: Math.max(1, lowest - Math.min(Math.round(weight), lowest - 1)) } : {}),
-    ...(delay > 0 ? { delay } : {}),
+    return (JSON.parse(text ?? '{}') as Partial<Remodel>).input as unknown as CompileSpec
   }
 }

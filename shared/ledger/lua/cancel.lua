@@ -1,10 +1,12 @@
--- Cancels a plan: nothing but cleanup starts any more, running work is told to stop. With force the plan ends at once and
--- its lock is gone: whatever still runs finds itself superseded.
+-- Cancels a plan: nothing but cleanup starts any more, running work is told to stop. With force all of it is skipped, what
+-- runs as well, and finds itself superseded; the lock goes when the last of it was settled. A lock whose plan is gone is
+-- taken away.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] who, [4] abort channel, [5] force: 1 or 0
--- Answers {state}: the state the plan is in now.
-local plan = ARGV[2]
-local state = plan_state(plan)
+-- Answers {state, left}: the state the plan is in now, and how many tasks are left to do (advance.lua).
+local plan, force = ARGV[2], ARGV[5] == '1'
+local state, forced = plan_state(plan)
+if state == 'stored' then put_plan_state(plan, 'cancelled', 'finishedAt', clock) end
 if state == 'running' or state == 'failing' then
   event({ type = 'plan.cancelling', plan = plan, message = ARGV[3] })
   stop_starting(plan, 'cancelling')
@@ -12,22 +14,12 @@ if state == 'running' or state == 'failing' then
 end
 if state == 'cancelling' then
   redis.call('PUBLISH', ARGV[4], cjson.encode({ base = base, plan = plan }))
-  if ARGV[5] == '1' then
-    drain()
-    local all = redis.call('HGETALL', key(plan, 'state'))
-    for i = 1, #all, 2 do
-      local s = state_of(plan, all[i])
-      if s ~= 'done' and s ~= 'failed' and s ~= 'skipped' then settle(plan, all[i], 'skipped') end
-    end
-    announced = {}
+  if force and not forced then
+    put_plan_state(plan, 'cancelling', 'forced', 1)
+    work(plan, 'force', 0)
   end
-elseif state == 'stored' then
-  redis.call('HSET', base .. ':plan:' .. plan, 'state', 'cancelled', 'finishedAt', clock)
 end
-local result = { state = state or 'absent' }
-if state and state ~= 'stored' then
-  drain()
-  finish_if_settled(plan)
-end
-result.state = plan_state(plan) or 'absent'
-return answer({}, result)
+conclude(state == 'cancelling' and { [plan] = true } or {})
+if force and not state then finish_if_settled(plan) end
+announce()
+return cjson.encode({ state = plan_state(plan) or 'absent', left = redis.call('LLEN', key(plan, 'todo')) })

@@ -12,7 +12,11 @@ for i = 3, #ARGV, 3 do
   local state = state_of(plan, id)
   local result = { status = 'superseded', state = state or 'absent' }
   local run = run_of(plan, id)
-  if state == 'released' or (state == 'running' and run.job == job) then
+  if state == 'released' and not may_begin(plan, id) then
+    -- Its plan is stopping, and has not come to this one yet.
+    settle(plan, id, 'skipped')
+    result.state = 'skipped'
+  elseif state == 'released' or (state == 'running' and run.job == job) then
     plans[plan] = true
     if run.attempt >= node(plan, id).a then
       fail(plan, id, { worker = worker, attempt = run.attempt, fence = run.fence, code = 'infrastructure',

@@ -11,29 +11,57 @@
 -- KEYS[1] base   ARGV[1] channel, [2] JSON list of
 --   {plan, remodel, fence, outcome: done|failed|retry|progress|no-return, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
 --    durationMs?, job?, take?: queue}
--- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded} | {status: cancelled}
+-- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded} | {status: cancelled} | {status: malformed}
 --   superseded: another fence is current, or it is settled: nothing was changed
 --   cancelled: of a `no-return` whose plan is being cancelled: nothing was changed
+--   malformed: it is no report: nothing was changed. An error in the middle of a script is not taken back, so all are looked
+--   at before the first is recorded.
 local plans, results = {}, {}
 
--- What was released just now goes first; else something that waits in the queue, from its far end.
-local function take(plan, queue)
-  for i, item in ipairs(announced) do
-    -- A failure later in this script may have skipped it again.
-    if item.plan == plan and item.queue == queue and item.delay == 0 and state_of(plan, item.remodel) == 'released' then
-      table.remove(announced, i)
-      return item.remodel
-    end
+local outcomes = { done = true, failed = true, retry = true, progress = true, ['no-return'] = true }
+
+local function text_or_nil(value)
+  return value == nil or type(value) == 'string'
+end
+
+local function is_report(c)
+  if type(c) ~= 'table' or type(c.plan) ~= 'string' or type(c.remodel) ~= 'string' or type(c.fence) ~= 'string' then return false end
+  if not outcomes[c.outcome] or (c.take ~= nil and type(c.job) ~= 'string') then return false end
+  for _, field in ipairs({ 'code', 'message', 'log', 'job', 'take' }) do
+    if not text_or_nil(c[field]) then return false end
   end
-  for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key(plan, 'released'), clock, '-inf', 'LIMIT', 0, 10)) do
-    if node(plan, id).q == queue and run_of(plan, id).attempt < node(plan, id).a then return id end
+  if (c.outcome == 'failed' or c.outcome == 'retry') and not c.message then return false end
+  if c.floorplan == nil then return true end
+  if type(c.floorplan) ~= 'table' then return false end
+  for id, text in pairs(c.floorplan) do
+    if type(id) ~= 'string' or (text ~= false and type(text) ~= 'string') then return false end
+  end
+  return true
+end
+
+-- The first of the backlog: no job was published for it yet. Where that is empty, what is on the queue, from its far end.
+local function take(plan, queue)
+  for _, id in ipairs(redis.call('ZRANGE', key(plan, 'backlog:' .. queue), 0, 9)) do
+    if may_begin(plan, id) then return id end
+  end
+  for _, id in ipairs(redis.call('ZREVRANGE', key(plan, 'published:' .. queue), 0, 9)) do
+    if may_begin(plan, id) and run_of(plan, id).attempt < node(plan, id).a then return id end
   end
 end
 
 local completions = cjson.decode(ARGV[2])
 for i, c in ipairs(completions) do
-  local run = run_of(c.plan, c.remodel)
-  if state_of(c.plan, c.remodel) ~= 'running' or run.fence ~= c.fence then
+  if not is_report(c) then
+    results[i] = { status = 'malformed' }
+  elseif not plan_state(c.plan) or not node(c.plan, c.remodel) then
+    results[i] = { status = 'superseded' }
+  end
+end
+for i, c in ipairs(completions) do
+  local run = not results[i] and run_of(c.plan, c.remodel)
+  if results[i] then
+    completions[i] = {}
+  elseif state_of(c.plan, c.remodel) ~= 'running' or run.fence ~= c.fence then
     results[i] = { status = 'superseded' }
     c.take = nil
   else
@@ -56,12 +84,9 @@ for i, c in ipairs(completions) do
       redis.call('HSET', key(c.plan, 'runs'), c.remodel, cjson.encode(run))
       if c.job then redis.call('HDEL', key(c.plan, 'carried'), c.job) end
       if c.outcome == 'done' then
-        local changed = false
         for id, text in pairs(c.floorplan or {}) do
           if text then redis.call('HSET', base .. ':floorplan', id, text) else redis.call('HDEL', base .. ':floorplan', id) end
-          changed = true
         end
-        if changed then redis.call('HINCRBY', base .. ':meta', 'floorplan', 1) end
         event({ type = 'remodel.done', plan = c.plan, remodel = c.remodel, worker = run.worker, attempt = run.attempt, fence = run.fence,
           durationMs = c.durationMs, facts = c.facts })
         settle(c.plan, c.remodel, 'done')
@@ -75,7 +100,8 @@ for i, c in ipairs(completions) do
     end
   end
 end
-drain()
+for plan in pairs(plans) do touched[plan] = true end
+work_off()
 for i, c in ipairs(completions) do
   local id = c.take and take(c.plan, c.take)
   if id then

@@ -11,7 +11,9 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', cl
   local n, run, state = node(plan, id), run_of(plan, id), state_of(plan, id)
   -- The failure of one before it may have settled it already.
   if state == 'running' or state == 'waiting' then fired[#fired + 1] = id end
-  if state == 'waiting' then
+  if state == 'waiting' and not may_start(plan, n) then
+    settle(plan, id, 'skipped')
+  elseif state == 'waiting' then
     fail(plan, id, { code = 'deadline', message = 'nobody approved within ' .. n.t .. ' s' })
   elseif state == 'running' then
     retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'deadline', message = 'did not end within ' .. n.t .. ' s' })

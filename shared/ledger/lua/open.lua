@@ -7,6 +7,8 @@
 local plan, lock = ARGV[2], base .. ':lock'
 local meta = base .. ':plan:' .. plan
 local state = redis.call('HGET', meta, 'state')
+-- Sent again after an answer that was lost: it was opened under this lock already.
+if state and redis.call('HGET', meta, 'lock') == ARGV[3] then return cjson.encode({ status = 'ok' }) end
 if state ~= 'stored' then return cjson.encode({ status = 'state', found = state or 'absent' }) end
 local version = redis.call('HGET', base .. ':meta', 'floorplan') or '0'
 if version ~= redis.call('HGET', meta, 'floorplan') then return cjson.encode({ status = 'moved', found = tonumber(version) }) end
@@ -15,6 +17,9 @@ local function stand_in_the_line()
   redis.call('ZADD', base .. ':line', 'NX', clock, ARGV[6])
   redis.call('SET', base .. ':line:' .. ARGV[6], 1, 'PX', 3000)
 end
+local holder = redis.call('HGET', lock, 'plan')
+-- A lock whose plan is gone holds nothing.
+if holder and not plan_state(holder) then unlock() end
 if redis.call('EXISTS', lock) == 1 then
   stand_in_the_line()
   local held = redis.call('HMGET', lock, 'id', 'plan', 'holder', 'since', 'message')
@@ -35,8 +40,8 @@ redis.call('ZREM', base .. ':line', ARGV[6])
 redis.call('DEL', base .. ':line:' .. ARGV[6])
 raise_fence()
 redis.call('HSET', lock, 'id', ARGV[3], 'plan', plan, 'holder', ARGV[4], 'since', clock, 'message', ARGV[5])
-redis.call('HSET', meta, 'state', 'running', 'startedAt', clock)
+put_plan_state(plan, 'running', 'startedAt', clock, 'lock', ARGV[3])
 event({ type = 'plan.started', plan = plan, message = ARGV[5] })
 redis.call('HSET', meta, 'firstEvent', redis.call('HGET', base .. ':meta', 'seq'))
-for _, id in ipairs(cjson.decode(redis.call('HGET', meta, 'roots'))) do ready_list[#ready_list + 1] = { plan, id } end
+work(plan, 'roots', 0)
 return answer({ [plan] = true }, { status = 'ok' })

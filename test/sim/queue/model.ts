@@ -71,6 +71,12 @@ export class QueueModel {
     this.#wake(delay)
   }
 
+  /** The priority number of the job that goes next; 0 where none waits. */
+  turn(): number {
+    const waiting = [...this.jobs.values()].filter((job) => job.state === 'waiting' && job.priority > 0)
+    return waiting.length === 0 ? 0 : Math.min(...waiting.map(({ priority }) => priority))
+  }
+
   /** The next ready job becomes the caller's for `lockMs`. */
   take(token: string, lockMs: number): QueueJob | null {
     for (const job of this.jobs.values())

@@ -45,12 +45,17 @@ export class SimQueue {
     await this.#redis.send(() => this.#queue.add(name, data, opts))
   }
 
+  /** What `Queues.turn` reads. */
+  async turn(): Promise<number> {
+    return this.#redis.send(() => this.#queue.turn())
+  }
+
   /** What `StrandedJobs` does by BullMQ's keys: the model has no half of a job. */
   async clearEnded(ids: readonly string[]): Promise<string[]> {
     return this.#redis.send(() => {
       const ended = ids.filter((id) => this.#queue.hasEnded(id))
       for (const id of ended) this.#queue.remove(id)
-      return ended
+      return ids.filter((id) => !this.#queue.jobs.has(id))
     })
   }
 

@@ -196,9 +196,9 @@ function compareIds(a: string, b: string): number {
 }
 
 /** What needs memory: refused while Redis is full. */
-export const writing = new Set('SET HSET HSETNX HINCRBY SADD ZADD RPUSH XADD'.split(' '))
+export const writing = new Set('SET HSET HSETNX HINCRBY SADD ZADD RPUSH LPUSH XADD'.split(' '))
 /** What changes data and is carried out even then. */
-export const removing = new Set('DEL UNLINK HDEL SREM ZREM ZREMRANGEBYSCORE'.split(' '))
+export const removing = new Set('DEL UNLINK HDEL SREM ZREM ZREMRANGEBYSCORE LPOP'.split(' '))
 
 const commands: Record<string, Command> = {
   PING: () => new Status('PONG'),
@@ -312,7 +312,10 @@ const commands: Record<string, Command> = {
     const zset = redis.read(key!, 'zset')
     return members.map((member) => (zset?.has(member) ? String(zset.get(member)) : null))
   },
-  ZRANGE: (redis, [key, from, to]) => slice(ranked(redis.read(key!, 'zset')), from!, to!).map(([member]) => member),
+  ZRANGE: (redis, [key, from, to, withScores]) =>
+    slice(ranked(redis.read(key!, 'zset')), from!, to!).flatMap(([member, score]) =>
+      withScores ? [member, String(score)] : [member],
+    ),
   ZREVRANGE: (redis, [key, from, to]) =>
     slice(ranked(redis.read(key!, 'zset')).reverse(), from!, to!).map(([member]) => member),
   ZRANGEBYSCORE: (redis, [key, min, max, ...options]) => {
@@ -335,6 +338,13 @@ const commands: Record<string, Command> = {
     return gone
   },
   RPUSH: (redis, [key, ...values]) => redis.write(key!, 'list').push(...values),
+  LPUSH: (redis, [key, ...values]) => redis.write(key!, 'list').unshift(...values.reverse()),
+  LPOP: (redis, [key]) => {
+    const list = redis.read(key!, 'list')
+    const first = list?.shift() ?? null
+    if (list) redis.tidy(key!, list.length)
+    return first
+  },
   LRANGE: (redis, [key, from, to]) => slice(redis.read(key!, 'list') ?? [], from!, to!),
   LLEN: (redis, [key]) => redis.read(key!, 'list')?.length ?? 0,
   XADD: (redis, [key, id, ...fields]) => {

@@ -1,0 +1,77 @@
+-- What all scripts stand on: keys, the clock, events, what is read of a plan. The header of graph.lua explains every key.
+--
+-- `slice`, put in front of this, is about how many remodels one script may work off: see agenda.lua.
+
+local base = KEYS[1]
+local caller = cjson.decode(ARGV[1])
+local channel = caller.channel
+
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local clock = now()
+
+local function event(fields)
+  local seq = redis.call('HINCRBY', base .. ':meta', 'seq', 1)
+  fields.seq = seq
+  fields.at = clock
+  redis.call('XADD', base .. ':events', seq .. '-0', 'e', cjson.encode(fields))
+end
+
+local function key(plan, part)
+  return base .. ':plan:' .. plan .. ':' .. part
+end
+
+local nodes = {}
+local function node(plan, id)
+  local name = plan .. ' ' .. id
+  if nodes[name] == nil then
+    local text = redis.call('HGET', key(plan, 'graph'), id)
+    nodes[name] = text and cjson.decode(text) or false
+  end
+  return nodes[name]
+end
+
+-- The k-th part of a long list (shared/ledger/graph.ts), or nil behind its end.
+local function part_of(plan, k, list)
+  local text = redis.call('HGET', key(plan, 'lists'), k .. ' ' .. list)
+  return text and cjson.decode(text)
+end
+
+local function state_of(plan, id)
+  return redis.call('HGET', key(plan, 'state'), id)
+end
+
+local function run_of(plan, id)
+  local text = redis.call('HGET', key(plan, 'runs'), id)
+  return text and cjson.decode(text) or { attempt = 0, fence = '0', releases = 1 }
+end
+
+local function put_state(plan, id, state)
+  redis.call('HSET', key(plan, 'state'), id, state)
+end
+
+-- State of the plan, and whether it was ended by force.
+local plan_states = {}
+local function plan_state(plan)
+  if plan_states[plan] == nil then
+    local found = redis.call('HMGET', base .. ':plan:' .. plan, 'state', 'forced')
+    plan_states[plan] = { state = found[1], forced = found[2] == '1' }
+  end
+  return plan_states[plan].state, plan_states[plan].forced
+end
+
+local function put_plan_state(plan, state, ...)
+  redis.call('HSET', base .. ':plan:' .. plan, 'state', state, ...)
+  plan_states[plan] = nil
+end
+
+local function may_start(plan, n)
+  local state, forced = plan_state(plan)
+  if forced then return false end
+  if state == 'running' then return true end
+  if state == 'failing' then return n.w ~= 'healthy' end
+  return state == 'cancelling' and n.w == 'always'
+end

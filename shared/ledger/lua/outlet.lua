@@ -1,0 +1,101 @@
+-- The way from the ledger to the queues. The ledger keeps the backlog, queues stay shallow: of each plan and queue no more
+-- than an allowance is published at a time, what goes first by rank; claims make room for the next.
+
+-- What a planner that has not said otherwise may have published of one plan in one queue.
+local usual_allowance = 64
+-- What one announcement may hold, in bytes and remodels; the rest is fetched (advance.lua).
+local announced_bytes, announced_items = 32768, 64
+
+-- plan -> queue -> true: backlog or publications changed.
+local changed = {}
+-- plan -> milliseconds until the soonest that waits for its time.
+local soon = {}
+
+local function changes(plan, queue)
+  changed[plan] = changed[plan] or {}
+  changed[plan][queue] = true
+end
+
+-- The heaviest first, else in the order of the plan.
+local function rank(n)
+  return n.n - math.floor(n.x or 0) * 2097152
+end
+
+local function release(plan, id, delay)
+  spent = spent + 1
+  local n = node(plan, id)
+  -- Another release needs a name of its own: a job of the last one may still be kept.
+  local text = redis.call('HGET', key(plan, 'runs'), id)
+  if text then
+    local run = cjson.decode(text)
+    run.releases = run.releases + 1
+    redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
+  end
+  put_state(plan, id, 'released')
+  if delay and delay > 0 then
+    redis.call('ZADD', key(plan, 'later'), clock + delay, id)
+    soon[plan] = math.min(soon[plan] or delay, delay)
+  else
+    redis.call('ZADD', key(plan, 'backlog:' .. n.q), rank(n), id)
+  end
+  changes(plan, n.q)
+end
+
+-- Takes a released remodel out of the outlet: it is claimed, or settled.
+local function withdraw(plan, id, n)
+  changes(plan, n.q)
+  if redis.call('ZREM', key(plan, 'published:' .. n.q), id) == 1 then return end
+  if redis.call('ZREM', key(plan, 'backlog:' .. n.q), id) == 1 then return end
+  redis.call('ZREM', key(plan, 'later'), id)
+end
+
+-- Moves what has waited for its time into the backlog.
+local function ripen(plan)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'later'), '-inf', clock, 'LIMIT', 0, 100)) do
+    local n = node(plan, id)
+    redis.call('ZREM', key(plan, 'later'), id)
+    redis.call('ZADD', key(plan, 'backlog:' .. n.q), rank(n), id)
+    changes(plan, n.q)
+  end
+end
+
+local function allowance(plan, queue)
+  return tonumber(redis.call('HGET', base .. ':plan:' .. plan, 'allow:' .. queue) or usual_allowance)
+end
+
+-- Moves the first of the backlog to what is published, as far as the allowance and `items` go, and adds it to `out`.
+-- Answers whether more could be moved.
+local function publish(plan, queue, out, items)
+  local there = redis.call('ZCARD', key(plan, 'published:' .. queue))
+  local room = allowance(plan, queue) - there
+  if room <= 0 then return false end
+  local ids = redis.call('ZRANGE', key(plan, 'backlog:' .. queue), 0, math.min(room, items) - 1)
+  local bytes = 0
+  for i, id in ipairs(ids) do
+    bytes = bytes + #id + #plan + #queue + 120
+    if bytes > announced_bytes then return true end
+    redis.call('ZREM', key(plan, 'backlog:' .. queue), id)
+    redis.call('ZADD', key(plan, 'published:' .. queue), clock, id)
+    out[#out + 1] = { plan = plan, remodel = id, queue = queue, release = run_of(plan, id).releases, weight = node(plan, id).x or 0,
+      ahead = there + i - 1 }
+  end
+  return #ids == items and room > items and redis.call('ZCARD', key(plan, 'backlog:' .. queue)) > 0
+end
+
+-- Announces what may be published now. A queue is filled up again when half of its allowance is used up: publishing is
+-- cheaper in numbers. `more` asks a planner to call advance.lua: there is more to publish, or to work off.
+local function announce()
+  local released, more, due = {}, false, nil
+  for plan, queues in pairs(changed) do
+    for queue in pairs(queues) do
+      local there = redis.call('ZCARD', key(plan, 'published:' .. queue))
+      if there * 2 <= allowance(plan, queue) and publish(plan, queue, released, announced_items) then more = true end
+    end
+  end
+  local current = redis.call('HGET', base .. ':lock', 'plan')
+  if not current then return end
+  if redis.call('EXISTS', key(current, 'todo')) == 1 then more = true end
+  due = soon[current]
+  if #released == 0 and not more and not due then return end
+  redis.call('PUBLISH', channel, cjson.encode({ base = base, plan = current, released = #released > 0 and released or nil, more = more, due = due }))
+end

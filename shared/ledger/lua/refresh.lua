@@ -1,0 +1,11 @@
+-- A stored plan is handed out again: it is as new as one that was stored now.
+--
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] the time it is listed under
+-- Answers its state, or ''
+local plan = ARGV[2]
+local state = plan_state(plan)
+if state == 'stored' then
+  redis.call('HSET', base .. ':plan:' .. plan, 'createdAt', ARGV[3])
+  redis.call('ZADD', base .. ':plans', ARGV[3], plan)
+end
+return state or ''
