@@ -16,16 +16,17 @@ export interface Compiled {
 
 /**
  * Compiles one package on a machine, as BOSH's agent does: source unpacked to its own directory, direct dependencies
- * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive. Nothing that
- * the package before has put below `/var/vcap` or `/tmp` is there.
+ * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive. The machine is as
+ * new when it begins, and every process that the script left is ended before its result is packed.
  * The archive is reproducible as far as the package is: sorted names, no times, no owners. It is packed for speed: on a busy
  * machine packing it well would cost more than moving it.
  *
  * Most packages are small: what one costs is how often the machine is asked and how many processes are started there.
  * So there is one call each to unpack, compile, archive and read, and one for each dependency.
  *
- * Throws `job-failed` with the ends of the output where the script fails, `infrastructure` where the disk was full; the reason of
- * `signal`, with the output so far, where that stops it.
+ * Throws `job-failed` with the ends of the output where the script fails or leaves nothing that can be packed: on a machine that
+ * stands, what goes wrong once the script has run is the package's doing. `infrastructure` where the disk of the machine is full,
+ * also without what the package wrote; the reason of `signal`, with the output so far, where that stops it.
  */
 export async function compile(
   connection: Connection,
@@ -37,12 +38,15 @@ export async function compile(
   const work = `${layout.data}/compile/${spec.name}`
   const target = `${layout.packages}/${spec.name}`
   const installed = layout.packageData(spec.name, spec.key)
+  await connection.renew()
   await run(
     connection,
-    shell(
-      'rm -rf "$1/compile" "$1/packages" "$1/compiled.tgz" "$2" /tmp/* /tmp/.[!.]*; mkdir -p "$3" "$4" "$2"; ln -sfn "$4" "$5"; exec tar "$6" --no-same-owner -C "$3" -f -',
-      [layout.data, layout.packages, work, installed, target, extract(source)],
-    ),
+    shell('mkdir -p "$1" "$2"; ln -s "$2" "$3"; exec tar "$4" --no-same-owner -C "$1" -f -', [
+      work,
+      installed,
+      target,
+      extract(source),
+    ]),
     signal,
     source.bytes,
   )
@@ -63,16 +67,22 @@ export async function compile(
   await failpoint('compiler.unpacked')
   await runScript(connection, spec, { work, target }, signal)
   await failpoint('compiler.compiled')
-  await run(
-    connection,
+  await connection.endProcesses()
+  await pack(connection, spec, installed, signal)
+  const archive = await connection.read(archiveFile)
+  return { archive, durationMs: Math.round(performance.now() - started) }
+}
+
+/** Whatever the script did to the directory or to the tools, what comes of it is the package's own. */
+async function pack(connection: Connection, spec: CompileSpec, installed: string, signal: AbortSignal): Promise<void> {
+  const { exitCode, stderr } = await connection.exec(
     [
       ...['tar', '--create', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'],
       ...['--use-compress-program', 'gzip -n -1', '--file', archiveFile, '--directory', installed, '.'],
     ],
-    signal,
+    { signal, env: { PATH: scriptPath } },
   )
-  const archive = await connection.read(archiveFile)
-  return { archive, durationMs: Math.round(performance.now() - started) }
+  if (exitCode !== 0) throw await failure(connection, spec, 'left nothing that can be packed', stderr)
 }
 
 async function runScript(
@@ -101,13 +111,7 @@ async function runScript(
   if (signal.aborted) throw stopped(spec, signal, output)
   if (result.exitCode === 0) return
   const how = result.exitCode === null ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`
-  const details = { log: String(output), package: spec.name, key: spec.key }
-  // No fault of the package, and another machine has another disk.
-  if (await isFull(connection))
-    throw new RemodelError('infrastructure', `packaging of ${spec.name} ${how}: the disk of its compile VM is full`, {
-      details,
-    })
-  throw new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, { details })
+  throw await failure(connection, spec, how, String(output))
 }
 
 /** Why it was stopped, and what the script had said by then: what hung is at its end. */
@@ -119,12 +123,23 @@ function stopped(spec: CompileSpec, { reason }: AbortSignal, output: Output): un
   })
 }
 
-/** Less than this free is full: whatever failed may have taken half a file away again. */
+/** Less than this free is full. */
 const fullBelowBytes = 2 ** 20
 
+async function failure(connection: Connection, spec: CompileSpec, how: string, log: string): Promise<RemodelError> {
+  const details = { log, package: spec.name, key: spec.key }
+  // No fault of the package, and another machine has another disk.
+  if (await isFull(connection))
+    return new RemodelError('infrastructure', `packaging of ${spec.name} ${how}: the disk of its compile VM is full`, {
+      details,
+    })
+  return new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, { details })
+}
+
+/** Looked at from outside of what the script could change, and without what it wrote: the second renewal waits until that is gone. */
 async function isFull(connection: Connection): Promise<boolean> {
-  const { exitCode, stdout } = await connection.exec(['df', '--block-size=1', '--output=avail', layout.data])
-  return exitCode === 0 && Number(stdout.trim().split('\n').at(-1)) < fullBelowBytes
+  const { freeBytes } = await connection.renew()
+  return freeBytes < fullBelowBytes && (await connection.renew()).freeBytes < fullBelowBytes
 }
 
 function extract({ gzip }: Archive): string {

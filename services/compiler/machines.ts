@@ -38,6 +38,7 @@ export class Machines {
           addresses: [],
           network: wish.network === 'host' ? 'shared' : 'none',
           resources: definedOnly(wish.resources),
+          renewable: true,
           ownership: {
             owner: `compiler/${worker}`,
             purpose: `compile on ${wish.stemcell.name}/${wish.stemcell.version}`,

@@ -17,7 +17,8 @@ interface Parts {
 /**
  * Takes away the compile VMs that nobody holds: those whose lease is over (their compiler died, or was frozen for so long
  * that it has let go of them), and those of our own that are not in our book (a deletion failed). Goes by what is stored
- * on each VM, never by names. Both are final, so what was true when we looked is still true when we delete.
+ * on each VM, never by names. Both are final, so what was true when we looked is still true when we delete. One that cannot be
+ * deleted is named and tried again by the next sweep; the others go.
  */
 export async function sweepOnce({ provider, worker, pool, lease, log }: Parts): Promise<void> {
   const over = new Map<string, Promise<boolean>>()
@@ -30,8 +31,14 @@ export async function sweepOnce({ provider, worker, pool, lease, log }: Parts): 
       if (!over.has(id)) over.set(id, lease.over(id))
       if (!(await over.get(id))) continue
     }
-    await provider.deleteVm(vm.id, null)
-    log.info({ vm: vm.id, owner }, 'deleted a compile VM that nobody holds')
+    await provider.deleteVm(vm.id, null).then(
+      () => log.info({ vm: vm.id, owner }, 'deleted a compile VM that nobody holds'),
+      (error) =>
+        log.warn(
+          { vm: vm.id, owner, err: toError(error) },
+          `compile VM ${vm.id} could not be deleted; the next sweep tries again`,
+        ),
+    )
   }
 }
 

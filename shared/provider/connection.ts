@@ -80,5 +80,13 @@ export interface Connection {
    */
   stop(timeoutMs: number): Promise<Stopped>
   status(): Promise<ProcessStatus[]>
+  /**
+   * Makes a renewable VM as new: every process is ended, and no file, mount, socket, setting or shared memory of before is
+   * there, whatever was done with it. Nothing is done where no command has run since it was new. Answers how much of its disk is
+   * free; what an earlier renewal took away is counted as free. `infrastructure` where it cannot: the VM is of no use any more.
+   */
+  renew(): Promise<{ freeBytes: number }>
+  /** Ends every process of a renewable VM; when this returns none is left, however it was started. Files stay. */
+  endProcesses(): Promise<void>
   close(): void
 }

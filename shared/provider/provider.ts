@@ -43,6 +43,8 @@ export interface VmRequest {
    * sees what was there when it was made: a directory that is replaced since is seen by new VMs only.
    */
   mounts?: readonly { source: string; target: string }[]
+  /** `Connection.renew` makes it as new. Such a VM runs commands; it supervises nothing and has no disk. */
+  renewable?: boolean
 }
 
 export interface Vm {

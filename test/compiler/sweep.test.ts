@@ -35,6 +35,18 @@ describe('the sweep of compile VMs', () => {
     await until(async () => (await benches.standing(one)).length === 0)
   })
 
+  test('goes on where one VM cannot be deleted: the others go, that one with the next sweep', async () => {
+    const [one, gone] = [benches.pool(), benches.pool({ lifeMs: 200, beatMs: 60_000 })]
+    const left = await Promise.all(['1', '1', '1'].map((version) => gone.pool.take(wish(version), never)))
+    await until(() => gone.lease.over(left[0]!.lease))
+    await inject(benches.place.directory, 'delete_vm', { fail: 1 })
+    await sweep(one)
+    expect(await benches.standing(gone)).toHaveLength(1)
+    await sweep(one)
+    expect(await benches.standing(gone)).toEqual([])
+    for (const vm of left) gone.pool.give(vm, { ok: false, reuse: true })
+  })
+
   test('finds that a compiler which was frozen has let go of its VMs: it makes new ones when it wakes', async () => {
     const [frozen, other] = [benches.pool({ lifeMs: 200, beatMs: 60_000 }), benches.pool()]
     const first = await frozen.pool.take(wish('1'), never)

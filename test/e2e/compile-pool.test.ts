@@ -1,4 +1,5 @@
 import { readlinkSync } from 'node:fs'
+import { glob, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -207,20 +208,24 @@ describe('a packaging script', () => {
 })
 
 describe('a full disk', () => {
-  /** A disk of 64 KiB, given to the machine by the host, as nothing on the machine may mount. */
-  const shrink = 'mount -t tmpfs -o size=64k none /var/vcap/data'
-  const fill = 'head -c 1000000 /dev/zero > /var/vcap/data/big'
-  /** A script waits for such a disk, then fills it. */
-  const asks = `touch /tmp/shrink; for i in $(seq 400); do [ -e /tmp/shrink ] || break; sleep 0.05; done; ${fill}\n`
   const machines = () => join(stack.home, 'machines')
+  const folder = (vm: string) => join(machines(), 'vms', vm)
+  /** What the machine's agent sees of its disk from now on has room for 64 KiB. */
+  const shrink = (vm: string) => asHost(machines(), vm, `mount -t tmpfs -o size=64k none ${folder(vm)}`)
+  /** A script that fails as soon as its disk is full. */
+  const asks = 'touch /tmp/shrink; for i in $(seq 400); do [ -e /tmp/shrink ] || break; sleep 0.05; done; exit 1\n'
   const shrinkOnDemand = async (over: Promise<unknown>) => {
     let open = true
     void over.finally(() => {
       open = false
     })
     for (; open; await sleep(50)) {
-      for (const { id } of await compileVms())
-        await asHost(machines(), id, `[ ! -e /tmp/shrink ] || { ${shrink}; rm /tmp/shrink; }`).catch(() => {})
+      for (const { id } of await compileVms()) {
+        for await (const asked of glob(join(folder(id), 'rooms/*/tmp/shrink'))) {
+          await shrink(id).catch(() => {})
+          await rm(asked, { force: true })
+        }
+      }
     }
   }
 
@@ -228,8 +233,8 @@ describe('a full disk', () => {
     const lib = `set -e\n${gate('full')}\ntest ! -e /var/vcap/data/big\n${sound.lib}`
     const running = await deploy('full', { lib }, { workers: 1 })
     const vm = await vmThatCompiles('full')
-    await asHost(machines(), vm, shrink)
-    await run(vm, `${fill}; touch /var/vcap/data/go`)
+    await shrink(vm)
+    await run(vm, 'touch /var/vcap/data/big /var/vcap/data/go')
     await run(await vmThatCompiles('full'), 'touch /var/vcap/data/go')
     expect(await running.ended()).toBe('done')
     const retried = (await running.happened('lib')).find(({ type }) => type === 'remodel.retried')

@@ -32,7 +32,7 @@ const compiles = (events: Event[]) =>
 describe('a package', () => {
   test('that was compiled after the plan was drawn is not compiled again', async () => {
     const [first, second] = await Promise.all(
-      ['one', 'two'].map((name) => planSmall(client, { name, net: 65, instances: 1 })),
+      ['one', 'two'].map((name, n) => planSmall(client, { name, net: 64 + n, instances: 1 })),
     )
     expect(await apply(first!.plan.id)).toBe('done')
     expect(await apply(second!.plan.id)).toBe('done')

@@ -171,6 +171,11 @@ export class World {
         start: unused,
         stop: unused,
         status: unused,
+        renew: async () => {
+          await alive()
+          return { freeBytes: 2 ** 40 }
+        },
+        endProcesses: alive,
         close: () => {},
       }
     }

@@ -121,6 +121,15 @@ export class LocalConnection implements Connection {
     return rows.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  async renew(): Promise<{ freeBytes: number }> {
+    const [free] = decodeWords((await this.#ask('N', [], 'A')).payload)
+    return { freeBytes: Number(free) }
+  }
+
+  async endProcesses(): Promise<void> {
+    await this.#ask('W', [], 'A')
+  }
+
   close(): void {
     this.#closed = true
     for (const open of this.#calls) open.abandon(new RemodelError('cancelled', 'the connection was closed'))

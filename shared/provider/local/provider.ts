@@ -63,7 +63,13 @@ export class LocalProvider implements Provider {
     try {
       await makeFolders(probe)
       const hidden = await this.#hiddenLines()
-      await runHelper(binary, probe, 'create_vm', ['check', '/', 'none', '', '', hidden, '', '', '{}', 'trial'], null)
+      await runHelper(
+        binary,
+        probe,
+        'create_vm',
+        ['check', '/', 'none', '', '', hidden, '', '', '', '{}', 'trial'],
+        null,
+      )
     } catch (cause) {
       if (cause instanceof RemodelError && cause.code === 'unsupported') throw cause
       const message = toError(cause).message
@@ -79,16 +85,37 @@ export class LocalProvider implements Provider {
   }
 
   async createVm(request: VmRequest, fence: Fence, signal?: AbortSignal): Promise<Vm> {
-    const { id, stemcell, addresses, network, resources, ownership, mounts = [] } = request
+    const { id, stemcell, addresses, network, resources, ownership, mounts = [], renewable = false } = request
     checkId('VM', id)
     const lower = await stemcellRoot(this.directory, stemcell)
-    const record: VmRecord = { id, stemcell, addresses, network, resources, ownership, mounts, createdAt: this.#now() }
+    const record: VmRecord = {
+      id,
+      stemcell,
+      addresses,
+      network,
+      resources,
+      ownership,
+      mounts,
+      renewable,
+      createdAt: this.#now(),
+    }
     const hosts = ['127.0.0.1 localhost', ...addresses.map((address) => `${address} ${id}`), ''].join('\n')
     const { cpus, memoryMiB, diskMiB } = resources
     const seen = mounts.map(mountLine).join('')
     const hidden = await this.#hiddenLines()
     const limited = [`${cpus ?? ''}`, `${memoryMiB ?? ''}`]
-    const words = [id, lower, network, hosts, seen, hidden, ...limited, JSON.stringify(record), '']
+    const words = [
+      id,
+      lower,
+      network,
+      hosts,
+      seen,
+      hidden,
+      renewable ? 'renewable' : '',
+      ...limited,
+      JSON.stringify(record),
+      '',
+    ]
     const [, limits] = await this.#change('create_vm', id, words, fence, signal)
     if (limits === 'unlimited')
       this.#sayOnce('limits of cpu and memory are not enforced: no writable cgroup v2 with both')

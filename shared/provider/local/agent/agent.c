@@ -24,12 +24,19 @@ void watch_close(struct watch *w) {
   w->fd = -1;
 }
 
+void reap_children(void) {
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    room_reaped(pid);
+    supervise_reaped(pid, status);
+  }
+}
+
 static void reap(struct watch *w, uint32_t events) {
   (void)events;
   struct signalfd_siginfo ignored;
   while (read(w->fd, &ignored, sizeof ignored) > 0) continue;
-  int status;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) supervise_reaped(pid, status);
+  reap_children();
 }
 
 /* What a command or a start script expects of the process that starts it. */

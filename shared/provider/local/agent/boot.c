@@ -10,8 +10,8 @@
 #include <sys/un.h>
 
 /*
- * From a fresh clone to PID 1 of a machine. Runs with its working directory in vms/<id>; every step that fails is told to
- * the helper by name. Until the helper has written the commit marker this process dies with it (PDEATHSIG), so a killed
+ * From a fresh clone to PID 1 of a machine, or of a room of one (room.c). Runs with its working directory beside its layers; every
+ * step that fails is told to the process that made the clone by name. Until the helper has written the commit marker this process dies with it (PDEATHSIG), so a killed
  * worker leaves files, but no half-made machine that runs.
  */
 static int report;
@@ -58,7 +58,7 @@ bool prepare_layers(const struct boot *b) {
   for (int list = 0; list < (b->restricted ? 2 : 1); list++)
     for (const char *const *name = list ? writable : points; *name; name++) {
       snprintf(path, sizeof path, "upper/%s", *name);
-      snprintf(below, sizeof below, "%s%s%s", *b->lower == '/' ? "" : "../../", *b->lower == '/' ? "/" : b->lower,
+      snprintf(below, sizeof below, "%s%s%s", *b->lower == '/' ? "" : b->up, *b->lower == '/' ? "/" : b->lower,
                *b->lower == '/' ? "" : "/");
       strncat(below, *name, sizeof below - strlen(below) - 1);
       bool there = !lstat(below, &s);
@@ -80,7 +80,7 @@ static void mount_root(const struct boot *b) {
   }
   for (int volatile_too = 1; volatile_too >= 0; volatile_too--) {
     /* volatile: a machine never outlives the host's boot, so its root need not be synced; the disks are not part of it. */
-    snprintf(options, sizeof options, "lowerdir=%s%s,upperdir=upper,workdir=work%s%s", *b->lower == '/' ? "" : "../../",
+    snprintf(options, sizeof options, "lowerdir=%s%s,upperdir=upper,workdir=work%s%s", *b->lower == '/' ? "" : b->up,
              b->lower, b->restricted ? ",userxattr" : "", volatile_too ? ",volatile" : "");
     if (!mount("overlay", "root", "overlay", MS_NODEV, options)) return;
   }
@@ -156,18 +156,18 @@ static void make_sys(void) {
  * /proc is the machine's own, but what it says of the kernel is the host's: without any capability root may write core_pattern or
  * sysrq-trigger. The same list as container engines have.
  */
-static void guard_proc(void) {
+static void guard_proc(const char *proc) {
   static const char *const readable[] = {"sys", "sysrq-trigger", "irq", "bus", "fs", NULL};
   static const char *const covered[] = {"kcore", "keys", "latency_stats", "timer_list", "sched_debug", NULL};
   char path[64];
   for (int i = 0; readable[i]; i++) {
-    snprintf(path, sizeof path, "root/proc/%s", readable[i]);
+    snprintf(path, sizeof path, "%s/%s", proc, readable[i]);
     if (access(path, F_OK)) continue;
     step(mount(path, path, NULL, MS_BIND | MS_REC, NULL), path);
     read_only(path);
   }
   for (int i = 0; covered[i]; i++) {
-    snprintf(path, sizeof path, "root/proc/%s", covered[i]);
+    snprintf(path, sizeof path, "%s/%s", proc, covered[i]);
     if (!access(path, F_OK)) step(mount("/dev/null", path, NULL, MS_BIND, NULL), path);
   }
 }
@@ -200,37 +200,31 @@ static void own_loopback(void) {
   close(fd);
 }
 
-struct held boot_machine(const struct boot *b) {
-  char go, resolver[8192];
-  report = b->to_helper;
-  step(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
-  /* The end of file means that the helper died before it wrote down who we are. */
-  if (read(b->from_helper, &go, 1) != 1) _exit(1);
-  setsid();
-  umask(022);
+static void make_proc(const char *proc) {
+  step(mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mounting /proc");
+  guard_proc(proc);
+}
+
+/* Makes the root of a machine from the layers beside us and enters it. Returns the directory of the disks, -1 in a room. */
+static int enter_root(const struct boot *b) {
+  char resolver[8192];
+  int disks = -1;
   read_resolver(resolver, sizeof resolver);
-
-  struct held held;
-  held.vm_dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  held.fences = open("fences", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  step(held.fences, "opening the fences");
-  held.listener = listen_here();
-
-  step(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "making mounts private");
   mount_root(b);
   /*
    * Disks are bound below /run and covered by its tmpfs: no path leads there, but the mount is part of this namespace,
    * so a disk made later can still be bound from it onto /var/vcap/store.
    */
-  step(mount("../../disks", "root/run", NULL, MS_BIND, NULL), "binding the disks");
-  held.disks = open("root/run", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  step(held.disks, "opening the disks");
+  if (!b->renewable) {
+    step(mount("../../disks", "root/run", NULL, MS_BIND, NULL), "binding the disks");
+    disks = open("root/run", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    step(disks, "opening the disks");
+  }
   step(mount("run", "root/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"), "mounting /run");
   step(mkdir("root/run/lock", 01777), "/run/lock");
   step(mount("vcap", "root/var/vcap", NULL, MS_BIND, NULL), "binding /var/vcap");
   step(mount("tmp", "root/tmp", NULL, MS_BIND, NULL), "binding /tmp");
-  step(mount("proc", "root/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mounting /proc");
-  guard_proc();
+  make_proc("root/proc");
   make_dev();
   make_sys();
   private_files(b, resolver);
@@ -244,6 +238,48 @@ struct held boot_machine(const struct boot *b) {
   snprintf(hostname, sizeof hostname, "%.63s", b->id);
   step(sethostname(hostname, strlen(hostname)), "sethostname");
   if (!strcmp(b->network, "none")) own_loopback();
+  return disks;
+}
+
+void boot_room(const struct boot *b, int to_agent) {
+  report = to_agent;
+  setsid();
+  enter_root(b);
+}
+
+/* Another PID 1 for a room that has its root already. */
+void reboot_room(int to_agent) {
+  report = to_agent;
+  setsid();
+  make_proc("/proc");
+}
+
+struct held boot_machine(const struct boot *b) {
+  char go, said[500];
+  report = b->to_helper;
+  step(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
+  /* The end of file means that the helper died before it wrote down who we are. */
+  if (read(b->from_helper, &go, 1) != 1) _exit(1);
+  setsid();
+  umask(022);
+  struct held held;
+  held.vm_dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  held.fences = open("fences", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  step(held.fences, "opening the fences");
+  held.listener = listen_here();
+
+  step(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "making mounts private");
+  if (b->renewable) {
+    /* We stay outside: scripts run in rooms, which see nothing of us. */
+    held.disks = -1;
+    step(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "mounting /proc of the agent");
+    if (!open_rooms(b, said, sizeof said)) {
+      write_all(report, said, strlen(said));
+      _exit(1);
+    }
+  } else {
+    held.disks = enter_root(b);
+  }
   /* Loading modules, raw ports and the clock belong to the host. */
   prctl(PR_CAPBSET_DROP, 16);
   prctl(PR_CAPBSET_DROP, 17);

@@ -173,11 +173,25 @@ static void run_command(char **argv, char **env, const char *cwd) {
   _exit(errno == ENOENT ? 127 : 126);
 }
 
+/*
+ * In a room the keeper is seen by what runs there: it steps in as a child of a process that has nothing of the agent any more. Tells
+ * the keeper's number first.
+ */
+static void step_in(void) {
+  pid_t keeper = fork();
+  if (!keeper) return;
+  write_all(3, &keeper, sizeof keeper);
+  _exit(0);
+}
+
 static void keep(char **argv, char **env, const char *cwd, int in, int out, int err, int status) {
+  bool entered = room_enter();
   int high[] = {fcntl(in, F_DUPFD, 100), fcntl(out, F_DUPFD, 100), fcntl(err, F_DUPFD, 100), fcntl(status, F_DUPFD, 100)};
   for (int fd = 0; fd < 4; fd++) dup2(high[fd], fd);
   close_from(4);
   fcntl(3, F_SETFD, FD_CLOEXEC);
+  if (!entered) _exit(1);
+  if (has_rooms()) step_in();
   child_signals();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "remodel-keeper");
@@ -235,13 +249,19 @@ void command_start(struct conn *c, const char *scope, long number, struct fields
   if (f->bad || !argv[0]) {
     conn_fail(c, "invalid-input", "a malformed command");
   } else {
+    room_use();
     while (made < 4 && !pipe2(pipes[made], O_CLOEXEC)) made++;
     if (made == 4 && !(keeper = fork())) keep(argv, env, cwd, pipes[0][0], pipes[1][1], pipes[2][1], pipes[3][1]);
+    if (keeper > 0 && has_rooms()) {
+      close(pipes[3][1]);
+      pipes[3][1] = -1;
+      if (read(pipes[3][0], &keeper, sizeof keeper) != sizeof keeper) keeper = -1;
+    }
     if (keeper < 0) conn_fail(c, "infrastructure", "the VM cannot start a process: %s", strerror(errno));
   }
   if (keeper > 0) begin_command(c, scope, number, keeper, pipes[0][1], pipes[1][0], pipes[2][0], pipes[3][0]);
   for (int i = 0; i < made; i++) {
-    close(pipes[i][i ? 1 : 0]);
+    if (pipes[i][i ? 1 : 0] >= 0) close(pipes[i][i ? 1 : 0]);
     if (keeper < 0) close(pipes[i][i ? 0 : 1]);
   }
   buf_free(&arguments);

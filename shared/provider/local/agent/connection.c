@@ -112,8 +112,12 @@ static void begin(struct conn *c, char type, struct fields *f) {
   }
   const char *scope = field(f);
   long number = field_number(f);
-  if (f->bad || !strchr("ESBHMUFD", type)) {
+  if (f->bad || !strchr("ESBHMUFDNW", type)) {
     conn_fail(c, "invalid-input", "a malformed request");
+    return;
+  }
+  if (strchr(has_rooms() ? "SBHMU" : "NW", type)) {
+    conn_fail(c, "unsupported", has_rooms() ? "a renewable VM supervises nothing and has no disk" : "the VM is not renewable");
     return;
   }
   if (!admit(c, scope, number)) return;
@@ -125,6 +129,8 @@ static void begin(struct conn *c, char type, struct fields *f) {
   if (type == 'U') store_unmount(c, field(f));
   if (type == 'F') conn_done(c);
   if (type == 'D') end_everything(c);
+  if (type == 'N') room_renew(c);
+  if (type == 'W') room_end_processes(c);
 }
 
 static void take(struct conn *c, char type, char *p, size_t n) {

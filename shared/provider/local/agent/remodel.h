@@ -13,6 +13,7 @@
  *   vms/<id>/ready       the commit marker
  *   vms/<id>/pid         `<pid> <start time> <pid namespace> <boot id> <incarnation> <cgroup or ->`
  *   vms/<id>/fences      what the agent has seen; vms/<id>/{upper,work,root,vcap,tmp} the layers
+ *   vms/<id>/rooms/<n>   the layers of a room of a renewable VM
  *   disks/<id>/disk.json, disks/<id>/data, disks/<id>/attached: `<vm> <incarnation>`
  *   tmp/                 files on their way to an atomic rename
  *
@@ -31,6 +32,8 @@
  *   'Q' status                                          'Q' n, n times name state pid restarts uptime
  *   'M' <fence> disk: mount at /var/vcap/store, 'U' <fence> disk: unmount       'A'
  *   'F' <fence> only remember the fence                 'A'
+ *   'W' <fence> kill every process of the room           'A' when none is left
+ *   'N' <fence> a new room                               'A' bytes that are free: as new, nothing of the room before is there
  *   'D' <fence> kill every process and end              'A', then PID 1 is gone
  *   'P' ping, at any time                               'P'
  *   'T' exit code or "", signal number or ""; 'X' error code (shared/errors.ts), message: both are the last frame
@@ -79,6 +82,7 @@ int write_small(int dir, const char *path, const char *text, int mode);
 int replace_file(const char *path, const void *p, size_t n);
 int make_dirs(const char *path, int mode);
 int remove_tree(int dir, const char *name);
+const char *not_removed(void);
 
 /* fence.c */
 long fence_largest(int fd, const char *scope);
@@ -136,11 +140,27 @@ struct boot {
   const char *hidden;
   /* new_user: we must make a user namespace; restricted: the machine lives in one, ours or that of a container. */
   bool new_user, restricted;
+  /* Commands run in rooms (room.c). */
+  bool renewable;
+  /* The way from the layers to the provider's directory. */
+  const char *up;
   int from_helper, to_helper;
 };
 struct held { int vm_dir, fences, disks, listener; };
 bool prepare_layers(const struct boot *b);
 struct held boot_machine(const struct boot *b);
+void boot_room(const struct boot *b, int to_agent);
+void reboot_room(int to_agent);
+
+/* room.c */
+struct conn;
+bool open_rooms(const struct boot *b, char *said, size_t size);
+bool has_rooms(void);
+bool room_enter(void);
+void room_use(void);
+void room_renew(struct conn *c);
+void room_end_processes(struct conn *c);
+void room_reaped(pid_t pid);
 
 /* hidden.c */
 int hide_directories(const struct boot *b);
@@ -156,6 +176,7 @@ void shed_capabilities(void);
 struct watch { int fd; uint32_t events; void (*ready)(struct watch *w, uint32_t events); void *owner; };
 void watch_set(struct watch *w, uint32_t events);
 void watch_close(struct watch *w);
+void reap_children(void);
 void run_agent(struct held held) __attribute__((noreturn));
 
 /* connection.c */
@@ -164,7 +185,7 @@ struct conn {
   struct watch watch;
   struct buf in, out;
   struct command *command;
-  /* What the connection waits for: 0, 'S', 'B' or 'H' (supervision). */
+  /* What the connection waits for: 0, 'S', 'B' or 'H' (supervision), 'N' (what an earlier room left). */
   char waits;
   bool ending;
   struct conn *next;

@@ -74,11 +74,11 @@ static void end_processes(const char *id, const char *scope, long number) {
 
 /* Everything but the intent. */
 static void clear_files(const char *id) {
-  static const char *const names[] = {"ready", "agent.sock", "upper", "work", "root", "vcap", "tmp", "fences", "fences.new",
+  static const char *const names[] = {"ready", "agent.sock", "rooms", "upper", "work", "root", "vcap", "tmp", "fences", "fences.new",
                                       "pid", NULL};
   for (int i = 0; names[i]; i++)
     if (remove_tree(AT_FDCWD, in_vm(id, names[i])))
-      refuse("infrastructure", "cannot remove %s: %s", in_vm(id, names[i]), strerror(errno));
+      refuse("infrastructure", "cannot remove %s: %s", in_vm(id, names[i]), not_removed());
 }
 
 static void forget(const char *id) {
@@ -114,7 +114,8 @@ static bool all_users_mapped(void) {
 
 static pid_t clone_machine(struct boot *b) {
   unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | SIGCHLD;
-  if (!strcmp(b->network, "none")) flags |= CLONE_NEWNET;
+  /* A renewable VM gives it to its rooms. */
+  if (!strcmp(b->network, "none") && !b->renewable) flags |= CLONE_NEWNET;
   if (b->new_user) flags |= CLONE_NEWUSER;
   return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, 0UL);
 }
@@ -185,6 +186,8 @@ void verb_create_vm(struct fields *f) {
   b.hosts = field(f);
   b.mounts = field(f);
   b.hidden = field(f);
+  b.renewable = *field(f);
+  b.up = "../../";
   const char *cpus = field(f), *memory = field(f), *record = field(f), *trial = field(f), *scope = field(f);
   long number = field_number(f), pid = field_number(f);
   if (f->bad) refuse("invalid-input", "a malformed request");
@@ -215,7 +218,7 @@ void verb_create_vm(struct fields *f) {
   failpoint("create_vm.recorded");
 
   char here[4096];
-  if (!getcwd(here, sizeof here) || chdir(path) || !prepare_layers(&b)) no_room_for(b.id, "make the layers of");
+  if (!getcwd(here, sizeof here) || chdir(path) || (!b.renewable && !prepare_layers(&b))) no_room_for(b.id, "make the layers of");
   int fences = open("fences", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (chdir(here) || fences < 0 || fence_merge(lock_fd, fences)) no_room_for(b.id, "hand the fences to");
   close(fences);
