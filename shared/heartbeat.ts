@@ -2,7 +2,8 @@ import type { Redis } from 'ioredis'
 import type { RedisSettings } from './redis.ts'
 
 const beatMs = 1000
-const lifeMs = 5000
+/** Longer than any stall that is no crash. */
+const lifeMs = 12_000
 
 /** How many jobs of a queue a worker carries out at a time. */
 export interface Seats {
@@ -10,13 +11,17 @@ export interface Seats {
   concurrency: number
 }
 
-/** Says that this process lives, and what it can do; what belongs to one that has gone silent may be taken away. */
+/**
+ * Says that this process lives, and what it can do: a key that is written each second, and a channel it listens to, because
+ * Redis knows at once when a connection ended. What belongs to a process that has gone silent may be taken away.
+ */
 export class Heartbeat {
   readonly #redis: Redis
   readonly #prefix: string
   readonly #self: string
   readonly #seats: Seats | undefined
   #timer: NodeJS.Timeout | undefined
+  #beats = 0
 
   constructor(redis: Redis, settings: RedisSettings, self: string, seats?: Seats) {
     this.#redis = redis
@@ -25,7 +30,9 @@ export class Heartbeat {
     this.#seats = seats
   }
 
-  async start(): Promise<void> {
+  /** @param subscriber A connection of this process that is subscribed to something; it must not be shared with others. */
+  async start(subscriber?: Redis): Promise<void> {
+    await subscriber?.subscribe(this.#alive(this.#self))
     await this.#beat()
     this.#timer = setInterval(() => this.#beat().catch(() => {}), beatMs)
   }
@@ -46,11 +53,25 @@ export class Heartbeat {
     const said = await Promise.all(workers.map((worker) => this.#redis.get(this.#alive(worker))))
     const gone = workers.filter((_, i) => said[i] === null)
     if (gone.length > 0) await this.#redis.srem(this.#workers(queue), ...gone)
-    return said.reduce((sum, text) => sum + Number(text ?? 0), 0)
+    return said.reduce((sum, text) => sum + Number(text?.split(' ')[1] ?? 0), 0)
+  }
+
+  /** The beat each of them has come to, and whether a connection of it is open; null where none was heard for long. */
+  async listenTo(processes: readonly string[]): Promise<Map<string, { beat: string | null; connected: boolean }>> {
+    const heard = new Map<string, { beat: string | null; connected: boolean }>()
+    if (processes.length === 0) return heard
+    const channels = processes.map((process) => this.#alive(process))
+    const [beats, counts] = await Promise.all([
+      Promise.all(channels.map((key) => this.#redis.get(key))),
+      this.#redis.pubsub('NUMSUB', ...channels),
+    ])
+    for (const [i, process] of processes.entries())
+      heard.set(process, { beat: beats[i] ?? null, connected: Number(counts[2 * i + 1]) > 0 })
+    return heard
   }
 
   async #beat(): Promise<void> {
-    await this.#redis.set(this.#alive(this.#self), String(this.#seats?.concurrency ?? 1), 'PX', lifeMs)
+    await this.#redis.set(this.#alive(this.#self), `${++this.#beats} ${this.#seats?.concurrency ?? 1}`, 'PX', lifeMs)
     if (this.#seats) await this.#redis.sadd(this.#workers(this.#seats.queue), this.#self)
   }
 

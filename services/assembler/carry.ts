@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { RemodelError } from '../../shared/errors.ts'
+import { RemodelError, toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim, Completion, CompletionResult, Ledger } from '../../shared/ledger/ledger.ts'
@@ -7,6 +7,7 @@ import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
 import { jobName, type Payload } from '../../shared/queue/catalog.ts'
 import { timeLimit } from '../../shared/timer.ts'
 import type { StepCatalog } from './catalog.ts'
+import { type Hands, handName } from './hands.ts'
 import type { StepContext, StepResult } from './steps/step.ts'
 
 export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'archives' | 'secrets'> {
@@ -14,6 +15,7 @@ export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compile
   ledger: Ledger
   recorder: Recorder
   aborts: Aborts
+  hands: Hands
   /** True once this process was told to leave: what is in hand is finished, nothing more is taken along. */
   leaving(): boolean
   log: Logger
@@ -36,14 +38,30 @@ export async function carryOut(
   signal: AbortSignal,
   tools: Tools,
 ): Promise<string> {
+  const hand = handName(job)
+  if (tools.hands.has(hand)) return 'it is in hand here already'
+  tools.hands.hold(hand)
+  try {
+    return await carry(job, { queue, signal, hold: (claim) => tools.hands.hold(hand, claim) }, tools)
+  } finally {
+    tools.hands.letGo(hand)
+  }
+}
+
+async function carry(
+  job: Payload<'assemble'>,
+  { queue, signal, hold }: { queue: string; signal: AbortSignal; hold(claim: Claim): void },
+  tools: Tools,
+): Promise<string> {
   const name = jobName(job.remodel, job.release)
   let asked = performance.now()
-  const claimed = await tools.recorder.claim(job.deployment, job.plan, job.remodel, name)
-  if (claimed.status === 'superseded') return `superseded: it is ${claimed.state}`
+  const claimed = await tools.recorder.claim(job.deployment, { plan: job.plan, remodel: job.remodel, job: name })
+  if (claimed.status !== 'claimed') return `superseded: it is ${claimed.status === 'held' ? 'running' : claimed.state}`
   await failpoint('assembler.claimed')
   const until = performance.now() + carryOnMs
   const outcomes: string[] = []
   for (let claim: Claim | undefined = claimed.claim; claim; ) {
+    hold(claim)
     const goOn = () => performance.now() < until && !tools.leaving()
     const ended: Ended = await carryOne(claim, asked, name, () => (goOn() ? queue : undefined), signal, tools)
     outcomes.push(claim.remodel.id === job.remodel ? ended.outcome : `${claim.remodel.id}: ${ended.outcome}`)
@@ -68,8 +86,8 @@ interface Ended {
 /**
  * One attempt: look whether it is done, do it, prove it, report it.
  *
- * It ends early when its plan is cancelled, its time is up, or the queue's lock was lost (`signal`): in the last case
- * another worker has the remodel already, so nothing is reported.
+ * It ends early when its plan is cancelled, its time is up, or the remodel is in other hands (`signal`): in the last case
+ * nothing is reported.
  */
 async function carryOne(
   claim: Claim,
@@ -107,7 +125,12 @@ async function carryOne(
       { ...at(claim), attempt: claim.attempt, code: completion.code, err: cause },
       'attempt ended without success',
     )
-    return await report(completion, `${completion.outcome}: ${completion.message}`)
+    return await report(completion, `${completion.outcome}: ${completion.message}`).catch(async (refusal) => {
+      // The job may be gone from its queue as well: then nothing would ever come back to this remodel.
+      const why = `its end could not be recorded: ${toError(refusal).message}`
+      await tools.recorder.giveBack(claim, { outcome: 'retry', code: 'infrastructure', message: why })
+      throw refusal
+    })
   } finally {
     cancelled.end()
     limit.end()

@@ -17,6 +17,7 @@ import { numberSetting } from '../../shared/settings.ts'
 import { startArchiving } from './archiving.ts'
 import { carryOut } from './carry.ts'
 import { StepCatalog } from './catalog.ts'
+import { Hands, handName } from './hands.ts'
 
 /**
  * The assembler: applies remodels to machines, one job each, and reports how they ended.
@@ -38,6 +39,7 @@ await runService(log, async () => {
   tellEpochs(redis, settings, ledger.fences)
   const recorder = new Recorder(ledger, id)
   recorder.repeatAfterReconnect(redis)
+  const hands = new Hands(ledger)
   const tools = {
     provider: await openProvider(log),
     blobs: await openBlobstore(),
@@ -48,6 +50,7 @@ await runService(log, async () => {
     ledger,
     recorder,
     aborts,
+    hands,
     leaving: () => leaving,
     log,
   }
@@ -55,9 +58,11 @@ await runService(log, async () => {
   const queue = site ? (`assemble-${site}` as const) : 'assemble'
   const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 32
   const heartbeat = new Heartbeat(redis, settings, id, { queue, concurrency })
-  await heartbeat.start()
-  const worker = startWorker(queue, { redis, settings, name: id, concurrency, log }, (job, signal) =>
-    carryOut(job, queue, signal, tools),
+  await heartbeat.start(subscriber)
+  const worker = startWorker(
+    queue,
+    { redis, settings, name: id, concurrency, log, ours: (job) => hands.ours(handName(job)) },
+    (job, signal) => carryOut(job, queue, signal, tools),
   )
   const archiving = startArchiving({ ...tools, claims: new Claims(redis, settings) }, id)
   log.info({ queue }, 'assembler is ready')

@@ -42,7 +42,7 @@ await runService(log, async () => {
   const aborts = new Aborts(subscriber)
   await aborts.start(settings)
   const heartbeat = new Heartbeat(redis, settings, id, { queue: 'compile', concurrency })
-  await heartbeat.start()
+  await heartbeat.start(subscriber)
   const [provider, blobs] = await Promise.all([openProvider(log), openBlobstore()])
   const queues = new Queues(redis, settings)
   const waiting = async () => {

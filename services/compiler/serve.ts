@@ -54,12 +54,14 @@ export async function serveKey(
   const request = await tools.requests.read(key)
   if (!request) return 'nobody asks for it'
   const held = await claimKey(key, request.spec, job, token, tools)
+  let claims = new Map<string, Claim>()
   try {
     await failpoint('compiler.claimed')
     for (let { spec, subscribers } = request; ; ) {
       const needed = [spec.key, ...spec.dependencies.map((need) => need.key)]
       const asked = performance.now()
-      const [claims, found] = await Promise.all([begin(subscribers, tools), tools.compiled.find(needed)])
+      let found: Map<string, CompiledPackage>
+      ;[claims, found] = await Promise.all([begin(subscribers, tools), tools.compiled.find(needed)])
       const outcome: Outcome =
         claims.size === 0
           ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
@@ -71,9 +73,19 @@ export async function serveKey(
       // Somebody joined whom this outcome does not concern: it is compiled for them.
       subscribers = (await tools.requests.read(key))?.subscribers ?? []
     }
+  } catch (error) {
+    await letGo(claims, error, tools)
+    throw error
   } finally {
     await held.release()
   }
+}
+
+/** The job may be gone from its queue as well: those whom no other compiler has begun by now are released again. */
+async function letGo(claims: ReadonlyMap<string, Claim>, error: unknown, tools: Tools): Promise<void> {
+  const { code = 'infrastructure', message = '' } = completionOf(error)
+  const outcome = code === 'superseded' ? 'lost' : 'retry'
+  await Promise.all([...claims.values()].map((claim) => tools.recorder.giveBack(claim, { outcome, code, message })))
 }
 
 async function claimKey(key: string, spec: CompileSpec, job: Job, token: string, tools: Tools): Promise<HeldClaim> {

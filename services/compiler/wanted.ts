@@ -126,7 +126,9 @@ export async function begin(
   const claims = new Map<string, Claim>()
   await Promise.all(
     subscribers.map(async (subscriber) => {
-      const result = await tools.recorder.claim(subscriber.deployment, subscriber.plan, subscriber.remodel, 'compile')
+      // Even from a compiler that lives: the claim on the key is ours, so that one has lost it.
+      const { deployment, plan, remodel } = subscriber
+      const result = await tools.recorder.claim(deployment, { plan, remodel, job: 'compile' }, true)
       if (result.status === 'claimed') claims.set(nameOf(subscriber), result.claim)
     }),
   )

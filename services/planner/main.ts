@@ -6,6 +6,7 @@ import { RedisDurations } from '../../shared/compile/durations.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
 import { DiskWatch } from '../../shared/disk-space.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
 import { processId } from '../../shared/ids.ts'
 import { EpochWatch, seenFile } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -21,10 +22,12 @@ import { runService } from '../../shared/service.ts'
 import { buildServer } from './api/server.ts'
 import { cleanParts, startCleaning } from './cleaning/schedule.ts'
 import { takeOrder } from './deploys.ts'
+import { AbandonedJobs } from './dispatch/abandoned.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { Planners } from './dispatch/planners.ts'
 import { Publisher } from './dispatch/publish.ts'
 import { startRetention } from './dispatch/retention.ts'
+import { Workers } from './dispatch/workers.ts'
 import { KindRegistry } from './kinds/registry.ts'
 import { Planning } from './planning.ts'
 import { TemplateRenderer } from './render/renderer.ts'
@@ -90,11 +93,24 @@ await runService(log, async () => {
   await epoch.start()
   const settling = new Settling(steadyLedger, kinds, { log })
   await settling.takeOver()
+  const heartbeat = new Heartbeat(steady, settings, id)
+  await heartbeat.start(subscriber)
   const planners = new Planners(steady, settings, id)
   await planners.start()
   const publisher = new Publisher(steadyLedger, queues, new CompileRequests(steady, settings))
   const stranded = new StrandedJobs(steady, settings)
-  const dispatcher = new Dispatcher({ ledger: steadyLedger, publisher, planners, subscriber, log, stranded })
+  const workers = new Workers(steady, settings)
+  const abandoned = new AbandonedJobs(steady, settings, workers)
+  const dispatcher = new Dispatcher({
+    ledger: steadyLedger,
+    publisher,
+    planners,
+    subscriber,
+    log,
+    stranded,
+    workers,
+    abandoned,
+  })
   await dispatcher.start()
   const names = startSettling(settling, log)
   const retention = startRetention(steadyLedger, log)
@@ -136,7 +152,7 @@ await runService(log, async () => {
       retention.stop()
       names.stop()
       cleaning.stop()
-      await planners.stop()
+      await Promise.all([planners.stop(), heartbeat.stop()])
       await Promise.all([queues.close(), renderer.close()])
       await rm(join(homeDirectory(), 'planner.json'), { force: true })
       for (const redis of [requests, steady, subscriber]) redis.disconnect()

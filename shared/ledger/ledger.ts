@@ -9,7 +9,7 @@ import { FenceSource } from './fences.ts'
 import { graphOf, type StoredRemodel } from './graph.ts'
 import { abortChannel, releasedChannel } from './keys.ts'
 import { LedgerReader } from './reader.ts'
-import type { Advance, Claim, ClaimResult, Completion, CompletionResult, OpenResult } from './records.ts'
+import type { Advance, Claim, ClaimResult, Completion, CompletionResult, OpenResult, WantedRun } from './records.ts'
 import { scriptsOn } from './scripts.ts'
 
 export type * from './records.ts'
@@ -171,19 +171,22 @@ export class Ledger extends LedgerReader {
   }
 
   /** Begins remodels of one deployment for `worker`. */
-  async claim(
-    deployment: string,
-    worker: string,
-    wanted: readonly { plan: string; remodel: string; job: string }[],
-  ): Promise<ClaimResult[]> {
-    const argv = wanted.flatMap((item) => [item.plan, item.remodel, item.job])
+  async claim(deployment: string, worker: string, wanted: readonly WantedRun[]): Promise<ClaimResult[]> {
+    const argv = wanted.flatMap(({ plan, remodel, job, over = 'any' }) => [
+      plan,
+      remodel,
+      job,
+      ...(typeof over === 'string' ? [over, 0] : [String(over.fence), over.loss ? 1 : 0]),
+    ])
     const answers = JSON.parse(
       await this.#scripts.claim(this.base(deployment), this.#channel, worker, ...argv),
     ) as ClaimAnswer[]
     return answers.map((answer, i) =>
       answer.status === 'claimed'
         ? { status: 'claimed', claim: this.#claimed(deployment, wanted[i]!.plan, answer) }
-        : { status: 'superseded', state: answer.state },
+        : answer.status === 'held'
+          ? { status: 'held', worker: answer.worker, fence: Number(answer.fence) }
+          : { status: 'superseded', state: answer.state },
     )
   }
 
@@ -377,3 +380,4 @@ type ClaimAnswer =
       session?: string
     }
   | { status: 'superseded'; state: string }
+  | { status: 'held'; worker: string; fence: string }

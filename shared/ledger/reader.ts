@@ -7,7 +7,7 @@ import type { RedisSettings } from '../redis.ts'
 import type { StoredRemodel } from './graph.ts'
 import { baseKey } from './keys.ts'
 import { run } from './pipeline.ts'
-import type { LedgerEvent, LockRecord, PlanRecord, Released, RemodelRecord } from './records.ts'
+import type { Claim, LedgerEvent, LockRecord, PlanRecord, Released, RemodelRecord } from './records.ts'
 
 /** How many parts of a long list one round trip reads. */
 const partsAtOnce = 10
@@ -230,6 +230,20 @@ export class LedgerReader {
   /** Names of the queues that a plan's remodels go to. */
   async queuesOf(deployment: string, plan: string): Promise<string[]> {
     return JSON.parse((await this.redis.hget(`${this.base(deployment)}:plan:${plan}`, 'queues')) ?? '[]')
+  }
+
+  /** Whether an attempt is the one that runs now: no other fence was handed out, and it was not ended by others. */
+  async isCurrent({
+    deployment,
+    plan,
+    remodel,
+    fence,
+  }: Pick<Claim, 'deployment' | 'plan' | 'remodel' | 'fence'>): Promise<boolean> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    const [state, text] = await run<[string | null, string | null]>(
+      this.redis.multi().hget(`${key}:state`, remodel.id).hget(`${key}:runs`, remodel.id),
+    )
+    return state === 'running' && Number(JSON.parse(text ?? '{}').fence) === fence
   }
 
   /** Workers that have a remodel of this plan in hand. */

@@ -1,7 +1,12 @@
 import type { Redis } from 'ioredis'
 import { isRetryable, RemodelError } from '../errors.ts'
+import { Heartbeat } from '../heartbeat.ts'
 import { Batch } from '../queue/batch.ts'
-import type { ClaimResult, Completion, CompletionResult, Ledger } from './ledger.ts'
+import { pause } from '../timer.ts'
+import type { Claim, ClaimResult, Completion, CompletionResult, Ledger, WantedRun } from './ledger.ts'
+
+/** How long is waited between two tries to give something back. */
+const giveBackMs = 1000
 
 /** Reports that are remembered, to be repeated: of so many milliseconds, and so many at most. */
 const memoryMs = 5000
@@ -11,21 +16,30 @@ const memorySize = 2000
 export class Recorder {
   readonly #ledger: Ledger
   readonly #worker: string
-  readonly #claims = new Map<string, Batch<{ plan: string; remodel: string; job: string }, ClaimResult>>()
+  readonly #claims = new Map<string, Batch<WantedRun, ClaimResult>>()
+  readonly #heartbeat: Heartbeat
   readonly #recent: { at: number; deployment: string; completion: Completion }[] = []
   readonly #completions = new Map<string, Batch<Completion, CompletionResult>>()
 
   constructor(ledger: Ledger, worker: string) {
     this.#ledger = ledger
     this.#worker = worker
+    this.#heartbeat = new Heartbeat(ledger.redis, ledger.settings, worker)
   }
 
-  claim(deployment: string, plan: string, remodel: string, job: string): Promise<ClaimResult> {
-    return perDeployment(this.#claims, deployment, (items) => this.#ledger.claim(deployment, this.#worker, items)).add({
-      plan,
-      remodel,
-      job,
-    })
+  /**
+   * Begins a remodel. Where another worker has it under the same job, which a stall may have had delivered twice, it is left to
+   * that one as long as it lives; `even` takes it away all the same, as a loss, where the caller holds what only one may hold.
+   */
+  async claim(deployment: string, run: Omit<WantedRun, 'over'>, even = false): Promise<ClaimResult> {
+    const batch = perDeployment(this.#claims, deployment, (items: WantedRun[]) =>
+      this.#ledger.claim(deployment, this.#worker, items),
+    )
+    const first = await batch.add({ ...run, over: 'none' })
+    if (first.status !== 'held') return first
+    const alive = await this.#heartbeat.alive(first.worker)
+    if (alive && !even) return { status: 'superseded', state: `running at ${first.worker}` }
+    return batch.add({ ...run, over: { fence: first.fence, loss: alive } })
   }
 
   async complete(deployment: string, completion: Completion): Promise<CompletionResult> {
@@ -53,6 +67,24 @@ export class Recorder {
   #remember(deployment: string, { take: _, ...completion }: Completion): void {
     this.#recent.push({ at: performance.now(), deployment, completion })
     if (this.#recent.length > memorySize) this.#recent.shift()
+  }
+
+  /**
+   * Gives back what this worker lets go of without having ended it; `lost` uses no attempt. Goes on until the ledger has answered,
+   * because a worker that lives is not looked for: what it silently dropped would wait for its deadline.
+   */
+  async giveBack(
+    { deployment, plan, remodel, fence }: Claim,
+    why: Pick<Completion, 'code' | 'message'> & { outcome: 'lost' | 'retry' },
+  ): Promise<void> {
+    for (;;) {
+      try {
+        await this.complete(deployment, { plan, remodel: remodel.id, fence, ...why })
+        return
+      } catch {
+        await pause(giveBackMs)
+      }
+    }
   }
 
   /** Says what is being done now; a report that is late or lost changes nothing. */

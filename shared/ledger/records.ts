@@ -22,14 +22,30 @@ export interface CompletionResult {
   next?: Claim
 }
 
-export type ClaimResult = { status: 'claimed'; claim: Claim } | { status: 'superseded'; state: string }
+/** `held`: another worker has it, under the same job. */
+export type ClaimResult =
+  | { status: 'claimed'; claim: Claim }
+  | { status: 'superseded'; state: string }
+  | { status: 'held'; worker: string; fence: number }
 
-/** How an attempt ended, what it is doing (`progress`), or that it is at a point from which it must go on (`no-return`). */
+/** What a worker was given a job for. */
+export interface WantedRun {
+  plan: string
+  remodel: string
+  job: string
+  /**
+   * Over whom it may begin, where another worker has it under the same job: over any (usual), over none, or over the holder of
+   * that fence; `loss` where that one lives, so that no attempt of the plan is used.
+   */
+  over?: 'any' | 'none' | { fence: number; loss: boolean }
+}
+
+/** How an attempt ended (`lost`: its worker lives and let go of it), what it is doing (`progress`), or that it is at a point from which it must go on (`no-return`). */
 export interface Completion {
   plan: string
   remodel: string
   fence: number
-  outcome: 'done' | 'failed' | 'retry' | 'progress' | 'no-return'
+  outcome: 'done' | 'failed' | 'retry' | 'lost' | 'progress' | 'no-return'
   floorplan?: Record<string, Omit<StandingMaterial, 'id'> | null>
   code?: string
   message?: string

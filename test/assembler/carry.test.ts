@@ -7,6 +7,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { carryOut, type Tools } from '../../services/assembler/carry.ts'
+import { Hands } from '../../services/assembler/hands.ts'
 import { defineStep, type StepContext } from '../../services/assembler/steps/step.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
@@ -57,6 +58,7 @@ async function toolsWith(apply: (context: StepContext) => Promise<void>): Promis
     ledger,
     recorder: new Recorder(ledger, 'w'),
     aborts: new Aborts(ledger.redis),
+    hands: new Hands(ledger),
     leaving: () => false,
     log: pino({ level: 'silent' }),
   }

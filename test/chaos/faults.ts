@@ -54,12 +54,12 @@ function kill(service: ServiceName): Fault {
   }
 }
 
-/** Longer than BullMQ's lock (3 s) and mostly longer than a claim (6 s): the work is somebody else's when it wakes. */
+/** From a stall, which nobody minds, to a worker that is given up: the work is in other hands when it wakes. */
 function pause(service: ServiceName): Fault {
   return async (scene) => {
     const slot = await target(scene, service)
     if (!slot) return null
-    const ms = scene.random.int(3500, 8000)
+    const ms = scene.random.int(3500, 13_000)
     hit(scene, `pause-${service}`, slot)
     slot.signal('SIGSTOP')
     const { child } = slot
@@ -194,16 +194,37 @@ const failpoint: Fault = async (scene) => {
   return `${slot.name} begins with ${arming}`
 }
 
-async function flush(scene: Scene): Promise<string> {
-  scene.follower.hitAll('flush-queues')
-  return direct(scene, async (redis) => {
-    let deleted = 0
-    for (const queue of ['compile', 'assemble', 'deploys']) {
-      const keys = await redis.keys(`{remodel}:${queue}:*`)
-      if (keys.length > 0) deleted += await redis.del(...keys)
-    }
-    return `${deleted} keys`
-  })
+/** Lists and sets that say where jobs stand; the other keys are the jobs' own. */
+const places = /:(wait|paused|active|prioritized|delayed|completed|failed|stalled|marker)$/
+const isJob = (key: string) => !places.test(key)
+
+/** In which order the keys of queues are deleted. All at once is what FLUSHDB does; the others leave every half of it. */
+const flushes: Record<string, (keys: string[], random: Random) => string[]> = {
+  'flush-queues': (keys) => keys,
+  'flush-queues-by-key': (keys, random) => random.shuffle(keys),
+  'flush-queues-lists-first': (keys, random) =>
+    random.shuffle(keys).sort((a, b) => Number(isJob(a)) - Number(isJob(b))),
+  'flush-queues-hashes-first': (keys, random) =>
+    random.shuffle(keys).sort((a, b) => Number(isJob(b)) - Number(isJob(a))),
+}
+
+function flush(kind: string): Fault {
+  return (scene) =>
+    direct(scene, async (redis) => {
+      const all = await Promise.all(
+        ['compile', 'assemble', 'deploys'].map((queue) => redis.keys(`{remodel}:${queue}:*`)),
+      )
+      const keys = flushes[kind]!(all.flat(), scene.random)
+      const step = kind === 'flush-queues' ? keys.length : 1
+      // Some of the half is enough, and what stays is another half.
+      const end = kind === 'flush-queues' ? keys.length : scene.random.int(0, keys.length)
+      for (let i = 0; i < end; i += step) {
+        await redis.del(...keys.slice(i, i + step))
+        if (step === 1 && scene.random.chance(0.2)) await sleep(scene.random.int(1, 60))
+      }
+      scene.follower.hitAll(kind)
+      return `${end} of ${keys.length} keys`
+    })
 }
 
 /** Every kind of fault with its weight in the draw. */
@@ -239,7 +260,7 @@ export const faults: Record<string, { weight: number; run: Fault }> = {
   'truncate-aof': { weight: 1, run: (scene) => truncation(scene, 'truncate-aof', true) },
   // Only by --only: it shows what Redis itself makes of a file that nobody mended.
   'truncate-aof-unmended': { weight: 0, run: (scene) => truncation(scene, 'truncate-aof-unmended', false) },
-  'flush-queues': { weight: 2, run: flush },
+  ...Object.fromEntries(Object.keys(flushes).map((kind) => [kind, { weight: 1, run: flush(kind) }])),
   'cut-connections': {
     weight: 3,
     run: async (scene) => {

@@ -2,9 +2,11 @@ import { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { AbandonedJobs } from '../../services/planner/dispatch/abandoned.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
+import { Workers } from '../../services/planner/dispatch/workers.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
@@ -54,6 +56,8 @@ async function startPlanner(id: string, deaf = false): Promise<void> {
     planners,
     subscriber,
     stranded,
+    workers: new Workers(redis, settings()),
+    abandoned: new AbandonedJobs(redis, settings(), new Workers(redis, settings())),
     log: pino({ level: 'silent' }),
   })
   await dispatcher.start()

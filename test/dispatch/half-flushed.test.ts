@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AbandonedJobs } from '../../services/planner/dispatch/abandoned.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
+import { Workers } from '../../services/planner/dispatch/workers.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
 import { Queues } from '../../shared/queue/queues.ts'
@@ -34,15 +37,20 @@ async function start(prefix: string, clears: boolean) {
   const planners = new Planners(redis, settings, 'planner')
   await planners.start()
   const stranded = clears ? new StrandedJobs(redis, settings) : { clear: async () => [] }
+  const workers = new Workers(redis, settings)
   const dispatcher = new Dispatcher({
     ledger,
     publisher: new Publisher(ledger, queues, new CompileRequests(redis, settings)),
     planners,
     subscriber,
     stranded,
+    workers,
+    abandoned: new AbandonedJobs(redis, settings, workers),
     log,
   })
   await dispatcher.start()
+  const heartbeat = new Heartbeat(redis, settings, 'worker')
+  await heartbeat.start(subscriber)
   const worker = startWorker(
     'assemble',
     { redis: blocking, settings, name: 'worker', concurrency: 3, log },
@@ -69,7 +77,7 @@ async function start(prefix: string, clears: boolean) {
     done: async () => (await redis.hget(`${ledger.base(prefix)}:plan:${plan.id}`, 'state')) === 'done',
     async stop() {
       await Promise.all([dispatcher.stop(), worker.close(true)])
-      await planners.stop()
+      await Promise.all([planners.stop(), heartbeat.stop()])
       await queues.close()
       for (const one of [redis, subscriber, blocking]) one.disconnect()
     },

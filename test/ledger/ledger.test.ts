@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { releasedChannel, unlockedChannel } from '../../shared/ledger/keys.ts'
-import { type Claim, Ledger, type Released } from '../../shared/ledger/ledger.ts'
+import { type Claim, Ledger, type Released, type WantedRun } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
@@ -245,6 +245,70 @@ describe('failure', () => {
     expect((await ledger.claim(name, 'w3', work))[0]?.status).toBe('superseded')
     const record = await ledger.planRecord(name, plan.id)
     expect(record.errors[0]?.message).toContain('killer was begun 2 times and never ended')
+  })
+})
+
+describe('a stall is not a crash', () => {
+  async function opened(attempts = 2) {
+    const name = fresh()
+    const plan = planOf(name, [remodel('long', [], { attempts })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const claim = async (worker: string, over: WantedRun['over'] = 'any') => {
+      const [result] = await ledger.claim(name, worker, [{ plan: plan.id, remodel: 'long', job: 'long #1', over }])
+      return result!
+    }
+    const claimed = async (worker: string, over?: WantedRun['over']) => {
+      const result = await claim(worker, over)
+      if (result.status !== 'claimed') throw new Error(`not claimed: ${result.status}`)
+      return result.claim
+    }
+    return { name, plan: plan.id, claim, claimed }
+  }
+
+  test('four deliveries of a job to the same worker are one attempt, each under a new fence', async () => {
+    const { claimed, name, plan } = await opened()
+    const claims = [await claimed('w'), await claimed('w'), await claimed('w'), await claimed('w')]
+    expect(claims.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1])
+    expect(new Set(claims.map(({ fence }) => fence)).size).toBe(4)
+    expect(await ledger.complete(name, [done(claims[0]!)])).toEqual([{ status: 'superseded' }])
+    expect(await ledger.complete(name, [done(claims[3]!)])).toEqual([{ status: 'recorded' }])
+    expect((await ledger.planRecord(name, plan)).state).toBe('done')
+  })
+
+  test('what a worker that lives gives back uses no attempt, however often', async () => {
+    const { name, plan } = await opened()
+    for (let i = 1; i <= 6; i++) {
+      const job = `long #${i}`
+      const [result] = await ledger.claim(name, 'w', [{ plan, remodel: 'long', job }])
+      if (result?.status !== 'claimed') throw new Error('not claimed')
+      expect(result.claim.attempt).toBe(1)
+      expect(await ledger.isCurrent(result.claim)).toBe(true)
+      await ledger.complete(name, [{ ...done(result.claim), outcome: 'lost', code: 'superseded', message: 'x', job }])
+      expect(await ledger.isCurrent(result.claim)).toBe(false)
+    }
+    expect((await ledger.remodelRecords(name, plan))[0]).toMatchObject({ state: 'released', attempt: 0 })
+  })
+
+  test('but not for ever', async () => {
+    const { name, plan, claimed } = await opened()
+    for (let i = 0; i < 1002; i++) await claimed('w').catch(() => {})
+    const { state, errors } = await ledger.planRecord(name, plan)
+    expect({ state, message: errors[0]?.message }).toEqual({
+      state: 'failed',
+      message: 'long was lost by workers that live 1000 times',
+    })
+  })
+
+  test('what another worker has is taken over only under the fence that was asked about', async () => {
+    const { claim, claimed } = await opened()
+    const first = await claimed('w1')
+    expect(await claim('w2', 'none')).toEqual({ status: 'held', worker: 'w1', fence: first.fence })
+    expect(await claim('w2', { fence: first.fence - 1, loss: true })).toMatchObject({ status: 'held' })
+    const second = await claimed('w2', { fence: first.fence, loss: true })
+    expect(second).toMatchObject({ attempt: 1 })
+    expect(second.fence).toBeGreaterThan(first.fence)
+    expect(await claimed('w3', { fence: second.fence, loss: false })).toMatchObject({ attempt: 2 })
   })
 })
 

@@ -91,7 +91,7 @@ describe('a Redis that came back older than it was', () => {
     recorder.repeatAfterReconnect(redis)
     const plan = await ledger.store(planOf(name, [remodel('a')]), Date.now())
     await ledger.open(name, plan.id, lock)
-    const claimed = await recorder.claim(name, plan.id, 'a', jobName('a', 1))
+    const claimed = await recorder.claim(name, { plan: plan.id, remodel: 'a', job: jobName('a', 1) })
     if (claimed.status !== 'claimed') throw new Error('not claimed')
     const comeBack = await server.remember()
     const report = { plan: plan.id, remodel: 'a', fence: claimed.claim.fence, outcome: 'done' as const }

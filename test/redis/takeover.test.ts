@@ -67,7 +67,7 @@ describe('a Redis of a group with Sentinels', () => {
     await ledger.open('web', plan.id, { holder: 'test', message: '' })
     const claim = async (id: string) => {
       const [result] = await ledger.claim('web', 'w1', [{ plan: plan.id, remodel: id, job: `${id} #1` }])
-      if (result?.status !== 'claimed') throw new Error(`${id} is ${result?.state}`)
+      if (result?.status !== 'claimed') throw new Error(`${id} is ${result?.status}`)
       return result.claim
     }
     const first = await claim('a')

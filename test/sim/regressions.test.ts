@@ -33,7 +33,7 @@ async function opened(...drafts: Parameters<typeof planOf> extends [string, ...i
   await ledger.open(deployment, plan.id, { holder: 'test', message: 'testing' })
   const claim = async (id: string): Promise<Claim> => {
     const [result] = await ledger.claim(deployment, 'w', [{ plan: plan.id, remodel: id, job: `${id} #1` }])
-    if (result?.status !== 'claimed') throw new Error(`${id} is not to be had: ${result?.state}`)
+    if (result?.status !== 'claimed') throw new Error(`${id} is not to be had: ${result?.status}`)
     return result.claim
   }
   const state = async (id: string) =>

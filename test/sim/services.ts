@@ -3,6 +3,7 @@ import type { Job } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { carryOut } from '../../services/assembler/carry.ts'
+import { Hands, handName } from '../../services/assembler/hands.ts'
 import type { Step } from '../../services/assembler/steps/step.ts'
 import { VmLease } from '../../services/compiler/lease.ts'
 import { Place } from '../../services/compiler/place.ts'
@@ -12,6 +13,7 @@ import { sweepCompileVms } from '../../services/compiler/sweep.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
+import { Workers } from '../../services/planner/dispatch/workers.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
@@ -67,6 +69,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       new CompileRequests(steady, settings),
     )
     const ledger = new Ledger(steady, settings, ground.sizes)
+    const workers = new Workers(steady, settings)
     const dispatcher = new Dispatcher({
       ledger,
       publisher,
@@ -74,6 +77,16 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       subscriber,
       log: logOf(ground),
       stranded: { clear: (name, ids) => get(name).clearEnded(ids) },
+      workers,
+      // What `AbandonedJobs` does by BullMQ's keys, on the model.
+      abandoned: {
+        async free() {
+          for (const queue of Object.values(queues)) {
+            const holders = await queue.holders()
+            if (holders.length > 0) await queue.freeOf(await workers.gone(holders))
+          }
+        },
+      },
     })
     await dispatcher.start()
     return {
@@ -93,7 +106,8 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       queue: 'assemble',
       concurrency: ground.concurrency,
     })
-    await heartbeat.start()
+    await heartbeat.start(subscriber)
+    const hands = new Hands(ledger)
     let leaving = false
     const recorder = new Recorder(ledger, ground.process.name)
     recorder.repeatAfterReconnect(redis)
@@ -108,6 +122,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       ledger,
       recorder,
       aborts,
+      hands,
       leaving: () => leaving,
       log: logOf(ground),
     }
@@ -116,6 +131,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       queue: ground.queues.assemble,
       redis: redis as unknown as RedisClient,
       concurrency: ground.concurrency,
+      ours: (job) => hands.ours(handName(job)),
       process: (job, signal) => carryOut(job, 'assemble', signal, tools),
       failed: (error) => ground.say(`job: ${error}`),
     })
@@ -136,7 +152,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     const aborts = new Aborts(subscriber)
     await aborts.start(settings)
     const heartbeat = new Heartbeat(redis, settings, worker, { queue: 'compile', concurrency: 2 })
-    await heartbeat.start()
+    await heartbeat.start(subscriber)
     const provider = ground.world.provider(ground.process, ground.compileMs)
     const blobs = ground.world.blobs(ground.process)
     const recorder = new Recorder(new Ledger(redis, settings, ground.sizes), worker)

@@ -7,11 +7,12 @@ import { failpoint } from '../../../shared/failpoint.ts'
 import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { StrandedJobs } from '../../../shared/queue/stranded.ts'
+import type { AbandonedJobs } from './abandoned.ts'
 import { Allowances } from './allowances.ts'
 import type { Planners } from './planners.ts'
 import type { Publisher } from './publish.ts'
 import { endAttempts, publishMissing, type SweepParts } from './sweep.ts'
-import { Workers } from './workers.ts'
+import type { Workers } from './workers.ts'
 
 /** How often the ledger is looked over for work that got lost between two processes. */
 const sweepMs = 500
@@ -44,6 +45,7 @@ export class Dispatcher {
   readonly #ledger: Ledger
   readonly #planners: Planners
   readonly #subscriber: Redis
+  readonly #abandoned: Pick<AbandonedJobs, 'free'>
   readonly #log: Logger
   readonly #parts: SweepParts
   readonly #allowances: Allowances
@@ -62,13 +64,16 @@ export class Dispatcher {
     subscriber: Redis
     log: Logger
     stranded: Pick<StrandedJobs, 'clear'>
+    workers: Workers
+    abandoned: Pick<AbandonedJobs, 'free'>
   }) {
     const { ledger, publisher, stranded } = parts
     this.#ledger = ledger
     this.#planners = parts.planners
     this.#subscriber = parts.subscriber
+    this.#abandoned = parts.abandoned
     this.#log = parts.log
-    this.#parts = { ledger, publisher, stranded, workers: new Workers(ledger.redis, ledger.settings) }
+    this.#parts = { ledger, publisher, stranded, workers: parts.workers }
     this.#allowances = new Allowances(ledger.redis, ledger.settings)
   }
 
@@ -121,6 +126,7 @@ export class Dispatcher {
     if (this.#stopped) return
     this.#sweeps += 1
     if (this.#sweeps % recallSweeps === 0) await this.#ledger.recall()
+    await this.#abandoned.free()
     if ((await this.#ledger.active()).length === 0) return
     const all = this.#sweeps % foreignSweeps === 0
     const [seconds, micros] = await this.#ledger.redis.time()

@@ -28,7 +28,7 @@
 --   :plan:<p>:unmet        hash    remodel -> number of needs not settled
 --   :plan:<p>:doomed       hash    blocked remodels that will be skipped: a need of theirs was not done
 --   :plan:<p>:state        hash    remodel -> state
---   :plan:<p>:runs         hash    remodel -> JSON {attempt, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn}
+--   :plan:<p>:runs         hash    remodel -> JSON {attempt, losses, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn}
 --   :plan:<p>:backlog:<q>  zset    released remodel -> rank; not published yet
 --   :plan:<p>:published:<q> zset   released remodel -> time it was published; only while unclaimed
 --   :plan:<p>:later        zset    released remodel -> time from which it may begin
@@ -230,11 +230,38 @@ local function raise_fence()
   if last < caller.floor then redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', caller.floor)) end
 end
 
+-- Losses have a budget of their own: what lost its worker by a stall is innocent, but must not go round for ever.
+local most_losses = 1000
+
+local function lost_too_often(plan, id)
+  local run = run_of(plan, id)
+  if (run.losses or 0) < most_losses then return false end
+  fail(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'infrastructure',
+    message = id .. ' was lost by workers that live ' .. most_losses .. ' times' })
+  return true
+end
+
+-- A worker that lives lets go of a remodel that it did not end: no attempt is used.
+local function give_back(plan, id, cause, delay)
+  local n, run = node(plan, id), run_of(plan, id)
+  if not run.noReturn and not may_start(plan, n) then return fail(plan, id, cause) end
+  event({ type = 'remodel.retried', plan = plan, remodel = id, worker = cause.worker, attempt = run.attempt, fence = run.fence,
+    code = cause.code, message = cause.message })
+  run.attempt = run.attempt - 1
+  run.losses = (run.losses or 0) + 1
+  redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
+  redis.call('ZREM', key(plan, 'running'), id)
+  touched[plan] = true
+  floorplan_may_have_moved()
+  if not lost_too_often(plan, id) then release(plan, id, delay) end
+end
+
 -- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one step.
-local function begin(plan, id, worker, job)
+-- `lost`: its worker lost it by a stall; the attempt is the same one.
+local function begin(plan, id, worker, job, lost)
   local n, run, was = node(plan, id), run_of(plan, id), state_of(plan, id)
   touched[plan] = true
-  run.attempt = run.attempt + 1
+  if lost then run.losses = (run.losses or 0) + 1 else run.attempt = run.attempt + 1 end
   floorplan_may_have_moved()
   run.fence = draw_fence()
   run.worker = worker

@@ -138,6 +138,23 @@ export class QueueModel {
     for (const job of this.jobs.values()) job.lock = null
   }
 
+  /** By the tokens, which begin with the name of the process. */
+  holders(): string[] {
+    return [...this.jobs.values()].flatMap((job) =>
+      job.state === 'active' && job.lock ? [workerOf(job.lock.token)] : [],
+    )
+  }
+
+  freeOf(workers: readonly string[]): void {
+    for (const job of this.jobs.values()) if (job.lock && workers.includes(workerOf(job.lock.token))) job.lock = null
+  }
+
+  /** Where no other worker has it by now. */
+  retake(id: string, token: string, lockMs: number): void {
+    const job = this.jobs.get(id)
+    if (job && (job.lock === null || job.lock.until <= this.#now())) job.lock = { token, until: this.#now() + lockMs }
+  }
+
   hasEnded(id: string): boolean {
     const state = this.jobs.get(id)?.state
     return state === 'completed' || state === 'failed'
@@ -188,4 +205,8 @@ export class QueueModel {
     if (delay > 0) this.#later(delay, wake)
     else wake()
   }
+}
+
+function workerOf(token: string): string {
+  return token.slice(0, token.lastIndexOf(':'))
 }

@@ -4,7 +4,8 @@ import type { RedisClient } from '../redis/client.ts'
 import type { AddOptions, QueueJob, QueueModel } from './model.ts'
 
 /** The settings of shared/queue/worker.ts. */
-const lockMs = 3000
+const lockMs = 30_000
+const renewMs = 5000
 const stalledMs = 1000
 const drainMs = 5000
 
@@ -28,6 +29,7 @@ interface Parts<Name extends QueueName> {
   redis: RedisClient
   concurrency: number
   process: Process<Name>
+  ours?(payload: Payload<Name>): Promise<boolean>
   failed(error: unknown): void
 }
 
@@ -48,6 +50,14 @@ export class SimQueue {
   /** What `Queues.turn` reads. */
   async turn(): Promise<number> {
     return this.#redis.send(() => this.#queue.turn())
+  }
+
+  async holders(): Promise<string[]> {
+    return this.#redis.send(() => this.#queue.holders())
+  }
+
+  async freeOf(workers: readonly string[]): Promise<void> {
+    await this.#redis.send(() => this.#queue.freeOf(workers))
   }
 
   /** What `StrandedJobs` does by BullMQ's keys: the model has no half of a job. */
@@ -72,7 +82,7 @@ export class SimQueue {
  */
 export class SimWorker<Name extends QueueName> {
   readonly #parts: Parts<Name>
-  readonly #held = new Map<string, { token: string; since: number | null; abort: AbortController }>()
+  readonly #held = new Map<string, { token: string; ours(): Promise<boolean>; abort: AbortController }>()
   #wake: (() => void) | null = null
   #tokens = 0
   #busy = 0
@@ -130,7 +140,8 @@ export class SimWorker<Name extends QueueName> {
     const { queue, process } = this.#parts
     const abort = new AbortController()
     this.#busy += 1
-    this.#held.set(job.id, { token, since: null, abort })
+    const ours = async () => this.#parts.ours?.(job.data as Payload<Name>) ?? true
+    this.#held.set(job.id, { token, ours, abort })
     let end = () => queue.complete(job.id, token)
     try {
       const handle: JobHandle = {
@@ -156,23 +167,21 @@ export class SimWorker<Name extends QueueName> {
     this.#wake?.()
   }
 
+  /** As `shared/queue/locks.ts`. */
   #renewSoon(): void {
     setTimeout(async () => {
-      const due: [string, string][] = []
-      const now = Date.now()
-      for (const [id, held] of this.#held) {
-        if (held.since === null) held.since = now
-        else if (held.since + lockMs / 4 < now) {
-          held.since = now
-          due.push([id, held.token])
+      const due = [...this.#held]
+      if (due.length > 0) {
+        const lost = await this.#send(() =>
+          due.filter(([id, { token }]) => !this.#parts.queue.extend(id, token, lockMs)),
+        )
+        for (const [id, { token, ours, abort }] of lost ?? []) {
+          if (await ours().catch(() => true)) await this.#send(() => this.#parts.queue.retake(id, token, lockMs))
+          else abort.abort(new Error('it is in other hands'))
         }
       }
-      if (due.length > 0) {
-        const lost = await this.#send(() => due.filter(([id, token]) => !this.#parts.queue.extend(id, token, lockMs)))
-        for (const [id] of lost ?? []) this.#held.get(id)?.abort.abort(new Error('its lock was lost'))
-      }
       this.#renewSoon()
-    }, lockMs / 4)
+    }, renewMs)
   }
 
   /** What is refused is only an `error` event of BullMQ. */

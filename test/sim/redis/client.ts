@@ -86,6 +86,18 @@ export class RedisClient implements Subscriber {
     await this.send(() => this.channels.add(channel))
   }
 
+  /** `PUBSUB NUMSUB`, with how many connections that are open now listen to each. */
+  async pubsub(_word: 'NUMSUB', ...channels: string[]): Promise<(string | number)[]> {
+    return this.send(() => {
+      const open = ([...this.#server.subscribers] as RedisClient[]).filter((one) => one.open)
+      return channels.flatMap((channel) => [channel, open.filter((one) => one.channels.has(channel)).length])
+    })
+  }
+
+  get open(): boolean {
+    return this.#connectedAt <= this.#scheduler.now
+  }
+
   receive(channel: string, text: string): void {
     if (this.#connectedAt > this.#scheduler.now || this.#network.loses()) return
     const at = this.#reply()

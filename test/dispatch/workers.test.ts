@@ -1,0 +1,96 @@
+import type { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { AbandonedJobs } from '../../services/planner/dispatch/abandoned.ts'
+import { Workers } from '../../services/planner/dispatch/workers.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let redis: Redis
+let workers: Workers
+const settings = () => ({ url: server.url, prefix: 'test' })
+const ending: (() => void)[] = []
+
+beforeAll(async () => {
+  server = await startRedis()
+  redis = connectRedis(settings(), 'service')
+})
+afterEach(async () => {
+  for (const end of ending.splice(0)) end()
+  await redis.flushall()
+})
+afterAll(async () => {
+  redis.disconnect()
+  await server.stop()
+})
+
+async function start(name: string) {
+  const [beats, subscriber] = [connectRedis(settings(), 'service'), connectRedis(settings(), 'service')]
+  const heartbeat = new Heartbeat(beats, settings(), name)
+  await heartbeat.start(subscriber)
+  ending.push(() => {
+    void heartbeat.stop().catch(() => {})
+    for (const one of [beats, subscriber]) one.disconnect()
+  })
+  workers = new Workers(redis, settings())
+  return {
+    /** Its sockets close, as those of a process that was killed. */
+    die: () => {
+      for (const one of [beats, subscriber]) one.disconnect()
+    },
+  }
+}
+
+/** Looks every 200 ms for that long; answers after how many milliseconds the worker was gone, or null. */
+async function gone(name: string, forMs: number): Promise<number | null> {
+  const began = performance.now()
+  while (performance.now() - began < forMs) {
+    if ((await workers.gone([name])).length > 0) return performance.now() - began
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  return null
+}
+
+describe('a worker', () => {
+  test('that was killed is gone within three seconds, because its sockets closed', async () => {
+    const worker = await start('killed')
+    await gone('killed', 500)
+    worker.die()
+    const after = await gone('killed', 6000)
+    expect(after).toBeLessThan(3500)
+    expect(after).not.toBe(null)
+  })
+
+  test('that lives is not gone while Redis stalls for five seconds', async () => {
+    await start('alive')
+    await gone('alive', 500)
+    process.kill(server.pid(), 'SIGSTOP')
+    setTimeout(() => process.kill(server.pid(), 'SIGCONT'), 5000)
+    expect(await gone('alive', 8000)).toBe(null)
+  })
+
+  test('that lives is not gone because nobody asked for a while', async () => {
+    await start('unasked')
+    await gone('unasked', 500)
+    await new Promise((resolve) => setTimeout(resolve, 4000))
+    expect(await gone('unasked', 1500)).toBe(null)
+  })
+})
+
+test('locks of jobs are taken from workers that are gone, and left to those that live', async () => {
+  const dead = await start('dead')
+  await start('living')
+  for (const worker of ['dead', 'living']) {
+    await redis.rpush('{test}:compile:active', worker)
+    await redis.hset(`{test}:compile:${worker}`, 'pb', worker)
+    await redis.set(`{test}:compile:${worker}:lock`, 'token')
+  }
+  dead.die()
+  const abandoned = new AbandonedJobs(redis, settings(), workers)
+  for (let n = 0; n < 20; n++) {
+    await abandoned.free()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  expect(await redis.keys('{test}:compile:*:lock')).toEqual(['{test}:compile:living:lock'])
+})
