@@ -5,9 +5,12 @@ import { InstanceAttributes, type Member } from '../../shared/kinds/database.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Claims } from '../../shared/lock/claims.ts'
 import type { Archives } from '../../shared/postgres/archive/archives.ts'
+import { isDue } from '../../shared/postgres/archive/sealing.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import { archiveEveryMs } from './steps/database/archive/every.ts'
 import { shipLog } from './steps/database/archive/ship.ts'
 import { findPrimary } from './steps/database/server/primary.ts'
+import { orAborted, Ticks } from './ticks.ts'
 
 interface Parts {
   provider: Provider
@@ -19,95 +22,87 @@ interface Parts {
 }
 
 const lookMs = 5000
-
-/** At the latest so long after it was written is a row archived, in milliseconds: REMODEL_ARCHIVE_SECONDS, 60 by default. */
-function archiveEveryMs(env: NodeJS.ProcessEnv = process.env): number {
-  const seconds = Number(env.REMODEL_ARCHIVE_SECONDS ?? 60)
-  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000
-  throw new RemodelError('invalid-input', 'REMODEL_ARCHIVE_SECONDS is not a number of seconds above 0', {
-    details: { found: env.REMODEL_ARCHIVE_SECONDS },
-  })
-}
+/** So many databases are looked after side by side. */
+const width = 8
+/** Longer than a turn takes that has hours of log to ship: what is left comes with the next one. */
+const limitMs = 60_000
 
 /**
  * Keeps the archives of databases up to date, beside all plans: every few seconds the finished files of each primary's log are put
- * into the blobstore, and a file that is written to is ended once a minute where somebody wrote anything. Of several
- * assemblers one does it for a deployment; two would do no harm. It writes nothing to a database that a restore could miss.
+ * into the blobstore, and a file that is written to is ended once a minute where anything was written. Of several assemblers
+ * one does it for a deployment, by a claim that it gives back after each turn; what it has to remember is in Redis, so any other one
+ * goes on. A database whose server hangs is let go, and the others are not held up.
  */
 export function startArchiving(parts: Parts, worker: string): { stop(): Promise<void> } {
   const everyMs = archiveEveryMs()
-  const stopping = new AbortController()
-  const sealed = new Map<string, { at: number; nextXid: string }>()
-  let round: Promise<void> = Promise.resolve()
+  const ticks = new Ticks({
+    width,
+    limitMs,
+    failed: (deployment, error) =>
+      parts.log.warn({ deployment, err: toError(error) }, 'archiving failed; it is tried again'),
+  })
   const look = async () => {
     for (const deployment of await parts.archives.followed()) {
-      if (stopping.signal.aborted) return
-      try {
-        await inTurn(parts, worker, deployment, (signal) => shipAll(parts, deployment, signal, sealed, everyMs))
-      } catch (error) {
-        if (stopping.signal.aborted) return
-        parts.log.warn({ deployment, err: toError(error) }, 'archiving failed; it is tried again')
-      }
+      ticks.offer(deployment, (signal) => inTurn(parts, worker, { deployment, everyMs }, signal))
     }
   }
-  const timer = setInterval(
-    () => {
-      // Redis may be away: the next look finds it back.
-      round = round.then(look).catch(() => {})
-    },
-    Math.min(lookMs, everyMs),
-  )
+  // Redis may be away: the next look finds it back.
+  const timer = setInterval(() => void look().catch(() => {}), Math.min(lookMs, everyMs))
   return {
     async stop() {
-      stopping.abort()
       clearInterval(timer)
-      await round
+      await ticks.stop()
     },
-  }
-
-  async function inTurn(
-    { claims, ledger }: Parts,
-    who: string,
-    deployment: string,
-    work: (signal: AbortSignal) => Promise<void>,
-  ) {
-    const resource = `${ledger.base(deployment)}:archiving`
-    const held = await claims.take([resource], { who, since: Date.now(), message: 'archives' }).catch((error) => {
-      if (error instanceof RemodelError && error.code === 'locked') return null
-      throw error
-    })
-    if (!held) return
-    try {
-      await work(AbortSignal.any([held.signal, stopping.signal]))
-    } finally {
-      await held.release()
-    }
   }
 }
 
-async function shipAll(
-  parts: Parts,
-  deployment: string,
-  signal: AbortSignal,
-  sealed: Map<string, { at: number; nextXid: string }>,
-  everyMs: number,
-): Promise<void> {
+interface Turn {
+  deployment: string
+  everyMs: number
+}
+
+/** Under the claim of the deployment's archive, which is given back when the signal aborts, whatever still runs then. */
+async function inTurn(parts: Parts, who: string, turn: Turn, signal: AbortSignal): Promise<void> {
+  const { claims, ledger } = parts
+  const resource = `${ledger.base(turn.deployment)}:archiving`
+  const held = await claims.take([resource], { who, since: Date.now(), message: 'archives' }).catch((error) => {
+    if (error instanceof RemodelError && error.code === 'locked') return null
+    throw error
+  })
+  if (!held) return
+  const either = AbortSignal.any([held.signal, signal])
+  try {
+    await orAborted(shipAll(parts, turn, either), either)
+  } finally {
+    await held.release()
+  }
+}
+
+async function shipAll(parts: Parts, { deployment, everyMs }: Turn, signal: AbortSignal): Promise<void> {
   const nodes = await archivedNodes(parts.ledger, deployment)
-  await Promise.all(
+  if (nodes.size === 0) return letBe(parts, deployment)
+  const ended = await Promise.allSettled(
     [...nodes].map(async ([node, members]) => {
       const primary = await findPrimary(parts.provider, members)
       if (!primary) return
-      const key = `${deployment}/${node}`
-      const last = sealed.get(key)
-      let ended = false
-      const due = (nextXid: string) => {
-        ended = last === undefined || (last.nextXid !== nextXid && performance.now() - last.at >= everyMs)
-        return ended
-      }
-      const shipped = await shipLog({ ...parts, signal }, { deployment, node, primary, members }, due)
-      if (shipped && ended) sealed.set(key, { at: performance.now(), nextXid: shipped.nextXid })
+      const sealing = { everyMs, due: (last, now) => isDue(last, now, everyMs) } satisfies Parameters<typeof shipLog>[2]
+      await shipLog({ ...parts, signal }, { deployment, node, primary, members }, sealing)
     }),
   )
+  const failed = ended.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
+  if (failed) throw failed.reason
+}
+
+/**
+ * A deployment that has no archived server any more is followed no longer. A plan that sets one up says so before it is recorded, and
+ * holds the lock of the deployment meanwhile: what such a plan said just before is said again.
+ */
+async function letBe({ ledger, archives }: Parts, deployment: string): Promise<void> {
+  const idle = async () =>
+    (await ledger.lock(deployment)) === null && (await archivedNodes(ledger, deployment)).size === 0
+  if (!(await idle())) return
+  await archives.unfollow(deployment)
+  if (!(await idle())) await archives.follow(deployment)
 }
 
 /** Node -> its servers, of those whose log is archived. */

@@ -40,11 +40,12 @@ await runService(log, async () => {
   const recorder = new Recorder(ledger, id)
   recorder.repeatAfterReconnect(redis)
   const hands = new Hands(ledger)
+  const blobs = await openBlobstore()
   const tools = {
     provider: await openProvider(log),
-    blobs: await openBlobstore(),
+    blobs,
     compiled: new RedisCompiledIndex(redis, settings),
-    archives: new Archives(redis, settings),
+    archives: new Archives(redis, settings, blobs),
     secrets: await Secrets.open(homeDirectory()),
     steps,
     ledger,

@@ -77,7 +77,7 @@ export class Planning {
     this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
     this.#turns = parts.turns
     this.#keeping = { blobs: parts.blobs, secrets: parts.secrets }
-    this.#archives = new Archives(parts.ledger.redis, parts.ledger.settings)
+    this.#archives = new Archives(parts.ledger.redis, parts.ledger.settings, parts.blobs)
     this.#settling = new Settling(parts.ledger, parts.kinds)
   }
 

@@ -52,7 +52,7 @@ async function toolsWith(apply: (context: StepContext) => Promise<void>): Promis
     provider: new LocalProvider({ directory: join(home, 'machines') }),
     blobs: await DiskBlobstore.open(join(home, 'blobs')),
     compiled: new RedisCompiledIndex(ledger.redis, settings()),
-    archives: new Archives(ledger.redis, settings()),
+    archives: new Archives(ledger.redis, settings(), await DiskBlobstore.open(join(home, 'blobs'))),
     secrets: await Secrets.open(home),
     steps: { find: async () => step },
     ledger,

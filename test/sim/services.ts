@@ -116,7 +116,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       provider: ground.world.provider(ground.process, ground.compileMs),
       blobs: ground.world.blobs(ground.process),
       compiled: new RedisCompiledIndex(redis, settings),
-      archives: new Archives(redis, settings),
+      archives: new Archives(redis, settings, ground.world.blobs(ground.process)),
       secrets: new Secrets(Buffer.alloc(32)),
       steps: { find: async () => step },
       ledger,

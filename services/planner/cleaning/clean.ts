@@ -1,11 +1,9 @@
-import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import type { Claims } from '../../../shared/lock/claims.ts'
 import type { Drawings } from './drawings.ts'
 import { collectNames, type MarkParts, type Marks, mark } from './mark.ts'
 
 export interface CleanParts extends MarkParts {
-  blobs: Blobstore
   drawings: Drawings
   claims: Claims
   /** Resource of the claim: one sweep at a time. */

@@ -1,3 +1,4 @@
+import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { CompiledPackage, RedisCompiledIndex } from '../../../shared/compile/compiled.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
@@ -12,6 +13,8 @@ export interface MarkParts {
   ledger: Ledger
   supply: Supply
   compiled: RedisCompiledIndex
+  /** Packs of archives are read from it. */
+  blobs: Blobstore
 }
 
 /** What is needed at one moment. */
@@ -30,9 +33,9 @@ const open = new Set(['stored', 'running', 'failing', 'cancelling'])
 const name = /^(sha256:)?[0-9a-f]{64}$/
 
 /** Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least. */
-export async function mark({ ledger, supply, compiled }: MarkParts): Promise<Marks> {
+export async function mark({ ledger, supply, compiled, blobs }: MarkParts): Promise<Marks> {
   const [catalog, stemcells, index] = await Promise.all([supply.releases(), supply.stemcells(), compiled.all()])
-  const archives = new Archives(ledger.redis, ledger.settings)
+  const archives = new Archives(ledger.redis, ledger.settings, blobs)
   const named = new Set<string>()
   const releases = new Set<string>()
   for (const deployment of await ledger.deployments()) {

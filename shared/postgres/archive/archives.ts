@@ -1,7 +1,11 @@
 import type { Redis } from 'ioredis'
+import type { Blobstore } from '../../blobstore/blobstore.ts'
 import { baseKey } from '../../ledger/keys.ts'
 import type { RedisSettings } from '../../redis.ts'
-import { type ArchivedLog, Backup, type LogFile, restorableUntil } from './chain.ts'
+import { type ArchivedLog, Backup, type LogFile, segmentOf } from './chain.ts'
+import { type LineName, LogIndex } from './log-index.ts'
+import { neededFrom, Reach, reachOf, untilOf } from './reach.ts'
+import { Seal } from './sealing.ts'
 
 export interface Line {
   node: string
@@ -33,19 +37,22 @@ export interface BackupSummary {
  * | key below `<prefix>:{<deployment>}:archive` | type | what |
  * |---|---|---|
  * | `:lines` | hash | `<node>/<line>` -> since when |
- * | `:log:<node>/<line>` | hash | file of the log -> digest and size; `.history` file -> its text |
- * | `:sealed:<node>/<line>` | hash | file of the log -> until when it holds every commit |
+ * | `:log:…`, `:sealed:…`, `:packs:…` | hash | the log of a line: `log-index.ts` |
+ * | `:seals` | hash | `<node>/<line>` -> the last seal: `sealing.ts` |
  * | `:backups` | hash | id -> base backup |
+ * | `:reach` | hash | id of a backup -> how far the log behind it goes, up to the last pack: `reach.ts` |
  *
  * `<prefix>:archives` is the set of deployments whose servers archive.
  */
 export class Archives {
   readonly #redis: Redis
   readonly #prefix: string
+  readonly #index: LogIndex
 
-  constructor(redis: Redis, settings: RedisSettings) {
+  constructor(redis: Redis, settings: RedisSettings, blobs: Blobstore) {
     this.#redis = redis
     this.#prefix = settings.prefix
+    this.#index = new LogIndex(redis, settings.prefix, blobs)
   }
 
   #key(deployment: string, ...rest: string[]): string {
@@ -55,6 +62,10 @@ export class Archives {
   /** From now on the servers of the deployment are looked after. */
   async follow(deployment: string): Promise<void> {
     await this.#redis.sadd(`${this.#prefix}:archives`, deployment)
+  }
+
+  async unfollow(deployment: string): Promise<void> {
+    await this.#redis.srem(`${this.#prefix}:archives`, deployment)
   }
 
   async followed(): Promise<string[]> {
@@ -76,39 +87,49 @@ export class Archives {
   }
 
   /** Which of these files of the log the archive does not have. */
-  async lacking(deployment: string, { node, line }: Omit<Line, 'since'>, files: readonly string[]): Promise<string[]> {
-    if (files.length === 0) return []
-    const known = await this.#redis.hmget(this.#key(deployment, 'log', `${node}/${line}`), ...files)
-    return files.filter((_, index) => known[index] === null)
+  lacking(of: LineName, files: readonly string[]): Promise<string[]> {
+    return this.#index.lacking(of, files)
   }
 
-  async addFile(
-    deployment: string,
-    of: Omit<Line, 'since'>,
-    file: string,
-    what: LogFile | { text: string },
-  ): Promise<void> {
-    await this.#redis.hset(this.#key(deployment, 'log', `${of.node}/${of.line}`), file, JSON.stringify(what))
+  addFile(of: LineName, file: string, what: LogFile | { text: string }): Promise<void> {
+    return this.#index.add(of, file, what)
   }
 
-  /** `file`, and all before it, hold every commit up to `at`. Said once they are all here. */
-  async seal(deployment: string, { node, line }: Omit<Line, 'since'>, file: string, at: number): Promise<void> {
-    await this.#redis.hset(this.#key(deployment, 'sealed', `${node}/${line}`), file, at)
+  /** The last seal of a line, whoever made it; null: there is none. */
+  async lastSeal({ deployment, node, line }: LineName): Promise<Seal | null> {
+    const text = await this.#redis.hget(this.#key(deployment, 'seals'), `${node}/${line}`)
+    return text === null ? null : Seal.parse(JSON.parse(text))
   }
 
-  async log(deployment: string, { node, line }: Omit<Line, 'since'>): Promise<ArchivedLog> {
-    const [entries, sealed] = await Promise.all([
-      this.#redis.hgetall(this.#key(deployment, 'log', `${node}/${line}`)),
-      this.#redis.hgetall(this.#key(deployment, 'sealed', `${node}/${line}`)),
-    ])
-    const files = new Map<string, LogFile>()
-    const histories = new Map<number, string>()
-    for (const [name, text] of Object.entries(entries)) {
-      const what = JSON.parse(text) as LogFile | { text: string }
-      if ('text' in what) histories.set(Number.parseInt(name.slice(0, 8), 16), what.text)
-      else files.set(name, { ...what, ...(sealed[name] === undefined ? {} : { sealedAt: Number(sealed[name]) }) })
-    }
-    return { files, histories }
+  /** A file was ended. Said before anything of it is archived: what comes next may take long, or not happen at all. */
+  async sealed({ deployment, node, line }: LineName, seal: Seal): Promise<void> {
+    await this.#redis.hset(this.#key(deployment, 'seals'), `${node}/${line}`, JSON.stringify(seal))
+  }
+
+  /** All files up to that of the seal are here. */
+  async archived(of: LineName, seal: Seal): Promise<void> {
+    await this.#index.seal(of, seal.file, seal.at)
+    await this.sealed(of, { ...seal, archivedAt: seal.at })
+  }
+
+  /** The log of a line, from a file on where one is given. */
+  log(of: LineName, from?: string): Promise<ArchivedLog> {
+    return this.#index.log(of, from === undefined ? 0 : segmentOf(from))
+  }
+
+  /** Keeps the index in Redis short. How far backups reach is kept first, so that no pack is read for it. */
+  pack(of: LineName): Promise<number> {
+    return this.#index.pack(of, async (to) => {
+      const known = await this.#knownReaches(of.deployment)
+      const histories = await this.#index.histories(of)
+      for (const backup of await this.backups(of.deployment)) {
+        if (backup.node !== of.node || backup.line !== of.line) continue
+        const kept = known.get(backup.id)
+        const from = neededFrom(backup, kept, { histories })
+        if (from === null || from > to) continue
+        await this.#keepReach(of.deployment, backup, { kept, log: await this.#index.log(of, from), to })
+      }
+    })
   }
 
   async addBackup(deployment: string, backup: Backup): Promise<void> {
@@ -128,21 +149,59 @@ export class Archives {
 
   async summaries(deployment: string): Promise<BackupSummary[]> {
     const backups = await this.backups(deployment)
-    const logs = new Map<string, ArchivedLog>()
-    for (const { node, line } of backups) {
-      if (!logs.has(`${node}/${line}`)) logs.set(`${node}/${line}`, await this.log(deployment, { node, line }))
+    const reaches = new Map<string, Reach>()
+    for (const own of Map.groupBy(backups, ({ node, line }) => `${node}/${line}`).values()) {
+      for (const [id, reach] of await this.#reaches(deployment, own)) reaches.set(id, reach)
     }
     return backups.map((backup) => {
-      const { id, node, line, finishedAt: from, stop, nextXid, dataBytes, bytes, start } = backup
-      const log = logs.get(`${node}/${line}`)!
+      const { id, node, line, finishedAt: from, stop, nextXid, dataBytes, bytes } = backup
+      const reach = reaches.get(id)!
       const next = backups.find((one) => one.node === node && one.line === line && one.finishedAt > from)
-      const own = [...log.files].filter(([file]) => {
-        const place = file.slice(8)
-        return place >= start.slice(8) && (next === undefined || place < next.start.slice(8))
-      })
-      const logBytes = own.reduce((sum, [, file]) => sum + file.bytes, 0)
-      return { id, node, line, from, until: restorableUntil(backup, log), stop, nextXid, dataBytes, bytes, logBytes }
+      const behind = next && reaches.get(next.id)
+      const logBytes = reach.bytes - (behind && behind.last === reach.last ? behind.bytes : 0)
+      return { id, node, line, from, until: untilOf(backup, reach), stop, nextXid, dataBytes, bytes, logBytes }
     })
+  }
+
+  /** Of backups of one line, how far each goes: what is kept, and what is open since. */
+  async #reaches(deployment: string, backups: readonly Backup[]): Promise<[string, Reach][]> {
+    const [first] = backups
+    const of = { deployment, node: first!.node, line: first!.line }
+    const known = await this.#knownReaches(deployment)
+    const [histories, packedTo] = [await this.#index.histories(of), await this.#index.packedTo(of)]
+    // One look at what is open does for all that are kept; the packs are read for a backup that is not, and then it is.
+    const logs = new Map<number, ArchivedLog>()
+    const found: [string, Reach][] = []
+    for (const backup of backups) {
+      let kept = known.get(backup.id)
+      const from = neededFrom(backup, kept, { histories })
+      if (from !== null) {
+        const log = logs.get(from) ?? (await this.#index.log(of, from))
+        logs.set(from, log)
+        if (from <= packedTo) kept = await this.#keepReach(deployment, backup, { kept, log, to: packedTo })
+        kept = reachOf(backup, kept, log)
+      }
+      found.push([backup.id, kept!])
+    }
+    return found
+  }
+
+  async #knownReaches(deployment: string): Promise<Map<string, Reach>> {
+    const all = await this.#redis.hgetall(this.#key(deployment, 'reach'))
+    return new Map(Object.entries(all).map(([id, text]) => [id, Reach.parse(JSON.parse(text))]))
+  }
+
+  /** How far a backup goes within what is packed up to `to`. A file that is missing there will not come any more. */
+  async #keepReach(
+    deployment: string,
+    backup: Backup,
+    { kept, log, to }: { kept: Reach | undefined; log: ArchivedLog; to: number },
+  ): Promise<Reach> {
+    const reach = reachOf(backup, kept, log, to)
+    const ended = reach.last === null || segmentOf(reach.last) < to
+    const found = { ...reach, ended }
+    await this.#redis.hset(this.#key(deployment, 'reach'), backup.id, JSON.stringify(found))
+    return found
   }
 
   /**
@@ -153,34 +212,37 @@ export class Archives {
     const own = (await this.backups(deployment)).filter((backup) => backup.node === node)
     const kept = own.slice(-keep)
     const gone = own.slice(0, -keep).map(({ id }) => id)
-    if (gone.length > 0) await this.#redis.hdel(this.#key(deployment, 'backups'), ...gone)
+    if (gone.length > 0) {
+      await this.#redis
+        .multi()
+        .hdel(this.#key(deployment, 'backups'), ...gone)
+        .hdel(this.#key(deployment, 'reach'), ...gone)
+        .exec()
+    }
     for (const { line, node: of } of await this.lines(deployment)) {
       if (of !== node) continue
-      const oldest = kept.filter((backup) => backup.line === line).map(({ start }) => start.slice(8))
-      if (oldest.length > 0) await this.#forgetLog(deployment, `${node}/${line}`, oldest.sort()[0]!)
-      else if (line !== current) await this.#forgetLine(deployment, `${node}/${line}`)
+      const oldest = kept.filter((backup) => backup.line === line).map(({ start }) => segmentOf(start))
+      if (oldest.length > 0) await this.#index.forgetBefore({ deployment, node, line }, Math.min(...oldest))
+      else if (line !== current) await this.#forgetLine({ deployment, node, line })
     }
     return gone
   }
 
   /** Forgets all that is archived of a deployment that stands no more, and looks after it no longer. */
   async forget(deployment: string): Promise<void> {
-    for (const { node, line } of await this.lines(deployment)) await this.#forgetLine(deployment, `${node}/${line}`)
-    await this.#redis.del(this.#key(deployment, 'backups'))
-    await this.#redis.srem(`${this.#prefix}:archives`, deployment)
+    for (const line of await this.lines(deployment)) await this.#forgetLine({ deployment, ...line })
+    await this.#redis.del(
+      this.#key(deployment, 'backups'),
+      this.#key(deployment, 'reach'),
+      this.#key(deployment, 'seals'),
+    )
+    await this.unfollow(deployment)
   }
 
-  async #forgetLog(deployment: string, line: string, before: string): Promise<void> {
-    const key = this.#key(deployment, 'log', line)
-    const old = (await this.#redis.hkeys(key)).filter((file) => /^[0-9A-F]{24}$/.test(file) && file.slice(8) < before)
-    if (old.length === 0) return
-    await this.#redis.hdel(this.#key(deployment, 'sealed', line), ...old)
-    await this.#redis.hdel(key, ...old)
-  }
-
-  async #forgetLine(deployment: string, line: string): Promise<void> {
-    await this.#redis.del(this.#key(deployment, 'log', line), this.#key(deployment, 'sealed', line))
-    await this.#redis.hdel(this.#key(deployment, 'lines'), line)
+  async #forgetLine(of: LineName): Promise<void> {
+    await this.#index.forget(of)
+    await this.#redis.hdel(this.#key(of.deployment, 'seals'), `${of.node}/${of.line}`)
+    await this.#redis.hdel(this.#key(of.deployment, 'lines'), `${of.node}/${of.line}`)
   }
 
   /** Every blob that the archive of a deployment names. */
@@ -190,8 +252,7 @@ export class Archives {
       ...parts.map(({ digest }) => digest),
     ])
     for (const line of await this.lines(deployment)) {
-      const { files } = await this.log(deployment, line)
-      found.push(...[...files.values()].map(({ digest }) => digest))
+      for (const digest of await this.#index.digests({ deployment, ...line })) found.push(digest)
     }
     return found
   }

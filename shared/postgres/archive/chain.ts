@@ -98,17 +98,26 @@ export function switches(history: string): { timeline: number; left: number }[] 
   })
 }
 
-/** A backup with the files of the log behind it, in order and without a gap, along the newest timeline there is. */
-export function chainOf(backup: Pick<Backup, 'start'>, { files, histories }: ArchivedLog): string[] {
-  const first = timelineOf(backup.start)
-  const newest = Math.max(first, ...histories.keys())
-  const left = switches(histories.get(newest) ?? '')
+/** What the file of a segment is called along the newest timeline that is known. */
+export function pathOf(
+  { start }: Pick<Backup, 'start'>,
+  { histories }: Pick<ArchivedLog, 'histories'>,
+): { timeline: number; fileAt(segment: number): string } {
+  const first = timelineOf(start)
+  const timeline = [...histories.keys()].reduce((a, b) => Math.max(a, b), first)
+  const left = switches(histories.get(timeline) ?? '')
   // The file in which a timeline was left stands complete in the next one only.
-  const timelineAt = (segment: number) => left.find((one) => segment < one.left)?.timeline ?? newest
+  const timelineAt = (segment: number) => left.find((one) => segment < one.left)?.timeline ?? timeline
+  return { timeline, fileAt: (segment) => fileOf(Math.max(first, timelineAt(segment)), segment) }
+}
+
+/** A backup with the files of the log behind it, in order and without a gap, along the newest timeline there is. */
+export function chainOf(backup: Pick<Backup, 'start'>, log: ArchivedLog): string[] {
+  const { fileAt } = pathOf(backup, log)
   const chain: string[] = []
   for (let segment = segmentOf(backup.start); ; segment++) {
-    const file = fileOf(Math.max(first, timelineAt(segment)), segment)
-    if (!files.has(file)) return chain
+    const file = fileAt(segment)
+    if (!log.files.has(file)) return chain
     chain.push(file)
   }
 }
@@ -119,7 +128,7 @@ export function restorableUntil(backup: Backup, log: ArchivedLog): number | null
   const last = chain.at(-1)
   if (last === undefined || segmentOf(last) < segmentAt(backup.stop)) return null
   const sealed = chain.flatMap((file) => log.files.get(file)?.sealedAt ?? [])
-  return Math.max(backup.finishedAt, ...sealed)
+  return sealed.reduce((a, b) => Math.max(a, b), backup.finishedAt)
 }
 
 /**

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { architect } from '../../../services/planner/kinds/deployment/architect.ts'
 import { inspector } from '../../../services/planner/kinds/deployment/inspector.ts'
+import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { compiledKey, RedisCompiledIndex } from '../../../shared/compile/compiled.ts'
 import { RedisDurations } from '../../../shared/compile/durations.ts'
 import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
@@ -50,7 +51,7 @@ async function inspect(materials: StandingMaterial[]) {
   const recorded: Floorplan = { deployment: 'shop', version: 3, materials }
   const compiled = new RedisCompiledIndex(redis, settings)
   const durations = new RedisDurations(redis, settings)
-  const archives = new Archives(redis, settings)
+  const archives = new Archives(redis, settings, await DiskBlobstore.open(place.directory))
   const found = await inspector(blueprint, { recorded, provider: place.provider, compiled, durations, archives })
   return { ...found, byId: new Map(found.materials.map((material) => [material.id, material])) }
 }

@@ -130,7 +130,7 @@ async function makeOld(): Promise<void> {
     'host replication remodel 127.0.0.0/8 trust',
   ]
   const open = [...rules, 'host all "app" 127.0.0.0/8 trust', 'host all "tester" 127.0.0.0/8 trust']
-  const script = `cd ${data}; printf '%s\\n' '${open.join("' '")}' 'host all all 0.0.0.0/0 scram-sha-256' > pg_hba.conf; rm pg_ident.conf ../passwords
+  const script = `cd ${data}; printf '%s\\n' '${open.join("' '")}' 'host all all 0.0.0.0/0 scram-sha-256' > pg_hba.conf; rm pg_ident.conf ../passwords; echo old > ../applied
     sed -i 's| user=remodel_replication passfile=[^ ]* | user=remodel |' node.conf
     setpriv --reuid=65534 --regid=65534 --clear-groups /var/vcap/packages/postgres/bin/pg_ctl -D ${data} reload`
   for (const letter of 'abc') {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Client } from '../../../cli/client.ts'
+import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { Archives } from '../../../shared/postgres/archive/archives.ts'
 import { connectRedis } from '../../../shared/redis.ts'
 import { remodel } from '../../cli/remodel.ts'
@@ -277,7 +278,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
 
   test('a backup whose bytes are gone changes nothing', async () => {
     const before = await idsOn('ab')
-    const archives = new Archives(connection(), settings())
+    const archives = new Archives(connection(), settings(), await DiskBlobstore.open(join(stack.home, 'blobs')))
     const backup = (await archives.backups('shop')).findLast(({ node }) => node === 'n1')!
     const [digest] = backup.parts.map((part) => part.digest.slice('sha256:'.length)) as [string]
     const blob = join(stack.home, 'blobs', 'sha256', digest.slice(0, 2), digest.slice(2))

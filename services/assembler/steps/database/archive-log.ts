@@ -1,5 +1,6 @@
 import { inputs } from '../../../../shared/kinds/database.ts'
 import { defineStep } from '../step.ts'
+import { always } from './archive/every.ts'
 import { shipLog } from './archive/ship.ts'
 import { findPrimary } from './server/primary.ts'
 
@@ -9,7 +10,7 @@ export default defineStep({
   look: async () => null,
   async apply(context, { deployment, node, members }) {
     const primary = await findPrimary(context.provider, members)
-    if (primary) await shipLog(context, { deployment, node, primary, members }, () => true)
+    if (primary) await shipLog(context, { deployment, node, primary, members }, always())
   },
   verify: async () => ({ floorplan: {} }),
 })

@@ -3,6 +3,7 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
 import { defineStep } from '../step.ts'
 import { copyToBlobs } from './archive/backup.ts'
+import { always } from './archive/every.ts'
 import { shipLog } from './archive/ship.ts'
 import { primaryOf } from './server/primary.ts'
 
@@ -17,7 +18,8 @@ export default defineStep({
     const primary = await primaryOf(context.provider, members, context.signal)
     const of = { deployment, node, primary, members }
     const ship = async (seal: boolean) => {
-      const shipped = await shipLog(context, of, () => seal)
+      const sealing = { ...always(), due: () => seal }
+      const shipped = await shipLog(context, of, sealing)
       if (shipped) return shipped.line
       throw new RemodelError('infrastructure', `${primary.instance} keeps no log for the archive`)
     }

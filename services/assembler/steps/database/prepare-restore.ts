@@ -1,6 +1,7 @@
 import { RemodelError } from '../../../../shared/errors.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
 import { defineStep } from '../step.ts'
+import { always } from './archive/every.ts'
 import { neededFor } from './archive/restore.ts'
 import { shipLog } from './archive/ship.ts'
 import { findPrimary } from './server/primary.ts'
@@ -17,7 +18,7 @@ export default defineStep({
     if (!primary) return
     context.say(`archiving what ${restore.node} has written up to now`)
     const { deployment, node } = restore
-    await shipLog(context, { deployment, node, primary, members }, () => true)
+    await shipLog(context, { deployment, node, primary, members }, always())
   },
   async verify(context, { restore }) {
     try {

@@ -8,8 +8,8 @@ import type { Routes } from './routes.ts'
 const ByName = z.object({ name: z.string() })
 
 /** What is archived of databases. Backups are made by a plan: `POST /v1/deployments/:name/backups` in `plans.ts`. */
-export function backupRoutes(server: Routes, { ledger }: Services): void {
-  const archives = new Archives(ledger.redis, ledger.settings)
+export function backupRoutes(server: Routes, { ledger, blobs }: Services): void {
+  const archives = new Archives(ledger.redis, ledger.settings, blobs)
 
   server.get(
     '/v1/deployments/:name/backups',

@@ -73,8 +73,9 @@ export async function neededFor(
   { archives, blobs }: Pick<StepContext, 'archives' | 'blobs'>,
   { deployment, node, line, backup: id, target }: Restore,
 ): Promise<{ backup: Backup; log: ArchivedLog; files: string[] }> {
-  const [backup, log] = await Promise.all([archives.backup(deployment, id), archives.log(deployment, { node, line })])
+  const backup = await archives.backup(deployment, id)
   if (!backup) throw new RemodelError('not-found', `there is no backup ${id} of ${deployment} any more`)
+  const log = await archives.log({ deployment, node, line }, backup.start)
   const files = filesFor(backup, target, log)
   if (!files) throw new RemodelError('not-found', `what is archived of ${node} since ${id} does not reach the target`)
   const digests = [

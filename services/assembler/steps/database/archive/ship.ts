@@ -3,8 +3,10 @@ import { failpoint } from '../../../../../shared/failpoint.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import type { Archives } from '../../../../../shared/postgres/archive/archives.ts'
 import { lsnOf, segmentAt, segmentOf, switches, timelineOf } from '../../../../../shared/postgres/archive/chain.ts'
+import type { LineName } from '../../../../../shared/postgres/archive/log-index.ts'
+import type { Moment, Seal } from '../../../../../shared/postgres/archive/sealing.ts'
 import { archiveSlot } from '../../../../../shared/postgres/names.ts'
-import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { Provider } from '../../../../../shared/provider/provider.ts'
 import { gather } from '../server/data.ts'
@@ -21,8 +23,6 @@ export interface Shipping {
 export interface Shipped {
   line: string
   files: number
-  /** The next transaction; unchanged since the last time: nobody has written anything. */
-  nextXid: string
 }
 
 interface Source {
@@ -31,6 +31,16 @@ interface Source {
   primary: Member
   members: readonly Member[]
 }
+
+/** When the file of the log that is being written is ended, so that everything written before is archived. */
+export interface Sealing {
+  due(last: Seal | null, now: Moment): boolean
+  /** How often that is asked for, in milliseconds. */
+  everyMs: number
+}
+
+/** A server answers within this, or does not answer. */
+const answerMs = 15_000
 
 /**
  * Puts what the primary has finished of its log, and the archive does not have, into the blobstore. Null where the server does
@@ -41,15 +51,16 @@ interface Source {
  * Every server of the node keeps the log, by a slot of its own, until it is archived, so who takes over has what the old primary
  * had not shipped. A server without that slot is left alone: it is being restored, and what it writes belongs to no line yet.
  *
- * @param seal ends the file of the log that is being written, so that everything written before is archived.
+ * A seal is recorded before anything of it is shipped: while the blobstore is away no file is ended a second time.
  */
-export async function shipLog(
-  tools: Shipping,
-  of: Source,
-  seal: (nextXid: string) => boolean,
-): Promise<Shipped | null> {
-  const { deployment, node, primary, members } = of
-  const session = await openSession(tools.provider, primary, 'postgres', { name: 'remodel archive' })
+export async function shipLog(tools: Shipping, source: Source, sealing: Sealing): Promise<Shipped | null> {
+  const { deployment, node, primary, members } = source
+  const { archives, signal } = tools
+  const session = await openSession(tools.provider, primary, 'postgres', {
+    name: 'remodel archive',
+    limitMs: answerMs,
+    signal,
+  })
   try {
     const kept = await session.value(
       'SELECT restart_lsn::text FROM pg_replication_slots WHERE slot_name = $1 AND NOT pg_is_in_recovery()',
@@ -57,36 +68,60 @@ export async function shipLog(
     )
     if (kept === null) return null
     const line = await lineOf(session)
-    const name = { node, line }
-    await tools.archives.beginLine(deployment, { ...name, since: Date.now() })
-    const xid = async () => String(await session.value('SELECT pg_snapshot_xmax(pg_current_snapshot())::text'))
-    const sealed = seal(await xid()) ? await sealFile(session) : null
-    const nextXid = await xid()
+    const of = { deployment, node, line }
+    await archives.beginLine(deployment, { node, line, since: Date.now() })
+    const last = await archives.lastSeal(of)
+    const now = await momentOf(session)
+    let seal = last
+    if (sealing.due(last, now)) {
+      seal = { ...(await sealFile(session)), archivedAt: last?.archivedAt ?? null, everyMs: sealing.everyMs }
+      await archives.sealed(of, seal)
+      await failpoint('archive.sealed')
+    }
     const { finished, histories, end } = await finishedFiles(session, segmentAt(String(kept)))
-    for (const [file, text] of histories) await tools.archives.addFile(deployment, name, file, { text })
-    const lacking = await tools.archives.lacking(deployment, name, finished)
+    for (const [file, text] of histories) await archives.addFile(of, file, { text })
+    const lacking = await archives.lacking(of, finished)
     if (lacking.length > 0) {
       const connection = await tools.provider.connect(primary.vm, null)
       try {
-        for (const file of lacking) await shipFile(tools, connection, deployment, name, file)
+        for (const file of lacking) await shipFile(tools, connection, of, file)
       } finally {
         connection.close()
       }
     }
-    if (sealed) await tools.archives.seal(deployment, name, sealed.file, sealed.at)
-    await Promise.all(members.map((member) => letGo(tools.provider, member, line, lsnOf(end)).catch(() => {})))
-    return { line, files: lacking.length, nextXid }
+    if (seal && seal.archivedAt !== seal.at) await settle(archives, of, seal)
+    await Promise.all(members.map((member) => letGo(tools, member, line, lsnOf(end)).catch(() => {})))
+    await archives.pack(of)
+    return { line, files: lacking.length }
   } finally {
     await session.close()
   }
 }
 
-/** A commit of its own: who restores to a time before it finds a later one, and knows that it is there. */
-async function sealFile(session: Session): Promise<{ file: string; at: number }> {
-  const at = Number(await session.value('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::text'))
+/** By the server's own clock, and what it knows of transactions. */
+async function momentOf(session: Session): Promise<Moment> {
+  const [row] = await session.query(
+    'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS at, pg_current_snapshot()::text AS snapshot',
+  )
+  return { at: Number(row!.at), snapshot: String(row!.snapshot) }
+}
+
+/**
+ * A commit of its own: who restores to a time before it finds a later one, and knows that it is there. What the server knew behind that
+ * commit, and before the file was ended, tells later whether anything was written since.
+ */
+async function sealFile(session: Session): Promise<Pick<Seal, 'file' | 'at' | 'snapshot'>> {
+  const { at } = await momentOf(session)
   await session.query('SELECT pg_current_xact_id()')
+  const { snapshot } = await momentOf(session)
   const file = await session.value('SELECT pg_walfile_name(pg_switch_wal() - 1)')
-  return { file: String(file), at }
+  return { file: String(file), at, snapshot }
+}
+
+/** The seal counts once its file is here. A primary that was lost with it sealed in vain: the next one is due at once. */
+async function settle(archives: Archives, of: LineName, seal: Seal): Promise<void> {
+  if ((await archives.lacking(of, [seal.file])).length === 0) await archives.archived(of, seal)
+  else await archives.sealed(of, { ...seal, snapshot: '' })
 }
 
 /** Files that are written to no more, from segment `from` on; `end`: the segment that is being written. */
@@ -110,20 +145,20 @@ async function finishedFiles(session: Session, from: number) {
 async function shipFile(
   { blobs, archives, signal }: Shipping,
   connection: Connection,
-  deployment: string,
-  line: { node: string; line: string },
+  of: LineName,
   file: string,
 ): Promise<void> {
   const packed = await gather(connection, `gzip -1 -n -c '${place.data}/pg_wal/${file}'`, signal)
   const { digest, size } = await blobs.put(packed)
   await failpoint('archive.put')
-  await archives.addFile(deployment, line, file, { digest, bytes: size })
+  signal.throwIfAborted()
+  await archives.addFile(of, file, { digest, bytes: size })
   await failpoint('archive.entered')
 }
 
 /** The server need not keep what is before `lsn` for the archive, if its data is of this line. */
-async function letGo(machines: Machines, member: Member, line: string, lsn: string): Promise<void> {
-  const session = await openSession(machines, member, 'postgres', { name: 'remodel archive', timeoutMs: 2000 })
+async function letGo({ provider, signal }: Shipping, member: Member, line: string, lsn: string): Promise<void> {
+  const session = await openSession(provider, member, 'postgres', { name: 'remodel archive', timeoutMs: 2000, signal })
   try {
     if ((await session.value('SELECT line FROM remodel.archive')) !== line) return
     await session.query(
