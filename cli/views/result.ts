@@ -38,11 +38,13 @@ export function resultLines(view: PlanView, stages: readonly StageTime[], style:
 /** The root causes, each once; with `logs` also the end of the failing log. */
 export function errorLines(view: PlanView, style: Style, logs: boolean): string[] {
   const titles = new Map(view.plan.remodels.map((remodel) => [remodel.id, remodel.title]))
-  return view.status.errors.flatMap((error) => [
+  const lines = view.status.errors.flatMap((error) => [
     `  ${style.red('✗')} ${style.bold(plain(titles.get(error.remodel) ?? error.remodel))}: ${plain(error.message)}`,
     ...notCompiled(view, error.remodel).map((line) => `      ${style.dim(plain(line))}`),
     ...(error.log === undefined || !logs ? [] : logLines(error.log).map((line) => `      ${style.dim('│')} ${line}`)),
   ])
+  const more = view.status.moreErrors
+  return more === 0 ? lines : [...lines, `  and ${more} more that failed`]
 }
 
 /** The packages that were left out because this one failed; the rest of a plan that is skipped is only counted. */

@@ -7,6 +7,7 @@ import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
 import { DiskWatch } from '../../shared/disk-space.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
+import { PlanHistory } from '../../shared/history/plan-history.ts'
 import { processId } from '../../shared/ids.ts'
 import { EpochWatch, seenFile } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -28,6 +29,7 @@ import { Planners } from './dispatch/planners.ts'
 import { Publisher } from './dispatch/publish.ts'
 import { startRetention } from './dispatch/retention.ts'
 import { Workers } from './dispatch/workers.ts'
+import { Moving } from './history/moving.ts'
 import { KindRegistry } from './kinds/registry.ts'
 import { Planning } from './planning.ts'
 import { TemplateRenderer } from './render/renderer.ts'
@@ -58,7 +60,8 @@ await runService(log, async () => {
 
   const [blobs, provider, kinds] = await Promise.all([openBlobstore(), openProvider(log), KindRegistry.open()])
   const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(homeDirectory(), 'rendered') })
-  const ledger = new Ledger(requests, settings)
+  const history = new PlanHistory(blobs)
+  const ledger = new Ledger(requests, settings, { history })
   const supply = new Supply(requests, settings)
   const compiled = new RedisCompiledIndex(requests, settings)
   const durations = new RedisDurations(requests, settings)
@@ -79,7 +82,7 @@ await runService(log, async () => {
   })
 
   const queues = new Queues(steady, settings)
-  const steadyLedger = new Ledger(steady, settings)
+  const steadyLedger = new Ledger(steady, settings, { history })
   const epoch = new EpochWatch({
     redis: steady,
     fences: [ledger.fences, steadyLedger.fences],
@@ -113,6 +116,8 @@ await runService(log, async () => {
   })
   await dispatcher.start()
   const names = startSettling(settling, log)
+  const moving = new Moving({ ledger: steadyLedger, planners, log })
+  moving.start()
   const retention = startRetention(steadyLedger, log)
   const cleaning = startCleaning(
     cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, planner: id }),
@@ -151,6 +156,7 @@ await runService(log, async () => {
       disk.stop()
       retention.stop()
       names.stop()
+      moving.stop()
       cleaning.stop()
       await Promise.all([planners.stop(), heartbeat.stop()])
       await Promise.all([queues.close(), renderer.close()])

@@ -25,6 +25,11 @@ export function epochKey(settings: RedisSettings): string {
   return `${settings.prefix}:epoch`
 }
 
+/** Plans that have ended and are to be moved to the blobstore, by the time they were listed. */
+export function endedKey(settings: RedisSettings): string {
+  return `${settings.prefix}:ended`
+}
+
 /** Channel that tells workers to stop what they do for a plan. */
 export function abortChannel(settings: RedisSettings): string {
   return `${settings.prefix}:abort`

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { RemodelError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
+import { linesOf } from '../history/lines.ts'
+import type { PlanHistory } from '../history/plan-history.ts'
 import type { Plan, PlanState } from '../model/plan.ts'
 import { isReplicated, type RedisSettings } from '../redis.ts'
 import { type Ground, Names } from '../reservation/names.ts'
 import { FenceSource } from './fences.ts'
 import { graphOf, type StoredRemodel } from './graph.ts'
-import { abortChannel, releasedChannel } from './keys.ts'
+import { abortChannel, endedKey, releasedChannel } from './keys.ts'
 import { LedgerReader } from './reader.ts'
 import type { Advance, Claim, ClaimResult, Completion, CompletionResult, OpenResult, WantedRun } from './records.ts'
 import { scriptsOn } from './scripts.ts'
@@ -42,11 +44,11 @@ export class Ledger extends LedgerReader {
   readonly names: Names
   readonly #sizes: LedgerSizes
 
-  constructor(redis: Redis, settings: RedisSettings, sizes: LedgerSizes = usualSizes) {
-    super(redis, settings)
+  constructor(redis: Redis, settings: RedisSettings, more: Partial<LedgerSizes> & { history?: PlanHistory } = {}) {
+    super(redis, settings, more.history)
     this.fences = new FenceSource(redis)
-    this.#sizes = sizes
-    this.#scripts = scriptsOn(redis, { fences: this.fences, slice: sizes.slice })
+    this.#sizes = { ...usualSizes, ...more }
+    this.#scripts = scriptsOn(redis, { fences: this.fences, slice: this.#sizes.slice })
     this.#channel = releasedChannel(settings)
     this.names = new Names(redis, settings)
   }
@@ -291,6 +293,41 @@ export class Ledger extends LedgerReader {
       mended += Number(await this.#scripts.mend(this.base(deployment), this.#channel, plan, ...stuck))
     }
     return mended
+  }
+
+  /** Puts a plan that ended on the list of those that are to be moved to the blobstore. */
+  async listEnded(deployment: string, plan: string): Promise<void> {
+    const [seconds] = await this.redis.time()
+    await this.redis.zadd(endedKey(this.settings), 'NX', Number(seconds) * 1000, JSON.stringify([deployment, plan]))
+  }
+
+  /** Plans of that list, which stand there for longer than `restingMs`, the longest first. */
+  async endedPlans(restingMs: number, limit: number): Promise<{ deployment: string; plan: string }[]> {
+    const [seconds] = await this.redis.time()
+    const before = Number(seconds) * 1000 - restingMs
+    const members = await this.redis.zrangebyscore(endedKey(this.settings), '-inf', before, 'LIMIT', 0, limit)
+    return members.map((text) => {
+      const [deployment, plan] = JSON.parse(text) as [string, string]
+      return { deployment, plan }
+    })
+  }
+
+  /**
+   * Moves a plan that ended to the blobstore: the blob first, then in one script Redis' record names it and the rest goes. Cut off
+   * in between, the blob is nobody's, and the plan is still on the list. Nothing is done where it was forgotten or moved.
+   */
+  async archive(deployment: string, plan: string): Promise<void> {
+    if (!this.history) throw new RemodelError('unsupported', 'plans are moved by planners only')
+    const base = this.base(deployment)
+    const [state, blob] = await this.redis.hmget(`${base}:plan:${plan}`, 'state', 'blob')
+    if (state && !blob) {
+      const digest = await this.history.write(linesOf(this, deployment, plan))
+      await failpoint('history.written')
+      const keptFrom = Number(await this.#scripts.archive(base, this.#channel, plan, digest))
+      await failpoint('history.moved')
+      if (keptFrom > 0) await this.#trimEvents(base, keptFrom)
+    }
+    await this.redis.zrem(endedKey(this.settings), JSON.stringify([deployment, plan]))
   }
 
   /** Takes a deployment off the active list where nobody holds it. */

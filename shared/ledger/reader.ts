@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { RemodelError } from '../errors.ts'
+import type { EndedPlan, PlanHistory, Run } from '../history/plan-history.ts'
 import { Floorplan, type StandingMaterial } from '../model/material.ts'
 import type { Plan, PlanState, Remodel, RemodelState } from '../model/plan.ts'
 import type { Reservation } from '../model/reservation.ts'
@@ -12,14 +13,20 @@ import type { Claim, LedgerEvent, LockRecord, PlanRecord, Released, RemodelRecor
 /** How many parts of a long list one round trip reads. */
 const partsAtOnce = 10
 
+type RemodelPage = { remodel: Remodel; state: RemodelState; run: Run }[]
+
 /** Reads what the ledger records. Changes nothing. No command reads all of a large plan: Redis is held by it as by a script. */
 export class LedgerReader {
   readonly redis: Redis
   readonly settings: RedisSettings
 
-  constructor(redis: Redis, settings: RedisSettings) {
+  /** Where plans lie that have ended. Workers, which only see plans that run, do without. */
+  readonly history: PlanHistory | undefined
+
+  constructor(redis: Redis, settings: RedisSettings, history?: PlanHistory) {
     this.redis = redis
     this.settings = settings
+    this.history = history
   }
 
   base(deployment: string): string {
@@ -93,19 +100,57 @@ export class LedgerReader {
         running,
       },
       errors: errors.map((text) => JSON.parse(text)),
+      moreErrors: count('moreErrors'),
     }
   }
 
+  /** A plan that lies in the blobstore; null where Redis has it. Throws `not-found` where there is none. */
+  async ended(deployment: string, plan: string): Promise<EndedPlan | null> {
+    const [state, blob] = await this.redis.hmget(`${this.base(deployment)}:plan:${plan}`, 'state', 'blob')
+    if (state === null) throw new RemodelError('not-found', `there is no plan ${plan}`)
+    if (blob === null || blob === undefined) return null
+    if (!this.history)
+      throw new RemodelError('unsupported', `plan ${plan} lies in the blobstore, which is not open here`)
+    return this.history.read(blob)
+  }
+
   async plan(deployment: string, id: string): Promise<Plan> {
-    const key = `${this.base(deployment)}:plan:${id}`
-    const header = await this.redis.hget(key, 'header')
-    if (header === null) throw new RemodelError('not-found', `there is no plan ${id}`)
-    const remodels: Remodel[] = []
-    for await (const ids of this.remodelIds(deployment, id)) {
-      const texts = await this.redis.hmget(`${key}:remodels`, ...ids)
-      for (const text of texts) if (text !== null) remodels.push(await this.#whole(deployment, id, text))
+    for (;;) {
+      const ended = await this.ended(deployment, id)
+      if (ended) return ended.plan
+      const [header, total] = await this.redis.hmget(`${this.base(deployment)}:plan:${id}`, 'header', 'total')
+      const remodels: Remodel[] = []
+      for await (const page of this.remodelPages(deployment, id)) remodels.push(...page.map(({ remodel }) => remodel))
+      const reservations = await this.reservations(deployment, id)
+      if (header && remodels.length === Number(total)) return { ...JSON.parse(header), reservations, remodels }
+      // It may have been moved to the blobstore while it was read.
+      if (!(await this.ended(deployment, id))) throw new RemodelError('not-found', `plan ${id} is not whole`)
     }
-    return { ...JSON.parse(header), reservations: await this.reservations(deployment, id), remodels }
+  }
+
+  /** A plan's remodels in its order, with what became of each, some hundreds at a time. */
+  async *remodelPages(deployment: string, plan: string): AsyncGenerator<RemodelPage> {
+    const key = `${this.base(deployment)}:plan:${plan}`
+    for await (const ids of this.remodelIds(deployment, plan)) {
+      const [texts, states, runs] = await run<(string | null)[][]>(
+        this.redis
+          .multi()
+          .hmget(`${key}:remodels`, ...ids)
+          .hmget(`${key}:state`, ...ids)
+          .hmget(`${key}:runs`, ...ids),
+      )
+      const page: RemodelPage = []
+      for (const [i, text] of texts!.entries()) {
+        if (text === null) continue
+        const remodel = await this.#whole(deployment, plan, text)
+        page.push({
+          remodel,
+          state: (states![i] ?? 'blocked') as RemodelState,
+          run: JSON.parse(runs![i] ?? '{}') as Run,
+        })
+      }
+      yield page
+    }
   }
 
   /** Ids of a plan's remodels in its order, some hundreds at a time. */
@@ -144,6 +189,9 @@ export class LedgerReader {
   /** One remodel as it was planned; throws `not-found`. */
   async remodel(deployment: string, plan: string, id: string): Promise<Remodel> {
     const text = await this.redis.hget(`${this.base(deployment)}:plan:${plan}:remodels`, id)
+    const ended = text === null ? await this.ended(deployment, plan) : null
+    const found = ended?.plan.remodels.find((remodel) => remodel.id === id)
+    if (found) return found
     if (text === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${id}`)
     return this.#whole(deployment, plan, text)
   }
@@ -155,6 +203,8 @@ export class LedgerReader {
 
   async remodelRecords(deployment: string, plan: string): Promise<RemodelRecord[]> {
     const key = `${this.base(deployment)}:plan:${plan}`
+    const ended = await this.ended(deployment, plan)
+    if (ended) return [...ended.states].map(([id, { state, run: record }]) => remodelRecord(id, state, record))
     const records: RemodelRecord[] = []
     for await (const ids of this.remodelIds(deployment, plan)) {
       const [states, runs] = await run<[(string | null)[], (string | null)[]]>(
@@ -163,7 +213,8 @@ export class LedgerReader {
           .hmget(`${key}:state`, ...ids)
           .hmget(`${key}:runs`, ...ids),
       )
-      for (const [i, id] of ids.entries()) records.push(recordOf(id, states[i] ?? 'blocked', runs[i] ?? '{}'))
+      for (const [i, id] of ids.entries())
+        records.push(remodelRecord(id, (states[i] ?? 'blocked') as RemodelState, JSON.parse(runs[i] ?? '{}') as Run))
     }
     return records
   }
@@ -186,6 +237,8 @@ export class LedgerReader {
     after: number,
     options: { limit?: number; blockMs?: number; on?: Redis } = {},
   ): Promise<LedgerEvent[]> {
+    const moved = await this.#movedEvents(deployment, after, options.limit ?? 1000)
+    if (moved.length > 0) return moved
     const redis = options.on ?? this.redis
     const stream = `${this.base(deployment)}:events`
     const count = options.limit ?? 1000
@@ -193,6 +246,24 @@ export class LedgerReader {
       ? await redis.xread('COUNT', count, 'BLOCK', options.blockMs, 'STREAMS', stream, `${after}-0`)
       : await redis.xread('COUNT', count, 'STREAMS', stream, `${after}-0`)
     return (reply?.[0]?.[1] ?? []).map(([, fields]) => eventOf(fields[1]!))
+  }
+
+  /** Events of plans that lie in the blobstore; empty where all after `after` are in Redis. */
+  async #movedEvents(deployment: string, after: number, limit: number): Promise<LedgerEvent[]> {
+    if (!this.history) return []
+    const base = this.base(deployment)
+    if (after >= Number((await this.redis.hget(`${base}:meta`, 'trimmed')) ?? 0)) return []
+    const ids = await this.redis.zrange(`${base}:plans`, '0', '-1')
+    const pipeline = this.redis.pipeline()
+    for (const id of ids) pipeline.hmget(`${base}:plan:${id}`, 'blob', 'firstEvent', 'lastEvent')
+    const plans = (await run<(string | null)[][]>(pipeline))
+      .flatMap(([blob, first, last]) => (blob && first && Number(last) > after ? [{ blob, first: Number(first) }] : []))
+      .sort((a, b) => a.first - b.first)
+    for (const { blob } of plans) {
+      const events = (await this.history.read(blob)).events.filter(({ seq }) => seq > after)
+      if (events.length > 0) return events.slice(0, limit)
+    }
+    return []
   }
 
   /** Deployments whose plan may still be open: those the planner must look after. */
@@ -262,6 +333,9 @@ export class LedgerReader {
     remodel: string,
   ): Promise<{ state: RemodelState; waitsFor: string[] }> {
     const key = `${this.base(deployment)}:plan:${plan}`
+    const ended = await this.ended(deployment, plan)
+    const settled = ended?.states.get(remodel)
+    if (settled) return { state: settled.state, waitsFor: [] }
     const state = (await this.redis.hget(`${key}:state`, remodel)) as RemodelState | null
     const { needs, place, queue, title } = await this.remodel(deployment, plan, remodel)
     if (state === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
@@ -276,16 +350,15 @@ export class LedgerReader {
 }
 
 /** Fences leave a script as text: they have more digits than its JSON would keep. */
-function eventOf(text: string): LedgerEvent {
+export function eventOf(text: string): LedgerEvent {
   const { fence, ...event } = JSON.parse(text)
   return fence === undefined ? event : { ...event, fence: Number(fence) }
 }
 
-function recordOf(id: string, state: string, text: string): RemodelRecord {
-  const run = JSON.parse(text)
+function remodelRecord(id: string, state: RemodelState, run: Run): RemodelRecord {
   return {
     id,
-    state: state as RemodelState,
+    state,
     attempt: run.attempt ?? 0,
     fence: Number(run.fence ?? 0),
     worker: run.worker ?? null,

@@ -83,7 +83,10 @@ export interface PlanRecord {
   startedAt: number | null
   finishedAt: number | null
   counts: { total: number; done: number; failed: number; skipped: number; running: number }
+  /** Root causes, the first hundred of them. */
   errors: { remodel: string; code: string; message: string; log?: string }[]
+  /** How many more there were. */
+  moreErrors: number
 }
 
 export interface RemodelRecord {

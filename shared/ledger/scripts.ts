@@ -16,6 +16,7 @@ const scriptNames = [
   'mend',
   'forget',
   'unreserve',
+  'archive',
 ] as const
 export type ScriptName = (typeof scriptNames)[number]
 

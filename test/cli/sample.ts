@@ -190,6 +190,7 @@ function status(of: Plan, more: Partial<z.input<typeof PlanStatus>> = {}): PlanS
     finishedAt: START + 14_200,
     counts: { total, done: total, failed: 0, skipped: 0, running: 0 },
     errors: [],
+    moreErrors: 0,
     ...more,
   })
 }

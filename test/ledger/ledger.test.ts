@@ -435,6 +435,7 @@ describe('cancelling', () => {
       state: 'cancelled',
       counts: { done: 1, skipped: 2 },
       errors: [],
+      moreErrors: 0,
     })
   })
 

@@ -63,6 +63,25 @@ describe('a planner', () => {
     for (const town of [left, right]) town.close()
   })
 
+  test('that sleeps between taking and opening, while others give its names back and a third one takes them, is refused', async () => {
+    const [left, right] = await openTowns()
+    const one = await left.planning.plan(left.order('one'))
+    const two = await right.planning.plan(right.order('two'))
+    const { names } = left.ledger
+    const hold = names.hold.bind(names)
+    names.hold = async (ground, wanted) => {
+      names.hold = hold
+      const holders = await hold(ground, wanted)
+      await right.impatient.settleEnded()
+      await right.planning.apply(two.id, lock)
+      return holders
+    }
+    await expect(left.planning.apply(one.id, lock)).rejects.toMatchObject({ code: 'claimed' })
+    expect(await left.ledger.lock('one')).toBe(null)
+    expect((await left.ledger.names.open()).map(({ plan }) => plan)).toEqual([two.id])
+    for (const town of [left, right]) town.close()
+  })
+
   test('that others take for dead between taking and opening never runs a plan without its names', async () => {
     const [left, right] = await openTowns()
     const third = await openTown({ url: server.url, prefix: `t${counter}` })

@@ -417,7 +417,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a name that another deployment holds is given out again',
-    guarantee: 60,
+    guarantee: 63,
     file: 'shared/reservation/lua/hold.lua',
     find: 'if owner and owner.d ~= deployment then',
     replace: "if owner and owner.d == '' then",
@@ -425,7 +425,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a plan is opened though its names were given back meanwhile',
-    guarantee: 60,
+    guarantee: 63,
     file: 'shared/ledger/lua/open.lua',
     find: 'if round and round ~= ARGV[7] then',
     replace: "if round and ARGV[7] == '' then",
@@ -433,7 +433,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'names are given back though what uses them may be there',
-    guarantee: 60,
+    guarantee: 63,
     file: 'services/planner/reservations/settling.ts',
     find: "const doubted = state === 'done' ? []",
     replace: "const doubted = state !== '' ? []",
@@ -441,7 +441,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'names of a plan that ended are kept for ever',
-    guarantee: 60,
+    guarantee: 63,
     file: 'services/planner/reservations/settling.ts',
     find: 'else if (over.has(state)) await this.#settle',
     replace: "else if (state === '') await this.#settle",
@@ -622,5 +622,37 @@ export const sabotages: readonly Sabotage[] = [
     find: '...packs.map(({ digest }) => digest), ',
     replace: '',
     caughtBy: 'test/database/packs.test.ts',
+  },
+  {
+    name: 'a plan that still runs is moved out of Redis',
+    guarantee: 64,
+    file: 'shared/ledger/lua/archive.lua',
+    find: "if blob or (state ~= 'done' and state ~= 'failed' and state ~= 'cancelled') then return 0 end",
+    replace: 'if blob then return 0 end',
+    caughtBy: 'test/history/moving.test.ts',
+  },
+  {
+    name: 'events of plans that were moved are not read on',
+    guarantee: 64,
+    file: 'shared/ledger/reader.ts',
+    find: 'if (moved.length > 0) return moved',
+    replace: 'if (moved.length < 0) return moved',
+    caughtBy: 'test/history/moving.test.ts',
+  },
+  {
+    name: 'the garbage collector does not know plans that were moved',
+    guarantee: 64,
+    file: 'services/planner/cleaning/mark.ts',
+    find: 'if (blob) named.add(blob)',
+    replace: "if (blob === '') named.add(blob)",
+    caughtBy: 'test/history/moving.test.ts',
+  },
+  {
+    name: 'every root cause is kept',
+    guarantee: 64,
+    file: 'shared/ledger/lua/graph.lua',
+    find: "if redis.call('LLEN', key(plan, 'errors')) < 100 then",
+    replace: "if redis.call('LLEN', key(plan, 'errors')) >= 0 then",
+    caughtBy: 'test/history/moving.test.ts',
   },
 ]

@@ -56,6 +56,8 @@ export const PlanStatus = z.object({
   counts: z.object({ total: z.int(), done: z.int(), failed: z.int(), skipped: z.int(), running: z.int() }),
   /** The root causes, each once, with the last lines of the failing log. */
   errors: z.array(z.object({ remodel: z.string(), code: z.string(), message: z.string(), log: z.string().optional() })),
+  /** Root causes beyond the first hundred. */
+  moreErrors: z.number().default(0),
 })
 export type PlanStatus = z.infer<typeof PlanStatus>
 

@@ -40,7 +40,7 @@ export async function mark({ ledger, supply, compiled, blobs }: MarkParts): Prom
   const releases = new Set<string>()
   for (const deployment of await ledger.deployments()) {
     // Plans first: one that ends meanwhile has written its floorplan by the time that is read.
-    const plans = await openPlans(ledger, deployment)
+    const plans = await openPlans(ledger, deployment, named)
     const { materials } = await ledger.floorplan(deployment)
     for (const plan of plans) collectNames(plan.remodels, named)
     collectNames(materials, named)
@@ -68,11 +68,13 @@ export function collectNames(value: unknown, found: Set<string>): void {
     for (const item of Object.values(value)) collectNames(item, found)
 }
 
-async function openPlans(ledger: Ledger, deployment: string): Promise<Plan[]> {
+/** Plans that may still need blobs. `named` gets the blobs that plans lie in which have ended. */
+async function openPlans(ledger: Ledger, deployment: string, named: Set<string>): Promise<Plan[]> {
   const plans: Plan[] = []
   for (const id of await ledger.planIds(deployment, 0)) {
-    const state = await ledger.redis.hget(`${ledger.base(deployment)}:plan:${id}`, 'state')
-    if (state !== null && open.has(state)) plans.push(await ledger.plan(deployment, id))
+    const [state, blob] = await ledger.redis.hmget(`${ledger.base(deployment)}:plan:${id}`, 'state', 'blob')
+    if (blob) named.add(blob)
+    if (state && open.has(state)) plans.push(await ledger.plan(deployment, id))
   }
   return plans
 }

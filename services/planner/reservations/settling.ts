@@ -17,7 +17,7 @@ const over = new Set(['done', 'failed', 'cancelled'])
  * Gives exclusive names back. While a plan is open it holds all that it needs. When it has ended, names are held by what is
  * recorded, and by what the plan began to make without recording an end: that may be there, until a later plan, which looks
  * first, ends well. Everything is derived from plans and floorplans, so it does not matter which planner does it, how often,
- * or where the last one was interrupted.
+ * or where the last one was interrupted. A plan that is settled is listed to be moved to the blobstore.
  */
 export class Settling {
   readonly #ledger: Ledger
@@ -67,6 +67,7 @@ export class Settling {
       // A plan that runs now may make more: it is settled when it has ended, as if it had taken names.
       if (lock) await this.#ledger.names.hold({ deployment, why: 'plan', plan: lock.plan, round: '0' }, [])
       if (newest === undefined) continue
+      await this.#listOld(deployment)
       const kind = this.#kinds.find((await this.#ledger.planRecord(deployment, newest)).kind)
       if (kind) await this.#standing(deployment, kind)
     }
@@ -84,6 +85,14 @@ export class Settling {
     await this.#ledger.names.replace(ground, left, version)
   }
 
+  /** Plans that ended before plans were moved to the blobstore. */
+  async #listOld(deployment: string): Promise<void> {
+    for (const plan of await this.#ledger.planIds(deployment, 0)) {
+      const state = await this.#ledger.redis.hget(`${this.#ledger.base(deployment)}:plan:${plan}`, 'state')
+      if (state !== null && over.has(state)) await this.#ledger.listEnded(deployment, plan)
+    }
+  }
+
   async #settle(ground: OpenGround, state: string, kindName: string): Promise<void> {
     const { deployment, plan } = ground
     const { names } = this.#ledger
@@ -96,6 +105,7 @@ export class Settling {
     const before = await names.heldOn(doubt)
     const doubted = state === 'done' ? [] : [...before, ...(await this.#doubted(deployment, plan, held))]
     if (before.length + doubted.length > 0) await names.replace(doubt, doubted, version)
+    await this.#ledger.listEnded(deployment, plan)
     await names.giveUp(ground)
   }
 
@@ -111,13 +121,10 @@ export class Settling {
 
   /** Names of what a plan began to make and never recorded. */
   async #doubted(deployment: string, plan: string, held: ReadonlySet<string>): Promise<ExclusiveName[]> {
-    const needed = await this.#ledger.reservations(deployment, plan)
-    const open = needed.filter((name) => !held.has(nameKey(name)))
+    const { remodels, reservations = [] } = await this.#ledger.plan(deployment, plan)
+    const open = reservations.filter((name) => !held.has(nameKey(name)))
     if (open.length === 0) return []
-    const [{ remodels }, records] = await Promise.all([
-      this.#ledger.plan(deployment, plan),
-      this.#ledger.remodelRecords(deployment, plan),
-    ])
+    const records = await this.#ledger.remodelRecords(deployment, plan)
     const attempts = new Map(records.map(({ id, attempt }) => [id, attempt]))
     const begun = new Set(remodels.flatMap(({ id, material }) => ((attempts.get(id) ?? 0) > 0 ? [material] : [])))
     return open.filter(({ material }) => begun.has(material))

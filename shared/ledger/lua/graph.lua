@@ -173,16 +173,38 @@ local function stop_starting(plan, state)
   work(plan, 'stop', 0)
 end
 
+-- What people write and scripts say has no bound by itself. Of a log the end matters, of a message the beginning.
+local function last_of(text, bytes)
+  if not text or #text <= bytes then return text end
+  local from = #text - bytes + 1
+  -- Not in the middle of a character of UTF-8.
+  while from <= #text and string.byte(text, from) >= 128 and string.byte(text, from) < 192 do from = from + 1 end
+  return '...' .. string.sub(text, from)
+end
+
+local function first_of(text, bytes)
+  if not text or #text <= bytes then return text end
+  while bytes > 0 and string.byte(text, bytes + 1) >= 128 and string.byte(text, bytes + 1) < 192 do bytes = bytes - 1 end
+  return string.sub(text, 1, bytes) .. '...'
+end
+
 local function fail(plan, id, cause)
+  cause.message, cause.log = first_of(cause.message, 4096), last_of(cause.log, 16384)
   event({ type = 'remodel.failed', plan = plan, remodel = id, worker = cause.worker, attempt = cause.attempt, fence = cause.fence,
     code = cause.code, message = cause.message, log = cause.log, durationMs = cause.durationMs })
-  redis.call('RPUSH', key(plan, 'errors'), cjson.encode({ remodel = id, code = cause.code, message = cause.message, log = cause.log }))
+  -- A hundred thousand packages may fail for one reason: the first hundred are told in full, the others are counted.
+  if redis.call('LLEN', key(plan, 'errors')) < 100 then
+    redis.call('RPUSH', key(plan, 'errors'), cjson.encode({ remodel = id, code = cause.code, message = cause.message, log = cause.log }))
+  else
+    redis.call('HINCRBY', base .. ':plan:' .. plan, 'moreErrors', 1)
+  end
   settle(plan, id, 'failed')
   if plan_state(plan) == 'running' then stop_starting(plan, 'failing') end
 end
 
 -- Another attempt where one is left, else failed and blamed. What was past its point of no return has to go on in any plan.
 local function retry(plan, id, cause)
+  cause.message = first_of(cause.message, 4096)
   local n, run = node(plan, id), run_of(plan, id)
   if run.attempt < n.a and (run.noReturn or may_start(plan, n)) then
     event({ type = 'remodel.retried', plan = plan, remodel = id, worker = cause.worker, attempt = run.attempt, fence = run.fence,
@@ -306,6 +328,7 @@ local function finish_if_settled(plan)
   if tonumber(redis.call('HGET', meta, 'open')) > 0 then return end
   put_plan_state(plan, final, 'finishedAt', clock)
   event({ type = 'plan.' .. final, plan = plan })
+  redis.call('HSET', meta, 'lastEvent', redis.call('HGET', base .. ':meta', 'seq'))
   if holds then unlock() end
   for _, part in ipairs({ 'todo', 'unmet', 'later', 'running', 'windows', 'places', 'carried', 'doomed' }) do redis.call('UNLINK', key(plan, part)) end
 end
