@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { RemodelError } from '../shared/errors.ts'
+import { isLoopback } from '../shared/loopback.ts'
+import { plannerSocket } from '../shared/planner-socket.ts'
+import { readHomeToken } from '../shared/token.ts'
 
 /** Where the planner is, and where its Redis is as far as this machine knows. */
 export interface Address {
@@ -9,6 +12,10 @@ export interface Address {
   /** Who said so, for the sentence when nobody answers there. */
   source: 'option' | 'environment' | 'up' | 'default'
   redis: string | undefined
+  /** The planner's socket, where it is of this user and this computer; it needs no token. */
+  socket?: string | undefined
+  /** What a planner asks of callers over TCP; else REMODEL_TOKEN. */
+  token?: string | undefined
 }
 
 const DEFAULT_PLANNER = 'http://127.0.0.1:7070'
@@ -18,15 +25,28 @@ export function findHome(option?: string): string {
   return resolve(option || process.env.REMODEL_HOME || join(homedir(), '.remodel'))
 }
 
-/** The planner's address: the option, $REMODEL_PLANNER, what `up` wrote, the default. */
+/**
+ * The planner's address: the option, $REMODEL_URL (or $REMODEL_PLANNER, its older name), the socket of the home, what `up` wrote,
+ * the default. The token of the home is shown to this computer only.
+ */
 export function findPlanner(option: string | undefined, home: string): Address {
-  const up = readAddresses(home)
-  const redis = up?.redis ?? process.env.REDIS_URL
-  if (option) return { url: checked(option, '--planner'), source: 'option', redis }
-  const environment = process.env.REMODEL_PLANNER
-  if (environment) return { url: checked(environment, '$REMODEL_PLANNER'), source: 'environment', redis }
-  if (up?.planner) return { url: up.planner, source: 'up', redis }
-  return { url: DEFAULT_PLANNER, source: 'default', redis }
+  const up = readJson(home, 'up.json')
+  const redis = up('redis') ?? process.env.REDIS_URL
+  const over = (url: string) => {
+    const token = isLoopback(new URL(url).hostname) ? readHomeToken(home) : undefined
+    return { url, redis, ...(token === undefined ? {} : { token }) }
+  }
+  if (option) return { ...over(checked(option, '--planner')), source: 'option' }
+  for (const [name, environment] of [
+    ['$REMODEL_URL', process.env.REMODEL_URL],
+    ['$REMODEL_PLANNER', process.env.REMODEL_PLANNER],
+  ]) {
+    if (environment) return { ...over(checked(environment, `${name}`)), source: 'environment' }
+  }
+  const written = up('planner') ?? readJson(home, 'planner.json')('url')
+  const socket = plannerSocket(home)
+  const known: Address = written ? { ...over(written), source: 'up' } : { ...over(DEFAULT_PLANNER), source: 'default' }
+  return existsSync(socket) ? { ...known, source: 'up', socket } : known
 }
 
 /** An address without its password, fit for a message. */
@@ -48,14 +68,15 @@ function checked(text: string, where: string): string {
   )
 }
 
-/** Only the two addresses are read here, without a schema: every command pays for it at its start. */
-function readAddresses(home: string): { planner: string | undefined; redis: string | undefined } | undefined {
+/** The texts of a file of the home, read without a schema: every command pays for it at its start. */
+function readJson(home: string, file: string): (key: string) => string | undefined {
   try {
-    const up: unknown = JSON.parse(readFileSync(join(home, 'up.json'), 'utf8'))
-    if (typeof up !== 'object' || up === null) return undefined
-    const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
-    return { planner: text(Reflect.get(up, 'planner')), redis: text(Reflect.get(up, 'redis')) }
+    const found: unknown = JSON.parse(readFileSync(join(home, file), 'utf8'))
+    return (key) => {
+      const text: unknown = typeof found === 'object' && found !== null ? Reflect.get(found, key) : undefined
+      return typeof text === 'string' ? text : undefined
+    }
   } catch {
-    return undefined
+    return () => undefined
   }
 }

@@ -4,6 +4,7 @@ import {
   type ApplyRequest,
   Backup,
   type BackupRequest,
+  BoardKey,
   Check,
   type CheckRequest,
   Cleaned,
@@ -49,6 +50,11 @@ export class Client {
 
   info(timeoutMs = SHORT): Promise<Info> {
     return this.#ask(Info, { method: 'GET', path: '/v1/info', timeoutMs })
+  }
+
+  /** A path of the planner that lets a browser in to the board, once. */
+  async boardKey(): Promise<string> {
+    return (await this.#ask(BoardKey, { method: 'POST', path: '/v1/board-keys', timeoutMs: SHORT })).path
   }
 
   async hasBlob(digest: string): Promise<boolean> {

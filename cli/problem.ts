@@ -14,6 +14,8 @@ const codes: Record<ErrorCode, true> = {
   'job-failed': true,
   cancelled: true,
   deadline: true,
+  unauthenticated: true,
+  forbidden: true,
   unavailable: true,
   unsupported: true,
 }
@@ -35,6 +37,8 @@ function withoutReason(address: Address, status: number): RemodelError {
 }
 
 function byStatus(status: number): ErrorCode {
+  if (status === 401) return 'unauthenticated'
+  if (status === 403) return 'forbidden'
   if (status === 404) return 'not-found'
   if (status === 409) return 'conflict'
   if (status === 400 || status === 422) return 'invalid-input'

@@ -2,11 +2,12 @@ import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { RemodelError } from '../shared/errors.ts'
+import { redisAddressFile } from '../shared/redis.ts'
 import { checkSettings, numberSetting } from '../shared/settings.ts'
-import { withoutPassword } from './address.ts'
+import { findPlanner, withoutPassword } from './address.ts'
 import { Client } from './client.ts'
 import { prepareHome } from './stack/home.ts'
-import { awaitRedis, freePort, redisCommand, requireRedisServer } from './stack/redis.ts'
+import { awaitRedis, drawPassword, freePort, redisCommand, requireRedisServer } from './stack/redis.ts'
 import { endLeftovers } from './stack/stop.ts'
 import { Supervised, type Supervision } from './stack/supervised.ts'
 import { claimUpFile, isAlive, markOf, readUpFile, type UpFile, upFilePath, writeUpFile } from './stack/up-file.ts'
@@ -54,8 +55,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { home } = options
   // A service that refuses to start would be started again and again.
   checkSettings()
-  await prepareHome(home)
+  await prepareHome(home, options.tell)
   const redisPort = options.redisUrl === undefined ? await freePort() : undefined
+  // Without its password, as it may be shown; services of this home find the whole address in a file.
   const redis = options.redisUrl ?? `redis://127.0.0.1:${redisPort}`
   const up = await claim(home, redis, options)
   const running: Supervised[] = []
@@ -83,7 +85,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 
   const run = (name: string, command: string, args: readonly string[], more: () => NodeJS.ProcessEnv = () => ({})) => {
-    const env = () => ({ ...process.env, REDIS_URL: redis, REMODEL_HOME: home, ...more() })
+    const address = options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }
+    const env = () => ({ ...process.env, ...address, REMODEL_HOME: home, ...more() })
     const one = new Supervised(
       () => ({ name, command, args, env: env(), cwd: ROOT, log: join(home, 'log', `${name}.log`) }),
       supervision,
@@ -107,17 +110,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await Promise.all(running.filter((one) => one.name !== 'redis').map((one) => one.stop(GRACE_MS)))
       await Promise.all(running.map((one) => one.stop(GRACE_MS)))
       await saving
+      if (redisPort !== undefined) await rm(redisAddressFile(home), { force: true })
       await rm(upFilePath(home), { force: true })
     })()
     return stopped
   }
 
+  let whole = redis
   try {
     if (redisPort !== undefined) {
       await requireRedisServer()
-      run('redis', ...redisCommand(redisPort, join(home, 'redis')))
+      const password = await drawPassword(home, redisPort)
+      run('redis', ...redisCommand(redisPort, join(home, 'redis'), password.file))
+      whole = password.url
     }
-    await awaitRedis(redis, readyMs())
+    await awaitRedis(whole, readyMs())
     let listen = `127.0.0.1:${await choosePort(options)}`
     await rm(join(home, 'planner.json'), { force: true })
     const planner = service('planner', 'planner', () => ({ REMODEL_LISTEN: listen }))
@@ -177,7 +184,7 @@ async function awaitPlanner(home: string, planner: Supervised): Promise<string> 
   while (Date.now() < deadline && planner.deaths < FATAL_DEATHS) {
     const url = await readPlannerUrl(home, planner.pid)
     if (url !== undefined) {
-      const client = new Client({ url, source: 'up', redis: undefined })
+      const client = new Client({ ...findPlanner(url, home), source: 'up' })
       const answered = await client.info(2000).then(
         () => true,
         () => false,

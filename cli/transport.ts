@@ -2,6 +2,7 @@ import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
 import { RemodelError } from '../shared/errors.ts'
+import { socketAddress } from '../shared/planner-socket.ts'
 import { type Address, withoutPassword } from './address.ts'
 
 export interface Call {
@@ -14,6 +15,8 @@ export interface Call {
   signal?: AbortSignal | undefined
 }
 
+const noSocket = new Set(['ENOENT', 'ECONNREFUSED'])
+
 /**
  * One HTTP call. Throws `unavailable` where the planner cannot be reached, `deadline` where it does not answer in time.
  *
@@ -25,12 +28,15 @@ export function send(address: Address, call: Call): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const { body } = call
   const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
+  const token = address.token ?? process.env.REMODEL_TOKEN
+  if (address.socket === undefined && token) headers.authorization = `Bearer ${token}`
   if (typeof body === 'string' || body instanceof Uint8Array)
     headers['content-length'] = String(Buffer.byteLength(body))
 
   const request = (url.protocol === 'https:' ? https : http).request(url, {
     method: call.method,
     headers,
+    ...(address.socket === undefined ? {} : { socketPath: socketAddress(address.socket) }),
     ...(call.signal ? { signal: call.signal } : {}),
   })
   const timer = setTimeout(() => {
@@ -50,6 +56,9 @@ export function send(address: Address, call: Call): Promise<IncomingMessage> {
     if (call.signal?.aborted || error instanceof RemodelError) return reject(error)
     // A kept connection that the planner closed just now: the planner has not seen the request, so it is sent once more.
     const repeatable = !(body instanceof Object && 'pipe' in body)
+    // Left by a planner that was killed; another one of this home may answer at its address.
+    if (address.socket !== undefined && repeatable && noSocket.has(error.code ?? ''))
+      return resolve(send({ ...address, socket: undefined }, call))
     if (request.reusedSocket && error.code === 'ECONNRESET' && repeatable) return resolve(send(address, call))
     reject(unreachable(address, error))
   })
@@ -72,7 +81,7 @@ export async function readText(response: IncomingMessage): Promise<string> {
 function unreachable(address: Address, cause: unknown): RemodelError {
   const advice = {
     option: 'check the address given with --planner',
-    environment: 'check $REMODEL_PLANNER',
+    environment: 'check $REMODEL_URL (or $REMODEL_PLANNER)',
     up: 'see log/planner.log in the folder of `remodel up`, which starts it again by itself',
     default: 'start one with `remodel up`, or name another with --planner URL',
   }[address.source]

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { findPlanner } from '../cli/address.ts'
 import { Client } from '../cli/client.ts'
 import { findLost, type LoadResult, startLoad } from '../examples/guestbook/load.ts'
 import { LocalProvider } from '../shared/provider/local/index.ts'
@@ -34,7 +35,7 @@ try {
   title('Start Redis, a planner, compilers and assemblers')
   await remodel('up', '--detach')
   up = true
-  const client = await connect()
+  const client = connect()
   await remodel('upload-stemcell', join(example, 'stemcells/1'))
   await remodel('upload-stemcell', join(example, 'stemcells/2'))
   await remodel('update-cloud-config', join(example, 'cloud-config.yml'))
@@ -72,7 +73,8 @@ try {
   }
   finish({ ...facts, instances, leakedVms }, result, lost.length)
   if (keep) {
-    say(`\nStill up: the guestbook at ${balancer}, the planner and Bull Board at ${await plannerUrl()}/board`)
+    say(`\nStill up: the guestbook at ${balancer}, the planner at ${connect().address.url}; Bull Board:`)
+    say(`  bin/remodel --home ${home} board`)
     say(`  bin/remodel --home ${home} instances`)
     say(`  bin/remodel --home ${home} delete guestbook -y && bin/remodel --home ${home} down && rm -r ${home}`)
   }
@@ -97,16 +99,12 @@ async function remodel(...args: string[]): Promise<void> {
 /** Deploys the manifest; answers with the plan's id. */
 async function deploy(): Promise<string> {
   await remodel('deploy', manifest, '-y')
-  const [newest] = await (await connect()).plans({ deployment: 'guestbook', limit: 1 })
+  const [newest] = await connect().plans({ deployment: 'guestbook', limit: 1 })
   return newest!.id
 }
 
-async function plannerUrl(): Promise<string> {
-  return JSON.parse(await readFile(join(home, 'planner.json'), 'utf8')).url
-}
-
-async function connect(): Promise<Client> {
-  return new Client({ url: await plannerUrl(), source: 'option', redis: undefined })
+function connect(): Client {
+  return new Client(findPlanner(undefined, home))
 }
 
 async function rewrite(file: string, from: string, to: string): Promise<void> {

@@ -34,6 +34,7 @@ export class RemodelError extends Error {
  * - `infrastructure`: a machine, disk or network failed; another attempt may succeed.
  * - `job-failed`: the user's own script or process failed; another attempt would fail the same way.
  * - `cancelled`, `deadline`: the work was told to stop, or ran out of its time.
+ * - `unauthenticated`, `forbidden`: the planner does not know the caller, or a browser asks for a page of elsewhere. HTTP 401, 403.
  * - `unavailable`: Redis or the planner cannot be reached. HTTP 503.
  * - `unsupported`: this machine lacks something; the message says exactly what.
  */
@@ -49,6 +50,8 @@ export type ErrorCode =
   | 'job-failed'
   | 'cancelled'
   | 'deadline'
+  | 'unauthenticated'
+  | 'forbidden'
   | 'unavailable'
   | 'unsupported'
 

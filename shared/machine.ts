@@ -1,15 +1,10 @@
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Blobstore } from './blobstore/blobstore.ts'
 import { DiskBlobstore } from './blobstore/disk.ts'
+import { homeDirectory } from './home.ts'
 import { LocalProvider } from './provider/local/index.ts'
 import type { Provider } from './provider/provider.ts'
-
-/** The folder that holds everything of one Remodel on this machine: REMODEL_HOME, else `~/.remodel`. */
-export function homeDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  return env.REMODEL_HOME ?? join(homedir(), '.remodel')
-}
 
 /**
  * The blobstore that all services of this Remodel share: `blobs` in its folder, or what REMODEL_BLOBSTORE names: `s3://...`

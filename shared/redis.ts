@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
+import { homeDirectory } from './home.ts'
 import { parseRedisUrl } from './redis/address.ts'
 
 /** Where Redis is and what our keys begin with. */
@@ -8,11 +11,27 @@ export interface RedisSettings {
   prefix: string
 }
 
-/** From REDIS_URL and REMODEL_PREFIX. Throws `invalid-input` where the address is none. */
+/**
+ * REDIS_URL, else the Redis that `remodel up` runs in this home, else the usual address. The address of the home's own has its
+ * password, so it stands in a file that only its owner can read, and in no environment and no list of arguments. Throws `invalid-input` where the address is none.
+ */
 export function redisSettings(env: NodeJS.ProcessEnv = process.env): RedisSettings {
-  const settings = { url: env.REDIS_URL || 'redis://127.0.0.1:6379', prefix: env.REMODEL_PREFIX || 'remodel' }
-  parseRedisUrl(settings.url)
-  return settings
+  const url = env.REDIS_URL || readRedisAddress(homeDirectory(env)) || 'redis://127.0.0.1:6379'
+  parseRedisUrl(url)
+  return { url, prefix: env.REMODEL_PREFIX || 'remodel' }
+}
+
+/** `<home>/redis-url`: of the Redis that `up` runs there. */
+export function redisAddressFile(home: string): string {
+  return join(home, 'redis-url')
+}
+
+function readRedisAddress(home: string): string | undefined {
+  try {
+    return readFileSync(redisAddressFile(home), 'utf8').trim() || undefined
+  } catch {
+    return undefined
+  }
 }
 
 /**

@@ -12,6 +12,7 @@ const READY_MS = 75_000
 export async function startDetached(
   home: string,
   args: readonly string[],
+  tell: (sentence: string) => void,
 ): Promise<{ planner: string; redis: string; pid: number }> {
   const before = await readUpFile(home)
   if (before && isAlive(before.supervisor)) {
@@ -23,7 +24,7 @@ export async function startDetached(
       },
     )
   }
-  await prepareHome(home)
+  await prepareHome(home, tell)
   const path = join(home, 'log', 'up.log')
   const log = await open(path, 'a', 0o600)
   const begin = (await stat(path)).size

@@ -1,16 +1,14 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RemodelError } from '../../shared/errors.ts'
+import { homeMark, openHome } from '../../shared/home.ts'
 import { unreadable } from '../files.ts'
 
-/** Says that a home was made by `up` and holds nothing but Remodel's own, so that `down --purge` may remove it whole. */
-const MARK = '.remodel-home'
-
 /** Makes the folders of `up`, for their owner only. */
-export async function prepareHome(home: string): Promise<void> {
+export async function prepareHome(home: string, tell: (sentence: string) => void = () => {}): Promise<void> {
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 })
-    if ((await readdir(home)).length === 0) await writeFile(join(home, MARK), 'made by `remodel up`\n')
+    await openHome(home, tell)
+    if ((await readdir(home)).length === 0) await writeFile(join(home, homeMark), 'made by `remodel up`\n')
     await mkdir(join(home, 'log'), { recursive: true, mode: 0o700 })
     await mkdir(join(home, 'redis'), { recursive: true, mode: 0o700 })
   } catch (error) {
@@ -25,7 +23,7 @@ export async function prepareHome(home: string): Promise<void> {
 export async function purgeHome(home: string): Promise<void> {
   const entries = await readdir(home).catch(() => undefined)
   if (entries === undefined) return
-  if (!entries.includes(MARK)) {
+  if (!entries.includes(homeMark)) {
     throw new RemodelError(
       'conflict',
       `${home} had other files in it before \`remodel up\`, so it is not removed: do that by hand`,

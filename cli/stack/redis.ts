@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RemodelError } from '../../shared/errors.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis, redisAddressFile } from '../../shared/redis.ts'
 import { withoutPassword } from '../address.ts'
 
 /** Arguments of a Redis that loses nothing it has acknowledged, reachable from this machine only. */
@@ -20,6 +23,26 @@ function redisArguments(port: number, directory: string): string[] {
 }
 
 /**
+ * Draws a new password for the Redis of a home; answers the file that tells it to the server, and the address with it, which is
+ * also where services of this home look for it. Files for their owner only: arguments of processes can be seen by others.
+ */
+export async function drawPassword(home: string, port: number): Promise<{ file: string; url: string }> {
+  const password = randomBytes(24).toString('hex')
+  const url = `redis://:${password}@127.0.0.1:${port}`
+  const file = join(home, 'redis', 'password.conf')
+  await writeSecret(file, `requirepass ${password}\n`)
+  await writeSecret(redisAddressFile(home), `${url}\n`)
+  return { file, url }
+}
+
+async function writeSecret(path: string, content: string): Promise<void> {
+  const draft = `${path}.${process.pid}`
+  await rm(draft, { force: true })
+  await writeFile(draft, content, { mode: 0o600, flag: 'wx' })
+  await rename(draft, path)
+}
+
+/**
  * Mends the end of the append-only file, then becomes the server. Redis 7 loads a file that ends in the middle of a
  * transaction, but keeps the torn part and carries it out at its next start.
  */
@@ -27,9 +50,10 @@ const start = `f=$(ls "$0"/appendonlydir/*.incr.aof 2>/dev/null | tail -n 1)
 if [ -n "$f" ] && command -v redis-check-aof >/dev/null; then echo y | redis-check-aof --fix "$f"; fi
 exec redis-server "$@"`
 
-/** Command and arguments of Redis for a supervisor: safe to run again after any crash. */
-export function redisCommand(port: number, directory: string): [command: string, args: string[]] {
-  return ['/bin/sh', ['-c', start, directory, ...redisArguments(port, directory)]]
+/** Command and arguments of Redis for a supervisor: safe to run again after any crash. `file`: further settings, secret ones. */
+export function redisCommand(port: number, directory: string, file?: string): [command: string, args: string[]] {
+  const secret = file === undefined ? [] : [file]
+  return ['/bin/sh', ['-c', start, directory, ...secret, ...redisArguments(port, directory)]]
 }
 
 /** Throws `unsupported` where there is no redis-server on this machine. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { RemodelError } from '../../shared/errors.ts'
+import { findPlanner } from '../address.ts'
 import type { Context } from '../context.ts'
 import { purgeHome } from '../stack/home.ts'
 import { stopStack } from '../stack/stop.ts'
@@ -59,6 +60,6 @@ async function recordedDeployments(context: Context): Promise<string[]> {
   const up = await readUpFile(context.home)
   if (!up?.planner || !isAlive(up.supervisor)) return []
   const { Client } = await import('../client.ts')
-  const deployments = await new Client({ url: up.planner, source: 'up', redis: up.redis }).deployments()
+  const deployments = await new Client({ ...findPlanner(up.planner, context.home), source: 'up' }).deployments()
   return deployments.filter((one) => Object.values(one.materials).some((number) => number > 0)).map((one) => one.name)
 }

@@ -124,6 +124,8 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'up', group: stack, summary: 'run everything on this machine', load: () => import('./up.ts') },
   { name: 'down', group: stack, summary: 'stop what `up` started', load: () => import('./down.ts') },
   { name: 'sim', group: stack, summary: 'replay a run of the simulator', load: () => import('./sim.ts') },
+  { name: 'board', group: stack, summary: 'print a link that opens Bull Board once', load: () => import('./board.ts') },
+  { name: 'env', group: stack, summary: 'print variables for programs of your own', load: () => import('./env.ts') },
   {
     name: 'version',
     group: stack,

@@ -78,10 +78,11 @@ const up: Verb<Options> = {
 export default up
 
 async function detach(context: Context, options: Options): Promise<number> {
-  const started = await startDetached(context.home, [
+  const words = [
     ...(options.port === undefined ? [] : ['--port', String(options.port)]),
     ...['--compilers', String(options.compilers), '--assemblers', String(options.assemblers)],
-  ])
+  ]
+  const started = await startDetached(context.home, words, (sentence) => context.remark(sentence))
   if (context.json) context.document({ ...started, home: context.home })
   else {
     announce(context, describeStack({ ...started, home: context.home }), `Remodel is up (process ${started.pid}).`)

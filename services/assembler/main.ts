@@ -1,5 +1,6 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
+import { homeDirectory, openHome } from '../../shared/home.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { tellEpochs } from '../../shared/ledger/epoch.ts'
@@ -7,7 +8,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { createLog } from '../../shared/log.ts'
-import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine.ts'
+import { openBlobstore, openProvider } from '../../shared/machine.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
@@ -27,6 +28,7 @@ const id = processId('assembler')
 const log = createLog('assembler', { worker: id })
 
 await runService(log, async () => {
+  await openHome(homeDirectory(), (sentence) => log.warn(sentence))
   const settings = redisSettings()
   const redis = connectRedis(settings, 'service')
   const subscriber = connectRedis(settings, 'service')

@@ -3,6 +3,7 @@ import { Rebuilds } from '../../shared/compile/rebuilds.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
+import { homeDirectory, openHome } from '../../shared/home.ts'
 import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { tellEpochs } from '../../shared/ledger/epoch.ts'
@@ -34,6 +35,7 @@ const log = createLog('compiler', { worker: id })
 const claimMs = 3000
 
 await runService(log, async () => {
+  await openHome(homeDirectory(), (sentence) => log.warn(sentence))
   const settings = redisSettings()
   const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 4
   const keep = keepRule()

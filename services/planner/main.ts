@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RedisDurations } from '../../shared/compile/durations.ts'
@@ -8,11 +8,12 @@ import { Warmth } from '../../shared/compile/warmth.ts'
 import { DiskWatch } from '../../shared/disk-space.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { PlanHistory } from '../../shared/history/plan-history.ts'
+import { homeDirectory, openHome } from '../../shared/home.ts'
 import { processId } from '../../shared/ids.ts'
 import { EpochWatch, seenFile } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { createLog } from '../../shared/log.ts'
-import { homeDirectory, openBlobstore, openProvider } from '../../shared/machine.ts'
+import { openBlobstore, openProvider } from '../../shared/machine.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
@@ -20,6 +21,7 @@ import { watchRedis } from '../../shared/redis/rules.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { Secrets } from '../../shared/secrets.ts'
 import { runService } from '../../shared/service.ts'
+import { accessOf, listen } from './api/listen.ts'
 import { buildServer } from './api/server.ts'
 import { cleanParts, startCleaning } from './cleaning/schedule.ts'
 import { takeOrder } from './deploys.ts'
@@ -42,7 +44,8 @@ import { Turns } from './turns.ts'
  * The planner: turns documents into plans, publishes what is ready, answers the API.
  * Any number may run on one Redis; each deployment's work falls to one of them, and to the others when it is gone.
  *
- * REMODEL_LISTEN is host:port of the API (port 0: any free one; where it listens is written to `<home>/planner.json`).
+ * REMODEL_LISTEN is host:port of the API (port 0: any free one; where it listens is written to `<home>/planner.json`). The command
+ * of this user comes in through `<home>/planner.sock`.
  */
 const id = processId('planner')
 const log = createLog('planner', { worker: id })
@@ -51,6 +54,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 
 await runService(log, async () => {
+  const home = homeDirectory()
+  await openHome(home, (sentence) => log.warn(sentence))
+  const access = await accessOf(home)
   const settings = redisSettings()
   // Requests must not wait for a Redis that is away; the dispatcher must.
   const requests = connectRedis(settings, 'request', { lazyConnect: false })
@@ -90,7 +96,6 @@ await runService(log, async () => {
     memory: seenFile(join(homeDirectory(), 'redis-beat')),
     log,
   })
-  await mkdir(homeDirectory(), { recursive: true })
   const disk = new DiskWatch(homeDirectory(), log)
   disk.start()
   await epoch.start()
@@ -129,21 +134,9 @@ await runService(log, async () => {
     (order, _signal, job) => takeOrder(order, job.id ?? '', planning),
   )
 
-  const server = await buildServer({
-    planner: id,
-    version,
-    ledger,
-    planning,
-    supply,
-    kinds,
-    blobs,
-    provider,
-    queues,
-    disk,
-    log,
-  })
-  const [host = '127.0.0.1', port = '7070'] = (process.env.REMODEL_LISTEN ?? '127.0.0.1:7070').split(':')
-  const url = await server.listen({ host, port: Number(port) })
+  const parts = { planner: id, version, ledger, planning, supply, kinds, blobs, provider, queues, disk, log }
+  const server = await buildServer(parts, access)
+  const { url, close } = await listen(server, home, access)
   await announce({ url, pid: process.pid, planner: id })
   log.info({ url, board: `${url}/board` }, 'planner is ready')
 
@@ -151,7 +144,7 @@ await runService(log, async () => {
     redis: steady,
     async stop() {
       server.server.closeAllConnections()
-      await Promise.all([server.close(), orders.close(), dispatcher.stop()])
+      await Promise.all([server.close(), close(), orders.close(), dispatcher.stop()])
       epoch.stop()
       disk.stop()
       retention.stop()
@@ -169,7 +162,6 @@ await runService(log, async () => {
 /** Where this planner listens, for the CLI of the same machine. */
 async function announce(where: { url: string; pid: number; planner: string }): Promise<void> {
   const file = join(homeDirectory(), 'planner.json')
-  await mkdir(homeDirectory(), { recursive: true })
   await writeFile(`${file}.${process.pid}`, JSON.stringify(where))
   await rename(`${file}.${process.pid}`, file)
 }

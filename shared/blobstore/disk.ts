@@ -29,7 +29,8 @@ export class DiskBlobstore implements Blobstore {
 
   /** Makes the directory where it is missing and sweeps leftovers of crashed writers. */
   static async open(directory: string, options: DiskBlobstoreOptions = {}): Promise<DiskBlobstore> {
-    for (const name of ['sha256', 'temporary', 'quarantine']) await mkdir(join(directory, name), { recursive: true })
+    for (const name of ['sha256', 'temporary', 'quarantine'])
+      await mkdir(join(directory, name), { recursive: true, mode: 0o700 })
     const oldest = Date.now() - (options.leftoverAfterMs ?? 3_600_000)
     for (const name of await readdir(join(directory, 'temporary'))) {
       const path = join(directory, 'temporary', name)
@@ -141,7 +142,7 @@ export class DiskBlobstore implements Blobstore {
       const touched = await ifExists(utimes(path, now, now).then(() => true))
       if (touched) return
     }
-    await mkdir(dirname(path), { recursive: true })
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await rename(temporary, path)
     await flush(dirname(path))
     await flush(dirname(dirname(path)))
@@ -164,7 +165,7 @@ function digestOf(hash: Hash): string {
 async function write(path: string, content: Readable | Uint8Array): Promise<{ digest: string; size: number }> {
   const hash = createHash('sha256')
   let size = 0
-  const file = await open(path, 'wx', 0o444)
+  const file = await open(path, 'wx', 0o400)
   try {
     for await (const chunk of content instanceof Uint8Array ? [content] : content) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array)

@@ -231,3 +231,11 @@ it('whoever keeps or puts a blob while it is swept has it afterwards', async () 
   }
   expect(deleted).toBeGreaterThan(0)
 })
+
+it('keeps its files and folders for their owner only', async () => {
+  const store = await DiskBlobstore.open(join(await folder(), 'blobs'))
+  const { digest } = await store.put(Buffer.from('password: s3cr3t'))
+  const file = fileOf(store, digest)
+  const modes = [file, join(file, '..'), join(file, '../..')].map((path) => (statSync(path).mode & 0o777).toString(8))
+  expect(modes).toEqual(['400', '700', '700'])
+})

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { findPlanner } from '../../cli/address.ts'
 import { Client } from '../../cli/client.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 import { freePort, startRedis, type TestRedis } from '../support/redis.ts'
@@ -103,7 +104,7 @@ export class ChaosStack {
   /** A client of each planner. */
   clients(): Client[] {
     return this.slots.flatMap((slot) =>
-      slot.url === null ? [] : [new Client({ url: slot.url, source: 'option', redis: this.redis.url })],
+      slot.url === null ? [] : [new Client({ ...findPlanner(slot.url, this.home), redis: this.redis.url })],
     )
   }
 

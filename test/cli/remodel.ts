@@ -19,6 +19,7 @@ export async function remodel(
 ): Promise<Ran> {
   const {
     REMODEL_PLANNER: _planner,
+    REMODEL_URL: _url,
     REMODEL_HOME: _home,
     REDIS_URL: _redis,
     REMODEL_DEBUG: _debug,

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { findPlanner } from '../../cli/address.ts'
 import { Client } from '../../cli/client.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 import { startRedis, type TestRedis } from './redis.ts'
@@ -68,8 +69,7 @@ export async function startServices(
     start,
     client: () =>
       new Client({
-        url: JSON.parse(readFileSync(join(home, 'planner.json'), 'utf8')).url,
-        source: 'option',
+        ...findPlanner(JSON.parse(readFileSync(join(home, 'planner.json'), 'utf8')).url, home),
         redis: redis.url,
       }),
     async stop() {

@@ -14,13 +14,14 @@ const statuses: Record<ErrorCode, number> = {
   'job-failed': 502,
   cancelled: 409,
   deadline: 504,
+  unauthenticated: 401,
+  forbidden: 403,
   unavailable: 503,
   unsupported: 501,
 }
 
-/** Any error as problem+json (RFC 9457): a stable code, the sentence for people, the faults with their places. */
-function problemOf(thrown: unknown, redisAddress: string): Problem {
-  const error = asRemodelError(thrown, redisAddress)
+/** An error as problem+json (RFC 9457): a stable code, the sentence for people, the faults with their places. */
+export function problemOf(error: RemodelError): Problem {
   return {
     type: `urn:remodel:${error.code}`,
     title: error.code.replaceAll('-', ' '),
@@ -34,7 +35,7 @@ function problemOf(thrown: unknown, redisAddress: string): Problem {
 
 export function errorHandler(redisAddress: string) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const problem = problemOf(error, redisAddress)
+    const problem = problemOf(asRemodelError(error, redisAddress))
     if (problem.status >= 500) request.log.error({ err: toError(error) }, 'request failed')
     if (problem.status === 503) reply.header('retry-after', '1')
     return reply.status(problem.status).type('application/problem+json').send(problem)

@@ -325,3 +325,7 @@ export { Release, Stemcell }
  * DELETE /v1/locks/:id                              forced unlock, by id only
  * GET    /board                                     Bull Board
  */
+
+/** Where a browser gets in, once: a path of the planner. */
+export const BoardKey = z.object({ path: z.string() })
+export type BoardKey = z.infer<typeof BoardKey>

@@ -7,7 +7,9 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { redisAddress } from '../../../shared/redis.ts'
-import { mountBoard } from './board.ts'
+import { mountBoard } from './board/board.ts'
+import { BoardVisits } from './board/visits.ts'
+import { type Access, guard, nobody } from './door.ts'
 import { errorHandler } from './problem.ts'
 import { backupRoutes } from './routes/backups.ts'
 import { cleaningRoutes } from './routes/cleaning.ts'
@@ -21,8 +23,11 @@ import { Info } from './schema.ts'
 import type { Services } from './services.ts'
 import { closeStalledBodies } from './stalled-bodies.ts'
 
-/** The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet. */
-export async function buildServer(services: Services) {
+/**
+ * The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet; without `access`
+ * it lets nobody in.
+ */
+export async function buildServer(services: Services, access: Access = nobody) {
   const server = Fastify({
     loggerInstance: services.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -33,6 +38,8 @@ export async function buildServer(services: Services) {
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.setErrorHandler(errorHandler(redisAddress(services.ledger.settings)))
+  const visits = new BoardVisits(access.token)
+  guard(server, access, visits)
   await server.register(swagger, {
     openapi: { info: { title: 'Remodel', version: services.version } },
     transform: jsonSchemaTransform,
@@ -57,6 +64,6 @@ export async function buildServer(services: Services) {
   cleaningRoutes(server, services)
   backupRoutes(server, services)
   verifyRoutes(server, services)
-  await mountBoard(server, services)
+  await mountBoard(server, services, visits)
   return server
 }

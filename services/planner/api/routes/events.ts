@@ -26,6 +26,13 @@ export function eventRoutes(server: Routes, { ledger }: Services): void {
         description:
           'Events after `after`. With follow=true or Accept: text/event-stream a live stream (id: seq, data: event), resumed by Last-Event-ID.',
         params: z.object({ name: z.string() }),
+        headers: z.looseObject({
+          accept: z.string().optional(),
+          'last-event-id': z
+            .string()
+            .regex(/^\d{1,15}$/, 'must be the id of an event: a whole number')
+            .optional(),
+        }),
         querystring: z.object({
           after: z.coerce.number().int().nonnegative().default(0),
           plan: z.string().optional(),
