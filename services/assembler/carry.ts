@@ -3,6 +3,7 @@ import { RemodelError, toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim, Completion, CompletionResult, Ledger } from '../../shared/ledger/ledger.ts'
+import { fenceOf, type OwedFences } from '../../shared/ledger/owed.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
 import { jobName, type Payload } from '../../shared/queue/catalog.ts'
 import { timeLimit } from '../../shared/timer.ts'
@@ -14,6 +15,7 @@ export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compile
   steps: Pick<StepCatalog, 'find'>
   ledger: Ledger
   recorder: Recorder
+  owed: OwedFences
   aborts: Aborts
   hands: Hands
   /** True once this process was told to leave: what is in hand is finished, nothing more is taken along. */
@@ -149,14 +151,14 @@ async function attempt(claim: Claim, lost: AbortSignal, told: Revocable, tools: 
   const step = await tools.steps.find(claim.kind, remodel.step)
   const input = step.input.parse(remodel.input)
   const context: StepContext = {
-    provider: tools.provider,
+    provider: claim.owes ? await tools.owed.inFront(claim.deployment) : tools.provider,
     blobs: tools.blobs,
     compiled: tools.compiled,
     archives: tools.archives,
     secrets: tools.secrets,
     material: remodel.material,
     standing: (id) => tools.ledger.standing(claim.deployment, id),
-    fence: { scope: `${claim.deployment}:${remodel.material}`, number: claim.fence },
+    fence: fenceOf(claim.deployment, remodel.material, claim.fence),
     signal,
     async pointOfNoReturn() {
       signal.throwIfAborted()

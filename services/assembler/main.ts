@@ -5,6 +5,7 @@ import { processId } from '../../shared/ids.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
+import { OwedFences } from '../../shared/ledger/owed.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { createLog } from '../../shared/log.ts'
@@ -43,8 +44,10 @@ await runService(log, async () => {
   recorder.repeatAfterReconnect(redis)
   const hands = new Hands(ledger)
   const blobs = await openBlobstore()
+  const provider = await openProvider(log)
   const tools = {
-    provider: await openProvider(log),
+    provider,
+    owed: new OwedFences(ledger, provider),
     blobs,
     compiled: new RedisCompiledIndex(redis, settings),
     archives: new Archives(redis, settings, blobs),

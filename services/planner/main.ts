@@ -12,6 +12,7 @@ import { homeDirectory, openHome } from '../../shared/home.ts'
 import { processId } from '../../shared/ids.ts'
 import { EpochWatch, seenFile } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
+import { OwedFences } from '../../shared/ledger/owed.ts'
 import { createLog } from '../../shared/log.ts'
 import { openBlobstore, openProvider } from '../../shared/machine.ts'
 import { Queues } from '../../shared/queue/queues.ts'
@@ -27,6 +28,7 @@ import { cleanParts, startCleaning } from './cleaning/schedule.ts'
 import { takeOrder } from './deploys.ts'
 import { AbandonedJobs } from './dispatch/abandoned.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
+import { startPaying } from './dispatch/owing.ts'
 import { Planners } from './dispatch/planners.ts'
 import { Publisher } from './dispatch/publish.ts'
 import { startRetention } from './dispatch/retention.ts'
@@ -123,6 +125,10 @@ await runService(log, async () => {
   const names = startSettling(settling, log)
   const moving = new Moving({ ledger: steadyLedger, planners, log })
   moving.start()
+  const paying = await startPaying({
+    ...{ ledger: steadyLedger, owed: new OwedFences(steadyLedger, provider) },
+    ...{ planners, subscriber, log },
+  })
   const retention = startRetention(steadyLedger, log)
   const cleaning = startCleaning(
     cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, planner: id }),
@@ -148,6 +154,7 @@ await runService(log, async () => {
       epoch.stop()
       disk.stop()
       retention.stop()
+      paying.stop()
       names.stop()
       moving.stop()
       cleaning.stop()

@@ -20,6 +20,11 @@ export function unlockedChannel(settings: RedisSettings): string {
   return `${releasedChannel(settings)}:unlocked`
 }
 
+/** Channel on which scripts announce that a deployment owes fences. */
+export function owingChannel(settings: RedisSettings): string {
+  return `${releasedChannel(settings)}:owing`
+}
+
 /** Where this Redis' epoch and its beat are kept. */
 export function epochKey(settings: RedisSettings): string {
   return `${settings.prefix}:epoch`

@@ -11,7 +11,16 @@ import { FenceSource } from './fences.ts'
 import { graphOf, type StoredRemodel } from './graph.ts'
 import { abortChannel, endedKey, releasedChannel } from './keys.ts'
 import { LedgerReader } from './reader.ts'
-import type { Advance, Claim, ClaimResult, Completion, CompletionResult, OpenResult, WantedRun } from './records.ts'
+import type {
+  Advance,
+  Claim,
+  ClaimResult,
+  Completion,
+  CompletionResult,
+  OpenResult,
+  OwedFence,
+  WantedRun,
+} from './records.ts'
 import { scriptsOn } from './scripts.ts'
 
 export type * from './records.ts'
@@ -216,12 +225,18 @@ export class Ledger extends LedgerReader {
 
   #claimed(deployment: string, plan: string, answer: ClaimAnswer & { status: 'claimed' }): Claim {
     this.fences.check(answer.session)
-    const { attempt, deadline, now, kind } = answer
+    const { attempt, deadline, now, kind, owes = false } = answer
     const { needs, ...rest } = JSON.parse(answer.remodel) as StoredRemodel
     const remodel = { ...rest, needs: needs ?? [] }
     const fence = Number(answer.fence)
     this.fences.saw(fence)
-    return { deployment, plan, kind, remodel, attempt, fence, remainingMs: deadline - now }
+    return { deployment, plan, kind, remodel, attempt, fence, owes, remainingMs: deadline - now }
+  }
+
+  /** Records that all machines but those in `left` were shown these fences. */
+  async paid(deployment: string, fences: readonly (OwedFence & { left: string[] })[]): Promise<void> {
+    const items = fences.map(({ fence, ...rest }) => ({ ...rest, fence: String(fence) }))
+    await this.#scripts.paid(this.base(deployment), this.#channel, JSON.stringify(items))
   }
 
   /** Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left; returns whose. */
@@ -415,6 +430,7 @@ type ClaimAnswer =
       kind: string
       remodel: string
       session?: string
+      owes?: true
     }
   | { status: 'superseded'; state: string }
   | { status: 'held'; worker: string; fence: string }

@@ -8,7 +8,7 @@ import type { RedisSettings } from '../redis.ts'
 import type { StoredRemodel } from './graph.ts'
 import { baseKey } from './keys.ts'
 import { run } from './pipeline.ts'
-import type { Claim, LedgerEvent, LockRecord, PlanRecord, Released, RemodelRecord } from './records.ts'
+import type { Claim, LedgerEvent, LockRecord, OwedFence, PlanRecord, Released, RemodelRecord } from './records.ts'
 
 /** How many parts of a long list one round trip reads. */
 const partsAtOnce = 10
@@ -264,6 +264,15 @@ export class LedgerReader {
       if (events.length > 0) return events.slice(0, limit)
     }
     return []
+  }
+
+  /** Fences of attempts that others ended and that machines may not have been shown. */
+  async owed(deployment: string): Promise<OwedFence[]> {
+    const all = await this.redis.hgetall(`${this.base(deployment)}:owed`)
+    return Object.entries(all).map(([material, text]) => {
+      const { fence, left = null } = JSON.parse(text)
+      return { material, fence: Number(fence), left }
+    })
   }
 
   /** Deployments whose plan may still be open: those the planner must look after. */

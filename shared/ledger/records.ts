@@ -9,10 +9,20 @@ export interface Claim {
   kind: string
   remodel: Remodel
   attempt: number
-  /** Only grows for one material; whatever is changed is shown it. */
+  /** Only grows within one deployment, and is of this attempt alone; whatever is changed is shown it. */
   fence: number
+  /** The deployment owes fences: machines must be shown them before this attempt changes anything. */
+  owes: boolean
   /** Milliseconds the attempt may still take, by Redis' clock. */
   remainingMs: number
+}
+
+/** A fence that machines must be shown: it ends what an attempt may still do that others have ended. */
+export interface OwedFence {
+  material: string
+  fence: number
+  /** Machines that have not answered; null before any was asked. */
+  left: string[] | null
 }
 
 /** What became of a report; `next` is what the worker took along. */

@@ -17,6 +17,7 @@ const scriptNames = [
   'forget',
   'unreserve',
   'archive',
+  'paid',
 ] as const
 export type ScriptName = (typeof scriptNames)[number]
 

@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts'
 
 /**
- * A fence of one material: a number that only grows. Whatever a provider or a machine changes on behalf of a remodel is
+ * A fence of one material: a number that only grows, of one attempt alone. Whatever a provider or a machine changes on behalf of a remodel is
  * shown the fence of that remodel; a number smaller than the largest one seen for the scope is refused with `superseded`,
  * in the same step as the change would have been made.
  */
@@ -92,6 +92,15 @@ export interface Provider {
   /** Mounts the disk at `/var/vcap/store` of a running VM. A disk attached to another VM is refused with `conflict`. */
   attachDisk(vm: string, disk: string, fence: Fence): Promise<void>
   detachDisk(vm: string, disk: string, fence: Fence): Promise<void>
-  /** A connection that shows `fence` with every call; null for reads only (logs, status). */
+  /**
+   * Fences off attempts whose workers may still be at work: from then on a smaller number of these scopes is refused by all
+   * machines and disks of that ownership, those that are made later included, and what runs under one is ended. With `only`
+   * no other machines are looked at. Returns the ids of machines that did not answer; they are to be asked again.
+   */
+  fenceOff(fences: readonly Fence[], of: Partial<Ownership>, only?: readonly string[]): Promise<string[]>
+  /**
+   * A connection that shows `fence` at once and with every call, and so ends what still runs under a smaller one; null for
+   * reads only (logs, status).
+   */
   connect(vm: string, fence: Fence | null): Promise<Connection>
 }

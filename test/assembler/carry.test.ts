@@ -13,6 +13,7 @@ import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
+import { OwedFences } from '../../shared/ledger/owed.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
@@ -48,8 +49,10 @@ async function toolsWith(apply: (context: StepContext) => Promise<void>): Promis
     apply,
     verify: async ({ material }) => ({ floorplan: { [material]: { attributes: {}, version: '1' } as never } }),
   })
+  const provider = new LocalProvider({ directory: join(home, 'machines') })
   return {
-    provider: new LocalProvider({ directory: join(home, 'machines') }),
+    provider,
+    owed: new OwedFences(ledger, provider),
     blobs: await DiskBlobstore.open(join(home, 'blobs')),
     compiled: new RedisCompiledIndex(ledger.redis, settings()),
     archives: new Archives(ledger.redis, settings(), await DiskBlobstore.open(join(home, 'blobs'))),

@@ -38,6 +38,7 @@ export function cheapCloud(): Provider {
     listDisks: unused,
     attachDisk: unused,
     detachDisk: unused,
+    fenceOff: async () => [],
     connect: unused,
   }
 }

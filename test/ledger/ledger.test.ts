@@ -337,6 +337,84 @@ describe('fences', () => {
   })
 })
 
+describe('owed fences', () => {
+  const opened = async (attempts = 5) => {
+    const name = fresh()
+    const plan = planOf(name, [remodel('a', [], { attempts }), remodel('b', ['a'])])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    return { name, id: plan.id, claim: async (worker = 'w') => (await begin(name, plan.id, worker))[0]! }
+  }
+
+  test('are written down for attempts that a forced unlock ends, above every number that was drawn', async () => {
+    const { name, id, claim } = await opened()
+    const { fence } = await claim()
+    await ledger.cancel(name, id, 'a person', true)
+    const [owed, ...others] = await ledger.owed(name)
+    expect(others).toEqual([])
+    expect(owed).toEqual({ material: 'thing/a', fence: expect.any(Number), left: null })
+    expect(owed!.fence).toBeGreaterThan(fence)
+  })
+
+  test('are written down where a worker that is gone leaves the last attempt, or a plan that starts nothing any more', async () => {
+    const last = await opened(1)
+    await last.claim('lost')
+    await ledger.expire(last.name, last.id, 0, ['lost'])
+    expect(await ledger.owed(last.name)).toMatchObject([{ material: 'thing/a' }])
+    const stopping = await opened()
+    await stopping.claim('lost')
+    await ledger.cancel(stopping.name, stopping.id, 'a person')
+    expect(await ledger.owed(stopping.name)).toEqual([])
+    await ledger.expire(stopping.name, stopping.id, 0, ['lost'])
+    expect(await ledger.owed(stopping.name)).toMatchObject([{ material: 'thing/a' }])
+  })
+
+  test('are written down for the attempt after which none is left, and for one whose next attempt never begins', async () => {
+    const crashing = await opened(1)
+    const work = [{ plan: crashing.id, remodel: 'a', job: 'a #1' }]
+    await ledger.claim(crashing.name, 'w1', work)
+    await ledger.claim(crashing.name, 'w2', work)
+    expect(await ledger.owed(crashing.name)).toMatchObject([{ material: 'thing/a' }])
+    const again = await opened()
+    await again.claim('lost')
+    await ledger.expire(again.name, again.id, 0, ['lost'])
+    expect(await ledger.owed(again.name)).toEqual([])
+    await ledger.cancel(again.name, again.id, 'a person')
+    expect(await ledger.owed(again.name)).toMatchObject([{ material: 'thing/a' }])
+  })
+
+  test('are not owed for attempts that their own worker ended, nor where a later attempt succeeded', async () => {
+    const { name, id, claim } = await opened()
+    await claim('lost')
+    await ledger.expire(name, id, 0, ['lost'])
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    await ledger.complete(name, [done(await claim())])
+    const [b] = await ledger.claim(name, 'w', [{ plan: id, remodel: 'b', job: 'b #1' }])
+    if (b?.status !== 'claimed') throw new Error('not claimed')
+    await ledger.complete(name, [{ ...done(b.claim), outcome: 'failed', code: 'job-failed', message: 'x' }])
+    expect((await ledger.planRecord(name, id)).state).toBe('failed')
+    expect(await ledger.owed(name)).toEqual([])
+  })
+
+  test('are told to every claim until all machines were shown them, and one that was replaced meanwhile stays', async () => {
+    const { name, id, claim } = await opened()
+    expect((await claim()).owes).toBe(false)
+    await ledger.cancel(name, id, 'a person', true)
+    const [owed] = await ledger.owed(name)
+    const plan = planOf(name, [remodel('c')], { version: (await ledger.floorplan(name)).version })
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, lock)
+    const work = [{ plan: plan.id, remodel: 'c', job: 'c #1' }]
+    expect(await ledger.claim(name, 'w', work)).toMatchObject([{ claim: { owes: true } }])
+    await ledger.paid(name, [{ ...owed!, left: ['silent'] }])
+    expect(await ledger.owed(name)).toEqual([{ ...owed, left: ['silent'] }])
+    await ledger.paid(name, [{ ...owed!, fence: owed!.fence - 1, left: [] }])
+    expect(await ledger.owed(name)).toHaveLength(1)
+    await ledger.paid(name, [{ ...owed!, left: [] }])
+    expect(await ledger.claim(name, 'w', work)).toMatchObject([{ claim: { owes: false } }])
+  })
+})
+
 describe('a job that goes on to further remodels', () => {
   test('takes a ready one along in the same step, and nothing where its plan or its queue has none', async () => {
     const name = fresh()

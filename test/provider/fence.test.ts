@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readEffects } from '../../shared/provider/local/index.ts'
@@ -96,6 +97,16 @@ describe('a fence', () => {
     for (const connection of [old, bystander, operator, fresh]) connection.close()
   })
 
+  it('is shown by connecting alone: the attempt before it ends, and cannot connect again', async () => {
+    await place.provider.createVm(place.request('w'), fence(1))
+    const old = await place.provider.connect('w', fence(1))
+    const running = old.exec(['sleep', '30']).catch((error) => error)
+    const fresh = await place.provider.connect('w', fence(2))
+    expect(await running).toMatchObject(superseded)
+    await expect(place.provider.connect('w', fence(1))).rejects.toMatchObject(superseded)
+    for (const connection of [old, fresh]) connection.close()
+  })
+
   it('is kept through thousands of numbers without a file that grows for ever', { timeout: 60_000 }, async () => {
     await place.provider.createVm(place.request('w'), fence(0))
     const keeper = await place.provider.connect('w', fence(3, 'rare'))
@@ -107,9 +118,58 @@ describe('a fence', () => {
     }
     const { size } = statSync(join(place.directory, 'vms/w/fences'))
     expect(size).toBeLessThan(20_000)
-    const late = await place.provider.connect('w', fence(2, 'rare'))
-    await expect(late.exec(['true'])).rejects.toMatchObject(superseded)
+    await expect(place.provider.connect('w', fence(2, 'rare'))).rejects.toMatchObject(superseded)
     keeper.close()
-    late.close()
+  })
+})
+
+describe('fencing off', () => {
+  const late = 'sleep 1; touch /tmp/late'
+
+  it('ends what runs under a smaller number, and refuses it on every machine and disk of the owner', async () => {
+    const { provider } = place
+    const ownership = { owner: 'deployment/d', purpose: 'x' }
+    const owned = (id: string) => ({ ...place.request(id), ownership })
+    for (const id of ['a', 'b']) await provider.createVm(owned(id), fence(1, 'instance/web/0'))
+    const frozen = await provider.connect('a', fence(1, 'instance/web/0'))
+    const running = frozen.exec(['sh', '-c', late]).catch((error) => error)
+    expect(
+      await provider.fenceOff([fence(2, 'instance/web/0'), fence(3, 'disk/x')], { owner: 'deployment/d' }),
+    ).toEqual([])
+    expect(await running).toMatchObject(superseded)
+    for (const id of ['a', 'b'])
+      await expect(provider.connect(id, fence(1, 'instance/web/0'))).rejects.toMatchObject(superseded)
+    await expect(frozen.exec(['true'])).rejects.toMatchObject(superseded)
+    await expect(provider.deleteVm('b', fence(1, 'instance/web/0'))).rejects.toMatchObject(superseded)
+    await expect(provider.createVm(owned('c'), fence(1, 'instance/web/0'))).rejects.toMatchObject(superseded)
+    await expect(provider.createDisk({ id: 'd', sizeMiB: 1, ownership }, fence(2, 'disk/x'))).rejects.toMatchObject(
+      superseded,
+    )
+    expect((await (await provider.connect('a', null)).exec(['ls', '/tmp'])).stdout).toBe('')
+    await provider.createVm(owned('c'), fence(2, 'instance/web/0'))
+    frozen.close()
+  })
+
+  it('leaves other owners, other scopes and larger numbers alone', async () => {
+    const { provider } = place
+    await provider.createVm(place.request('w'), fence(9))
+    const machine = await provider.connect('w', fence(9))
+    const other = await provider.connect('w', fence(1, 'other'))
+    const running = Promise.all([machine.exec(['sleep', '0.3']), other.exec(['sleep', '0.3'])])
+    expect(await provider.fenceOff([fence(5)], {})).toEqual([])
+    expect((await running).map(({ exitCode }) => exitCode)).toEqual([0, 0])
+    expect((await machine.exec(['true'])).exitCode).toBe(0)
+    for (const connection of [machine, other]) connection.close()
+  })
+
+  it('names a machine that does not answer, and holds for it when it wakes', { timeout: 20_000 }, async () => {
+    const { provider } = place
+    await provider.createVm(place.request('w'), fence(1))
+    const agent = Number((await readFile(join(place.directory, 'vms/w/pid'), 'utf8')).split(' ')[0])
+    process.kill(agent, 'SIGSTOP')
+    expect(await provider.fenceOff([fence(2)], {})).toEqual(['w'])
+    process.kill(agent, 'SIGCONT')
+    expect(await provider.fenceOff([fence(2)], {}, ['w'])).toEqual([])
+    await expect(provider.connect('w', fence(1))).rejects.toMatchObject(superseded)
   })
 })

@@ -46,6 +46,8 @@ export class Oracle implements Watcher {
   readonly #dirty = new Set<string>()
   readonly #done = new Set<string>()
   readonly #effects = new Set<string>()
+  /** Deployment -> the largest number of its plans that have changed something. */
+  readonly #plan = new Map<string, number>()
   /** Scope and fence -> the process that changed something under it. */
   readonly #attempts = new Map<string, string>()
   /** Stream of events -> the largest fence that it ever told. */
@@ -229,11 +231,20 @@ export class Oracle implements Watcher {
     if (effect.fence < last) this.report('stale-effect', `${effect.what} was done under ${effect.fence} after ${last}`)
     this.#largest.set(effect.scope, effect.fence)
     const [op = '', id = ''] = effect.what.split(' ')
+    this.#checkTime(op, effect.what)
     for (const { plan, remodels } of this.#plans.values()) {
       const remodel = remodels.get(id)
       const input = remodel?.input as { op?: string } | undefined
       if (remodel && input?.op === `${op} ${id}`) this.#checkNeeds(plan.id, remodel, 'is done')
     }
+  }
+
+  /** Plans of a deployment are carried out one after the other: what belongs to one is not changed after the next has begun to. */
+  #checkTime(op: string, what: string): void {
+    const [deployment = '', nth = ''] = op.split('.')
+    const last = this.#plan.get(deployment) ?? 0
+    if (Number(nth) < last) this.report('late-effect', `${what} was done after plan ${last} of ${deployment} began`)
+    this.#plan.set(deployment, Math.max(last, Number(nth)))
   }
 
   #key(plan: string, part: string): string {

@@ -1,4 +1,5 @@
 import './hook.ts'
+import type { SeenMemory } from '../../shared/ledger/epoch.ts'
 import type { LedgerSizes } from '../../shared/ledger/ledger.ts'
 import { leaks, stateOf, unfairEnds, waiting } from './aftermath.ts'
 import { type Journal, orderDeploys } from './client.ts'
@@ -87,6 +88,9 @@ class Run {
   readonly #compileMs = new Map<string, number>()
   readonly #concurrency: number
   readonly #sizes: LedgerSizes
+  /** The file of the planners; survives all of them. */
+  readonly #memory: SeenMemory = { read: async () => this.#seen, write: async (text) => this.#write(text) }
+  #seen = ''
   #latencyMs = 0
   #slowUntil = 0
   #deafUntil = 0
@@ -221,6 +225,7 @@ class Run {
       concurrency: this.#concurrency,
       sizes: this.#sizes,
       compileMs: (key) => this.#compileTime(key),
+      memory: this.#memory,
       say: (what) => this.#say(member.name, what),
     }
     this.#scheduler.after(0, process, () => {
@@ -364,6 +369,10 @@ class Run {
         queues: Object.values(this.#queues).map((queue) => queue.snapshot()),
       }),
     )
+  }
+
+  #write(text: string): void {
+    this.#seen = text
   }
 
   #nameOf(process: Process): string {

@@ -11,6 +11,7 @@ import { CompilePool } from '../../services/compiler/pool.ts'
 import { serveKey } from '../../services/compiler/serve.ts'
 import { sweepCompileVms } from '../../services/compiler/sweep.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
+import { startPaying } from '../../services/planner/dispatch/owing.ts'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { Workers } from '../../services/planner/dispatch/workers.ts'
@@ -18,7 +19,9 @@ import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
+import { EpochWatch, type SeenMemory, tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger, type LedgerSizes } from '../../shared/ledger/ledger.ts'
+import { OwedFences } from '../../shared/ledger/owed.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
@@ -44,6 +47,8 @@ export interface Ground {
   /** How many jobs an assembler works on at a time. */
   concurrency: number
   compileMs(key: string): number
+  /** Where planners keep what outlives Redis. */
+  memory: SeenMemory
   say(what: string): void
 }
 
@@ -89,8 +94,23 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       },
     })
     await dispatcher.start()
+    const watch = new EpochWatch({
+      redis: steady,
+      fences: [ledger.fences],
+      settings,
+      memory: ground.memory,
+      log: logOf(ground),
+    })
+    await watch.start()
+    const provider = ground.world.provider(ground.process, ground.compileMs)
+    const paying = await startPaying({
+      ...{ ledger, owed: new OwedFences(ledger, provider) },
+      ...{ planners, subscriber, log: logOf(ground) },
+    })
     return {
       async stop() {
+        paying.stop()
+        watch.stop()
         await dispatcher.stop()
         await planners.stop()
       },
@@ -102,6 +122,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     const aborts = new Aborts(subscriber)
     await aborts.start(settings)
     const ledger = new Ledger(redis, settings, ground.sizes)
+    tellEpochs(redis, settings, ledger.fences)
     const heartbeat = new Heartbeat(redis, settings, ground.process.name, {
       queue: 'assemble',
       concurrency: ground.concurrency,
@@ -112,8 +133,10 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     const recorder = new Recorder(ledger, ground.process.name)
     recorder.repeatAfterReconnect(redis)
     const step = ground.world.step(ground.process) as unknown as Step
+    const provider = ground.world.provider(ground.process, ground.compileMs)
     const tools = {
-      provider: ground.world.provider(ground.process, ground.compileMs),
+      provider,
+      owed: new OwedFences(ledger, provider),
       blobs: ground.world.blobs(ground.process),
       compiled: new RedisCompiledIndex(redis, settings),
       archives: new Archives(redis, settings, ground.world.blobs(ground.process)),
@@ -155,7 +178,9 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     await heartbeat.start(subscriber)
     const provider = ground.world.provider(ground.process, ground.compileMs)
     const blobs = ground.world.blobs(ground.process)
-    const recorder = new Recorder(new Ledger(redis, settings, ground.sizes), worker)
+    const ledger = new Ledger(redis, settings, ground.sizes)
+    tellEpochs(redis, settings, ledger.fences)
+    const recorder = new Recorder(ledger, worker)
     recorder.repeatAfterReconnect(redis)
     const lease = new VmLease(redis, settings, worker)
     const pool = new CompilePool({ provider, blobs, worker, capacity: 2, lease, log })

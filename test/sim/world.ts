@@ -74,6 +74,11 @@ export class World {
     this.changed(effect)
   }
 
+  /** Others ended an attempt: what it may still do is refused from here on. */
+  fenceOff({ scope, number }: Fence): void {
+    this.#fences.set(scope, Math.max(number, this.#fences.get(scope) ?? 0))
+  }
+
   compiled(by: string, vm: string, fence: Fence, key: string): void {
     const machine = this.vms.get(vm)
     if (!machine) throw new RemodelError('infrastructure', `there is no VM ${vm}`)
@@ -137,6 +142,11 @@ export class World {
       listDisks: missing,
       attachDisk: missing,
       detachDisk: missing,
+      fenceOff: (fences) =>
+        this.ask(process, () => {
+          for (const fence of fences) this.fenceOff(fence)
+          return []
+        }),
       connect: async (vm, fence) => connection(vm, fence!),
     }
 

@@ -15,6 +15,7 @@ export interface SmallOptions {
   stemcell?: string
   greeting?: string
   fail?: boolean
+  late?: 'pre-start' | 'drain'
   vmStrategy?: 'delete-create' | 'create-swap-delete'
   canaries?: number
   maxInFlight?: string | number
@@ -33,7 +34,15 @@ export interface SmallOptions {
 
 /** YAML is JSON: written as an object, so that a test can leave out what it does not care for. */
 function smallManifest(options: SmallOptions = {}): string {
-  const { name = 'small', instances = 2, stemcell = '1', greeting = 'hello', fail = false, disk = 16 } = options
+  const {
+    name = 'small',
+    instances = 2,
+    stemcell = '1',
+    greeting = 'hello',
+    fail = false,
+    late = '',
+    disk = 16,
+  } = options
   const group = {
     instances,
     azs: ['z1', 'z2'],
@@ -59,7 +68,7 @@ function smallManifest(options: SmallOptions = {}): string {
           name: 'app',
           ...group,
           ...(disk > 0 ? { persistent_disk: disk } : {}),
-          jobs: [{ name: 'app', release: 'small', properties: { greeting, fail } }],
+          jobs: [{ name: 'app', release: 'small', properties: { greeting, fail, ...(late ? { late } : {}) } }],
         },
         ...(options.front
           ? [{ name: 'front', ...group, instances: 1, jobs: [{ name: 'front', release: 'small' }] }]

@@ -28,6 +28,7 @@ for i = 3, #ARGV, 5 do
   elseif state == 'released' or again then
     local loss = again and (run.worker == worker or ARGV[i + 4] == '1')
     plans[plan] = true
+    if again then abandon(plan, id) end
     if loss then
       result = lost_too_often(plan, id) and result or begin(plan, id, worker, job, true)
     elseif run.attempt >= node(plan, id).a then

@@ -16,6 +16,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', cl
   elseif state == 'waiting' then
     fail(plan, id, { code = 'deadline', message = 'nobody approved within ' .. n.t .. ' s' })
   elseif state == 'running' then
+    abandon(plan, id)
     retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'deadline', message = 'did not end within ' .. n.t .. ' s' })
   end
 end
@@ -26,6 +27,7 @@ if #ARGV >= 4 then
     local run = run_of(plan, id)
     if run.worker and gone[run.worker] and state_of(plan, id) == 'running' then
       fired[#fired + 1] = id
+      abandon(plan, id)
       retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'infrastructure', message = 'its worker ' .. run.worker .. ' is gone' })
     end
   end

@@ -16,6 +16,7 @@
 --   :lock                  hash    id, plan, holder, since, message; absent where nobody holds the deployment
 --   :line                  zset    who waits for the lock, in the order of arrival
 --   :line:<waiter>         string  there while the waiter is; runs out by itself
+--   :owed                  hash    material -> JSON {fence, left: machines that have not answered}; fences that machines must be shown
 --   :events                stream  <seq>-0 -> e: JSON; no gaps
 --   :floorplan             hash    material id -> JSON
 --   :session:<s>           string  fences were drawn for that session; only where Redis does not tell its run_id
@@ -28,7 +29,7 @@
 --   :plan:<p>:unmet        hash    remodel -> number of needs not settled
 --   :plan:<p>:doomed       hash    blocked remodels that will be skipped: a need of theirs was not done
 --   :plan:<p>:state        hash    remodel -> state
---   :plan:<p>:runs         hash    remodel -> JSON {attempt, losses, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn}
+--   :plan:<p>:runs         hash    remodel -> JSON {attempt, losses, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn, abandoned}
 --   :plan:<p>:backlog:<q>  zset    released remodel -> rank; not published yet
 --   :plan:<p>:published:<q> zset   released remodel -> time it was published; only while unclaimed
 --   :plan:<p>:later        zset    released remodel -> time from which it may begin
@@ -106,6 +107,59 @@ local function floorplan_may_have_moved()
   redis.call('HINCRBY', base .. ':meta', 'floorplan', 1)
 end
 
+-- Whether this life of Redis has drawn fences of this deployment; from now on it has.
+local function enter_life(life)
+  if life then
+    if redis.call('HGET', base .. ':meta', 'life') == life then return true end
+    redis.call('HSET', base .. ':meta', 'life', life)
+    return false
+  end
+  caller.unsure = true
+  return not redis.call('SET', base .. ':session:' .. caller.session, 1, 'EX', 86400, 'NX')
+end
+
+local life_is_known
+
+-- The next fence of this deployment: one counter for all of its materials.
+local function draw_fence()
+  local life
+  if life_is_known == nil then
+    life = life_of_redis()
+    life_is_known = enter_life(life)
+  end
+  local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
+  local counter = next_counter(last, life_is_known, caller.seen, life)
+  life_is_known = true
+  redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', counter))
+  caller.seed = caller.seed + 1
+  return fence_text(counter, caller.seed)
+end
+
+-- Planners have noticed that this Redis lost writes though it is the same process: data was put back in place.
+local function raise_fence()
+  local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
+  if last < caller.floor then redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', caller.floor)) end
+end
+
+-- An attempt is *abandoned* when others end it: its worker may still be at work. As long as another attempt of the remodel
+-- comes, that one shows its larger fence. Where none comes, the deployment *owes* a fence: a number that machines must be shown
+-- before anything else is done for the deployment (shared/ledger/owed.ts), so that the late worker is refused.
+local function abandon(plan, id)
+  local run = run_of(plan, id)
+  run.abandoned = true
+  redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
+end
+
+local owes = false
+
+local function owe(plan, id)
+  local n = node(plan, id)
+  -- A package is compiled under the fence of the claim on its key.
+  if n.q == 'compile' or not run_of(plan, id).abandoned then return end
+  redis.call('HSET', base .. ':owed', n.m, cjson.encode({ fence = draw_fence() }))
+  owes = true
+end
+
 -- Makes a remodel final, counts it, gives its seat back and tells its dependants.
 settle = function(plan, id, outcome)
   spent = spent + 1
@@ -116,10 +170,12 @@ settle = function(plan, id, outcome)
   if was == 'released' then withdraw(plan, id, n) end
   if was == 'running' or was == 'waiting' then redis.call('ZREM', key(plan, 'running'), id) end
   if was == 'running' then floorplan_may_have_moved() end
+  local _, forced = plan_state(plan)
+  if was == 'running' and forced then abandon(plan, id) end
+  if outcome ~= 'done' then owe(plan, id) end
   redis.call('HINCRBY', meta, outcome, 1)
   redis.call('HINCRBY', meta, 'open', -1)
   if n.p then leave_place(plan, n.p) end
-  local _, forced = plan_state(plan)
   -- By force everything is settled one by one: there is nothing to be told.
   if forced then return end
   if n.more or spent >= slice then return work(plan, 'tell', -1, outcome, id) end
@@ -218,40 +274,6 @@ local function retry(plan, id, cause)
   fail(plan, id, cause)
 end
 
--- Whether this life of Redis has drawn fences of this deployment; from now on it has.
-local function enter_life(life)
-  if life then
-    if redis.call('HGET', base .. ':meta', 'life') == life then return true end
-    redis.call('HSET', base .. ':meta', 'life', life)
-    return false
-  end
-  caller.unsure = true
-  return not redis.call('SET', base .. ':session:' .. caller.session, 1, 'EX', 86400, 'NX')
-end
-
-local life_is_known
-
--- The next fence of this deployment: one counter for all of its materials.
-local function draw_fence()
-  local life
-  if life_is_known == nil then
-    life = life_of_redis()
-    life_is_known = enter_life(life)
-  end
-  local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
-  local counter = next_counter(last, life_is_known, caller.seen, life)
-  life_is_known = true
-  redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', counter))
-  caller.seed = caller.seed + 1
-  return fence_text(counter, caller.seed)
-end
-
--- Planners have noticed that this Redis lost writes though it is the same process: data was put back in place.
-local function raise_fence()
-  local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
-  if last < caller.floor then redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', caller.floor)) end
-end
-
 -- Losses have a budget of their own: what lost its worker by a stall is innocent, but must not go round for ever.
 local most_losses = 1000
 
@@ -296,7 +318,7 @@ local function begin(plan, id, worker, job, lost)
   redis.call('ZADD', key(plan, 'running'), run.deadline, id)
   event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
   return { status = 'claimed', attempt = run.attempt, fence = run.fence, deadline = run.deadline, now = clock,
-    session = caller.unsure and caller.session or nil,
+    session = caller.unsure and caller.session or nil, owes = redis.call('EXISTS', base .. ':owed') == 1 or nil,
     kind = redis.call('HGET', base .. ':plan:' .. plan, 'kind'), remodel = redis.call('HGET', key(plan, 'remodels'), id) }
 end
 
@@ -341,6 +363,7 @@ local function conclude(plans)
     finish_if_settled(plan)
     ripen(plan)
   end
+  if owes then redis.call('PUBLISH', channel .. ':owing', cjson.encode({ base = base })) end
 end
 
 local function answer(plans, result)

@@ -32,9 +32,31 @@ export class LocalConnection implements Connection {
     this.#binary = binary
   }
 
-  /** Rejects with `infrastructure` within 5 s where the agent is dead or frozen. */
+  /**
+   * Rejects with `infrastructure` within 5 s where the agent is dead or frozen, and with `superseded` where the fence is too
+   * small. Shows the fence, so that the attempt before this one is ended whatever the first call will be.
+   */
   async ping(): Promise<void> {
-    await this.#ask('Q', [], 'Q', false)
+    if (this.#fence) await this.#ask('F', [], 'A')
+    else await this.#ask('Q', [], 'Q', false)
+  }
+
+  /** Makes the VM remember all of these fences; it passes over those that are smaller than what it knows. */
+  async remember(fences: readonly Fence[]): Promise<void> {
+    const words = fences.flatMap(({ scope, number }) => [scope, number])
+    try {
+      await this.#ask('L', [fences.length, ...words], 'A', false)
+    } catch (error) {
+      if (codeOf(error) !== 'invalid-input') throw error
+      // An agent from before there was such a request takes them one by one.
+      for (const fence of fences) await this.#showAlone(fence)
+    }
+  }
+
+  async #showAlone(fence: Fence): Promise<void> {
+    await new LocalConnection(this.#vm, fence, this.#binary).ping().catch((error) => {
+      if (codeOf(error) !== 'superseded') throw error
+    })
   }
 
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
@@ -214,4 +236,8 @@ export class LocalConnection implements Connection {
 function stopped(code: 'cancelled' | 'deadline', argv: readonly string[], cause: unknown): RemodelError {
   const what = code === 'cancelled' ? 'was cancelled' : 'ran out of its time and was killed'
   return new RemodelError(code, `${argv[0]} ${what}`, { cause })
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof RemodelError ? error.code : undefined
 }

@@ -11,6 +11,7 @@ export type Verb =
   | 'delete_disk'
   | 'attach_disk'
   | 'detach_disk'
+  | 'fence_off'
 
 /**
  * Runs one change in a process of its own session: it holds the lock, checks the fence and makes the change, so that this

@@ -190,6 +190,22 @@ export class LocalProvider implements Provider {
     await this.#change('detach_disk', disk, [vm, disk], fence)
   }
 
+  async fenceOff(fences: readonly Fence[], of: Partial<Ownership>, only?: readonly string[]): Promise<string[]> {
+    for (const fence of fences) checkFence(fence)
+    const words = fences.flatMap(({ scope, number }) => [scope, String(number)])
+    await this.#change('fence_off', '*', [String(fences.length), ...words], null)
+    // From here on nothing is made under a smaller number: what is listed now is all that may run something under one.
+    const machines = (await this.listVms(of)).filter(
+      ({ id, state }) => state === 'running' && (only?.includes(id) ?? true),
+    )
+    const silent: string[] = []
+    await inTurns(machines, async ({ id }) => {
+      const connection = new LocalConnection({ directory: this.directory, id }, null, () => this.#prepare())
+      await connection.remember(fences).catch(() => silent.push(id))
+    })
+    return silent.sort()
+  }
+
   async connect(vm: string, fence: Fence | null): Promise<Connection> {
     checkId('VM', vm)
     if (!(await readVmRecord(this.directory, vm))) throw new RemodelError('not-found', `there is no VM ${vm}`)
@@ -235,4 +251,16 @@ async function makeFolders(directory: string): Promise<void> {
   for (const folder of ['vms', 'disks', 'stemcells', 'fences', 'tmp']) {
     await mkdir(join(directory, folder), { recursive: true })
   }
+}
+
+/** How many machines are talked to at a time. */
+const atATime = 32
+
+async function inTurns<Item>(items: readonly Item[], run: (item: Item) => Promise<void>): Promise<void> {
+  const left = items.values()
+  await Promise.all(
+    Array.from({ length: atATime }, async () => {
+      for (const item of left) await run(item)
+    }),
+  )
 }

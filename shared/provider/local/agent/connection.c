@@ -72,7 +72,7 @@ void conn_done_with(struct conn *c, const char *word) {
 
 /*
  * The fence, in the same step as the change: a smaller number is refused before anything happens, a larger one is written
- * down first, and ends what still runs under a smaller one before the new request begins.
+ * down first, and ends what still runs under a smaller one before the new request begins. An equal one is of the same attempt.
  */
 bool admit(struct conn *c, const char *scope, long number) {
   if (!*scope) return true;
@@ -92,6 +92,17 @@ bool admit(struct conn *c, const char *scope, long number) {
   return false;
 }
 
+/* Numbers that others owe this VM: what runs under smaller ones ends, and no such request is admitted any more. */
+static void remember(struct conn *c, struct fields *f) {
+  for (long n = field_number(f); n > 0 && !f->bad; n--) {
+    const char *scope = field(f);
+    long number = field_number(f);
+    if (!f->bad && *scope && number > fence_largest(held.fences, scope) && !admit(c, scope, number)) return;
+  }
+  if (f->bad) conn_fail(c, "invalid-input", "a malformed request");
+  else conn_done(c);
+}
+
 static void end_everything(struct conn *c) {
   kill(-1, SIGKILL);
   long deadline = now_ms() + 5000;
@@ -108,6 +119,10 @@ static void end_everything(struct conn *c) {
 static void begin(struct conn *c, char type, struct fields *f) {
   if (type == 'Q') {
     supervise_status(c);
+    return;
+  }
+  if (type == 'L') {
+    remember(c, f);
     return;
   }
   const char *scope = field(f);

@@ -4,11 +4,8 @@
 
 static void too_long(int signal) { (void)signal; }
 
-/*
- * Takes the lock of one VM or disk: a flock on its fence file, which the kernel gives back however we end. Only helpers
- * take it, and they do not wait for their clients while they hold it.
- */
-int lock(const char *kind, const char *id) {
+/* A flock on a file of fences/, which the kernel gives back however we end. */
+static int lock_file(const char *kind, const char *id, int how) {
   char path[300];
   snprintf(path, sizeof path, "fences/%s-%s", kind, id);
   struct sigaction action = {.sa_handler = too_long};
@@ -17,7 +14,7 @@ int lock(const char *kind, const char *id) {
   for (;;) {
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0) refuse("infrastructure", "cannot open the lock %s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX)) {
+    if (flock(fd, how)) {
       if (errno == EINTR) refuse("infrastructure", "%s %s has been busy for 20 s", kind, id);
       refuse("infrastructure", "cannot lock %s: %s", path, strerror(errno));
     }
@@ -31,9 +28,47 @@ int lock(const char *kind, const char *id) {
   }
 }
 
-/* Refuses a number smaller than the largest seen, else records it. Called with the lock held, before any change. */
+/*
+ * Takes the lock of one VM or disk: a flock on its fence file. Only helpers take it, and they do not wait for their clients
+ * while they hold it.
+ */
+int lock(const char *kind, const char *id) { return lock_file(kind, id, LOCK_EX); }
+
+static int lock_scope(const char *scope, int how) {
+  unsigned hash = 2166136261u;
+  char name[8];
+  for (const char *at = scope; *at; at++) hash = (hash ^ (unsigned char)*at) * 16777619u;
+  snprintf(name, sizeof name, "%02x", hash & 0xff);
+  return lock_file("scopes", name, how);
+}
+
+/*
+ * Records numbers for everything that a scope may change, whether it exists already or not: `n`, then scope and number. Waits
+ * for the changes that are under way: what began under a smaller number has ended when this answers.
+ */
+void verb_fence_off(struct fields *f) {
+  for (long n = field_number(f); n > 0 && !f->bad; n--) {
+    const char *scope = field(f);
+    long number = field_number(f);
+    if (f->bad || !*scope) break;
+    int fd = lock_scope(scope, LOCK_EX);
+    if (number > fence_largest(fd, scope) && fence_append(fd, scope, number))
+      refuse("infrastructure", "cannot record the fence of %s: %s", scope, strerror(errno));
+    close(fd);
+  }
+  if (f->bad) refuse("invalid-input", "a malformed request");
+  failpoint("fence_off.recorded");
+  answer("ok", NULL);
+}
+
+/*
+ * Refuses a number smaller than the largest seen, else records it. Called with the lock held, before any change. The shared lock of
+ * the scope is kept until we end. An equal number is of the same attempt: no two attempts have one (shared/ledger/lua/fence.lua).
+ */
 void check_fence(int *lock_fd, const char *kind, const char *id, const char *scope, long number) {
   if (!*scope) return;
+  long off = fence_largest(lock_scope(scope, LOCK_SH), scope);
+  if (number < off) refuse("superseded", "fence %ld of %s was fenced off by %ld", number, scope, off);
   long largest = fence_largest(*lock_fd, scope);
   if (number < largest)
     refuse("superseded", "fence %ld of %s is older than %ld, which %s %s has seen", number, scope, largest, kind, id);

@@ -5,7 +5,8 @@ int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(struct fields *f); } verbs[] = {
       {"create_vm", verb_create_vm},     {"delete_vm", verb_delete_vm},     {"create_disk", verb_create_disk},
       {"delete_disk", verb_delete_disk}, {"attach_disk", verb_attach_disk}, {"detach_disk", verb_detach_disk},
-      {"resize_disk", verb_resize_disk}, {"prune", verb_prune}};
+      {"resize_disk", verb_resize_disk}, {"prune", verb_prune},
+      {"fence_off", verb_fence_off}};
   /* A machine whose agent is older than the built-in is given this program as a file. */
   if (argc == 3 && !strcmp(argv[1], "relay")) return relay(argv[2]);
   struct buf in = {0};

@@ -7,6 +7,8 @@
  *   AGENT   PID 1 of a VM, forked from the helper that made it. It listens on vms/<id>/agent.sock.
  *
  * Directory:
+ *   fences/scopes-<n>    lines `<number> <scope>`, for scopes of hash n: fences that hold for every VM and disk, also for those
+ *                        that are made later (fence_off). Whoever changes something under a fence locks it shared.
  *   fences/<kind>-<id>   lines `<number> <scope>`; also the lock (flock) of that VM or disk. Outlives the VM, so that a
  *                        writer that wakes up after a delete is still refused.
  *   vms/<id>/vm.json     the intent: written before anything else, removed after everything else
@@ -34,6 +36,7 @@
  *   'F' <fence> only remember the fence                 'A'
  *   'W' <fence> kill every process of the room           'A' when none is left
  *   'N' <fence> a new room                               'A' bytes that are free: as new, nothing of the room before is there
+ *   'L' n, n times scope number: remember all of them, the smaller ones of those it knows are passed over      'A'
  *   'D' <fence> kill every process and end              'A', then PID 1 is gone
  *   'P' ping, at any time                               'P'
  *   'T' exit code or "", signal number or ""; 'X' error code (shared/errors.ts), message: both are the last frame
@@ -98,6 +101,7 @@ void failpoint(const char *name);
 
 /* lock.c */
 int lock(const char *kind, const char *id);
+void verb_fence_off(struct fields *f);
 void check_fence(int *lock_fd, const char *kind, const char *id, const char *scope, long number);
 void effect(const char *name, const char *id, const char *other_key, const char *other, const char *scope, long number,
             long pid);
