@@ -3,14 +3,19 @@ import { sealPlan } from '../services/planner/foreman/seal.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import { startBaseline } from './baseline.ts'
 import { atLeast, atMost, type Figure, medianOf, noted, percentile } from './figure.ts'
+import { largeFigures } from './large.ts'
 import { startStack } from './stack.ts'
 
 const width = 1000
 const length = 400
 const dagSize = 10_000
 
-/** What dispatching costs where the work itself costs nothing, beside bare BullMQ and a BullMQ flow of the same shape. */
 export async function run(): Promise<Figure[]> {
+  return [...(await quickFigures()), ...(await largeFigures('dispatch'))]
+}
+
+/** What dispatching costs where the work itself costs nothing, beside bare BullMQ and a BullMQ flow of the same shape. */
+async function quickFigures(): Promise<Figure[]> {
   const stack = await startStack()
   const baseline = await startBaseline(stack.settings)
   try {

@@ -9,10 +9,10 @@ const eventsAtOnce = 500
 /** Everything of a plan that ended, page by page, as the ledger has it in Redis. Throws `conflict` where it is not whole. */
 export async function* linesOf(ledger: LedgerReader, deployment: string, plan: string): AsyncGenerator<HistoryLine> {
   const key = `${ledger.base(deployment)}:plan:${plan}`
-  const [header, total, first, last] = await ledger.redis.hmget(key, 'header', 'total', 'firstEvent', 'lastEvent')
-  const reservations = await ledger.reservations(deployment, plan)
+  const [total, first, last] = await ledger.redis.hmget(key, 'total', 'firstEvent', 'lastEvent')
+  const header = await ledger.header(deployment, plan)
   let order = 0
-  if (header) yield ['plan', { ...JSON.parse(header), reservations }]
+  if (header) yield ['plan', header]
   for await (const page of ledger.remodelPages(deployment, plan)) {
     for (const one of page) yield ['remodel', { order: order++, ...one }]
   }

@@ -36,6 +36,8 @@ export function graphOf(plan: Plan, partSize: number): StoredGraph {
       plan.remodels.filter(({ needs }) => needs.length === 0).map(({ id }) => id),
       partSize,
     ),
+    ...inParts('places', plan.places, partSize),
+    ...inParts('windows', plan.windows, partSize),
   ]
   for (const [n, remodel] of plan.remodels.entries()) {
     if (remodel.place !== undefined) left.set(remodel.place, (left.get(remodel.place) ?? 0) + 1)
@@ -51,10 +53,10 @@ export function graphOf(plan: Plan, partSize: number): StoredGraph {
 }
 
 /** The parts of a list of the hash `lists`, as its fields. */
-function inParts(list: string, names: readonly string[], partSize: number): [string, string][] {
-  return Array.from({ length: Math.ceil(names.length / partSize) }, (_, k) => [
+function inParts(list: string, items: readonly unknown[], partSize: number): [string, string][] {
+  return Array.from({ length: Math.ceil(items.length / partSize) }, (_, k) => [
     `${k} ${list}`,
-    JSON.stringify(names.slice(k * partSize, (k + 1) * partSize)),
+    JSON.stringify(items.slice(k * partSize, (k + 1) * partSize)),
   ])
 }
 

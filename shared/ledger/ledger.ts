@@ -28,8 +28,8 @@ export type * from './records.ts'
 /** How long an opened plan waits for a replica to have it, where one may take over, before it is answered all the same. */
 const replicaMs = 1000
 /** What one round trip stores at most: values, and characters of them. Lua hands on no more than 8,000 values at once. */
-const storedValues = 2000
-const storedCharacters = 256 * 1024
+const storedValues = 800
+const storedCharacters = 64 * 1024
 
 /** How large the pieces are that scripts work in. */
 export interface LedgerSizes {
@@ -39,7 +39,7 @@ export interface LedgerSizes {
   part: number
 }
 
-const usualSizes: LedgerSizes = { slice: 300, part: 50 }
+const usualSizes: LedgerSizes = { slice: 120, part: 50 }
 
 /**
  * The durable record of plans, attempts, completions, fences and events: the truth that queues are rebuilt from.
@@ -78,7 +78,7 @@ export class Ledger extends LedgerReader {
       if (state === '') break
       plan.id = `${drawn.id}-${copy}`
     }
-    const { remodels, reservations, ...header } = plan
+    const { remodels, reservations, places: _, windows, ...header } = plan
     const graph = graphOf(plan, this.#sizes.part)
     const facts = {
       header: JSON.stringify(header),
@@ -100,7 +100,7 @@ export class Ledger extends LedgerReader {
       ...fieldsOf('places', graph.places),
       ...fieldsOf(
         'windows',
-        plan.windows.map(({ name, limit }) => [`limit:${name}`, limit]),
+        windows.map(({ name, limit }) => [`limit:${name}`, limit]),
       ),
       ...fieldsOf(
         'unmet',
@@ -120,7 +120,7 @@ export class Ledger extends LedgerReader {
       if (Number(await this.#scripts.store(base, this.#channel, plan.id, '', '', ...part)) !== 1)
         return this.store(drawn, at)
     }
-    const [last = []] = inRoundTrips(fieldsOf('', Object.entries(facts)))
+    const last = ['', 2 * Object.keys(facts).length, ...Object.entries(facts).flat()]
     if (Number(await this.#scripts.store(base, this.#channel, plan.id, at, remodels.length, ...last)) !== 1)
       return this.store(drawn, at)
     await this.#list(plan)
@@ -413,7 +413,9 @@ function* inRoundTrips(fields: readonly Field[]): Generator<(string | number)[]>
       const [part, field, value] = fields[i]!
       characters += field.length + String(value).length
       if (values > 0 && characters > storedCharacters) break
-      hashes.set(part, [...(hashes.get(part) ?? []), field, value])
+      const hash = hashes.get(part) ?? []
+      hash.push(field, value)
+      hashes.set(part, hash)
     }
     yield [...hashes].flatMap(([part, values]) => [part, values.length, ...values])
   }

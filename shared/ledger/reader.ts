@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { RemodelError } from '../errors.ts'
 import type { EndedPlan, PlanHistory, Run } from '../history/plan-history.ts'
 import { Floorplan, type StandingMaterial } from '../model/material.ts'
-import type { Plan, PlanState, Remodel, RemodelState } from '../model/plan.ts'
+import type { Place, Plan, PlanState, Remodel, RemodelState, Window } from '../model/plan.ts'
 import type { Reservation } from '../model/reservation.ts'
 import type { RedisSettings } from '../redis.ts'
 import type { StoredRemodel } from './graph.ts'
@@ -118,13 +118,25 @@ export class LedgerReader {
     for (;;) {
       const ended = await this.ended(deployment, id)
       if (ended) return ended.plan
-      const [header, total] = await this.redis.hmget(`${this.base(deployment)}:plan:${id}`, 'header', 'total')
+      const total = await this.redis.hget(`${this.base(deployment)}:plan:${id}`, 'total')
+      const header = await this.header(deployment, id)
       const remodels: Remodel[] = []
       for await (const page of this.remodelPages(deployment, id)) remodels.push(...page.map(({ remodel }) => remodel))
-      const reservations = await this.reservations(deployment, id)
-      if (header && remodels.length === Number(total)) return { ...JSON.parse(header), reservations, remodels }
+      if (header && remodels.length === Number(total)) return { ...header, remodels }
       // It may have been moved to the blobstore while it was read.
       if (!(await this.ended(deployment, id))) throw new RemodelError('not-found', `plan ${id} is not whole`)
+    }
+  }
+
+  /** All of a plan but its remodels; null where Redis does not have it. */
+  async header(deployment: string, plan: string): Promise<Omit<Plan, 'remodels'> | null> {
+    const header = await this.redis.hget(`${this.base(deployment)}:plan:${plan}`, 'header')
+    if (header === null) return null
+    return {
+      ...JSON.parse(header),
+      reservations: await this.reservations(deployment, plan),
+      places: await this.#list<Place>(deployment, plan, 'places'),
+      windows: await this.#list<Window>(deployment, plan, 'windows'),
     }
   }
 
@@ -156,26 +168,26 @@ export class LedgerReader {
   /** Ids of a plan's remodels in its order, some hundreds at a time. */
   async *remodelIds(deployment: string, plan: string): AsyncGenerator<string[]> {
     for (let k = 0; ; k += partsAtOnce) {
-      const ids = await this.#parts(deployment, plan, 'order', k)
+      const ids = await this.#parts<string>(deployment, plan, 'order', k)
       if (ids.length === 0) return
       yield ids
     }
   }
 
   /** All of a long list of a plan. */
-  async #list(deployment: string, plan: string, list: string): Promise<string[]> {
-    const all: string[] = []
+  async #list<Item>(deployment: string, plan: string, list: string): Promise<Item[]> {
+    const all: Item[] = []
     for (let k = 0; ; k += partsAtOnce) {
-      const names = await this.#parts(deployment, plan, list, k)
-      if (names.length === 0) return all
-      all.push(...names)
+      const items = await this.#parts<Item>(deployment, plan, list, k)
+      if (items.length === 0) return all
+      all.push(...items)
     }
   }
 
-  async #parts(deployment: string, plan: string, list: string, from: number): Promise<string[]> {
+  async #parts<Item>(deployment: string, plan: string, list: string, from: number): Promise<Item[]> {
     const fields = Array.from({ length: partsAtOnce }, (_, i) => `${from + i} ${list}`)
     const parts = await this.redis.hmget(`${this.base(deployment)}:plan:${plan}:lists`, ...fields)
-    return parts.flatMap((text): string[] => (text === null ? [] : JSON.parse(text)))
+    return parts.flatMap((text): Item[] => (text === null ? [] : JSON.parse(text)))
   }
 
   /** The exclusive names that a plan needs. */
@@ -198,7 +210,7 @@ export class LedgerReader {
 
   async #whole(deployment: string, plan: string, text: string): Promise<Remodel> {
     const { needs, ...rest } = JSON.parse(text) as StoredRemodel
-    return { ...rest, needs: needs ?? (await this.#list(deployment, plan, `needs ${rest.id}`)) }
+    return { ...rest, needs: needs ?? (await this.#list<string>(deployment, plan, `needs ${rest.id}`)) }
   }
 
   async remodelRecords(deployment: string, plan: string): Promise<RemodelRecord[]> {

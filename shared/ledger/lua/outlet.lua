@@ -5,6 +5,8 @@
 local usual_allowance = 64
 -- What one announcement may hold, in bytes and remodels; the rest is fetched (advance.lua).
 local announced_bytes, announced_items = 32768, 64
+-- Bytes that this script has handed out.
+local bytes = 0
 
 -- plan -> queue -> true: backlog or publications changed.
 local changed = {}
@@ -70,14 +72,14 @@ local function publish(plan, queue, out, items)
   local room = allowance(plan, queue) - there
   if room <= 0 then return false end
   local ids = redis.call('ZRANGE', key(plan, 'backlog:' .. queue), 0, math.min(room, items) - 1)
-  local bytes = 0
   for i, id in ipairs(ids) do
-    bytes = bytes + #id + #plan + #queue + 120
-    if bytes > announced_bytes then return true end
+    local item = { plan = plan, remodel = id, queue = queue, release = run_of(plan, id).releases, weight = node(plan, id).x or 0,
+      ahead = there + i - 1 }
+    bytes = bytes + #cjson.encode(item)
+    if bytes > announced_bytes and #out > 0 then return true end
     redis.call('ZREM', key(plan, 'backlog:' .. queue), id)
     redis.call('ZADD', key(plan, 'published:' .. queue), clock, id)
-    out[#out + 1] = { plan = plan, remodel = id, queue = queue, release = run_of(plan, id).releases, weight = node(plan, id).x or 0,
-      ahead = there + i - 1 }
+    out[#out + 1] = item
   end
   return #ids == items and room > items and redis.call('ZCARD', key(plan, 'backlog:' .. queue)) > 0
 end

@@ -1,0 +1,104 @@
+import type { Redis } from 'ioredis'
+import { sealPlan } from '../services/planner/foreman/seal.ts'
+import type { Plan } from '../shared/model/plan.ts'
+import { jobName } from '../shared/queue/catalog.ts'
+import { atMost, type Figure, noted, percentile } from './figure.ts'
+import { Pinger } from './pinger.ts'
+import { type Stack, startStack } from './stack.ts'
+
+const remodels = 100_000
+const places = 20_000
+/** No worker listens here: what goes there is failed by hand. */
+const apart = 'assemble-apart'
+
+/** What a plan of 100,000 remodels costs others: it is stored, opened, worked at, fails; another is cancelled by force. */
+export async function largeFigures(bench: string): Promise<Figure[]> {
+  const stack = await startStack()
+  const pinger = await Pinger.start(stack.settings.url)
+  try {
+    await stack.redis.config('SET', 'slowlog-log-slower-than', '1000')
+    await stack.redis.config('SET', 'slowlog-max-len', '100000')
+    const failed = await stored(stack, 'large-failed')
+    await open(stack, failed)
+    await begun(stack, failed)
+    await failOne(stack, failed)
+    await over(stack, failed, 'failed')
+    const cancelled = await stored(stack, 'large-cancelled')
+    await open(stack, cancelled)
+    await begun(stack, cancelled)
+    await stack.ledger.cancel(cancelled.deployment, cancelled.id, 'bench', true)
+    await over(stack, cancelled, 'cancelled')
+    const pings = await pinger.end()
+    const of = '100,000 remodels with 20,000 places'
+    const against = 'stored, opened, begun, failed; another cancelled by force'
+    return [
+      atMost(
+        { bench, case: `${of}: longest script`, value: await longestScript(stack.redis), unit: 'ms', against },
+        20,
+      ),
+      atMost({ bench, case: `${of}: PING p99`, value: percentile(pings, 99), unit: 'ms', against }, 25),
+      noted({ bench, case: `${of}: longest PING`, value: Math.max(...pings), unit: 'ms', against }),
+      atMost({ bench, case: `${of}: planner memory`, value: await stack.plannerMb(), unit: 'MB', against }, 300),
+    ]
+  } finally {
+    await stack.stop()
+  }
+}
+
+async function stored({ ledger }: Stack, deployment: string): Promise<Plan> {
+  const drafts = Array.from({ length: remodels }, (_, i) => ({
+    ...{ id: `create-vm web/${i}`, step: 'nothing', action: 'update' as const, material: `thing/${i}`, title: `${i}` },
+    ...{ stage: 'Nothing', reasons: ['bench'], place: `update web/${i % places}` },
+    ...(i === 0 ? { queue: apart } : {}),
+  }))
+  const seats = Array.from({ length: places }, (_, i) => ({
+    name: `update web/${i}`,
+    windows: ['all', `zone ${i % 5}`],
+  }))
+  const windows = ['all', ...Array.from({ length: 5 }, (_, i) => `zone ${i}`)].map((name) => ({ name, limit: places }))
+  const plan = sealPlan(
+    { remodels: drafts, windows, places: seats, notes: [] },
+    { deployment, kind: 'noop', materials: [], strategy: null },
+    { deployment, version: 0, materials: [] },
+  )
+  return ledger.store(plan, Date.now())
+}
+
+async function open({ ledger }: Stack, plan: Plan): Promise<void> {
+  const opened = await ledger.open(plan.deployment, plan.id, { holder: 'bench', message: '' })
+  if (opened.status !== 'ok') throw new Error(`plan ${plan.id}: ${JSON.stringify(opened)}`)
+}
+
+/** Waits until workers have carried out some of it, and all of it was released. */
+async function begun(stack: Stack, { deployment, id }: Plan): Promise<void> {
+  const todo = `${stack.ledger.base(deployment)}:plan:${id}:todo`
+  await until(async () => {
+    const { counts } = await stack.ledger.planRecord(deployment, id)
+    return counts.done > 1000 && (await stack.redis.exists(todo)) === 0
+  })
+}
+
+async function failOne({ ledger }: Stack, { deployment, id }: Plan): Promise<void> {
+  const remodel = 'create-vm web/0'
+  const [result] = await ledger.claim(deployment, 'bench', [{ plan: id, remodel, job: jobName(remodel, 1) }])
+  if (result?.status !== 'claimed') throw new Error(`${remodel} could not be claimed`)
+  const { fence } = result.claim
+  await ledger.complete(deployment, [
+    { plan: id, remodel, fence, outcome: 'failed', code: 'job-failed', message: 'asked for' },
+  ])
+}
+
+async function over({ ledger }: Stack, { deployment, id }: Plan, state: string): Promise<void> {
+  await until(async () => (await ledger.planRecord(deployment, id)).state === state)
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 100))
+}
+
+/** Milliseconds of the longest script that Redis has run, by its own log. */
+async function longestScript(redis: Redis): Promise<number> {
+  const entries = (await redis.slowlog('GET', 100_000)) as [number, number, number, string[]][]
+  const scripts = entries.filter(([, , , words]) => /^eval/i.test(words[0] ?? ''))
+  return Math.max(0, ...scripts.map(([, , micros]) => micros / 1000))
+}
