@@ -15,7 +15,7 @@ import { PlanHistory } from '../../shared/history/plan-history.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { steps } from '../reservation/steps.ts'
-import { planOf, remodel } from '../support/plans.ts'
+import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis
@@ -177,6 +177,7 @@ describe('root causes', () => {
     const remodels = Array.from({ length: 150 }, (_, i) => remodel(`r${i}`, [], { when: 'independent' }))
     const plan = await ledger.store(planOf('d', remodels), 1)
     await ledger.open('d', plan.id, lock)
+    await released(ledger, 'd', plan.id)
     const wanted = remodels.map(({ id }) => ({ plan: plan.id, remodel: id, job: id }))
     const claims = await ledger.claim('d', 'w', wanted)
     const log = `${'ä'.repeat(100_000)}the end`

@@ -37,7 +37,7 @@ const stored = (deployment: string, ids: string[], at = Date.now()) =>
 
 async function begin(deployment: string, plan: string, id: string) {
   const [result] = await ledger.claim(deployment, 'w', [{ plan, remodel: id, job: `${id} #1` }])
-  if (result?.status !== 'claimed') throw new Error(`${id} is ${result?.state}`)
+  if (result?.status !== 'claimed') throw new Error(`${id} is ${result?.status}`)
   return result.claim
 }
 

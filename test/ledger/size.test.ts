@@ -42,7 +42,7 @@ async function opened(...plan: Parameters<typeof planOf> extends [string, ...inf
     (await ledger.claim(deployment, 'w', [{ plan: id, remodel, job: remodel }]))[0]!
   const end = async (remodel: string, outcome: 'done' | 'failed' = 'done') => {
     const result = await claim(remodel)
-    if (result.status !== 'claimed') throw new Error(`${remodel} is ${result.state}`)
+    if (result.status !== 'claimed') throw new Error(`${remodel} is ${result.status}`)
     const report = { plan: id, remodel, fence: result.claim.fence, outcome, code: 'job-failed', message: 'broke' }
     return ledger.complete(deployment, [report])
   }

@@ -59,11 +59,13 @@ local function make_ready(plan, id)
   local n = node(plan, id)
   if n.g == 'barrier' then return settle(plan, id, 'done') end
   if n.g == 'approve' then
+    spent = spent + 1
     put_state(plan, id, 'waiting')
     redis.call('ZADD', key(plan, 'running'), clock + n.t * 1000, id)
     return event({ type = 'remodel.waiting', plan = plan, remodel = id })
   end
   if n.p and not is_inside(plan, n.p) then
+    spent = spent + 1
     put_state(plan, id, 'queued')
     redis.call('RPUSH', key(plan, 'held:' .. n.p), id)
     return stand_in_line(plan, n.p, n.n)
@@ -185,7 +187,6 @@ end
 -- All needs of a remodel are settled. What is hopeless is skipped now, not sooner: cleanup that comes after it must not
 -- begin while something before it still runs.
 tasks.ready = function(plan, id)
-  spent = spent + 1
   if state_of(plan, id) ~= 'blocked' then return end
   local doomed = redis.call('HDEL', key(plan, 'doomed'), id) == 1
   if doomed or not may_start(plan, node(plan, id)) then settle(plan, id, 'skipped') else make_ready(plan, id) end
