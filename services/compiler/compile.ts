@@ -1,16 +1,25 @@
+import { once } from 'node:events'
+import { addAbortSignal, PassThrough, Readable } from 'node:stream'
 import type { CompileSpec } from '../../shared/compile/requests.ts'
-import { RemodelError } from '../../shared/errors.ts'
+import { RemodelError, toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { layout, scriptPath } from '../../shared/provider/layout.ts'
+import { compiledRules, eachEntry } from '../../shared/release/entries.ts'
 import type { Archive, Ingredients } from './gather.ts'
 import { Output } from './output.ts'
 
 const archiveFile = `${layout.data}/compiled.tgz`
 
-/** What a packaging script made, as bytes. */
-export interface Compiled {
-  archive: Buffer
+/** A package to be compiled, and where to put what comes out: an archive as it is read, checked on its way. */
+export interface Job<Result> {
+  spec: CompileSpec
+  ingredients: Ingredients
+  store(archive: Readable): Promise<Result>
+}
+
+export interface Compiled<Result> {
+  stored: Result
   durationMs: number
 }
 
@@ -28,49 +37,103 @@ export interface Compiled {
  * stands, what goes wrong once the script has run is the package's doing. `infrastructure` where the disk of the machine is full,
  * also without what the package wrote; the reason of `signal`, with the output so far, where that stops it.
  */
-export async function compile(
+export async function compile<Result>(
   connection: Connection,
-  spec: CompileSpec,
-  { source, dependencies }: Ingredients,
+  job: Job<Result>,
   signal: AbortSignal,
-): Promise<Compiled> {
+): Promise<Compiled<Result>> {
+  const output = new Output()
+  try {
+    return await carryOut(connection, job, output, signal)
+  } catch (error) {
+    throw signal.aborted ? stopped(job.spec, signal, output) : error
+  }
+}
+
+async function carryOut<Result>(
+  connection: Connection,
+  { spec, ingredients: { source, dependencies }, store }: Job<Result>,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Compiled<Result>> {
   const started = performance.now()
   const work = `${layout.data}/compile/${spec.name}`
   const target = `${layout.packages}/${spec.name}`
   const installed = layout.packageData(spec.name, spec.key)
   await connection.renew()
-  await run(
-    connection,
-    shell('mkdir -p "$1" "$2"; ln -s "$2" "$3"; exec tar "$4" --no-same-owner -C "$1" -f -', [
-      work,
-      installed,
-      target,
-      extract(source),
-    ]),
-    signal,
-    source.bytes,
-  )
+  await unpack(connection, { spec, what: 'its source', archive: source, signal }, [work, installed, target])
   await Promise.all(
-    dependencies.map(({ name, key, archive }) =>
-      run(
-        connection,
-        shell('mkdir -p "$1"; ln -sfn "$1" "$2"; exec tar "$3" --no-same-owner -C "$1" -f -', [
-          layout.packageData(name, key),
-          `${layout.packages}/${name}`,
-          extract(archive),
-        ]),
-        signal,
-        archive.bytes,
-      ),
-    ),
+    dependencies.map(({ name, key, archive }) => {
+      const data = layout.packageData(name, key)
+      const link = `${layout.packages}/${name}`
+      return unpack(connection, { spec, what: `the package ${name}`, archive, signal }, [data, data, link])
+    }),
   )
   await failpoint('compiler.unpacked')
-  await runScript(connection, spec, { work, target }, signal)
+  const env = {
+    PATH: scriptPath,
+    BOSH_COMPILE_TARGET: work,
+    BOSH_INSTALL_TARGET: target,
+    BOSH_PACKAGE_NAME: spec.name,
+    BOSH_PACKAGE_VERSION: spec.fingerprint,
+  }
+  const onOutput = (chunk: Buffer, from: 'stdout' | 'stderr') => output.add(chunk, from)
+  const ended = await connection.exec(['/bin/bash', '-x', 'packaging'], { cwd: work, env, signal, onOutput })
+  if (ended.exitCode !== 0) {
+    const how = ended.exitCode === null ? `was ended by ${ended.signal}` : `exited with ${ended.exitCode}`
+    throw await failure(connection, spec, how, String(output))
+  }
   await failpoint('compiler.compiled')
   await connection.endProcesses()
   await pack(connection, spec, installed, signal)
-  const archive = await connection.read(archiveFile)
-  return { archive, durationMs: Math.round(performance.now() - started) }
+  const archive = addAbortSignal(signal, connection.stream(archiveFile))
+  const stored = await store(Readable.from(checked(archive, spec), { objectMode: false }))
+  return { stored, durationMs: Math.round(performance.now() - started) }
+}
+
+interface Unpacking {
+  spec: CompileSpec
+  what: string
+  archive: Archive
+  signal: AbortSignal
+}
+
+/** Makes both directories and the link to the second one, then unpacks into the first one. */
+async function unpack(
+  connection: Connection,
+  { spec, what, archive, signal }: Unpacking,
+  places: [string, string, string],
+): Promise<void> {
+  const { exitCode, stderr } = await connection.exec(
+    [
+      ...['/bin/sh', '-euc'],
+      // tar may stop before the end of what it is given, and a blob that is broken says so there.
+      'mkdir -p "$1" "$2"; ln -s "$2" "$3"; tar "$4" --no-same-owner -C "$1" -f -; [ "$4" = -x ] || exec cat > /dev/null',
+      ...['sh', ...places, archive.gzip ? '-xz' : '-x'],
+    ],
+    { signal, stdin: await archive.open() },
+  )
+  if (exitCode !== 0) throw await failure(connection, spec, `cannot begin: ${what} cannot be unpacked`, stderr)
+}
+
+/** One rule for compiled packages on every way: what is stored here can be exported, and uploaded elsewhere. */
+async function* checked(archive: Readable, spec: CompileSpec): AsyncGenerator<Buffer> {
+  const copy = new PassThrough()
+  copy.on('error', () => {})
+  const checking = eachEntry(copy, compiledRules(spec.name), async () => {}).catch((error) => {
+    const [fault] = error instanceof RemodelError ? error.faults : []
+    const why = fault ? [fault.path, fault.message].filter(Boolean).join(' ') : toError(error).message
+    throw new RemodelError('job-failed', `packaging of ${spec.name} made what cannot be stored: ${why}`, {
+      details: { package: spec.name, key: spec.key },
+    })
+  })
+  checking.catch(() => {})
+  for await (const chunk of archive) {
+    if (!copy.write(chunk)) await Promise.race([once(copy, 'drain'), checking])
+    yield chunk
+  }
+  copy.end()
+  await checking
 }
 
 /** Whatever the script did to the directory or to the tools, what comes of it is the package's own. */
@@ -83,35 +146,6 @@ async function pack(connection: Connection, spec: CompileSpec, installed: string
     { signal, env: { PATH: scriptPath } },
   )
   if (exitCode !== 0) throw await failure(connection, spec, 'left nothing that can be packed', stderr)
-}
-
-async function runScript(
-  connection: Connection,
-  spec: CompileSpec,
-  { work, target }: { work: string; target: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const output = new Output()
-  const result = await connection
-    .exec(['/bin/bash', '-x', 'packaging'], {
-      cwd: work,
-      env: {
-        PATH: scriptPath,
-        BOSH_COMPILE_TARGET: work,
-        BOSH_INSTALL_TARGET: target,
-        BOSH_PACKAGE_NAME: spec.name,
-        BOSH_PACKAGE_VERSION: spec.fingerprint,
-      },
-      signal,
-      onOutput: (chunk, from) => output.add(chunk, from),
-    })
-    .catch((error) => {
-      throw signal.aborted ? stopped(spec, signal, output) : error
-    })
-  if (signal.aborted) throw stopped(spec, signal, output)
-  if (result.exitCode === 0) return
-  const how = result.exitCode === null ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`
-  throw await failure(connection, spec, how, String(output))
 }
 
 /** Why it was stopped, and what the script had said by then: what hung is at its end. */
@@ -140,28 +174,4 @@ async function failure(connection: Connection, spec: CompileSpec, how: string, l
 async function isFull(connection: Connection): Promise<boolean> {
   const { freeBytes } = await connection.renew()
   return freeBytes < fullBelowBytes && (await connection.renew()).freeBytes < fullBelowBytes
-}
-
-function extract({ gzip }: Archive): string {
-  return gzip ? '-xz' : '-x'
-}
-
-function shell(script: string, args: readonly string[]): string[] {
-  return ['/bin/sh', '-euc', script, 'sh', ...args]
-}
-
-async function run(
-  connection: Connection,
-  argv: readonly string[],
-  signal: AbortSignal,
-  stdin?: Uint8Array,
-): Promise<void> {
-  const result = await connection.exec(argv, { signal, ...(stdin ? { stdin } : {}) })
-  if (result.exitCode !== 0) {
-    throw new RemodelError(
-      'infrastructure',
-      `a command on the compile VM failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
-      { details: { command: argv.join(' '), log: result.stderr } },
-    )
-  }
 }

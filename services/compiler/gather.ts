@@ -1,13 +1,14 @@
+import type { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledPackage } from '../../shared/compile/compiled.ts'
 import type { CompileSpec } from '../../shared/compile/requests.ts'
 import { RemodelError } from '../../shared/errors.ts'
 
-/** A tar, or a tar.gz. */
+/** A tar, or a tar.gz. What is large is fetched when it is opened, and never held as a whole. */
 export interface Archive {
-  bytes: Buffer
   gzip: boolean
+  open(): Promise<Readable | Uint8Array>
 }
 
 /** What a package is compiled from. */
@@ -21,8 +22,8 @@ export interface Ingredients {
 const smallBytes = 256 * 1024
 
 /**
- * Fetches everything before a VM is taken: what is missing is no fault of a VM, and slow blobs keep none of them busy. `found`
- * is what the compiled index has of the dependencies; throws `infrastructure` where one is not there.
+ * Looks for everything before a VM is taken, and fetches what is small: what is missing is no fault of a VM. `found` is what the
+ * compiled index has of the dependencies; throws `infrastructure` where one is not there, `not-found` where the source is gone.
  */
 export async function gather(
   spec: CompileSpec,
@@ -30,10 +31,16 @@ export async function gather(
   blobs: Blobstore,
 ): Promise<Ingredients> {
   const [source, ...archives] = await Promise.all([
-    open(spec.source, blobs),
+    look(spec.source, blobs).catch((error) => {
+      if (!(error instanceof RemodelError) || error.code !== 'not-found') throw error
+      throw new RemodelError('not-found', `the source of package ${spec.name} is gone: upload its release again`, {
+        cause: error,
+        details: { digest: spec.source },
+      })
+    }),
     ...spec.dependencies.map(({ name, key }) => {
       const digest = found.get(key)?.digest
-      if (digest !== undefined) return open(digest, blobs)
+      if (digest !== undefined) return look(digest, blobs)
       throw new RemodelError(
         'infrastructure',
         `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`,
@@ -46,13 +53,26 @@ export async function gather(
   }
 }
 
-async function open(digest: string, blobs: Blobstore): Promise<Archive> {
-  const bytes = await blobs.get(digest)
-  if (bytes.length > smallBytes) return { bytes, gzip: true }
+async function look(digest: string, blobs: Blobstore): Promise<Archive> {
+  const bytes = await beginning(await blobs.stream(digest))
+  if (bytes.length > smallBytes) return { gzip: true, open: () => blobs.stream(digest) }
   try {
-    return { bytes: gunzipSync(bytes, { maxOutputLength: 16 * smallBytes }), gzip: false }
+    const tar = gunzipSync(bytes, { maxOutputLength: 16 * smallBytes })
+    return { gzip: false, open: async () => tar }
   } catch {
     // What is larger than it looked, or broken, is left to tar.
-    return { bytes, gzip: true }
+    return { gzip: true, open: async () => bytes }
   }
+}
+
+/** All bytes of what is small, checked; the first ones, more than `smallBytes`, of what is not. */
+async function beginning(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    chunks.push(chunk as Buffer)
+    length += (chunk as Buffer).length
+    if (length > smallBytes) break
+  }
+  return Buffer.concat(chunks)
 }

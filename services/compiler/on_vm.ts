@@ -42,7 +42,9 @@ export async function onVm<T>(
     if (signal.aborted) throw cause
     const error = (await stands(provider, vm.id, cause)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
     const code = error instanceof RemodelError ? error.code : 'infrastructure'
-    if (code === 'infrastructure') place.fault(error)
+    // What is wrong with a blob says nothing of the VM that was to have it.
+    const ofBlob = error instanceof RemodelError && error.details.digest !== undefined
+    if (code === 'infrastructure' && !ofBlob) place.fault(error)
     if (code === 'job-failed') place.sound()
     throw error
   } finally {

@@ -23,13 +23,13 @@ export async function rebuild(
     const found = await tools.compiled.find(spec.dependencies.map((need) => need.key))
     const ingredients = await gather(spec, found, tools.blobs)
     const attempt = job.attemptsStarted
-    const { archive, durationMs } = await onVm(
+    const { stored, durationMs } = await onVm(
       { spec, attempt, fence: { scope: `rebuild/${check}/${n}`, number: attempt } },
       signal,
       tools,
-      (connection) => compile(connection, spec, ingredients, signal),
+      (connection) => compile(connection, { spec, ingredients, store: (archive) => tools.blobs.put(archive) }, signal),
     )
-    const { digest } = await tools.blobs.put(archive)
+    const { digest } = stored
     await tools.rebuilds.report(check, n, { digest, durationMs })
     return digest === asked.digest ? 'the same came out' : `another archive came out: ${digest}`
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { DelayedError, type Job } from 'bullmq'
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
@@ -138,11 +139,12 @@ async function compileAnew(
 ): Promise<Outcome> {
   const ingredients = await gather(spec, found, tools.blobs)
   const fence = { scope: `package/${spec.key}`, number: held.fence }
-  const { archive, durationMs, vm } = await onVm({ spec, attempt, fence }, signal, tools, async (connection, vm) => ({
-    ...(await compile(connection, spec, ingredients, signal)),
+  const store = (archive: Readable) => tools.blobs.put(archive)
+  const { stored, durationMs, vm } = await onVm({ spec, attempt, fence }, signal, tools, async (connection, vm) => ({
+    ...(await compile(connection, { spec, ingredients, store }, signal)),
     vm,
   }))
-  const { digest, size } = await tools.blobs.put(archive)
+  const { digest, size } = stored
   await failpoint('compiler.blob-put')
   const compiled = { key: spec.key, digest, size, durationMs, compiledAt: Date.now() }
   const recorded = await tools.requests.record(compiled, held, spec)

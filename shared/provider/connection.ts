@@ -60,8 +60,10 @@ export interface Connection {
   unpack(directory: string, archive: Readable | Uint8Array): Promise<void>
   /** Makes missing directories; a reader sees the old content or all of the new. Mode 0644 unless given. `job-failed` where it cannot. */
   write(path: string, content: Uint8Array | string, mode?: number): Promise<void>
-  /** `not-found` where there is no such file. */
+  /** The whole file. `not-found` where there is none. */
   read(path: string): Promise<Buffer>
+  /** As `read`, for a file that may be large: the machine goes no faster than its reader. Destroying it ends the reading. */
+  stream(path: string): Readable
   /**
    * A stream to a unix socket on the machine: the way to what listens nowhere else. Rejects with `not-found` where there is no such
    * socket. Its other end closes when this one is destroyed, when the connection is closed, or when this process ends.

@@ -18,8 +18,18 @@ export interface EntryRules {
   /** The archive, for messages. */
   file: string
   limits?: ArchiveLimits
-  /** Which links may stand in it: none at all, those that stay inside, or those and absolute ones below `/var/vcap`. */
-  links: 'none' | 'inside' | 'vcap'
+  /** Which symbolic links may stand in it: none at all, those that stay inside, or any. No entry goes through one of them. */
+  links: 'none' | 'inside' | 'any'
+  /** Machines unpack it with `tar -z`: neither a plain tar nor another compression. */
+  gzip?: boolean
+}
+
+/**
+ * What an archive of a compiled package may hold, wherever it comes from and goes to: a script links to what its machine has
+ * (`/usr/bin/env`) and to other packages.
+ */
+export function compiledRules(file: string, limits?: ArchiveLimits): EntryRules {
+  return { file, links: 'any', gzip: true, ...(limits ? { limits } : {}) }
 }
 
 /**
@@ -65,6 +75,8 @@ export async function eachEntry(
   const ended = new Promise((resolve) => parser.once('end', resolve))
   try {
     for await (const chunk of source) {
+      if (!guard.begins(chunk))
+        fail(refuse(rules, undefined, 'is not a whole tar archive: it is no gzip; pack it with tar -z'))
       if (failure) break
       if (!parser.write(chunk))
         await Promise.race([new Promise((resolve) => parser.once('drain', resolve)), failed.promise])
@@ -92,16 +104,26 @@ export function refuse(rules: { file: string }, path: string | undefined, messag
   ])
 }
 
+const gzipMagic = [0x1f, 0x8b]
+
 class Guard {
   readonly rules: EntryRules
   readonly limits: ArchiveLimits
   readonly #links = new Set<string>()
+  #head = Buffer.alloc(0)
   #entries = 0
   #bytes = 0
 
   constructor(rules: EntryRules) {
     this.rules = rules
     this.limits = rules.limits ?? DEFAULT_LIMITS
+  }
+
+  /** False where the first bytes are not those of a gzip, and must be. */
+  begins(chunk: Uint8Array): boolean {
+    if (!this.rules.gzip || this.#head.length >= 2) return true
+    this.#head = Buffer.concat([this.#head, chunk.subarray(0, 2 - this.#head.length)])
+    return this.#head.every((byte, at) => byte === gzipMagic[at])
   }
 
   check(entry: ReadEntry): string {
@@ -129,8 +151,8 @@ class Guard {
       case 'GNUDumpDir':
         return
       case 'SymbolicLink': {
-        const vcap = this.rules.links === 'vcap' && target.startsWith('/var/vcap/') && !target.split('/').includes('..')
-        if (this.rules.links === 'none' || !(vcap || linkStaysInside(path, target)))
+        const { links } = this.rules
+        if (links === 'none' || (links === 'inside' && !linkStaysInside(path, target)))
           throw refused('is refused: the link leads out', target)
         this.#links.add(path)
         return

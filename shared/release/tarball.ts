@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { Fault } from '../errors.ts'
 import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
 import { DigestCheck } from './digest.ts'
-import { type ArchiveLimits, eachEntry, refuse } from './entries.ts'
+import { type ArchiveLimits, compiledRules, type EntryRules, eachEntry, refuse } from './entries.ts'
 import type { Put } from './pack.ts'
 import { packageGraph } from './package_graph.ts'
 import type { Release } from './release.ts'
@@ -145,11 +145,16 @@ async function checkPart(
         allowed: entry.sha1,
       }),
     ]
-  const rules = {
-    file: `${tarball}:${path}`,
-    links: kind === 'compiled_packages' ? ('vcap' as const) : ('inside' as const),
-    ...(options.limits ? { limits: options.limits } : {}),
-  }
+  const name = `${tarball}:${path}`
+  const rules: EntryRules =
+    kind === 'compiled_packages'
+      ? compiledRules(name, options.limits)
+      : {
+          file: name,
+          links: 'inside',
+          gzip: kind === 'packages',
+          ...(options.limits ? { limits: options.limits } : {}),
+        }
   let hasSpec = false
   await eachEntry(createReadStream(file), rules, async (inner, body) => {
     if (kind !== 'jobs' || inner !== 'job.MF') return

@@ -141,6 +141,28 @@ describe('files on a VM', () => {
     expect(stdout).toBe('750\nctl\n')
   })
 
+  it('is streamed no faster than it is read, and not a byte is lost', async () => {
+    await machine.exec(['sh', '-c', 'head -c 20000000 /dev/urandom > /tmp/big'])
+    const { stdout } = await machine.exec(['sha256sum', '/tmp/big'])
+    const hash = createHash('sha256')
+    let pieces = 0
+    for await (const piece of machine.stream('/tmp/big')) {
+      hash.update(piece as Buffer)
+      if (++pieces < 20) await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(stdout).toContain(hash.digest('hex'))
+    await expect(machine.stream('/none').toArray()).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  it('that is not read to its end leaves no command behind', async () => {
+    await machine.exec(['sh', '-c', 'head -c 20000000 /dev/zero > /tmp/big'])
+    for await (const _ of machine.stream('/tmp/big')) break
+    await until(
+      async () =>
+        (await machine.exec(['sh', '-c', 'cat /proc/[0-9]*/comm'])).stdout.split('remodel-keeper').length === 2,
+    )
+  })
+
   it('that are missing are not found; places that cannot be written to say why', async () => {
     await expect(machine.read('/none')).rejects.toMatchObject({ code: 'not-found' })
     await expect(machine.write('/proc/none', 'x')).rejects.toMatchObject({

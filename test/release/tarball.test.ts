@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import type { ArchiveEntry } from '../../shared/release/archive.ts'
@@ -124,7 +124,7 @@ it('reads a plain tar, and compiled packages with the stemcell they are for', as
   const compiled = await tarGz(fileEntry('bin/p', 'x'), {
     type: 'link',
     path: 'lib',
-    target: '/var/vcap/packages/other/lib',
+    target: '/usr/lib/other',
   })
   const manifest = (text: string) =>
     text.replace(
@@ -221,6 +221,16 @@ const hostile: [string, () => Promise<Parts>, Record<string, unknown>][] = [
     'a package that is no archive',
     async () => ({ pack: Buffer.from('no archive '.repeat(200)) }),
     { file: 'T:packages/p.tgz', message: expect.stringContaining('not a whole tar archive') },
+  ],
+  [
+    'a package that is a plain tar, which no machine unpacks',
+    async () => ({ pack: gunzipSync(await tarGz(fileEntry('packaging', 'make'))) }),
+    { file: 'T:packages/p.tgz', message: expect.stringContaining('pack it with tar -z') },
+  ],
+  [
+    'a package that is packed with zstd',
+    async () => ({ pack: zstdCompressSync(gunzipSync(await tarGz(fileEntry('packaging', 'make')))) }),
+    { file: 'T:packages/p.tgz', message: expect.stringContaining('pack it with tar -z') },
   ],
 ]
 it.for(hostile)('refuses %s with the reason and leaves nothing behind', async ([, parts, expected]) => {

@@ -775,4 +775,28 @@ export const sabotages: readonly Sabotage[] = [
     replace: '0o444',
     caughtBy: 'test/blobstore/disk.test.ts',
   },
+  {
+    name: 'what a script left running is not ended before its result is packed',
+    guarantee: 80,
+    file: 'services/compiler/compile.ts',
+    find: '  await connection.endProcesses()\n',
+    replace: '',
+    caughtBy: 'test/compiler/compile.test.ts',
+  },
+  {
+    name: 'a result is stored without a look at its entries',
+    guarantee: 82,
+    file: 'services/compiler/compile.ts',
+    find: '  copy.end()\n  await checking\n',
+    replace: '  copy.end()\n',
+    caughtBy: 'test/compiler/compile.test.ts',
+  },
+  {
+    name: 'a package is uploaded as it is packed',
+    guarantee: 82,
+    file: 'shared/release/entries.ts',
+    find: 'return this.#head.every((byte, at) => byte === gzipMagic[at])',
+    replace: 'return true',
+    caughtBy: 'test/release/tarball.test.ts',
+  },
 ]

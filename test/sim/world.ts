@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { Header } from 'tar'
 import { z } from 'zod'
 import type { Step, StepResult } from '../../services/assembler/steps/step.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
@@ -172,10 +174,8 @@ export class World {
         },
         unpack: alive,
         write: alive,
-        read: async (path) => {
-          await alive()
-          return Buffer.from(`${fence.scope} ${path}`)
-        },
+        read: unused,
+        stream: () => Readable.from([archiveOf(fence.scope)]),
         dial: unused,
         supervise: unused,
         start: unused,
@@ -194,14 +194,16 @@ export class World {
   /** Kept for good, as the real one. */
   blobs(process: Process): Blobstore {
     const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-    const unused = () => Promise.reject(new Error('compiling needs no streams'))
+    const unused = () => Promise.reject(new Error('compiling deletes nothing'))
     return {
-      put: async (bytes: Uint8Array) => {
+      put: async (content: Readable) => {
+        const bytes = Buffer.concat(await content.toArray())
         return this.ask(process, () => ({ digest: digestOf(bytes), size: bytes.length }))
       },
       has: async () => true,
-      get: async () => Buffer.from(''),
-      stream: unused,
+      keep: async () => true,
+      describe: async () => ({ size: 0, changedAt: 0 }),
+      stream: async () => Readable.from([]),
       delete: unused,
       list: async function* () {},
     } as unknown as Blobstore
@@ -234,4 +236,11 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     }, ms)
     signal?.addEventListener('abort', aborted, { once: true })
   })
+}
+
+/** A tar with one empty file of this name. */
+function archiveOf(path: string): Buffer {
+  const blocks = Buffer.alloc(3 * 512)
+  new Header({ path, type: 'File', size: 0, mode: 0o644 }).encode(blocks, 0)
+  return blocks
 }

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import type { Readable } from 'node:stream'
 import { RemodelError } from '../../../shared/errors.ts'
 import type { Connection } from '../../../shared/provider/connection.ts'
 
@@ -26,7 +27,7 @@ export async function shell(
 export async function unpackOnce(
   connection: Connection,
   directory: string,
-  archive: () => Promise<Buffer>,
+  archive: () => Promise<Readable | Uint8Array>,
 ): Promise<boolean> {
   const there = await connection.exec(['test', '-d', directory])
   if (there.exitCode === 0) return false

@@ -11,6 +11,9 @@ export interface Call {
   send(type: string, payload?: Uint8Array): void
   /** Settles with what `onFrame` gave; rejects with the error of the agent, or `infrastructure` where it is silent. */
   readonly result: Promise<Frame>
+  /** Takes no more frames until `resume`: the agent then lets its command wait. */
+  pause(): void
+  resume(): void
   /** Ends the call with this error; the agent kills what it still runs for it. */
   abandon(error: RemodelError): void
 }
@@ -46,6 +49,8 @@ export async function call(
   }
   const abandon = (error: RemodelError) => settle(() => reject(error))
   const timer = setInterval(() => {
+    // Not heard, because we do not listen.
+    if (socket.isPaused()) return
     silent += 1
     if (silent >= silentTicks) abandon(new RemodelError('infrastructure', `VM ${vm.id} does not answer`))
     else socket.write(encodeFrame('P'))
@@ -64,7 +69,11 @@ export async function call(
   })
   socket.write(encodeFrame(type, payload))
   const send = (type: string, payload?: Uint8Array) => void (settled || socket.write(encodeFrame(type, payload)))
-  return { send, result: promise, abandon }
+  const resume = () => {
+    silent = 0
+    socket.resume()
+  }
+  return { send, result: promise, abandon, pause: () => void socket.pause(), resume }
 }
 
 /** `details.lost` names the VM: the connection knows before the provider's list does. */

@@ -75,7 +75,8 @@ export class LocalConnection implements Connection {
       [
         '/bin/sh',
         '-c',
-        `mkdir -p "$1" && exec tar -x ${gzip ? '-z' : ''} --no-same-owner -C "$1" -f -`,
+        // tar may stop before the end of what it is given, and a source that is broken says so there.
+        `mkdir -p "$1" && tar -x ${gzip ? '-z' : ''} --no-same-owner -C "$1" -f - && exec cat > /dev/null`,
         'sh',
         directory,
       ],
@@ -99,8 +100,33 @@ export class LocalConnection implements Connection {
       else complaint.add(chunk)
     })
     if (exitCode === 0) return Buffer.concat(content)
-    const code = exitCode === noSuchFile ? 'not-found' : 'job-failed'
-    throw new RemodelError(code, `reading failed: ${complaint.toString().trim()}`)
+    throw unreadable(exitCode, complaint)
+  }
+
+  stream(path: string): Readable {
+    const complaint = new BoundedOutput()
+    const stop = new AbortController()
+    let opened: Call | undefined
+    const content = new Readable({
+      read: () => opened?.resume(),
+      destroy: (error, done) => {
+        stop.abort()
+        // The end of what is killed must be heard.
+        opened?.resume()
+        done(error)
+      },
+    })
+    const onCall = (call: Call) => {
+      opened = call
+    }
+    this.#run(['\u0001get', path], { signal: stop.signal, onCall }, (chunk, from) => {
+      if (from === 'stderr') complaint.add(chunk)
+      else if (!content.push(chunk)) opened?.pause()
+    }).then(
+      ({ exitCode }) => void (exitCode === 0 ? content.push(null) : content.destroy(unreadable(exitCode, complaint))),
+      (error) => content.destroy(toError(error)),
+    )
+    return content
   }
 
   dial(socket: string): Promise<Duplex> {
@@ -182,7 +208,7 @@ export class LocalConnection implements Connection {
 
   async #run(
     argv: readonly string[],
-    options: ExecOptions,
+    options: ExecOptions & { onCall?: (call: Call) => void },
     onOutput: (chunk: Buffer, from: 'stdout' | 'stderr') => void,
   ): Promise<{ exitCode: number | null; signal: string | null }> {
     const { signal } = options
@@ -202,6 +228,7 @@ export class LocalConnection implements Connection {
       if (frame.type === 'G') stdin.granted(frame.payload.readUInt32LE(0))
       return frame.type === 'T'
     })
+    options.onCall?.(opened)
     // The agent answers a kill when all of the command is gone, so whoever is told of the end may rely on it.
     const kill = (error: Error) => {
       ending ??= error
@@ -231,6 +258,11 @@ export class LocalConnection implements Connection {
       if (options.stdin instanceof Readable) options.stdin.destroy()
     }
   }
+}
+
+function unreadable(exitCode: number | null, complaint: BoundedOutput): RemodelError {
+  const code = exitCode === noSuchFile ? 'not-found' : 'job-failed'
+  return new RemodelError(code, `reading failed: ${complaint.toString().trim()}`)
 }
 
 function stopped(code: 'cancelled' | 'deadline', argv: readonly string[], cause: unknown): RemodelError {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { create } from 'tar'
 import { compile } from '../../../services/compiler/compile.ts'
@@ -104,9 +105,10 @@ export class Workbench {
     const key = createHash('sha256').update(script).digest('hex')
     try {
       const spec = { key, name, fingerprint: key.slice(0, 40) } as CompileSpec
-      const ingredients = { source: { bytes: await packed(this.#folder, script), gzip: false }, dependencies: [] }
+      const source = { gzip: false, open: () => packed(this.#folder, script) }
+      const ingredients = { source, dependencies: [] }
       const through = this.#cleaning === 'renewal' ? connection : withoutRenewal(connection)
-      return (await compile(through, spec, ingredients, AbortSignal.timeout(60_000))).archive
+      return (await compile(through, { spec, ingredients, store: buffer }, AbortSignal.timeout(60_000))).stored
     } finally {
       connection.close()
     }

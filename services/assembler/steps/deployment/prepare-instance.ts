@@ -22,14 +22,14 @@ export default defineStep({
         input.packages.map(({ name, key }) => {
           const found = compiled.get(key)
           if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
-          return unpackOnce(connection, layout.packageData(name, key), () => context.blobs.get(found.digest))
+          return unpackOnce(connection, layout.packageData(name, key), () => context.blobs.stream(found.digest))
         }),
       )
       context.signal.throwIfAborted()
       context.say('configuring jobs')
       await Promise.all(
         input.jobs.map(({ name, rendered }) =>
-          unpackOnce(connection, layout.jobData(name, rendered), () => context.blobs.get(rendered)),
+          unpackOnce(connection, layout.jobData(name, rendered), () => context.blobs.stream(rendered)),
         ),
       )
       if (input.addresses) await writeAddresses(connection, input.vm, await context.blobs.get(input.addresses))
