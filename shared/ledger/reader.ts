@@ -370,7 +370,7 @@ export class LedgerReader {
   }
 }
 
-/** Fences leave a script as text: they have more digits than its JSON would keep. */
+/** An entry of a stream of events. Fences leave a script as text: they have more digits than its JSON would keep. */
 export function eventOf(text: string): LedgerEvent {
   const { fence, ...event } = JSON.parse(text)
   return fence === undefined ? event : { ...event, fence: Number(fence) }

@@ -32,7 +32,7 @@ afterAll(async () => {
 async function append(deployment: string, from: number, to: number, message = ''): Promise<void> {
   const pipeline = redis.pipeline()
   for (let seq = from; seq <= to; seq++) {
-    const event = { seq, at: 1, type: 'remodel.progress', plan: 'p1', message }
+    const event = { seq, at: 1, type: 'remodel.progress', plan: 'p1', fence: '1234567890123456', message }
     pipeline.xadd(`${ledger.base(deployment)}:events`, `${seq}-0`, 'e', JSON.stringify(event))
   }
   await pipeline.exec()
@@ -43,6 +43,7 @@ async function follow(feed: EventFeed, deployment: string, until: number, start 
   const seen: LedgerEvent[] = []
   while ((seen.at(-1)?.seq ?? start) < until) seen.push(...(await listener.next(seen.at(-1)?.seq ?? start, 1000)))
   listener.end()
+  expect(seen.every((event) => event.fence === 1234567890123456)).toBe(true)
   return seen.map((event) => event.seq)
 }
 

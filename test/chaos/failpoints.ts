@@ -13,8 +13,8 @@ export interface Failpoint {
   service: ServiceName
 }
 
-/** The ledger's own points stand in `shared/` and are reached by the planner: it alone stores and opens plans. */
-const sharedBy: Record<string, ServiceName> = { 'ledger.': 'planner' }
+/** Points of the ledger and of reservations stand in `shared/` and are reached by the planner: it alone stores and opens plans. */
+const sharedBy: Record<string, ServiceName> = { 'ledger.': 'planner', 'reservations.': 'planner' }
 
 /**
  * Every failpoint of the sources, found by its call. Throws where two have one name, where a name is no literal, or where

@@ -257,6 +257,16 @@ export const faults: Record<string, { weight: number; run: Fault }> = {
     },
   },
   'kill-redis': { weight: 2, run: (scene) => withRedisDown(scene, 'kill-redis', async () => '') },
+  'promote-replica': {
+    weight: 0,
+    run: async (scene) => {
+      const lostMs = scene.random.int(0, 600)
+      await scene.stack.redis.promoteReplica(lostMs)
+      scene.follower.hitAll('promote-replica')
+      await direct(scene, (redis) => scene.follower.afterRollback(redis))
+      return `the last ${lostMs} ms are lost`
+    },
+  },
   'truncate-aof': { weight: 1, run: (scene) => truncation(scene, 'truncate-aof', true) },
   // Only by --only: it shows what Redis itself makes of a file that nobody mended.
   'truncate-aof-unmended': { weight: 0, run: (scene) => truncation(scene, 'truncate-aof-unmended', false) },

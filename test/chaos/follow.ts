@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import { baseKey } from '../../shared/ledger/keys.ts'
 import type { LedgerEvent } from '../../shared/ledger/ledger.ts'
+import { eventOf } from '../../shared/ledger/reader.ts'
 
 /** Ends of a plan, as events. */
 const planEnds = new Set(['plan.done', 'plan.failed', 'plan.cancelled'])
@@ -127,7 +128,7 @@ export class Follower {
         const after = events.at(-1)?.seq ?? 0
         const reply = await redis.xread('COUNT', 1000, 'BLOCK', 300, 'STREAMS', stream, `${after}-0`)
         for (const [, fields] of reply?.[0]?.[1] ?? []) {
-          const event = JSON.parse(fields[1]!) as LedgerEvent
+          const event = eventOf(fields[1]!)
           if (event.seq <= (events.at(-1)?.seq ?? 0)) continue
           this.#texts.set(event, fields[1]!)
           events.push(event)

@@ -134,7 +134,7 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
       await sleep(draws.between(shortest, longest) * 1000)
       const [kind, fault] = drawn(weights, draws.next())
       // Two hands on one Redis would fight over its process.
-      const alone = kind.endsWith('redis') || kind.startsWith('truncate-aof') ? 'redis' : kind
+      const alone = /redis$|^truncate-aof|^promote-replica/.test(kind) ? 'redis' : kind
       if (busy.has(alone)) continue
       busy.add(alone)
       const act = fault

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 
 /** A redis-server of the test's own, set as Remodel wants it. */
@@ -16,6 +17,11 @@ export interface TestRedis {
   kill(signal: NodeJS.Signals): Promise<void>
   /** Remembers what is there now; the answer makes it come back as it was then. */
   remember(): Promise<() => Promise<void>>
+  /**
+   * A replica takes over under the same port, and the primary is killed. What the primary acknowledged in the `lostMs` before
+   * its end is lost: that is what asynchronous replication may lose.
+   */
+  promoteReplica(lostMs: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -23,7 +29,9 @@ export async function startRedis(settings: string[] = []): Promise<TestRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'remodel-redis-'))
   const port = await freePort()
   const url = `redis://127.0.0.1:${port}`
-  const start = async () => {
+  const chosen = settings.lastIndexOf('--dir')
+  const data = chosen < 0 ? directory : settings[chosen + 1]!
+  const start = async (more: string[] = [], at = port) => {
     const child = spawn(
       'redis-server',
       [
@@ -40,10 +48,11 @@ export async function startRedis(settings: string[] = []): Promise<TestRedis> {
         '--appendfsync',
         'always',
         ...settings,
+        ...more,
       ],
       { stdio: 'ignore' },
     )
-    const probe = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null })
+    const probe = new Redis(at, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null })
     probe.on('error', () => {})
     await probe.ping()
     probe.disconnect()
@@ -74,6 +83,29 @@ export async function startRedis(settings: string[] = []): Promise<TestRedis> {
         await cp(copy, `${directory}/appendonlydir`, { recursive: true })
         child = await start()
       }
+    },
+    promoteReplica: async (lostMs) => {
+      const [copy, other] = [`${data}-replica`, await freePort()]
+      await mkdir(copy)
+      const following = ['--port', `${other}`, '--dir', copy, '--replicaof', `127.0.0.1 ${port}`]
+      const replica = await start([...following, '--repl-diskless-sync-delay', '0'], other)
+      const redis = new Redis(other, '127.0.0.1')
+      while (!(await redis.info('replication')).includes('master_link_status:up')) await sleep(20)
+      await redis.call('REPLICAOF', 'NO', 'ONE')
+      await sleep(lostMs)
+      await kill('SIGKILL')
+      child = replica
+      // The place of its data is the primary's from now on: it holds its folder open, under whatever name.
+      await rm(data, { recursive: true })
+      await rename(copy, data)
+      while (
+        !(await redis.config('SET', 'port', `${port}`).then(
+          () => true,
+          () => false,
+        ))
+      )
+        await sleep(20)
+      redis.disconnect()
     },
     stop: async () => {
       await kill('SIGKILL')

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Ledger, LedgerEvent } from '../../../shared/ledger/ledger.ts'
+import { eventOf } from '../../../shared/ledger/reader.ts'
 import { connectRedis } from '../../../shared/redis.ts'
 
 /** Events that a listener is given at once: what a slow one makes the planner hold. */
@@ -108,7 +109,7 @@ export class EventFeed {
           if (followed)
             take(
               followed,
-              entries.map(([, fields]) => JSON.parse(fields[1]!) as LedgerEvent),
+              entries.map(([, fields]) => eventOf(fields[1]!)),
             )
         }
       } catch {
