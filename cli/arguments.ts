@@ -22,12 +22,11 @@ export function gather(text: string, before: string[] = []): string[] {
   return [...before, text]
 }
 
-/** `web/0` -> the two parts of the path in the API. Throws `invalid-input` on anything else. */
+/** `web/0`, or `n1-a` of a database -> its path in the API. Throws `invalid-input` on anything else. */
 export function instancePath(text: string): string {
-  const parts = /^([^/]+)\/([^/]+)$/.exec(text)
-  if (parts?.[1] && parts[2]) return `${encodeURIComponent(parts[1])}/${encodeURIComponent(parts[2])}`
+  if (/^[^/]+(\/|-)[^/]+$/.test(text)) return text.split('/').map(encodeURIComponent).join('/')
   throw new RemodelError(
     'invalid-input',
-    `${text} is not an instance: wanted GROUP/INDEX like web/0 (see \`remodel instances\`)`,
+    `${text} is not an instance: wanted GROUP/INDEX like web/0, or NODE-HOST like n1-a (see \`remodel instances\`)`,
   )
 }

@@ -10,6 +10,7 @@ export interface PlanningOptions {
   cloudConfig?: string[]
   recreate?: boolean
   skipDrain?: boolean
+  acceptLoss?: boolean
   canaries?: number
   maxInFlight?: string
 }
@@ -19,6 +20,7 @@ export function addPlanningOptions(command: Command): void {
     .option('-c, --cloud-config <file>', 'use this cloud config instead of the stored one (may be repeated)', gather)
     .option('--recreate', 'make every VM anew')
     .option('--skip-drain', 'stop jobs without their drain scripts')
+    .option('--accept-loss', 'fail over though rows that were acknowledged may be lost')
     .option('--canaries <n>', 'override the number of canaries', wholeNumber(0))
     .option('--max-in-flight <n|%>', 'override how many instances change at once', numberOrShare)
 }
@@ -35,6 +37,7 @@ export async function planRequest(manifest: string, options: PlanningOptions): P
     options: {
       recreate: options.recreate ?? false,
       skipDrain: options.skipDrain ?? false,
+      ...(options.acceptLoss ? { acceptLoss: true } : {}),
       ...(options.canaries === undefined ? {} : { canaries: options.canaries }),
       ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
     },

@@ -6,7 +6,7 @@ const logs: Verb<{ lines: number }> = {
   configure(command) {
     command
       .argument('<deployment>')
-      .argument('<instance>', 'GROUP/INDEX')
+      .argument('<instance>', 'GROUP/INDEX; of a database NODE-HOST: n1-a')
       .option('--lines <n>', 'so many last lines of each file', wholeNumber(1), 40)
   },
   examples: [

@@ -100,13 +100,14 @@ async function drawOffline(files: readonly string[], floorplan: string, options:
     import('../../services/planner/offline.ts'),
     import('../manifest-releases.ts'),
   ])
-  const { recreate = false, skipDrain = false, canaries, maxInFlight } = options
+  const { recreate = false, skipDrain = false, acceptLoss = false, canaries, maxInFlight } = options
   return planOffline({
     files: sources,
     releases: manifest ? localReleases(manifest) : [],
     options: {
       recreate,
       skipDrain,
+      acceptLoss,
       ...(canaries === undefined ? {} : { canaries }),
       ...(maxInFlight === undefined ? {} : { maxInFlight }),
     },

@@ -1,8 +1,13 @@
 import { z } from 'zod'
 import { Attributes } from '../model/material.ts'
 import { Target } from '../postgres/archive/chain.ts'
+import { Commits } from '../postgres/quorum.ts'
+import { layout } from '../provider/layout.ts'
 
 /** What the planner's and the assembler's half of the `database` kind agree on. */
+
+/** Where a server writes its log, on its machine. */
+export const serverLog = `${layout.store}/postgres/postgres.log`
 
 /** One PostgreSQL server and the machine it is on. */
 export const Member = z.object({
@@ -85,6 +90,24 @@ export const RestoredAttributes = z.object({ key: z.string(), primary: z.string(
 const base = { event: z.enum(['create', 'update', 'delete']), resource: Resource, deployment: z.string() }
 const between = { ...base, provider: z.string(), subscriber: z.string(), database: z.string(), members: Members }
 
+/** A new primary for a node that has none. */
+const election = {
+  ...base,
+  node: z.string(),
+  members: z.array(Member),
+  /** Who takes over where others have no more of the log; of those that do, the one that has most. */
+  to: z.string(),
+  /** All that may take over: those that stay in the node. */
+  candidates: z.array(z.string()),
+  /** Servers that are silent while their machine stands. */
+  wake: z.array(z.string()),
+  commits: Commits,
+  /** Slots that other nodes read from. */
+  slots: z.array(z.string()),
+  acceptLoss: z.boolean(),
+  synchronous: z.boolean(),
+}
+
 export const inputs = {
   /** Nothing to do in the world: the record is the thing. */
   'note-resource': z.object(base),
@@ -150,14 +173,10 @@ export const inputs = {
     to: z.string(),
     synchronous: z.boolean(),
   }),
-  /** Makes `to` the primary although the old one is gone; whatever is left of it is ended first. */
-  'fail-over': z.object({
-    ...base,
-    node: z.string(),
-    members: z.array(Member),
-    to: z.string(),
-    lost: z.array(Member),
-  }),
+  /** Makes another server the primary although the old one is gone; whatever is left of it is ended first. */
+  'fail-over': z.object({ ...election, lost: z.array(Member) }),
+  /** Makes one of the servers the primary of a node of which all are replicas. */
+  'promote-node': z.object(election),
   /** A base backup of the node's primary, and the log that belongs to it, in the blobstore. */
   'back-up-node': z.object({
     deployment: z.string(),

@@ -14,6 +14,7 @@ export const Order = z.strictObject({
     .strictObject({
       recreate: z.boolean().default(false),
       skipDrain: z.boolean().default(false),
+      acceptLoss: z.boolean().optional(),
       canaries: z.int().nonnegative().optional(),
       maxInFlight: z.string().optional(),
     })

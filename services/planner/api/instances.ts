@@ -37,7 +37,7 @@ export async function instancesOf(floorplan: Floorplan, kind: Kind, provider: Pr
   )
 }
 
-/** A connection to the machine of `<group>/<index>`, for reading and for commands of an operator. */
+/** A connection to the machine of an instance, `<group>/<index>` or as its kind names it, for reading and for commands of an operator. */
 export async function connectInstance(floorplan: Floorplan, instance: string, provider: Provider): Promise<Connection> {
   const material = floorplan.materials.find((candidate) => candidate.id === `instance/${instance}`)
   const vm = material ? vmOf(material) : null
@@ -55,9 +55,13 @@ export async function connectInstance(floorplan: Floorplan, instance: string, pr
   return provider.connect(vm, null)
 }
 
-/** The last lines of every log file below `/var/vcap/sys/log`. */
-export async function readLogs(connection: Connection, lines: number): Promise<{ path: string; content: string }[]> {
-  const listed = await connection.exec(['find', '/var/vcap/sys/log', '-type', 'f', '-size', '+0'])
+/** The last lines of every log file below `/var/vcap/sys/log`, and of those that the kind names beside. */
+export async function readLogs(
+  connection: Connection,
+  places: readonly string[],
+  lines: number,
+): Promise<{ path: string; content: string }[]> {
+  const listed = await connection.exec(['find', '/var/vcap/sys/log', ...places, '-type', 'f', '-size', '+0'])
   const paths = listed.stdout.split('\n').filter(Boolean).sort()
   return Promise.all(
     paths.map(async (path) => ({ path, content: (await connection.exec(['tail', '-n', String(lines), path])).stdout })),

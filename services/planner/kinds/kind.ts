@@ -24,6 +24,8 @@ export interface PlanOptions {
   /** Take the whole deployment away. */
   remove: boolean
   skipDrain: boolean
+  /** Go on where something that was acknowledged may be lost, without asking. */
+  acceptLoss?: boolean | undefined
   /** Overrides of the manifest's update block. */
   canaries?: number
   maxInFlight?: string
@@ -146,6 +148,8 @@ export interface Kind {
   holdings?(materials: readonly StandingMaterial[]): Reservation[]
   /** The plan that backs up what stands; `parts` names some of it, none means all. Pure. Absent: this kind has no backups. */
   backUp?(floorplan: Floorplan, parts: readonly string[]): PlanDraft
+  /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */
+  logs?: readonly string[]
   /**
    * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
    * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.

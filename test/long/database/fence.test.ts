@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openFenced } from '../../../shared/postgres/fenced.ts'
+import { fenceSequence } from '../../../shared/postgres/names.ts'
+import { openSession } from '../../../shared/postgres/server.ts'
 import { startPostgres, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
@@ -30,5 +33,28 @@ describe('a session under a fence', () => {
     expect(await again.value('SELECT 1')).toBe(1)
     expect(await other.value('SELECT 2')).toBe(2)
     await Promise.all([again.close(), other.close()])
+  })
+
+  test('of a newer worker that has not raised the fence yet is not ended by an older one that waits', async () => {
+    const scope = 'subscription/n2:n1:shop'
+    const held = await open(7, scope)
+    // The older one finds the lock held by a session of a larger number, whatever the sequence says.
+    await held.query(`SELECT setval('remodel.${fenceSequence(scope)}', 1)`)
+    const older = open(5, scope)
+    older.catch(() => {})
+    await sleep(300)
+    expect(await held.value('SELECT 1')).toBe(1)
+    await held.query(`SELECT setval('remodel.${fenceSequence(scope)}', 7)`)
+    await expect(older).rejects.toMatchObject({ code: 'superseded' })
+    expect(await held.value('SELECT 1')).toBe(1)
+    await held.close()
+  })
+
+  test('is not held up by an application that has the advisory lock 0', async () => {
+    const application = await openSession(server.host, server.at, 'postgres')
+    await application.query('SELECT pg_advisory_lock(0)')
+    const session = await open(1, 'slot/n9:n1:shop')
+    expect(await session.value('SELECT 1')).toBe(1)
+    await Promise.all([session.close(), application.close()])
   })
 })

@@ -2,8 +2,8 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
 import { defineStep } from '../step.ts'
 import { arrangeNode } from './server/arrangement.ts'
+import { recordedNode } from './server/node-record.ts'
 import { findPrimary } from './server/primary.ts'
-import { recorded } from './server/record.ts'
 
 /** The servers of a node as one: who follows whom, and what commits wait for. */
 export default defineStep({
@@ -16,8 +16,6 @@ export default defineStep({
     await failpoint('arrange-node.arranged')
   },
   async verify(context, input) {
-    const primary = await findPrimary(context.provider, input.members)
-    const standard = input.members[0]?.instance ?? ''
-    return recorded(context, input, { primary_instance_id: primary?.instance ?? standard })
+    return recordedNode(context, input, input.members, await findPrimary(context.provider, input.members))
   },
 })

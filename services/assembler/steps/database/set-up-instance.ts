@@ -10,7 +10,9 @@ import { defineStep, type StepContext, type StepResult } from '../step.ts'
 import { ensureArchiveSlot } from './archive/line.ts'
 import { restoreData, restoredBy } from './archive/restore.ts'
 import { configure, followAsReplication } from './server/configuration.ts'
-import { follow, isFollowing } from './server/follow.ts'
+import { follow } from './server/follow.ts'
+import { whyNotFollowing } from './server/following.ts'
+import { keptOn } from './server/kept.ts'
 import { asServer, owner, place } from './server/place.ts'
 import { findPrimary, lookAt, until } from './server/primary.ts'
 import { reloadServer, restartServer, startServer, supervise } from './server/process.ts'
@@ -28,7 +30,7 @@ type Input = z.infer<(typeof inputs)['set-up-instance']>
  *   no data, `copy`/`follow`   -> a copy of the source's primary, that follows
  *   no data, `keep`            -> refused: what is gone cannot be made up
  *   no data, `restore`         -> a backup, replayed to the point that is asked for; what was here before is kept beside till then
- *   data of a former primary, `follow`, and another primary is there -> a new copy
+ *   data of a former primary, `follow`, and another primary is there -> a new copy; what it has more is kept beside (`kept.ts`)
  *   data                       -> kept
  *
  * Changed settings are read again, and the server is started again only where one of them asks for it.
@@ -43,10 +45,9 @@ export default defineStep({
       const [process] = await connection.status()
       const [seen] = await lookAt(context.provider, [input.member])
       if (process?.state !== 'running' || seen!.recovering === null) return null
-      if (input.role === 'follow' && (!seen!.recovering || !(await isFollowing(context.provider, input.member))))
-        return null
+      if (input.role === 'follow' && !(await follows(context, input, 2000))) return null
       if (input.role === 'restore' && !(await isRestored(connection, input))) return null
-      return result(context, input)
+      return await result(context, connection, input)
     } finally {
       connection.close()
     }
@@ -88,7 +89,11 @@ export default defineStep({
         context.say('waiting for it to follow')
         await keepUp(context, connection, input, whole)
       }
-      if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance.users, input.deployment)
+      if (role !== 'follow' && role !== 'copy') {
+        // Another one may have taken over since this was planned.
+        const primary = (await findPrimary(context.provider, [member, ...input.source])) ?? member
+        await ensureRoles(context, primary, instance.users, input.deployment)
+      }
       await ensureArchiveSlot(context.provider, member, instance.backup !== undefined)
       if (instance.backup) await context.archives.follow(input.deployment)
       await shell(connection, `rm -rf ${place.aside} ${place.replayed} ${place.fences}`)
@@ -103,13 +108,18 @@ export default defineStep({
     if (seen!.recovering === null) {
       throw new RemodelError('infrastructure', `${input.member.instance} does not answer`)
     }
-    return result(context, input)
+    const connection = await context.provider.connect(input.member.vm, context.fence)
+    try {
+      return await result(context, connection, input)
+    } finally {
+      connection.close()
+    }
   },
 })
 
 /** That a node was restored is recorded together with its primary: it must not be restored again by the same request. */
-function result(context: StepContext, input: Input): StepResult {
-  const { floorplan } = recorded(context, input)
+async function result(context: StepContext, connection: Connection, input: Input): Promise<StepResult> {
+  const { floorplan } = recorded(context, input, {}, { kept: await keptOn(connection) })
   const { restore, role, instance, member } = input
   if (role !== 'restore' || !restore) return { floorplan }
   const attributes = { key: restore.key, primary: member.instance }
@@ -159,19 +169,23 @@ async function isUp(context: StepContext, member: Input['member']): Promise<bool
   return seen!.recovering !== null
 }
 
+async function follows(context: StepContext, { member, upstream }: Input, waitMs: number): Promise<boolean> {
+  const wait = { waitMs, signal: context.signal }
+  return (await whyNotFollowing(context.provider, member, upstream, wait)) === null
+}
+
 /** A replica whose data left the primary's history behind, or whose log the primary no longer has, is copied anew. */
 async function keepUp(context: StepContext, connection: Connection, input: Input, old: boolean): Promise<void> {
-  const follows = () => isFollowing(context.provider, input.member)
-  const wait = (ms: number) => until(`${input.member.instance} following its primary`, context.signal, ms, follows)
-  if (!old) return wait(120_000)
-  try {
-    return await wait(15_000)
-  } catch (error) {
-    if (!(await findPrimary(context.provider, input.source))) throw error
+  if (old) {
+    if (await follows(context, input, 15_000)) return
+    if (await findPrimary(context.provider, input.source)) {
+      await follow(context, connection, input)
+      const password = replicationPassword(context.secrets, input.deployment)
+      await configure(connection, input.instance, { is: 'standing' }, password)
+      await run(context, connection, input)
+    }
   }
-  await follow(context, connection, input)
-  const password = replicationPassword(context.secrets, input.deployment)
-  await configure(connection, input.instance, { is: 'standing' }, password)
-  await run(context, connection, input)
-  await wait(120_000)
+  const wait = { waitMs: 120_000, signal: context.signal }
+  const why = await whyNotFollowing(context.provider, input.member, input.upstream, wait)
+  if (why !== null) throw new RemodelError('infrastructure', why)
 }

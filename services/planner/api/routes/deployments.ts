@@ -2,13 +2,18 @@ import { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { Floorplan, materialType } from '../../../../shared/model/material.ts'
 import { suggest } from '../../../../shared/source/document.ts'
+import type { Kind } from '../../kinds/kind.ts'
 import { connectInstance, instancesOf, readLogs } from '../instances.ts'
 import { Deployment, ExecRequest, ExecResponse, Instance, Lock, LogsResponse } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
 const ByName = z.object({ name: z.string() })
-const ByInstance = z.object({ name: z.string(), group: z.string(), index: z.string() })
+/** `<group>/<index>` of a deployment, one name of kinds whose instances have one: both are their path. */
+const ByInstance = z.object({ name: z.string(), instance: z.string(), index: z.string().optional() })
+const ofInstances = ['/v1/deployments/:name/instances/:instance', '/v1/deployments/:name/instances/:instance/:index']
+const instanceName = ({ instance, index }: z.infer<typeof ByInstance>) =>
+  index === undefined ? instance : `${instance}/${index}`
 
 /** Deployments and what stands in them; locks. */
 export function deploymentRoutes(server: Routes, services: Services): void {
@@ -42,6 +47,12 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     const { suggestion } = suggest(name, names)
     const near = suggestion ? `; did you mean ${suggestion}?` : ''
     return new RemodelError('not-found', `there is no deployment ${name}${near}`, { details: { deployments: names } })
+  }
+
+  const kindOf = async (name: string): Promise<Kind> => {
+    const [newest] = await ledger.planIds(name, 1)
+    if (newest === undefined) throw await unknown(name)
+    return services.kinds.get((await ledger.planRecord(name, newest)).kind)
   }
 
   server.get(
@@ -85,56 +96,57 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     },
     async (request) => {
       const { name } = request.params
-      const [newest] = await ledger.planIds(name, 1)
-      if (newest === undefined) throw await unknown(name)
-      const kind = services.kinds.get((await ledger.planRecord(name, newest)).kind)
-      return instancesOf(await ledger.floorplan(name), kind, services.provider)
+      return instancesOf(await ledger.floorplan(name), await kindOf(name), services.provider)
     },
   )
 
-  server.post(
-    '/v1/deployments/:name/instances/:group/:index/exec',
-    {
-      schema: {
-        description: 'Runs a command on an instance.',
-        params: ByInstance,
-        body: ExecRequest,
-        response: { 200: ExecResponse },
+  for (const path of ofInstances) {
+    server.post(
+      `${path}/exec`,
+      {
+        schema: {
+          description: 'Runs a command on an instance.',
+          params: ByInstance,
+          body: ExecRequest,
+          response: { 200: ExecResponse },
+        },
       },
-    },
-    async (request) => {
-      const { name, group, index } = request.params
-      const connection = await connectInstance(await ledger.floorplan(name), `${group}/${index}`, services.provider)
-      try {
-        const { argv, timeoutSeconds } = request.body
-        const { exitCode, stdout, stderr } = await connection.exec(argv, { timeoutMs: timeoutSeconds * 1000 })
-        return { exitCode, stdout, stderr }
-      } finally {
-        connection.close()
-      }
-    },
-  )
+      async (request) => {
+        const floorplan = await ledger.floorplan(request.params.name)
+        const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
+        try {
+          const { argv, timeoutSeconds } = request.body
+          const { exitCode, stdout, stderr } = await connection.exec(argv, { timeoutMs: timeoutSeconds * 1000 })
+          return { exitCode, stdout, stderr }
+        } finally {
+          connection.close()
+        }
+      },
+    )
 
-  server.get(
-    '/v1/deployments/:name/instances/:group/:index/logs',
-    {
-      schema: {
-        description: 'The last lines of every log of an instance.',
-        params: ByInstance,
-        querystring: z.object({ lines: z.coerce.number().int().positive().max(10_000).default(20) }),
-        response: { 200: LogsResponse },
+    server.get(
+      `${path}/logs`,
+      {
+        schema: {
+          description: 'The last lines of every log of an instance.',
+          params: ByInstance,
+          querystring: z.object({ lines: z.coerce.number().int().positive().max(10_000).default(20) }),
+          response: { 200: LogsResponse },
+        },
       },
-    },
-    async (request) => {
-      const { name, group, index } = request.params
-      const connection = await connectInstance(await ledger.floorplan(name), `${group}/${index}`, services.provider)
-      try {
-        return { files: await readLogs(connection, request.query.lines) }
-      } finally {
-        connection.close()
-      }
-    },
-  )
+      async (request) => {
+        const { name } = request.params
+        const floorplan = await ledger.floorplan(name)
+        const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
+        try {
+          const places = (await kindOf(name)).logs ?? []
+          return { files: await readLogs(connection, places, request.query.lines) }
+        } finally {
+          connection.close()
+        }
+      },
+    )
+  }
 
   server.get(
     '/v1/locks',

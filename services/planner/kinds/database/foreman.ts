@@ -1,4 +1,4 @@
-import type { Blueprint, Floorplan } from '../../../../shared/model/material.ts'
+import type { Blueprint, Floorplan, StandingMaterial } from '../../../../shared/model/material.ts'
 import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
 import type { Known, PlanOptions, Render } from '../kind.ts'
@@ -10,6 +10,7 @@ import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
 import { Situation } from './foreman/situation.ts'
 import { UpdateDatabase } from './operations/operations.ts'
+import { unfinishedSource } from './operations/unfinished.ts'
 import { holdings, refuseReserved } from './reservations.ts'
 import { stateOfFloorplan } from './state.ts'
 import type { Strategy } from './strategy.ts'
@@ -32,7 +33,12 @@ export async function foreman(
   const { materials } = floorplan
   const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials)
   const kept = strategy.nodes.filter(({ node_name }) => !restores.pending.has(node_name))
-  const found = handovers(materials, kept, strategy.primaries)
+  const recorded = stateOfFloorplan(materials)
+  const filling = kept.filter((node) => unfinishedSource(recorded, node) !== undefined)
+  const found = handovers(materials, kept, strategy.primaries, {
+    acceptLoss: options.acceptLoss ?? false,
+    filling: new Set(filling.map(({ node_name }) => node_name)),
+  })
   const start = stateOfFloorplan(found.materials)
   const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored) }
   const nodes = inStandingOrder(strategy.nodes, start, primaries).map((node) => originOf(node, start, restores))
@@ -54,9 +60,21 @@ export async function foreman(
   const restored = nodes.filter(({ node_name }) => restores.pending.has(node_name))
   const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
   const situation = new Situation(blueprint.deployment, start, nodes, plans, { ...restores, heirs })
-  const remodels = remodelsOf(plans, found.handovers, situation, {
+  const remodels = remodelsOf(plans, found, situation, {
     before: preparations(restores, situation),
     after: [...forgetting(restores, situation), ...firstBackups(nodes, materials, situation, restores)],
   })
-  return { remodels, windows: [], places: [], reservations: holdings(blueprint.materials), notes: found.notes }
+  const notes = [...found.notes, ...keptData(materials)]
+  return { remodels, windows: [], places: [], reservations: holdings(blueprint.materials), notes }
+}
+
+/** Data that was put aside is a person's to look at: every plan says where it lies. */
+function keptData(materials: readonly StandingMaterial[]): string[] {
+  return materials.flatMap(({ id, meta }) => {
+    const kept = Array.isArray(meta.kept) ? meta.kept : []
+    const instance = id.slice('instance/'.length)
+    return kept.map(
+      (path) => `${instance} keeps data that its primary does not have, in ${path}: look at it, then remove it`,
+    )
+  })
 }

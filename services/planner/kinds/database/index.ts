@@ -1,3 +1,4 @@
+import { serverLog } from '../../../../shared/kinds/database.ts'
 import type { Kind } from '../kind.ts'
 import { architect, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back_up.ts'
@@ -18,5 +19,6 @@ export const kind: Kind = {
   spaces,
   holdings,
   backUp,
+  logs: [serverLog],
   describe: async (instance, seen, provider) => (await import('./describe.ts')).describe(instance, seen, provider),
 }

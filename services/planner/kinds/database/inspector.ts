@@ -1,10 +1,12 @@
 import { restoredMaterial } from '../../../../shared/kinds/database.ts'
 import type { Blueprint, StandingMaterial } from '../../../../shared/model/material.ts'
 import { instanceSlot } from '../../../../shared/postgres/names.ts'
-import type { Disk, Vm } from '../../../../shared/provider/provider.ts'
+import { comparePositions } from '../../../../shared/postgres/position.ts'
+import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
 import type { World } from '../kind.ts'
 import { archivesAsFound } from './inspector/archive.ts'
 import { linkAsFound, strayLinks } from './inspector/links.ts'
+import { askMachine, type Machine } from './inspector/machines.ts'
 import { askServer, type Server } from './inspector/servers.ts'
 import type { ResourceData } from './operations/operations.ts'
 import { resourceOf, standingOf } from './state.ts'
@@ -13,7 +15,8 @@ import type { Strategy } from './strategy.ts'
 /**
  * The world -> floorplan: every recorded resource as it is found today, and what was made without being recorded. What is not
  * there is marked `needs_recreate`, what does not do as it should carries an `error`: the operations know what follows from
- * that. `meta` of an instance says its role, what it has received, and how far behind it is. Changes nothing.
+ * that. `meta` of an instance says its role, what it has received, and how far behind it is; that of a node what was recorded of
+ * its commits and of how far its servers had come. Changes nothing.
  */
 export async function inspector(
   blueprint: Blueprint,
@@ -29,19 +32,30 @@ export async function inspector(
       running.has(String(instance.attributes.vm)) ? askServer(world.provider, instance) : null,
     ),
   )
+  const machines = await machinesOf(instances, running, world.provider)
   const servers = new Map(answers.flatMap((server): [string, Server][] => (server ? [[server.instance, server]] : [])))
   const primaries = primariesOf(of('database.node'), servers)
 
+  const disks = await world.provider.listDisks({ owner: `deployment/${blueprint.deployment}` })
+  const remembered = new Map(world.recorded.materials.map(({ id, meta }) => [id, meta]))
   const materials = recorded.map((resource): StandingMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
       const stands = running.has(String(resource.attributes.vm))
       return withMeta(stands ? resource : { ...resource, needs_recreate: true }, {
         health: stands ? 'running' : 'missing',
+        disk: disks.some((disk) => disk.id === resource.attributes.disk) ? 'there' : 'gone',
       })
     }
-    if (type === 'database.instance') return instanceAsFound(resource, servers.get(id))
-    if (type === 'database.node') return standingOf(nodeAsFound(resource, primaries.get(id), recorded))
+    if (type === 'database.instance') {
+      const server = servers.get(id)
+      return instanceAsFound(resource, server, machines.get(id), server && primaries.get(server.node))
+    }
+    if (type === 'database.node') {
+      const { commits, seen } = remembered.get(standingOf(resource).id) ?? {}
+      const known = { ...(commits === undefined ? {} : { commits }), ...(seen === undefined ? {} : { seen }) }
+      return withMeta(nodeAsFound(resource, primaries.get(id), recorded), known)
+    }
     if (type === 'database.replication_slot' || type === 'database.subscription') {
       return standingOf(linkAsFound(resource, primaries))
     }
@@ -49,7 +63,6 @@ export async function inspector(
   })
   const known = new Set(recorded.map(({ identifier }) => `${identifier.type}::${identifier.id}`))
   const database = String(instances[0]?.attributes.database_name ?? '')
-  const disks = await world.provider.listDisks({ owner: `deployment/${blueprint.deployment}` })
   const strays = [...strayLinks(primaries, database, known), ...strayHosts([...vms, ...disks], known)]
   const marks = world.recorded.materials.filter(({ id }) => id.startsWith(restoredMaterial('')))
   const strategy = blueprint.strategy as unknown as Strategy
@@ -58,26 +71,56 @@ export async function inspector(
   return { materials: [...materials, ...strays.map(standingOf), ...marks, ...archives], notes: [] }
 }
 
-/** Node -> the server that takes writes: the recorded one where it does, else whoever says so. */
+/** Node -> the server that takes writes; of two that say so the one that was promoted last. */
 function primariesOf(nodes: readonly ResourceData[], servers: ReadonlyMap<string, Server>): Map<string, Server> {
   const found = new Map<string, Server>()
   for (const { identifier, attributes } of nodes) {
     const own = [...servers.values()].filter(({ node, recovering }) => node === identifier.id && !recovering)
-    const primary = own.find(({ instance }) => instance === attributes.primary_instance_id) ?? own[0]
+    const recorded = (server: Server) => Number(server.instance === attributes.primary_instance_id)
+    const [primary] = own.sort((a, b) => comparePositions(b.position, a.position) || recorded(b) - recorded(a))
     if (primary) found.set(identifier.id, primary)
   }
   return found
 }
 
-function instanceAsFound(resource: ResourceData, server: Server | undefined): StandingMaterial {
-  if (!server) return withMeta({ ...resource, needs_recreate: true }, { health: 'down' })
-  const { recovering, received, lagBytes, slots } = server
+/** Instance -> what its machine says; only of machines that run. */
+async function machinesOf(
+  instances: readonly ResourceData[],
+  running: ReadonlySet<string>,
+  provider: Provider,
+): Promise<Map<string, Machine>> {
+  const there = instances.filter(({ attributes }) => running.has(String(attributes.vm)))
+  return new Map(
+    await Promise.all(
+      there.map(async ({ identifier, attributes }): Promise<[string, Machine]> => {
+        return [identifier.id, await askMachine(provider, String(attributes.vm))]
+      }),
+    ),
+  )
+}
+
+function instanceAsFound(
+  resource: ResourceData,
+  server: Server | undefined,
+  machine: Machine | undefined,
+  primary: Server | undefined,
+): StandingMaterial {
+  const kept = machine && machine.kept.length > 0 ? { kept: machine.kept } : {}
+  if (!server) {
+    const seen = machine ? { machine: machine.silent ? 'silent' : 'answers', demoted: machine.demoted } : {}
+    return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...kept })
+  }
+  const { recovering, position, lagBytes, slots } = server
   // A replica that follows nobody is no replica: the step that sets it up finds out why.
   const astray = recovering && lagBytes === null
-  return withMeta(astray ? { ...resource, error: 'it follows nobody' } : resource, {
+  const second = !recovering && primary !== undefined && primary !== server
+  const error = astray ? 'it follows nobody' : second ? `it takes writes beside ${primary.instance}` : ''
+  return withMeta(error === '' ? resource : { ...resource, error }, {
     health: 'running',
     role: recovering ? 'replica' : 'primary',
-    received,
+    received: position.lsn,
+    timeline: position.timeline,
+    ...kept,
     ...(recovering ? { lag_bytes: lagBytes, slots } : {}),
   })
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { schemaLock } from '../../../../../shared/postgres/locks.ts'
 import { archiveSlot } from '../../../../../shared/postgres/names.ts'
 import { type Address, type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 
@@ -41,10 +42,10 @@ function newLine(): string {
 async function prepare(session: Session): Promise<void> {
   if ((await session.value(`SELECT to_regclass('remodel.archive')::text`)) !== null) return
   // Two at once may meet here: IF NOT EXISTS is no lock.
-  await session.query('SELECT pg_advisory_lock(0)')
+  await session.query(`SELECT pg_advisory_lock(${schemaLock})`)
   await session.query('CREATE SCHEMA IF NOT EXISTS remodel')
   await session.query(
     'CREATE TABLE IF NOT EXISTS remodel.archive (one boolean PRIMARY KEY DEFAULT true CHECK (one), line text NOT NULL)',
   )
-  await session.query('SELECT pg_advisory_unlock(0)')
+  await session.query(`SELECT pg_advisory_unlock(${schemaLock})`)
 }

@@ -1,10 +1,12 @@
+import { RemodelError } from '../../../../../shared/errors.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import { instanceSlot } from '../../../../../shared/postgres/names.ts'
-import { type Machines, openSession } from '../../../../../shared/postgres/server.ts'
+import { openSession } from '../../../../../shared/postgres/server.ts'
 import type { StepContext } from '../../step.ts'
 import { arrange } from './configuration.ts'
-import { ensureInstanceSlot, isFollowing } from './follow.ts'
-import { primaryOf, until } from './primary.ts'
+import { ensureInstanceSlot } from './follow.ts'
+import { whyNotFollowing } from './following.ts'
+import { primaryOf } from './primary.ts'
 import { reloadServer } from './process.ts'
 import { slotsArrived } from './slots.ts'
 
@@ -20,19 +22,16 @@ export async function arrangeNode(
   const primary = await primaryOf(context.provider, members, context.signal)
   const replicas = members.filter(({ instance }) => instance !== primary.instance)
   for (const { instance } of replicas) await ensureInstanceSlot(context.provider, primary, instance)
-  await dropForeignSlots(context.provider, primary, [
-    ...of.keep,
-    ...replicas.map(({ instance }) => instanceSlot(instance)),
-  ])
+  await dropForeignSlots(context, primary, [...of.keep, ...replicas.map(({ instance }) => instanceSlot(instance))])
   for (const replica of replicas) await write(context, replica, members, [])
-  await Promise.all(
+  const whys = await Promise.all(
     replicas.map((replica) =>
-      until(`${replica.instance} following ${primary.instance}`, context.signal, 60_000, () =>
-        isFollowing(context.provider, replica),
-      ),
+      whyNotFollowing(context.provider, replica, [primary], { waitMs: 60_000, signal: context.signal }),
     ),
   )
-  await Promise.all(replicas.map((replica) => dropFormerSlots(context.provider, replica)))
+  const why = whys.find((found) => found !== null)
+  if (why !== undefined) throw new RemodelError('infrastructure', why)
+  await Promise.all(replicas.map((replica) => dropFormerSlots(context, replica)))
   // The same on all of them: whoever takes over waits for the others.
   for (const member of members) await write(context, member, members, of.synchronous ? members : [])
   for (const replica of replicas) await slotsArrived(context.provider, primary, replica, context.signal)
@@ -61,8 +60,8 @@ async function write(
 }
 
 /** What a former primary kept for other nodes is in the way of the copies it gets from the new one. */
-async function dropFormerSlots(machines: Machines, replica: Member): Promise<void> {
-  const session = await openSession(machines, replica, 'postgres')
+async function dropFormerSlots(context: StepContext, replica: Member): Promise<void> {
+  const session = await openSession(context.provider, replica, 'postgres')
   try {
     await session.query(
       `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
@@ -74,8 +73,8 @@ async function dropFormerSlots(machines: Machines, replica: Member): Promise<voi
 }
 
 /** A slot of an instance that is gone holds the log for ever. */
-async function dropForeignSlots(machines: Machines, primary: Member, keep: readonly string[]): Promise<void> {
-  const session = await openSession(machines, primary, 'postgres')
+async function dropForeignSlots(context: StepContext, primary: Member, keep: readonly string[]): Promise<void> {
+  const session = await openSession(context.provider, primary, 'postgres')
   try {
     await session.query(
       `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots

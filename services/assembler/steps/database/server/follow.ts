@@ -6,6 +6,7 @@ import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { StepContext } from '../../step.ts'
 import { arrange } from './configuration.ts'
 import { copyData } from './copy.ts'
+import { keepWhatHasMore } from './kept.ts'
 import { asServer, place } from './place.ts'
 import { findPrimary, lookAt, primaryOf } from './primary.ts'
 import { stopServer } from './process.ts'
@@ -20,7 +21,7 @@ interface Following {
 
 /**
  * Makes a copy of the source's primary that follows `upstream`. The slot comes first, so that the log since then is kept;
- * what was here before is thrown away.
+ * what was here before is thrown away, or kept beside where it has more than that primary.
  */
 export async function follow(context: StepContext, connection: Connection, of: Following): Promise<void> {
   const { member, role, source, upstream } = of
@@ -28,6 +29,7 @@ export async function follow(context: StepContext, connection: Connection, of: F
   const primary = await findPrimary(context.provider, upstream)
   const head =
     primary ?? (await lookAt(context.provider, upstream)).find(({ recovering }) => recovering === true)?.member ?? from
+  await keepWhatHasMore(context, connection, member, from)
   await shell(connection, `rm -f ${place.whole} ${place.applied} ${place.target}`)
   await stopServer(connection)
   await ensureInstanceSlot(context.provider, head, member.instance)
@@ -47,17 +49,6 @@ export async function ensureInstanceSlot(machines: Machines, on: Member, instanc
     const name = instanceSlot(instance)
     if ((await session.value('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [name])) !== null) return
     await session.query('SELECT pg_create_physical_replication_slot($1, true)', [name])
-  } finally {
-    await session.close()
-  }
-}
-
-/** It is a replica, and gets what its primary writes. */
-export async function isFollowing(machines: Machines, member: Member): Promise<boolean> {
-  const session = await openSession(machines, member, 'postgres', { timeoutMs: 2000 })
-  try {
-    const sql = `SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`
-    return (await session.value(sql)) === true
   } finally {
     await session.close()
   }

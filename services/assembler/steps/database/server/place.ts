@@ -1,3 +1,4 @@
+import { serverLog } from '../../../../../shared/kinds/database.ts'
 import { mountedPostgres } from '../../../../../shared/postgres/binaries.ts'
 import { socketDirectory } from '../../../../../shared/postgres/way-in.ts'
 import { layout } from '../../../../../shared/provider/layout.ts'
@@ -7,7 +8,7 @@ export const place = {
   binaries: `${mountedPostgres}/bin`,
   root: `${layout.store}/postgres`,
   data: `${layout.store}/postgres/data`,
-  log: `${layout.store}/postgres/postgres.log`,
+  log: serverLog,
   /** Written when the data is whole, removed before it is touched: without it whatever lies there is half made. */
   whole: `${layout.store}/postgres/whole`,
   /** Digest of what was set up last. */
@@ -16,6 +17,8 @@ export const place = {
   target: `${layout.store}/postgres/target`,
   /** What a node had before it is restored, until it is. */
   aside: `${layout.store}/postgres/aside`,
+  /** Before a time: data that has more than the primary of its node, put aside for a person to look at. */
+  kept: `${layout.store}/postgres/kept-`,
   /** Files of the log that a restore replays. */
   replayed: `${layout.store}/postgres/replayed`,
   /** The fences that the databases had seen before the restore. */

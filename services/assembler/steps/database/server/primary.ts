@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RemodelError } from '../../../../../shared/errors.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import { openFenced } from '../../../../../shared/postgres/fenced.ts'
+import { comparePositions, type Position, positionOf, positionSql } from '../../../../../shared/postgres/position.ts'
 import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { StepContext } from '../../step.ts'
 
@@ -9,7 +10,7 @@ export interface Seen {
   member: Member
   /** Null: it does not answer. */
   recovering: boolean | null
-  timeline: number
+  position: Position
 }
 
 /** How the servers of a node do now, asked all at once. */
@@ -19,15 +20,13 @@ export async function lookAt(machines: Machines, members: readonly Member[]): Pr
       try {
         const session = await openSession(machines, member, 'postgres', { timeoutMs: 2000 })
         try {
-          const [row] = await session.query(
-            'SELECT pg_is_in_recovery() AS recovering, timeline_id FROM pg_control_checkpoint()',
-          )
-          return { member, recovering: row!.recovering === true, timeline: Number(row!.timeline_id) }
+          const [row] = await session.query(positionSql)
+          return { member, recovering: row!.recovering === true, position: positionOf(row!) }
         } finally {
           await session.close()
         }
       } catch {
-        return { member, recovering: null, timeline: 0 }
+        return { member, recovering: null, position: { timeline: 0, lsn: 0 } }
       }
     }),
   )
@@ -36,7 +35,7 @@ export async function lookAt(machines: Machines, members: readonly Member[]): Pr
 /** The server that takes writes; of two that say so the one that was promoted last. Null where there is none. */
 export async function findPrimary(machines: Machines, members: readonly Member[]): Promise<Member | null> {
   const primaries = (await lookAt(machines, members)).filter(({ recovering }) => recovering === false)
-  return primaries.sort((a, b) => b.timeline - a.timeline)[0]?.member ?? null
+  return primaries.sort((a, b) => comparePositions(b.position, a.position))[0]?.member ?? null
 }
 
 /** Waits a while for it: it may be starting. Throws `infrastructure`. */

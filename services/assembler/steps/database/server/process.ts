@@ -1,4 +1,4 @@
-import type { Connection } from '../../../../../shared/provider/connection.ts'
+import type { Connection, Stopped } from '../../../../../shared/provider/connection.ts'
 import { asServer, owner, place } from './place.ts'
 import { shell } from './shell.ts'
 
@@ -33,8 +33,9 @@ export async function startServer(connection: Connection): Promise<void> {
   await connection.start()
 }
 
-export async function stopServer(connection: Connection): Promise<void> {
-  await connection.stop(stopMs)
+/** Answers how it ended: one that was killed has not written down what it had in memory. */
+export function stopServer(connection: Connection): Promise<Stopped> {
+  return connection.stop(stopMs)
 }
 
 export async function restartServer(connection: Connection): Promise<void> {

@@ -1,52 +1,82 @@
 import type { StandingMaterial } from '../../../../../shared/model/material.ts'
-import { linkName } from '../../../../../shared/postgres/names.ts'
+import { comparePositions, positionText } from '../../../../../shared/postgres/position.ts'
+import { answersNeeded, type Commits, isEnough } from '../../../../../shared/postgres/quorum.ts'
 import type { NodeResources } from '../operations/operations.ts'
+import { NodeView } from './node-view.ts'
 
-/** The primary role goes from one instance of a node to another, before anything else is done. */
-export interface Handover {
+/** The primary role goes from one instance of a node to another. */
+export type Handover = {
   node: string
   from: string
   to: string
-  /** `fail-over`: the old one's machine is gone. `switch-over`: the document asks for another one. */
-  how: 'fail-over' | 'switch-over'
+} & (
+  | {
+      /** The document asks for another one. */
+      how: 'switch-over'
+    }
+  | {
+      /** `fail-over`: the old one's machine is gone. `promote-node`: all servers are replicas, as a handover was cut off. */
+      how: 'fail-over' | 'promote-node'
+      candidates: string[]
+      wake: string[]
+      commits: Commits
+      slots: string[]
+      acceptLoss: boolean
+      /** What may be lost; a person approves it before. Absent: nothing that was acknowledged. */
+      loss?: string
+    }
+)
+
+interface Wishes {
+  acceptLoss?: boolean
+  /** Nodes that are being filled from another one: they take no writes yet, and are not to. */
+  filling?: ReadonlySet<string>
 }
 
 /**
- * Nodes whose primary's machine is gone while a replica runs that has copies of its slots: the one of them that has received
- * most takes over. And nodes whose document names another instance than the primary, which runs. `materials` are the
- * floorplan as it is once that is done. A primary whose machine stands is brought back where it is.
+ * Who is to become the primary of a node that has none, or another one than the document asks for; nothing is done before.
+ *
+ *   its machine is gone     `fail-over`, where those that answer, or can be woken, hold for certain all that was acknowledged. Else its
+ *                           machine is made anew on its disk, which loses nothing. Where that is gone too, a person is asked.
+ *   all are replicas        `promote-node`, by the same rule.
+ *   another one is wanted   `switch-over`: `late`, behind the rest of the plan, where the heir has to be repaired first.
+ *
+ * `materials` are the floorplan as it is once `handovers` are done. A primary whose machine stands is brought back where it is.
  */
 export function handovers(
   materials: readonly StandingMaterial[],
   nodes: readonly NodeResources[],
   wanted: Readonly<Record<string, string>>,
-): { handovers: Handover[]; materials: StandingMaterial[]; notes: string[] } {
+  { acceptLoss = false, filling = new Set() }: Wishes = {},
+): { handovers: Handover[]; late: Handover[]; materials: StandingMaterial[]; notes: string[] } {
   const byId = new Map(materials.map((material) => [material.id, material]))
-  const runs = (instance: string) => byId.get(`instance/${instance}`)?.meta.health === 'running'
   const found: Handover[] = []
+  const late: Handover[] = []
   const notes: string[] = []
-  for (const { node_name: node, instances } of nodes) {
-    const from = byId.get(`node/${node}`)?.attributes.primary_instance_id
-    if (typeof from !== 'string' || from === '') continue
-    const others = (instances ?? []).map(({ instance_id }) => instance_id).filter((id) => id !== from && runs(id))
-    const lost = byId.get(`host/${byId.get(`instance/${from}`)?.attributes.host_id}`)?.meta.health === 'missing'
-    if (!lost) {
-      const to = wanted[node]
-      if (to !== undefined && to !== from && runs(from) && others.includes(to)) {
-        found.push({ node, from, to, how: 'switch-over' })
+  for (const resources of nodes) {
+    const view = new NodeView(byId, resources)
+    const { node, primary: from } = view
+    if (from === '' || filling.has(node)) continue
+    const to = wanted[node]
+    if (view.machineIsGone(from)) {
+      const chosen = failOver(view, to, acceptLoss)
+      if ('note' in chosen) notes.push(chosen.note)
+      else {
+        found.push(chosen)
+        if (chosen.loss !== undefined) notes.push(chosen.loss)
       }
-      continue
+    } else if (view.isCutOff) {
+      found.push(promotion(view, to, acceptLoss))
+      notes.push(`no server of ${node} takes writes: the one that has most of the log is to`)
+    } else if (to !== undefined && to !== from && view.staying.includes(to)) {
+      const fault = view.fault(to)
+      const handover: Handover = { node, from, to, how: 'switch-over' }
+      if (fault === '' && view.answers(from)) found.push(handover)
+      else {
+        late.push(handover)
+        notes.push(`${fault || `${from} does not answer`}: that is mended before ${node} is switched over to ${to}`)
+      }
     }
-    const slots = slotsOf(node, materials)
-    const keepsSlots = (id: string) => {
-      const kept = byId.get(`instance/${id}`)?.meta.slots
-      return slots.every((slot) => Array.isArray(kept) && kept.includes(slot))
-    }
-    const received = (id: string) => Number(byId.get(`instance/${id}`)?.meta.received ?? 0)
-    const [to] = others.filter(keepsSlots).sort((a, b) => received(b) - received(a))
-    if (to === undefined)
-      notes.push(`node ${node} has no replica that could take over without loss: its primary is brought back`)
-    else found.push({ node, from, to, how: 'fail-over' })
   }
   const heirs = new Map(found.map(({ node, to }) => [`node/${node}`, to]))
   const after = materials.map((material) => {
@@ -55,12 +85,82 @@ export function handovers(
       ? material
       : { ...material, attributes: { ...material.attributes, primary_instance_id: heir } }
   })
-  return { handovers: found, materials: after, notes }
+  return { handovers: found, late, materials: after, notes }
 }
 
-/** The slots that other nodes read from this one. Who takes over without them has them miss what came in between. */
-function slotsOf(node: string, materials: readonly StandingMaterial[]): string[] {
-  return materials
-    .filter(({ id, attributes }) => id.startsWith('replication_slot/') && attributes.provider_node === node)
-    .map(({ attributes }) => linkName(node, String(attributes.subscriber_node)))
+function failOver(
+  view: NodeView,
+  wanted: string | undefined,
+  acceptLoss: boolean,
+): (Handover & { loss?: string }) | { note: string } {
+  const { node, primary: from, commits } = view
+  const others = view.servers.filter((server) => server !== from)
+  const answering = others.filter((server) => view.answers(server))
+  const wake = others.filter((server) => view.canBeWoken(server))
+  const enough = isEnough(commits, answering)
+  const most = view.furthest(answering)
+  const furthest = most === undefined ? null : view.position(most)
+  const staying = answering.filter((server) => view.staying.includes(server))
+  const complete = staying.filter(
+    (server) => view.hasSlots(server) && furthest && comparePositions(view.position(server)!, furthest) === 0,
+  )
+  const heir = preferred(complete, wanted)
+  const base = { node, from, slots: view.slots, commits }
+  const fail = (to: string, more: { wake: string[]; acceptLoss: boolean; loss?: string }): Handover => {
+    const candidates = [...staying, ...more.wake].filter((server) => view.staying.includes(server))
+    return { ...base, how: 'fail-over', to, candidates, ...more }
+  }
+  if (enough && heir !== undefined) return fail(heir, { wake: [], acceptLoss: false })
+  const first =
+    preferred(complete.length > 0 ? complete : staying, wanted) ?? wake.find((server) => view.staying.includes(server))
+  if (first === undefined)
+    return { note: `node ${node} has no replica that could take over: its primary is brought back` }
+  const loss = lossOf(view, answering)
+  if (acceptLoss) return fail(first, { wake, acceptLoss: true })
+  if (!enough && isEnough(commits, [...answering, ...wake])) return fail(first, { wake, acceptLoss: false })
+  if (enough || view.diskStands(from)) {
+    const why = enough ? 'no replica has copies of its slots' : loss
+    return {
+      note: `node ${node} has no replica that could take over without loss (${why}): its primary is brought back; --accept-loss fails over instead`,
+    }
+  }
+  return fail(first, {
+    wake,
+    acceptLoss: true,
+    loss: `node ${node} fails over from ${from}: ${loss}; --accept-loss asks no more`,
+  })
+}
+
+function promotion(view: NodeView, wanted: string | undefined, acceptLoss: boolean): Handover {
+  const { node, primary: from, commits, slots } = view
+  const candidates = [...view.staying]
+  const wake = view.servers.filter((server) => view.canBeWoken(server))
+  const to =
+    [wanted, from].find((server) => server !== undefined && candidates.includes(server)) ?? candidates[0] ?? from
+  return { node, from, to, how: 'promote-node', candidates, wake, commits, slots, acceptLoss }
+}
+
+function preferred(servers: readonly string[], wanted: string | undefined): string | undefined {
+  return servers.find((server) => server === wanted) ?? servers[0]
+}
+
+/** How much may be lost, as far as anybody can know. */
+function lossOf(view: NodeView, answering: readonly string[]): string {
+  const { commits, primary } = view
+  const silent = commits.of.filter((server) => !answering.includes(server))
+  const most = view.furthest(answering)
+  const has = most === undefined ? null : view.position(most)
+  const known = most === undefined ? 'nobody answers' : `${most} has the log up to ${positionText(has!)}`
+  const words = silent.map((server) => {
+    const seen = view.position(server)
+    if (!seen) return `${server} was never seen`
+    const ahead =
+      has && seen.timeline === has.timeline && seen.lsn > has.lsn ? `, ${seen.lsn - has.lsn} bytes more` : ''
+    return `${server} had at least ${positionText(seen)}${ahead}`
+  })
+  if (commits.confirm === 0) {
+    return `commits of ${view.node} wait for no replica, so what ${primary} acknowledged last may be lost; ${[known, ...words].join(', ')}`
+  }
+  const count = `${answering.length} servers answer and ${answersNeeded(commits)} are needed to be sure`
+  return `${count}, so what only ${silent.join(' or ')} has may be lost; ${[known, ...words].join(', ')}`
 }

@@ -14,16 +14,16 @@ const longSeconds = 6 * 3600
 const attempts = 5
 
 /**
- * What comes `before` and handovers first, what comes `after` last, in between the plans in their order: each phase a set of remodels that may run at the same time, after all of
- * the phase before. A resource that comes twice is told apart by the number of its plan.
+ * What comes `before` and handovers first, late handovers and what comes `after` last, in between the plans in their order: each
+ * phase a set of remodels that may run at the same time, after all of the phase before. A resource that comes twice is told apart by the number of its plan.
  */
 export function remodelsOf(
   plans: readonly NamedPlan[],
-  handovers: readonly Handover[],
+  { handovers, late }: { handovers: readonly Handover[]; late: readonly Handover[] },
   situation: Situation,
   { before, after }: { before: readonly RemodelDraft[]; after: readonly RemodelDraft[] },
 ): RemodelDraft[] {
-  const remodels = [...before, ...handovers.map((handover) => handoverRemodel(handover, situation))]
+  const remodels = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, situation))]
   let needs = remodels.map(({ id }) => id)
   const used = new Set(needs)
   const made = new Set(plans.flatMap(({ phases }) => phases.flat().filter(isMade).map(materialOf)))
@@ -45,7 +45,9 @@ export function remodelsOf(
       needs = drafts.map(({ id }) => id)
     }
   }
-  return [...remodels, ...after.map((draft) => ({ ...draft, needs }))]
+  const last = late.flatMap((handover) => handoverRemodels(handover, situation)).map((draft) => ({ ...draft, needs }))
+  const behind = last.length > 0 ? last.map(({ id }) => id) : needs
+  return [...remodels, ...last, ...after.map((draft) => ({ ...draft, needs: behind }))]
 }
 
 const isMade = ({ type }: Event) => type !== 'delete'
@@ -81,26 +83,72 @@ function reasonOf({ type, reason }: Event, isMadeAnew: boolean): string {
   return (reason ?? 'does_not_exist').replaceAll('_', ' ')
 }
 
-function handoverRemodel({ node, from, to, how }: Handover, situation: Situation): RemodelDraft {
+/** A day: a node that takes no writes is worth a look sooner. */
+const approvalSeconds = 24 * 3600
+/** Servers that were silent may have much of their own log to read first. */
+const electionSeconds = 900
+
+/** The change itself; ahead of one that may lose something, a person's word. */
+function handoverRemodels(handover: Handover, situation: Situation): RemodelDraft[] {
+  const { node, from, to, how } = handover
   const members = situation.membersOf(node)
   const resource = situation.standing('database.node', node)
-  const lost = members.filter(({ instance }) => instance === from)
-  const more = how === 'fail-over' ? { lost } : { synchronous: situation.isSynchronous(node) }
-  const input = { event: 'update', resource, deployment: situation.deployment, node, members, to, ...more }
-  const words = how.replace('-', ' ')
-  return {
-    id: `${how} node/${node}`,
+  const material = `node/${node}`
+  const words = how === 'promote-node' ? 'promote' : how.replace('-', ' ')
+  const stage = `${words} ${node}`
+  const input = {
+    event: 'update',
+    resource,
+    deployment: situation.deployment,
+    node,
+    members,
+    to,
+    synchronous: situation.isSynchronous(node),
+    ...(how === 'switch-over' ? {} : electionOf(handover)),
+    ...(how === 'fail-over' ? { lost: members.filter(({ instance }) => instance === from) } : {}),
+  }
+  const change: RemodelDraft = {
+    id: `${how} ${material}`,
     step: how,
     action: 'update',
-    material: `node/${node}`,
-    title: `${words} ${node} to ${to}`,
-    stage: `${words} ${node}`,
-    reasons: [
-      how === 'fail-over' ? `the machine of its primary ${from} is gone` : 'the document names another primary',
-    ],
+    material,
+    title: titleOf(handover, words),
+    stage,
+    reasons: reasonsOf(handover),
     changes: [{ path: 'primary_instance_id', before: from, after: to }],
     input: input as unknown as Json,
-    deadlineSeconds: 300,
+    deadlineSeconds: how === 'switch-over' ? 300 : electionSeconds,
     attempts,
   }
+  if (how !== 'fail-over' || handover.loss === undefined) return [change]
+  const approval: RemodelDraft = {
+    id: `approve ${change.id}`,
+    step: 'approve',
+    action: 'approve',
+    material,
+    title: `approve that ${node} may lose what it acknowledged`,
+    stage,
+    reasons: [handover.loss],
+    deadlineSeconds: approvalSeconds,
+  }
+  return [approval, { ...change, needs: [approval.id] }]
+}
+
+function electionOf({ candidates, wake, commits, slots, acceptLoss }: Exclude<Handover, { how: 'switch-over' }>) {
+  return { candidates, wake, commits, slots, acceptLoss }
+}
+
+function titleOf(handover: Handover, words: string): string {
+  const title = `${words} ${handover.node} to ${handover.to}`
+  if (handover.how === 'switch-over') return title
+  const others = handover.candidates.filter((candidate) => candidate !== handover.to)
+  const open = handover.how === 'promote-node' || handover.wake.length > 0
+  return open && others.length > 0 ? `${title}, or to ${others.join(' or ')} where that has more` : title
+}
+
+function reasonsOf(handover: Handover): string[] {
+  const { from, how } = handover
+  if (how === 'switch-over') return ['the document names another primary']
+  const why = how === 'fail-over' ? `the machine of its primary ${from} is gone` : 'no server of it takes writes'
+  return [why, ...handover.wake.map((server) => `${server} is silent: it is started first`)]
 }

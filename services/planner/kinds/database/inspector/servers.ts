@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
 import { adminRole } from '../../../../../shared/postgres/names.ts'
+import { type Position, positionOf, positionSql } from '../../../../../shared/postgres/position.ts'
 import { type Address, type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { ResourceData } from '../operations/operations.ts'
 
@@ -9,8 +10,8 @@ export interface Server {
   instance: string
   node: string
   recovering: boolean
-  /** How much of the log it has, as a number that can be compared. */
-  received: number
+  /** How far it has come. */
+  position: Position
   /** A replica: how far behind its primary, in bytes; null where it follows nobody. */
   lagBytes: number | null
   physicalSlots: string[]
@@ -33,19 +34,16 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
     try {
       const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
       try {
-        const [own] = await session.query(
-          `SELECT pg_is_in_recovery() AS recovering, CASE WHEN pg_is_in_recovery()
-             THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0' ELSE 0 END AS received,
-             (SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver) AS lag`,
-        )
+        const [own] = await session.query(positionSql)
+        const behind = await session.value('SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver')
         const slots = await names(session, `SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'`)
         const recovering = own!.recovering === true
         return {
           instance: resource.identifier.id,
           node,
           recovering,
-          received: Number(own!.received),
-          lagBytes: own!.lag === null || own!.lag === undefined ? null : Math.max(0, Number(own!.lag)),
+          position: positionOf(own!),
+          lagBytes: behind === null ? null : Math.max(0, Number(behind)),
           physicalSlots: slots,
           ...(recovering
             ? { slots: await names(session, copies), subscriptions: [] }

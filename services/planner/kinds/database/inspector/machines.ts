@@ -1,0 +1,36 @@
+import { layout } from '../../../../../shared/provider/layout.ts'
+import type { Provider } from '../../../../../shared/provider/provider.ts'
+
+/** What a machine says of the server on it, whether that runs or not. */
+export interface Machine {
+  /** It does not answer. */
+  silent: boolean
+  /** Its server can only start as a replica. */
+  demoted: boolean
+  /** Directories with data that was put aside, as it has more than its primary. */
+  kept: string[]
+}
+
+const root = `${layout.store}/postgres`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; ls -d ${root}/kept-* 2>/dev/null; true`
+const timeoutMs = 4000
+
+/** Reads only. */
+export async function askMachine(provider: Provider, vm: string): Promise<Machine> {
+  try {
+    const connection = await provider.connect(vm, null)
+    try {
+      const { stdout } = await connection.exec(['/bin/sh', '-c', question], { timeoutMs })
+      const lines = stdout.split('\n').filter(Boolean)
+      return {
+        silent: false,
+        demoted: lines.includes('demoted'),
+        kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
+      }
+    } finally {
+      connection.close()
+    }
+  } catch {
+    return { silent: true, demoted: false, kept: [] }
+  }
+}
