@@ -12,6 +12,8 @@ export interface Wish {
   source?: Record<string, string>
   primary?: Record<string, string>
   settings?: Record<string, string | number>
+  /** Commits wait for a replica, as they do unless this says otherwise. */
+  synchronous?: boolean
   script?: string[]
   /** So many base backups of a node are kept. */
   keep?: number
@@ -32,6 +34,7 @@ export function documentOf({
   source = {},
   primary = {},
   settings = {},
+  synchronous = true,
   script = tables,
   keep,
   restore = {},
@@ -57,6 +60,7 @@ export function documentOf({
       ],
       ...(keep === undefined ? {} : { backup_config: { repositories: [{ retention_full: keep }] } }),
       ...(restore.all === undefined ? {} : { restore_config: restore.all }),
+      ...(synchronous ? {} : { synchronous_replication: false }),
       postgresql_conf: { shared_buffers: '16MB', max_connections: 60, ...settings },
       scripts: { post_database_create: script },
     },

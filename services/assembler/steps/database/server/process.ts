@@ -22,11 +22,12 @@ export async function supervise(connection: Connection): Promise<void> {
 
 /** Starts it unless it runs. Returns before it takes sessions. */
 export async function startServer(connection: Connection): Promise<void> {
-  // A machine that is new has other process ids: a pid file of the old one may name somebody else's process.
+  // A machine that is new has other process ids: a pid file of the old one may name somebody else's process. Root of a machine may
+  // not read the `exe` of another user's process.
   await shell(
     connection,
     `mkdir -p ${place.run}; chown ${owner} ${place.run}
-     for p in /proc/[0-9]*; do case $(readlink $p/exe || true) in */bin/postgres) exit 0;; esac; done
+     for p in /proc/[0-9]*; do if [ "$(cat $p/comm 2>/dev/null || true)" = postgres ]; then exit 0; fi; done
      rm -f ${place.data}/postmaster.pid`,
   )
   await supervise(connection)
