@@ -76,8 +76,7 @@ async function drawUnlocked(draw: () => Promise<PlanView>, context: Context, dea
   for (;;) {
     const view = await draw()
     const { deployment } = view.plan
-    const locked = async () =>
-      (await client.locks()).find((lock) => lock.plan !== null && lock.resource.endsWith(`/${deployment}`))
+    const locked = async () => (await client.locks(deployment)).find((lock) => lock.plan !== null)
     const lock = Date.now() < deadline ? await locked() : undefined
     if (!lock) return view
     const left = Math.ceil((deadline - Date.now()) / 1000)

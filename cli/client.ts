@@ -207,8 +207,9 @@ export class Client {
     return this.#get(Check, `/v1/checks/${encodeURIComponent(id)}`)
   }
 
-  locks(): Promise<Lock[]> {
-    return this.#get(z.array(Lock), '/v1/locks')
+  locks(deployment?: string): Promise<Lock[]> {
+    const query = deployment === undefined ? '' : `?deployment=${encodeURIComponent(deployment)}`
+    return this.#get(z.array(Lock), `/v1/locks${query}`)
   }
 
   async unlock(id: string): Promise<void> {

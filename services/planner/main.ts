@@ -103,6 +103,7 @@ await runService(log, async () => {
   await epoch.start()
   const settling = new Settling(steadyLedger, kinds, { log })
   await settling.takeOver()
+  await steadyLedger.relist()
   const heartbeat = new Heartbeat(steady, settings, id)
   await heartbeat.start(subscriber)
   const planners = new Planners(steady, settings, id)
@@ -129,7 +130,7 @@ await runService(log, async () => {
     ...{ ledger: steadyLedger, owed: new OwedFences(steadyLedger, provider) },
     ...{ planners, subscriber, log },
   })
-  const retention = startRetention(steadyLedger, log)
+  const retention = startRetention(steadyLedger, (deployment) => planners.falls(deployment), log)
   const cleaning = startCleaning(
     cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, planner: id }),
     log,

@@ -30,6 +30,16 @@ export function epochKey(settings: RedisSettings): string {
   return `${settings.prefix}:epoch`
 }
 
+/** All plans by the time they were stored. */
+export function recentKey(settings: RedisSettings): string {
+  return `${settings.prefix}:recent`
+}
+
+/** Deployments by the time when retention has to look at them. */
+export function dueKey(settings: RedisSettings): string {
+  return `${settings.prefix}:due`
+}
+
 /** Plans that have ended and are to be moved to the blobstore, by the time they were listed. */
 export function endedKey(settings: RedisSettings): string {
   return `${settings.prefix}:ended`

@@ -9,7 +9,8 @@ import { isReplicated, type RedisSettings } from '../redis.ts'
 import { type Ground, Names } from '../reservation/names.ts'
 import { FenceSource } from './fences.ts'
 import { graphOf, type StoredRemodel } from './graph.ts'
-import { abortChannel, endedKey, releasedChannel } from './keys.ts'
+import { abortChannel, dueKey, endedKey, recentKey, releasedChannel } from './keys.ts'
+import { run } from './pipeline.ts'
 import { LedgerReader } from './reader.ts'
 import type {
   Advance,
@@ -27,6 +28,8 @@ export type * from './records.ts'
 
 /** How long an opened plan waits for a replica to have it, where one may take over, before it is answered all the same. */
 const replicaMs = 1000
+/** So long is remembered what became of a deployment of which nothing stands. */
+const pastMs = 30 * 24 * 3600 * 1000
 /** What one round trip stores at most: values, and characters of them. Lua hands on no more than 8,000 values at once. */
 const storedValues = 800
 const storedCharacters = 64 * 1024
@@ -72,7 +75,7 @@ export class Ledger extends LedgerReader {
     for (let copy = 2; ; copy++) {
       const state = await this.#scripts.refresh(base, this.#channel, plan.id, at)
       if (state === 'stored') {
-        await this.#list(plan)
+        await this.#list(plan, at)
         return plan
       }
       if (state === '') break
@@ -123,15 +126,18 @@ export class Ledger extends LedgerReader {
     const last = ['', 2 * Object.keys(facts).length, ...Object.entries(facts).flat()]
     if (Number(await this.#scripts.store(base, this.#channel, plan.id, at, remodels.length, ...last)) !== 1)
       return this.store(drawn, at)
-    await this.#list(plan)
+    await this.#list(plan, at)
     await failpoint('ledger.stored')
     return plan
   }
 
   /** Global lists live outside the deployment's slot: written after the plan, and again when it is stored again. */
-  async #list(plan: Plan): Promise<void> {
-    await this.redis.sadd(`${this.settings.prefix}:deployments`, plan.deployment)
-    await this.redis.hset(`${this.settings.prefix}:plans`, plan.id, plan.deployment)
+  async #list({ id, deployment }: Pick<Plan, 'id' | 'deployment'>, at: number): Promise<void> {
+    const { prefix } = this.settings
+    await this.redis.sadd(`${prefix}:deployments`, deployment)
+    await this.redis.hset(`${prefix}:plans`, id, deployment)
+    await this.redis.zadd(recentKey(this.settings), at, id)
+    await this.redis.zadd(dueKey(this.settings), 'LT', at, deployment)
   }
 
   /**
@@ -352,33 +358,101 @@ export class Ledger extends LedgerReader {
     if (await this.lock(deployment)) await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
   }
 
-  /** Puts deployments back on the active list that are held and not on it: whoever opened one may have died meanwhile. */
+  /**
+   * Puts deployments back on the active list that are held and not on it: the planner that opened one may have died meanwhile.
+   * A plan has taken its names before it is opened, so only deployments that hold some for a plan are looked at.
+   */
   async recall(): Promise<void> {
-    const all = await this.deployments()
-    const held = await Promise.all(all.map((deployment) => this.redis.exists(`${this.base(deployment)}:lock`)))
+    const all = [...new Set((await this.names.open()).map(({ deployment }) => deployment))]
+    if (all.length === 0) return
+    const pipeline = this.redis.pipeline()
+    for (const deployment of all) pipeline.exists(`${this.base(deployment)}:lock`)
+    const held = await run<number[]>(pipeline)
     const lost = all.filter((_, i) => held[i] === 1)
     if (lost.length > 0) await this.redis.sadd(`${this.settings.prefix}:active`, ...lost)
   }
 
   /**
    * Forgets finished plans beyond the newest `keep`, plans that nobody applied for `idleMs`, and the events from before the
-   * oldest plan that is kept. Returns how many plans were forgotten.
+   * oldest plan that is kept; of a deployment of which nothing stands, all that ended a month ago, and with the last one its
+   * name. Returns how many plans were forgotten.
    */
   async forget(deployment: string, keep: number, idleMs: number, now: number): Promise<number> {
     const base = this.base(deployment)
     const ids = await this.redis.zrevrange(`${base}:plans`, 0, -1)
     let [forgotten, firstEvent, finished] = [0, Number.POSITIVE_INFINITY, 0]
+    const stands = (await this.redis.exists(`${base}:floorplan`)) === 1
     for (const id of ids) {
-      const [state, createdAt, first] = await this.redis.hmget(`${base}:plan:${id}`, 'state', 'createdAt', 'firstEvent')
+      const [state, createdAt, first, ended] = await this.redis.hmget(
+        `${base}:plan:${id}`,
+        'state',
+        'createdAt',
+        'firstEvent',
+        'finishedAt',
+      )
       const isOver = state === 'done' || state === 'failed' || state === 'cancelled'
       const isIdle = state === 'stored' && now - Number(createdAt) > idleMs
       const isGone = state === null
-      if (((isOver && ++finished > keep) || isIdle || isGone) && (await this.#forgetPlan(base, id, now - idleMs))) {
+      const isPast = isOver && !stands && now - Number(ended) > pastMs
+      if (
+        ((isOver && ++finished > keep) || isPast || isIdle || isGone) &&
+        (await this.#forgetPlan(base, id, now - idleMs))
+      ) {
         forgotten += 1
       } else if (first) firstEvent = Math.min(firstEvent, Number(first))
     }
     if (forgotten > 0 && Number.isFinite(firstEvent)) await this.#trimEvents(base, firstEvent)
+    if (forgotten > 0 && forgotten === ids.length) await this.#forgetDeployment(deployment)
     return forgotten
+  }
+
+  /** Deployments that retention has to look at, the longest due first. */
+  async dueForRetention(limit: number): Promise<string[]> {
+    const [seconds] = await this.redis.time()
+    return this.redis.zrangebyscore(dueKey(this.settings), '-inf', Number(seconds) * 1000, 'LIMIT', 0, limit)
+  }
+
+  /** Retention has looked at a deployment and comes back in `ms`, or sooner where a plan is stored. */
+  async putOffRetention(deployment: string, ms: number): Promise<void> {
+    const [seconds] = await this.redis.time()
+    await this.redis.zadd(dueKey(this.settings), 'XX', Number(seconds) * 1000 + ms, deployment)
+  }
+
+  /** Puts plans and deployments on the global lists that were stored before these were kept. */
+  async relist(): Promise<void> {
+    for (const deployment of await this.deployments()) {
+      if ((await this.redis.zscore(dueKey(this.settings), deployment)) !== null) continue
+      const plans = await this.redis.zrange(`${this.base(deployment)}:plans`, '0', '-1', 'WITHSCORES')
+      for (let i = 0; i < plans.length; i += 2) {
+        await this.redis.zadd(recentKey(this.settings), Number(plans[i + 1]), plans[i]!)
+      }
+      await this.redis.zadd(dueKey(this.settings), 'NX', 0, deployment)
+    }
+  }
+
+  /**
+   * The name of a deployment goes with its last plan, where nothing stands and nothing is going on. Its counters stay: events and
+   * fences of a later deployment of this name go on from them.
+   */
+  async #forgetDeployment(deployment: string): Promise<void> {
+    const [base, { prefix }] = [this.base(deployment), this.settings]
+    const isEmpty = async () => {
+      const used = await run<number[]>(
+        this.redis.pipeline().exists(`${base}:plans`).exists(`${base}:floorplan`).exists(`${base}:lock`),
+      )
+      return used.every((there) => there === 0)
+    }
+    if (!(await isEmpty())) return
+    await this.redis.srem(`${prefix}:deployments`, deployment)
+    await this.redis.zrem(dueKey(this.settings), deployment)
+    // A plan that is stored in between puts the name on its lists after itself; where it was faster, it is put back here.
+    if (!(await isEmpty())) {
+      await this.redis.sadd(`${prefix}:deployments`, deployment)
+      await this.redis.zadd(dueKey(this.settings), 'NX', 0, deployment)
+      return
+    }
+    await this.redis.unlink(`${base}:events`)
+    await this.names.forget(deployment)
   }
 
   /** Its place in the list goes last: where this ends in between, the next retention comes across it again. */
@@ -386,6 +460,7 @@ export class Ledger extends LedgerReader {
     if (Number(await this.#scripts.forget(base, this.#channel, id, idleSince)) !== 1) return false
     await failpoint('ledger.forgotten')
     await this.redis.hdel(`${this.settings.prefix}:plans`, id)
+    await this.redis.zrem(recentKey(this.settings), id)
     await this.redis.zrem(`${base}:plans`, id)
     return true
   }

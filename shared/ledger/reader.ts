@@ -2,11 +2,12 @@ import type { Redis } from 'ioredis'
 import { RemodelError } from '../errors.ts'
 import type { EndedPlan, PlanHistory, Run } from '../history/plan-history.ts'
 import { Floorplan, type StandingMaterial } from '../model/material.ts'
-import type { Place, Plan, PlanState, Remodel, RemodelState, Window } from '../model/plan.ts'
+import type { Place, Plan, Remodel, RemodelState, Window } from '../model/plan.ts'
 import type { Reservation } from '../model/reservation.ts'
 import type { RedisSettings } from '../redis.ts'
 import type { StoredRemodel } from './graph.ts'
 import { baseKey } from './keys.ts'
+import { lockOf, planRecordOf, queuePlanRecord } from './overview.ts'
 import { run } from './pipeline.ts'
 import type { Claim, LedgerEvent, LockRecord, OwedFence, PlanRecord, Released, RemodelRecord } from './records.ts'
 
@@ -55,9 +56,7 @@ export class LedgerReader {
 
   async lock(deployment: string): Promise<LockRecord | null> {
     const lock = await this.redis.hgetall(`${this.base(deployment)}:lock`)
-    return lock.id
-      ? { id: lock.id, plan: lock.plan!, holder: lock.holder!, since: Number(lock.since), message: lock.message! }
-      : null
+    return lock.id ? lockOf(lock) : null
   }
 
   /** Names of all deployments that ever had a plan. */
@@ -79,29 +78,10 @@ export class LedgerReader {
 
   async planRecord(deployment: string, plan: string): Promise<PlanRecord> {
     const key = `${this.base(deployment)}:plan:${plan}`
-    const [meta, errors, running] = await run<[Record<string, string>, string[], number]>(
-      this.redis.multi().hgetall(key).lrange(`${key}:errors`, 0, 99).zcard(`${key}:running`),
-    )
-    if (!meta.state) throw new RemodelError('not-found', `there is no plan ${plan}`)
-    const count = (name: string) => Number(meta[name] ?? 0)
-    return {
-      id: plan,
-      deployment,
-      kind: meta.kind!,
-      state: meta.state as PlanState,
-      createdAt: count('createdAt'),
-      startedAt: meta.startedAt ? count('startedAt') : null,
-      finishedAt: meta.finishedAt ? count('finishedAt') : null,
-      counts: {
-        total: count('total'),
-        done: count('done'),
-        failed: count('failed'),
-        skipped: count('skipped'),
-        running,
-      },
-      errors: errors.map((text) => JSON.parse(text)),
-      moreErrors: count('moreErrors'),
-    }
+    const replies = await run<unknown[]>(queuePlanRecord(this.redis.pipeline(), key))
+    const record = planRecordOf(deployment, plan, replies)
+    if (!record) throw new RemodelError('not-found', `there is no plan ${plan}`)
+    return record
   }
 
   /** A plan that lies in the blobstore; null where Redis has it. Throws `not-found` where there is none. */

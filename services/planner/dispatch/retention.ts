@@ -5,22 +5,37 @@ import { numberSetting } from '../../../shared/settings.ts'
 
 const everyMs = 60_000
 const dayMs = 24 * 3600 * 1000
+/** Nothing is stored in a deployment: it is looked at again after this time, as what is there grows old. */
+const againMs = 3600 * 1000
+/** How many deployments are looked at each time. */
+const atOnce = 500
 
 /**
  * Forgets old history, so that Redis does not grow for ever: of each deployment the newest REMODEL_KEEP_PLANS finished
- * plans (50 by default) and their events are kept; a plan that nobody applied within a day goes too.
+ * plans (50 by default) and their events are kept; a plan that nobody applied within a day goes too. Deployments in which a plan was
+ * stored are looked at, and each of the others once an hour.
  */
-export function startRetention(ledger: Ledger, log: Logger, env: NodeJS.ProcessEnv = process.env): { stop(): void } {
+export function startRetention(
+  ledger: Ledger,
+  falls: (deployment: string) => boolean,
+  log: Logger,
+  env: NodeJS.ProcessEnv = process.env,
+): { stop(): void } {
   const keep = numberSetting('REMODEL_KEEP_PLANS', env)
+  let running = false
   const sweep = async () => {
-    for (const deployment of await ledger.deployments()) {
+    for (const deployment of await ledger.dueForRetention(atOnce)) {
+      if (!falls(deployment)) continue
+      await ledger.putOffRetention(deployment, againMs)
       const forgotten = await ledger.forget(deployment, keep, dayMs, Date.now())
       if (forgotten > 0) log.info({ deployment, forgotten }, 'old plans were forgotten')
     }
   }
-  const timer = setInterval(
-    () => sweep().catch((error) => log.warn({ err: toError(error) }, 'retention failed; it is tried again')),
-    everyMs,
-  )
+  const timer = setInterval(async () => {
+    if (running) return
+    running = true
+    await sweep().catch((error) => log.warn({ err: toError(error) }, 'retention failed; it is tried again'))
+    running = false
+  }, everyMs)
   return { stop: () => clearInterval(timer) }
 }

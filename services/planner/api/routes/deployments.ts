@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
-import { Floorplan, materialType } from '../../../../shared/model/material.ts'
+import { type DeploymentRecord, Overview } from '../../../../shared/ledger/overview.ts'
+import { Floorplan } from '../../../../shared/model/material.ts'
 import { suggest } from '../../../../shared/source/document.ts'
 import type { Kind } from '../../kinds/kind.ts'
 import { connectInstance, instancesOf, readLogs } from '../instances.ts'
@@ -19,28 +20,8 @@ const instanceName = ({ instance, index }: z.infer<typeof ByInstance>) =>
 export function deploymentRoutes(server: Routes, services: Services): void {
   const { ledger } = services
 
-  const describe = async (name: string): Promise<Deployment | null> => {
-    const [floorplan, [newest], lock] = await Promise.all([
-      ledger.floorplan(name),
-      ledger.planIds(name, 1),
-      ledger.lock(name),
-    ])
-    const lastPlan = newest === undefined ? null : await ledger.planRecord(name, newest)
-    if (!lastPlan) return null
-    const materials: Record<string, number> = {}
-    for (const material of floorplan.materials) {
-      const type = materialType(material.id)
-      materials[type] = (materials[type] ?? 0) + 1
-    }
-    return {
-      name,
-      kind: lastPlan.kind,
-      materials,
-      floorplanVersion: floorplan.version,
-      lastPlan,
-      lock: lock?.id ?? null,
-    }
-  }
+  const overview = new Overview(ledger)
+  const shown = ({ lastPlan, ...one }: DeploymentRecord): Deployment => ({ ...one, kind: lastPlan.kind, lastPlan })
 
   const unknown = async (name: string) => {
     const names = await ledger.deployments()
@@ -61,10 +42,8 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       schema: { description: 'Deployments that stand or are being worked on.', response: { 200: z.array(Deployment) } },
     },
     async () => {
-      const all = await Promise.all((await ledger.deployments()).map(describe))
-      return all
-        .filter((one) => one !== null)
-        .filter((one) => one.lock !== null || Object.keys(one.materials).length > 0)
+      const all = await overview.deployments(await ledger.deployments())
+      return all.filter((one) => one.lock !== null || Object.keys(one.materials).length > 0).map(shown)
     },
   )
 
@@ -72,9 +51,9 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     '/v1/deployments/:name',
     { schema: { description: 'One deployment.', params: ByName, response: { 200: Deployment } } },
     async (request) => {
-      const found = await describe(request.params.name)
+      const [found] = await overview.deployments([request.params.name])
       if (!found) throw await unknown(request.params.name)
-      return found
+      return shown(found)
     },
   )
 
@@ -150,12 +129,18 @@ export function deploymentRoutes(server: Routes, services: Services): void {
 
   server.get(
     '/v1/locks',
-    { schema: { description: 'Who holds which deployment.', response: { 200: z.array(Lock) } } },
-    async () => {
-      const names = await ledger.deployments()
-      const locks = await Promise.all(names.map(async (name) => ({ name, lock: await ledger.lock(name) })))
-      return locks.flatMap(({ name, lock }) => (lock ? [{ ...lock, resource: `deployment/${name}` }] : []))
+    {
+      schema: {
+        description: 'Who holds which deployment, or who holds this one.',
+        querystring: z.object({ deployment: z.string().optional() }),
+        response: { 200: z.array(Lock) },
+      },
     },
+    async (request) =>
+      (await overview.locks(request.query.deployment)).map(({ deployment, lock }) => ({
+        ...lock,
+        resource: `deployment/${deployment}`,
+      })),
   )
 
   server.delete(
@@ -168,11 +153,11 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       },
     },
     async (request) => {
-      for (const name of await ledger.deployments()) {
-        const lock = await ledger.lock(name)
-        if (lock?.id !== request.params.id) continue
-        await ledger.cancel(name, lock.plan, `forced unlock of ${lock.id}`, true)
-        return { ...lock, resource: `deployment/${name}` }
+      const found = (await overview.locks()).find(({ lock }) => lock.id === request.params.id)
+      if (found) {
+        const { deployment, lock } = found
+        await ledger.cancel(deployment, lock.plan, `forced unlock of ${lock.id}`, true)
+        return { ...lock, resource: `deployment/${deployment}` }
       }
       throw new RemodelError('not-found', `there is no lock ${request.params.id}`)
     },

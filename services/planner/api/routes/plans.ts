@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { compiledFor } from '../../../../shared/compile/phrase.ts'
 import type { CompileSpec } from '../../../../shared/compile/requests.ts'
-import type { PlanRecord } from '../../../../shared/ledger/ledger.ts'
+import { Overview } from '../../../../shared/ledger/overview.ts'
 import { RemodelState } from '../../../../shared/model/plan.ts'
 import { CompilingNow } from '../../compiling.ts'
 import { ApplyRequest, BackupRequest, PlanRequest, PlanStatus, PlanView } from '../schema.ts'
@@ -13,6 +13,7 @@ const ById = z.object({ id: z.string() })
 /** Plans: draw, look at, apply, cancel, approve. */
 export function planRoutes(server: Routes, { planning, ledger }: Services): void {
   const now = new CompilingNow(ledger)
+  const overview = new Overview(ledger)
   const view = async (deployment: string, id: string): Promise<PlanView> => {
     const [plan, status, remodels] = await Promise.all([
       ledger.plan(deployment, id),
@@ -96,12 +97,7 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     },
     async (request) => {
       const { deployment, limit } = request.query
-      const names = deployment === undefined ? await ledger.deployments() : [deployment]
-      const records: PlanRecord[] = []
-      for (const name of names) {
-        for (const id of await ledger.planIds(name, limit)) records.push(await ledger.planRecord(name, id))
-      }
-      return records.sort((a, b) => b.createdAt - a.createdAt).slice(0, limit)
+      return overview.plans(limit, deployment)
     },
   )
 
