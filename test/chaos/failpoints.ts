@@ -13,8 +13,16 @@ export interface Failpoint {
   service: ServiceName
 }
 
-/** Points of the ledger and of reservations stand in `shared/` and are reached by the planner: it alone stores and opens plans. */
-const sharedBy: Record<string, ServiceName> = { 'ledger.': 'planner', 'reservations.': 'planner' }
+/**
+ * Points that stand in `shared/`: the planner alone stores, opens and puts away plans; fences are shown to machines by the
+ * assembler that begins a remodel, or by the planner.
+ */
+const sharedBy: Record<string, ServiceName> = {
+  'ledger.': 'planner',
+  'reservations.': 'planner',
+  'history.': 'planner',
+  'owed.': 'planner',
+}
 
 /**
  * Every failpoint of the sources, found by its call. Throws where two have one name, where a name is no literal, or where

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { listFailpoints } from '../chaos/failpoints.ts'
 
 /** Who may import whom (docs/architecture.md). */
 
@@ -91,4 +92,8 @@ describe('the house', () => {
       'shared/lock/claims.ts',
     ])
   })
+})
+
+test('of every failpoint it is known which service reaches it', () => {
+  expect(listFailpoints().length).toBeGreaterThan(50)
 })
