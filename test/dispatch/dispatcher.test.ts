@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
@@ -150,4 +151,41 @@ describe('released work', () => {
     await ledger.claim(name, 'w', claims)
     await expect.poll(async () => (await jobs()).length, { timeout: 5000 }).toBe(104)
   })
+
+  test('is not written again while its jobs wait: a sweep only reads', async () => {
+    await startPlanner('one')
+    await open(fresh(), ['a', 'b', 'c'])
+    await expect.poll(jobs).toEqual(['a', 'b', 'c'])
+    // Longer than after which a job is looked for.
+    await sleep(2000)
+    const before = await written()
+    await sleep(2000)
+    expect(await written()).toEqual(before)
+  })
 })
+
+describe('deployments', () => {
+  test('take turns: one with a single remodel comes after the first of one with a thousand', async () => {
+    await startPlanner('one')
+    await open(
+      fresh(),
+      Array.from({ length: 1000 }, (_, i) => `m${i}`),
+    )
+    await expect.poll(async () => (await jobs()).length, { timeout: 5000 }).toBe(64)
+    await open(fresh(), ['small'])
+    await expect.poll(jobs, { timeout: 5000 }).toContain('small')
+    const first = await queues.get('assemble').getPrioritized(0, 9)
+    expect(first.map(({ name }) => name).indexOf('small')).toBeOneOf([0, 1, 2])
+  })
+})
+
+/** How often data was written that a publication writes. */
+async function written(): Promise<Record<string, number>> {
+  const text = await redis.info('commandstats')
+  return Object.fromEntries(
+    ['hset', 'hmset', 'xadd', 'incr', 'rpush', 'lpush'].map((name) => [
+      name,
+      Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(text)?.[1] ?? 0),
+    ]),
+  )
+}
