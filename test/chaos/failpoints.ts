@@ -22,6 +22,7 @@ const sharedBy: Record<string, ServiceName> = {
   'reservations.': 'planner',
   'history.': 'planner',
   'owed.': 'planner',
+  'archive.': 'assembler',
 }
 
 /**
