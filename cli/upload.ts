@@ -6,12 +6,15 @@ import { join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Fault } from '../shared/errors.ts'
+import { eachAtMost } from '../shared/parallel.ts'
 import { readReleaseDirectory } from '../shared/release/directory.ts'
 import { type Put, packRelease } from '../shared/release/pack.ts'
 import type { Release } from '../shared/release/release.ts'
 import { readReleaseTarball } from '../shared/release/tarball.ts'
 import type { Client } from './client.ts'
 import { unreadable } from './files.ts'
+
+const askedAtOnce = 16
 
 export interface UploadOptions {
   /** Default for a directory: a version made of its content. A tarball has its own. */
@@ -42,8 +45,9 @@ export async function uploadRelease(path: string, client: Client, options: Uploa
   }
   const local = await readReleaseDirectory(path, options.version === undefined ? {} : { version: options.version })
   const known = (await client.releases()).find((one) => one.name === local.name && one.version === local.version)
-  // Equal fingerprints are equal archives: what the planner has need not be packed again.
-  const release = known && isSame(known, local) ? known : await packRelease(local, sender(client, sent))
+  // Equal fingerprints are equal archives: what the planner has, with all its bytes, need not be packed again.
+  const spared = known && isSame(known, local) && (await hasAll(known, client))
+  const release = spared ? known : await packRelease(local, sender(client, sent))
   return { release: await client.addRelease(release), sent: sent.count, warnings: local.warnings }
 }
 
@@ -84,6 +88,14 @@ function sender(client: Client, sent: { count: number }): Put {
     if (blob.sent) sent.count++
     return blob.digest
   }
+}
+
+async function hasAll({ packages, jobs }: Release, client: Client): Promise<boolean> {
+  let all = true
+  await eachAtMost(askedAtOnce, [...packages, ...jobs], async ({ digest }) => {
+    if (!(await client.hasBlob(digest))) all = false
+  })
+  return all
 }
 
 interface Fingerprints {

@@ -1,4 +1,5 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { SoundPackages } from '../../shared/compile/sound-packages.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { homeDirectory, openHome } from '../../shared/home.ts'
 import { processId } from '../../shared/ids.ts'
@@ -49,7 +50,7 @@ await runService(log, async () => {
     provider,
     owed: new OwedFences(ledger, provider),
     blobs,
-    compiled: new RedisCompiledIndex(redis, settings),
+    compiled: new SoundPackages(new RedisCompiledIndex(redis, settings), blobs, { read: false }),
     archives: new Archives(redis, settings, blobs),
     secrets: await Secrets.open(homeDirectory()),
     steps,

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { CompiledPackage } from '../../shared/compile/compiled.ts'
+import type { CompiledIndex, CompiledPackage } from '../../shared/compile/compiled.ts'
 import type { CompileSpec } from '../../shared/compile/requests.ts'
+import { isBlobFault } from '../../shared/compile/sound-packages.ts'
 import { RemodelError } from '../../shared/errors.ts'
 
 /** A tar, or a tar.gz. What is large is fetched when it is opened, and never held as a whole. */
@@ -28,7 +29,7 @@ const smallBytes = 256 * 1024
 export async function gather(
   spec: CompileSpec,
   found: ReadonlyMap<string, CompiledPackage>,
-  blobs: Blobstore,
+  { blobs, compiled }: { blobs: Blobstore; compiled: CompiledIndex },
 ): Promise<Ingredients> {
   const [source, ...archives] = await Promise.all([
     look(spec.source, blobs).catch((error) => {
@@ -39,8 +40,13 @@ export async function gather(
       })
     }),
     ...spec.dependencies.map(({ name, key }) => {
-      const digest = found.get(key)?.digest
-      if (digest !== undefined) return look(digest, blobs)
+      const item = found.get(key)
+      if (item !== undefined)
+        return look(item.digest, blobs).catch(async (error) => {
+          // The next plan compiles it again.
+          if (isBlobFault(error)) await compiled.drop(item)
+          throw error
+        })
       throw new RemodelError(
         'infrastructure',
         `${spec.name} needs ${name}, which is not compiled (${key.slice(0, 12)})`,

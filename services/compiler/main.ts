@@ -1,6 +1,7 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { Rebuilds } from '../../shared/compile/rebuilds.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
+import { SoundPackages } from '../../shared/compile/sound-packages.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { homeDirectory, openHome } from '../../shared/home.ts'
@@ -70,7 +71,7 @@ await runService(log, async () => {
     worker: id,
     requests: new CompileRequests(redis, settings),
     rebuilds: new Rebuilds(redis, settings),
-    compiled: new RedisCompiledIndex(redis, settings),
+    compiled: new SoundPackages(new RedisCompiledIndex(redis, settings), blobs, { read: false }),
     blobs,
     provider,
     pool,

@@ -1,4 +1,5 @@
 import type { CompileSpec } from '../../shared/compile/requests.ts'
+import { isBlobFault } from '../../shared/compile/sound-packages.ts'
 import { RemodelError, toError } from '../../shared/errors.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import type { Fence, Provider } from '../../shared/provider/provider.ts'
@@ -43,8 +44,7 @@ export async function onVm<T>(
     const error = (await stands(provider, vm.id, cause)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
     const code = error instanceof RemodelError ? error.code : 'infrastructure'
     // What is wrong with a blob says nothing of the VM that was to have it.
-    const ofBlob = error instanceof RemodelError && error.details.digest !== undefined
-    if (code === 'infrastructure' && !ofBlob) place.fault(error)
+    if (code === 'infrastructure' && !isBlobFault(error)) place.fault(error)
     if (code === 'job-failed') place.sound()
     throw error
   } finally {

@@ -21,7 +21,7 @@ export async function rebuild(
   const { spec } = asked
   try {
     const found = await tools.compiled.find(spec.dependencies.map((need) => need.key))
-    const ingredients = await gather(spec, found, tools.blobs)
+    const ingredients = await gather(spec, found, tools)
     const attempt = job.attemptsStarted
     const { stored, durationMs } = await onVm(
       { spec, attempt, fence: { scope: `rebuild/${check}/${n}`, number: attempt } },

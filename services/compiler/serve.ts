@@ -137,7 +137,7 @@ async function compileAnew(
   signal: AbortSignal,
   tools: Tools,
 ): Promise<Outcome> {
-  const ingredients = await gather(spec, found, tools.blobs)
+  const ingredients = await gather(spec, found, tools)
   const fence = { scope: `package/${spec.key}`, number: held.fence }
   const store = (archive: Readable) => tools.blobs.put(archive)
   const { stored, durationMs, vm } = await onVm({ spec, attempt, fence }, signal, tools, async (connection, vm) => ({

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RedisDurations } from '../../shared/compile/durations.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
+import { SoundPackages } from '../../shared/compile/sound-packages.ts'
 import { Warmth } from '../../shared/compile/warmth.ts'
 import { DiskWatch } from '../../shared/disk-space.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
@@ -71,7 +72,7 @@ await runService(log, async () => {
   const history = new PlanHistory(blobs)
   const ledger = new Ledger(requests, settings, { history })
   const supply = new Supply(requests, settings)
-  const compiled = new RedisCompiledIndex(requests, settings)
+  const compiled = new SoundPackages(new RedisCompiledIndex(requests, settings), blobs, { read: true })
   const durations = new RedisDurations(requests, settings)
   const turns = new Turns(subscriber)
   await turns.start(settings)

@@ -16,9 +16,11 @@ export interface CompiledPackage {
 /** Package key -> compiled package, for all deployments and releases. */
 export interface CompiledIndex {
   find(keys: readonly string[]): Promise<Map<string, CompiledPackage>>
+  /** Takes out an entry whose bytes are gone or broken; one with another digest that stands there meanwhile stays. */
+  drop(item: CompiledPackage): Promise<void>
 }
 
-const scripts = { find: 2, condemn: 2, forget: 2 } as const
+const scripts = { find: 2, drop: 2, condemn: 2, forget: 2 } as const
 type Script = (...keysAndArgv: string[]) => Promise<unknown>
 /** Lua's `unpack` has an end to what it can carry. */
 const chunk = 1000
@@ -55,6 +57,10 @@ export class RedisCompiledIndex implements CompiledIndex {
       for (const [i, key] of part.entries()) if (texts[i]) found.set(key, JSON.parse(texts[i]))
     }
     return found
+  }
+
+  async drop({ key, digest }: CompiledPackage): Promise<void> {
+    await this.#scripts.drop(key, digest)
   }
 
   /** Which of `keys` are compiled, for somebody who only wants to know: what is condemned stays so. */

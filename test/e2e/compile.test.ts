@@ -1,22 +1,33 @@
+import { chmod, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../cli/client.ts'
 import type { Event } from '../../services/planner/api/schema.ts'
+import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { OwnRelease } from '../support/packaging.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
 
 let stack: TestStack
 let client: Client
 let release: OwnRelease
+let redis: Redis
+let index: RedisCompiledIndex
 
 beforeAll(async () => {
   stack = await startServices({ planner: 1, compiler: 2, assembler: 1 })
   client = stack.client()
   await supplySmall(client)
   release = await OwnRelease.copy()
+  const settings = redisSettings({ REDIS_URL: stack.redis.url })
+  redis = connectRedis(settings, 'service')
+  index = new RedisCompiledIndex(redis, settings)
 })
 
 afterAll(async () => {
+  redis.disconnect()
   await stack.stop()
   await release.remove()
 })
@@ -30,6 +41,33 @@ const compiles = (events: Event[]) =>
   events.filter(({ type, facts }) => type === 'remodel.done' && facts?.key !== undefined)
 
 describe('a package', () => {
+  test.for(['gone', 'broken'] as const)(
+    'whose compiled bytes are %s is compiled again before anything that runs is taken down',
+    async (how) => {
+      await client.addStemcell({ name: 'local', os: 'local', version: how })
+      const options = { name: `heals-${how}`, net: how === 'gone' ? 69 : 73, instances: 1, stemcell: how }
+      expect((await deploySmall(client, options)).ended).toBe('done')
+      const first = compiles(await client.events(options.name))
+      const keys = first.map(({ facts }) => String(facts?.key))
+      for (const { digest } of (await index.find(keys)).values()) {
+        const path = join(stack.home, 'blobs', 'sha256', digest.slice(7, 9), digest.slice(9))
+        if (how === 'gone') await rm(path)
+        else {
+          const { size } = await stat(path)
+          await chmod(path, 0o600)
+          await writeFile(path, 'x'.repeat(size))
+        }
+      }
+      const { plan } = await planSmall(client, { ...options, recreate: true })
+      expect(await apply(plan.id)).toBe('done')
+      const events = (await client.events(options.name)).filter(({ plan: of }) => of === plan.id)
+      const done = events.filter(({ type }) => type === 'remodel.done').map(({ remodel }) => remodel!.split(' ')[0]!)
+      expect(done.filter((step) => step === 'compile-package')).not.toHaveLength(0)
+      expect(done.lastIndexOf('compile-package')).toBeLessThan(done.findIndex((step) => /^(stop|delete)/.test(step)))
+      expect(await removeSmall(client, options.name)).toBe('done')
+    },
+  )
+
   test('that was compiled after the plan was drawn is not compiled again', async () => {
     const [first, second] = await Promise.all(
       ['one', 'two'].map((name, n) => planSmall(client, { name, net: 64 + n, instances: 1 })),

@@ -26,6 +26,7 @@ export interface SmallOptions {
   /** More of the `compilation` block; undefined takes a key away. */
   compilation?: Record<string, unknown>
   front?: boolean
+  recreate?: boolean
   /** Version of the release; the newest by default. */
   release?: string
   /** Second number of its addresses: deployments of one test run must not meet. */
@@ -112,6 +113,7 @@ export function planSmall(client: Client, options: SmallOptions = {}): Promise<P
   return client.plan({
     manifest: { name: 'small.yml', content: smallManifest(options) },
     cloudConfigs: [{ name: 'cloud.yml', content: smallCloudConfig(options) }],
+    ...(options.recreate ? { options: { recreate: true } } : {}),
   })
 }
 

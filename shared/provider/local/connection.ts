@@ -241,7 +241,10 @@ export class LocalConnection implements Connection {
     const timer =
       timeoutMs === undefined ? undefined : after(timeoutMs, () => kill(stopped('deadline', argv, undefined)))
     void stdin.feed(opened, options.stdin).catch((cause) => {
-      kill(new RemodelError('infrastructure', `the input of ${argv[0]} failed`, { cause }))
+      // What was wrong with a source is known by its own code and details.
+      const known = cause instanceof RemodelError ? cause : undefined
+      const message = `the input of ${argv[0]} failed: ${toError(cause).message}`
+      kill(new RemodelError(known?.code ?? 'infrastructure', message, { cause, details: known?.details ?? {} }))
     })
     try {
       const [code, number] = decodeWords((await opened.result).payload)

@@ -1,3 +1,4 @@
+import { isBlobFault } from '../../../../shared/compile/sound-packages.ts'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
@@ -22,7 +23,13 @@ export default defineStep({
         input.packages.map(({ name, key }) => {
           const found = compiled.get(key)
           if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
-          return unpackOnce(connection, layout.packageData(name, key), () => context.blobs.stream(found.digest))
+          return unpackOnce(connection, layout.packageData(name, key), () => context.blobs.stream(found.digest)).catch(
+            async (error) => {
+              // The next plan compiles it again.
+              if (isBlobFault(error)) await context.compiled.drop(found)
+              throw error
+            },
+          )
         }),
       )
       context.signal.throwIfAborted()

@@ -2,11 +2,11 @@ import type { Timed } from '../../../../shared/compile/durations.ts'
 import { type DiskAttributes, VmAttributes } from '../../../../shared/kinds/deployment.ts'
 import type { Blueprint, Material, StandingMaterial } from '../../../../shared/model/material.ts'
 import { materialType } from '../../../../shared/model/material.ts'
+import { eachAtMost } from '../../../../shared/parallel.ts'
 import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
 import { osOf } from '../../../../shared/release/package_form.ts'
 import type { Took, World } from '../kind.ts'
 import { healthOf } from './inspector/health.ts'
-import { eachAtMost } from './inspector/parallel.ts'
 import { vmId } from './names.ts'
 
 /** As many machines are asked at once as BOSH asks (`max_threads`). */
