@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import http from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -283,6 +285,18 @@ describe('what a caller sends wrongly', () => {
       body,
     })
     expect([bomb.status, JSON.parse(bomb.body).code]).toEqual([422, 'invalid-input'])
+  })
+})
+
+describe('a refused caller', () => {
+  test('does not hold a connection with a body that it never sends', async () => {
+    const socket = connect(port, '127.0.0.1')
+    const said = text(socket)
+    socket.write(
+      'PUT /v1/cloud-config HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+    )
+    await once(socket, 'close')
+    expect(await said).toMatch(/^HTTP\/1\.1 401 /)
   })
 })
 

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -92,6 +93,32 @@ describe('a machine on the root of this computer', () => {
       for (const script of tries) expect(await shell(script), script).not.toContain('s3cr3t-')
     },
   )
+
+  it.runIf(root)('does not see it either where an ordinary user made it, in a user namespace', async () => {
+    // Not below /tmp, and where another user gets to.
+    const own = mkdtempSync('/var/tmp/remodel-user-home-')
+    try {
+      writeFileSync(join(own, 'up.json'), secret)
+      chownSync(own, 54_321, 54_321)
+      const look = `cat ${own}/up.json; ls -A ${own} /root; echo looked; grep Cap /proc/self/status`
+      const script = fileURLToPath(new URL('./look-inside.ts', import.meta.url))
+      const as = [
+        '--reuid=54321',
+        '--regid=54321',
+        '--clear-groups',
+        process.execPath,
+        script,
+        own,
+        `${look}; ${unmountAll}; ${look}`,
+      ]
+      const seen = execFileSync('setpriv', as, { env: { PATH: process.env.PATH, HOME: own } }).toString()
+      expect(seen.match(/looked/g)).toHaveLength(2)
+      expect(seen).not.toContain('s3cr3t-')
+      expectNone(seen)
+    } finally {
+      rmSync(own, { recursive: true })
+    }
+  })
 
   it('finds the homes of users empty, and may write to its own', async () => {
     await boot()

@@ -17,6 +17,7 @@ export interface Access {
 
 export const nobody: Access = { hosts: [], local: new WeakSet() }
 
+const patienceMs = 2000
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 const guards = {
   'content-security-policy':
@@ -42,9 +43,18 @@ export function guard(server: FastifyInstance, access: Access, visits: BoardVisi
     if (refusal === undefined) return
     const problem = problemOf(refusal)
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+    endUnread(request)
     // Answered here: the board has a handler of errors of its own, which would make it a failure of the server.
     return reply.status(problem.status).type('application/problem+json').send(problem)
   })
+}
+
+/** A refused caller may not hold a connection with a body that it does not send; one that sends it reads the refusal first. */
+function endUnread({ raw }: FastifyRequest): void {
+  const timer = setTimeout(() => {
+    if (!raw.complete) raw.socket.destroy()
+  }, patienceMs)
+  timer.unref()
 }
 
 function wrongHost(request: FastifyRequest, { hosts }: Access): RemodelError | undefined {
