@@ -22,9 +22,8 @@ interface Parts {
  */
 export async function sweepOnce({ provider, worker, pool, lease, log }: Parts): Promise<void> {
   const over = new Map<string, Promise<boolean>>()
-  for (const vm of await provider.listVms()) {
+  for (const vm of await provider.listVms({ owner: 'compiler/' })) {
     const { owner, lease: id = '' } = vm.ownership
-    if (!owner.startsWith('compiler/')) continue
     if (owner === `compiler/${worker}`) {
       if (pool.knows(vm.id)) continue
     } else {

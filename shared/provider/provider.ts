@@ -82,12 +82,16 @@ export interface Provider {
   /** Kills every process of the VM, unmounts, forgets it. A VM that does not exist is success. Attached disks survive. */
   deleteVm(id: string, fence: Fence | null): Promise<void>
   findVm(id: string): Promise<Vm | undefined>
-  /** All VMs whose ownership has these values; half-made ones too. */
+  /**
+   * All VMs whose ownership has these values; half-made ones too. An `owner` that ends in a slash stands for all owners of that
+   * kind: `compiler/`. Only those are looked at.
+   */
   listVms(filter?: Partial<Ownership>): Promise<Vm[]>
   createDisk(disk: { id: string; sizeMiB: number; ownership: Ownership }, fence: Fence): Promise<Disk>
   deleteDisk(id: string, fence: Fence | null): Promise<void>
   /** Only ever larger; what is on it stays. */
   resizeDisk(id: string, sizeMiB: number, fence: Fence): Promise<void>
+  findDisk(id: string): Promise<Disk | undefined>
   listDisks(filter?: Partial<Ownership>): Promise<Disk[]>
   /** Mounts the disk at `/var/vcap/store` of a running VM. A disk attached to another VM is refused with `conflict`. */
   attachDisk(vm: string, disk: string, fence: Fence): Promise<void>

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { owned } from '../../shared/provider/ownership.ts'
 import type { Ownership, Provider, Vm } from '../../shared/provider/provider.ts'
 
 /**
@@ -26,15 +27,14 @@ export function cheapCloud(): Provider {
     },
     findVm: async (id) => vms.get(id),
     async listVms(filter: Partial<Ownership> = {}) {
-      const listed = [...vms.values()].filter((vm) =>
-        Object.entries(filter).every(([key, value]) => vm.ownership[key] === value),
-      )
+      const listed = [...vms.values()].filter((vm) => owned(vm.ownership, filter))
       await late()
       return listed
     },
     createDisk: unused,
     deleteDisk: unused,
     resizeDisk: unused,
+    findDisk: unused,
     listDisks: unused,
     attachDisk: unused,
     detachDisk: unused,

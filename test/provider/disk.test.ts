@@ -35,6 +35,8 @@ describe('a persistent disk', () => {
     await provider.attachDisk('b', 'd', fence(1))
     expect(await run('b', 'cat /var/vcap/store/file')).toBe('precious\n')
     expect(await provider.listDisks({ owner: 'deployment/test' })).toMatchObject([{ id: 'd', sizeMiB: 10, vm: 'b' }])
+    expect(await provider.findDisk('d')).toMatchObject({ id: 'd', sizeMiB: 10, vm: 'b' })
+    expect(await provider.findDisk('none')).toBe(undefined)
     expect((await readEffects(place.directory)).slice(2).map((line) => [line.effect, line.id, line.vm])).toEqual([
       ['create_disk', 'd', undefined],
       ['attach_disk', 'd', 'a'],

@@ -82,6 +82,8 @@ describe('a local VM', () => {
     const other = new LocalProvider({ directory: place.directory })
     expect(await other.listVms({ owner: 'compiler/7' })).toMatchObject([{ id: 'w', state: 'running', ownership }])
     expect(await other.listVms({ owner: 'compiler/8' })).toEqual([])
+    expect(await other.listVms({ owner: 'compiler/' })).toMatchObject([{ id: 'w', ownership }])
+    expect(await other.listVms({ owner: 'deployment/' })).toEqual([])
     expect(await other.findVm('nothing')).toBeUndefined()
   })
 

@@ -6,6 +6,7 @@ import type { Step, StepResult } from '../../services/assembler/steps/step.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import type { Connection, ExecOptions, ExecResult } from '../../shared/provider/connection.ts'
+import { owned } from '../../shared/provider/ownership.ts'
 import type { Fence, Ownership, Provider, Vm } from '../../shared/provider/provider.ts'
 import type { Random } from './random.ts'
 import type { Process, Scheduler } from './scheduler.ts'
@@ -133,14 +134,11 @@ export class World {
       deleteVm: (id) => this.ask(process, () => void this.vms.delete(id)),
       findVm: async (id) => this.vms.get(id),
       listVms: (filter: Partial<Ownership> = {}) =>
-        this.ask(process, () =>
-          [...this.vms.values()].filter((vm) =>
-            Object.entries(filter).every(([key, value]) => vm.ownership[key] === value),
-          ),
-        ),
+        this.ask(process, () => [...this.vms.values()].filter((vm) => owned(vm.ownership, filter))),
       createDisk: missing,
       deleteDisk: missing,
       resizeDisk: missing,
+      findDisk: missing,
       listDisks: missing,
       attachDisk: missing,
       detachDisk: missing,

@@ -10,17 +10,7 @@ import { runHelper, type Verb } from './helper.ts'
 import { hiddenDirectories } from './hidden.ts'
 import { injected } from './inject.ts'
 import { checkFence, checkId, mountLine } from './names.ts'
-import {
-  type DiskRecord,
-  ids,
-  owned,
-  readDisk,
-  readDisks,
-  readVm,
-  readVmRecord,
-  type VmRecord,
-  vmState,
-} from './record.ts'
+import { type DiskRecord, ids, readDisk, readDisks, readVm, readVmRecord, type VmRecord, vmState } from './record.ts'
 import { importStemcell, stemcellRoot } from './stemcell.ts'
 
 export interface LocalProviderOptions {
@@ -143,8 +133,9 @@ export class LocalProvider implements Provider {
 
   async listVms(filter?: Partial<Ownership>): Promise<Vm[]> {
     const disks = await readDisks(this.directory)
-    const vms = await Promise.all((await ids(this.directory, 'vms')).map((id) => readVm(this.directory, id, disks)))
-    return vms.filter((vm) => vm !== undefined && owned(vm.ownership, filter)) as Vm[]
+    const all = await ids(this.directory, 'vms')
+    const vms = await Promise.all(all.map((id) => readVm(this.directory, id, { disks, filter })))
+    return vms.filter((vm) => vm !== undefined)
   }
 
   async createDisk(disk: { id: string; sizeMiB: number; ownership: Ownership }, fence: Fence): Promise<Disk> {
@@ -174,8 +165,13 @@ export class LocalProvider implements Provider {
     await this.#change('delete_disk', id, [id], fence)
   }
 
+  async findDisk(id: string): Promise<Disk | undefined> {
+    checkId('disk', id)
+    return readDisk(this.directory, id)
+  }
+
   async listDisks(filter?: Partial<Ownership>): Promise<Disk[]> {
-    return (await readDisks(this.directory)).filter((disk) => owned(disk.ownership, filter))
+    return readDisks(this.directory, filter)
   }
 
   async attachDisk(vm: string, disk: string, fence: Fence): Promise<void> {

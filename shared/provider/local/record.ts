@@ -1,5 +1,6 @@
 import { readdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { owned } from '../ownership.ts'
 import type { Disk, Ownership, Vm, VmRequest } from '../provider.ts'
 import { listens } from './socket.ts'
 
@@ -9,11 +10,6 @@ export interface VmRecord extends VmRequest {
 }
 
 export type DiskRecord = Omit<Disk, 'vm'>
-
-/** True where all values of the filter stand in the ownership. */
-export function owned(ownership: Ownership, filter: Partial<Ownership> = {}): boolean {
-  return Object.entries(filter).every(([key, value]) => value === undefined || ownership[key] === value)
-}
 
 async function text(path: string): Promise<string | undefined> {
   try {
@@ -56,25 +52,32 @@ async function attachedTo(directory: string, disk: string): Promise<string | und
   return vm !== undefined && of === (await incarnation(directory, vm)) ? vm : undefined
 }
 
-export async function readDisk(directory: string, id: string): Promise<Disk | undefined> {
+/** Undefined too where its ownership has not these values. */
+export async function readDisk(directory: string, id: string, filter?: Partial<Ownership>): Promise<Disk | undefined> {
   const json = await text(join(directory, 'disks', id, 'disk.json'))
   if (json === undefined) {
     await rmdir(join(directory, 'disks', id)).catch(() => {})
     return undefined
   }
+  const record = JSON.parse(json) as DiskRecord
+  if (!owned(record.ownership, filter)) return undefined
   const vm = await attachedTo(directory, id)
-  return { ...(JSON.parse(json) as DiskRecord), ...(vm === undefined ? {} : { vm }) }
+  return { ...record, ...(vm === undefined ? {} : { vm }) }
 }
 
-export async function readDisks(directory: string): Promise<Disk[]> {
-  const disks = await Promise.all((await ids(directory, 'disks')).map((id) => readDisk(directory, id)))
+export async function readDisks(directory: string, filter?: Partial<Ownership>): Promise<Disk[]> {
+  const disks = await Promise.all((await ids(directory, 'disks')).map((id) => readDisk(directory, id, filter)))
   return disks.filter((disk) => disk !== undefined)
 }
 
-/** `disks`: all disks, read once for many VMs. */
-export async function readVm(directory: string, id: string, disks?: readonly Disk[]): Promise<Vm | undefined> {
+/** `disks`: all disks, read once for many VMs. Undefined too where its ownership has not these values: then it is not asked. */
+export async function readVm(
+  directory: string,
+  id: string,
+  { disks, filter }: { disks?: readonly Disk[]; filter?: Partial<Ownership> | undefined } = {},
+): Promise<Vm | undefined> {
   const record = await readVmRecord(directory, id)
-  if (!record) return undefined
+  if (!record || !owned(record.ownership, filter)) return undefined
   const state = await vmState(directory, id)
   const attached = (disks ?? (await readDisks(directory))).filter((disk) => disk.vm === id).map((disk) => disk.id)
   const { stemcell, addresses, ownership, createdAt } = record

@@ -47,6 +47,6 @@ export default defineStep({
 async function stands(context: StepContext, host: { vm: string; disk: string; address: string; disk_mib: number }) {
   const vm = await context.provider.findVm(host.vm)
   if (vm?.state !== 'running' || !vm.disks.includes(host.disk) || vm.addresses.join() !== host.address) return false
-  const disks = await context.provider.listDisks()
-  return disks.some(({ id, sizeMiB }) => id === host.disk && sizeMiB >= host.disk_mib)
+  const disk = await context.provider.findDisk(host.disk)
+  return disk !== undefined && disk.sizeMiB >= host.disk_mib
 }

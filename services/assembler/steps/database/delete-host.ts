@@ -20,6 +20,6 @@ export default defineStep({
 })
 
 async function gone(context: StepContext, host: { vm: string; disk: string }): Promise<boolean> {
-  const [vm, disks] = await Promise.all([context.provider.findVm(host.vm), context.provider.listDisks()])
-  return vm === undefined && !disks.some(({ id }) => id === host.disk)
+  const [vm, disk] = await Promise.all([context.provider.findVm(host.vm), context.provider.findDisk(host.disk)])
+  return vm === undefined && disk === undefined
 }

@@ -30,7 +30,7 @@ export default defineStep({
 })
 
 async function holder(context: StepContext, disk: string): Promise<string | undefined> {
-  const found = (await context.provider.listDisks()).find((candidate) => candidate.id === disk)
+  const found = await context.provider.findDisk(disk)
   if (!found) throw new RemodelError('infrastructure', `the disk ${disk} does not exist`)
   return found.vm
 }

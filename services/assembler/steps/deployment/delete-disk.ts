@@ -6,7 +6,7 @@ export default defineStep({
   input: inputs['delete-disk'],
   look: async () => null,
   async apply(context, input) {
-    const disk = (await context.provider.listDisks()).find((candidate) => candidate.id === input.cid)
+    const disk = await context.provider.findDisk(input.cid)
     if (disk?.vm !== undefined) await context.provider.detachDisk(disk.vm, input.cid, context.fence)
     await context.provider.deleteDisk(input.cid, context.fence)
   },
