@@ -286,13 +286,15 @@ const commands: Record<string, Command> = {
   SCARD: (redis, [key]) => redis.read(key!, 'set')?.size ?? 0,
   SISMEMBER: (redis, [key, member]) => (redis.read(key!, 'set')?.has(member!) ? 1 : 0),
   ZADD: (redis, [key, ...rest]) => {
-    const onlyNew = rest[0]?.toUpperCase() === 'NX'
+    const option = rest.length % 2 === 1 ? rest[0]!.toUpperCase() : ''
+    if (option !== '' && option !== 'NX' && option !== 'LT') throw new Error(`the model of ZADD has no option ${option}`)
     const zset = redis.write(key!, 'zset')
     let added = 0
-    for (const [score, member] of pairs(onlyNew ? rest.slice(1) : rest)) {
-      const there = zset.has(member)
-      if (!there) added += 1
-      if (!there || !onlyNew) zset.set(member, bound(score))
+    for (const [score, member] of pairs(option === '' ? rest : rest.slice(1))) {
+      const before = zset.get(member)
+      if (before === undefined) added += 1
+      const changes = before === undefined || option === '' || (option === 'LT' && bound(score) < before)
+      if (changes) zset.set(member, bound(score))
     }
     return added
   },
