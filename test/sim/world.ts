@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import { Header } from 'tar'
 import { z } from 'zod'
 import type { Step, StepResult } from '../../services/assembler/steps/step.ts'
@@ -236,9 +237,9 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** A tar with one empty file of this name. */
+/** A compressed tar with one empty file of this name. */
 function archiveOf(path: string): Buffer {
   const blocks = Buffer.alloc(3 * 512)
   new Header({ path, type: 'File', size: 0, mode: 0o644 }).encode(blocks, 0)
-  return blocks
+  return gzipSync(blocks)
 }
