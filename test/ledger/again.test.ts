@@ -41,14 +41,18 @@ async function begin(deployment: string, plan: string, id: string) {
   return result.claim
 }
 
-/** Sends the next call of a script twice, as a client does that lost the connection before the answer; returns the second answer. */
-function sentTwice(script: string) {
+/** Sends each call of a script twice, as a client does that lost the connection before the answer; the second answer counts. */
+async function sentTwice<Result>(script: string, work: () => Promise<Result>): Promise<Result> {
   const commands = redis as unknown as Record<string, (...words: unknown[]) => Promise<string>>
   const send = commands[script]!.bind(redis)
   commands[script] = async (...words) => {
     await send(...words)
-    commands[script] = send
     return send(...words)
+  }
+  try {
+    return await work()
+  } finally {
+    commands[script] = send
   }
 }
 
@@ -56,12 +60,10 @@ describe('a command that is sent again after its answer was lost', () => {
   test('is recognised where it opened a plan, also when that plan is over', async () => {
     const name = fresh()
     const { id } = await stored(name, ['a'])
-    sentTwice('ledger_open')
-    expect(await ledger.open(name, id, lock)).toEqual({ status: 'ok' })
+    expect(await sentTwice('ledger_open', () => ledger.open(name, id, lock))).toEqual({ status: 'ok' })
     const empty = fresh()
     const over = await stored(empty, [])
-    sentTwice('ledger_open')
-    expect(await ledger.open(empty, over.id, lock)).toEqual({ status: 'ok' })
+    expect(await sentTwice('ledger_open', () => ledger.open(empty, over.id, lock))).toEqual({ status: 'ok' })
     expect(await ledger.open(name, id, lock)).toEqual({ status: 'state', found: 'running' })
   })
 
@@ -71,8 +73,7 @@ describe('a command that is sent again after its answer was lost', () => {
       const plan = planOf(name, [remodel('sure?', [], { action: 'approve', deadlineSeconds: 1000 })])
       await ledger.store(plan, Date.now())
       await ledger.open(name, plan.id, lock)
-      sentTwice('ledger_decide')
-      await ledger.decide(name, plan.id, 'sure?', approve, 'anna')
+      await sentTwice('ledger_decide', () => ledger.decide(name, plan.id, 'sure?', approve, 'anna'))
       await expect(ledger.decide(name, plan.id, 'sure?', approve, 'anna')).rejects.toMatchObject({ code: 'conflict' })
     }
   })
