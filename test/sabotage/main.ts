@@ -18,7 +18,16 @@ const chosen = sabotages.filter(({ name }) => name.includes(words))
 const copy = await mkdtemp(join(tmpdir(), 'remodel-sabotage-'))
 let escaped = 0
 try {
-  for (const part of ['services', 'shared', 'cli', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']) {
+  for (const part of [
+    'bin',
+    'services',
+    'shared',
+    'cli',
+    'test',
+    'package.json',
+    'tsconfig.json',
+    'vitest.config.ts',
+  ]) {
     await cp(join(root, part), join(copy, part), { recursive: true })
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
