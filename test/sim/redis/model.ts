@@ -287,7 +287,8 @@ const commands: Record<string, Command> = {
   SISMEMBER: (redis, [key, member]) => (redis.read(key!, 'set')?.has(member!) ? 1 : 0),
   ZADD: (redis, [key, ...rest]) => {
     const option = rest.length % 2 === 1 ? rest[0]!.toUpperCase() : ''
-    if (option !== '' && option !== 'NX' && option !== 'LT') throw new Error(`the model of ZADD has no option ${option}`)
+    if (option !== '' && option !== 'NX' && option !== 'LT')
+      throw new Error(`the model of ZADD has no option ${option}`)
     const zset = redis.write(key!, 'zset')
     let added = 0
     for (const [score, member] of pairs(option === '' ? rest : rest.slice(1))) {
