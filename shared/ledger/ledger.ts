@@ -246,8 +246,15 @@ export class Ledger extends LedgerReader {
   }
 
   /** Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left; returns whose. */
-  async expire(deployment: string, plan: string, graceMs: number, gone: readonly string[] = []): Promise<string[]> {
-    const fired = JSON.parse(await this.#scripts.expire(this.base(deployment), this.#channel, plan, graceMs, ...gone))
+  async expire(
+    deployment: string,
+    plan: string,
+    graceMs: number,
+    gone: readonly string[] = [],
+    known: { alive?: readonly string[]; now?: number } = {},
+  ): Promise<string[]> {
+    const workers = JSON.stringify({ gone, alive: known.alive ?? [], ...(known.now ? { now: known.now } : {}) })
+    const fired = JSON.parse(await this.#scripts.expire(this.base(deployment), this.#channel, plan, graceMs, workers))
     return Array.isArray(fired) ? fired : []
   }
 
@@ -268,6 +275,17 @@ export class Ledger extends LedgerReader {
   }
 
   /** Stops a plan; `force` ends it, and this returns when all of it is settled. */
+  /** The deployment's time in milliseconds, what it was when its plan was opened, and its shift against Redis' clock. */
+  async clock(deployment: string): Promise<{ now: number; shift: number; opened: number }> {
+    const { now, shift, opened = 0 } = JSON.parse(await this.#scripts.clock(this.base(deployment), this.#channel))
+    return { now: Number(now), shift: Number(shift), opened: Number(opened) }
+  }
+
+  /** Shifts the deployment's time, unless another process has done so since `from` was read. */
+  async shiftClock(deployment: string, from: number, to: number): Promise<boolean> {
+    return JSON.parse(await this.#scripts.clock(this.base(deployment), this.#channel, from, to)).set
+  }
+
   async cancel(deployment: string, plan: string, who: string, force = false): Promise<PlanState | 'absent'> {
     for (;;) {
       const { state, left } = JSON.parse(

@@ -11,6 +11,7 @@ const scriptNames = [
   'complete',
   'advance',
   'expire',
+  'clock',
   'cancel',
   'decide',
   'mend',

@@ -320,6 +320,22 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/dispatch/workers.test.ts',
   },
   {
+    name: 'the clock of Redis is set and deadlines stay where they are',
+    guarantee: 23,
+    file: 'services/planner/dispatch/clocks.ts',
+    find: 'if (Math.abs(steppedMs) < stepMs) {',
+    replace: 'if (last || Math.abs(steppedMs) < stepMs) {',
+    caughtBy: 'test/dispatch/clocks.test.ts',
+  },
+  {
+    name: 'a deadline ends an attempt whose worker lives',
+    guarantee: 23,
+    file: 'shared/ledger/lua/expire.lua',
+    find: "if state == 'running' and alive[run.worker] and",
+    replace: 'if false and',
+    caughtBy: 'test/dispatch/clocks.test.ts',
+  },
+  {
     name: 'jobs of a worker that is gone keep their locks',
     guarantee: 2,
     file: 'services/planner/dispatch/abandoned.ts',

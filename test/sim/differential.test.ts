@@ -242,11 +242,25 @@ describe('the model of Redis and a real one', () => {
         if (what < 0.02) await script('cancel', plan.id, 'who', 'abort', random.int(0, 1))
         else if (what < 0.04) await script('advance', plan.id, JSON.stringify({ assemble: random.int(1, 9) }))
         else if (what < 0.06)
-          await script('expire', plan.id, random.pick([0, 5000, -20_000]), ...random.pick([[], ['w1']]))
+          await script(
+            'expire',
+            plan.id,
+            random.pick([0, 5000, -20_000]),
+            JSON.stringify({ gone: random.pick([[], ['w1']]), alive: random.pick([[], ['w0']]) }),
+          )
+        else if (what < 0.07) await script('clock', 0, random.pick([-3600_000, 3600_000]))
         else if (what < 0.12 || state === 'waiting')
           await script('decide', plan.id, id, random.int(0, 1), 'who', `${step}`)
         else if (state === 'released' || what < 0.3) {
-          const answer = (await script('claim', random.pick(['w0', 'w1']), plan.id, id, `${id} #1`)) as {
+          const answer = (await script(
+            'claim',
+            random.pick(['w0', 'w1']),
+            plan.id,
+            id,
+            `${id} #1`,
+            random.pick(['any', 'none']),
+            0,
+          )) as {
             fence?: string
           }[]
           if (answer[0]?.fence) fences.set(id, answer[0].fence)

@@ -12,6 +12,7 @@ export type Fault = { when: { atMs: number } | { failpoint: string; nth: number 
   | { kind: 'flush' }
   | { kind: 'duplicate' }
   | { kind: 'lost-locks' }
+  | { kind: 'clock'; stepMs: number }
   | { kind: 'rollback'; backMs: number }
 )
 type FaultKind = Fault['kind']
@@ -27,6 +28,7 @@ const usualKinds: FaultKind[] = [
   'flush',
   'duplicate',
   'lost-locks',
+  'clock',
 ]
 
 /** Durable boundaries that a run may stop at; kept whole by `sim.test.ts`. */
@@ -88,6 +90,8 @@ function drawFault(random: Random, processes: readonly string[], kind: FaultKind
       return { when, kind, ms: random.between(10, 1500) }
     case 'deaf':
       return { when, kind, ms: random.between(10, 4000) }
+    case 'clock':
+      return { when, kind, stepMs: random.pick([-5000, 5000, 3600_000, 24 * 3600_000]) }
     case 'rollback':
       return { when, kind, backMs: random.between(1, 1000) }
     default:

@@ -330,6 +330,9 @@ class Run {
         this.#server.restart()
         for (const client of this.#clients) client.cut(fault.ms)
         return
+      case 'clock':
+        this.#server.stepMs += fault.stepMs
+        return
       case 'full':
         this.#server.fullUntil = now + fault.ms
         return
@@ -403,7 +406,7 @@ class Run {
 
   #leaks(): string[] {
     const living = [...this.#processes.values()].filter(({ alive }) => alive).map(({ name }) => name)
-    return leaks(this.#server.model, this.#world, Object.values(this.#queues), new Set(living))
+    return leaks(this.#server.model, this.#world, Object.values(this.#queues), new Set(living), this.#server.stepMs)
   }
 
   #say(who: string, what: string): void {

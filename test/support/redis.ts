@@ -25,7 +25,7 @@ export interface TestRedis {
   stop(): Promise<void>
 }
 
-export async function startRedis(settings: string[] = []): Promise<TestRedis> {
+export async function startRedis(settings: string[] = [], env: Record<string, string> = {}): Promise<TestRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'remodel-redis-'))
   const port = await freePort()
   const url = `redis://127.0.0.1:${port}`
@@ -50,7 +50,7 @@ export async function startRedis(settings: string[] = []): Promise<TestRedis> {
         ...settings,
         ...more,
       ],
-      { stdio: 'ignore' },
+      { stdio: 'ignore', env: { ...process.env, ...env } },
     )
     const probe = new Redis(at, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null })
     probe.on('error', () => {})

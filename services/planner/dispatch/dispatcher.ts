@@ -9,6 +9,7 @@ import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { StrandedJobs } from '../../../shared/queue/stranded.ts'
 import type { AbandonedJobs } from './abandoned.ts'
 import { Allowances } from './allowances.ts'
+import { DeploymentClocks } from './clocks.ts'
 import type { Planners } from './planners.ts'
 import type { Publisher } from './publish.ts'
 import { endAttempts, publishMissing, type SweepParts } from './sweep.ts'
@@ -49,6 +50,7 @@ export class Dispatcher {
   readonly #log: Logger
   readonly #parts: SweepParts
   readonly #allowances: Allowances
+  readonly #clocks: DeploymentClocks
   /** Deployments whose plan is being advanced -> whether it was asked for again meanwhile. */
   readonly #advancing = new Map<string, boolean>()
   readonly #due = new Map<string, NodeJS.Timeout>()
@@ -74,6 +76,7 @@ export class Dispatcher {
     this.#abandoned = parts.abandoned
     this.#log = parts.log
     this.#parts = { ledger, publisher, stranded, workers: parts.workers }
+    this.#clocks = new DeploymentClocks(ledger, parts.log)
     this.#allowances = new Allowances(ledger.redis, ledger.settings)
   }
 
@@ -83,7 +86,7 @@ export class Dispatcher {
       this.#announced(message),
     )
     await this.#ledger.recall()
-    await this.sweep('+inf')
+    await this.sweep(true)
     this.#timer = setInterval(() => this.#tick(), sweepMs)
   }
 
@@ -94,23 +97,24 @@ export class Dispatcher {
     await this.#sweeping
   }
 
-  /** Publishes what was released before `before` (Redis' clock) and never claimed, and fires deadlines. */
-  async sweep(before: number | '+inf', only: (deployment: string) => boolean = () => true): Promise<void> {
+  /** Publishes what was never claimed, where `all` is false only what is overdue, and fires deadlines. */
+  async sweep(all: boolean, only: (deployment: string) => boolean = () => true): Promise<void> {
     for (const deployment of await this.#ledger.active()) {
       if (this.#stopped) return
       if (!only(deployment)) continue
       // What is wrong with one deployment must not hold up the others.
-      await this.#sweepOne(deployment, before).catch((error) => this.#failed(error))
+      await this.#sweepOne(deployment, all).catch((error) => this.#failed(error))
     }
   }
 
-  async #sweepOne(deployment: string, before: number | '+inf'): Promise<void> {
+  async #sweepOne(deployment: string, all: boolean): Promise<void> {
     const lock = await this.#ledger.lock(deployment)
     if (!lock) return this.#ledger.retire(deployment)
-    await endAttempts(deployment, lock.plan, this.#parts)
+    const now = await this.#clocks.now(deployment)
+    await endAttempts(deployment, lock.plan, now, this.#parts)
     if (this.#sweeps % mendSweeps === mendSweeps - 1) await this.#ledger.mend(deployment, lock.plan)
     await this.#advance(deployment, lock.plan)
-    await publishMissing(deployment, lock.plan, before, this.#parts)
+    await publishMissing(deployment, lock.plan, all ? '+inf' : now - overdueMs, this.#parts)
   }
 
   /** One sweep at a time: where it takes longer than usual, the next ones are left out. */
@@ -128,10 +132,8 @@ export class Dispatcher {
     if (this.#sweeps % recallSweeps === 0) await this.#ledger.recall()
     await this.#abandoned.free()
     if ((await this.#ledger.active()).length === 0) return
-    const all = this.#sweeps % foreignSweeps === 0
-    const [seconds, micros] = await this.#ledger.redis.time()
-    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
-    await this.sweep(now - overdueMs, (deployment) => all || this.#planners.falls(deployment))
+    const foreign = this.#sweeps % foreignSweeps === 0
+    await this.sweep(false, (deployment) => foreign || this.#planners.falls(deployment))
   }
 
   #announced({ base, plan, released, more, due }: z.output<typeof Announcement>): void {

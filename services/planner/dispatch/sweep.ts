@@ -17,13 +17,15 @@ export interface SweepParts {
 }
 
 /** Ends attempts of a plan that no worker will end: deadlines that passed, workers that are gone. */
-export async function endAttempts(deployment: string, plan: string, parts: SweepParts): Promise<void> {
-  const gone = await parts.workers.gone(await parts.ledger.workersOf(deployment, plan))
-  await parts.ledger.expire(deployment, plan, graceMs, gone)
+export async function endAttempts(deployment: string, plan: string, now: number, parts: SweepParts): Promise<void> {
+  const workers = await parts.ledger.workersOf(deployment, plan)
+  const gone = await parts.workers.gone(workers)
+  const alive = workers.filter((worker) => !gone.includes(worker))
+  await parts.ledger.expire(deployment, plan, graceMs, gone, { alive, now })
 }
 
 /**
- * Publishes again what was published before `before` (Redis' clock), was never claimed and is on no queue: its
+ * Publishes again what was published before `before` (the deployment's clock), was never claimed and is on no queue: its
  * publication was lost, or the queue was emptied. Only reads where nothing is missing.
  */
 export async function publishMissing(

@@ -11,12 +11,16 @@ local function now()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local clock = now()
+local wall = now()
+-- Deadlines and delays go by a clock of the deployment's own, which planners shift when Redis' clock is set (clock.lua);
+-- people are told the wall's.
+local shift = tonumber(redis.call('HGET', base .. ':meta', 'shift') or '0')
+local clock = wall + shift
 
 local function event(fields)
   local seq = redis.call('HINCRBY', base .. ':meta', 'seq', 1)
   fields.seq = seq
-  fields.at = clock
+  fields.at = wall
   redis.call('XADD', base .. ':events', seq .. '-0', 'e', cjson.encode(fields))
 end
 

@@ -6,7 +6,7 @@
 -- Answers {state, left}: the state the plan is in now, and how many tasks are left to do (advance.lua).
 local plan, force = ARGV[2], ARGV[5] == '1'
 local state, forced = plan_state(plan)
-if state == 'stored' then put_plan_state(plan, 'cancelled', 'finishedAt', clock) end
+if state == 'stored' then put_plan_state(plan, 'cancelled', 'finishedAt', wall) end
 if state == 'running' or state == 'failing' then
   event({ type = 'plan.cancelling', plan = plan, message = ARGV[3] })
   stop_starting(plan, 'cancelling')

@@ -80,7 +80,7 @@ for i, c in ipairs(completions) do
       end
     else
       plans[c.plan] = true
-      run.finishedAt = clock
+      run.finishedAt = wall
       redis.call('HSET', key(c.plan, 'runs'), c.remodel, cjson.encode(run))
       if c.job then redis.call('HDEL', key(c.plan, 'carried'), c.job) end
       if c.outcome == 'done' then

@@ -1,14 +1,24 @@
 -- Ends attempts that nobody else will end: deadlines that have passed, workers that are gone together with their job.
 -- An attempt gets another one or fails; an approval that nobody gave fails.
 --
+-- An attempt whose worker lives is ended by that worker, in whose process time cannot step; here it is only for one that does
+-- not come to its end at all.
+--
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] grace in milliseconds that an attempt has to report by itself,
---   [4...] workers that are gone
+--   [4] JSON {gone, alive: workers; now?: the deployment's time a moment ago}
 -- Answers the list of remodels concerned.
-local plan, grace = ARGV[2], tonumber(ARGV[3])
+local plan, grace, known = ARGV[2], tonumber(ARGV[3]), cjson.decode(ARGV[4])
+local patience = 60000
+-- Redis' clock has just been set: the next sweep will have noticed.
+if known.now and math.abs(clock - known.now) > patience then return '[]' end
+local gone, alive = {}, {}
+for _, worker in ipairs(known.gone) do gone[worker] = true end
+for _, worker in ipairs(known.alive) do alive[worker] = true end
 raise_fence()
 local fired = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', clock - grace, 'LIMIT', 0, 100)) do
   local n, run, state = node(plan, id), run_of(plan, id), state_of(plan, id)
+  if state == 'running' and alive[run.worker] and run.deadline > clock - grace - patience then state = 'left to its worker' end
   -- The failure of one before it may have settled it already.
   if state == 'running' or state == 'waiting' then fired[#fired + 1] = id end
   if state == 'waiting' and not may_start(plan, n) then
@@ -20,9 +30,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', cl
     retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'deadline', message = 'did not end within ' .. n.t .. ' s' })
   end
 end
-local gone = {}
-for i = 4, #ARGV do gone[ARGV[i]] = true end
-if #ARGV >= 4 then
+if #known.gone > 0 then
   for _, id in ipairs(redis.call('ZRANGE', key(plan, 'running'), 0, -1)) do
     local run = run_of(plan, id)
     if run.worker and gone[run.worker] and state_of(plan, id) == 'running' then

@@ -12,8 +12,8 @@
 -- and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
---   :meta                  hash    seq (last event), floorplan (version), fence (counter), life (of Redis that drew it)
---   :lock                  hash    id, plan, holder, since, message; absent where nobody holds the deployment
+--   :meta                  hash    seq (last event), floorplan (version), fence (counter), life (of Redis that drew it), shift (clock.lua)
+--   :lock                  hash    id, plan, holder, since, message, clock (of the deployment, at that time); absent where nobody holds the deployment
 --   :line                  zset    who waits for the lock, in the order of arrival
 --   :line:<waiter>         string  there while the waiter is; runs out by itself
 --   :owed                  hash    material -> JSON {fence, left: machines that have not answered}; fences that machines must be shown
@@ -289,7 +289,8 @@ end
 -- A worker that lives lets go of a remodel that it did not end: no attempt is used.
 local function give_back(plan, id, cause, delay)
   local n, run = node(plan, id), run_of(plan, id)
-  if not run.noReturn and not may_start(plan, n) then return fail(plan, id, cause) end
+  -- Nothing new starts in its plan, and nobody is to blame.
+  if not run.noReturn and not may_start(plan, n) then return settle(plan, id, 'skipped') end
   event({ type = 'remodel.retried', plan = plan, remodel = id, worker = cause.worker, attempt = run.attempt, fence = run.fence,
     code = cause.code, message = cause.message })
   run.attempt = run.attempt - 1
@@ -311,7 +312,7 @@ local function begin(plan, id, worker, job, lost)
   run.fence = draw_fence()
   run.worker = worker
   run.job = job
-  run.startedAt = clock
+  run.startedAt = wall
   run.deadline = clock + n.t * 1000
   redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
   put_state(plan, id, 'running')
@@ -349,7 +350,7 @@ local function finish_if_settled(plan)
     return
   end
   if tonumber(redis.call('HGET', meta, 'open')) > 0 then return end
-  put_plan_state(plan, final, 'finishedAt', clock)
+  put_plan_state(plan, final, 'finishedAt', wall)
   event({ type = 'plan.' .. final, plan = plan })
   redis.call('HSET', meta, 'lastEvent', redis.call('HGET', base .. ':meta', 'seq'))
   if holds then unlock() end

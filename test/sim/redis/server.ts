@@ -25,13 +25,15 @@ export class RedisServer {
   readonly #lua: LuaMachine
   readonly #scripts = new Map<string, string>()
   readonly #known = new Set<string>()
+  /** By how much its clock was set forward, or back. */
+  stepMs = 0
   readonly #now: () => number
   #lives = 0
 
   constructor(lua: LuaMachine, now: () => number) {
     this.#lua = lua
     this.#now = now
-    this.model = new RedisModel(now)
+    this.model = new RedisModel(() => now() + this.stepMs)
   }
 
   /** Carries out one command, scripts included. */

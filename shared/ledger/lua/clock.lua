@@ -1,0 +1,38 @@
+-- Reads the clock of a deployment, or sets it right after Redis' own was set: by the planner that noticed, once.
+--
+-- What was written between the step and its notice carries the time of a wrong clock. So what would wait for hours now looks again
+-- soon, which is harmless, and what is late at once has its time from the beginning.
+--
+-- KEYS[1] base   ARGV[1] channel, and to set it: [2] the shift that was read, [3] the shift it should be
+-- Answers {now, shift, opened?: what it was when the running plan was opened} | {set: whether this call set it}
+local soonest, most = 5000, 1000
+
+local function mend(plan)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'later'), clock + soonest, '+inf', 'LIMIT', 0, most)) do
+    redis.call('ZADD', key(plan, 'later'), clock + soonest, id)
+  end
+  for _, queue in ipairs(cjson.decode(redis.call('HGET', base .. ':plan:' .. plan, 'queues') or '[]')) do
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'published:' .. queue), clock + 1, '+inf', 'LIMIT', 0, most)) do
+      redis.call('ZADD', key(plan, 'published:' .. queue), clock, id)
+    end
+  end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', clock, 'LIMIT', 0, most)) do
+    local run, deadline = run_of(plan, id), clock + node(plan, id).t * 1000
+    if run.deadline then
+      run.deadline = deadline
+      redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
+    end
+    redis.call('ZADD', key(plan, 'running'), deadline, id)
+  end
+end
+
+if not ARGV[2] then
+  local opened = redis.call('HGET', base .. ':lock', 'clock')
+  return cjson.encode({ now = string.format('%.0f', clock), shift = string.format('%.0f', shift), opened = opened or nil })
+end
+if tonumber(ARGV[2]) ~= shift then return cjson.encode({ set = false }) end
+redis.call('HSET', base .. ':meta', 'shift', ARGV[3])
+clock = wall + tonumber(ARGV[3])
+local plan = redis.call('HGET', base .. ':lock', 'plan')
+if plan and plan_state(plan) then mend(plan) end
+return cjson.encode({ set = true })

@@ -1,0 +1,94 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import type { Redis } from 'ioredis'
+import { pino } from 'pino'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { DeploymentClocks } from '../../services/planner/dispatch/clocks.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { planOf, remodel } from '../support/plans.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+const hour = 3600_000
+const shim = join(tmpdir(), `remodel-clock-${process.pid}.so`)
+const offset = join(tmpdir(), `remodel-clock-${process.pid}`)
+const log = pino({ level: 'silent' })
+let server: TestRedis
+let redis: Redis
+let ledger: Ledger
+let counter = 0
+
+beforeAll(async () => {
+  await execa('gcc', ['-shared', '-fPIC', '-O2', '-o', shim, new URL('../support/clock.c', import.meta.url).pathname])
+  await writeFile(offset, '0')
+  server = await startRedis([], { LD_PRELOAD: shim, CLOCK_OFFSET: offset })
+  redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
+  ledger = new Ledger(redis, { url: server.url, prefix: 'test' })
+})
+beforeEach(() => writeFile(offset, '0'))
+afterAll(async () => {
+  redis.disconnect()
+  await server.stop()
+  for (const file of [shim, offset]) await rm(file, { force: true })
+})
+
+/** A plan with work that a worker has in hand and an approval, each with half an hour. */
+async function open() {
+  const name = `clock${++counter}`
+  const more = { deadlineSeconds: 1800, attempts: 1 }
+  const plan = await ledger.store(
+    planOf(name, [remodel('work', [], more), remodel('ok', [], { action: 'approve', ...more })]),
+    1,
+  )
+  await ledger.open(name, plan.id, { holder: 'test', message: '' })
+  await ledger.claim(name, 'w', [{ plan: plan.id, remodel: 'work', job: 'work #1' }])
+  return { name, plan: plan.id }
+}
+
+/** A sweep's look at deadlines, with nothing said about workers. */
+async function sweep(clocks: DeploymentClocks, { name, plan }: { name: string; plan: string }) {
+  const now = await clocks.now(name)
+  return ledger.expire(name, plan, 0, [], { now })
+}
+
+describe('the clock of Redis', () => {
+  for (const stepMs of [hour, 24 * hour, -hour, 2000 * hour]) {
+    test(`set by ${stepMs / hour} hours fires no deadline, and delays none`, async () => {
+      const clocks = [new DeploymentClocks(ledger, log), new DeploymentClocks(ledger, log)]
+      const run = await open()
+      for (const clock of clocks) await sweep(clock, run)
+      const before = await clocks[0]!.now(run.name)
+      await writeFile(offset, String(stepMs))
+      expect(Number((await redis.time())[0]) * 1000).toBeCloseTo(Date.now() + stepMs, -5)
+      for (const clock of clocks) expect(await sweep(clock, run)).toEqual([])
+      expect((await clocks[1]!.now(run.name)) - before).toBeLessThan(2000)
+      expect((await ledger.planRecord(run.name, run.plan)).state).toBe('running')
+    })
+  }
+
+  test('set forward fires deadlines where nothing looks after it: the control run', async () => {
+    const run = await open()
+    await writeFile(offset, String(hour))
+    expect((await ledger.expire(run.name, run.plan, 0)).sort()).toEqual(['ok', 'work'])
+  })
+
+  test('set back before the first look of a planner is noticed by when the plan was opened', async () => {
+    const run = await open()
+    const { now } = await ledger.clock(run.name)
+    await writeFile(offset, String(-hour))
+    expect((await new DeploymentClocks(ledger, log).now(run.name)) - now).toBeLessThan(2000)
+    expect((await ledger.clock(run.name)).now - now).toBeGreaterThan(-2000)
+  })
+
+  test('leaves the deadline of an attempt to its worker, as long as that lives', async () => {
+    const name = `clock${++counter}`
+    const plan = await ledger.store(planOf(name, [remodel('work', [], { deadlineSeconds: 0.01, attempts: 1 })]), 1)
+    await ledger.open(name, plan.id, { holder: 'test', message: '' })
+    await ledger.claim(name, 'w', [{ plan: plan.id, remodel: 'work', job: 'work #1' }])
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(await ledger.expire(name, plan.id, 0, [], { alive: ['w'] })).toEqual([])
+    expect(await ledger.expire(name, plan.id, 0, [], { alive: [] })).toEqual(['work'])
+  })
+})
