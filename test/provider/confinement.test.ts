@@ -34,9 +34,9 @@ afterEach(async () => {
   rmSync(home, { recursive: true })
 })
 
-async function boot(network: 'shared' | 'none' = 'shared'): Promise<void> {
+async function boot(network: 'shared' | 'none' = 'shared', renewable = false): Promise<void> {
   const provider = new LocalProvider({ directory: place.directory, hidden: [home] })
-  await provider.createVm(place.request('w', { network }), fence(1))
+  await provider.createVm(place.request('w', { network, renewable }), fence(1))
   machine = await provider.connect('w', fence(1))
 }
 
@@ -75,10 +75,16 @@ function expectNone(status: string): void {
 }
 
 describe('a machine on the root of this computer', () => {
-  it.each(['shared', 'none'] as const)(
-    'with network %s does not see the home of Remodel, whatever it unmounts',
-    async (network) => {
-      await boot(network)
+  it.each([
+    ['shared', 'kept'],
+    ['none', 'kept'],
+    ['none', 'renewable'],
+  ] as const)(
+    'with network %s, %s, does not see the home of Remodel, whatever it unmounts, and holds no powers',
+    async (network, kind) => {
+      await boot(network, kind === 'renewable')
+      if (kind === 'renewable') await machine.renew()
+      expectNone(await shell('cat /proc/self/status'))
       const look = `cat ${home}/up.json ${home}/blobs/rendered; ls -A ${home}`
       expect(readFileSync(join(home, 'up.json'), 'utf8')).toBe(secret)
       const tries = [
