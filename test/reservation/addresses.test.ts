@@ -90,6 +90,36 @@ describe('two deployments in one network', () => {
   })
 })
 
+describe('planning', () => {
+  test('asks Redis the same however many deployments stand, and reads no floorplan but its own', async () => {
+    const [town, other] = await openTowns()
+    other.close()
+    const stand = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const name = fresh()
+        const plan = await town.planning.plan(town.order(name))
+        await town.planning.apply(plan.id, lock)
+        await town.run(name, plan.id)
+      }
+      await town.settling.settleEnded()
+    }
+    const asked = async () => {
+      const count = async () =>
+        [...(await town.redis.info('commandstats')).matchAll(/cmdstat_(\w+):calls=(\d+)/g)]
+          .filter(([, name]) => name !== 'info')
+          .reduce((sum, [, , calls]) => sum + Number(calls), 0)
+      const before = await count()
+      await town.planning.plan(town.order(fresh()))
+      return (await count()) - before
+    }
+    await stand(5)
+    const few = await asked()
+    await stand(45)
+    expect(await asked()).toBe(few)
+    town.close()
+  })
+})
+
 describe('an address', () => {
   test('is free again when its deployment is gone, at once and for whoever plans next', async () => {
     // One deployment of five fills the network.

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nameKey } from '../../shared/model/reservation.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -87,7 +88,10 @@ describe('a planner', () => {
     const third = await openTown({ url: server.url, prefix: `t${counter}` })
     let sweeping = true
     const sweeps = (async () => {
-      while (sweeping) await third.impatient.settleEnded()
+      while (sweeping) {
+        await third.impatient.settleEnded()
+        await sleep(3)
+      }
     })()
     const attempt = async (town: Town, name: string) => {
       for (;;) {
@@ -101,7 +105,7 @@ describe('a planner', () => {
       }
     }
     const held = new Map<string, string>()
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 20; round++) {
       const names = [`a${round}`, `b${round}`]
       const plans = await Promise.all([attempt(left, names[0]!), attempt(right, names[1]!)])
       for (const { deployment, reservations } of plans) {

@@ -23,7 +23,7 @@ export class Drawings {
 
   /** Does `work`, which reads supplies and stores a plan. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    const member = `${Date.now()} ${randomUUID()}`
+    const member = `${await this.#time()} ${randomUUID()}`
     await this.#redis.zadd(this.#key, await this.#next(), member)
     try {
       return await work()
@@ -38,12 +38,19 @@ export class Drawings {
     const until = performance.now() + timeoutMs
     for (;;) {
       const members = await this.#redis.zrangebyscore(this.#key, '-inf', now)
-      const left = members.filter((member) => Date.now() - Number(member.split(' ')[0]) > forgottenMs)
+      const time = await this.#time()
+      const left = members.filter((member) => time - Number(member.split(' ')[0]) > forgottenMs)
       if (left.length > 0) await this.#redis.zrem(this.#key, ...left)
       if (members.length === left.length) return
       if (performance.now() > until) throw new RemodelError('deadline', 'a plan is being drawn for very long')
       await sleep(lookMs)
     }
+  }
+
+  /** Milliseconds by Redis' clock: those of two planners may be hours apart. */
+  async #time(): Promise<number> {
+    const [seconds] = await this.#redis.time()
+    return Number(seconds) * 1000
   }
 
   #next(): Promise<number> {
