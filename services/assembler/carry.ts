@@ -100,7 +100,7 @@ async function carryOne(
   tools: Tools,
 ): Promise<Ended> {
   const started = performance.now()
-  const cancelled = tools.aborts.watch(claim.plan, asked)
+  const cancelled = tools.aborts.watch(claim, asked)
   const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`
   const limit = timeLimit(claim.remainingMs, () => new RemodelError('deadline', late))
   const report = async (what: Pick<Completion, 'outcome'> & Partial<Completion>, outcome: string): Promise<Ended> => {

@@ -65,7 +65,7 @@ export class Wanted {
   }
 
   #watch(name: string, claim: Claim, asked: number): void {
-    const watch = this.#tools.aborts.watch(claim.plan, asked)
+    const watch = this.#tools.aborts.watch(claim, asked)
     this.#watches.set(name, watch)
     const leave = () => this.#next(() => this.#leave(name, claim, watch.signal.reason))
     if (watch.signal.aborted) leave()

@@ -4,27 +4,45 @@ import { listen } from '../channel.ts'
 import { RemodelError } from '../errors.ts'
 import type { RedisSettings } from '../redis.ts'
 import { abortChannel } from './keys.ts'
+import type { LedgerReader } from './reader.ts'
+import type { Claim } from './records.ts'
 
 /** Far more than are cancelled while one answer is on its way. */
 const remembered = 1000
 
-/** Tells work in hand that its plan was cancelled. */
+/** Who is asked after a time in which nothing could be heard. */
+type Asked = Pick<LedgerReader, 'cancelledAt'>
+type Watched = Pick<Claim, 'deployment' | 'plan' | 'startedAt'>
+
+/**
+ * Tells work in hand that its plan was cancelled. A cancellation is published, so one that comes while the connection is broken is
+ * not heard: when it is back, the ledger is asked about every plan in hand.
+ */
 export class Aborts {
   readonly #subscriber: Redis
-  readonly #running = new Map<string, Set<AbortController>>()
+  readonly #ledger: Asked
+  readonly #running = new Map<string, Map<AbortController, Watched>>()
   /** Plan -> when its cancellation was heard; the newest last. */
   readonly #lately = new Map<string, number>()
 
-  constructor(subscriber: Redis) {
+  constructor(subscriber: Redis, ledger: Asked) {
     this.#subscriber = subscriber
+    this.#ledger = ledger
   }
 
   async start(settings: RedisSettings): Promise<void> {
-    await listen(this.#subscriber, abortChannel(settings), z.object({ plan: z.string() }), ({ plan }) => {
+    const channel = abortChannel(settings)
+    await listen(this.#subscriber, channel, z.object({ plan: z.string() }), ({ plan }) => {
       this.#heard(plan)
-      for (const controller of this.#running.get(plan) ?? []) {
-        controller.abort(cancelled(plan))
-      }
+      for (const controller of this.#running.get(plan)?.keys() ?? []) controller.abort(cancelled(plan))
+    })
+    this.#subscriber.on('ready', () => {
+      // Asked when the channel is listened to again, so that nothing falls in between. Should the connection break meanwhile,
+      // the next one asks.
+      this.#subscriber
+        .subscribe(channel)
+        .then(() => this.#askForMissed())
+        .catch(() => {})
     })
   }
 
@@ -33,11 +51,12 @@ export class Aborts {
    *
    * @param since `performance.now()` from before the claim was asked for: a cancellation can be heard before the answer to it.
    */
-  watch(plan: string, since: number): { signal: AbortSignal; end(): void } {
+  watch(claim: Watched, since: number): { signal: AbortSignal; end(): void } {
+    const { plan } = claim
     const controller = new AbortController()
     if ((this.#lately.get(plan) ?? -1) >= since) controller.abort(cancelled(plan))
-    const all = this.#running.get(plan) ?? new Set()
-    all.add(controller)
+    const all = this.#running.get(plan) ?? new Map<AbortController, Watched>()
+    all.set(controller, claim)
     this.#running.set(plan, all)
     return {
       signal: controller.signal,
@@ -45,6 +64,16 @@ export class Aborts {
         all.delete(controller)
         if (all.size === 0) this.#running.delete(plan)
       },
+    }
+  }
+
+  /** What began after the cancellation cleans up, and goes on. */
+  async #askForMissed(): Promise<void> {
+    for (const [plan, watches] of [...this.#running]) {
+      const [first] = watches.values()
+      const at = first ? await this.#ledger.cancelledAt(first.deployment, plan) : null
+      if (at === null) continue
+      for (const [controller, { startedAt }] of watches) if (startedAt <= at) controller.abort(cancelled(plan))
     }
   }
 

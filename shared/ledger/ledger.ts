@@ -236,7 +236,7 @@ export class Ledger extends LedgerReader {
     const remodel = { ...rest, needs: needs ?? [] }
     const fence = Number(answer.fence)
     this.fences.saw(fence)
-    return { deployment, plan, kind, remodel, attempt, fence, owes, remainingMs: deadline - now }
+    return { deployment, plan, kind, remodel, attempt, fence, owes, startedAt: now, remainingMs: deadline - now }
   }
 
   /** Records that all machines but those in `left` were shown these fences. */

@@ -258,6 +258,12 @@ export class LedgerReader {
     return []
   }
 
+  /** When a plan was cancelled, by Redis' clock; null where it was not. */
+  async cancelledAt(deployment: string, plan: string): Promise<number | null> {
+    const at = await this.redis.hget(`${this.base(deployment)}:plan:${plan}`, 'cancelledAt')
+    return at === null ? null : Number(at)
+  }
+
   /** Fences of attempts that others ended and that machines may not have been shown. */
   async owed(deployment: string): Promise<OwedFence[]> {
     const all = await this.redis.hgetall(`${this.base(deployment)}:owed`)

@@ -13,6 +13,8 @@ export interface Claim {
   fence: number
   /** The deployment owes fences: machines must be shown them before this attempt changes anything. */
   owes: boolean
+  /** When it began, by Redis' clock. */
+  startedAt: number
   /** Milliseconds the attempt may still take, by Redis' clock. */
   remainingMs: number
 }

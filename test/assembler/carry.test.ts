@@ -60,7 +60,7 @@ async function toolsWith(apply: (context: StepContext) => Promise<void>): Promis
     steps: { find: async () => step },
     ledger,
     recorder: new Recorder(ledger, 'w'),
-    aborts: new Aborts(ledger.redis),
+    aborts: new Aborts(ledger.redis, ledger),
     hands: new Hands(ledger),
     leaving: () => false,
     log: pino({ level: 'silent' }),
@@ -108,7 +108,7 @@ test('a worker without its lock reports nothing', async () => {
 /** Tools whose worker hears of cancellations. */
 async function listening(apply: (context: StepContext) => Promise<void>): Promise<Tools> {
   const subscriber = connectRedis(settings(), 'service')
-  const aborts = new Aborts(subscriber)
+  const aborts = new Aborts(subscriber, ledger)
   await aborts.start(settings())
   subscribers.push(subscriber)
   return { ...(await toolsWith(apply)), aborts }

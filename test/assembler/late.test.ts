@@ -77,7 +77,7 @@ async function worker(name: string, apply: (context: StepContext) => Promise<voi
     steps: { find: async () => step },
     ledger: own,
     recorder: new Recorder(own, name),
-    aborts: new Aborts(redis),
+    aborts: new Aborts(redis, own),
     leaving: () => false,
     secrets: await Secrets.open(home),
     hands: new Hands(own),

@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Aborts } from '../../shared/ledger/aborts.ts'
-import { Ledger } from '../../shared/ledger/ledger.ts'
+import { type Claim, Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -15,7 +16,7 @@ beforeAll(async () => {
   const settings = { url: server.url, prefix: 'test' }
   ledger = new Ledger(connectRedis(settings, 'service'), settings)
   subscribers.push(connectRedis(settings, 'service'))
-  aborts = new Aborts(subscribers[0]!)
+  aborts = new Aborts(subscribers[0]!, ledger)
   await aborts.start(settings)
 })
 
@@ -26,17 +27,18 @@ afterAll(async () => {
 })
 
 /** A running plan whose one remodel is in hand. */
-async function inHand(deployment: string): Promise<string> {
+async function inHand(deployment: string): Promise<Claim> {
   const plan = await ledger.store(planOf(deployment, [remodel('a')]), Date.now())
   await ledger.open(deployment, plan.id, { holder: 'test', message: '' })
-  await ledger.claim(deployment, 'w', [{ plan: plan.id, remodel: 'a', job: 'a.1' }])
-  return plan.id
+  const [result] = await ledger.claim(deployment, 'w', [{ plan: plan.id, remodel: 'a', job: 'a.1' }])
+  if (result?.status !== 'claimed') throw new Error('not claimed')
+  return result.claim
 }
 
 /** Cancels, and waits until that was heard. */
-async function cancel(deployment: string, plan: string): Promise<void> {
-  const heard = aborts.watch(plan, performance.now())
-  await ledger.cancel(deployment, plan, 'test')
+async function cancel(deployment: string, claim: Claim): Promise<void> {
+  const heard = aborts.watch(claim, performance.now())
+  await ledger.cancel(deployment, claim.plan, 'test')
   await expect.poll(() => heard.signal.aborted).toBe(true)
   heard.end()
 }
@@ -60,4 +62,19 @@ test('what is begun after a cancellation, to clean up, is not aborted by it', as
   const plan = await inHand('cleanup')
   await cancel('cleanup', plan)
   expect(aborts.watch(plan, performance.now()).signal.aborted).toBe(false)
+})
+
+test('a cancellation that is published while the connection is broken is heard when it is back, by what began before it', async () => {
+  const before = await inHand('broken')
+  const watch = aborts.watch(before, performance.now())
+  const cleanup = aborts.watch({ ...before, startedAt: Date.now() + 60_000 }, performance.now())
+  const subscriber = subscribers[0]!
+  const gone = once(subscriber, 'close')
+  // It comes back by itself after a moment.
+  subscriber.disconnect(true)
+  await gone
+  await ledger.cancel('broken', before.plan, 'test')
+  await expect.poll(() => watch.signal.aborted, { timeout: 5000 }).toBe(true)
+  expect(watch.signal.reason).toMatchObject({ code: 'cancelled' })
+  expect(cleanup.signal.aborted).toBe(false)
 })

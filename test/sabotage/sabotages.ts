@@ -128,6 +128,14 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/provider/fence.test.ts',
   },
   {
+    name: 'a cancellation that was not heard is not asked for',
+    guarantee: 79,
+    file: 'shared/ledger/aborts.ts',
+    find: '.then(() => this.#askForMissed())',
+    replace: '.then(() => {})',
+    caughtBy: 'test/ledger/aborts.test.ts',
+  },
+  {
     name: 'events leave a gap',
     guarantee: 11,
     file: 'shared/ledger/lua/base.lua',

@@ -13,9 +13,12 @@ export type Fault = { when: { atMs: number } | { failpoint: string; nth: number 
   | { kind: 'duplicate' }
   | { kind: 'lost-locks' }
   | { kind: 'clock'; stepMs: number }
-  | { kind: 'rollback'; backMs: number }
+  /** Redis comes back as it was that long ago. */
+  | { kind: 'rollback'; backMs: number; returnMs?: number }
+  /** Redis comes back without its last writes: what a replica has that is promoted. */
+  | { kind: 'loss'; writes: number; returnMs: number }
 )
-type FaultKind = Fault['kind']
+type FaultKind = Exclude<Fault['kind'], 'rollback' | 'loss'>
 
 const usualKinds: FaultKind[] = [
   'crash',
@@ -57,14 +60,33 @@ export const failpoints = [
 export const faultsMs = 6000
 
 /**
- * Draws which kinds of faults a run has at all, how many, and each of them (after swarm testing). One run in ten has a
- * `rollback` besides: a Redis that forgets what it acknowledged breaks promises, so most runs must do without.
+ * Draws which kinds of faults a run has at all, how many, and each of them (after swarm testing). One run in three loses
+ * acknowledged writes besides, once or several times in a row: that breaks promises, so most runs must do without.
  */
 export function drawFaults(random: Random, processes: readonly string[]): Fault[] {
   const kinds = random.some(usualKinds, random.pick([0.15, 0.4, 0.7]))
   const count = kinds.length === 0 ? 0 : random.pick([1, 2, 4, 7])
   const faults = Array.from({ length: count }, () => drawFault(random, processes, random.pick(kinds)))
-  return random.chance(0.1) ? [...faults, drawFault(random, processes, 'rollback')] : faults
+  return random.chance(0.35) ? [...faults, ...drawLosses(random)] : faults
+}
+
+/** One loss or several, at any moment or right after something durable; those in a row forget each other as well. */
+function drawLosses(random: Random): Fault[] {
+  const one = (when: Fault['when']): Fault => {
+    const returnMs = random.pick([0.5, random.between(1, 60), random.between(60, 1000)])
+    return random.chance(0.6)
+      ? { when, kind: 'loss', writes: random.pick([1, 1, 2, 3, random.int(1, 30), random.int(30, 300)]), returnMs }
+      : { when, kind: 'rollback', backMs: random.between(1, 1000), returnMs }
+  }
+  const first = random.between(0, faultsMs * random.pick([0.05, 0.2, 0.5, 1]))
+  const losses = [
+    one(random.chance(0.5) ? { failpoint: random.pick(failpoints), nth: random.int(1, 4) } : { atMs: first }),
+  ]
+  for (let atMs = first; random.chance(0.5); ) {
+    atMs += random.pick([random.between(0.5, 20), random.between(20, 400), random.between(400, 2000)])
+    losses.push(one({ atMs }))
+  }
+  return losses
 }
 
 function drawFault(random: Random, processes: readonly string[], kind: FaultKind): Fault {
@@ -92,8 +114,6 @@ function drawFault(random: Random, processes: readonly string[], kind: FaultKind
       return { when, kind, ms: random.between(10, 4000) }
     case 'clock':
       return { when, kind, stepMs: random.pick([-5000, 5000, 3600_000, 24 * 3600_000]) }
-    case 'rollback':
-      return { when, kind, backMs: random.between(1, 1000) }
     default:
       return { when, kind }
   }

@@ -22,6 +22,8 @@ export interface Specification {
   seed: number
   /** Left out: drawn from the seed. */
   faults?: Fault[]
+  /** A control run: Redis has one run_id for ever, so nothing tells that it is another process with older data. */
+  blind?: boolean
 }
 
 export interface Outcome {
@@ -80,11 +82,9 @@ class Run {
   readonly #reached = new Map<string, number>()
   readonly #killed = new Set<string>()
   readonly #network: Random
-  readonly #past: {
-    at: number
-    data: ReturnType<RedisServer['model']['snapshot']>
-    queues: ReturnType<QueueModel['snapshot']>[]
-  }[] = []
+  /** What was there before each write; only where the run may lose some. */
+  readonly #history: { at: number; length: number; queues: ReturnType<QueueModel['snapshot']>[] }[] = []
+  #noted = 0
   readonly #compileMs = new Map<string, number>()
   readonly #concurrency: number
   readonly #sizes: LedgerSizes
@@ -97,16 +97,20 @@ class Run {
   #healed = false
   #lives = 0
 
-  constructor({ seed, faults }: Specification, lua: LuaMachine, trace: boolean) {
+  constructor({ seed, faults, blind = false }: Specification, lua: LuaMachine, trace: boolean) {
     this.#seed = seed
     this.#trace = trace
     this.#random = new Random(seed)
     this.#network = this.#random.fork('network')
     const shape = this.#random.fork('shape')
     this.#server = new RedisServer(lua, () => this.#scheduler.now)
+    this.#server.blind = blind
     this.#world = new World(this.#scheduler, this.#random.fork('world'))
     this.#oracle = new Oracle(this.#server.model, this.#world, settings.prefix)
-    this.#server.executed = () => this.#oracle.check()
+    this.#server.executed = () => {
+      this.#oracle.check()
+      if (this.#server.model.journal) this.#note()
+    }
     const queue = () =>
       new QueueModel(
         () => this.#scheduler.now,
@@ -141,6 +145,7 @@ class Run {
     }
     const names = this.#members.map(({ name }) => name)
     this.#faults = faults ?? drawFaults(this.#random.fork('faults'), names)
+    if (this.#faults.some(({ kind }) => kind === 'rollback' || kind === 'loss')) this.#server.model.journal = []
   }
 
   async carryOut(): Promise<Outcome> {
@@ -152,7 +157,6 @@ class Run {
       for (const member of this.#members) this.#start(member)
       for (const fault of this.#faults) {
         if ('atMs' in fault.when) this.#scheduler.after(fault.when.atMs, null, () => this.#strike(fault, null))
-        if (fault.kind === 'rollback') this.#remember(fault)
       }
       await this.#phases()
     } finally {
@@ -332,6 +336,7 @@ class Run {
         return
       case 'clock':
         this.#server.stepMs += fault.stepMs
+        this.#oracle.clockWentBack ||= fault.stepMs < 0
         return
       case 'full':
         this.#server.fullUntil = now + fault.ms
@@ -351,27 +356,37 @@ class Run {
         for (const queue of Object.values(this.#queues)) queue.loseLocks()
         for (const key of this.#server.model.keys()) if (key.endsWith(':claim')) this.#server.model.delete(key)
         return
-      case 'rollback': {
-        const past = this.#past.find((one) => one.at <= now)
-        if (!past) return
-        this.#oracle.trusting = false
-        this.#server.model.restore(past.data)
-        this.#server.restart()
-        for (const [i, queue] of Object.values(this.#queues).entries()) queue.restore(past.queues[i]!)
-        for (const client of this.#clients) client.cut(50)
-      }
+      case 'rollback':
+        this.#goBack(
+          this.#history.findIndex(({ at }) => at > now - fault.backMs),
+          fault.returnMs ?? 50,
+        )
+        return
+      case 'loss':
+        this.#goBack(Math.max(0, this.#history.length - fault.writes), fault.returnMs)
     }
   }
 
-  #remember(fault: Fault & { kind: 'rollback' }): void {
-    if (!('atMs' in fault.when)) return
-    this.#scheduler.after(Math.max(0, fault.when.atMs - fault.backMs), null, () =>
-      this.#past.push({
-        at: this.#scheduler.now,
-        data: this.#server.model.snapshot(),
-        queues: Object.values(this.#queues).map((queue) => queue.snapshot()),
-      }),
-    )
+  /** Remembers how everything was before the write that was just made. */
+  #note(): void {
+    const length = this.#server.model.journal!.length
+    if (length === this.#noted) return
+    const queues = Object.values(this.#queues).map((queue) => queue.snapshot())
+    this.#history.push({ at: this.#scheduler.now, length: this.#noted, queues })
+    this.#noted = length
+  }
+
+  /** Redis is another process, and has what it had before that write; all clients come back after `returnMs`. */
+  #goBack(write: number, returnMs: number): void {
+    const past = this.#history[write]
+    this.#server.restart()
+    for (const client of this.#clients) client.cut(returnMs)
+    if (!past) return
+    this.#oracle.trusting = false
+    this.#server.model.undo(past.length)
+    for (const [i, queue] of Object.values(this.#queues).entries()) queue.restore(past.queues[i]!)
+    this.#history.length = write
+    this.#noted = past.length
   }
 
   #write(text: string): void {

@@ -119,7 +119,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
 
   async assembler(ground) {
     const [redis, subscriber] = [asRedis(ground.connect()), asRedis(ground.connect())]
-    const aborts = new Aborts(subscriber)
+    const aborts = new Aborts(subscriber, new Ledger(redis, settings))
     await aborts.start(settings)
     const ledger = new Ledger(redis, settings, ground.sizes)
     tellEpochs(redis, settings, ledger.fences)
@@ -172,7 +172,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     const [redis, subscriber] = [asRedis(ground.connect()), asRedis(ground.connect())]
     const worker = ground.process.name
     const log = logOf(ground)
-    const aborts = new Aborts(subscriber)
+    const aborts = new Aborts(subscriber, new Ledger(redis, settings))
     await aborts.start(settings)
     const heartbeat = new Heartbeat(redis, settings, worker, { queue: 'compile', concurrency: 2 })
     await heartbeat.start(subscriber)

@@ -25,6 +25,17 @@ describe('the core, simulated under faults', () => {
     },
   )
 
+  test('notices a numbering of fences that counts on from what Redis has not forgotten: the control run', {
+    timeout: 120_000,
+  }, async () => {
+    const fences = /^(fences-unique|fences-grow|fence-shared|effect-once|stale-effect)$/
+    for (let seed = 1; seed <= 300; seed++) {
+      const { violation } = await simulate({ seed, blind: true })
+      if (fences.test(violation?.rule ?? '')) return
+    }
+    expect.fail('300 seeds, and no loss of writes was noticed')
+  })
+
   test('was killed at every durable boundary of the ledger, the dispatcher, the assembler and the compiler', () => {
     expect([...killed].sort()).toEqual([...failpoints].sort())
   })

@@ -10,6 +10,7 @@ if state == 'stored' then put_plan_state(plan, 'cancelled', 'finishedAt', wall) 
 if state == 'running' or state == 'failing' then
   event({ type = 'plan.cancelling', plan = plan, message = ARGV[3] })
   stop_starting(plan, 'cancelling')
+  put_plan_state(plan, 'cancelling', 'cancelledAt', clock)
   state = 'cancelling'
 end
 if state == 'cancelling' then

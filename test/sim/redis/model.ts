@@ -47,6 +47,8 @@ export class RedisModel {
   /** Order in which hashes and sets answer their members; Redis promises none. */
   order: <T>(items: T[]) => T[] = (items) => items
   watcher: Watcher = {}
+  /** What keys held before they were written to, the newest last; kept where the run may lose writes. */
+  journal: { key: string; before: (Value & { expiresAt?: number }) | undefined }[] | null = null
   readonly #now: () => number
 
   /** @param now milliseconds since the epoch. */
@@ -60,6 +62,7 @@ export class RedisModel {
       this.watcher.unknown?.(name)
       return new ReplyError(`ERR unknown command '${name}'`)
     }
+    if (this.journal && changing.has(name.toUpperCase())) this.#note(name.toUpperCase(), args)
     try {
       return command(this, args)
     } catch (error) {
@@ -128,13 +131,22 @@ export class RedisModel {
     return [...this.data.keys()].filter((key) => this.has(key)).sort()
   }
 
-  snapshot(): Map<string, Value & { expiresAt?: number }> {
-    return structuredClone(this.data)
+  /** Takes back everything that was written since the journal had this length. */
+  undo(length: number): void {
+    const journal = this.journal ?? []
+    while (journal.length > length) {
+      const { key, before } = journal.pop()!
+      if (before) this.data.set(key, before)
+      else this.data.delete(key)
+    }
   }
 
-  restore(snapshot: Map<string, Value & { expiresAt?: number }>): void {
-    this.data.clear()
-    for (const [key, value] of structuredClone(snapshot)) this.data.set(key, value)
+  #note(name: string, args: readonly string[]): void {
+    const keys = name === 'DEL' || name === 'UNLINK' ? args : args.slice(0, 1)
+    for (const key of keys) {
+      const found = this.data.get(key)
+      this.journal!.push({ key, before: found && structuredClone(found) })
+    }
   }
 
   #live(key: string): (Value & { expiresAt?: number }) | undefined {
@@ -199,6 +211,9 @@ function compareIds(a: string, b: string): number {
 export const writing = new Set('SET HSET HSETNX HINCRBY SADD ZADD RPUSH LPUSH XADD'.split(' '))
 /** What changes data and is carried out even then. */
 export const removing = new Set('DEL UNLINK HDEL SREM ZREM ZREMRANGEBYSCORE LPOP'.split(' '))
+
+/** Everything that may leave a key other than it was. */
+const changing = new Set([...writing, ...removing, 'EXPIRE', 'PEXPIRE', 'PERSIST'])
 
 const commands: Record<string, Command> = {
   PING: () => new Status('PONG'),

@@ -17,6 +17,8 @@ export class RedisServer {
   readonly subscribers = new Set<Subscriber>()
   /** Another one whenever the process is another one: started again, restored, promoted. */
   runId = 'run0'
+  /** A control run: it is always the same one. */
+  blind = false
   /** Simulated time until which no command is carried out. */
   awayUntil = 0
   /** Simulated time until which writes are answered with OOM. */
@@ -45,7 +47,7 @@ export class RedisServer {
 
   /** What a restart changes though all data is kept: scripts are forgotten, and it is another process. */
   restart(): void {
-    this.runId = `run${++this.#lives}`
+    if (!this.blind) this.runId = `run${++this.#lives}`
     this.#scripts.clear()
     this.#known.clear()
   }
