@@ -144,7 +144,11 @@ Object.assign(draw, {
   SMEMBERS: (r: Random) => [key(r, 's')],
   SCARD: (r: Random) => [key(r, 's')],
   SISMEMBER: (r: Random) => [key(r, 's'), word(r)],
-  ZADD: (r: Random) => [key(r, 'z'), ...r.pick([[], ['NX'], ['LT']]), ...several(r, () => [score(r), word(r)]).flat()],
+  ZADD: (r: Random) => [
+    key(r, 'z'),
+    ...r.pick([[], ['NX'], ['XX'], ['GT'], ['LT']]),
+    ...several(r, () => [score(r), word(r)]).flat(),
+  ],
   ZREM: (r: Random) => [key(r, 'z'), ...several(r, () => word(r))],
   ZCARD: (r: Random) => [key(r, 'z')],
   ZSCORE: (r: Random) => [key(r, 'z'), word(r)],

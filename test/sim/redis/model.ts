@@ -301,17 +301,21 @@ const commands: Record<string, Command> = {
   SCARD: (redis, [key]) => redis.read(key!, 'set')?.size ?? 0,
   SISMEMBER: (redis, [key, member]) => (redis.read(key!, 'set')?.has(member!) ? 1 : 0),
   ZADD: (redis, [key, ...rest]) => {
-    const option = rest.length % 2 === 1 ? rest[0]!.toUpperCase() : ''
-    if (option !== '' && option !== 'NX' && option !== 'LT')
-      throw new Error(`the model of ZADD has no option ${option}`)
+    const option = rest[0]?.toUpperCase()
+    const known = ['NX', 'XX', 'GT', 'LT'].includes(option ?? '')
     const zset = redis.write(key!, 'zset')
     let added = 0
-    for (const [score, member] of pairs(option === '' ? rest : rest.slice(1))) {
+    for (const [score, member] of pairs(known ? rest.slice(1) : rest)) {
       const before = zset.get(member)
-      if (before === undefined) added += 1
-      const changes = before === undefined || option === '' || (option === 'LT' && bound(score) < before)
-      if (changes) zset.set(member, bound(score))
+      const value = bound(score)
+      if (before === undefined) {
+        if (option === 'XX') continue
+        added += 1
+      } else if (option === 'NX' || (option === 'GT' && value <= before) || (option === 'LT' && value >= before))
+        continue
+      zset.set(member, value)
     }
+    redis.tidy(key!, zset.size)
     return added
   },
   ZREM: (redis, [key, ...members]) => {
