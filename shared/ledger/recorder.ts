@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { isRetryable, RemodelError } from '../errors.ts'
 import { Heartbeat } from '../heartbeat.ts'
-import { Batch } from '../queue/batch.ts'
+import { Batches } from '../queue/batch.ts'
 import { pause } from '../timer.ts'
 import type { Claim, ClaimResult, Completion, CompletionResult, Ledger, WantedRun } from './ledger.ts'
 
@@ -14,16 +14,14 @@ const memorySize = 2000
 
 /** A worker's way to the ledger: claims and completions of one turn of the event loop share a round trip. */
 export class Recorder {
-  readonly #ledger: Ledger
-  readonly #worker: string
-  readonly #claims = new Map<string, Batch<WantedRun, ClaimResult>>()
+  readonly #claims: Batches<WantedRun, ClaimResult>
   readonly #heartbeat: Heartbeat
   readonly #recent: { at: number; deployment: string; completion: Completion }[] = []
-  readonly #completions = new Map<string, Batch<Completion, CompletionResult>>()
+  readonly #completions: Batches<Completion, CompletionResult>
 
   constructor(ledger: Ledger, worker: string) {
-    this.#ledger = ledger
-    this.#worker = worker
+    this.#claims = new Batches((deployment, items) => ledger.claim(deployment, worker, items))
+    this.#completions = new Batches((deployment, items) => ledger.complete(deployment, items))
     this.#heartbeat = new Heartbeat(ledger.redis, ledger.settings, worker)
   }
 
@@ -32,20 +30,15 @@ export class Recorder {
    * that one as long as it lives; `even` takes it away all the same, as a loss, where the caller holds what only one may hold.
    */
   async claim(deployment: string, run: Omit<WantedRun, 'over'>, even = false): Promise<ClaimResult> {
-    const batch = perDeployment(this.#claims, deployment, (items: WantedRun[]) =>
-      this.#ledger.claim(deployment, this.#worker, items),
-    )
-    const first = await batch.add({ ...run, over: 'none' })
+    const first = await this.#claims.add(deployment, { ...run, over: 'none' })
     if (first.status !== 'held') return first
     const alive = await this.#heartbeat.alive(first.worker)
     if (alive && !even) return { status: 'superseded', state: `running at ${first.worker}` }
-    return batch.add({ ...run, over: { fence: first.fence, loss: alive } })
+    return this.#claims.add(deployment, { ...run, over: { fence: first.fence, loss: alive } })
   }
 
   async complete(deployment: string, completion: Completion): Promise<CompletionResult> {
-    const result = await perDeployment(this.#completions, deployment, (items) =>
-      this.#ledger.complete(deployment, items),
-    ).add(completion)
+    const result = await this.#completions.add(deployment, completion)
     const ends = completion.outcome !== 'progress' && completion.outcome !== 'no-return'
     if (ends && result.status === 'recorded') this.#remember(deployment, completion)
     return result
@@ -91,19 +84,6 @@ export class Recorder {
   say(deployment: string, at: Pick<Completion, 'plan' | 'remodel' | 'fence'>, message: string): void {
     this.complete(deployment, { ...at, outcome: 'progress', message }).catch(() => {})
   }
-}
-
-function perDeployment<Item, Result>(
-  batches: Map<string, Batch<Item, Result>>,
-  deployment: string,
-  run: (items: Item[]) => Promise<Result[]>,
-): Batch<Item, Result> {
-  let batch = batches.get(deployment)
-  if (!batch) {
-    batch = new Batch(run)
-    batches.set(deployment, batch)
-  }
-  return batch
 }
 
 /** How a thrown error is recorded: `retry` where another attempt may help, `failed` where it would fail the same way. */

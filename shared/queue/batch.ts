@@ -39,3 +39,29 @@ export class Batch<Item, Result> {
     }
   }
 }
+
+/** A batch for each name, as long as something waits in it: names come and go, and there is no end of them. */
+export class Batches<Item, Result> {
+  readonly #run: (name: string, items: Item[]) => Promise<Result[]>
+  readonly #waiting = new Map<string, Batch<Item, Result>>()
+
+  constructor(run: (name: string, items: Item[]) => Promise<Result[]>) {
+    this.#run = run
+  }
+
+  /** Names that something waits for. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  add(name: string, item: Item): Promise<Result> {
+    const known = this.#waiting.get(name)
+    if (known) return known.add(item)
+    const batch = new Batch<Item, Result>((items) => {
+      if (this.#waiting.get(name) === batch) this.#waiting.delete(name)
+      return this.#run(name, items)
+    })
+    this.#waiting.set(name, batch)
+    return batch.add(item)
+  }
+}
