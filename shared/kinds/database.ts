@@ -40,7 +40,7 @@ export const User = z.object({
 export type User = z.infer<typeof User>
 
 /** Rules of today: the admin role comes in through its machine, servers follow each other with a password. */
-export const accessVersion = 2
+export const accessRulesOf = (key: string) => `2 ${key}`.trimEnd()
 
 /** `instance/<id>`: a server. Paths, roles and slots are not here: they follow from these and from who is primary. */
 export const InstanceAttributes = z.object({
@@ -52,8 +52,8 @@ export const InstanceAttributes = z.object({
   database_name: z.string(),
   settings: z.record(z.string(), z.string()),
   users: z.array(User),
-  /** By which rules clients and servers come in (`accessRules`): a server that was set up by older ones is set up again. */
-  access: z.int().default(1),
+  /** By which rules clients come in (`accessRules`) and servers to each other: one that was set up by others is set up again. */
+  access: z.string().default(''),
   synchronous: z.boolean(),
   /** Its log is archived; `keep`: so many base backups of the node, the newest, stay; null: all of them. */
   backup: z.object({ keep: z.number().nullable() }).optional(),

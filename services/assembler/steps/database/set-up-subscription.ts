@@ -4,6 +4,7 @@ import { positionOrigin } from '../../../../shared/postgres/names.ts'
 import { defineStep, type StepContext } from '../step.ts'
 import { findPrimary, lookAt, onPrimary } from './server/primary.ts'
 import { recorded } from './server/record.ts'
+import { admitSubscriber } from './server/replication.ts'
 import { slotsArrived } from './server/slots.ts'
 import { ensureSubscription } from './server/subscribe.ts'
 
@@ -25,6 +26,9 @@ export default defineStep({
     const members = input.members[input.subscriber] ?? []
     // A node that still follows its source gets the subscription together with its position: `advance-origin`.
     if (input.copied && (await findPrimary(context.provider, members)) === null) return
+    const provider = input.members[input.provider] ?? []
+    await admitSubscriber(context, input.deployment, { provider, subscriber: members })
+    await failpoint('set-up-subscription.admitted')
     await onPrimary(context, members, input.database, async (session) => {
       const name = await ensureSubscription(session, input)
       await failpoint('set-up-subscription.created')
@@ -40,7 +44,7 @@ export default defineStep({
       ])
     })
     await failpoint('set-up-subscription.enabled')
-    if (input.enabled) await surviveFailover(context, input.members[input.provider] ?? [])
+    if (input.enabled) await surviveFailover(context, provider)
   },
   verify: async (context, input) => recorded(context, input),
 })

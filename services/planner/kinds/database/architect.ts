@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Fault } from '../../../../shared/errors.ts'
+import { accessRulesOf } from '../../../../shared/kinds/database.ts'
 import { digestOf } from '../../../../shared/model/canonical.ts'
 import type { Blueprint, Json } from '../../../../shared/model/material.ts'
 import { adminRole, replicationRole } from '../../../../shared/postgres/names.ts'
@@ -31,6 +32,9 @@ const own = new Set([
   'sync_replication_slots',
 ])
 
+/** Where `keep` says which password servers come to each other with: no user is called so. */
+export const replicationKey = '/replication'
+
 const ownRoles: readonly string[] = [adminRole, replicationRole]
 
 /** Never empty, or the user would come in without a password: a plan that names a blob that is nowhere fails. */
@@ -55,7 +59,10 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     attributes,
   }))
   const byId = new Map(hosts.map((host) => [host.id, host]))
-  const nodes = nodeResources(deployment, value, byId, users)
+  const nodes = nodeResources(deployment, value, byId, {
+    users,
+    access: accessRulesOf(supplies.kept?.[replicationKey] ?? ''),
+  })
   const strategy: Strategy = {
     database: value.database_name,
     nodes,

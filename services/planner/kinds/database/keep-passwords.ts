@@ -1,7 +1,7 @@
 import { verifierOf } from '../../../../shared/postgres/scram.ts'
 import type { SourceDocument } from '../../../../shared/source/document.ts'
 import type { Keeping } from '../kind.ts'
-import { deploymentName } from './architect.ts'
+import { deploymentName, replicationKey } from './architect.ts'
 import { Document } from './schema.ts'
 
 /**
@@ -16,5 +16,7 @@ export async function keepPasswords(document: SourceDocument, { blobs, secrets }
     const { digest } = await blobs.put(Buffer.from(await verifierOf(password, salt)))
     return [[username, digest] as const]
   })
-  return Object.fromEntries((await Promise.all(kept)).flat())
+  // A key that was lost is another one: servers are set up again with the password of today.
+  const key = secrets.derive('which key', deployment).toString('hex').slice(0, 12)
+  return Object.fromEntries([...(await Promise.all(kept)).flat(), [replicationKey, key] as const])
 }

@@ -1,9 +1,4 @@
-import {
-  accessVersion,
-  type HostAttributes,
-  type InstanceAttributes,
-  type User,
-} from '../../../../shared/kinds/database.ts'
+import type { HostAttributes, InstanceAttributes } from '../../../../shared/kinds/database.ts'
 import { instanceId, vmId } from './names.ts'
 import type { Executor, InstanceResources, JsonObject, NodeResources, ResourceData } from './operations/operations.ts'
 import type { Document, Host } from './schema.ts'
@@ -40,7 +35,7 @@ export function nodeResources(
   deployment: string,
   document: Document,
   hosts: ReadonlyMap<string, Host>,
-  users: readonly User[],
+  { users, access }: Pick<InstanceAttributes, 'users' | 'access'>,
 ): NodeResources[] {
   const { database_name, scripts } = document
   const owner = document.database_users.find(({ db_owner }) => db_owner)?.username ?? ''
@@ -62,7 +57,7 @@ export function nodeResources(
         database_name,
         settings,
         users: [...users],
-        access: accessVersion,
+        access,
         synchronous: document.synchronous_replication,
         ...(backup ? { backup: { keep: backup.repositories[0]?.retention_full ?? null } } : {}),
       }

@@ -4,6 +4,7 @@ import { adminRole, instanceSlot, replicationRole } from '../../../../../shared/
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import { accessRules, identities } from './access.ts'
 import { owner, place } from './place.ts'
+import { writePassword } from './replication.ts'
 import { shell } from './shell.ts'
 
 /**
@@ -87,8 +88,7 @@ export async function configure(
   await connection.write(`${place.data}/pg_ident.conf`, identities)
   await connection.write(`${place.data}/pg_hba.conf`, accessRules(instance, open))
   await connection.write(`${place.data}/postgresql.conf`, "include 'remodel.conf'\ninclude_if_exists 'node.conf'\n")
-  await connection.write(place.passwords, `*:*:*:${replicationRole}:${password}\n`, 0o600)
-  await shell(connection, `chown ${owner} ${place.passwords}`)
+  await writePassword(connection, password)
   await owned(connection)
 }
 

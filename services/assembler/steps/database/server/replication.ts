@@ -4,10 +4,12 @@ import { replicationRole } from '../../../../../shared/postgres/names.ts'
 import { setPassword } from '../../../../../shared/postgres/password.ts'
 import { verifierOf, verifies } from '../../../../../shared/postgres/scram.ts'
 import { openSession, quoted, type Session } from '../../../../../shared/postgres/server.ts'
+import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { Secrets } from '../../../../../shared/secrets.ts'
 import type { StepContext } from '../../step.ts'
 import { followRule } from './access.ts'
 import { owner, place } from './place.ts'
+import { findPrimary } from './primary.ts'
 import { reloadServer } from './process.ts'
 import { shell } from './shell.ts'
 
@@ -37,6 +39,45 @@ export async function admitReplicas(context: StepContext, primary: Member, deplo
   } finally {
     connection.close()
   }
+}
+
+/**
+ * What a subscription needs to come to its provider: the role there, and its password on the subscriber's machines. Servers that are
+ * changed one by one have both before their own turn comes.
+ */
+export async function admitSubscriber(
+  context: StepContext,
+  deployment: string,
+  { provider, subscriber }: { provider: readonly Member[]; subscriber: readonly Member[] },
+): Promise<void> {
+  const password = replicationPassword(context.secrets, deployment)
+  const primary = await findPrimary(context.provider, provider)
+  if (primary) {
+    const session = await openSession(context.provider, primary, 'postgres', { signal: context.signal })
+    try {
+      await ensureReplicationRole(session, password)
+    } finally {
+      await session.close()
+    }
+  }
+  for (const { vm } of subscriber) {
+    if ((await context.provider.findVm(vm))?.state !== 'running') continue
+    const connection = await context.provider.connect(vm, context.fence)
+    try {
+      await writePassword(connection, password)
+    } finally {
+      connection.close()
+    }
+  }
+}
+
+/** For libpq, in a file that only the server can read. */
+export async function writePassword(connection: Connection, password: string): Promise<void> {
+  const text = `*:*:*:${replicationRole}:${password}\n`
+  const known = await connection.read(place.passwords).catch(() => null)
+  if (known?.toString() === text) return
+  await connection.write(place.passwords, text, 0o600)
+  await shell(connection, `chown ${owner} ${place.passwords}`)
 }
 
 /** On a primary: the role, with this password. A data directory of an archive may have it with another one. */
