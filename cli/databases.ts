@@ -12,7 +12,7 @@ export interface Database {
   database: string | null
   /** `running`; `failing`: a server does not run; `down`: a node takes no writes; `empty`: there is no server yet. */
   state: 'running' | 'failing' | 'down' | 'empty'
-  nodes: { node: string; primary: string | null; instances: Server[] }[]
+  nodes: { node: string; primary: string | null; archive: DatabaseServer['archive']; instances: Server[] }[]
   lastPlan: PlanStatus | null
   /** Where the plan that is being carried out is. */
   progress: { plan: number; of: number; name: string } | null
@@ -49,6 +49,7 @@ async function describe({ name, lastPlan, lock }: Deployment, client: Client): P
     .map(([node, own]) => ({
       node,
       primary: own.find(({ database }) => database.role === 'primary')?.database.host ?? null,
+      archive: own.find(({ database }) => database.role === 'primary')?.database.archive ?? null,
       instances: own.sort((a, b) => (a.instance < b.instance ? -1 : 1)),
     }))
   return {

@@ -3,7 +3,7 @@ import { bytesText } from './bytes.ts'
 import { statePainted } from './state.ts'
 import type { Style } from './style.ts'
 import { count, table } from './table.ts'
-import { ago, duration } from './time.ts'
+import { ago, dateTime, duration } from './time.ts'
 
 export function databasesTable(list: readonly Database[], style: Style): string[] {
   const headings = ['Name', 'Nodes', 'Instances', 'State', 'Primaries', 'Last deploy', 'When']
@@ -35,7 +35,24 @@ export function databaseLines(one: Database, style: Style): string[] {
             instances.map((server) => row(server, style)),
           ),
         ]),
+    ...archiveLines(one, style),
   ]
+}
+
+/** Up to when each node is archived. A node that nobody writes to may be archived up to long ago: it has nothing to add. */
+function archiveLines({ nodes }: Database, style: Style): string[] {
+  const archived = nodes.filter(({ archive }) => archive !== null)
+  if (archived.length === 0) return []
+  const lines = archived.map(({ node, archive }) => {
+    const { archivedAt, late } = archive!
+    const until =
+      archivedAt === null ? 'not archived yet' : `last archived at ${dateTime(archivedAt)}, ${ago(archivedAt)}`
+    if (!late) return `${node}: ${until}`
+    return style.yellow(
+      `${node}: ${until}. Warning: it has written more since, which is not archived. Do assemblers run, and is the blobstore there?`,
+    )
+  })
+  return ['', ...lines]
 }
 
 function row({ instance, addresses, state, database }: Server, style: Style): string[] {

@@ -943,4 +943,12 @@ export const sabotages: readonly Sabotage[] = [
     replace: '',
     caughtBy: 'test/ledger/again.test.ts',
   },
+  {
+    name: 'an idle database has a late archive',
+    guarantee: 76,
+    file: 'shared/postgres/archive/sealing.ts',
+    find: 'return unshipped || (oldest !== null && now - oldest > limit)',
+    replace: 'return unshipped || now - last.at > limit',
+    caughtBy: 'test/database/sealing.test.ts',
+  },
 ]

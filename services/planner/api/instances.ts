@@ -3,7 +3,7 @@ import type { Floorplan, StandingMaterial } from '../../../shared/model/material
 import type { Connection, ProcessStatus } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import { suggest } from '../../../shared/source/document.ts'
-import type { Kind } from '../kinds/kind.ts'
+import type { Kind, Looking } from '../kinds/kind.ts'
 import type { Instance } from './schema.ts'
 
 /** Long enough for a busy machine, short enough that a frozen one does not hold up the table. */
@@ -13,7 +13,12 @@ const statusTimeoutMs = 2000
  * The instances of a floorplan, each asked how its processes are, and what its kind asks beyond; a machine that does not answer
  * is `unresponsive`.
  */
-export async function instancesOf(floorplan: Floorplan, kind: Kind, provider: Provider): Promise<Instance[]> {
+export async function instancesOf(
+  floorplan: Floorplan,
+  kind: Kind,
+  { provider, archives }: Omit<Looking, 'deployment'>,
+): Promise<Instance[]> {
+  const looking = { deployment: floorplan.deployment, provider, archives }
   const byId = new Map(floorplan.materials.map((material) => [material.id, material]))
   const instances = floorplan.materials.filter((material) => material.id.startsWith('instance/'))
   return Promise.all(
@@ -32,7 +37,7 @@ export async function instancesOf(floorplan: Floorplan, kind: Kind, provider: Pr
         disk: disk as string | null,
         ...(await stateOf(vm, attributes.state ?? 'started', provider)),
       }
-      return kind.describe ? kind.describe(material, seen, provider) : seen
+      return kind.describe ? kind.describe(material, seen, looking) : seen
     }),
   )
 }

@@ -173,6 +173,11 @@ export const DatabaseServer = z.object({
   lagBytes: z.number().nullable(),
   /** Of a primary: the nodes that read from it, and what they have not confirmed. Seconds: null where one is not connected. */
   peers: z.array(z.object({ node: z.string(), lagBytes: z.number(), lagSeconds: z.number().nullable() })),
+  /**
+   * Of a primary whose log is archived: everything that was committed up to then is in the archive (milliseconds, by the server's clock;
+   * null: nothing is yet). `late`: something has been waiting for long; of a database that nobody writes to that is never so.
+   */
+  archive: z.object({ archivedAt: z.number().nullable(), late: z.boolean() }).nullable(),
 })
 export type DatabaseServer = z.infer<typeof DatabaseServer>
 

@@ -97,6 +97,11 @@ export interface Known {
   reserved?: ReservedNames
 }
 
+/** What describing an instance may look at. */
+export interface Looking extends Pick<World, 'provider' | 'archives'> {
+  deployment: string
+}
+
 /** What `Kind.keep` may use. */
 export interface Keeping {
   blobs: Pick<import('../../../shared/blobstore/blobstore.ts').Blobstore, 'put'>
@@ -154,9 +159,5 @@ export interface Kind {
    * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
    * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.
    */
-  describe?(
-    instance: StandingMaterial,
-    seen: InstanceView,
-    provider: import('../../../shared/provider/provider.ts').Provider,
-  ): Promise<InstanceView>
+  describe?(instance: StandingMaterial, seen: InstanceView, looking: Looking): Promise<InstanceView>
 }

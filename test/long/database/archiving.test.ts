@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { findDatabase } from '../../../cli/databases.ts'
+import { databaseLines } from '../../../cli/views/database.ts'
+import { createStyle } from '../../../cli/views/style.ts'
 import { openSession } from '../../../shared/postgres/server.ts'
 import { connectRedis } from '../../../shared/redis.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
@@ -56,6 +59,8 @@ describe('archiving with two assemblers', { timeout: 200_000 }, () => {
     const before = { sealed: await sealed('shop'), file: await walFile('a', 'shop') }
     await sleep(12_000)
     expect({ sealed: await sealed('shop'), file: await walFile('a', 'shop') }).toEqual(before)
+    const idle = await findDatabase('shop', stack.client())
+    expect(idle.nodes[0]!.archive).toEqual({ archivedAt: expect.any(Number), late: false })
     await ask(net, 'a', "INSERT INTO entry VALUES ('x', 'n1') RETURNING id")
     await vi.waitFor(async () => expect(await sealed('shop')).toBe(before.sealed + 1), {
       timeout: 15_000,
@@ -84,6 +89,24 @@ describe('archiving with two assemblers', { timeout: 200_000 }, () => {
       timeout: 60_000,
       interval: 200,
     })
+  })
+
+  test('what waits for an archive that nobody keeps is warned about, and only that', async () => {
+    const assemblers = stack.services.filter(({ name }) => name === 'assembler')
+    await quiet('shop')
+    for (const service of assemblers) service.process.kill('SIGSTOP')
+    const look = async () => {
+      const found = await findDatabase('shop', stack.client())
+      return { late: found.nodes[0]!.archive!.late, text: databaseLines(found, createStyle(false)).join('\n') }
+    }
+    await sleep(12_000)
+    expect((await look()).late, 'it is idle: there is nothing to archive').toBe(false)
+    await ask(net, 'a', "INSERT INTO entry VALUES ('late', 'n1') RETURNING id")
+    expect((await look()).late, 'it was written just now').toBe(false)
+    await expect.poll(async () => (await look()).late, { timeout: 20_000 }).toBe(true)
+    expect((await look()).text).toMatch(/n1: last archived at .*Warning/)
+    for (const service of assemblers) service.process.kill('SIGCONT')
+    await expect.poll(async () => (await look()).late, { timeout: 30_000 }).toBe(false)
   })
 
   test('a database that is gone is followed no longer; its backups stay', async () => {

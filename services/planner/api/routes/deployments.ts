@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { type DeploymentRecord, Overview } from '../../../../shared/ledger/overview.ts'
 import { Floorplan } from '../../../../shared/model/material.ts'
+import { Archives } from '../../../../shared/postgres/archive/archives.ts'
 import { suggest } from '../../../../shared/source/document.ts'
 import type { Kind } from '../../kinds/kind.ts'
 import { connectInstance, instancesOf, readLogs } from '../instances.ts'
@@ -19,6 +20,7 @@ const instanceName = ({ instance, index }: z.infer<typeof ByInstance>) =>
 /** Deployments and what stands in them; locks. */
 export function deploymentRoutes(server: Routes, services: Services): void {
   const { ledger } = services
+  const archives = new Archives(ledger.redis, ledger.settings, services.blobs)
 
   const overview = new Overview(ledger)
   const shown = ({ lastPlan, ...one }: DeploymentRecord): Deployment => ({ ...one, kind: lastPlan.kind, lastPlan })
@@ -75,7 +77,8 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     },
     async (request) => {
       const { name } = request.params
-      return instancesOf(await ledger.floorplan(name), await kindOf(name), services.provider)
+      const looking = { provider: services.provider, archives }
+      return instancesOf(await ledger.floorplan(name), await kindOf(name), looking)
     },
   )
 

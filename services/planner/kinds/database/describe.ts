@@ -1,7 +1,8 @@
 import { InstanceAttributes } from '../../../../shared/kinds/database.ts'
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
-import { type Address, type Machines, openSession, type Session } from '../../../../shared/postgres/server.ts'
-import type { InstanceView } from '../kind.ts'
+import { type Address, openSession, type Session } from '../../../../shared/postgres/server.ts'
+import type { InstanceView, Looking } from '../kind.ts'
+import { archiveState } from './archive-state.ts'
 
 /** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
 const timeoutMs = 2000
@@ -17,7 +18,7 @@ const readers = `SELECT slot_name, pg_current_wal_lsn() - confirmed_flush_lsn AS
   FROM pg_replication_slots LEFT JOIN pg_stat_replication ON pid = active_pid
   WHERE slot_type = 'logical' AND slot_name LIKE $1 ORDER BY slot_name`
 
-type Facts = Pick<NonNullable<InstanceView['database']>, 'role' | 'receivedBytes' | 'lagBytes' | 'peers'>
+type Facts = Pick<NonNullable<InstanceView['database']>, 'role' | 'receivedBytes' | 'lagBytes' | 'peers' | 'archive'>
 
 /**
  * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
@@ -26,13 +27,23 @@ type Facts = Pick<NonNullable<InstanceView['database']>, 'role' | 'receivedBytes
 export async function describe(
   { attributes }: StandingMaterial,
   seen: InstanceView,
-  machines: Machines,
+  looking: Looking,
 ): Promise<InstanceView> {
-  const { address, port, node, host_id: host, database_name: database, vm } = InstanceAttributes.parse(attributes)
+  const {
+    address,
+    port,
+    node,
+    host_id: host,
+    database_name: database,
+    vm,
+    backup,
+  } = InstanceAttributes.parse(attributes)
+  const archived = backup !== undefined
   const known = { ...seen, vm, addresses: [address] }
-  const facts = seen.state === 'missing' ? null : await ask(machines, { vm, address, port }, node).catch(() => null)
+  const facts =
+    seen.state === 'missing' ? null : await ask(looking, { vm, address, port }, { node, archived }).catch(() => null)
   if (facts === null) {
-    const silent = { role: null, receivedBytes: null, lagBytes: null, peers: [] }
+    const silent = { role: null, receivedBytes: null, lagBytes: null, peers: [], archive: null }
     const state = seen.state === 'running' ? 'unresponsive' : seen.state
     return { ...known, state, database: { database, node, host, ...silent } }
   }
@@ -40,16 +51,23 @@ export async function describe(
   return { ...known, state: astray ? 'failing' : 'running', database: { database, node, host, ...facts } }
 }
 
-async function ask(machines: Machines, at: Address, node: string): Promise<Facts> {
-  const session = await openSession(machines, at, 'postgres', { timeoutMs })
+async function ask(
+  looking: Looking,
+  at: Address,
+  { node, archived }: { node: string; archived: boolean },
+): Promise<Facts> {
+  const session = await openSession(looking.provider, at, 'postgres', { timeoutMs })
   try {
-    return await factsOf(session, node)
+    const facts = await factsOf(session, node)
+    if (!archived || facts.role !== 'primary') return { ...facts, archive: null }
+    const { deployment, archives } = looking
+    return { ...facts, archive: await archiveState(session, { deployment, node }, archives) }
   } finally {
     await session.close()
   }
 }
 
-async function factsOf(session: Session, node: string): Promise<Facts> {
+async function factsOf(session: Session, node: string): Promise<Omit<Facts, 'archive'>> {
   const [row] = await session.query(own)
   const { recovering, received, lag } = row!
   const receivedBytes = received === null ? null : Number(received)

@@ -20,5 +20,5 @@ export const kind: Kind = {
   holdings,
   backUp,
   logs: [serverLog],
-  describe: async (instance, seen, provider) => (await import('./describe.ts')).describe(instance, seen, provider),
+  describe: async (instance, seen, looking) => (await import('./describe.ts')).describe(instance, seen, looking),
 }
