@@ -18,7 +18,7 @@ import { gather } from './gather.ts'
 import { onVm } from './on_vm.ts'
 import type { Place } from './place.ts'
 import type { CompilePool } from './pool.ts'
-import { begin, nameOf, Wanted } from './wanted.ts'
+import { begin, join, nameOf, Wanted } from './wanted.ts'
 
 export interface Tools {
   worker: string
@@ -58,11 +58,11 @@ export async function serveKey(
   let claims = new Map<string, Claim>()
   try {
     await failpoint('compiler.claimed')
-    for (let { spec, subscribers } = request; ; ) {
+    for (let { spec, subscribers, by } = request; ; ) {
       const needed = [spec.key, ...spec.dependencies.map((need) => need.key)]
       const asked = performance.now()
       let found: Map<string, CompiledPackage>
-      ;[claims, found] = await Promise.all([begin(subscribers, tools), tools.compiled.find(needed)])
+      ;[claims, found] = await Promise.all([begin(subscribers, by, tools), tools.compiled.find(needed)])
       const outcome: Outcome =
         claims.size === 0
           ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
@@ -72,7 +72,9 @@ export async function serveKey(
         throw new RemodelError('superseded', `the claim on ${spec.name} was lost`)
       if (await tellAll(key, subscribers, claims, outcome, tools)) return summary(outcome)
       // Somebody joined whom this outcome does not concern: it is compiled for them.
-      subscribers = (await tools.requests.read(key))?.subscribers ?? []
+      const now = await tools.requests.read(key)
+      subscribers = now?.subscribers ?? []
+      by = now?.by
     }
   } catch (error) {
     await letGo(claims, error, tools)
@@ -175,7 +177,7 @@ async function tellAll(
     await Promise.all(
       subscribers.map(async (subscriber) => {
         let claim = claims.get(nameOf(subscriber))
-        if (!claim && forAll) claim = (await begin([subscriber], tools)).get(nameOf(subscriber))
+        if (!claim && forAll) claim = (await join([subscriber], tools)).get(nameOf(subscriber))
         if (claim) await tell(claim, outcome, tools)
       }),
     )

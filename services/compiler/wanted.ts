@@ -83,7 +83,7 @@ export class Wanted {
     const late = now.filter((subscriber) => !known.has(nameOf(subscriber)))
     if (late.length === 0) return
     const asked = performance.now()
-    const begun = await begin(late, this.#tools)
+    const begun = await join(late, this.#tools)
     this.#subscribers.push(...late)
     for (const [name, claim] of begun) {
       this.#claims.set(name, claim)
@@ -118,21 +118,45 @@ export class Wanted {
   }
 }
 
-/** Begins the remodels that wait for the key; those of plans that are over drop out. */
+/**
+ * Begins the remodels that wait for the key; those of plans that are over drop out. The first one that can be begun, the asker before
+ * all others, is the one the package is compiled for: should its compiler die, that costs it an attempt. The others only join, and
+ * a death costs them none.
+ */
 export async function begin(
+  subscribers: readonly Subscriber[],
+  asker: Subscriber | undefined,
+  tools: Pick<WantedTools, 'recorder'>,
+): Promise<Map<string, Claim>> {
+  const first = asker === undefined ? '' : nameOf(asker)
+  const rest = subscribers.toSorted((a, b) => Number(nameOf(b) === first) - Number(nameOf(a) === first))
+  const claims = new Map<string, Claim>()
+  for (let next = rest.shift(); next; next = claims.size === 0 ? rest.shift() : undefined)
+    await claim(next, false, claims, tools)
+  await Promise.all(rest.map((subscriber) => claim(subscriber, true, claims, tools)))
+  return claims
+}
+
+/** Begins those that join a package which is compiled, or was, for another one. */
+export async function join(
   subscribers: readonly Subscriber[],
   tools: Pick<WantedTools, 'recorder'>,
 ): Promise<Map<string, Claim>> {
   const claims = new Map<string, Claim>()
-  await Promise.all(
-    subscribers.map(async (subscriber) => {
-      // Even from a compiler that lives: the claim on the key is ours, so that one has lost it.
-      const { deployment, plan, remodel } = subscriber
-      const result = await tools.recorder.claim(deployment, { plan, remodel, job: 'compile' }, true)
-      if (result.status === 'claimed') claims.set(nameOf(subscriber), result.claim)
-    }),
-  )
+  await Promise.all(subscribers.map((subscriber) => claim(subscriber, true, claims, tools)))
   return claims
+}
+
+async function claim(
+  subscriber: Subscriber,
+  joins: boolean,
+  claims: Map<string, Claim>,
+  { recorder }: Pick<WantedTools, 'recorder'>,
+): Promise<void> {
+  // Even from a compiler that lives: the claim on the key is ours, so that one has lost it.
+  const { deployment, plan, remodel } = subscriber
+  const result = await recorder.claim(deployment, { plan, remodel, job: 'compile' }, true, joins)
+  if (result.status === 'claimed') claims.set(nameOf(subscriber), result.claim)
 }
 
 /** A subscriber as one word: the key of `claims`. */

@@ -70,14 +70,18 @@ export class CompileRequests {
     return state && n && asks === 1 ? Number(n) : null
   }
 
-  /** What a key is asked for with, and by whom; null where nobody asks. */
-  async read(key: string): Promise<{ spec: CompileSpec; subscribers: Subscriber[] } | null> {
-    const spec = await this.#redis.hget(this.#key(key), 'spec')
-    if (spec === null) return null
+  /** What a key is asked for with, by all who wait and by whom first; null where nobody asks. */
+  async read(key: string): Promise<{ spec: CompileSpec; subscribers: Subscriber[]; by?: Subscriber } | null> {
+    const [spec, by] = await this.#redis.hmget(this.#key(key), 'spec', 'by')
+    if (spec == null) return null
     const subscribers = Object.keys(await this.#redis.hgetall(this.#subscribersKey(key))).map((name) =>
       JSON.parse(name),
     )
-    return { spec: inputs['compile-package'].parse(JSON.parse(spec)), subscribers }
+    return {
+      spec: inputs['compile-package'].parse(JSON.parse(spec)),
+      subscribers,
+      ...(by == null ? {} : { by: JSON.parse(by) }),
+    }
   }
 
   /** For whom keys are compiled or wait to be; those that nobody asks for are left out. */

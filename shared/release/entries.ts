@@ -14,6 +14,9 @@ export interface ArchiveLimits {
 }
 const DEFAULT_LIMITS: ArchiveLimits = { entries: 500_000, bytes: 32 * 2 ** 30, ratio: 1100 }
 
+/** A job is read into the planner's memory. */
+export const jobLimits: ArchiveLimits = { entries: 10_000, bytes: 64 * 2 ** 20, ratio: 1100 }
+
 export interface EntryRules {
   /** The archive, for messages. */
   file: string

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { Fault } from '../errors.ts'
 import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
 import { DigestCheck } from './digest.ts'
-import { type ArchiveLimits, compiledRules, type EntryRules, eachEntry, refuse } from './entries.ts'
+import { type ArchiveLimits, compiledRules, type EntryRules, eachEntry, jobLimits, refuse } from './entries.ts'
 import type { Put } from './pack.ts'
 import { packageGraph } from './package_graph.ts'
 import type { Release } from './release.ts'
@@ -146,15 +146,7 @@ async function checkPart(
       }),
     ]
   const name = `${tarball}:${path}`
-  const rules: EntryRules =
-    kind === 'compiled_packages'
-      ? compiledRules(name, options.limits)
-      : {
-          file: name,
-          links: 'inside',
-          gzip: kind === 'packages',
-          ...(options.limits ? { limits: options.limits } : {}),
-        }
+  const rules = rulesOf(kind, name, options.limits)
   let hasSpec = false
   await eachEntry(createReadStream(file), rules, async (inner, body) => {
     if (kind !== 'jobs' || inner !== 'job.MF') return
@@ -162,6 +154,12 @@ async function checkPart(
     jobSpecs.set(entry.name, (await readSmall(rules.file, body)).toString('utf8'))
   })
   return kind === 'jobs' && !hasSpec ? [{ file: rules.file, path: 'job.MF', message: 'is missing' }] : []
+}
+
+function rulesOf(kind: Kind, file: string, limits: ArchiveLimits | undefined): EntryRules {
+  if (kind === 'compiled_packages') return compiledRules(file, limits)
+  if (kind === 'jobs') return { file, links: 'inside', limits: limits ?? jobLimits }
+  return { file, links: 'inside', gzip: true, ...(limits ? { limits } : {}) }
 }
 
 /** Everything but the digests of the blobs, which are known when all is put. */

@@ -840,6 +840,22 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/cli/upload.test.ts',
   },
   {
+    name: 'a joiner loses an attempt with the compiler of the first asker',
+    guarantee: 84,
+    file: 'shared/ledger/recorder.ts',
+    find: 'loss: alive || joins',
+    replace: 'loss: alive',
+    caughtBy: 'test/compiler/joiner.test.ts',
+  },
+  {
+    name: 'an archive of a job may unpack to anything',
+    guarantee: 85,
+    file: 'services/planner/render/archive.ts',
+    find: ', limits: jobLimits }',
+    replace: ' }',
+    caughtBy: 'test/render/archive.test.ts',
+  },
+  {
     name: 'a package is uploaded as it is packed',
     guarantee: 82,
     file: 'shared/release/entries.ts',

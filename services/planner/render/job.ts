@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
-import { parse } from 'yaml'
 import { RemodelError, toError } from '../../../shared/errors.ts'
+import { parseYaml11 } from '../../../shared/release/yaml_text.ts'
 import type { RenderRequest } from '../kinds/kind.ts'
 import { readArchive } from './archive.ts'
 import type { EngineFile } from './engine.ts'
@@ -31,7 +31,11 @@ export interface PreparedFile extends EngineFile {
 export async function prepareJob(id: string, job: RenderRequest['job'], archive: Buffer): Promise<PreparedJob> {
   const found = await readArchive(archive).catch((error: unknown) => {
     const details = { job: job.name, digest: job.digest, reason: toError(error).message }
-    throw new RemodelError('infrastructure', `the archive of job ${job.name} cannot be read`, { details, cause: error })
+    const why = error instanceof RemodelError ? (error.faults[0]?.message ?? '') : ''
+    throw new RemodelError('infrastructure', `the archive of job ${job.name} cannot be read${why && `: ${why}`}`, {
+      details,
+      cause: error,
+    })
   })
   const files: PreparedFile[] = []
   const faults: string[] = []
@@ -54,7 +58,7 @@ function fileOf(job: string, template: string, destination: string, content: Buf
 }
 
 function declaredProperties(manifest: Buffer | undefined): string[] {
-  const document: unknown = manifest ? parse(manifest.toString('utf8')) : undefined
+  const document: unknown = manifest ? parseYaml11(manifest.toString('utf8')) : undefined
   const properties = (document as { properties?: unknown } | null | undefined)?.properties
   return properties && typeof properties === 'object' ? Object.keys(properties) : []
 }
