@@ -42,7 +42,8 @@ const clock = async (hosts: string) => {
 const ownAt = (node: string, hosts: string, time: string) =>
   idsOn(hosts, `node LIKE '${node}%' AND pg_xact_commit_timestamp(xmin) <= '${time}'`)
 
-const run = (...args: string[]) => remodel([...args, '--planner', stack.client().address.url])
+const run = (...args: string[]) =>
+  remodel([...args, '--planner', stack.client().address.url], { env: { REMODEL_HOME: stack.home } })
 const planned = (of: Wish) => client.plan({ manifest: { name: 'shop.yml', content: documentOf(of) } })
 const toDo = async (of: Wish) => (await planned(of)).plan.remodels.map(({ title }) => title)
 const time = (target: string, more: object = {}) => ({ restore_options: { type: 'time', target }, ...more })

@@ -19,7 +19,8 @@ beforeAll(async () => {
 
 afterAll(() => stack.stop())
 
-const run = (...args: string[]) => remodel([...args, '--planner', stack.client().address.url])
+const run = (...args: string[]) =>
+  remodel([...args, '--planner', stack.client().address.url], { env: { REMODEL_HOME: stack.home } })
 const read = async (...args: string[]) => JSON.parse((await run(...args, '--json')).stdout)
 const server = (found: Database, name: string) =>
   found.nodes.flatMap(({ instances }) => instances).find(({ instance }) => instance === name)!
