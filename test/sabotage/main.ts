@@ -66,7 +66,9 @@ async function attempt({ file, find, replace, caughtBy }: Sabotage): Promise<'ca
 }
 
 async function passes(file: string): Promise<boolean> {
-  const argv = ['run', file, '--bail=1', '--testTimeout=30000']
+  // Long suites have a configuration and time limits of their own.
+  const long = file.startsWith('test/long/database/') ? ['--config', 'test/long/database/vitest.config.ts'] : null
+  const argv = ['run', file, '--bail=1', ...(long ?? ['--testTimeout=30000'])]
   const { exitCode } = await execa('vitest', argv, { cwd: copy, preferLocal: true, localDir: root, reject: false })
   return exitCode === 0
 }

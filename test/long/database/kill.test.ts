@@ -22,7 +22,10 @@ const own = failpointsOf('database').filter(({ name }) => !inLongLog.test(name))
 /** What every plan passes; a database compiles nothing. */
 const core = listFailpoints().filter(({ name }) => /^(assembler|dispatch|ledger)\.(?!joined)/.test(name))
 /** Reached by a first deploy, a restart for a parameter, another primary. */
-const inLife = /^set-up-instance\.(founded|role|restarted)$|^(arrange-node|set-up-database|switch-over|fail-over)\./
+const inLife =
+  /^set-up-instance\.(founded|role|restarted)$|^(arrange-node|set-up-database|switch-over|fail-over|kept)\./
+/** Reached where the change of a primary is cut off or taken back. */
+const inHandover = /^promote-node\.|\.taken-back$/
 /** Reached by backups and restores. */
 const inArchive = /^(archive|back-up-node|restore)\.|\.aside$/
 
@@ -33,7 +36,7 @@ function share(points: readonly Failpoint[], index: number, of: number): Failpoi
 }
 
 const restoring = own.filter(({ name }) => inArchive.test(name))
-const adding = own.filter(({ name }) => !inLife.test(name) && !inArchive.test(name))
+const adding = own.filter(({ name }) => !inLife.test(name) && !inArchive.test(name) && !inHandover.test(name))
 const two = { nodes: { n1: 'a', n2: 'c' } }
 const three = { nodes: { n1: 'a', n2: 'c', n3: 'ef' }, source: { n3: 'n1' } }
 
@@ -107,7 +110,11 @@ async function bringBack(lane: Lane, points: readonly Failpoint[]): Promise<void
 }
 
 const lanes = [
-  { name: 'through its life', points: own.filter(({ name }) => inLife.test(name)), play: live },
+  {
+    name: 'through its life',
+    points: own.filter(({ name }) => inLife.test(name) && !inHandover.test(name)),
+    play: live,
+  },
   { name: 'while it is backed up and restored', points: share(restoring, 0, 2), play: bringBack },
   {
     name: 'while it is backed up and restored, next points',

@@ -46,13 +46,6 @@ export class Scene {
     this.#assembler = await this.stack.start('assembler', failpoints ? { REMODEL_FAILPOINTS: failpoints } : {})
   }
 
-  /** Once the armed assembler is dead, one that is not armed takes its place. */
-  async replaceWhenDead(): Promise<void> {
-    const { process } = this.#assembler
-    while (process.exitCode === null && process.signalCode === null) await sleep(50)
-    this.#assembler = await this.stack.start('assembler')
-  }
-
   write(): void {
     this.#writer = new Writer(this.net, `w${performance.now()}`, 'abc')
   }

@@ -37,7 +37,8 @@ type Input = z.infer<(typeof inputs)['set-up-instance']>
  */
 export default defineStep({
   input: inputs['set-up-instance'],
-  async look(context, input) {
+  async look(context, planned) {
+    const input = await asThingsAre(context, planned)
     const connection = await context.provider.connect(input.member.vm, context.fence)
     try {
       const applied = await connection.exec(['cat', place.applied])
@@ -52,7 +53,8 @@ export default defineStep({
       connection.close()
     }
   },
-  async apply(context, input) {
+  async apply(context, planned) {
+    const input = await asThingsAre(context, planned)
     const { member, instance, role } = input
     const connection = await context.provider.connect(member.vm, context.fence)
     try {
@@ -89,11 +91,7 @@ export default defineStep({
         context.say('waiting for it to follow')
         await keepUp(context, connection, input, whole)
       }
-      if (role !== 'follow' && role !== 'copy') {
-        // Another one may have taken over since this was planned.
-        const primary = (await findPrimary(context.provider, [member, ...input.source])) ?? member
-        await ensureRoles(context, primary, instance.users, input.deployment)
-      }
+      if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance.users, input.deployment)
       await ensureArchiveSlot(context.provider, member, instance.backup !== undefined)
       if (instance.backup) await context.archives.follow(input.deployment)
       await shell(connection, `rm -rf ${place.aside} ${place.replayed} ${place.fences}`)
@@ -116,6 +114,13 @@ export default defineStep({
     }
   },
 })
+
+/** Which replica takes over is only known when it has: one that was to be the primary follows where another one is. */
+async function asThingsAre(context: StepContext, input: Input): Promise<Input> {
+  if (input.role !== 'keep') return input
+  const primary = await findPrimary(context.provider, [input.member, ...input.source])
+  return primary && primary.instance !== input.member.instance ? { ...input, role: 'follow' } : input
+}
 
 /** That a node was restored is recorded together with its primary: it must not be restored again by the same request. */
 async function result(context: StepContext, connection: Connection, input: Input): Promise<StepResult> {

@@ -79,13 +79,26 @@ export function handovers(
     }
   }
   const heirs = new Map(found.map(({ node, to }) => [`node/${node}`, to]))
+  const moved = new Set(found.flatMap(({ node, how }) => (how === 'switch-over' ? [] : [node])))
   const after = materials.map((material) => {
     const heir = heirs.get(material.id)
-    return heir === undefined
-      ? material
-      : { ...material, attributes: { ...material.attributes, primary_instance_id: heir } }
+    if (heir !== undefined) {
+      return { ...material, attributes: { ...material.attributes, primary_instance_id: heir } }
+    }
+    return moved.has(String(material.attributes.node)) ? suspect(material) : material
   })
   return { handovers: found, late, materials: after, notes }
+}
+
+/** Who follows the new primary is seen when there is one: every server of the node is looked at again. */
+function suspect(material: StandingMaterial): StandingMaterial {
+  const { resource } = material.meta
+  if (!material.id.startsWith('instance/') || resource === undefined) return material
+  const known = resource as { error?: string }
+  return {
+    ...material,
+    meta: { ...material.meta, resource: { ...known, error: known.error || 'its primary changes' } },
+  }
 }
 
 function failOver(

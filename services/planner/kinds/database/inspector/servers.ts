@@ -35,7 +35,10 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
       const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
       try {
         const [own] = await session.query(positionSql)
-        const behind = await session.value('SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver')
+        const behind = await session.value(
+          'SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver WHERE status = $1',
+          ['streaming'],
+        )
         const slots = await names(session, `SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'`)
         const recovering = own!.recovering === true
         return {
