@@ -51,6 +51,7 @@ export const failpoints = [
   'dispatch.published',
   'dispatch.cleared',
   'ledger.advanced',
+  'ledger.forgotten',
   'ledger.cancelled',
   'ledger.opened',
   'ledger.stored',

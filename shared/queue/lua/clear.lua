@@ -5,13 +5,16 @@
 -- in part breaks that up: a hash whose place in a list is gone swallows every later job of its id; a place without a hash, or
 -- with what BullMQ writes into a missing hash when it moves it on, is handed out as a job without data. This script looks at
 -- all that belongs to an id in one step, so no worker moves the job meanwhile. What is active is left to BullMQ: a job
--- whose lock runs out is moved back by its check for stalled jobs.
+-- whose lock runs out is moved back by its check for stalled jobs. A job that is active and not claimed may have been handed to
+-- a worker whose connection broke before it heard of it: no lock of such a job lasts longer than a holder needs to renew it.
 --
 -- KEYS[1] queue prefix, with the colon at its end   ARGV[1] due: 1 where the jobs should be at a worker by now, [2...] ids
---   due = 1: jobs that ended or are delayed go too, and workers that sleep are woken
+--   due = 1: jobs that ended or are delayed go too, locks are shortened, and workers that sleep are woken
 -- Answers the ids that were taken away.
 local prefix, due = KEYS[1], ARGV[1] == '1'
 local cleared, waiting = {}, false
+-- A little more than the time between two renewals (shared/queue/locks.ts).
+local unclaimed_ms = 6000
 
 -- Where ids stand in lists, read when first needed: a list is as long as its queue, and most jobs need no look at it.
 local places = {}
@@ -30,7 +33,9 @@ local function has_place(id, ended)
     waiting = true
     return true
   end
-  return listed('active', id)
+  if not listed('active', id) then return false end
+  if due then redis.call('PEXPIRE', prefix .. id .. ':lock', unclaimed_ms, 'LT') end
+  return true
 end
 
 local function clear(id)

@@ -149,6 +149,12 @@ export class QueueModel {
     for (const job of this.jobs.values()) if (job.lock && workers.includes(workerOf(job.lock.token))) job.lock = null
   }
 
+  /** A lock that lasts no longer than `ms` from now. */
+  shorten(id: string, ms: number): void {
+    const lock = this.jobs.get(id)?.lock
+    if (lock) lock.until = Math.min(lock.until, this.#now() + ms)
+  }
+
   /** Where no other worker has it by now. */
   retake(id: string, token: string, lockMs: number): void {
     const job = this.jobs.get(id)

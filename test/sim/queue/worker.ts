@@ -8,6 +8,8 @@ const lockMs = 30_000
 const renewMs = 5000
 const stalledMs = 1000
 const drainMs = 5000
+/** As in shared/queue/lua/clear.lua. */
+const unclaimedMs = 6000
 
 /** What a processor may do with its job. */
 export interface JobHandle {
@@ -65,6 +67,7 @@ export class SimQueue {
     return this.#redis.send(() => {
       const ended = ids.filter((id) => this.#queue.hasEnded(id))
       for (const id of ended) this.#queue.remove(id)
+      for (const id of ids) this.#queue.shorten(id, unclaimedMs)
       return ids.filter((id) => !this.#queue.jobs.has(id))
     })
   }
