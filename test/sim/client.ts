@@ -97,7 +97,6 @@ export async function orderDeploys(
   async function follow(ledger: Ledger, id: string, current: Journal['drawn'][number]): Promise<boolean> {
     const { cancelAfterMs, approvals, force } = current.intentions
     const openedAt = Date.now()
-    const decided = new Set<string>()
     for (;;) {
       const { state } = await ledger.planRecord(deployment, id)
       if (final.has(state)) return true
@@ -106,22 +105,17 @@ export async function orderDeploys(
         await ledger.cancel(deployment, id, 'sim', force)
         current.cancelled = true
       }
-      if (approvals.size > 0) await approve(ledger, id, approvals, decided)
+      if (approvals.size > 0) await approve(ledger, id, approvals)
       await sleep(150)
     }
   }
 
-  async function approve(
-    ledger: Ledger,
-    id: string,
-    approvals: Map<string, boolean | null>,
-    decided: Set<string>,
-  ): Promise<void> {
+  async function approve(ledger: Ledger, id: string, approvals: Map<string, boolean | null>): Promise<void> {
+    // What Redis forgot is decided again: an approval that waits once more is seen by the person who gave it.
     for (const record of await ledger.remodelRecords(deployment, id)) {
       const decision = approvals.get(record.id)
-      if (record.state !== 'waiting' || decided.has(record.id) || decision === null || decision === undefined) continue
+      if (record.state !== 'waiting' || decision === null || decision === undefined) continue
       await ledger.decide(deployment, id, record.id, decision, 'sim')
-      decided.add(record.id)
     }
   }
 }

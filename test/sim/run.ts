@@ -43,8 +43,8 @@ export interface Outcome {
 
 /** A run must have ended this long after the last fault: deadlines are seconds, attempts few. */
 const healMs = 300_000
-/** What may still be on its way when the last plan has ended. */
-const settleMs = 15_000
+/** What may still be on its way when the last plan has ended: locks of jobs that no worker knows of last half a minute. */
+const settleMs = 45_000
 
 let lua: LuaMachine | undefined
 
