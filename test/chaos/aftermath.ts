@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { VmLease } from '../../services/compiler/lease.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Follower } from './follow.ts'
+import { everyEvent } from './oracles.ts'
 import type { ChaosStack } from './stack.ts'
 import type { User, Wish } from './user.ts'
 
@@ -41,13 +42,7 @@ export async function floorplanFaults(user: User, wish: Wish, stack: ChaosStack,
 
 /** Events that were seen and are no longer there, or say something else now. */
 export async function forgotten(ledger: Ledger, deployment: string, follower: Follower): Promise<string[]> {
-  const now = new Map<number, string>()
-  for (let after = 0; ; ) {
-    const page = await ledger.events(deployment, after, { limit: 5000 })
-    if (page.length === 0) break
-    for (const event of page) now.set(event.seq, JSON.stringify(event))
-    after = page.at(-1)!.seq
-  }
+  const now = new Map((await everyEvent(ledger, deployment)).map((event) => [event.seq, JSON.stringify(event)]))
   return (follower.history.get(deployment) ?? [])
     .filter((event) => now.get(event.seq) !== JSON.stringify(event))
     .map((event) => `${deployment}: event ${event.seq} (${event.type}) was seen and is lost`)

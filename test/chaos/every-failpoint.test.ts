@@ -1,21 +1,20 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
-import { RemodelError } from '../../shared/errors.ts'
-import { Ledger } from '../../shared/ledger/ledger.ts'
+import type { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { Random } from '../sim/random.ts'
-import { supplySmall } from '../support/small.ts'
+import { type SmallOptions, supplySmall } from '../support/small.ts'
 import { sweepDone } from './aftermath.ts'
 import { type Failpoint, failpointsOf, listFailpoints, suiteOf, suitesOfKinds } from './failpoints.ts'
 import { effectFaults, ledgerFaults, leftovers } from './oracles.ts'
+import { wayTo } from './reach.ts'
 import { ChaosStack } from './stack.ts'
 import { User, type Wish } from './user.ts'
 
 /**
  * Every durable boundary, one by one: the service that reaches it dies exactly there, another process takes its place, and
- * the work goes on. A failpoint that these deploys do not reach fails its test: extend the wishes below until they do.
+ * the work goes on. A failpoint that these deploys do not reach fails its test: reach.ts says what more leads there.
  *
  * Most of a test is waiting until the dead worker's lock has run out, so several lanes run at once: each a Remodel of its own
  * with one process of each service, used by one test after the other.
@@ -52,7 +51,7 @@ function give(lane: Lane): void {
 async function open(): Promise<Lane> {
   const stack = await ChaosStack.start({ counts: { planner: 1, compiler: 1, assembler: 1 }, restartMs: () => 0 })
   const settings = { url: stack.redis.url, prefix: 'remodel' }
-  const ledger = new Ledger(connectRedis(settings, 'service'), settings)
+  const ledger = await stack.openLedger(connectRedis(settings, 'service'), settings)
   await supplySmall(stack.clients()[0]!)
   return { stack, ledger, stemcells: 3 }
 }
@@ -71,11 +70,11 @@ afterAll(async () => {
 })
 
 /** A deploy from nothing, then a hot swap: between them they pass every boundary. Compilers need something to compile. */
-async function wishesOf(point: Failpoint, lane: Lane): Promise<Wish[]> {
+async function wishesOf(point: Failpoint, lane: Lane): Promise<[SmallOptions, ...Wish[]]> {
   const compiles = point.service === 'compiler' || point.name === 'dispatch.joined'
   const stemcell = compiles ? String(++lane.stemcells) : '1'
   if (compiles) await lane.stack.clients()[0]!.addStemcell({ name: 'local', os: 'local', version: stemcell })
-  const fresh: Wish = { net: 99, instances: 1, canaries: 0, stemcell }
+  const fresh: SmallOptions = { net: 99, instances: 1, canaries: 0, stemcell }
   return [
     fresh,
     { ...fresh, stemcell: compiles ? stemcell : '2', vmType: 'large', vmStrategy: 'create-swap-delete' },
@@ -111,20 +110,28 @@ describe('a process that is killed at a failpoint', () => {
       let killed = false
       try {
         const wishes = await wishesOf(point, lane)
-        await arm({ REMODEL_FAILPOINTS: `${point.name}=kill` })
+        const way = wayTo(point.name)
+        await arm({ ...way.env, REMODEL_FAILPOINTS: `${point.name}=kill` })
         const deployment = `at-${point.name.replace('.', '-')}`
         const user = new User(deployment, stack.clients(), new Random(1))
-        const until = performance.now() + 45_000
-        for (const wish of wishes) {
+        const isKilled = async () => {
+          const marks = await readdir(process.env.REMODEL_FAILPOINTS_REPORT ?? join(stack.home, 'marks'))
+          return marks.some((mark) => mark.startsWith(`${point.name}.`))
+        }
+        const ground = { stack, ledger, user, fresh: wishes[0], killed: isKilled }
+        await way.first?.(ground)
+        for (const [i, wish] of wishes.entries()) {
+          const until = performance.now() + 45_000
           const outcome = await user.fulfil(wish, () => until)
           expect(outcome).toMatchObject({ converged: true })
           expect(outcome.reasons.filter((reason) => reason.includes('failed'))).toEqual([])
+          if (i === 0) await way.standing?.(ground)
         }
-        if (point.name.startsWith('cleaning.')) await cleanUp(user, until)
-        const marks = await readdir(process.env.REMODEL_FAILPOINTS_REPORT ?? join(stack.home, 'marks'))
-        killed = marks.some((mark) => mark.startsWith(`${point.name}.`))
-        expect(killed, 'it was killed there').toBe(true)
+        await way.gone?.(ground)
         expect(await ledgerFaults(ledger, deployment)).toEqual([])
+        await way.last?.(ground)
+        killed = await isKilled()
+        expect(killed, 'it was killed there').toBe(true)
         expect(await effectFaults(stack.machines, new Set())).toEqual([])
         const owner = `deployment/${deployment}`
         expect([...(await stack.provider.listVms({ owner })), ...(await stack.provider.listDisks({ owner }))]).toEqual(
@@ -138,16 +145,3 @@ describe('a process that is killed at a failpoint', () => {
     },
   )
 })
-
-/** Collects garbage; whoever died of it held the claim, which has to run out first. */
-async function cleanUp(user: User, until: number): Promise<void> {
-  while (performance.now() < until) {
-    try {
-      await user.ask((client) => client.cleanUp({ all: true, dryRun: false }))
-      return
-    } catch (error) {
-      if (!(error instanceof RemodelError) || error.code !== 'locked') throw error
-      await sleep(200)
-    }
-  }
-}

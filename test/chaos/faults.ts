@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { Redis } from 'ioredis'
+import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Random } from '../sim/random.ts'
 import type { ServiceName } from '../support/services.ts'
 import type { Follower } from './follow.ts'
@@ -11,6 +12,8 @@ import type { ChaosStack, Slot } from './stack.ts'
 
 export interface Scene {
   stack: ChaosStack
+  /** Past the proxies, with the plans that lie in the blobstore. */
+  ledger: Ledger
   follower: Follower
   random: Random
   /** VMs that were killed under everybody's feet: making one of them again is no double effect. */
@@ -111,7 +114,7 @@ async function cutAof(scene: Scene, mend: boolean): Promise<string> {
 
 async function truncation(scene: Scene, kind: string, mend: boolean): Promise<string> {
   const what = await withRedisDown(scene, kind, () => cutAof(scene, mend))
-  await direct(scene, (redis) => scene.follower.afterRollback(redis))
+  await scene.follower.afterRollback(scene.ledger)
   return what
 }
 
@@ -263,7 +266,7 @@ export const faults: Record<string, { weight: number; run: Fault }> = {
       const lostMs = scene.random.int(0, 600)
       await scene.stack.redis.promoteReplica(lostMs)
       scene.follower.hitAll('promote-replica')
-      await direct(scene, (redis) => scene.follower.afterRollback(redis))
+      await scene.follower.afterRollback(scene.ledger)
       return `the last ${lostMs} ms are lost`
     },
   },

@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis'
 import { baseKey } from '../../shared/ledger/keys.ts'
-import type { LedgerEvent } from '../../shared/ledger/ledger.ts'
+import type { Ledger, LedgerEvent } from '../../shared/ledger/ledger.ts'
 import { eventOf } from '../../shared/ledger/reader.ts'
+import { everyEvent } from './oracles.ts'
 
 /** Ends of a plan, as events. */
 const planEnds = new Set(['plan.done', 'plan.failed', 'plan.cancelled'])
@@ -44,7 +45,6 @@ export class Follower {
   readonly #plans = new Map<string, { deployment: string; plan: string }>()
   readonly #running = new Map<string, Running>()
   readonly #redis: Redis[] = []
-  readonly #texts = new WeakMap<LedgerEvent, string>()
   #wounds: Wound[] = []
   #closed = false
 
@@ -98,12 +98,10 @@ export class Follower {
   }
 
   /** Redis has come back with less: forgets what it no longer knows, or knows otherwise. */
-  async afterRollback(redis: Redis): Promise<void> {
+  async afterRollback(ledger: Ledger): Promise<void> {
     for (const [deployment, events] of this.history) {
-      const now = new Map<string, string>()
-      for (const [id, fields] of await redis.xrange(`${baseKey('remodel', deployment)}:events`, '-', '+'))
-        now.set(id, fields[1]!)
-      const first = events.findIndex((event) => now.get(`${event.seq}-0`) !== this.#texts.get(event))
+      const now = await everyEvent(ledger, deployment)
+      const first = events.findIndex((event, i) => JSON.stringify(now[i]) !== JSON.stringify(event))
       if (first < 0) continue
       this.rolledBack += events.length - first
       events.splice(first)
@@ -130,7 +128,6 @@ export class Follower {
         for (const [, fields] of reply?.[0]?.[1] ?? []) {
           const event = eventOf(fields[1]!)
           if (event.seq <= (events.at(-1)?.seq ?? 0)) continue
-          this.#texts.set(event, fields[1]!)
           events.push(event)
           this.#see(deployment, event)
         }

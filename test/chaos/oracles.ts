@@ -5,14 +5,19 @@ import type { Ledger, LedgerEvent } from '../../shared/ledger/ledger.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import { readEffects } from '../../shared/provider/local/effects.ts'
 
-/** What the ledger says against itself: gaps, a plan that is done with remodels that are not, a remodel before its needs. */
-export async function ledgerFaults(ledger: Ledger, deployment: string): Promise<string[]> {
+/** All that a deployment's stream has told, what lies in the blobstore included. */
+export async function everyEvent(ledger: Ledger, deployment: string): Promise<LedgerEvent[]> {
   const events: LedgerEvent[] = []
   for (;;) {
     const page = await ledger.events(deployment, events.at(-1)?.seq ?? 0, { limit: 5000 })
-    if (page.length === 0) break
+    if (page.length === 0) return events
     events.push(...page)
   }
+}
+
+/** What the ledger says against itself: gaps, a plan that is done with remodels that are not, a remodel before its needs. */
+export async function ledgerFaults(ledger: Ledger, deployment: string): Promise<string[]> {
+  const events = await everyEvent(ledger, deployment)
   const faults: string[] = []
   for (const [i, event] of events.entries())
     if (event.seq !== i + 1) return [`${deployment}: event ${i + 1} is missing, ${event.seq} is there`]

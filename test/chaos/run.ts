@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { Random } from '../sim/random.ts'
 import { supplySmall } from '../support/small.ts'
@@ -57,7 +56,7 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
   const follower = new Follower(stack.redis.url)
   const settings = { url: stack.redis.url, prefix: 'remodel' }
   const redis = connectRedis(settings, 'service')
-  const ledger = new Ledger(redis, settings)
+  const ledger = await stack.openLedger(redis, settings)
   const outcomes: Outcome[] = []
   const violations: string[] = []
   let until = Number.POSITIVE_INFINITY
@@ -82,6 +81,7 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
     const failpoints = failpointsOf('deployment')
     const scene: Scene = {
       stack,
+      ledger,
       follower,
       random: random.fork('faults'),
       killedVms: new Set(),

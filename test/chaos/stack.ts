@@ -6,9 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import { findPlanner } from '../../cli/address.ts'
 import { Client } from '../../cli/client.ts'
+import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
+import { PlanHistory } from '../../shared/history/plan-history.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
+import type { RedisSettings } from '../../shared/redis.ts'
 import { freePort, startRedis, type TestRedis } from '../support/redis.ts'
 import type { ServiceName } from '../support/services.ts'
 import { FaultyProxy } from './proxy.ts'
@@ -106,6 +111,12 @@ export class ChaosStack {
     return this.slots.flatMap((slot) =>
       slot.url === null ? [] : [new Client({ ...findPlanner(slot.url, this.home), redis: this.redis.url })],
     )
+  }
+
+  /** A ledger past the proxies that also reads plans which were moved to the blobstore. */
+  async openLedger(redis: Redis, settings: RedisSettings): Promise<Ledger> {
+    const blobs = await DiskBlobstore.open(join(this.home, 'blobs'))
+    return new Ledger(redis, settings, { history: new PlanHistory(blobs) })
   }
 
   of(service: ServiceName): Slot[] {
