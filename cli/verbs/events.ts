@@ -24,7 +24,10 @@ const events: Verb<{ follow?: boolean; after?: number; plan?: string }> = {
     }
     const show = (event: Event) => (context.json ? context.line(event) : context.say(eventLine(event, context.style)))
     if (!options.follow) {
-      for (const event of await client.events(deployment, filter)) show(event)
+      for (let page = await client.events(deployment, filter); page.length > 0; ) {
+        for (const event of page) show(event)
+        page = await client.events(deployment, { ...filter, after: page.at(-1)!.seq })
+      }
       return exit.done
     }
     const left = new AbortController()

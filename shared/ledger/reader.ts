@@ -223,20 +223,46 @@ export class LedgerReader {
     return ids.filter((_, i) => states[i] === 'blocked' && Number(unmet[i] ?? 1) <= 0)
   }
 
-  /** Events after `after`, at most `limit`; with `blockMs` waits that long for the first one. */
+  /**
+   * Events after `after`, at most `limit`, of one plan where it is named: less are all that there are. With `blockMs` waits that long
+   * for the first one.
+   */
   async events(
     deployment: string,
     after: number,
-    options: { limit?: number; blockMs?: number; on?: Redis } = {},
+    options: { limit?: number; plan?: string | undefined; blockMs?: number; on?: Redis } = {},
   ): Promise<LedgerEvent[]> {
-    const moved = await this.#movedEvents(deployment, after, options.limit ?? 1000)
+    const { limit = 1000, plan } = options
+    const found: LedgerEvent[] = []
+    let [at, last] = [after, Number.POSITIVE_INFINITY]
+    if (plan !== undefined) {
+      const known = await this.redis.hmget(`${this.base(deployment)}:plan:${plan}`, 'firstEvent', 'lastEvent')
+      if (known[0] === null) return []
+      at = Math.max(after, Number(known[0]) - 1)
+      last = Number(known[1] ?? last)
+    }
+    while (found.length < limit && at < last) {
+      const page = await this.#page(deployment, at, { ...options, count: limit, wait: found.length === 0 })
+      if (page.length === 0) break
+      found.push(...page.filter((event) => plan === undefined || event.plan === plan))
+      at = page.at(-1)!.seq
+    }
+    return found.slice(0, limit)
+  }
+
+  /** The next events, wherever they lie: of one plan that was moved, or from Redis. */
+  async #page(
+    deployment: string,
+    after: number,
+    { count, wait, blockMs, on = this.redis }: { count: number; wait: boolean; blockMs?: number; on?: Redis },
+  ): Promise<LedgerEvent[]> {
+    const moved = await this.#movedEvents(deployment, after, count)
     if (moved.length > 0) return moved
-    const redis = options.on ?? this.redis
     const stream = `${this.base(deployment)}:events`
-    const count = options.limit ?? 1000
-    const reply = options.blockMs
-      ? await redis.xread('COUNT', count, 'BLOCK', options.blockMs, 'STREAMS', stream, `${after}-0`)
-      : await redis.xread('COUNT', count, 'STREAMS', stream, `${after}-0`)
+    const reply =
+      wait && blockMs
+        ? await on.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, `${after}-0`)
+        : await on.xread('COUNT', count, 'STREAMS', stream, `${after}-0`)
     return (reply?.[0]?.[1] ?? []).map(([, fields]) => eventOf(fields[1]!))
   }
 

@@ -84,6 +84,26 @@ describe('a plan that ended', () => {
     redis.disconnect()
   })
 
+  test('hides no event of a later one: pages are full, and events of one plan are found behind those of others', async () => {
+    const { redis, ledger, run, move } = open()
+    const first = await run('a', [[], ['a0']])
+    const second = await run('b', [[], ['b0']])
+    await move()
+    const third = await run('c', [[], ['c0']])
+    const all = await ledger.events('d', 0)
+    expect(all.map(({ seq }) => seq)).toEqual(all.map((_, i) => i + 1))
+    for (const { id } of [first, second, third]) {
+      const own = all.filter(({ plan }) => plan === id)
+      expect(own.length).toBeGreaterThan(3)
+      expect(await ledger.events('d', 0, { plan: id })).toEqual(own)
+      expect(await ledger.events('d', 0, { plan: id, limit: 2 })).toEqual(own.slice(0, 2))
+      expect(await ledger.events('d', own[1]!.seq, { plan: id })).toEqual(own.slice(2))
+    }
+    expect(await ledger.events('d', 2, { limit: 12 })).toEqual(all.slice(2, 14))
+    expect(await ledger.events('d', 0, { plan: 'p0' })).toEqual([])
+    redis.disconnect()
+  })
+
   test('does not move while it runs, nor before its names are settled', async () => {
     const { redis, ledger, moving, settling } = open()
     const plan = await ledger.store(planOf('d', [remodel('a')]), 1)

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Client } from '../../../cli/client.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
+import { Ledger } from '../../../shared/ledger/ledger.ts'
 import { Archives } from '../../../shared/postgres/archive/archives.ts'
 import { connectRedis } from '../../../shared/redis.ts'
 import { remodel } from '../../cli/remodel.ts'
@@ -340,7 +341,16 @@ function connection() {
 }
 afterAll(() => redis?.disconnect())
 
+/** All but plans that have ended, which are kept for a while as one blob each. */
 async function blobs(): Promise<string[]> {
+  const ledger = new Ledger(connection(), settings())
+  const plans = await Promise.all(
+    (await ledger.deployments()).map(async (name) =>
+      (await ledger.planIds(name, 0)).map((plan) => `${ledger.base(name)}:plan:${plan}`),
+    ),
+  )
+  const history = await Promise.all(plans.flat().map((key) => connection().hget(key, 'blob')))
   const found = await readdir(join(stack.home, 'blobs', 'sha256'), { recursive: true })
-  return found.filter((name) => name.includes('/'))
+  const digests = found.filter((name) => name.includes('/')).map((name) => `sha256:${name.slice(3)}`)
+  return digests.filter((digest) => !history.includes(digest))
 }

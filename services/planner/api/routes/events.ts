@@ -58,9 +58,7 @@ export function eventRoutes(server: Routes, { ledger }: Services): void {
       const after = Math.max(resumed.data, request.query.after)
       const live = follow || request.headers.accept?.includes('text/event-stream')
       if (live) return stream(reply, { deployment: name, after, plan })
-      return (await ledger.events(name, after, { limit })).filter(
-        (event) => plan === undefined || event.plan === plan,
-      ) as Event[]
+      return (await ledger.events(name, after, { limit, plan })) as Event[]
     },
   )
 
