@@ -210,12 +210,10 @@ async function tell(claim: Claim, outcome: Outcome, tools: Tools): Promise<void>
     cached,
     ...(vm === undefined ? {} : { vm }),
   }
-  await tools.recorder.complete(claim.deployment, {
-    ...at,
-    outcome: 'done',
-    durationMs: cached ? 0 : compiled.durationMs,
-    facts,
-  })
+  const durationMs = cached ? 0 : compiled.durationMs
+  await tools.recorder.complete(claim.deployment, { ...at, outcome: 'done', durationMs, facts }, () =>
+    tools.requests.recordAgain(compiled),
+  )
 }
 
 function limitOf(claims: Map<string, Claim>): ReturnType<typeof timeLimit> {

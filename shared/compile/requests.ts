@@ -118,6 +118,11 @@ export class CompileRequests {
     return answer as 'recorded' | 'present' | 'superseded'
   }
 
+  /** What was recorded once, put if absent: a Redis that came back older may have forgotten it, and the claim that it was made under. */
+  async recordAgain(compiled: CompiledPackage): Promise<void> {
+    await this.#redis.hsetnx(compiledKey(this.#settings), compiled.key, JSON.stringify(compiled))
+  }
+
   /** Takes told subscribers off a key; returns how many are left to be told. */
   async settle(key: string, told: readonly Subscriber[]): Promise<number> {
     return Number(

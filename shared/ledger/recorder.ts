@@ -16,7 +16,7 @@ const memorySize = 2000
 export class Recorder {
   readonly #claims: Batches<WantedRun, ClaimResult>
   readonly #heartbeat: Heartbeat
-  readonly #recent: { at: number; deployment: string; completion: Completion }[] = []
+  readonly #recent: { at: number; deployment: string; completion: Completion; before: () => Promise<unknown> }[] = []
   readonly #completions: Batches<Completion, CompletionResult>
 
   constructor(ledger: Ledger, worker: string) {
@@ -38,10 +38,15 @@ export class Recorder {
     return this.#claims.add(deployment, { ...run, over: { fence: first.fence, loss: alive || joins } })
   }
 
-  async complete(deployment: string, completion: Completion): Promise<CompletionResult> {
+  /** @param before What the report relies on, done again before the report is repeated: it may be forgotten as well. */
+  async complete(
+    deployment: string,
+    completion: Completion,
+    before: () => Promise<unknown> = async () => {},
+  ): Promise<CompletionResult> {
     const result = await this.#completions.add(deployment, completion)
     const ends = completion.outcome !== 'progress' && completion.outcome !== 'no-return'
-    if (ends && result.status === 'recorded') this.#remember(deployment, completion)
+    if (ends && result.status === 'recorded') this.#remember(deployment, completion, before)
     return result
   }
 
@@ -53,13 +58,16 @@ export class Recorder {
   repeatAfterReconnect(redis: Redis): void {
     redis.on('ready', () => {
       const recent = this.#recent.splice(0).filter(({ at }) => performance.now() - at < memoryMs)
-      for (const { deployment, completion } of recent) this.complete(deployment, completion).catch(() => {})
+      for (const { deployment, completion, before } of recent)
+        before()
+          .then(() => this.complete(deployment, completion, before))
+          .catch(() => {})
     })
   }
 
   /** Without `take`: what would be taken along by a repeated report, nobody would carry out. */
-  #remember(deployment: string, { take: _, ...completion }: Completion): void {
-    this.#recent.push({ at: performance.now(), deployment, completion })
+  #remember(deployment: string, { take: _, ...completion }: Completion, before: () => Promise<unknown>): void {
+    this.#recent.push({ at: performance.now(), deployment, completion, before })
     if (this.#recent.length > memorySize) this.#recent.shift()
   }
 

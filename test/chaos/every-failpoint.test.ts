@@ -70,10 +70,9 @@ afterAll(async () => {
 })
 
 /** A deploy from nothing, then a hot swap: between them they pass every boundary. Compilers need something to compile. */
-async function wishesOf(point: Failpoint, lane: Lane): Promise<[SmallOptions, ...Wish[]]> {
+function wishesOf(point: Failpoint, lane: Lane): [SmallOptions, ...Wish[]] {
   const compiles = point.service === 'compiler' || point.name === 'dispatch.joined'
   const stemcell = compiles ? String(++lane.stemcells) : '1'
-  if (compiles) await lane.stack.clients()[0]!.addStemcell({ name: 'local', os: 'local', version: stemcell })
   const fresh: SmallOptions = { net: 99, instances: 1, canaries: 0, stemcell }
   return [
     fresh,
@@ -109,7 +108,7 @@ describe('a process that is killed at a failpoint', () => {
       }
       let killed = false
       try {
-        const wishes = await wishesOf(point, lane)
+        const wishes = wishesOf(point, lane)
         const way = wayTo(point.name)
         await arm({ ...way.env, REMODEL_FAILPOINTS: `${point.name}=kill` })
         const deployment = `at-${point.name.replace('.', '-')}`

@@ -105,7 +105,16 @@ export class Follower {
       if (first < 0) continue
       this.rolledBack += events.length - first
       events.splice(first)
+      this.#retrace(deployment, events)
     }
+  }
+
+  /** What runs is what the events that are left say: a plan that was never applied does not go on. */
+  #retrace(deployment: string, events: readonly LedgerEvent[]): void {
+    for (const [plan, running] of this.#plans) if (running.deployment === deployment) this.#plans.delete(plan)
+    for (const [key, running] of this.#running) if (running.deployment === deployment) this.#running.delete(key)
+    for (const event of events) this.#track(deployment, event)
+    this.#wounds = this.#wounds.filter((wound) => wound.deployment !== deployment || this.#plans.has(wound.plan))
   }
 
   /** Who is hit again before he has recovered begins anew: only the last fault counts. */
@@ -137,7 +146,7 @@ export class Follower {
     }
   }
 
-  #see(deployment: string, event: LedgerEvent): void {
+  #track(deployment: string, event: LedgerEvent): void {
     const { plan, remodel, type } = event
     const key = `${deployment} ${plan} ${remodel ?? ''}`
     if (type === 'plan.started') this.#plans.set(plan, { deployment, plan })
@@ -148,6 +157,11 @@ export class Follower {
     if (type === 'remodel.started' && remodel !== undefined)
       this.#running.set(key, { deployment, plan, remodel, worker: event.worker ?? '' })
     if (remodelEnds.has(type)) this.#running.delete(key)
+  }
+
+  #see(deployment: string, event: LedgerEvent): void {
+    const { plan, remodel, type } = event
+    this.#track(deployment, event)
     this.#wounds = this.#wounds.filter((wound) => {
       if (wound.deployment !== deployment || wound.plan !== plan) return true
       const over = planEnds.has(type)

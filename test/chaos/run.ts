@@ -115,11 +115,6 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
       let wish: Wish = 'gone'
       while (performance.now() < faultsEnd && performance.now() < until) {
         wish = nextWish(wish, draws, () => String(++stemcells), net)
-        const { stemcell } = wish === 'gone' ? {} : wish
-        if (stemcell !== undefined)
-          await user
-            .ask((client) => client.addStemcell({ name: 'local', os: 'local', version: stemcell }))
-            .catch(() => {})
         await work(user, wish)
       }
     })

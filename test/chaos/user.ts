@@ -41,7 +41,13 @@ export class User {
   /** Works on a wish until it is so. `until` (performance.now()) may move while it works. */
   fulfil(wish: Wish, until: () => number): Promise<Outcome> {
     if (wish === 'gone') return this.remove(until)
-    return this.work((client) => planSmall(client, { ...wish, name: this.deployment }), until)
+    const { stemcell } = wish
+    const draw = async (client: Client) => {
+      // Each time: a fail-over may have taken the upload back.
+      if (stemcell !== undefined) await client.addStemcell({ name: 'local', os: 'local', version: stemcell })
+      return planSmall(client, { ...wish, name: this.deployment })
+    }
+    return this.work(draw, until)
   }
 
   /** What was never there is gone. */

@@ -18,19 +18,23 @@ export default defineStep({
     const connection = await context.provider.connect(input.vm, context.fence)
     try {
       const compiled = await context.compiled.find(input.packages.map((item) => item.key))
+      // Looked up before the first one is unpacked: no work is left running beside a failure.
+      const packages = input.packages.map(({ name, key }) => {
+        const found = compiled.get(key)
+        if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
+        return { name, key, found }
+      })
       context.say('installing packages')
       await Promise.all(
-        input.packages.map(({ name, key }) => {
-          const found = compiled.get(key)
-          if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
-          return unpackOnce(connection, layout.packageData(name, key), () => context.blobs.stream(found.digest)).catch(
+        packages.map(({ name, key, found }) =>
+          unpackOnce(connection, layout.packageData(name, key), () => context.blobs.stream(found.digest)).catch(
             async (error) => {
               // The next plan compiles it again.
               if (isBlobFault(error)) await context.compiled.drop(found)
               throw error
             },
-          )
-        }),
+          ),
+        ),
       )
       context.signal.throwIfAborted()
       context.say('configuring jobs')
