@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Failpoint, failpointsOf, listFailpoints } from '../../chaos/failpoints.ts'
 import { Lane } from './lane.ts'
-import { ask, expectWhole, standing, type Wish } from './support.ts'
+import { ask, askServer, expectWhole, standing, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
 
 /**
@@ -24,10 +24,12 @@ const core = listFailpoints().filter(({ name }) => /^(assembler|dispatch|ledger)
 /** Reached by a first deploy, a restart for a parameter, another primary. */
 const inLife =
   /^set-up-instance\.(founded|role|restarted)$|^(arrange-node|set-up-database|switch-over|fail-over|kept)\./
-/** Reached where the change of a primary is cut off or taken back. */
-const inHandover = /^promote-node\.|\.taken-back$/
+/** Reached where a node is without a primary. */
+const inMending = /^promote-node\./
+/** Reached where a switch-over is cancelled. */
+const inCancelling = /^switch-over\.taken-back$/
 /** Reached by backups and restores. */
-const inArchive = /^(archive|back-up-node|restore)\.|\.aside$/
+const inArchive = /^(archive|back-up-node|restore)\.|^remove-instance\.aside$/
 
 /** A remodel may lose its worker four times: points of one file, which are mostly of one step, go to different lanes. */
 function share(points: readonly Failpoint[], index: number, of: number): Failpoint[] {
@@ -36,7 +38,10 @@ function share(points: readonly Failpoint[], index: number, of: number): Failpoi
 }
 
 const restoring = own.filter(({ name }) => inArchive.test(name))
-const adding = own.filter(({ name }) => !inLife.test(name) && !inArchive.test(name) && !inHandover.test(name))
+const mending = own.filter(({ name }) => inMending.test(name))
+const cancelling = own.filter(({ name }) => inCancelling.test(name))
+const living = own.filter(({ name }) => inLife.test(name) && !inCancelling.test(name))
+const adding = own.filter((point) => ![restoring, mending, cancelling, living].some((list) => list.includes(point)))
 const two = { nodes: { n1: 'a', n2: 'c' } }
 const three = { nodes: { n1: 'a', n2: 'c', n3: 'ef' }, source: { n3: 'n1' } }
 
@@ -109,12 +114,36 @@ async function bringBack(lane: Lane, points: readonly Failpoint[]): Promise<void
   await written(lane, both, both, () => sleep(500))
 }
 
+/** All servers of a node are replicas, as after a handover that was cut off; the next deploy gives it its primary. */
+async function mend(lane: Lane, points: readonly Failpoint[]): Promise<void> {
+  const wish: Omit<Wish, 'net'> = { nodes: { n1: 'ab' } }
+  await lane.deploy(wish)
+  await lane.arm(points)
+  await written(lane, ['ab'], ['ab'], async () => {
+    await lane.demote('ab')
+    await lane.deploy(wish)
+  })
+}
+
+/** A switch-over is cancelled behind the stop of the old primary, which is the primary again; the next one goes through. */
+async function cancelHandover(lane: Lane, points: readonly Failpoint[]): Promise<void> {
+  const wish: Omit<Wish, 'net'> = { nodes: { n1: 'ab' } }
+  const primary = { n1: 'b' }
+  await lane.deploy(wish)
+  await lane.arm(points, { 'switch-over.stopped': 'sleep:3000' })
+  await written(lane, ['ab'], ['ab'], async () => {
+    await lane.cancel({ ...wish, primary }, /^stopping /)
+    expect(await askServer(lane.net, 'a', 'SELECT pg_is_in_recovery()')).toEqual([[false]])
+    await lane.arm(points)
+    await lane.deploy({ ...wish, primary })
+    expect(await askServer(lane.net, 'b', 'SELECT pg_is_in_recovery()')).toEqual([[false]])
+  })
+}
+
 const lanes = [
-  {
-    name: 'through its life',
-    points: own.filter(({ name }) => inLife.test(name) && !inHandover.test(name)),
-    play: live,
-  },
+  { name: 'through its life', points: living, play: live },
+  { name: 'while its node is without a primary', points: mending, play: mend },
+  { name: 'while a switch-over is cancelled', points: cancelling, play: cancelHandover },
   { name: 'while it is backed up and restored', points: share(restoring, 0, 2), play: bringBack },
   {
     name: 'while it is backed up and restored, next points',
@@ -128,6 +157,11 @@ const lanes = [
 ]
 
 describe('services that are killed at every point', () => {
+  test('each point of the kind belongs to one lane', () => {
+    const names = lanes.flatMap(({ points }) => points.map(({ name }) => name))
+    expect(names.toSorted()).toEqual([...own, ...core].map(({ name }) => name).toSorted())
+  })
+
   test.concurrent.for(lanes)('$name', { timeout: 600_000 }, async ({ name, points, play }, { expect }) => {
     expect(points.length).toBeGreaterThan(0)
     const from = performance.now()

@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, vi } from 'vitest'
 import type { Client } from '../../../cli/client.ts'
 import type { PlanView } from '../../../services/planner/api/schema.ts'
-import { Ledger } from '../../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../../shared/redis.ts'
 import type { Failpoint } from '../../chaos/failpoints.ts'
 import { effectFaults, ledgerFaults, leftovers } from '../../chaos/oracles.ts'
 import { ChaosStack } from '../../chaos/stack.ts'
 import { User } from '../../chaos/user.ts'
 import { Random } from '../../sim/random.ts'
+import { settled } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { documentOf, type Wish } from './support.ts'
+import { askServer, documentOf, type Wish } from './support.ts'
 
 const patienceMs = 240_000
 
@@ -28,6 +29,7 @@ export class Lane {
   readonly #user: User
   readonly #killedVms = new Set<string>()
   #armed: readonly Failpoint[] = []
+  #more: Readonly<Record<string, string>> = {}
 
   private constructor(net: number, stack: ChaosStack) {
     this.net = net
@@ -52,9 +54,10 @@ export class Lane {
     return this.#stack.provider
   }
 
-  /** Services that reach one of these points are started anew, to die there. */
-  async arm(points: readonly Failpoint[]): Promise<void> {
+  /** Services that reach one of these points are started anew, to die there; `more`: point -> what else is done at it. */
+  async arm(points: readonly Failpoint[], more: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#armed = points
+    this.#more = more
     const services = new Set(points.map(({ service }) => service))
     for (const slot of this.#stack.slots.filter(({ service }) => services.has(service))) {
       await this.#stack.retire(slot)
@@ -65,9 +68,11 @@ export class Lane {
 
   environment(service: string): Record<string, string> {
     const left = this.#armed.filter((point) => point.service === service && !this.killed.has(point.name))
+    const armed = { ...this.#more, ...Object.fromEntries(left.map(({ name }) => [name, 'kill'])) }
+    const failpoints = Object.entries(armed).map(([name, what]) => `${name}=${what}`)
     return {
       REMODEL_ARCHIVE_SECONDS: '2',
-      ...(left.length === 0 ? {} : { REMODEL_FAILPOINTS: left.map(({ name }) => `${name}=kill`).join() }),
+      ...(failpoints.length === 0 ? {} : { REMODEL_FAILPOINTS: failpoints.join() }),
     }
   }
 
@@ -80,6 +85,41 @@ export class Lane {
   deploy(wish: Omit<Wish, 'net'>): Promise<void> {
     const manifest = { name: 'shop.yml', content: documentOf({ ...wish, net: this.net }) }
     return this.#work((client) => client.plan({ manifest }))
+  }
+
+  /** Cancels a plan that was applied as soon as it says `when`, and waits for its end. */
+  async cancel(wish: Omit<Wish, 'net'>, when: RegExp): Promise<void> {
+    const [client] = this.#stack.clients()
+    const manifest = { name: 'shop.yml', content: documentOf({ ...wish, net: this.net }) }
+    const { plan } = await client!.plan({ manifest })
+    await client!.apply(plan.id, { holder: 'test' })
+    const said = async () =>
+      (await client!.events('shop', { plan: plan.id })).filter(({ type }) => type === 'remodel.progress')
+    await vi.waitFor(async () => expect((await said()).some(({ message }) => when.test(message ?? ''))).toBe(true), {
+      timeout: 60_000,
+      interval: 100,
+    })
+    // The server that is being stopped has to be down by then.
+    await sleep(1500)
+    await client!.cancel(plan.id)
+    expect(await settled(client!, plan.id, patienceMs)).toBe('cancelled')
+  }
+
+  /** Makes replicas of servers that there are, whichever of them was the primary. */
+  async demote(letters: string): Promise<void> {
+    const machines = await Promise.all([...letters].map((letter) => this.provider.connect(`db-shop-${letter}`, null)))
+    for (const machine of machines) await machine.stop(30_000)
+    for (const machine of machines) {
+      await machine.exec(['setpriv', '--reuid=65534', 'touch', '/var/vcap/store/postgres/data/standby.signal'])
+      await machine.start()
+      machine.close()
+    }
+    const recovering = () =>
+      Promise.all([...letters].map((letter) => askServer(this.net, letter, 'SELECT pg_is_in_recovery()')))
+    await vi.waitFor(async () => expect((await recovering()).flat(2)).toEqual([...letters].map(() => true)), {
+      timeout: 60_000,
+      interval: 200,
+    })
   }
 
   /** A plan that fails on the way is a fault: those who die are not to be seen in it. */
@@ -110,7 +150,7 @@ export class Lane {
     const until = performance.now() + patienceMs
     expect(await this.#user.remove(() => until)).toMatchObject({ converged: true })
     const settings = { url: this.#stack.redis.url, prefix: 'remodel' }
-    const ledger = new Ledger(connectRedis(settings, 'service'), settings)
+    const ledger = await this.#stack.openLedger(connectRedis(settings, 'service'), settings)
     const faults = await ledgerFaults(ledger, 'shop').finally(() => ledger.redis.disconnect())
     faults.push(...(await effectFaults(this.#stack.machines, this.#killedVms)))
     for (const slot of this.#stack.slots) await this.#stack.retire(slot)

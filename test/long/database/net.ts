@@ -1,20 +1,35 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
+/** Hosts `a` to `i` of a test. */
+const hosts = Array.from({ length: 9 }, (_, index) => index + 1)
+
 /**
  * Answers `net`: addresses 127.<net>.0.x belong to this process from now on, as long as it lives. Two runs on one machine would
- * else talk to each other's servers. Held by listening at one of them, so nothing is left of a run that was killed.
+ * else talk to each other's servers. Held by listening at one of them; servers that a run left which was killed keep theirs.
  */
 export async function ownNet(): Promise<number> {
   for (let net = 192; net < 255; net++) {
-    const holder = createServer().listen({ host: `127.${net}.0.254`, port: 5431, exclusive: true })
-    try {
-      await once(holder, 'listening')
+    const holder = await listen(`127.${net}.0.254`, 5431)
+    if (!holder) continue
+    const servers = await Promise.all(hosts.map((host) => listen(`127.${net}.0.${host}`, 5432)))
+    for (const server of servers) server?.close()
+    if (!servers.includes(null)) {
       holder.unref()
       return net
-    } catch {
-      // Somebody else's.
     }
+    holder.close()
   }
   throw new Error('no addresses are left: all of 127.192 to 127.254 are in use by tests')
+}
+
+/** Null where another process listens there. */
+async function listen(host: string, port: number) {
+  const server = createServer().listen({ host, port, exclusive: true })
+  try {
+    await once(server, 'listening')
+    return server
+  } catch {
+    return null
+  }
 }
