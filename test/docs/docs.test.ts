@@ -37,6 +37,11 @@ test('every guarantee has a sabotage, and every sabotage stands in the table', (
   expect(numbers.filter((number) => !sabotages.some(({ guarantee }) => guarantee === number))).toEqual([])
 })
 
+test('every sabotage changes a line that stands in its file exactly once', () => {
+  const times = ({ file, find }: (typeof sabotages)[number]) => read(file).split(find).length - 1
+  expect(sabotages.filter((sabotage) => times(sabotage) !== 1).map(({ name }) => name)).toEqual([])
+})
+
 test('every dependency is explained with its version', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json'))
   const text = read('docs/dependencies.md')

@@ -403,8 +403,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'a report that Redis forgot is not repeated',
     guarantee: 18,
     file: 'shared/ledger/recorder.ts',
-    find: 'for (const { deployment, completion } of recent) this',
-    replace: 'for (const { deployment, completion } of recent.slice(0, 0)) this',
+    find: 'for (const { deployment, completion, before } of recent)',
+    replace: 'for (const { deployment, completion, before } of recent.slice(0, 0))',
     caughtBy: 'test/ledger/redis-rules.test.ts',
   },
   {
@@ -442,9 +442,9 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'a Redis that may evict is accepted',
     guarantee: 19,
-    file: 'shared/redis.ts',
-    find: 'if (found !== value) wrong.push(',
-    replace: "if (found === value && value === '') wrong.push(",
+    file: 'shared/redis/rules.ts',
+    find: 'return value === wanted[name] ? []',
+    replace: "return value !== '' ? []",
     caughtBy: 'test/ledger/redis-rules.test.ts',
   },
   {
