@@ -40,7 +40,7 @@ try {
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   for (const [file, ofFile] of Map.groupBy(chosen, ({ caughtBy }) => caughtBy)) {
     // A test that fails by itself would catch everything.
-    const sound = await passes(file)
+    const sound = await passes(file, '--retry=2')
     for (const sabotage of ofFile) {
       const verdict = sound ? await attempt(sabotage) : 'fails without it'
       if (verdict !== 'caught') escaped += 1
@@ -77,10 +77,10 @@ async function attempt({ file, find, replace, caughtBy }: Sabotage): Promise<'ca
   }
 }
 
-async function passes(file: string): Promise<boolean> {
+async function passes(file: string, ...more: string[]): Promise<boolean> {
   // Long suites have a configuration and time limits of their own.
   const long = file.startsWith('test/long/database/') ? ['--config', 'test/long/database/vitest.config.ts'] : null
-  const argv = ['run', file, '--bail=1', ...(long ?? ['--testTimeout=30000'])]
+  const argv = ['run', file, '--bail=1', ...more, ...(long ?? ['--testTimeout=30000'])]
   const { exitCode } = await execa('vitest', argv, { cwd: copy, preferLocal: true, localDir: root, reject: false })
   return exitCode === 0
 }
