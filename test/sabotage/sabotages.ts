@@ -17,7 +17,7 @@ export interface Sabotage {
 export const sabotages: readonly Sabotage[] = [
   {
     name: 'a fail-over takes the best of the replicas that happen to run',
-    guarantee: 51,
+    guarantee: 47,
     file: 'services/planner/kinds/database/foreman/handover.ts',
     find: 'const enough = isEnough(commits, answering)',
     replace: 'const enough = true',
@@ -25,7 +25,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a node of which no server takes writes is left as it is',
-    guarantee: 51,
+    guarantee: 47,
     file: 'services/planner/kinds/database/foreman/handover.ts',
     find: '} else if (view.isCutOff) {',
     replace: '} else if (false) {',
@@ -33,7 +33,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an heir that follows nobody is switched over to first',
-    guarantee: 52,
+    guarantee: 48,
     file: 'services/planner/kinds/database/foreman/node-view.ts',
     find: "    return lag === null ? `${server} follows nobody` : ''",
     replace: "    return ''",
@@ -41,7 +41,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a server that was killed counts as one that ended',
-    guarantee: 52,
+    guarantee: 48,
     file: 'shared/provider/local/agent/supervise.c',
     find: '    p->killed = true;',
     replace: '    p->killed = false;',
@@ -49,7 +49,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a switch-over that is stopped half-way leaves the old primary stopped',
-    guarantee: 52,
+    guarantee: 48,
     file: 'services/assembler/steps/database/server/hand-over.ts',
     find: '    await takeBack(context, connection, old)\n    throw error',
     replace: '    throw error',
@@ -57,7 +57,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a fence in a database ends newer sessions',
-    guarantee: 53,
+    guarantee: 49,
     file: 'shared/postgres/fenced.ts',
     find: "       AND split_part(application_name, ' ', 3)::numeric <= $2::numeric`,",
     replace: '       AND $2::numeric > 0`,',
@@ -65,7 +65,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a deadline ends an attempt behind its point of no return',
-    guarantee: 50,
+    guarantee: 24,
     file: 'shared/ledger/lua/complete.lua',
     find: "redis.call('ZADD', key(c.plan, 'running'), '+inf', c.remodel)",
     replace: '',
@@ -73,7 +73,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a cancellation reaches a step behind its point of no return',
-    guarantee: 50,
+    guarantee: 24,
     file: 'services/assembler/carry.ts',
     find: '      told.revoke()',
     replace: '',
@@ -81,7 +81,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a step of a cancelled plan passes its point of no return',
-    guarantee: 50,
+    guarantee: 24,
     file: 'shared/ledger/lua/complete.lua',
     find: "if plan_state(c.plan) == 'cancelling' and not run.noReturn then",
     replace: 'if false then',
@@ -145,7 +145,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an attempt that others ended is owed no fence',
-    guarantee: 70,
+    guarantee: 25,
     file: 'shared/ledger/lua/graph.lua',
     find: "if n.q == 'compile' or not run_of(plan, id).abandoned then return end",
     replace: 'if true then return end',
@@ -153,7 +153,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the next plan begins before machines were shown what they are owed',
-    guarantee: 70,
+    guarantee: 25,
     file: 'services/assembler/carry.ts',
     find: 'provider: claim.owes ? await tools.owed.inFront(claim.deployment) : tools.provider,',
     replace: 'provider: tools.provider,',
@@ -161,7 +161,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a machine that did not answer is forgotten',
-    guarantee: 70,
+    guarantee: 25,
     file: 'shared/ledger/lua/paid.lua',
     find: 'if #item.left == 0 then',
     replace: 'if true then',
@@ -169,7 +169,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a machine that is made later takes what was fenced off',
-    guarantee: 70,
+    guarantee: 25,
     file: 'shared/provider/local/agent/lock.c',
     find: 'if (number < off) refuse(',
     replace: 'if (number < 0) refuse(',
@@ -177,7 +177,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a cancellation that was not heard is not asked for',
-    guarantee: 79,
+    guarantee: 26,
     file: 'shared/ledger/aborts.ts',
     find: '.then(() => this.#askForMissed())',
     replace: '.then(() => {})',
@@ -481,7 +481,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a large document is read by the thread that answers',
-    guarantee: 40,
+    guarantee: 35,
     file: 'shared/source/reading.ts',
     find: 'if (text.length < longDocument)',
     replace: 'if (text.length <= longestDocument)',
@@ -489,7 +489,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the keys of a map are compared with each other',
-    guarantee: 40,
+    guarantee: 35,
     file: 'shared/source/tree.ts',
     find: 'uniqueKeys: false',
     replace: 'uniqueKeys: true',
@@ -497,7 +497,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'templates take as much memory as they like',
-    guarantee: 40,
+    guarantee: 35,
     file: 'services/planner/render/pool.ts',
     find: 'compileWasm(limitMemory(bytes, MEMORY_LIMIT))',
     replace: 'compileWasm(limitMemory(bytes, 2 ** 32))',
@@ -505,7 +505,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'any text is a name',
-    guarantee: 41,
+    guarantee: 36,
     file: 'services/planner/kinds/registry.ts',
     find: 'if (checked.success) return name',
     replace: "if (checked.success || name !== '') return name",
@@ -513,7 +513,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a line keeps what commands a terminal',
-    guarantee: 41,
+    guarantee: 36,
     file: 'cli/views/style.ts',
     find: 'if (found.length > 1) return coloured',
     replace: 'if (found.length > 0) return coloured',
@@ -521,7 +521,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a name that another deployment holds is given out again',
-    guarantee: 63,
+    guarantee: 32,
     file: 'shared/reservation/lua/hold.lua',
     find: 'if owner and owner.d ~= deployment then',
     replace: "if owner and owner.d == '' then",
@@ -529,7 +529,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a plan is opened though its names were given back meanwhile',
-    guarantee: 63,
+    guarantee: 32,
     file: 'shared/ledger/lua/open.lua',
     find: 'if round and round ~= ARGV[7] then',
     replace: "if round and ARGV[7] == '' then",
@@ -537,7 +537,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'names are given back though what uses them may be there',
-    guarantee: 63,
+    guarantee: 32,
     file: 'services/planner/reservations/settling.ts',
     find: "const doubted = state === 'done' ? []",
     replace: "const doubted = state !== '' ? []",
@@ -545,7 +545,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'names of a plan that ended are kept for ever',
-    guarantee: 63,
+    guarantee: 32,
     file: 'services/planner/reservations/settling.ts',
     find: 'else if (over.has(state)) await this.#settle',
     replace: "else if (state === '') await this.#settle",
@@ -553,7 +553,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a hidden directory is merged with the one of the host',
-    guarantee: 60,
+    guarantee: 38,
     file: 'shared/provider/local/agent/hidden.c',
     find: 'if (!make_opaque(b, upper)) return 0;',
     replace: 'return 0;',
@@ -561,7 +561,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a command keeps the capabilities of PID 1',
-    guarantee: 60,
+    guarantee: 38,
     file: 'shared/provider/local/agent/command.c',
     find: '  shed_capabilities();\n',
     replace: '',
@@ -569,7 +569,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a supervised process keeps the capabilities of PID 1',
-    guarantee: 60,
+    guarantee: 38,
     file: 'shared/provider/local/agent/supervise.c',
     find: '  shed_capabilities();\n',
     replace: '',
@@ -577,7 +577,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the bounding set keeps what a setuid program would get back',
-    guarantee: 60,
+    guarantee: 38,
     file: 'shared/provider/local/agent/capabilities.c',
     find: '&& prctl(PR_CAPBSET_DROP, cap))',
     replace: '&& cap < 0)',
@@ -585,7 +585,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'settings of the kernel can be written on a machine',
-    guarantee: 60,
+    guarantee: 38,
     file: 'shared/provider/local/agent/boot.c',
     find: '    read_only(path);\n',
     replace: '',
@@ -593,7 +593,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'PID 1 of a machine has the environment of its maker',
-    guarantee: 60,
+    guarantee: 38,
     file: 'shared/provider/local/helper.ts',
     find: 'env: {}, ',
     replace: '',
@@ -601,7 +601,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a stream is written faster than its listener reads',
-    guarantee: 42,
+    guarantee: 37,
     file: 'services/planner/api/routes/events.ts',
     find: ': text)) continue',
     replace: ': text) || true) continue',
@@ -609,7 +609,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a body that stops arriving is waited for',
-    guarantee: 42,
+    guarantee: 37,
     file: 'services/planner/api/stalled-bodies.ts',
     find: '&& !raw.isPaused()) raw.socket.destroy()',
     replace: '&& raw.complete) raw.socket.destroy()',
@@ -617,7 +617,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the admin role is let in over the network',
-    guarantee: 71,
+    guarantee: 50,
     file: 'services/assembler/steps/database/server/access.ts',
     find: '`host all ${adminRole} all reject`',
     replace: '`host all ${adminRole} 127.0.0.0/8 trust`',
@@ -625,7 +625,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the salt of a password is the same everywhere',
-    guarantee: 72,
+    guarantee: 51,
     file: 'services/planner/kinds/database/keep-passwords.ts',
     find: "secrets.derive('salt', deployment, username, password)",
     replace: 'new Uint8Array(16)',
@@ -633,7 +633,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a server logs the statement that gives a password',
-    guarantee: 72,
+    guarantee: 51,
     file: 'shared/postgres/password.ts',
     find: "('log_min_error_statement', 'panic'),",
     replace: '',
@@ -641,7 +641,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the rules are asked once only',
-    guarantee: 43,
+    guarantee: 34,
     file: 'shared/redis/rules.ts',
     find: "redis.on('ready', () => {",
     replace: "redis.on('asked twice', () => {",
@@ -649,7 +649,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a machine is handed on as the package before left it',
-    guarantee: 80,
+    guarantee: 41,
     file: 'shared/provider/local/agent/room.c',
     find: 'if (room.used || room.init <= 0) {',
     replace: 'if (room.init <= 0) {',
@@ -657,7 +657,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'what a script left running goes on',
-    guarantee: 80,
+    guarantee: 41,
     file: 'shared/provider/local/agent/room.c',
     find: 'if (room.init > 0) kill(room.init, SIGKILL);',
     replace: 'if (room.init > 0) room.init = 0;',
@@ -665,7 +665,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a machine that cannot be deleted ends the sweep',
-    guarantee: 81,
+    guarantee: 42,
     file: 'services/compiler/sweep.ts',
     find: '(error) =>\n        log.warn(',
     replace: '(error) => {\n        throw error\n      },\n      (error: Error) =>\n        log.warn(',
@@ -673,7 +673,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an immutable file stays',
-    guarantee: 81,
+    guarantee: 42,
     file: 'shared/provider/local/agent/tree.c',
     find: 'flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);',
     replace: '',
@@ -681,7 +681,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an idle database is sealed again and again',
-    guarantee: 73,
+    guarantee: 52,
     file: 'shared/postgres/archive/sealing.ts',
     find: 'return isBehind(last, now) && (since < 0 || since >= everyMs)',
     replace: 'return since < 0 || since >= everyMs',
@@ -689,7 +689,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'what was written since the last seal is not looked for',
-    guarantee: 73,
+    guarantee: 52,
     file: 'shared/postgres/archive/sealing.ts',
     find: 'return last === null || last.snapshot !== now.snapshot',
     replace: 'return last === null',
@@ -697,7 +697,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a tick that hangs keeps its place',
-    guarantee: 74,
+    guarantee: 53,
     file: 'services/assembler/ticks.ts',
     find: 'await orAborted(work, signal)',
     replace: 'await work',
@@ -705,7 +705,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a query of a session has no limit',
-    guarantee: 74,
+    guarantee: 53,
     file: 'shared/postgres/server.ts',
     find: 'setTimeout(late, limitMs)',
     replace: 'undefined',
@@ -713,7 +713,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'what is said of a file while it is packed is lost',
-    guarantee: 75,
+    guarantee: 54,
     file: 'shared/postgres/archive/log-index.ts',
     find: "if sealed ~= '' and redis.call('HGET', KEYS[2], file) == sealed then",
     replace: 'if true then',
@@ -721,7 +721,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the packs of a log are not known to the clean-up',
-    guarantee: 75,
+    guarantee: 54,
     file: 'shared/postgres/archive/log-index.ts',
     find: '...packs.map(({ digest }) => digest), ',
     replace: '',
@@ -729,7 +729,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a plan that still runs is moved out of Redis',
-    guarantee: 64,
+    guarantee: 33,
     file: 'shared/ledger/lua/archive.lua',
     find: "if blob or (state ~= 'done' and state ~= 'failed' and state ~= 'cancelled') then return 0 end",
     replace: 'if blob then return 0 end',
@@ -737,7 +737,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'events of plans that were moved are not read on',
-    guarantee: 64,
+    guarantee: 33,
     file: 'shared/ledger/reader.ts',
     find: 'if (moved.length > 0) return moved',
     replace: 'if (moved.length < 0) return moved',
@@ -745,7 +745,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the garbage collector does not know plans that were moved',
-    guarantee: 64,
+    guarantee: 33,
     file: 'services/planner/cleaning/mark.ts',
     find: 'if (blob) named.add(blob)',
     replace: "if (blob === '') named.add(blob)",
@@ -753,7 +753,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'every root cause is kept',
-    guarantee: 64,
+    guarantee: 33,
     file: 'shared/ledger/lua/graph.lua',
     find: "if redis.call('LLEN', key(plan, 'errors')) < 100 then",
     replace: "if redis.call('LLEN', key(plan, 'errors')) >= 0 then",
@@ -761,7 +761,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'any name is a name of the planner',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/door.ts',
     find: 'if (name !== undefined && own.includes(name)) return undefined',
     replace: 'if (name !== undefined) return undefined',
@@ -769,7 +769,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a page of another origin may ask',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/door.ts',
     find: 'if (origin !== undefined && !isSameHost(origin, host))',
     replace: "if (origin === 'never')",
@@ -777,7 +777,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a page of another site changes something without a body',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/door.ts',
     find: 'if (!safe.has(method) && site',
     replace: "if (method === 'PATCH' && site",
@@ -785,7 +785,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a caller without the token is let in',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/door.ts',
     find: '  if (local.has(request.raw.socket)) return true\n',
     replace: '  if (local) return true\n',
@@ -793,7 +793,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a link to the board opens twice',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/board/visits.ts',
     find: '    this.#keys.delete(key)\n    if (until',
     replace: '    if (until',
@@ -801,7 +801,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the cookie of the board opens everything',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/board/visits.ts',
     find: "if (route !== '/board' && !route.startsWith('/board/')) return false",
     replace: "if (route === '') return false",
@@ -809,7 +809,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the board shows an order as it is',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/board/board.ts',
     find: "      orders.setFormatter('data', maskOrder)\n",
     replace: '',
@@ -817,7 +817,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a planner listens beyond this computer without a token of purpose',
-    guarantee: 61,
+    guarantee: 39,
     file: 'services/planner/api/listen.ts',
     find: 'if (!isLoopback(host) && !env.REMODEL_TOKEN) {',
     replace: "if (host === '') {",
@@ -825,7 +825,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an open home stays open',
-    guarantee: 62,
+    guarantee: 40,
     file: 'shared/home.ts',
     find: '  await chmod(home, 0o700)\n',
     replace: '',
@@ -833,7 +833,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the Redis of `up` asks for no password',
-    guarantee: 62,
+    guarantee: 40,
     file: 'cli/stack/redis.ts',
     find: '  const secret = file === undefined ? [] : [file]\n',
     replace: '  const secret: string[] = file === undefined ? [] : []\n',
@@ -841,7 +841,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a blob is readable for everybody',
-    guarantee: 62,
+    guarantee: 40,
     file: 'shared/blobstore/disk.ts',
     find: '0o400',
     replace: '0o444',
@@ -849,7 +849,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'what a script left running is not ended before its result is packed',
-    guarantee: 80,
+    guarantee: 41,
     file: 'services/compiler/compile.ts',
     find: '  await connection.endProcesses()\n',
     replace: '',
@@ -857,7 +857,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a result is stored without a look at its entries',
-    guarantee: 82,
+    guarantee: 43,
     file: 'services/compiler/compile.ts',
     find: '  copy.end()\n  await checking\n',
     replace: '  copy.end()\n',
@@ -865,7 +865,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the compiled index is believed without a look at the bytes',
-    guarantee: 83,
+    guarantee: 44,
     file: 'shared/compile/sound-packages.ts',
     find: 'if (!there || there.size !== size) return false',
     replace: 'if (!there || there.size !== size) return true',
@@ -873,7 +873,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'bytes that changed in their place are not read again',
-    guarantee: 83,
+    guarantee: 44,
     file: 'shared/compile/sound-packages.ts',
     find: 'this.#whole.get(digest) !== there.changedAt',
     replace: '!this.#whole.has(digest)',
@@ -881,7 +881,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an upload is spared though bytes are gone',
-    guarantee: 83,
+    guarantee: 44,
     file: 'cli/upload.ts',
     find: ' && (await hasAll(known, client))',
     replace: '',
@@ -889,7 +889,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a joiner loses an attempt with the compiler of the first asker',
-    guarantee: 84,
+    guarantee: 45,
     file: 'shared/ledger/recorder.ts',
     find: 'loss: alive || joins',
     replace: 'loss: alive',
@@ -897,7 +897,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an archive of a job may unpack to anything',
-    guarantee: 85,
+    guarantee: 46,
     file: 'services/planner/render/archive.ts',
     find: ', limits: jobLimits }',
     replace: ' }',
@@ -905,7 +905,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a package is uploaded as it is packed',
-    guarantee: 82,
+    guarantee: 43,
     file: 'shared/release/entries.ts',
     find: 'return this.#head.every((byte, at) => byte === gzipMagic[at])',
     replace: 'return true',
@@ -913,7 +913,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'the name of a deployment outlives its last plan',
-    guarantee: 64,
+    guarantee: 33,
     file: 'shared/ledger/ledger.ts',
     find: 'if (forgotten > 0 && forgotten === ids.length) await',
     replace: 'if (forgotten > ids.length) await',
@@ -921,7 +921,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'all that follows from a transition is done in one script',
-    guarantee: 90,
+    guarantee: 29,
     file: 'shared/ledger/scripts.ts',
     find: 'local slice = ${slice}',
     replace: 'local slice = 1000000',
@@ -929,7 +929,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an announcement has no end',
-    guarantee: 90,
+    guarantee: 29,
     file: 'shared/ledger/lua/outlet.lua',
     find: 'if bytes > announced_bytes and #out > 0 then return true end',
     replace: '',
@@ -953,7 +953,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'all of a backlog is published at once',
-    guarantee: 91,
+    guarantee: 30,
     file: 'shared/ledger/lua/outlet.lua',
     find: "return tonumber(redis.call('HGET', base .. ':plan:' .. plan, 'allow:' .. queue) or usual_allowance)",
     replace: 'return 1000000',
@@ -961,7 +961,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'deployments do not take turns',
-    guarantee: 91,
+    guarantee: 30,
     file: 'services/planner/dispatch/publish.ts',
     find: 'priority: Math.min(served + ahead + 1, lowest)',
     replace: 'priority: 1',
@@ -969,7 +969,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a command that is sent again is refused',
-    guarantee: 92,
+    guarantee: 27,
     file: 'shared/ledger/lua/open.lua',
     find: "if state and redis.call('HGET', meta, 'lock') == ARGV[3] then",
     replace: 'if false then',
@@ -977,7 +977,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'reports are recorded before all of them were looked at',
-    guarantee: 93,
+    guarantee: 28,
     file: 'shared/ledger/lua/complete.lua',
     find: 'if not is_report(c) then',
     replace: 'if false then',
@@ -993,7 +993,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a plan is forgotten without a second look',
-    guarantee: 94,
+    guarantee: 31,
     file: 'shared/ledger/lua/forget.lua',
     find: 'if state and not idle and not over then return 0 end',
     replace: '',
@@ -1001,7 +1001,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'a lock outlives its plan',
-    guarantee: 94,
+    guarantee: 31,
     file: 'shared/ledger/lua/open.lua',
     find: 'if holder and not plan_state(holder) then unlock() end',
     replace: '',
@@ -1009,7 +1009,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'an idle database has a late archive',
-    guarantee: 76,
+    guarantee: 55,
     file: 'shared/postgres/archive/sealing.ts',
     find: 'return unshipped || (oldest !== null && now - oldest > limit)',
     replace: 'return unshipped || now - last.at > limit',

@@ -351,6 +351,6 @@ async function blobs(): Promise<string[]> {
   )
   const history = await Promise.all(plans.flat().map((key) => connection().hget(key, 'blob')))
   const found = await readdir(join(stack.home, 'blobs', 'sha256'), { recursive: true })
-  const digests = found.filter((name) => name.includes('/')).map((name) => `sha256:${name.slice(3)}`)
+  const digests = found.filter((name) => name.includes('/')).map((name) => `sha256:${name.replace('/', '')}`)
   return digests.filter((digest) => !history.includes(digest))
 }
