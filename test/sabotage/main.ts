@@ -1,5 +1,5 @@
 import { createHash, randomInt } from 'node:crypto'
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -23,6 +23,8 @@ const quick = named.filter(({ caughtBy }) => !caughtBy.startsWith('test/long/'))
 const chosen = options.sample === undefined ? named : drawn(quick, Number(options.sample))
 if (options.sample !== undefined && !json) console.log(`${chosen.length} of ${named.length} sabotages, seed ${seed}`)
 const copy = await mkdtemp(join(tmpdir(), 'remodel-sabotage-'))
+// Tests that play another user of the computer run the copied sources as that user.
+await chmod(copy, 0o755)
 let escaped = 0
 try {
   for (const part of [
