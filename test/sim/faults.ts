@@ -51,7 +51,6 @@ export const failpoints = [
   'dispatch.published',
   'dispatch.cleared',
   'ledger.advanced',
-  'ledger.forgotten',
   'ledger.cancelled',
   'ledger.opened',
   'ledger.stored',

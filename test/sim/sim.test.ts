@@ -49,7 +49,8 @@ describe('the core, simulated under faults', () => {
         ...readFileSync(`${root}/${file}`, 'utf8').matchAll(/await failpoint\('([^']+)'|\(failpoint\('([^']+)'/g),
       ])
       .map((match) => match[1] ?? match[2] ?? '')
-      .filter((name) => /^(ledger|dispatch|assembler|compiler)\./.test(name))
+      // Nothing is old enough to be forgotten in a simulated minute: test/chaos kills there.
+      .filter((name) => /^(ledger\.(?!forgotten)|dispatch\.|assembler\.|compiler\.)/.test(name))
     expect([...new Set(found)].sort()).toEqual([...failpoints].sort())
   })
 
