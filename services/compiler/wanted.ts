@@ -155,7 +155,7 @@ async function claim(
 ): Promise<void> {
   // Even from a compiler that lives: the claim on the key is ours, so that one has lost it.
   const { deployment, plan, remodel } = subscriber
-  const result = await recorder.claim(deployment, { plan, remodel, job: 'compile' }, true, joins)
+  const result = await recorder.claim(deployment, { plan, remodel, job: 'compile', joins }, true)
   if (result.status === 'claimed') claims.set(nameOf(subscriber), result.claim)
 }
 

@@ -189,11 +189,12 @@ export class Ledger extends LedgerReader {
 
   /** Begins remodels of one deployment for `worker`. */
   async claim(deployment: string, worker: string, wanted: readonly WantedRun[]): Promise<ClaimResult[]> {
-    const argv = wanted.flatMap(({ plan, remodel, job, over = 'any' }) => [
+    const argv = wanted.flatMap(({ plan, remodel, job, over = 'any', joins = false }) => [
       plan,
       remodel,
       job,
       ...(typeof over === 'string' ? [over, 0] : [String(over.fence), over.loss ? 1 : 0]),
+      joins ? 1 : 0,
     ])
     const answers = JSON.parse(
       await this.#scripts.claim(this.base(deployment), this.#channel, worker, ...argv),

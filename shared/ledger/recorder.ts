@@ -28,14 +28,13 @@ export class Recorder {
   /**
    * Begins a remodel. Where another worker has it under the same job, which a stall may have had delivered twice, it is left to
    * that one as long as it lives; `even` takes it away all the same, as a loss, where the caller holds what only one may hold.
-   * `joins`: it only waits for what is done for another one, so its worker's death is a loss as well.
    */
-  async claim(deployment: string, run: Omit<WantedRun, 'over'>, even = false, joins = false): Promise<ClaimResult> {
+  async claim(deployment: string, run: Omit<WantedRun, 'over'>, even = false): Promise<ClaimResult> {
     const first = await this.#claims.add(deployment, { ...run, over: 'none' })
     if (first.status !== 'held') return first
     const alive = await this.#heartbeat.alive(first.worker)
     if (alive && !even) return { status: 'superseded', state: `running at ${first.worker}` }
-    return this.#claims.add(deployment, { ...run, over: { fence: first.fence, loss: alive || joins } })
+    return this.#claims.add(deployment, { ...run, over: { fence: first.fence, loss: alive } })
   }
 
   /** @param before What the report relies on, done again before the report is repeated: it may be forgotten as well. */

@@ -50,6 +50,8 @@ export interface WantedRun {
    * that fence; `loss` where that one lives, so that no attempt of the plan is used.
    */
   over?: 'any' | 'none' | { fence: number; loss: boolean }
+  /** It only waits for what is done for another one: the death of its worker is a loss, no attempt. */
+  joins?: boolean
 }
 
 /** How an attempt ended (`lost`: its worker lives and let go of it), what it is doing (`progress`), or that it is at a point from which it must go on (`no-return`). */

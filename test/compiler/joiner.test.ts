@@ -38,7 +38,7 @@ const compiler = (name: string) => ({ recorder: new Recorder(ledger, name) })
 test('whoever only joins a package loses no attempt where its compilers die; who asked first does, and fails after its attempts', async () => {
   const [asker, joiner, late] = [await asks('first'), await asks('second'), await asks('third')]
   const attempts: (number | undefined)[][] = []
-  for (let n = 0; n < 4; n++) {
+  for (let n = 0; n < 5; n++) {
     const tools = compiler(`compiler-${n}`)
     const claims = new Map([...(await begin([joiner, asker], asker, tools)), ...(await join([late], tools))])
     attempts.push([asker, joiner, late].map((one) => claims.get(nameOf(one))?.attempt))
@@ -47,9 +47,30 @@ test('whoever only joins a package loses no attempt where its compilers die; who
     [1, 1, 1],
     [2, 1, 1],
     [3, 1, 1],
-    // From here it is compiled for the next one, whom its compilers' deaths cost attempts.
+    // From here it is compiled for the next one, whom the deaths of its compilers will cost attempts.
+    [undefined, 1, 1],
     [undefined, 2, 1],
   ])
   expect((await ledger.planRecord('first', asker.plan)).state).toBe('failed')
   expect((await ledger.planRecord('second', joiner.plan)).state).toBe('running')
+})
+
+test('a joiner loses no attempt where its job is gone with its worker and the ledger takes it up, also past its deadline', async () => {
+  const [asker, joiner] = [await asks('fourth'), await asks('fifth')]
+  const of = async ({ deployment, plan }: Subscriber) => (await ledger.planRecord(deployment, plan)).state
+  const attempts: (number | undefined)[][] = []
+  for (let n = 0; n < 4; n++) {
+    const claims = await begin([asker, joiner], n < 3 ? asker : joiner, compiler(`leaver-${n}`))
+    attempts.push([asker, joiner].map((one) => claims.get(nameOf(one))?.attempt))
+    for (const { deployment, plan } of [asker, joiner])
+      await ledger.expire(deployment, plan, n % 2 === 0 ? 2000 : -3_600_000, [`leaver-${n}`])
+    for (const { deployment, plan } of [asker, joiner]) await ledger.advance(deployment, plan, { compile: 10 })
+  }
+  expect(attempts).toEqual([
+    [1, 1],
+    [2, 1],
+    [3, 1],
+    [undefined, 1],
+  ])
+  expect(await Promise.all([asker, joiner].map(of))).toEqual(['failed', 'running'])
 })

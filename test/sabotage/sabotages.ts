@@ -890,9 +890,17 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'a joiner loses an attempt with the compiler of the first asker',
     guarantee: 45,
-    file: 'shared/ledger/recorder.ts',
-    find: 'loss: alive || joins',
-    replace: 'loss: alive',
+    file: 'shared/ledger/lua/claim.lua',
+    find: 'run.worker == worker or run.joins or ',
+    replace: 'run.worker == worker or ',
+    caughtBy: 'test/compiler/joiner.test.ts',
+  },
+  {
+    name: 'a joiner that the ledger takes up from a worker that is gone loses an attempt',
+    guarantee: 45,
+    file: 'shared/ledger/lua/expire.lua',
+    find: 'if run.joins then give_back(',
+    replace: 'if false then give_back(',
     caughtBy: 'test/compiler/joiner.test.ts',
   },
   {

@@ -1,5 +1,6 @@
 -- Ends attempts that nobody else will end: deadlines that have passed, workers that are gone together with their job.
--- An attempt gets another one or fails; an approval that nobody gave fails.
+-- An attempt gets another one or fails; an approval that was not given in time fails. What only waited for the work of another
+-- remodel loses no attempt with its worker.
 --
 -- An attempt whose worker lives is ended by that worker, in whose process time cannot step; here it is only for one that does
 -- not come to its end at all.
@@ -19,6 +20,7 @@ local fired = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', clock - grace, 'LIMIT', 0, 100)) do
   local n, run, state = node(plan, id), run_of(plan, id), state_of(plan, id)
   if state == 'running' and alive[run.worker] and run.deadline > clock - grace - patience then state = 'left to its worker' end
+  if state == 'running' and run.joins and gone[run.worker] then state = 'gone with its worker' end
   -- The failure of one before it may have settled it already.
   if state == 'running' or state == 'waiting' then fired[#fired + 1] = id end
   if state == 'waiting' and not may_start(plan, n) then
@@ -36,7 +38,8 @@ if #known.gone > 0 then
     if run.worker and gone[run.worker] and state_of(plan, id) == 'running' then
       fired[#fired + 1] = id
       abandon(plan, id)
-      retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'infrastructure', message = 'its worker ' .. run.worker .. ' is gone' })
+      local cause = { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'infrastructure', message = 'its worker ' .. run.worker .. ' is gone' }
+      if run.joins then give_back(plan, id, cause, 0) else retry(plan, id, cause) end
     end
   end
 end

@@ -303,15 +303,16 @@ local function give_back(plan, id, cause, delay)
 end
 
 -- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one step.
--- `lost`: its worker lost it by a stall; the attempt is the same one.
-local function begin(plan, id, worker, job, lost)
+-- `how.lost`: its worker lost it by a stall; the attempt is the same one. `how.joins`: it only waits for what is done for another one.
+local function begin(plan, id, worker, job, how)
   local n, run, was = node(plan, id), run_of(plan, id), state_of(plan, id)
   touched[plan] = true
-  if lost then run.losses = (run.losses or 0) + 1 else run.attempt = run.attempt + 1 end
+  if how and how.lost then run.losses = (run.losses or 0) + 1 else run.attempt = run.attempt + 1 end
   floorplan_may_have_moved()
   run.fence = draw_fence()
   run.worker = worker
   run.job = job
+  run.joins = how and how.joins or nil
   run.startedAt = wall
   run.deadline = clock + n.t * 1000
   redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
