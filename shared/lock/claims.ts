@@ -178,11 +178,15 @@ export class HeldClaim {
  * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence is the next one (`fence.lua`;
  * where Redis does not tell its run_id every one leaps), is kept for a week after its last use, and remembers whose
  * it is and in which life of Redis it was drawn (`<token> <number> <life>`), so that a holder cannot mistake a later fence
- * for its own. Answers how many were locked.
+ * for its own. A lock that would last for longer than any is given is from before Redis' clock was set back: whoever meets it
+ * shortens it, and a holder that lives renews it in time. Answers how many were locked.
  */
 const acquireScript = `${fenceLua}
 for _, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 1 then return 0 end
+  if redis.call('EXISTS', key) == 1 then
+    redis.call('PEXPIRE', key, ARGV[2], 'LT')
+    return 0
+  end
 end
 local life, seed = life_of_redis(), tonumber(string.sub(ARGV[1], 1, 6), 16)
 for _, key in ipairs(KEYS) do

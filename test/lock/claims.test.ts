@@ -119,6 +119,31 @@ describe('a claim', () => {
     await sleep(10)
   })
 
+  test('of a dead holder ends in time though the clock of Redis was set back, and one of a holder that lives stays', async () => {
+    const own = connectRedis(settings(), 'service')
+    const claims = new Claims(redis, settings(), 3000)
+    await new Claims(own, settings(), 3000).take(['{l}:dead'], me('anna'))
+    own.disconnect()
+    const held = await claims.take(['{l}:alive'], me('bert'))
+    // What a step of the clock by an hour leaves: locks that end an hour later than they were meant to.
+    for (const key of ['{l}:dead', '{l}:alive']) await redis.pexpire(key, 3_600_000)
+    const wants = (key: string) => claims.take([key], me('carl')).then((claim) => claim.release())
+    await expect(wants('{l}:alive')).rejects.toMatchObject({ code: 'locked' })
+    await expect
+      .poll(
+        () =>
+          wants('{l}:dead').then(
+            () => 'granted',
+            () => 'locked',
+          ),
+        { timeout: 60_000 },
+      )
+      .toBe('granted')
+    await expect(wants('{l}:alive')).rejects.toMatchObject({ code: 'locked' })
+    expect(held.signal.aborted).toBe(false)
+    await held.release()
+  }, 70_000)
+
   test('is granted to exactly one of many that want it at the same time', async () => {
     const claims = new Claims(redis, settings())
     const results = await Promise.allSettled(

@@ -75,7 +75,7 @@ export function leaks(
 ): string[] {
   const keys = redis.keys().filter((key) => {
     // What ends by itself after a while (half a plan that was stored, a compile request that nobody repeats) is no leak.
-    if (redis.ends(key) && !key.includes(':alive:') && !key.endsWith(':claim')) return false
+    if (redis.endOf(key) !== undefined && !key.includes(':alive:') && !key.endsWith(':claim')) return false
     const [, plan] = partOfRunning.exec(key) ?? []
     if (plan !== undefined) return stateOf(redis, deploymentOf(key.split(':plan:')[0]!), plan) !== 'stored'
     // A key that runs out by a clock that was set back is there for that much longer.

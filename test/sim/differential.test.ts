@@ -126,7 +126,7 @@ Object.assign(draw, {
   UNLINK: (r: Random) => [key(r, r.pick(['v', 'h', 's', 'z', 'l']))],
   EXISTS: (r: Random) => several(r, () => key(r, r.pick(['v', 'h']))),
   EXPIRE: (r: Random) => [key(r, 'h'), 100],
-  PEXPIRE: (r: Random) => [key(r, 'v'), 100_000],
+  PEXPIRE: (r: Random) => [key(r, 'v'), ...r.pick<(string | number)[]>([[100_000], [50_000, 'LT']])],
   PERSIST: (r: Random) => [key(r, 'v')],
   HSET: (r: Random) => [key(r, 'h'), ...several(r, () => [word(r), word(r)]).flat()],
   HSETNX: (r: Random) => [key(r, 'h'), word(r), word(r)],

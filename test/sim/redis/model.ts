@@ -108,9 +108,9 @@ export class RedisModel {
     return true
   }
 
-  /** Whether a key is gone after some time. */
-  ends(key: string): boolean {
-    return this.#live(key)?.expiresAt !== undefined
+  /** When a key will be gone. */
+  endOf(key: string): number | undefined {
+    return this.#live(key)?.expiresAt
   }
 
   delete(key: string): boolean {
@@ -271,7 +271,12 @@ const commands: Record<string, Command> = {
     return gone
   },
   EXPIRE: (redis, [key, seconds]) => (redis.expire(key!, redis.now() + 1000 * integer(seconds)) ? 1 : 0),
-  PEXPIRE: (redis, [key, ms]) => (redis.expire(key!, redis.now() + integer(ms)) ? 1 : 0),
+  PEXPIRE: (redis, [key, ms, option]) => {
+    if (option !== undefined && option !== 'LT') throw new Error(`the model of PEXPIRE has no option ${option}`)
+    const at = redis.now() + integer(ms)
+    if (option === 'LT' && at >= (redis.endOf(key!) ?? Number.POSITIVE_INFINITY)) return 0
+    return redis.expire(key!, at) ? 1 : 0
+  },
   PERSIST: (redis, [key]) => (redis.expire(key!, undefined) ? 1 : 0),
   HEXISTS: (redis, [key, field]) => (redis.read(key!, 'hash')?.has(field!) ? 1 : 0),
   HLEN: (redis, [key]) => redis.read(key!, 'hash')?.size ?? 0,
