@@ -1,6 +1,7 @@
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledPackage, RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RemodelError } from '../../shared/errors.ts'
+import { checkRelease } from '../../shared/release/check.ts'
 import { type Os, osOf, PackageForms } from '../../shared/release/package_form.ts'
 import type { Release } from '../../shared/release/release.ts'
 import type { Supply } from './supply.ts'
@@ -14,13 +15,14 @@ export interface ReleaseParts {
 
 /**
  * Takes an uploaded release into the catalog. What it brings compiled is known to the compiled index before the release can be
- * planned with, so no plan compiles it. Throws `not-found` where blobs are missing, `conflict` for the same version with
+ * planned with, so no plan compiles it. Throws `invalid-input` for names, `not-found` where blobs are missing, `conflict` for the same version with
  * other content.
  */
 export async function takeRelease(
   given: Release,
   { supply, blobs, compiled }: ReleaseParts,
 ): Promise<{ release: Release; added: boolean }> {
+  checkRelease(given)
   const sizes = new Map<string, number>()
   const missing: string[] = []
   for (const [what, digest] of blobsOf(given)) {

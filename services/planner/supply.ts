@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { RemodelError } from '../../shared/errors.ts'
 import { canonical } from '../../shared/model/canonical.ts'
 import type { RedisSettings } from '../../shared/redis.ts'
+import { checkStemcell } from '../../shared/release/check.ts'
 import { mergeReleases } from '../../shared/release/merge.ts'
 import { Release, Stemcell } from '../../shared/release/release.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
@@ -73,6 +74,7 @@ export class Supply {
   }
 
   async addStemcell(stemcell: Stemcell): Promise<boolean> {
+    checkStemcell(stemcell)
     return this.#addOnce('stemcells', `${stemcell.name}/${stemcell.version}`, stemcell)
   }
 

@@ -10,3 +10,21 @@ export const Name = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
     'must be 1 to 63 letters, digits, dots, dashes and underscores, beginning with a letter or a digit',
   )
+
+/**
+ * Jobs and packages of releases: folders on a machine. BOSH takes a plus as well.
+ */
+export const PartName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}$/,
+    'must be 1 to 128 letters, digits, dots, dashes, underscores and pluses, beginning with a letter, a digit or an underscore',
+  )
+
+/** Versions of releases and stemcells, as BOSH writes them: `1.10`, `1.0-rc.1`, `0+dev.3`. */
+export const VersionName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/,
+    'must be 1 to 128 letters, digits, dots, dashes, underscores and pluses, beginning with a letter or a digit',
+  )

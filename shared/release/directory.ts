@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Fault, RemodelError } from '../errors.ts'
+import { Name, VersionName } from '../model/names.ts'
 import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
 import { type BlobEntry, readBlobsIndex } from './blobs_index.ts'
 import { byteOrder, fingerprint } from './fingerprint.ts'
@@ -12,6 +13,7 @@ import type { LocalRelease } from './local_release.ts'
 import { type ReadPackage, readPackageDirectory } from './package_directory.ts'
 import { findCycle } from './package_graph.ts'
 import { SourceTree } from './source_tree.ts'
+import { text } from './yaml_text.ts'
 
 export interface ReadReleaseOptions {
   /** Default: the name in `config/final.yml`. */
@@ -22,7 +24,7 @@ export interface ReadReleaseOptions {
   cycles?: 'refuse' | 'keep'
 }
 
-const Config = z.looseObject({ name: z.string().nullish(), final_name: z.string().nullish() }).nullable()
+const Config = z.looseObject({ name: text.pipe(Name).nullish(), final_name: text.pipe(Name).nullish() }).nullable()
 
 /**
  * Reads a release directory in BOSH's format. Throws `invalid-input` with all faults of all its files at once.
@@ -42,6 +44,14 @@ export async function readReleaseDirectory(directory: string, options: ReadRelea
   if (!(await isDirectory(directory))) throw invalidInput([{ file: directory, message: 'is not a directory' }])
 
   const name = options.name ?? (await collect(() => readName(directory)))
+  for (const [path, rule, given] of [
+    ['name', Name, options.name],
+    ['version', VersionName, options.version],
+  ] as const) {
+    if (given === undefined) continue
+    const wrong = rule.safeParse(given).error?.issues[0]
+    if (wrong) faults.push({ file: directory, path, message: wrong.message, found: given })
+  }
   const blobs = (await collect(() => readBlobs(directory))) ?? []
   const tree = await SourceTree.open(directory, blobs)
   const packages: ReadPackage[] = []

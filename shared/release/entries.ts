@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
 import { toError } from '../errors.ts'
@@ -109,10 +110,17 @@ export function refuse(rules: { file: string }, path: string | undefined, messag
 
 const gzipMagic = [0x1f, 0x8b]
 
+/** A path, or what is as good where it is long: hundreds of thousands of them are held. */
+function idOf(path: string): string {
+  return path.length <= 128 ? path : createHash('sha256').update(path).digest('base64')
+}
+
 class Guard {
   readonly rules: EntryRules
   readonly limits: ArchiveLimits
   readonly #links = new Set<string>()
+  /** What is there already, by `idOf`: true where it is a directory. */
+  readonly #seen = new Map<string, boolean>()
   #head = Buffer.alloc(0)
   #entries = 0
   #bytes = 0
@@ -141,6 +149,11 @@ class Guard {
     const above = parentIn(path, this.#links)
     if (above !== null) throw refused(`is refused: the path goes through the link ${above}`)
     this.#checkType(entry, path, refused)
+    const isDirectory = entry.type === 'Directory' || entry.type === 'GNUDumpDir'
+    // Of two files under one name the last one would win, and what was checked of the first would be worth nothing.
+    const before = this.#seen.get(idOf(path))
+    if (before !== undefined && !(before && isDirectory)) throw refused('is refused: it is in the archive twice')
+    this.#seen.set(idOf(path), isDirectory)
     return path
   }
 

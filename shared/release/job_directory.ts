@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Fault } from '../errors.ts'
-import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
+import { invalidInput, type SourceDocument, suggest } from '../source/document.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { LocalJob } from './local_release.ts'
 import type { SourceFile, SourceTree } from './source_tree.ts'
 import { JobSpec, misspeltKeys, readJobSpec } from './spec.ts'
+import { readSpecFile } from './yaml_text.ts'
 
 export interface ReadJob {
   job: LocalJob
@@ -22,7 +23,7 @@ export async function readJobDirectory(directory: string, folder: string, tree: 
   const root = join(directory, below)
   const file = join(root, 'spec')
   if (!existsSync(file)) throw invalidInput([{ file, message: `${join(below, 'spec')} does not exist` }])
-  const document = new SourceDocument(file, await readFile(file, 'utf8'))
+  const document = await readSpecFile(file)
   const facts = readJobSpec(document)
   const faults: Fault[] = []
   if (facts.name !== folder) {

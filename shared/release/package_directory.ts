@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
-import { lstat, readFile } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Fault } from '../errors.ts'
-import { invalidInput, SourceDocument } from '../source/document.ts'
+import { invalidInput, type SourceDocument } from '../source/document.ts'
 import { fingerprint } from './fingerprint.ts'
 import { compileGlob, type Glob } from './glob.ts'
 import type { LocalPackage } from './local_release.ts'
 import { keepsPlace, type Listed, mapFiles, type SourceFile, type SourceTree } from './source_tree.ts'
 import { misspeltKeys, PackageLock, PackageSpec } from './spec.ts'
+import { readSpecFile } from './yaml_text.ts'
 
 export interface ReadPackage {
   pack: LocalPackage
@@ -25,7 +26,7 @@ export async function readPackageDirectory(directory: string, folder: string, tr
   const below = join('packages', folder)
   const lock = join(directory, below, 'spec.lock')
   if (existsSync(lock)) {
-    const document = new SourceDocument(lock, await readFile(lock, 'utf8'))
+    const document = await readSpecFile(lock)
     const spec = document.parse(PackageLock)
     const { name, fingerprint: locked, dependencies } = spec
     const pack = { name, fingerprint: locked, dependencies, folder, files: [], vendored: true, compress: true }
@@ -33,7 +34,7 @@ export async function readPackageDirectory(directory: string, folder: string, tr
   }
   const file = join(directory, below, 'spec')
   if (!existsSync(file)) throw invalidInput([{ file, message: `${join(below, 'spec')} does not exist` }])
-  const document = new SourceDocument(file, await readFile(file, 'utf8'))
+  const document = await readSpecFile(file)
   const spec = document.parse(PackageSpec)
   const faults: Fault[] = []
   const warnings = misspeltKeys(document, KNOWN)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Fault } from '../errors.ts'
-import { type SourceDocument, suggest } from '../source/document.ts'
+import { type Fault, toError } from '../errors.ts'
+import { invalidInput, type SourceDocument, suggest } from '../source/document.ts'
 import { LinkDefinition, type PropertyDefinition, type ReleaseJob } from './release.ts'
 import { name, names, parseYaml11, text } from './yaml_text.ts'
 
@@ -66,7 +66,7 @@ export type JobFacts = Omit<ReleaseJob, 'fingerprint' | 'digest'>
 /** Reads a job spec; throws `invalid-input`. */
 export function readJobSpec(document: SourceDocument): JobFacts {
   const spec = document.parse(JobSpec)
-  const legacy = parseYaml11(document.text) as { properties?: Record<string, unknown> | null } | null
+  const legacy = asDirectorReads(document) as { properties?: Record<string, unknown> | null } | null
   return {
     name: spec.name,
     packages: spec.packages,
@@ -76,6 +76,16 @@ export function readJobSpec(document: SourceDocument): JobFacts {
     ),
     provides: spec.provides,
     consumes: spec.consumes,
+  }
+}
+
+function asDirectorReads(document: SourceDocument): unknown {
+  try {
+    return parseYaml11(document.text)
+  } catch (error) {
+    throw invalidInput([
+      document.fault([], `cannot be read as YAML 1.1, in which specs are written: ${toError(error).message}`),
+    ])
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
+import { Name, VersionName } from '../model/names.ts'
 import { invalidInput, SourceDocument } from '../source/document.ts'
 import { type ArchiveLimits, eachEntry, refuse } from './entries.ts'
 import type { Stemcell } from './release.ts'
@@ -20,9 +21,9 @@ export interface LocalStemcell {
 }
 
 const Manifest = z.looseObject({
-  name: text,
-  version: text,
-  operating_system: text,
+  name: text.pipe(Name),
+  version: text.pipe(VersionName),
+  operating_system: text.pipe(Name),
   sha1: text.nullish(),
   cloud_properties: z.record(z.string(), z.unknown()).nullish(),
 })

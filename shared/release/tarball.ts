@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ReadEntry } from 'tar'
 import { z } from 'zod'
 import type { Fault } from '../errors.ts'
+import { Name, VersionName } from '../model/names.ts'
 import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
 import { DigestCheck } from './digest.ts'
 import { type ArchiveLimits, compiledRules, type EntryRules, eachEntry, jobLimits, refuse } from './entries.ts'
@@ -13,7 +14,7 @@ import type { Put } from './pack.ts'
 import { packageGraph } from './package_graph.ts'
 import type { Release } from './release.ts'
 import { readJobSpec } from './spec.ts'
-import { name, names, parseAsWritten, text } from './yaml_text.ts'
+import { longestSpec, name, names, parseAsWritten, text } from './yaml_text.ts'
 
 export interface ReadTarballOptions {
   limits?: ArchiveLimits
@@ -28,8 +29,8 @@ const part = z.looseObject({
   sha1: text,
 })
 const Manifest = z.looseObject({
-  name: text,
-  version: text,
+  name: text.pipe(Name),
+  version: text.pipe(VersionName),
   jobs: z.array(part).nullish(),
   packages: z.array(part.extend({ dependencies: names })).nullish(),
   compiled_packages: z
@@ -40,8 +41,8 @@ type Manifest = z.infer<typeof Manifest>
 const KINDS = ['jobs', 'packages', 'compiled_packages'] as const
 type Kind = (typeof KINDS)[number]
 
-/** `release.MF` and `job.MF` are read into memory; a real one has some hundred kilobytes. */
-const MAX_MANIFEST = 16 * 2 ** 20
+/** Bytes of a `release.MF`, which is read into memory: those of 20,000 packages. */
+const longestManifest = 4 * 2 ** 20
 
 /**
  * Reads a release tarball, source or compiled, and puts its archives. Every digest and every entry of the inner archives is
@@ -57,7 +58,7 @@ export async function readReleaseTarball(
     const { manifestText, parts } = await takeApart(tarball, scratch, options)
     const document = new SourceDocument(`${tarball}:release.MF`, manifestText)
     const manifest = asWritten(document)
-    const faults: Fault[] = []
+    const faults = twice(document, manifest)
     const jobSpecs = new Map<string, string>()
     for (const kind of KINDS) {
       for (const [index, entry] of (manifest[kind] ?? []).entries()) {
@@ -77,6 +78,20 @@ export async function readReleaseTarball(
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/** A name that a list has already: only one of the two could be found again. */
+function twice(document: SourceDocument, manifest: Manifest): Fault[] {
+  return KINDS.flatMap((kind) => {
+    const first = new Map<string, number>()
+    return (manifest[kind] ?? []).flatMap(({ name }, index) => {
+      const other = first.get(name)
+      if (other === undefined) first.set(name, index)
+      return other === undefined
+        ? []
+        : [document.fault([kind, index, 'name'], `${kind}[${other}] has this name already`, { found: name })]
+    })
+  })
 }
 
 /** Checked, and with versions and digests as they are written. */
@@ -100,7 +115,7 @@ async function takeApart(tarball: string, scratch: string, options: ReadTarballO
   let manifestText: string | undefined
   const rules = { file: tarball, links: 'none' as const, ...(options.limits ? { limits: options.limits } : {}) }
   await eachEntry(createReadStream(tarball), rules, async (path, entry) => {
-    if (path === 'release.MF') manifestText = (await readSmall(tarball, entry)).toString('utf8')
+    if (path === 'release.MF') manifestText = (await readSmall(tarball, entry, longestManifest)).toString('utf8')
     else if (/^(jobs|packages|compiled_packages)\/[^/]+\.tgz$/.test(path)) {
       const file = join(scratch, String(parts.size))
       parts.set(path, file)
@@ -151,7 +166,7 @@ async function checkPart(
   await eachEntry(createReadStream(file), rules, async (inner, body) => {
     if (kind !== 'jobs' || inner !== 'job.MF') return
     hasSpec = true
-    jobSpecs.set(entry.name, (await readSmall(rules.file, body)).toString('utf8'))
+    jobSpecs.set(entry.name, (await readSmall(rules.file, body, longestSpec)).toString('utf8'))
   })
   return kind === 'jobs' && !hasSpec ? [{ file: rules.file, path: 'job.MF', message: 'is missing' }] : []
 }
@@ -234,8 +249,8 @@ async function describe(
   })
 }
 
-async function readSmall(file: string, entry: ReadEntry): Promise<Buffer> {
-  if (entry.size > MAX_MANIFEST)
-    throw refuse({ file }, entry.path, `is refused: it is larger than ${MAX_MANIFEST} bytes`, String(entry.size))
+async function readSmall(file: string, entry: ReadEntry, longest: number): Promise<Buffer> {
+  if (entry.size > longest)
+    throw refuse({ file }, entry.path, `is refused: it is larger than ${longest} bytes`, String(entry.size))
   return Buffer.concat((await entry.collect()) as Buffer[])
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, it } from 'vitest'
@@ -8,6 +9,7 @@ import type { ArchiveEntry } from '../../shared/release/archive.ts'
 import { readReleaseDirectory } from '../../shared/release/directory.ts'
 import { packRelease } from '../../shared/release/pack.ts'
 import { readReleaseTarball } from '../../shared/release/tarball.ts'
+import { casesFolder } from '../support/cases.ts'
 import { fileEntry, refusal, releaseFolder, tarGz, temporaryFolder } from './fixture.ts'
 
 const jobSpec = 'name: j\ntemplates:\n  a: bin/a\npackages:\n- p\nproperties:\n  x: {default: 1}\n'
@@ -232,6 +234,53 @@ const hostile: [string, () => Promise<Parts>, Record<string, unknown>][] = [
     async () => ({ pack: zstdCompressSync(gunzipSync(await tarGz(fileEntry('packaging', 'make')))) }),
     { file: 'T:packages/p.tgz', message: expect.stringContaining('pack it with tar -z') },
   ],
+  [
+    'a file that is in it twice, of which the last one would win',
+    async () => ({ extra: [fileEntry('release.MF', 'name: other\nversion: 9\n')] }),
+    { file: 'T', path: 'release.MF', message: expect.stringContaining('twice') },
+  ],
+  [
+    'a file that is in a package twice',
+    async () => inner(fileEntry('packaging', 'make'), fileEntry('./packaging', 'rm -rf /')),
+    { file: 'T:packages/p.tgz', path: 'packaging', message: expect.stringContaining('twice') },
+  ],
+  [
+    'a directory under the name of a file',
+    async () => inner(fileEntry('packaging', 'make'), { type: 'directory', path: 'packaging' }),
+    { file: 'T:packages/p.tgz', message: expect.stringContaining('twice') },
+  ],
+  [
+    'a package that is listed twice',
+    async () => ({
+      manifest: (text) => `${text}- name: p\n  version: other\n  sha1: ${/sha1: (\S+)\n {2}dep/.exec(text)![1]}\n`,
+    }),
+    { file: 'T:release.MF', path: 'packages[1].name', line: 15, message: 'packages[0] has this name already' },
+  ],
+  ...['', 'a\nb', '\u001b[31mred', '../../evil', 'a:b c', 'a'.repeat(64)].map((name): (typeof hostile)[number] => [
+    `the name ${JSON.stringify(name.slice(0, 20))}`,
+    async () => ({ manifest: (text) => text.replace('name: rel', `name: ${JSON.stringify(name)}`) }),
+    { file: 'T:release.MF', path: 'name', line: 1, message: expect.stringContaining('must be 1 to 63 letters') },
+  ]),
+  [
+    'a version that is no word',
+    async () => ({ manifest: (text) => text.replace('version: 1.10', 'version: ../../1 x') }),
+    { file: 'T:release.MF', path: 'version', line: 2, message: expect.stringContaining('must be 1 to 128 letters') },
+  ],
+  [
+    'a package whose name is no word',
+    async () => ({ manifest: (text) => text.replace('name: p', 'name: "p q"') }),
+    { file: 'T:release.MF', path: 'packages[0].name', message: expect.stringContaining('must be 1 to 128 letters') },
+  ],
+  [
+    'a job.MF of 9 megabytes, before it is read',
+    async () => ({
+      job: await tarGz(
+        fileEntry('job.MF', `${jobSpec}${'# 60,000 properties\n'.repeat(450_000)}`),
+        fileEntry('monit', ''),
+      ),
+    }),
+    { file: 'T:jobs/j.tgz', path: 'job.MF', message: expect.stringContaining('larger than 2097152 bytes') },
+  ],
 ]
 it.for(hostile)('refuses %s with the reason and leaves nothing behind', async ([, parts, expected]) => {
   expect(await refused(await tarballOf(await parts()))).toEqual([expect.objectContaining(expected)])
@@ -279,4 +328,14 @@ async function digests(store: DiskBlobstore): Promise<string[]> {
   const found: string[] = []
   for await (const { digest } of store.list()) found.push(digest)
   return found
+}
+
+for (const folder of ['C09-duplicate-entries-and-packages', 'C10-release-names']) {
+  const cases = join(casesFolder, 'field', folder)
+  it.runIf(existsSync(cases))(`refuses every tarball of ${folder}, with place and reason`, async () => {
+    for (const file of (await readdir(cases)).filter((name) => name.endsWith('.tgz'))) {
+      const [fault] = await refused(await readFile(join(cases, file)))
+      expect(fault, file).toMatchObject({ message: expect.stringMatching(/twice|already|must be 1 to/) })
+    }
+  })
 }

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { RemodelError, toError } from '../../../shared/errors.ts'
-import { parseYaml11 } from '../../../shared/release/yaml_text.ts'
+import { longestSpec, parseYaml11 } from '../../../shared/release/yaml_text.ts'
 import type { RenderRequest } from '../kinds/kind.ts'
 import { readArchive } from './archive.ts'
 import type { EngineFile } from './engine.ts'
@@ -57,8 +57,15 @@ function fileOf(job: string, template: string, destination: string, content: Buf
   return { template, destination, mode, file: `${job}/${template}`, source: content.toString('base64') }
 }
 
+/** Only for suggestions: what they are was read when the release was uploaded, by rules that refuse what this leaves out. */
 function declaredProperties(manifest: Buffer | undefined): string[] {
-  const document: unknown = manifest ? parseYaml11(manifest.toString('utf8')) : undefined
+  if (manifest === undefined || manifest.length > longestSpec) return []
+  let document: unknown
+  try {
+    document = parseYaml11(manifest.toString('utf8'))
+  } catch {
+    return []
+  }
   const properties = (document as { properties?: unknown } | null | undefined)?.properties
   return properties && typeof properties === 'object' ? Object.keys(properties) : []
 }
