@@ -142,6 +142,8 @@ export const inputs = {
     synchronous: z.boolean(),
     /** It follows its source until it is populated. */
     copied: z.boolean(),
+    /** Members that a later remodel of the plan sets up: one that does not follow yet is left to the arrangement behind that. */
+    later: z.array(z.string()).default([]),
     /** Physical slots of the deployment that stay; others of ours are of instances that are gone. */
     keep: z.array(z.string()),
   }),

@@ -56,6 +56,22 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/long/database/switchover.test.ts',
   },
   {
+    name: 'an arrangement of a node waits for a server that is set up behind it',
+    guarantee: 47,
+    file: 'services/planner/kinds/database/foreman/steps.ts',
+    find: '.filter((one) => situation.isSetUpBehind(phase, one))',
+    replace: '.filter(() => false)',
+    caughtBy: 'test/kinds/database/arrangement.test.ts',
+  },
+  {
+    name: 'work under a fence begins before a replica has the fence',
+    guarantee: 49,
+    file: 'shared/postgres/fenced.ts',
+    find: '  if (waits) {',
+    replace: '  if (false) {',
+    caughtBy: 'test/long/database/fence.test.ts',
+  },
+  {
     name: 'a fence in a database ends newer sessions',
     guarantee: 49,
     file: 'shared/postgres/fenced.ts',

@@ -21,23 +21,52 @@ export interface TestServer {
 }
 
 export async function startPostgres(settings: Record<string, string> = {}): Promise<TestServer> {
+  const directory = newDirectory()
+  initialise(directory)
+  return start(directory, await freePort(), settings)
+}
+
+/** A server and one that follows it, as `standby`, and that its commits wait for. */
+export async function startPair(): Promise<{ primary: TestServer; standby: TestServer }> {
+  const [first, second] = [newDirectory(), newDirectory()]
+  initialise(first)
+  const data = join(second, 'data')
+  runAs(second, '/bin/cp', '-a', join(first, 'data'), data)
+  runAs(second, '/bin/touch', join(data, 'standby.signal'))
+  const port = await freePort()
+  const primary = start(first, port, { synchronous_standby_names: 'standby' })
+  const upstream = `'host=127.0.0.1 port=${port} user=remodel application_name=standby'`
+  return { primary, standby: start(second, await freePort(), { primary_conninfo: upstream }) }
+}
+
+function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'remodel-postgres-'))
-  const run = (program: string, ...args: string[]) =>
-    execFileSync(join(postgresBinaries(), program), args, { uid: user, gid: user, cwd: directory, stdio: 'ignore' })
-  const data = join(directory, 'data')
   chownSync(directory, user, user)
   chmodSync(directory, 0o700)
-  const port = await freePort()
-  run('initdb', '-D', data, '-U', 'remodel', '-A', 'trust', '--no-sync')
+  return directory
+}
+
+function runAs(directory: string, program: string, ...args: string[]): void {
+  execFileSync(program, args, { uid: user, gid: user, cwd: directory, stdio: 'ignore' })
+}
+
+function initialise(directory: string): void {
+  const initdb = join(postgresBinaries(), 'initdb')
+  runAs(directory, initdb, '-D', join(directory, 'data'), '-U', 'remodel', '-A', 'trust', '--no-sync')
+}
+
+function start(directory: string, port: number, settings: Record<string, string>): TestServer {
+  const data = join(directory, 'data')
+  const control = (...args: string[]) => runAs(directory, join(postgresBinaries(), 'pg_ctl'), '-D', data, '-w', ...args)
   const all = { listen_addresses: '127.0.0.1', unix_socket_directories: directory, fsync: 'off', ...settings }
   const options = [`-p ${port}`, ...Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)].join(' ')
-  run('pg_ctl', '-D', data, '-w', '-o', options, '-l', join(directory, 'log'), 'start')
+  control('-o', options, '-l', join(directory, 'log'), 'start')
   return {
     at: { vm: 'host', address: '127.0.0.1', port },
     host: hostAsMachine(directory),
     log: () => readFileSync(join(directory, 'log'), 'utf8'),
     stop() {
-      run('pg_ctl', '-D', data, '-m', 'immediate', '-w', 'stop')
+      control('-m', 'immediate', 'stop')
       rmSync(directory, { recursive: true })
     },
   }

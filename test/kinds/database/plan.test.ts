@@ -1,23 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { sealPlan } from '../../../services/planner/foreman/seal.ts'
-import { kind } from '../../../services/planner/kinds/database/index.ts'
 import { inputs, type StepName } from '../../../shared/kinds/database.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
-import type { Plan } from '../../../shared/model/plan.ts'
-import { SourceDocument } from '../../../shared/source/document.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
+import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
-
-const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
-const options = { recreate: false, remove: false, skipDrain: false }
-const render = async () => []
-
-async function planOf(wish: Wish | string, materials: StandingMaterial[] = []): Promise<Plan> {
-  const document = new SourceDocument('shop.yml', typeof wish === 'string' ? wish : documentOf(wish))
-  const blueprint = kind.architect(document, supplies)
-  const floorplan = { deployment: blueprint.deployment, version: 1, materials }
-  return sealPlan(await kind.foreman(blueprint, floorplan, options, render), blueprint, floorplan)
-}
+import { planOf } from './planned.ts'
 
 const two = { net: 80, nodes: { n1: 'ab', n2: 'cd' } }
 

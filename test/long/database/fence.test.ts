@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openFenced } from '../../../shared/postgres/fenced.ts'
 import { fenceSequence } from '../../../shared/postgres/names.ts'
 import { openSession } from '../../../shared/postgres/server.ts'
-import { startPostgres, type TestServer } from '../../support/postgres.ts'
+import { startPair, startPostgres, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -56,5 +56,37 @@ describe('a session under a fence', () => {
     const session = await open(1, 'slot/n9:n1:shop')
     expect(await session.value('SELECT 1')).toBe(1)
     await Promise.all([session.close(), application.close()])
+  })
+
+  test('does not begin before a synchronous standby has its number: a failover brings no smaller one back', async () => {
+    const { primary, standby } = await startPair()
+    try {
+      const [watch, replica] = await Promise.all(
+        [primary, standby].map(({ host, at }) => openSession(host, at, 'postgres')),
+      )
+      const receiver = async () =>
+        await replica!.value(`SELECT pid FROM pg_stat_wal_receiver WHERE status = 'streaming'`)
+      await expect.poll(receiver, { timeout: 30_000 }).not.toBeNull()
+      const pid = Number(await receiver())
+      const waits = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
+      const fence = { scope: 'slot/n1:n2:shop', number: 9 }
+      process.kill(pid, 'SIGSTOP')
+      const opened = openFenced(primary.host, primary.at, 'postgres', { fence })
+      const first = await Promise.race([
+        opened.then(() => 'the work begins'),
+        expect
+          .poll(() => watch!.value(waits), { timeout: 30_000, interval: 20 })
+          .toBe(1)
+          .then(() => 'it waits'),
+      ]).finally(() => process.kill(pid, 'SIGCONT'))
+      expect(first).toBe('it waits')
+      await (await opened).close()
+      const sequence = `SELECT last_value::int FROM remodel.${fenceSequence(fence.scope)}`
+      await expect.poll(() => replica!.value(sequence), { timeout: 30_000 }).toBe(9)
+      await Promise.all([watch!.close(), replica!.close()])
+    } finally {
+      standby.stop()
+      primary.stop()
+    }
   })
 })

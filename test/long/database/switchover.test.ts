@@ -70,4 +70,31 @@ describe('a node of three servers that is written to', { timeout: 400_000 }, () 
     expect(await scene.carryOut(plan)).toEqual({ state: 'done', errors: '' })
     await scene.expectWhole()
   })
+
+  test('loses nothing where only a silent replica has the last rows when the machine of the primary is lost', async () => {
+    const [primary] = await scene.primaries()
+    const [stale, silent] = [...'abc'].filter((letter) => letter !== primary) as [string, string]
+    await scene.inflict('cut off', stale)
+    scene.write()
+    await sleep(1500)
+    await scene.inflict('silent', silent)
+    await scene.killMachine(primary!)
+    const plan = await scene.plan({})
+    expect(plan.remodels[0]?.id).toBe('fail-over node/n1')
+    expect(plan.remodels[0]?.title).toContain(`n1-${silent}`)
+    expect(await scene.carryOut(plan)).toEqual({ state: 'done', errors: '' })
+    expect(await scene.primaries()).toEqual([silent])
+    await scene.expectWhole()
+  })
+
+  test('keeps what a former primary has more, and says where', async () => {
+    const kept = await Promise.all(
+      [...'abc'].map((letter) => scene.shell(letter, 'ls -d /var/vcap/store/postgres/kept-* 2>/dev/null')),
+    )
+    const places = kept.flatMap((text) => text.split('\n').filter(Boolean))
+    expect(places.length).toBeGreaterThan(0)
+    const { remodels, notes } = await scene.plan({})
+    expect(remodels.map(({ id }) => id)).toEqual([])
+    for (const place of places) expect(notes.some((note) => note.includes(place))).toBe(true)
+  })
 })

@@ -37,9 +37,16 @@ export async function follow(context: StepContext, connection: Connection, of: F
   context.say(`copying ${from.instance}`)
   await copyData(context, from, connection)
   await failpoint('follow.copied')
+  await forgetOverrides(connection)
   await arrange(connection, { self: member.instance, upstream, primaryOnly: primary !== null, synchronous: [] })
   await shell(connection, asServer(`touch ${place.data}/standby.signal`))
   await connection.write(place.whole, role)
+}
+
+/** What somebody set with ALTER SYSTEM came along with the copy, and would go before the arrangement. */
+async function forgetOverrides(connection: Connection): Promise<void> {
+  const names = 'primary_conninfo|primary_slot_name|synchronous_standby_names|synchronized_standby_slots'
+  await shell(connection, `sed -i -E '/^(${names}) /d' ${place.data}/postgresql.auto.conf`)
 }
 
 /** A physical slot for a replica on whoever it follows. */

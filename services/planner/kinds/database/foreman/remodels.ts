@@ -2,7 +2,7 @@ import type { Json, Material } from '../../../../../shared/model/material.ts'
 import { changesBetween } from '../../../foreman/diff.ts'
 import type { RemodelDraft } from '../../../foreman/draft.ts'
 import { materialId } from '../names.ts'
-import type { Event, NamedPlan } from '../operations/operations.ts'
+import type { Event, NamedPlan, Phase } from '../operations/operations.ts'
 import type { Handover } from './handover.ts'
 import type { Situation } from './situation.ts'
 import { workOf } from './steps.ts'
@@ -36,7 +36,7 @@ export function remodelsOf(
         needs = [id]
       }
       const drafts = phase.map((event) => {
-        const draft = draftOf(event, made, situation)
+        const draft = draftOf(event, phase, made, situation)
         const id = used.has(draft.id) ? `${draft.id} (plan ${index + 1})` : draft.id
         used.add(id)
         return { ...draft, id, stage: name, needs }
@@ -54,12 +54,12 @@ const isMade = ({ type }: Event) => type !== 'delete'
 const materialOf = ({ resource }: Event) => materialId(resource.identifier)
 
 /** `made`: what some event of the plans makes or changes. */
-function draftOf(event: Event, made: ReadonlySet<string>, situation: Situation): RemodelDraft {
+function draftOf(event: Event, phase: Phase, made: ReadonlySet<string>, situation: Situation): RemodelDraft {
   const { type, resource } = event
   const material = materialOf(event)
   const [noun = '', ...rest] = material.split('/')
   const title = `${type} ${noun.replaceAll('_', ' ')} ${rest.join('/')}`
-  const { step, input } = workOf(event, situation)
+  const { step, input } = workOf(event, situation, phase)
   const stood = situation.standing(resource.identifier.type, resource.identifier.id)
   const after = type === 'delete' ? {} : resource.attributes
   return {

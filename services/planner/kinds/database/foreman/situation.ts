@@ -5,6 +5,7 @@ import {
   findStanding,
   type NamedPlan,
   type NodeResources,
+  type Phase,
   type ResourceData,
   type State,
 } from '../operations/operations.ts'
@@ -27,6 +28,9 @@ export class Situation {
   /** Instances that take the primary role over in this plan. */
   readonly #heirs: ReadonlySet<string>
   readonly #restores: Restoring
+  /** Phase -> its number; instance -> the number of the last phase that sets it up. */
+  readonly #order: ReadonlyMap<Phase, number>
+  readonly #setUpIn: ReadonlyMap<string, number>
 
   constructor(
     deployment: string,
@@ -51,6 +55,15 @@ export class Situation {
         identifier.id,
         String(attributes.source_node_name),
       ]),
+    )
+    const phases = plans.flatMap((plan) => plan.phases)
+    this.#order = new Map(phases.map((phase, number) => [phase, number]))
+    const instances = (phase: Phase) =>
+      phase.filter(({ type, resource }) => type !== 'delete' && resource.identifier.type === 'database.instance')
+    this.#setUpIn = new Map(
+      phases.flatMap((phase, number) =>
+        instances(phase).map(({ resource }) => [resource.identifier.id, number] as const),
+      ),
     )
     this.#heirs = new Set(set('database.switchover').map(({ identifier }) => identifier.id))
   }
@@ -131,6 +144,11 @@ export class Situation {
 
   standing(type: string, id: string): ResourceData | undefined {
     return findResource(this.#start, type, id)
+  }
+
+  /** Behind this phase comes one that sets the instance up. */
+  isSetUpBehind(phase: Phase, instance: string): boolean {
+    return (this.#setUpIn.get(instance) ?? -1) > (this.#order.get(phase) ?? 0)
   }
 
   /** It is being filled from another node in this plan, so it takes no writes of its own before that is over. */

@@ -1,7 +1,7 @@
 import { HostAttributes, InstanceAttributes, type StepName } from '../../../../../shared/kinds/database.ts'
 import type { Json } from '../../../../../shared/model/material.ts'
 import { materialId } from '../names.ts'
-import type { Event, ResourceData } from '../operations/operations.ts'
+import type { Event, Phase, ResourceData } from '../operations/operations.ts'
 import type { Situation } from './situation.ts'
 
 interface Work {
@@ -9,14 +9,14 @@ interface Work {
   input: object
 }
 
-/** The step that carries an event out, with what it is given. */
-export function workOf(event: Event, situation: Situation): { step: StepName; input: Json } {
-  const { step, input } = event.type === 'delete' ? removal(event, situation) : setting(event, situation)
+/** The step that carries an event of a phase out, with what it is given. */
+export function workOf(event: Event, situation: Situation, phase: Phase): { step: StepName; input: Json } {
+  const { step, input } = event.type === 'delete' ? removal(event, situation) : setting(event, situation, phase)
   const { deployment } = situation
   return { step, input: { event: event.type, resource: event.resource, deployment, ...input } as unknown as Json }
 }
 
-function setting({ resource }: Event, situation: Situation): Work {
+function setting({ resource }: Event, situation: Situation, phase: Phase): Work {
   const { type, id } = resource.identifier
   const { attributes } = resource
   switch (type) {
@@ -43,7 +43,8 @@ function setting({ resource }: Event, situation: Situation): Work {
       const members = situation.keptOf(id)
       const synchronous = situation.isSynchronous(id)
       const copied = situation.isCopied(id)
-      return { step: 'arrange-node', input: { node: id, members, synchronous, copied, keep: situation.slots() } }
+      const later = members.map(({ instance }) => instance).filter((one) => situation.isSetUpBehind(phase, one))
+      return { step: 'arrange-node', input: { node: id, members, synchronous, copied, later, keep: situation.slots() } }
     }
     case 'database.postgres_database': {
       const node = String(attributes.node_name)

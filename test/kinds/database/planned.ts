@@ -1,0 +1,17 @@
+import { sealPlan } from '../../../services/planner/foreman/seal.ts'
+import { kind } from '../../../services/planner/kinds/database/index.ts'
+import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
+import { SourceDocument } from '../../../shared/source/document.ts'
+import { documentOf, type Wish } from '../../long/database/support.ts'
+
+const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
+const options = { recreate: false, remove: false, skipDrain: false }
+
+/** The plan for a document, or what one wishes, upon what stands. */
+export async function planOf(wish: Wish | string, materials: StandingMaterial[] = []): Promise<Plan> {
+  const document = new SourceDocument('shop.yml', typeof wish === 'string' ? wish : documentOf(wish))
+  const blueprint = kind.architect(document, supplies)
+  const floorplan = { deployment: blueprint.deployment, version: 1, materials }
+  return sealPlan(await kind.foreman(blueprint, floorplan, options, async () => []), blueprint, floorplan)
+}
