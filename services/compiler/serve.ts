@@ -67,9 +67,8 @@ export async function serveKey(
         claims.size === 0
           ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
           : await produce(spec, held, { subscribers, claims, asked }, found, signal, tools)
-      // Without the lock another compiler serves this key: its answer is the one that counts.
-      if (signal.aborted || held.signal.aborted || isSuperseded(outcome))
-        throw new RemodelError('superseded', `the claim on ${spec.name} was lost`)
+      const loss = lossOf(outcome, [held.signal, signal])
+      if (loss) throw new RemodelError('superseded', `${spec.name} is left to another compiler: ${loss}`)
       if (await tellAll(key, subscribers, claims, outcome, tools)) return summary(outcome)
       // Somebody joined whom this outcome does not concern: it is compiled for them.
       const now = await tools.requests.read(key)
@@ -188,8 +187,12 @@ async function tellAll(
   }
 }
 
-function isSuperseded(outcome: Outcome): boolean {
-  return 'error' in outcome && completionOf(outcome.error).code === 'superseded'
+/** Why another compiler serves this key now, whose answer is the one that counts: the claim or the job was lost. */
+function lossOf(outcome: Outcome, signals: readonly AbortSignal[]): string | undefined {
+  const aborted = signals.find((signal) => signal.aborted)
+  if (aborted) return toError(aborted.reason).message
+  const ended = 'error' in outcome ? completionOf(outcome.error) : undefined
+  return ended?.code === 'superseded' ? ended.message : undefined
 }
 
 function summary(outcome: Outcome): string {

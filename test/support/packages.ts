@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../../cli/client.ts'
 import { uploadRelease } from '../../cli/upload.ts'
 import type { Event, PlanView } from '../../services/planner/api/schema.ts'
@@ -87,6 +88,17 @@ export async function letGo(stack: TestStack, what: string): Promise<void> {
   }
 }
 
+/** Lets it go on whichever machines there come to be, until `over` is settled: one that is being made cannot be told yet. */
+export async function letGoUntil<T>(stack: TestStack, what: string, over: Promise<T>): Promise<T> {
+  let open = true
+  const settled = over.finally(() => {
+    open = false
+  })
+  settled.catch(() => {})
+  for (; open; await sleep(100)) await letGo(stack, what).catch(() => {})
+  return settled
+}
+
 export async function compileVms(stack: TestStack): Promise<string[]> {
   const vms = await stack.provider.listVms()
   return vms.filter((vm) => vm.ownership.owner.startsWith('compiler/') && vm.state === 'running').map((vm) => vm.id)
@@ -95,6 +107,13 @@ export async function compileVms(stack: TestStack): Promise<string[]> {
 /** `lib` of `compile-package lib/3f2a…`, or '' of another remodel. */
 export function packageOf(remodel: string | undefined): string {
   return /^compile-package ([^/]+)\//.exec(remodel ?? '')?.[1] ?? ''
+}
+
+/** Events that tell of an attempt that was used up; what a stalled compiler gives back (`superseded`) uses none. */
+export function usedAttempts(events: readonly Event[]): Event[] {
+  return events.filter(
+    ({ type, attempt = 1, code }) => attempt > 1 || (type === 'remodel.retried' && code !== 'superseded'),
+  )
 }
 
 /** What compiling a package ended with: each run of a script once, however many were told of it. */
