@@ -55,12 +55,10 @@ export function localReleases(manifest: { name: string; content: string }): Loca
   const releases = field(document.value, 'releases')
   if (!Array.isArray(releases)) return []
   const faults: Fault[] = []
-  const entries = releases.flatMap((release: unknown, index): LocalReleaseEntry[] => {
+  const entries = releases.flatMap((_, index): LocalReleaseEntry[] => {
     const at: Path = ['releases', index]
-    const url = field(release, 'url')
-    const version = field(release, 'version')
-    const name = field(release, 'name')
-    if (typeof url !== 'string' || !url.startsWith('file:')) {
+    const [url, version, name] = ['url', 'version', 'name'].map((key) => document.textAt([...at, key]))
+    if (!url?.startsWith('file:')) {
       if (version === 'create') {
         faults.push(
           document.fault([...at, 'version'], 'a release can only be created from files', {
@@ -70,8 +68,8 @@ export function localReleases(manifest: { name: string; content: string }): Loca
       }
       return []
     }
-    const given = version === 'create' || version === 'latest' || version === undefined ? undefined : String(version)
-    return [{ name: typeof name === 'string' ? name : undefined, version: given, path: pathOf(url, manifest.name) }]
+    const given = version === 'create' || version === 'latest' ? undefined : version
+    return [{ name, version: given, path: pathOf(url, manifest.name) }]
   })
   if (faults.length > 0) throw invalidInput(faults)
   return entries

@@ -71,11 +71,10 @@ async function pack(path: string, version: string | undefined, blobs: DiskBlobst
 function stemcellsOf(manifest: SourceDocument): Stemcell[] {
   const listed = (manifest.value as { stemcells?: unknown } | null)?.stemcells
   if (!Array.isArray(listed)) return []
-  return listed.flatMap(({ os, name, version }) => {
+  return listed.flatMap((_, index) => {
+    const [os, name, version] = ['os', 'name', 'version'].map((key) => manifest.textAt(['stemcells', index, key]))
     const known = os ?? name
-    return known === undefined || version === undefined
-      ? []
-      : [{ name: String(name ?? os), os: String(known), version: String(version) }]
+    return known === undefined || version === undefined ? [] : [{ name: name ?? known, os: known, version }]
   })
 }
 

@@ -13,7 +13,6 @@ import type { LocalRelease } from './local_release.ts'
 import { type ReadPackage, readPackageDirectory } from './package_directory.ts'
 import { findCycle } from './package_graph.ts'
 import { SourceTree } from './source_tree.ts'
-import { text } from './yaml_text.ts'
 
 export interface ReadReleaseOptions {
   /** Default: the name in `config/final.yml`. */
@@ -24,7 +23,9 @@ export interface ReadReleaseOptions {
   cycles?: 'refuse' | 'keep'
 }
 
-const Config = z.looseObject({ name: text.pipe(Name).nullish(), final_name: text.pipe(Name).nullish() }).nullable()
+const Config = z
+  .looseObject({ name: z.string().pipe(Name).nullish(), final_name: z.string().pipe(Name).nullish() })
+  .nullable()
 
 /**
  * Reads a release directory in BOSH's format. Throws `invalid-input` with all faults of all its files at once.

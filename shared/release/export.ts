@@ -42,7 +42,7 @@ export async function exportRelease(
     ...packed.map((form) => ({ path: `compiled_packages/${form.name}.tgz`, digest: index.get(form.key)!.digest })),
   ]
   const entries = await Promise.all(parts.map((part) => entryOf(part, from.blobs)))
-  const manifest = Buffer.from(stringify(manifestOf(release, jobs, packed, index, at)))
+  const manifest = Buffer.from(stringify(manifestOf(release, jobs, packed, index, at), { version: '1.1' }))
   return {
     jobs: jobs.map((job) => job.name),
     packages: packed.map((form) => form.name),

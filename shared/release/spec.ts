@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { type Fault, toError } from '../errors.ts'
-import { invalidInput, type SourceDocument, suggest } from '../source/document.ts'
+import type { Fault } from '../errors.ts'
+import { type SourceDocument, suggest } from '../source/document.ts'
 import { LinkDefinition, type PropertyDefinition, type ReleaseJob } from './release.ts'
-import { name, names, parseYaml11, text } from './yaml_text.ts'
+import { name, names } from './yaml_text.ts'
 
 /** `packages/<p>/spec`. Unknown keys are allowed, as in BOSH. */
 export const PackageSpec = z.looseObject({
@@ -23,8 +23,8 @@ export const PackageLock = z.looseObject({ name, fingerprint: z.string().regex(/
 const links = z
   .array(
     z.looseObject({
-      name: text,
-      type: text,
+      name: z.string(),
+      type: z.string(),
       optional: z.boolean().nullish(),
       shared: z.boolean().nullish(),
       properties: names,
@@ -47,7 +47,7 @@ const links = z
 export const JobSpec = z.looseObject({
   name,
   templates: z
-    .record(z.string(), text)
+    .record(z.string(), z.string())
     .nullish()
     .transform((map) => map ?? {}),
   packages: names,
@@ -66,26 +66,15 @@ export type JobFacts = Omit<ReleaseJob, 'fingerprint' | 'digest'>
 /** Reads a job spec; throws `invalid-input`. */
 export function readJobSpec(document: SourceDocument): JobFacts {
   const spec = document.parse(JobSpec)
-  const legacy = asDirectorReads(document) as { properties?: Record<string, unknown> | null } | null
   return {
     name: spec.name,
     packages: spec.packages,
     templates: spec.templates,
     properties: Object.fromEntries(
-      Object.entries(legacy?.properties ?? spec.properties).map(([key, value]) => [key, propertyDefinition(value)]),
+      Object.entries(spec.properties).map(([key, value]) => [key, propertyDefinition(value)]),
     ),
     provides: spec.provides,
     consumes: spec.consumes,
-  }
-}
-
-function asDirectorReads(document: SourceDocument): unknown {
-  try {
-    return parseYaml11(document.text)
-  } catch (error) {
-    throw invalidInput([
-      document.fault([], `cannot be read as YAML 1.1, in which specs are written: ${toError(error).message}`),
-    ])
   }
 }
 

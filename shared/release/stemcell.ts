@@ -9,7 +9,6 @@ import { invalidInput, SourceDocument } from '../source/document.ts'
 import { type ArchiveLimits, eachEntry, refuse } from './entries.ts'
 import type { Stemcell } from './release.ts'
 import { checked } from './release_blobstore.ts'
-import { parseAsWritten, text } from './yaml_text.ts'
 
 /** A stemcell as it was read. `digest` of `stemcell` is for the caller to set when the image is put. */
 export interface LocalStemcell {
@@ -21,10 +20,10 @@ export interface LocalStemcell {
 }
 
 const Manifest = z.looseObject({
-  name: text.pipe(Name),
-  version: text.pipe(VersionName),
-  operating_system: text.pipe(Name),
-  sha1: text.nullish(),
+  name: z.string().pipe(Name),
+  version: z.string().pipe(VersionName),
+  operating_system: z.string().pipe(Name),
+  sha1: z.string().nullish(),
   cloud_properties: z.record(z.string(), z.unknown()).nullish(),
 })
 
@@ -70,10 +69,7 @@ async function readTarball(path: string, options: { limits?: ArchiveLimits }): P
 
 function describe(document: SourceDocument, size: number, open: () => Readable): LocalStemcell {
   const manifest = document.parse(Manifest)
-  const { version, sha1: sha } = {
-    ...manifest,
-    ...(parseAsWritten(document.text) as { version: string; sha1?: string }),
-  }
+  const { version, sha1: sha } = manifest
   const what = `the image of stemcell ${manifest.name}/${version}`
   return {
     stemcell: { name: manifest.name, os: manifest.operating_system, version },

@@ -14,7 +14,7 @@ import type { Put } from './pack.ts'
 import { packageGraph } from './package_graph.ts'
 import type { Release } from './release.ts'
 import { readJobSpec } from './spec.ts'
-import { longestSpec, name, names, parseAsWritten, text } from './yaml_text.ts'
+import { longestSpec, name, names } from './yaml_text.ts'
 
 export interface ReadTarballOptions {
   limits?: ArchiveLimits
@@ -24,13 +24,13 @@ export interface ReadTarballOptions {
 
 const part = z.looseObject({
   name,
-  version: text.optional(),
-  fingerprint: text.optional(),
-  sha1: text,
+  version: z.string().optional(),
+  fingerprint: z.string().optional(),
+  sha1: z.string(),
 })
 const Manifest = z.looseObject({
-  name: text.pipe(Name),
-  version: text.pipe(VersionName),
+  name: z.string().pipe(Name),
+  version: z.string().pipe(VersionName),
   jobs: z.array(part).nullish(),
   packages: z.array(part.extend({ dependencies: names })).nullish(),
   compiled_packages: z
@@ -57,7 +57,7 @@ export async function readReleaseTarball(
   try {
     const { manifestText, parts } = await takeApart(tarball, scratch, options)
     const document = new SourceDocument(`${tarball}:release.MF`, manifestText)
-    const manifest = asWritten(document)
+    const manifest = document.parse(Manifest)
     const faults = twice(document, manifest)
     const jobSpecs = new Map<string, string>()
     for (const kind of KINDS) {
@@ -92,22 +92,6 @@ function twice(document: SourceDocument, manifest: Manifest): Fault[] {
         : [document.fault([kind, index, 'name'], `${kind}[${other}] has this name already`, { found: name })]
     })
   })
-}
-
-/** Checked, and with versions and digests as they are written. */
-function asWritten(document: SourceDocument): Manifest {
-  const manifest = document.parse(Manifest)
-  const written = parseAsWritten(document.text) as Record<string, Record<string, string>[]> & { version: string }
-  manifest.version = written.version
-  for (const kind of KINDS) {
-    for (const [index, entry] of (manifest[kind] ?? []).entries()) {
-      const { version, fingerprint, sha1 } = written[kind]![index]!
-      Object.assign(entry, version === undefined ? {} : { version }, fingerprint === undefined ? {} : { fingerprint }, {
-        sha1,
-      })
-    }
-  }
-  return manifest
 }
 
 async function takeApart(tarball: string, scratch: string, options: ReadTarballOptions) {

@@ -1,7 +1,8 @@
 import levenshtein from 'fastest-levenshtein'
 import type { z } from 'zod'
 import { type Fault, RemodelError } from '../errors.ts'
-import { lineOf, readTree, type Tree } from './tree.ts'
+import { textsMeant, valueAt, withTexts } from './texts.ts'
+import { lineOf, type Position, readTree, type Tree } from './tree.ts'
 
 /** A path into a document: keys and indexes. */
 export type Path = readonly (string | number)[]
@@ -42,6 +43,15 @@ export class SourceDocument {
     return lineOf(this.#tree.lineStarts, position.at)
   }
 
+  /** A scalar as it is written, where a text is meant: `2.10` and not 2.1. Undefined where there is none. */
+  textAt(path: Path): string | undefined {
+    const value = valueAt(this.value, path)
+    if (typeof value === 'string') return value
+    let position: Position | undefined = this.#tree.root
+    for (const part of path) position = position?.parts?.get(String(part))
+    return position?.written
+  }
+
   /** Gives the faults of an error that has paths only their file and line. Other errors stay as they are. */
   place(error: unknown): unknown {
     if (!(error instanceof RemodelError) || !error.faults.some(({ file, path }) => file === undefined && path))
@@ -55,11 +65,23 @@ export class SourceDocument {
     return new RemodelError(code, message, { faults, details, cause: error })
   }
 
-  /** Checks against a schema; throws `invalid-input` with every fault of the document at once. */
+  /**
+   * Checks against a schema; throws `invalid-input` with every fault of the document at once. Where the schema wants a text, any
+   * scalar is taken as it is written: the version `2.10` is not 2.1, and an AZ may be called `no`.
+   */
   parse<Schema extends z.ZodType>(schema: Schema): z.infer<Schema> {
-    const result = schema.safeParse(this.value, { reportInput: true })
-    if (result.success) return result.data
-    throw invalidInput(result.error.issues.flatMap((issue) => this.#faultsOf(schema, issue, [])))
+    let value = this.value
+    for (;;) {
+      const result = schema.safeParse(value, { reportInput: true })
+      if (result.success) return result.data
+      const meant = textsMeant(result.error.issues, []).flatMap((path) => {
+        const text = typeof valueAt(value, path) === 'string' ? undefined : this.textAt(path)
+        return text === undefined ? [] : [{ path, text }]
+      })
+      if (meant.length === 0)
+        throw invalidInput(result.error.issues.flatMap((issue) => this.#faultsOf(schema, issue, [])))
+      value = withTexts(value, meant)
+    }
   }
 
   #faultsOf(schema: z.ZodType, issue: z.core.$ZodIssue, parent: Path): Fault[] {

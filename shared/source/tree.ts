@@ -1,9 +1,14 @@
-import { isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { yamlRules } from './scalars.ts'
 
-/** Where one part of a document begins, as an offset into its text, and its parts by key or index. */
+/**
+ * Where one part of a document begins, as an offset into its text, and its parts by key or index. `written`: the text of a
+ * scalar that means something else than its text, `2.10` for example.
+ */
 export interface Position {
   at: number
   parts?: Map<string, Position>
+  written?: string
 }
 
 /** A fault of the text itself: 1-based line and column. */
@@ -31,7 +36,7 @@ const aliasesFollowed = 1000
  */
 export function readTree(text: string): Tree {
   const lines = new LineCounter()
-  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, uniqueKeys: false })
+  const parsed = parseDocument(text, { ...yamlRules, lineCounter: lines, prettyErrors: false })
   const locate = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return { line, column: col }
@@ -41,9 +46,13 @@ export function readTree(text: string): Tree {
     .map((error): TextFault => ({ ...locate(error.pos[0]), message: error.message }))
   const tree: Tree = { value: undefined, root: { at: 0 }, lineStarts: lines.lineStarts, faults }
   if (faults.length > 0) return tree
-  tree.root = positionsOf(parsed.contents as Node | null, (offset, key, first) => {
-    if (faults.length >= faultsTold) return
-    faults.push({ ...locate(offset), message: `the key "${key}" is there already, in line ${locate(first).line}` })
+  const tell = (offset: number, message: string) => {
+    if (faults.length < faultsTold) faults.push({ ...locate(offset), message })
+  }
+  tree.root = positionsOf(parsed.contents, {
+    twice: (offset, key, first) => tell(offset, `the key "${key}" is there already, in line ${locate(first).line}`),
+    nameless: (offset, alias) => tell(offset, `the alias *${alias} names nothing that stands before it`),
+    named: new Map(),
   })
   if (faults.length > 0) return tree
   try {
@@ -65,28 +74,51 @@ export function lineOf(lineStarts: readonly number[], offset: number): { line: n
   return low === 0 ? { line: 1, column: offset + 1 } : { line: low, column: offset - lineStarts[low - 1]! + 1 }
 }
 
-/** The beginnings of all parts; `twice` hears of each key that its map has already. */
-function positionsOf(node: Node | null, twice: (offset: number, key: string, first: number) => void): Position {
-  const position: Position = { at: node?.range?.[0] ?? 0 }
+interface Search {
+  /** Hears of each key that its map has already. */
+  twice(offset: number, key: string, first: number): void
+  /** Hears of each alias that names nothing. */
+  nameless(offset: number, alias: string): void
+  /** By anchor: what aliases name is searched once, however often they do. */
+  named: Map<string, Position>
+}
+
+/** The beginnings of all parts. */
+
+function positionsOf(node: unknown, search: Search): Position {
+  if (isAlias(node)) {
+    const at = node.range?.[0] ?? 0
+    const named = search.named.get(node.source)
+    if (!named) search.nameless(at, node.source)
+    // A part that is there by an alias begins where the alias is, and its own parts where they are written.
+    return { ...named, at }
+  }
+  const position: Position = { at: isNode(node) ? (node.range?.[0] ?? 0) : 0 }
+  if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor) search.named.set(node.anchor, position)
   if (isMap(node)) {
     const seen = new Map<unknown, number>()
-    position.parts = new Map()
+    const merged: Position[] = []
+    const parts = new Map<string, Position>()
     for (const item of node.items) {
       if (!isPair(item) || !isScalar(item.key)) continue
       const at = item.key.range?.[0] ?? position.at
       const key = item.key.value
       const first = seen.get(key)
-      // Several merge keys in one map are several merges.
-      if (first !== undefined && key !== '<<') twice(at, String(key), first)
+      if (first !== undefined) search.twice(at, String(key), first)
       else seen.set(key, at)
-      const inside = positionsOf(isNode(item.value) ? item.value : null, twice)
+      const inside = positionsOf(item.value, search)
+      // A merge key is a symbol of its own: several of them in one map are several merges.
+      if (typeof key === 'symbol') merged.push(...(isSeq(item.value) ? (inside.parts?.values() ?? []) : [inside]))
       const name = String(key)
-      if (!position.parts.has(name)) position.parts.set(name, { ...inside, at })
+      if (!parts.has(name)) parts.set(name, { ...inside, at })
     }
+    for (const { parts: given } of merged)
+      for (const [name, part] of given ?? []) if (!parts.has(name)) parts.set(name, part)
+    position.parts = parts
   } else if (isSeq(node)) {
-    position.parts = new Map(
-      node.items.flatMap((item, i) => (isNode(item) ? [[String(i), positionsOf(item, twice)] as const] : [])),
-    )
+    position.parts = new Map(node.items.map((item, i) => [String(i), positionsOf(item, search)] as const))
+  } else if (isScalar(node) && node.source !== undefined && node.value !== null && typeof node.value !== 'string') {
+    position.written = node.source
   }
   return position
 }

@@ -506,7 +506,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'the keys of a map are compared with each other',
     guarantee: 35,
-    file: 'shared/source/tree.ts',
+    file: 'shared/source/scalars.ts',
     find: 'uniqueKeys: false',
     replace: 'uniqueKeys: true',
     caughtBy: 'test/source/document.test.ts',
@@ -938,9 +938,9 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'a job that cannot be read again stops every plan with it',
     guarantee: 56,
-    file: 'services/planner/render/job.ts',
-    find: '  } catch {\n    return []\n',
-    replace: '  } catch (error) {\n    throw error\n',
+    file: 'shared/source/tree.ts',
+    find: '  } catch {\n    faults.push(',
+    replace: '  } catch (error) {\n    throw error\n    faults.push(',
     caughtBy: 'test/render/job.test.ts',
   },
   {
@@ -1086,5 +1086,29 @@ export const sabotages: readonly Sabotage[] = [
     find: 'return unshipped || (oldest !== null && now - oldest > limit)',
     replace: 'return unshipped || now - last.at > limit',
     caughtBy: 'test/database/sealing.test.ts',
+  },
+  {
+    name: 'a version that looks like a number is one',
+    guarantee: 57,
+    file: 'shared/source/texts.ts',
+    find: "issue.expected === 'string' ? [path]",
+    replace: "issue.expected === 'string' ? []",
+    caughtBy: 'test/source/scalars.test.ts',
+  },
+  {
+    name: 'the order of keys in a map of properties is kept',
+    guarantee: 57,
+    file: 'services/planner/kinds/deployment/architect/properties.ts',
+    find: 'put(effective, name, inOrder(value))',
+    replace: 'put(effective, name, value)',
+    caughtBy: 'test/field/yaml.test.ts',
+  },
+  {
+    name: 'a text is taken for a map that the spec defines',
+    guarantee: 57,
+    file: 'services/planner/kinds/deployment/architect/properties.ts',
+    find: 'return [...misplaced.values()]',
+    replace: 'return []',
+    caughtBy: 'test/field/yaml.test.ts',
   },
 ]

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { RemodelError, toError } from '../../../shared/errors.ts'
-import { longestSpec, parseYaml11 } from '../../../shared/release/yaml_text.ts'
+import { longestSpec } from '../../../shared/release/yaml_text.ts'
+import { readTree } from '../../../shared/source/tree.ts'
 import type { RenderRequest } from '../kinds/kind.ts'
 import { readArchive } from './archive.ts'
 import type { EngineFile } from './engine.ts'
@@ -60,12 +61,7 @@ function fileOf(job: string, template: string, destination: string, content: Buf
 /** Only for suggestions: what they are was read when the release was uploaded, by rules that refuse what this leaves out. */
 function declaredProperties(manifest: Buffer | undefined): string[] {
   if (manifest === undefined || manifest.length > longestSpec) return []
-  let document: unknown
-  try {
-    document = parseYaml11(manifest.toString('utf8'))
-  } catch {
-    return []
-  }
+  const document = readTree(manifest.toString('utf8')).value
   const properties = (document as { properties?: unknown } | null | undefined)?.properties
   return properties && typeof properties === 'object' ? Object.keys(properties) : []
 }

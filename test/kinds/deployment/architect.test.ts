@@ -446,3 +446,21 @@ test('several cloud configs are one, in whatever order they are given', () => {
   expect(draw(parts)).toEqual(draw(parts.toReversed()))
   expect(draw(parts)).toEqual(kind.architect(document('shop.yml', manifestText), given()))
 })
+
+describe('a link of a spec', () => {
+  const withLink = (properties: string[]) => ({
+    ...app,
+    jobs: app.jobs.map((one) =>
+      one.name === 'web'
+        ? { ...one, provides: [{ name: 'self', type: 'self', optional: false, shared: false, properties }] }
+        : one,
+    ),
+  })
+
+  test('that provides a property which the spec does not define is a fault', () => {
+    const faults = faultsOf(manifestText, cloudText, [withLink(['prot']), older])
+    expect(faults).toEqual([
+      expect.stringContaining('link "self" of job web provides property "prot", which the job\'s spec does not define'),
+    ])
+  })
+})

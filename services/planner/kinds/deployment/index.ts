@@ -34,8 +34,8 @@ function nothing(deployment: string): Blueprint {
 }
 
 function deploymentName(document: SourceDocument): string {
-  const { name } = keysOf(document)
-  if (typeof name === 'string' && name !== '') return name
+  const name = document.textAt(['name'])
+  if (name) return name
   throw invalidInput([document.fault(['name'], 'is missing: a manifest says the name of its deployment')])
 }
 

@@ -8,7 +8,7 @@ import { type Faults, placeOf, type Sourced } from './faults.ts'
 import { groupNetworks } from './group_networks.ts'
 import { checkMachine, machinesByAz } from './machines.ts'
 import { type PackageClaims, sentencesOf } from './packages.ts'
-import { deepMerge, effectiveProperties } from './properties.ts'
+import { deepMerge, effectiveProperties, misplacedProperties } from './properties.ts'
 import type { Bound } from './supplies.ts'
 import { updateStrategy } from './update.ts'
 
@@ -107,6 +107,18 @@ function drawJobs(
     }
     // Only a job without properties of its own sees those of its group and deployment (legacy).
     const given = job.properties ?? deepMerge(manifest.value.properties ?? {}, group.properties ?? {})
+    for (const { path, names, found } of misplacedProperties(spec, given)) {
+      const below = job.properties ? ['properties', ...path] : []
+      faults.add(
+        at,
+        below,
+        `property "${path.join('.')}" of job ${job.name} is a map: its spec defines ${names.join(', ')}`,
+        {
+          found,
+          allowed: 'a map',
+        },
+      )
+    }
     const strategy: JobStrategy = {
       name: job.name,
       release: { name: job.release, version: release.release.version },

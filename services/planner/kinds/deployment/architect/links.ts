@@ -1,10 +1,10 @@
-import type { LinkDefinition } from '../../../../../shared/release/release.ts'
+import type { LinkDefinition, ReleaseJob } from '../../../../../shared/release/release.ts'
 import { suggest } from '../../../../../shared/source/document.ts'
 import type { Job } from '../schema/manifest.ts'
 import type { LinkStrategy } from '../strategy.ts'
 import type { Faults } from './faults.ts'
 import type { DrawnGroup } from './groups.ts'
-import { pickProperties } from './properties.ts'
+import { inOrder, pickProperties } from './properties.ts'
 
 interface Provider {
   /** What consumers say in `from`. */
@@ -54,8 +54,19 @@ function providersOf(group: DrawnGroup, job: DrawnGroup['jobs'][number], faults:
   return job.spec.provides.flatMap((definition) => {
     const how = said[definition.name]
     if (how === null || how === 'nil') return []
+    for (const name of definition.properties) {
+      if (!defines(job.spec, name)) {
+        const what = `link "${definition.name}" of job ${job.spec.name} provides property "${name}", which the job's spec does not define`
+        faults.add(job.source, ['name'], what, { found: name, ...suggest(name, Object.keys(job.spec.properties)) })
+      }
+    }
     return [{ alias: how?.as ?? definition.name, type: definition.type, group, job, definition }]
   })
+}
+
+/** Itself, or a part of it. */
+function defines(spec: ReleaseJob, name: string): boolean {
+  return Object.keys(spec.properties).some((known) => known === name || known.startsWith(`${name}.`))
 }
 
 function resolve(
@@ -81,7 +92,7 @@ function resolve(
   }
   if (how?.instances) {
     const addresses = how.instances.map((instance) => instance.address)
-    return { addresses, address: how.address ?? addresses[0] ?? '', properties: how.properties ?? {} }
+    return { addresses, address: how.address ?? addresses[0] ?? '', properties: inOrder(how.properties ?? {}) }
   }
   const ofType = providers.filter((provider) => provider.type === wanted.type)
   const matches = how?.from === undefined ? ofType : ofType.filter((provider) => provider.alias === how.from)

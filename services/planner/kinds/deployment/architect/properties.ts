@@ -4,15 +4,51 @@ type Nested = Record<string, unknown>
 
 /**
  * What a job's templates see: only what its spec defines, the manifest's value or else the default. A null in the
- * manifest counts as not given, as in BOSH; a property without either is absent, so that the renderer can name it.
+ * manifest counts as not given, as in BOSH; a property without either is absent, so that the renderer can name it. Maps are
+ * in the order of their keys, so that another order in the manifest is no change.
  */
 export function effectiveProperties(job: ReleaseJob, given: Nested): Nested {
   const effective: Nested = {}
   for (const [name, definition] of Object.entries(job.properties).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const value = lookUp(given, name) ?? definition.default
-    if (value !== undefined) put(effective, name, value)
+    if (value !== undefined) put(effective, name, inOrder(value))
   }
   return effective
+}
+
+/** What is given where the spec defines properties below: a text for `db`, of which the spec knows `db.host`. */
+export function misplacedProperties(
+  job: ReleaseJob,
+  given: Nested,
+): { path: string[]; names: string[]; found: string }[] {
+  const misplaced = new Map<string, { path: string[]; names: string[]; found: string }>()
+  for (const name of Object.keys(job.properties).sort()) {
+    const parts = name.split('.')
+    let value: unknown = given
+    for (const [depth, part] of parts.slice(0, -1).entries()) {
+      value = isNested(value) && Object.hasOwn(value, part) ? value[part] : undefined
+      if (value === undefined || value === null) break
+      if (isNested(value)) continue
+      const path = parts.slice(0, depth + 1)
+      const at = misplaced.get(path.join('.')) ?? {
+        path,
+        names: [],
+        found: Array.isArray(value) ? 'a list' : `a ${typeof value === 'string' ? 'text' : typeof value}`,
+      }
+      at.names.push(name)
+      misplaced.set(path.join('.'), at)
+      break
+    }
+  }
+  return [...misplaced.values()]
+}
+
+/** Maps by their keys, through maps but not through lists, as BOSH sorts them. */
+export function inOrder(value: unknown): unknown {
+  if (!isNested(value)) return value
+  const sorted: Nested = {}
+  for (const key of Object.keys(value).sort()) set(sorted, key, inOrder(value[key]))
+  return sorted
 }
 
 /** The part of a provider's properties that its link shows. */

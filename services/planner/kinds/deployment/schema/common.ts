@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-/** Names come as text; YAML reads `version: 1` as a number, which means the same. */
-export const Version = z.union([z.string().min(1), z.number()]).transform(String)
+/** As it is written: `2.10` is not 2.1 (`SourceDocument.parse`). */
+export const Version = z.string().min(1)
 
 export const CloudProperties = z.record(z.string(), z.unknown()).default({})
 
