@@ -90,9 +90,12 @@ export class Planning {
     const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
     const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
-    const supplies = await this.#supply.supplies(cloudConfigs)
-    const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
+    const supplies = await this.#supply.supplies(
+      cloudConfigs,
+      (catalog) => kind.chooses?.(document, { catalog, created }) ?? [],
+    )
+    const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...supplies, created, kept })
     const drawn = this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })

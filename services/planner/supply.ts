@@ -7,7 +7,7 @@ import { mergeReleases } from '../../shared/release/merge.ts'
 import { Release, Stemcell } from '../../shared/release/release.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
 import { readDocument } from '../../shared/source/reading.ts'
-import type { Supplies } from './kinds/kind.ts'
+import type { ReleaseId, Supplies } from './kinds/kind.ts'
 
 export interface Config {
   type: 'cloud' | 'runtime'
@@ -56,7 +56,7 @@ export class Supply {
   async release(name: string, version: string): Promise<Release> {
     const text = await this.#redis.hget(`${this.#prefix}:releases`, `${name}/${version}`)
     if (text !== null) return Release.parse(JSON.parse(text))
-    const known = (await this.releases()).filter((one) => one.name === name).map((one) => one.version)
+    const known = (await this.catalog()).filter((one) => one.name === name).map((one) => one.version)
     const hint = known.length > 0 ? `; there is ${known.map((one) => `${name}/${one}`).join(', ')}` : ''
     throw new RemodelError('not-found', `there is no release ${name}/${version}${hint}`, { details: { known } })
   }
@@ -82,13 +82,25 @@ export class Supply {
     return (await this.#all('releases')).map((text) => Release.parse(JSON.parse(text)))
   }
 
+  /** Name and version of every release, in the order of their names. */
+  async catalog(): Promise<ReleaseId[]> {
+    const ids = await this.#redis.hkeys(`${this.#prefix}:releases`)
+    return ids.sort().map((id) => ({ name: id.slice(0, id.indexOf('/')), version: id.slice(id.indexOf('/') + 1) }))
+  }
+
+  async #read(chosen: readonly ReleaseId[]): Promise<Release[]> {
+    if (chosen.length === 0) return []
+    const ids = chosen.map(({ name, version }) => `${name}/${version}`)
+    const texts = await this.#redis.hmget(`${this.#prefix}:releases`, ...ids)
+    return texts.flatMap((text) => (text === null ? [] : [Release.parse(JSON.parse(text))]))
+  }
+
   async stemcells(): Promise<Stemcell[]> {
     return (await this.#all('stemcells')).map((text) => Stemcell.parse(JSON.parse(text)))
   }
 
-  /** Puts a config in the place of the one with its type and name; its text must be YAML. */
+  /** Puts a config in the place of the one with its type and name, without a look at it: see `takeConfig`. */
   async putConfig(config: Config): Promise<void> {
-    await readDocument(`${config.type}-config ${config.name}`, config.content)
     await this.#redis.hset(`${this.#prefix}:configs`, `${config.type}/${config.name}`, JSON.stringify(config))
   }
 
@@ -96,17 +108,18 @@ export class Supply {
     return (await this.#all('configs')).map((text) => JSON.parse(text))
   }
 
-  /** Everything an architect may see; `cloudConfigs` given with a plan take the place of the uploaded ones. */
-  async supplies(cloudConfigs: readonly SourceDocument[]): Promise<Omit<Supplies, 'created' | 'kept'>> {
-    const [releases, stemcells, configs] = await Promise.all([this.releases(), this.stemcells(), this.configs()])
-    const documents = (type: Config['type']) =>
-      Promise.all(
-        configs
-          .filter((config) => config.type === type)
-          .map(({ name, content }) => readDocument(`${type}-config ${name}`, content)),
-      )
-    const cloud = cloudConfigs.length > 0 ? cloudConfigs : await documents('cloud')
-    return { releases, stemcells, configs: { cloud, runtime: await documents('runtime') } }
+  /**
+   * Everything an architect may see: of the catalog only what `choose` takes out of it; `cloudConfigs` given with a plan take the
+   * place of the uploaded ones.
+   */
+  async supplies(
+    cloudConfigs: readonly SourceDocument[],
+    choose: (catalog: readonly ReleaseId[]) => readonly ReleaseId[],
+  ): Promise<Omit<Supplies, 'created' | 'kept'>> {
+    const [catalog, stemcells, configs] = await Promise.all([this.catalog(), this.stemcells(), this.configs()])
+    const releases = await this.#read(choose(catalog))
+    const cloud = cloudConfigs.length > 0 ? cloudConfigs : await documentsOf(configs, 'cloud')
+    return { releases, catalog, stemcells, configs: { cloud, runtime: await documentsOf(configs, 'runtime') } }
   }
 
   async #addOnce(kind: string, id: string, value: Stemcell): Promise<boolean> {
@@ -124,4 +137,10 @@ export class Supply {
     const entries = Object.entries(await this.#redis.hgetall(`${this.#prefix}:${kind}`))
     return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)
   }
+}
+
+/** The configs of one type as documents. */
+export function documentsOf(configs: readonly Config[], wanted: Config['type']): Promise<SourceDocument[]> {
+  const those = configs.filter(({ type }) => type === wanted)
+  return Promise.all(those.map(({ type, name, content }) => readDocument(`${type}-config ${name}`, content)))
 }

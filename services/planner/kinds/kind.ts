@@ -5,9 +5,18 @@ import type { Release, Stemcell } from '../../../shared/release/release.ts'
 import type { SourceDocument } from '../../../shared/source/document.ts'
 import type { PlanDraft } from '../foreman/draft.ts'
 
+/** A release that was uploaded, without what it holds. */
+export interface ReleaseId {
+  name: string
+  version: string
+}
+
 /** What the operator uploaded, as the architect may see it. Values, not handles: nothing here does I/O. */
 export interface Supplies {
+  /** Those that the kind has chosen, see `Kind.chooses`. */
   releases: readonly Release[]
+  /** Name and version of every release that was uploaded; absent where `releases` are all there are: offline. */
+  catalog?: readonly ReleaseId[]
   /** Release name -> the version that was uploaded for this plan: what `version: create` means. */
   created: Readonly<Record<string, string>>
   stemcells: readonly Stemcell[]
@@ -125,6 +134,10 @@ export interface Kind {
    * the same for the same document. Absent: there is no such thing.
    */
   keep?(document: SourceDocument, keeping: Keeping): Promise<Record<string, string>>
+  /** The releases that the document means: only those are read for the architect. Pure. Absent: the kind needs none. */
+  chooses?(document: SourceDocument, supplies: Required<Pick<Supplies, 'catalog' | 'created'>>): ReleaseId[]
+  /** What is wrong with these cloud configs, whatever document may come: a config that makes it more is not stored. Pure. */
+  checkClouds?(documents: readonly SourceDocument[]): Fault[]
   /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
   nothing(deployment: string): Blueprint
   /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */

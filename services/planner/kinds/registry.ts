@@ -1,4 +1,4 @@
-import { RemodelError } from '../../../shared/errors.ts'
+import { type Fault, RemodelError } from '../../../shared/errors.ts'
 import { loadExtensions } from '../../../shared/extensions.ts'
 import { Name } from '../../../shared/model/names.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
@@ -38,6 +38,11 @@ export class KindRegistry {
     if (!kind)
       throw new RemodelError('not-found', `this planner knows no kind ${name}; it knows ${this.names.join(', ')}`)
     return kind
+  }
+
+  /** What any kind has against cloud configs, whatever document may come. */
+  checkClouds(documents: readonly SourceDocument[]): Fault[] {
+    return this.#kinds.flatMap((kind) => kind.checkClouds?.(documents) ?? [])
   }
 
   /** The kind of a document; throws `invalid-input` where none recognises it. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { takeConfig } from '../../configs.ts'
 import { Stemcell } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
@@ -7,7 +8,7 @@ const ByDigest = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })
 const Config = z.object({ type: z.enum(['cloud', 'runtime']), name: z.string(), content: z.string() })
 
 /** What operators upload: blobs, stemcells, configs. */
-export function supplyRoutes(server: Routes, { supply, blobs }: Services): void {
+export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services): void {
   server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
 
   server.head('/v1/blobs/:digest', { schema: { params: ByDigest } }, async (request, reply) =>
@@ -47,7 +48,8 @@ export function supplyRoutes(server: Routes, { supply, blobs }: Services): void 
     '/v1/configs/:type/:name',
     {
       schema: {
-        description: 'Puts a config in the place of the one of that type and name.',
+        description:
+          'Puts a config in the place of the one of that type and name. 400 where plans would be refused because of it.',
         params: Config.pick({ type: true, name: true }),
         body: Config.pick({ content: true }),
         response: { 200: Config },
@@ -55,7 +57,7 @@ export function supplyRoutes(server: Routes, { supply, blobs }: Services): void 
     },
     async (request) => {
       const config = { ...request.params, ...request.body }
-      await supply.putConfig(config)
+      await takeConfig(config, { supply, kinds })
       return config
     },
   )

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Fault } from '../../../../shared/errors.ts'
+import { type Fault, RemodelError } from '../../../../shared/errors.ts'
 import { accessRulesOf } from '../../../../shared/kinds/database.ts'
 import { digestOf } from '../../../../shared/model/canonical.ts'
 import type { Blueprint, Json } from '../../../../shared/model/material.ts'
@@ -51,7 +51,7 @@ export function deploymentName(document: SourceDocument): string {
 export function architect(document: SourceDocument, supplies: Supplies): Blueprint {
   const value = document.parse(Document)
   const deployment = deploymentName(document)
-  const hosts = value.hosts ?? hostsOf(supplies)
+  const hosts = value.hosts ?? hostsOf(supplies.configs.cloud)
   refuse(document, value, hosts)
   const users = value.database_users.map(({ username, password, attributes }) => ({
     username,
@@ -96,9 +96,20 @@ export function nothing(deployment: string): Blueprint {
   return { deployment, kind: 'database', materials: [], strategy: strategy as unknown as Json }
 }
 
+/** What every document that names no hosts would be refused for with these cloud configs. Pure. */
+export function checkClouds(documents: readonly SourceDocument[]): Fault[] {
+  try {
+    hostsOf(documents)
+    return []
+  } catch (error) {
+    if (error instanceof RemodelError && error.code === 'invalid-input') return [...error.faults]
+    throw error
+  }
+}
+
 /** Hosts that a cloud config offers, where the document names none. */
-function hostsOf(supplies: Supplies): Host[] {
-  return supplies.configs.cloud.flatMap((config) => {
+function hostsOf(documents: readonly SourceDocument[]): Host[] {
+  return documents.flatMap((config) => {
     const keys = config.value as Record<string, unknown> | null
     return keys && typeof keys === 'object' && 'hosts' in keys
       ? config.parse(z.looseObject({ hosts: z.array(Host) })).hosts

@@ -1,6 +1,6 @@
 import { serverLog } from '../../../../shared/kinds/database.ts'
 import type { Kind } from '../kind.ts'
-import { architect, deploymentName, nothing } from './architect.ts'
+import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back_up.ts'
 import { foreman } from './foreman.ts'
 import { holdings, spaces } from './reservations.ts'
@@ -11,6 +11,7 @@ export const kind: Kind = {
   recognises: ({ value }) => value !== null && typeof value === 'object' && Reflect.get(value, 'kind') === 'database',
   deploymentName,
   architect,
+  checkClouds,
   nothing,
   keep: async (document, keeping) => (await import('./keep-passwords.ts')).keepPasswords(document, keeping),
   // It brings the client of PostgreSQL along, which planning offline and other kinds have no use for.

@@ -1,6 +1,8 @@
 import type { Blueprint, Json } from '../../../../shared/model/material.ts'
 import { invalidInput, type SourceDocument } from '../../../../shared/source/document.ts'
 import type { Kind } from '../kind.ts'
+import { checkClouds } from './architect/check-clouds.ts'
+import { chosenReleases } from './architect/supplies.ts'
 import { architect } from './architect.ts'
 import { foreman } from './foreman.ts'
 import { inspector } from './inspector.ts'
@@ -11,6 +13,8 @@ import type { Strategy } from './strategy.ts'
 export const kind: Kind = {
   name: 'deployment',
   recognises: (document) => 'instance_groups' in keysOf(document),
+  chooses: chosenReleases,
+  checkClouds,
   architect,
   nothing,
   deploymentName,

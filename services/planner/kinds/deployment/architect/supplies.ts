@@ -1,8 +1,10 @@
+import { z } from 'zod'
 import type { Os } from '../../../../../shared/release/package_form.ts'
 import type { Release, ReleaseJob, Stemcell } from '../../../../../shared/release/release.ts'
 import { compareVersions } from '../../../../../shared/release/version.ts'
-import { suggest } from '../../../../../shared/source/document.ts'
-import type { Supplies } from '../../kind.ts'
+import { type SourceDocument, suggest } from '../../../../../shared/source/document.ts'
+import type { ReleaseId, Supplies } from '../../kind.ts'
+import { Version } from '../schema/common.ts'
 import type { Manifest } from '../schema/manifest.ts'
 import type { Faults, Sourced } from './faults.ts'
 import { resolveVersion } from './versions.ts'
@@ -19,10 +21,31 @@ export interface BoundRelease {
   exportedFrom: readonly Os[]
 }
 
+/**
+ * The releases that the manifest means, going by names and versions alone: what is wrong with the manifest is said when it is bound.
+ * Pure.
+ */
+export function chosenReleases(
+  document: SourceDocument,
+  { catalog, created }: Required<Pick<Supplies, 'catalog' | 'created'>>,
+): ReleaseId[] {
+  const listed = z.object({ releases: z.array(z.unknown()) }).safeParse(document.value)
+  const wanted = (listed.data?.releases ?? []).flatMap((item) => {
+    const { data } = z.object({ name: z.string(), version: Version }).safeParse(item)
+    return data ? [data] : []
+  })
+  const versions = Map.groupBy(catalog, ({ name }) => name)
+  return wanted.flatMap((one) => {
+    const known = versions.get(one.name)?.map(({ version }) => version) ?? []
+    const version = versionOf(one, created, known)
+    return version !== undefined && known.includes(version) ? [{ name: one.name, version }] : []
+  })
+}
+
 /** Binds `releases` and `stemcells` of a manifest to what was uploaded; `create`, `latest` and `621.latest` are resolved here. */
 export function bindSupplies(
   manifest: Sourced<Manifest>,
-  { releases, stemcells, created }: Pick<Supplies, 'releases' | 'stemcells' | 'created'>,
+  { releases, catalog = releases, stemcells, created }: Omit<Supplies, 'configs' | 'kept'>,
   faults: Faults,
 ): Bound {
   const bound: Bound = { releases: new Map(), stemcells: new Map() }
@@ -32,20 +55,20 @@ export function bindSupplies(
       faults.add(manifest, [...below, 'name'], `release "${wanted.name}" is there twice`, { found: wanted.name })
       continue
     }
-    const same = releases.filter((release) => release.name === wanted.name)
+    const same = catalog.filter((release) => release.name === wanted.name)
     if (same.length === 0) {
       faults.unknown(
         manifest,
         [...below, 'name'],
         'release',
         wanted.name,
-        new Set(releases.map((release) => release.name)),
+        new Set(catalog.map((release) => release.name)),
       )
       continue
     }
     const versions = same.map((release) => release.version)
     const version = versionOf(wanted, created, versions)
-    const release = same.find((candidate) => candidate.version === version)
+    const release = releases.find((candidate) => candidate.name === wanted.name && candidate.version === version)
     if (!release) {
       faults.add(manifest, [...below, 'version'], `release "${wanted.name}" has no such version`, {
         found: wanted.version,

@@ -54,5 +54,7 @@ export const CloudConfig = z.strictObject({
     )
     .optional(),
   compilation: Compilation.optional(),
+  /** Read by kinds that stand on hosts; nothing of a deployment does. */
+  hosts: z.array(z.unknown()).optional(),
 })
 export type CloudConfig = z.infer<typeof CloudConfig>

@@ -1,0 +1,97 @@
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { chosenReleases } from '../../services/planner/kinds/deployment/architect/supplies.ts'
+import { Supply } from '../../services/planner/supply.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import type { Release } from '../../shared/release/release.ts'
+import { SourceDocument } from '../../shared/source/document.ts'
+import { openTown, type Town } from '../reservation/town.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let redis: Redis
+let town: Town
+let supply: Supply
+
+beforeAll(async () => {
+  server = await startRedis()
+  const settings = { url: server.url, prefix: 'test' }
+  redis = connectRedis(settings, 'service')
+  supply = new Supply(redis, settings)
+  town = await openTown(settings)
+})
+afterAll(async () => {
+  town.close()
+  redis.disconnect()
+  await server.stop()
+})
+
+/** As large as releases are: a hundred packages, ten jobs. */
+const release = (name: string, version: string): Release => ({
+  name,
+  version,
+  packages: Array.from({ length: 100 }, (_, i) => ({
+    name: `package-${i}`,
+    fingerprint: 'f'.repeat(64),
+    dependencies: i === 0 ? [] : [`package-${i - 1}`],
+    digest: `sha256:${'0'.repeat(64)}`,
+  })),
+  jobs: Array.from({ length: 10 }, (_, i) => ({
+    name: `job-${i}`,
+    fingerprint: 'f',
+    digest: `sha256:${'0'.repeat(64)}`,
+    packages: [],
+    templates: {},
+    properties: Object.fromEntries(
+      Array.from({ length: 50 }, (_, n) => [`a.b${n}`, { description: 'what it is for' }]),
+    ),
+    provides: [],
+    consumes: [],
+  })),
+})
+const sent = async () => Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))![1])
+
+/** Bytes that Redis sends for the plan of a deployment with one release. */
+async function bytesOfPlan(name: string): Promise<number> {
+  const order = town.order(name)
+  const content = order.manifest.content.replace('"releases":[]', '"releases":[{"name":"shop","version":"latest"}]')
+  const before = await sent()
+  const plan = await town.planning.plan({ ...order, manifest: { ...order.manifest, content } })
+  expect(plan.remodels.length).toBeGreaterThan(0)
+  return (await sent()) - before
+}
+
+test('planning reads only the releases that its manifest names, in the version that it means, however many were uploaded', async () => {
+  const upload = async (from: number, to: number) => {
+    for (let i = from; i < to; i++) {
+      await supply.addRelease(release(`other-${i}`, '1'))
+      await supply.addRelease(release('shop', `${i}`))
+    }
+  }
+  await upload(0, 5)
+  await bytesOfPlan('warm')
+  const few = await bytesOfPlan('few')
+  await upload(5, 150)
+  const many = await bytesOfPlan('many')
+  expect(many / few).toBeLessThan(1.2)
+}, 60_000)
+
+test('the releases that are read are those that a manifest is bound to', () => {
+  const catalog = ['1', '10', '9', '10.1', '10.2'].map((version) => ({ name: 'a', version }))
+  const chosen = (releases: unknown, created = {}) =>
+    chosenReleases(new SourceDocument('m', JSON.stringify({ releases })), { catalog, created })
+  const of = (version: string) => [{ name: 'a', version }]
+  expect(chosen([{ name: 'a', version: 9 }])).toEqual(of('9'))
+  expect(chosen([{ name: 'a', version: 'latest' }])).toEqual(of('10.2'))
+  expect(chosen([{ name: 'a', version: '10.latest' }])).toEqual(of('10.2'))
+  expect(chosen([{ name: 'a', version: 'create' }], { a: '1' })).toEqual(of('1'))
+  for (const none of [
+    undefined,
+    'a',
+    [7],
+    [{ name: 'b', version: 1 }],
+    [{ name: 'a', version: 'no' }],
+    [{ name: 'a' }],
+  ])
+    expect(chosen(none)).toEqual([])
+})
