@@ -42,7 +42,7 @@ export interface LedgerSizes {
   part: number
 }
 
-const usualSizes: LedgerSizes = { slice: 120, part: 50 }
+const usualSizes: LedgerSizes = { slice: 60, part: 50 }
 
 /**
  * The durable record of plans, attempts, completions, fences and events: the truth that queues are rebuilt from.

@@ -8,7 +8,7 @@ export class Batch<Item, Result> {
   readonly #run: (items: Item[]) => Promise<Result[]>
   readonly #limit: number
 
-  constructor(run: (items: Item[]) => Promise<Result[]>, limit = 64) {
+  constructor(run: (items: Item[]) => Promise<Result[]>, limit = 32) {
     this.#run = run
     this.#limit = limit
   }

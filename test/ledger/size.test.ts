@@ -147,6 +147,35 @@ describe('a plan of any size', () => {
     })
   })
 
+  test('publishes nothing that it may not begin any more once it stops: only the cleanup behind it', async () => {
+    const { deployment, id, claim, end, states } = await opened([
+      remodel('bad'),
+      ...many(100).map((i) => remodel(`m${i}`)),
+      remodel('tidy', ['bad'], { when: 'always' }),
+      ...many(100).map((i) => remodel(`n${i}`)),
+    ])
+    const allowance = { assemble: 3 }
+    for (let isMore = true; isMore; ) isMore = (await ledger.advance(deployment, id, allowance)).isMore
+    const range = { before: '+inf', from: 0, limit: 1000 } as const
+    const result = await claim('bad')
+    if (result.status !== 'claimed') throw new Error(result.status)
+    // Taking it made room on the queue, which is filled while the plan still runs.
+    const before = (await ledger.unclaimed(deployment, id, 'assemble', range)).map((one) => one.remodel)
+    const report = { plan: id, remodel: 'bad', fence: result.claim.fence, outcome: 'failed' as const }
+    await ledger.complete(deployment, [{ ...report, code: 'job-failed', message: 'broke' }])
+    const published = new Set<string>()
+    const look = async () => {
+      for (const one of await ledger.unclaimed(deployment, id, 'assemble', range)) published.add(one.remodel)
+    }
+    await look()
+    for (let isMore = true; isMore; await look()) isMore = (await ledger.advance(deployment, id, allowance)).isMore
+    expect([...published].filter((name) => !before.includes(name))).toEqual(['tidy'])
+    const settled = Object.entries(await states()).filter(([, state]) => state === 'skipped')
+    expect(settled).toHaveLength(200)
+    await end('tidy')
+    expect((await ledger.planRecord(deployment, id)).state).toBe('failed')
+  })
+
   test('is ended by force in slices: the lock goes with the last of it', async () => {
     const { deployment, id, claim } = await opened(many(100).map((i) => remodel(`m${i}`)))
     const running = await claim('m0')

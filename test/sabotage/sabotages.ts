@@ -1040,6 +1040,14 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/ledger/size.test.ts',
   },
   {
+    name: 'what a plan that stops may not begin is published all the same',
+    guarantee: 6,
+    file: 'shared/ledger/lua/outlet.lua',
+    find: 'if not stops or may_begin(plan, id) then',
+    replace: 'if true then',
+    caughtBy: 'test/ledger/size.test.ts',
+  },
+  {
     name: 'a line that does not fit holds up those behind it',
     guarantee: 5,
     file: 'shared/ledger/lua/windows.lua',

@@ -121,12 +121,14 @@ export class Settling {
 
   /** Names of what a plan began to make and never recorded. */
   async #doubted(deployment: string, plan: string, held: ReadonlySet<string>): Promise<ExclusiveName[]> {
-    const { remodels, reservations = [] } = await this.#ledger.plan(deployment, plan)
+    // Of a plan that was moved out of Redis, the doubts were recorded before.
+    const reservations = await this.#ledger.reservations(deployment, plan)
     const open = reservations.filter((name) => !held.has(nameKey(name)))
     if (open.length === 0) return []
-    const records = await this.#ledger.remodelRecords(deployment, plan)
-    const attempts = new Map(records.map(({ id, attempt }) => [id, attempt]))
-    const begun = new Set(remodels.flatMap(({ id, material }) => ((attempts.get(id) ?? 0) > 0 ? [material] : [])))
+    const begun = new Set<string>()
+    for await (const page of this.#ledger.remodelPages(deployment, plan)) {
+      for (const { remodel, run } of page) if ((run.attempt ?? 0) > 0) begun.add(remodel.material)
+    }
     return open.filter(({ material }) => begun.has(material))
   }
 }

@@ -79,3 +79,10 @@ local function may_start(plan, n)
   if state == 'failing' then return n.w ~= 'healthy' end
   return state == 'cancelling' and n.w == 'always'
 end
+
+-- Whether a released remodel may still be begun: what was past its point of no return has to go on, but by force.
+local function may_begin(plan, id)
+  if may_start(plan, node(plan, id)) then return true end
+  local _, forced = plan_state(plan)
+  return not forced and run_of(plan, id).noReturn or false
+end

@@ -48,13 +48,6 @@
 
 local settle
 
--- Whether a released remodel may still be begun: what was past its point of no return has to go on, but by force.
-local function may_begin(plan, id)
-  if may_start(plan, node(plan, id)) then return true end
-  local _, forced = plan_state(plan)
-  return not forced and run_of(plan, id).noReturn or false
-end
-
 local function make_ready(plan, id)
   local n = node(plan, id)
   if n.g == 'barrier' then return settle(plan, id, 'done') end

@@ -67,21 +67,31 @@ end
 
 -- Moves the first of the backlog to what is published, as far as the allowance and `items` go, and adds it to `out`.
 -- Answers whether more could be moved.
+--
+-- What a plan that stops may not begin any more is only taken off the backlog: the task that stops the plan skips it. On the
+-- queue, each would cost workers a journey and a claim that is refused, before the cleanup behind it.
 local function publish(plan, queue, out, items)
-  local there = redis.call('ZCARD', key(plan, 'published:' .. queue))
+  local backlog, published = key(plan, 'backlog:' .. queue), key(plan, 'published:' .. queue)
+  local there = redis.call('ZCARD', published)
   local room = allowance(plan, queue) - there
   if room <= 0 then return false end
-  local ids = redis.call('ZRANGE', key(plan, 'backlog:' .. queue), 0, math.min(room, items) - 1)
-  for i, id in ipairs(ids) do
-    local item = { plan = plan, remodel = id, queue = queue, release = run_of(plan, id).releases, weight = node(plan, id).x or 0,
-      ahead = there + i - 1 }
-    bytes = bytes + #cjson.encode(item)
-    if bytes > announced_bytes and #out > 0 then return true end
-    redis.call('ZREM', key(plan, 'backlog:' .. queue), id)
-    redis.call('ZADD', key(plan, 'published:' .. queue), clock, id)
-    out[#out + 1] = item
+  local stops, left = plan_state(plan) ~= 'running', math.min(room, items)
+  local looked = stops and items or left
+  local ids = redis.call('ZRANGE', backlog, 0, looked - 1)
+  for _, id in ipairs(ids) do
+    if left == 0 then return false end
+    if not stops or may_begin(plan, id) then
+      local item = { plan = plan, remodel = id, queue = queue, release = run_of(plan, id).releases, weight = node(plan, id).x or 0,
+        ahead = there }
+      bytes = bytes + #cjson.encode(item)
+      if bytes > announced_bytes and #out > 0 then return true end
+      redis.call('ZADD', published, clock, id)
+      there, room, left = there + 1, room - 1, left - 1
+      out[#out + 1] = item
+    end
+    redis.call('ZREM', backlog, id)
   end
-  return #ids == items and room > items and redis.call('ZCARD', key(plan, 'backlog:' .. queue)) > 0
+  return #ids == looked and room > 0 and redis.call('ZCARD', backlog) > 0
 end
 
 -- Announces what may be published now. A queue is filled up again when half of its allowance is used up: publishing is
