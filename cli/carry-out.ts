@@ -9,11 +9,13 @@ import { exit } from './verb.ts'
 import { createLive } from './views/live.ts'
 import { isEmpty } from './views/plan.ts'
 import { planLines } from './views/plan-text.ts'
-import { resultLines } from './views/result.ts'
+import { deviationLines, resultLines } from './views/result.ts'
 import { clock } from './views/time.ts'
 
 /** One long wait is asked for in pieces, so that no proxy in between takes it for dead. */
 const WAIT_PIECE_SECONDS = 30
+/** What was just set up may need so long to be as it should be. */
+const VERDICT_SECONDS = 10
 
 /** So often is a plan drawn anew because another deployment took one of its names. */
 const mostPlans = 32
@@ -51,8 +53,11 @@ export async function showAskApply(
     const { style, verbose } = context
     for (const line of planLines(plan, { style, verbose, next: [], compiling })) context.say(line)
     if (isEmpty(plan)) {
-      if (context.json) context.line({ type: 'result', result: 'unchanged', plan: plan.id, status: view.status })
-      return exit.done
+      const verdict = await (await context.client()).verdict(plan.deployment, 0)
+      if (context.json)
+        context.line({ type: 'result', result: 'unchanged', plan: plan.id, status: view.status, verdict })
+      for (const line of deviationLines(verdict, style)) context.say(line)
+      return verdict.deviations.length === 0 ? exit.done : exit.failed
     }
     context.say()
     if (!options.yes && !(await ask('Apply? [y/N] '))) {
@@ -115,10 +120,13 @@ export async function watch(view: PlanView, context: Context, ending?: string): 
   try {
     const ended = await followPlan(client, view.plan, live, left.signal).finally(() => live.end())
     if (ended === null) return detached(view, context)
+    const { state } = ended.status
+    const verdict = state === 'done' ? await client.verdict(view.plan.deployment, VERDICT_SECONDS) : null
     if (context.json)
-      context.line({ type: 'result', result: ended.status.state, plan: view.plan.id, status: ended.status })
-    for (const line of resultLines(ended, live.progress.stages, context.style, ending)) context.say(line)
-    return ended.status.state === 'done' ? exit.done : exit.failed
+      context.line({ type: 'result', result: state, plan: view.plan.id, status: { ...ended.status, verdict } })
+    const end = { verdict, ...(ending === undefined ? {} : { ending }) }
+    for (const line of resultLines(ended, live.progress.stages, context.style, end)) context.say(line)
+    return verdict?.deviations.length === 0 ? exit.done : exit.failed
   } finally {
     process.removeListener('SIGINT', leave)
   }

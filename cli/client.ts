@@ -26,6 +26,7 @@ import {
   UsedRelease,
 } from '../services/planner/api/schema.ts'
 import { RemodelError } from '../shared/errors.ts'
+import { Verdict } from '../shared/model/verdict.ts'
 import { type Address, withoutPassword } from './address.ts'
 import { problemError } from './problem.ts'
 import { readServerSentEvents } from './stream.ts'
@@ -172,6 +173,11 @@ export class Client {
 
   why(id: string, remodel: string): Promise<Why> {
     return this.#get(Why, `/v1/plans/${encodeURIComponent(id)}/why${query({ remodel })}`)
+  }
+
+  /** What is there now against what is recorded; asked again for up to `waitSeconds` while something deviates. */
+  verdict(deployment: string, waitSeconds: number): Promise<Verdict> {
+    return this.#get(Verdict, `${of(deployment)}/verdict${query({ waitSeconds })}`)
   }
 
   deployments(): Promise<Deployment[]> {

@@ -1,4 +1,5 @@
 import type { PlanStatus, PlanView } from '../../services/planner/api/schema.ts'
+import type { Verdict } from '../../shared/model/verdict.ts'
 import { logLines } from './happening.ts'
 import type { StageTime } from './progress.ts'
 import { padEnd, padStart, plain, type Style, width } from './style.ts'
@@ -6,8 +7,14 @@ import { count } from './table.ts'
 import { duration } from './time.ts'
 
 /** How a plan ended, for people: stages with their durations, then one sentence; a failure says what to do. */
-export function resultLines(view: PlanView, stages: readonly StageTime[], style: Style, ending?: string): string[] {
+export function resultLines(
+  view: PlanView,
+  stages: readonly StageTime[],
+  style: Style,
+  { verdict, ending }: { verdict: Verdict | null; ending?: string },
+): string[] {
   const { status } = view
+  const deviates = verdict !== null && verdict.deviations.length > 0
   const took =
     status.startedAt !== null && status.finishedAt !== null
       ? ` in ${duration(status.finishedAt - status.startedAt)}`
@@ -15,6 +22,8 @@ export function resultLines(view: PlanView, stages: readonly StageTime[], style:
   const lines = ['', ...stageLines(stages, style)]
   switch (status.state) {
     case 'done':
+      if (deviates)
+        return [...lines, style.yellow(style.bold(`Carried out${took}.`)), ...deviationLines(verdict, style)]
       return [
         ...lines,
         `${style.green(style.bold(`Done${took}.`))} ${plain(ending ?? `${view.plan.deployment} stands as written.`)}`,
@@ -33,6 +42,18 @@ export function resultLines(view: PlanView, stages: readonly StageTime[], style:
     default:
       return [...lines, `${status.state}: ${tally(status)}`]
   }
+}
+
+/** What is not as it was recorded; nothing where everything is. */
+export function deviationLines({ deviations }: Verdict, style: Style): string[] {
+  if (deviations.length === 0) return []
+  return [
+    style.yellow('  But this is not as it should be:'),
+    ...deviations.map(({ material, what }) => `  ${style.red('✗')} ${style.bold(plain(material))} ${plain(what)}`),
+    style.dim(
+      '  Look at it with remodel instances and remodel logs; what can be made anew, the next deploy makes anew.',
+    ),
+  ]
 }
 
 /** The root causes, each once; with `logs` also the end of the failing log. */

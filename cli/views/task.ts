@@ -1,7 +1,7 @@
 import type { PlanView, RemodelStatus } from '../../services/planner/api/schema.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import { compilingLine, packageNotes } from './compiling.ts'
-import { errorLines, tally } from './result.ts'
+import { deviationLines, errorLines, tally } from './result.ts'
 import { stateMark, statePainted } from './state.ts'
 import { padEnd, plain, type Style, width } from './style.ts'
 import { dateTime, duration } from './time.ts'
@@ -28,6 +28,7 @@ export function planViewLines(view: PlanView, style: Style, verbose: boolean, no
     )
   }
   if (status.errors.length > 0) lines.push('', ...errorLines(view, style, true))
+  if (status.verdict && status.verdict.deviations.length > 0) lines.push('', ...deviationLines(status.verdict, style))
   return [...lines, ...next(view)]
 }
 

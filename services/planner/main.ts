@@ -16,6 +16,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { OwedFences } from '../../shared/ledger/owed.ts'
 import { createLog } from '../../shared/log.ts'
 import { openBlobstore, openProvider } from '../../shared/machine.ts'
+import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
@@ -42,6 +43,7 @@ import { Settling } from './reservations/settling.ts'
 import { startSettling } from './reservations/sweep.ts'
 import { Supply } from './supply.ts'
 import { Turns } from './turns.ts'
+import { startVerdicts, Verdicts } from './verdicts.ts'
 
 /**
  * The planner: turns documents into plans, publishes what is ready, answers the API.
@@ -76,6 +78,10 @@ await runService(log, async () => {
   const durations = new RedisDurations(requests, settings)
   const turns = new Turns(subscriber)
   await turns.start(settings)
+  const verdicts = new Verdicts({
+    ...{ ledger, kinds, provider, compiled, durations },
+    archives: new Archives(requests, settings, blobs),
+  })
   const planning = new Planning({
     ledger,
     kinds,
@@ -127,6 +133,7 @@ await runService(log, async () => {
   const names = startSettling(settling, log)
   const moving = new Moving({ ledger: steadyLedger, planners, log })
   moving.start()
+  const comparing = startVerdicts(verdicts, planners, log)
   const paying = await startPaying({
     ...{ ledger: steadyLedger, owed: new OwedFences(steadyLedger, provider) },
     ...{ planners, subscriber, log },
@@ -142,7 +149,7 @@ await runService(log, async () => {
     (order, _signal, job) => takeOrder(order, job.id ?? '', planning),
   )
 
-  const parts = { planner: id, version, ledger, planning, supply, kinds, blobs, provider, queues, disk, log }
+  const parts = { planner: id, version, ledger, planning, verdicts, supply, kinds, blobs, provider, queues, disk, log }
   const server = await buildServer(parts, access)
   const { url, close } = await listen(server, home, access)
   await announce({ url, pid: process.pid, planner: id })
@@ -159,6 +166,7 @@ await runService(log, async () => {
       paying.stop()
       names.stop()
       moving.stop()
+      comparing.stop()
       cleaning.stop()
       await Promise.all([planners.stop(), heartbeat.stop()])
       await Promise.all([queues.close(), renderer.close()])

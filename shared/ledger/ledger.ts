@@ -5,6 +5,7 @@ import { failpoint } from '../failpoint.ts'
 import { linesOf } from '../history/lines.ts'
 import type { PlanHistory } from '../history/plan-history.ts'
 import type { Plan, PlanState } from '../model/plan.ts'
+import type { Verdict } from '../model/verdict.ts'
 import { isReplicated, type RedisSettings } from '../redis.ts'
 import { type Ground, Names } from '../reservation/names.ts'
 import { FenceSource } from './fences.ts'
@@ -339,6 +340,11 @@ export class Ledger extends LedgerReader {
   async listEnded(deployment: string, plan: string): Promise<void> {
     const [seconds] = await this.redis.time()
     await this.redis.zadd(endedKey(this.settings), 'NX', Number(seconds) * 1000, JSON.stringify([deployment, plan]))
+  }
+
+  /** Keeps what was seen when a plan that is done was compared with the world; the first comparison counts. */
+  async recordVerdict(deployment: string, plan: string, verdict: Verdict): Promise<void> {
+    await this.#scripts.verdict(this.base(deployment), this.#channel, plan, JSON.stringify(verdict))
   }
 
   /** Plans of that list, which stand there for longer than `restingMs`, the longest first. */

@@ -17,6 +17,7 @@ const fields = [
   'failed',
   'skipped',
   'moreErrors',
+  'verdict',
 ] as const
 
 export interface DeploymentRecord {
@@ -125,6 +126,7 @@ export function planRecordOf(deployment: string, plan: string, replies: readonly
     counts: { total: count('total'), done: count('done'), failed: count('failed'), skipped: count('skipped'), running },
     errors: errors.map((text) => JSON.parse(text)),
     moreErrors: count('moreErrors'),
+    verdict: JSON.parse(of('verdict') ?? 'null'),
   }
 }
 

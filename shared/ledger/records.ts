@@ -1,6 +1,7 @@
 import type { Json, StandingMaterial } from '../model/material.ts'
 import type { PlanState, Remodel, RemodelState } from '../model/plan.ts'
 import type { Holder } from '../model/reservation.ts'
+import type { Verdict } from '../model/verdict.ts'
 
 /** What a worker holds while it carries out one remodel. */
 export interface Claim {
@@ -101,6 +102,8 @@ export interface PlanRecord {
   errors: { remodel: string; code: string; message: string; log?: string }[]
   /** How many more there were. */
   moreErrors: number
+  /** Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came first. */
+  verdict: Verdict | null
 }
 
 export interface RemodelRecord {

@@ -19,6 +19,7 @@ const scriptNames = [
   'unreserve',
   'archive',
   'paid',
+  'verdict',
 ] as const
 export type ScriptName = (typeof scriptNames)[number]
 

@@ -85,13 +85,23 @@ describe('progress', () => {
       counts: { total: 14, done: 1, failed: 1, skipped: 12, running: 0 },
       errors: [{ remodel: 'create-vm web/2', code: 'infrastructure', message: 'no room' }],
     })
-    const text = resultLines(failed, progress.stages, createStyle(false)).join('\n')
+    const text = resultLines(failed, progress.stages, createStyle(false), { verdict: null }).join('\n')
     expect(text).toMatch(/Compiling packages +2\.0 s {2}1 remodel of 2/)
     expect(text).toContain(
       'Failed in 14.2 s.\n  ✗ create a VM for web/2: no room\n  1 of 14 done, 1 failed, 12 skipped.',
     )
     expect(text).toContain('remodel task p3f2a91c04d7e')
-    expect(resultLines(view(of), [], createStyle(false)).at(-1)).toBe('Done in 14.2 s. web stands as written.')
+    const well = { verdict: { at: 0, deviations: [] } }
+    expect(resultLines(view(of), [], createStyle(false), well).at(-1)).toBe('Done in 14.2 s. web stands as written.')
+  })
+
+  test('of a plan that was carried out says what is not as it was recorded', () => {
+    const verdict = { at: 0, deviations: [{ material: 'instance/web/0', what: 'does not answer' }] }
+    const text = resultLines(view(of), [], createStyle(false), { verdict }).join('\n')
+    expect(text).toContain(
+      'Carried out in 14.2 s.\n  But this is not as it should be:\n  ✗ instance/web/0 does not answer',
+    )
+    expect(text).not.toContain('stands as written')
   })
 })
 

@@ -1143,4 +1143,12 @@ export const sabotages: readonly Sabotage[] = [
     replace: 'return []',
     caughtBy: 'test/field/yaml.test.ts',
   },
+  {
+    name: 'a machine that is gone is no deviation',
+    guarantee: 56,
+    file: 'services/planner/kinds/deployment/deviations.ts',
+    find: "if (typeof health !== 'string' || health === 'running') return []",
+    replace: "if (typeof health !== 'string' || health !== 'failing') return []",
+    caughtBy: 'test/e2e/verdict.test.ts',
+  },
 ]

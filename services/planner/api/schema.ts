@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Json } from '../../../shared/model/material.ts'
 import { Order } from '../../../shared/model/order.ts'
 import { Plan, PlanState, RemodelState } from '../../../shared/model/plan.ts'
+import { Verdict } from '../../../shared/model/verdict.ts'
 import { Release, Stemcell } from '../../../shared/release/release.ts'
 
 /** The schemas of the HTTP API: what the planner serves and the CLI reads. Times are milliseconds since the epoch. */
@@ -58,6 +59,8 @@ export const PlanStatus = z.object({
   errors: z.array(z.object({ remodel: z.string(), code: z.string(), message: z.string(), log: z.string().optional() })),
   /** Root causes beyond the first hundred. */
   moreErrors: z.number().default(0),
+  /** Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came first. */
+  verdict: Verdict.nullable().default(null),
 })
 export type PlanStatus = z.infer<typeof PlanStatus>
 

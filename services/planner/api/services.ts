@@ -7,6 +7,7 @@ import type { Queues } from '../../../shared/queue/queues.ts'
 import type { KindRegistry } from '../kinds/registry.ts'
 import type { Planning } from '../planning.ts'
 import type { Supply } from '../supply.ts'
+import type { Verdicts } from '../verdicts.ts'
 
 /** What the routes work with. */
 export interface Services {
@@ -14,6 +15,7 @@ export interface Services {
   version: string
   ledger: Ledger
   planning: Planning
+  verdicts: Verdicts
   supply: Supply
   kinds: KindRegistry
   blobs: Blobstore

@@ -1,6 +1,7 @@
 import type { Fault } from '../../../shared/errors.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Reservation, ReservedNames, Space } from '../../../shared/model/reservation.ts'
+import type { Deviation } from '../../../shared/model/verdict.ts'
 import type { Release, Stemcell } from '../../../shared/release/release.ts'
 import type { SourceDocument } from '../../../shared/source/document.ts'
 import type { PlanDraft } from '../foreman/draft.ts'
@@ -157,6 +158,11 @@ export interface Kind {
     render: Render,
     known?: Known,
   ): Promise<PlanDraft>
+  /**
+   * What, of a floorplan that the inspector has just read, is not as it was recorded. Pure. Said of a deployment when a plan is
+   * done, so it names what a user can act on. Absent: a plan's own word is all there is.
+   */
+  deviations?(seen: readonly StandingMaterial[]): Deviation[]
   /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */
   spaces?(blueprint: Blueprint): Space[]
   /**

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { type DeploymentRecord, Overview } from '../../../../shared/ledger/overview.ts'
 import { Floorplan } from '../../../../shared/model/material.ts'
+import { Verdict } from '../../../../shared/model/verdict.ts'
 import { Archives } from '../../../../shared/postgres/archive/archives.ts'
 import { suggest } from '../../../../shared/source/document.ts'
 import type { Kind } from '../../kinds/kind.ts'
@@ -63,6 +64,20 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     '/v1/deployments/:name/floorplan',
     { schema: { description: 'What stands, as recorded.', params: ByName, response: { 200: Floorplan } } },
     async (request) => ledger.floorplan(request.params.name),
+  )
+
+  server.get(
+    '/v1/deployments/:name/verdict',
+    {
+      schema: {
+        description:
+          'Looks at what is there now and compares it with what is recorded; `waitSeconds`: looks again for so long while something deviates.',
+        params: ByName,
+        querystring: z.object({ waitSeconds: z.coerce.number().min(0).max(60).default(0) }),
+        response: { 200: Verdict },
+      },
+    },
+    async ({ params, query }) => services.verdicts.look(params.name, query.waitSeconds * 1000),
   )
 
   server.get(

@@ -2,6 +2,7 @@ import { serverLog } from '../../../../shared/kinds/database.ts'
 import type { Kind } from '../kind.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back_up.ts'
+import { deviations } from './deviations.ts'
 import { foreman } from './foreman.ts'
 import { holdings, spaces } from './reservations.ts'
 
@@ -17,6 +18,7 @@ export const kind: Kind = {
   // It brings the client of PostgreSQL along, which planning offline and other kinds have no use for.
   inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
   foreman,
+  deviations,
   spaces,
   holdings,
   backUp,

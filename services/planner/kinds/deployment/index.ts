@@ -4,6 +4,7 @@ import type { Kind } from '../kind.ts'
 import { checkClouds } from './architect/check-clouds.ts'
 import { chosenReleases } from './architect/supplies.ts'
 import { architect } from './architect.ts'
+import { deviations } from './deviations.ts'
 import { foreman } from './foreman.ts'
 import { inspector } from './inspector.ts'
 import { holdings, spaces } from './reservations.ts'
@@ -20,6 +21,7 @@ export const kind: Kind = {
   deploymentName,
   inspector,
   foreman,
+  deviations,
   spaces,
   holdings,
 }

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { deviations } from '../../../services/planner/kinds/database/deviations.ts'
+import { replicationSlot, siteOf, subscription } from '../../../services/planner/kinds/database/operations/catalogue.ts'
+import type { ResourceData } from '../../../services/planner/kinds/database/operations/operations.ts'
+import { standingOf } from '../../../services/planner/kinds/database/state.ts'
+import type { StandingMaterial } from '../../../shared/model/material.ts'
+
+const [n1, n2] = [siteOf('n1', 'shop'), siteOf('n2', 'shop')]
+
+/** As the inspector writes it into the floorplan that it answers. */
+function found(
+  resource: ResourceData,
+  as: Partial<ResourceData>,
+  meta: StandingMaterial['meta'] = {},
+): StandingMaterial {
+  const standing = standingOf({ ...resource, ...as })
+  return { ...standing, meta: { ...standing.meta, ...meta } }
+}
+
+test('a link that stopped, a server that does not answer and a slot that is gone are deviations; what is as recorded is none', () => {
+  const [link, slot] = [subscription(n1, n2), replicationSlot(n1, n2)]
+  const seen = [
+    found(link, {}),
+    found(link, { error: 'the subscription is disabled' }),
+    found(slot, { needs_recreate: true }),
+    found(
+      { ...slot, identifier: { type: 'database.instance', id: 'n1-a' } },
+      { needs_recreate: true },
+      { health: 'down' },
+    ),
+    { id: 'restored/n1', attributes: {}, needs: [], meta: {} },
+  ]
+  expect(deviations(seen).map(({ what }) => what)).toEqual([
+    'is not as it should be: the subscription is disabled',
+    'is gone, or not recorded',
+    'does not answer',
+  ])
+})
