@@ -28,6 +28,8 @@ const STATEMENTS =
   'check start stop restart group if depends every mode onreboot set include alert noalert with pidfile matching'.split(
     ' ',
   )
+/** What monit can check, beside processes. */
+const CHECKS = 'file fifo filesystem device directory host remote system program network'.split(' ')
 const SECONDS: Record<string, number> = { second: 1, seconds: 1, minute: 60, minutes: 60, hour: 3600, hours: 3600 }
 
 /**
@@ -45,7 +47,18 @@ export function parseMonit(text: string): MonitFile {
   return new MonitReader(text).read()
 }
 
+/**
+ * What keeps a monit file from being carried out: a process that would not be supervised, text that is no statement of monit.
+ * What monit knows and has no effect here is none.
+ */
+export function monitFaults(text: string): MonitNote[] {
+  const reader = new MonitReader(text)
+  reader.read()
+  return reader.faults
+}
+
 class MonitReader {
+  readonly faults: MonitNote[] = []
   readonly #tokens: Token[]
   readonly #file: MonitFile = { processes: [], warnings: [], unknown: [] }
   #at = 0
@@ -57,9 +70,22 @@ class MonitReader {
   read(): MonitFile {
     while (this.#peek()) {
       if (this.#isWord('check') && this.#isWord('process', 1)) this.#process()
-      else this.#skip(this.#isWord('check') ? ['check'] : STATEMENTS)
+      else {
+        this.#judge()
+        this.#skip(this.#isWord('check') ? ['check'] : STATEMENTS)
+      }
     }
     return this.#file
+  }
+
+  /** Outside of processes: something else that monit checks, or a setting. */
+  #judge(): void {
+    const [first, second] = [this.#peek()!, this.#peek(1)]
+    const words = [first, ...(second?.line === first.line ? [second] : [])].map(({ text }) => text).join(' ')
+    const known = this.#isWord('check')
+      ? CHECKS.some((word) => this.#isWord(word, 1))
+      : this.#isWord('set') || this.#isWord('include')
+    if (!known) this.faults.push({ line: first.line, message: `"${words.slice(0, 60)}" is no statement of monit` })
   }
 
   #process(): void {
@@ -124,8 +150,12 @@ class MonitReader {
     const { pidfile, start, stop = '', startTimeoutSeconds, matching } = found
     const warn = (message: string) => this.#file.warnings.push({ line, message })
     if (matching) warn(`process ${name}: matching has no effect, a process is found by its pidfile`)
-    if (pidfile === undefined) warn(`process ${name} is left out: it has no pidfile`)
-    else if (start === undefined) warn(`process ${name} is left out: it has no start program`)
+    const leftOut = (why: string) => {
+      warn(`process ${name} is left out: ${why}`)
+      this.faults.push({ line, message: `process ${name} would not be supervised: ${why}` })
+    }
+    if (!pidfile) leftOut('it has no pidfile')
+    else if (!start) leftOut('it has no start program')
     else {
       if (stop === '') warn(`process ${name} has no stop program; it will be killed`)
       this.#file.processes.push({

@@ -69,14 +69,34 @@ describe('a rendered job', () => {
       await request({
         templates: { 'ctl.erb': '#!/bin/sh\necho <%= p("port") %>\n', 'a/b.yml.erb': 'id: <%= spec.id %>\n' },
         to: { 'ctl.erb': 'bin/ctl', 'a/b.yml.erb': 'config/b.yml' },
-        monit: 'check process <%= name %>\n',
+        monit: 'check process <%= name %> pidfile /p start program /s\n',
       }),
     )
     expect(files.map(({ path, mode, content }) => [path, mode.toString(8), content.toString()])).toEqual([
       ['bin/ctl', '755', '#!/bin/sh\necho 8080\n'],
       ['config/b.yml', '640', 'id: 3f2b6c1e-aa10-4b5e-9f0c-7a1d2e3f4a5b\n'],
-      ['monit', '640', 'check process web\n'],
+      ['monit', '640', 'check process web pidfile /p start program /s\n'],
     ])
+  })
+
+  it.for<[monit: string, message: string]>([
+    ['this is not monit at all {{{\n', 'line 1: "this is" is no statement of monit'],
+    ['# the server\ncheck proces <%= name %> pidfile /p\n', 'line 2: "check proces" is no statement of monit'],
+    ['check process x with pidfile', 'line 1: process x would not be supervised: it has no pidfile'],
+    [
+      '\ncheck process x pidfile /p\n  stop program "/s"\n',
+      'line 2: process x would not be supervised: it has no start program',
+    ],
+  ])('is a fault where its monit file would not be carried out: %j', async ([monit, message]) => {
+    expect(await faultOf({ templates: {}, monit })).toMatchObject({ message: `template web/monit ${message}` })
+  })
+
+  it.for([
+    '',
+    '# nothing to supervise\n',
+    'set daemon 5\ncheck file log path /log\n  if size > 1 MB then alert\ncheck process a pidfile /p start program "/s"\n depends on b\n',
+  ])('has a monit file with nothing to do here, or with more than has an effect: %j', async (monit) => {
+    expect((await renderer.renderFiles(await request({ templates: {}, monit }))).digest).toMatch(/^sha256:/)
   })
 
   it('keeps bytes that are no text and paths longer than a tar header takes', async () => {

@@ -904,6 +904,22 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/cli/upload.test.ts',
   },
   {
+    name: 'a process that would not be supervised is left out without a word',
+    guarantee: 59,
+    file: 'shared/release/monit.ts',
+    find: 'this.faults.push({ line, message: `process',
+    replace: 'this.#file.warnings.push({ line, message: `process',
+    caughtBy: 'test/render/renderer.test.ts',
+  },
+  {
+    name: 'any text is a monit file',
+    guarantee: 59,
+    file: 'shared/release/monit.ts',
+    find: 'if (!known) this.faults',
+    replace: 'if (known && !known) this.faults',
+    caughtBy: 'test/render/renderer.test.ts',
+  },
+  {
     name: 'every release is read for every plan',
     guarantee: 57,
     file: 'services/planner/supply.ts',

@@ -30,7 +30,7 @@ export interface RenderedFile {
 type Outcome = { digest: string } | { finding: Finding }
 
 /** Part of every key: another renderer may give other bytes. */
-const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}`
+const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}:supervised`
 /** Archives whose templates stay in memory. */
 const JOBS_KEPT = 500
 /** Bundles on their way into the blobstore at once. */

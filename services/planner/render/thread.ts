@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { monitFaults } from '../../../shared/release/monit.ts'
 import { pack } from './bundle.ts'
 import { Engine, type RubyFault } from './engine.ts'
 import type { PreparedJob } from './job.ts'
@@ -59,8 +60,15 @@ function render(task: ThreadBatch['tasks'][number]): Exclude<ThreadAnswer, { rea
     Atomics.store(current, 0, index)
     const result = engine.render(job.id, index)
     if (!Buffer.isBuffer(result)) faults.push({ template: file.template, ...result })
+    else if (file.destination === 'monit') faults.push(...unsupervised(file.template, result))
     return { path: file.destination, mode: file.mode, content: Buffer.isBuffer(result) ? result : Buffer.alloc(0) }
   })
   const answer = { number: task.number, memory: engine.memory }
   return faults.length > 0 ? { ...answer, faults } : { ...answer, rendered: pack(entries) }
+}
+
+/** The deploy of a job that is not supervised as its monit file says would be a success that is none. */
+function unsupervised(template: string, rendered: Buffer): TemplateFault[] {
+  const [first] = monitFaults(rendered.toString('utf8'))
+  return first ? [{ template, type: 'monit', message: first.message, line: first.line, syntax_line: null }] : []
 }
