@@ -133,8 +133,9 @@ export class Client {
     return this.#post(PlanView, '/v1/plans', request, PLANNING)
   }
 
-  planRemoval(deployment: string): Promise<PlanView> {
-    return this.#post(PlanView, `${of(deployment)}/removal`, {}, PLANNING)
+  planRemoval(deployment: string, options: { skipDrain?: boolean } = {}): Promise<PlanView> {
+    const query = options.skipDrain ? '?skip_drain=true' : ''
+    return this.#post(PlanView, `${of(deployment)}/removal${query}`, {}, PLANNING)
   }
 
   planBackup(deployment: string, request: BackupRequest): Promise<PlanView> {

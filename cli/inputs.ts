@@ -19,7 +19,7 @@ export function addPlanningOptions(command: Command): void {
   command
     .option('-c, --cloud-config <file>', 'use this cloud config instead of the stored one (may be repeated)', gather)
     .option('--recreate', 'make every VM anew')
-    .option('--skip-drain', 'stop jobs without their drain scripts')
+    .option('--skip-drain', 'stop jobs without their pre-stop and drain scripts')
     .option('--accept-loss', 'fail over though rows that were acknowledged may be lost')
     .option('--canaries <n>', 'override the number of canaries', wholeNumber(0))
     .option('--max-in-flight <n|%>', 'override how many instances change at once', numberOrShare)

@@ -2,11 +2,12 @@ import { wholeNumber } from '../arguments.ts'
 import { requireConsent, showAskApply } from '../carry-out.ts'
 import type { Verb } from '../verb.ts'
 
-const remove: Verb<{ yes?: boolean; waitLock?: number }> = {
+const remove: Verb<{ yes?: boolean; waitLock?: number; skipDrain?: boolean }> = {
   configure(command) {
     command
       .argument('<deployment>')
       .option('-y, --yes', 'do not ask')
+      .option('--skip-drain', 'stop jobs without their pre-stop and drain scripts')
       .option('--wait-lock <seconds>', 'wait so long for a deployment that is locked', wholeNumber(0))
   },
   examples: [
@@ -16,7 +17,7 @@ const remove: Verb<{ yes?: boolean; waitLock?: number }> = {
   async run(context, [deployment = ''], options) {
     requireConsent(options.yes === true, context, `remodel instances ${deployment}`)
     const client = await context.client()
-    return showAskApply(() => client.planRemoval(deployment), context, {
+    return showAskApply(() => client.planRemoval(deployment, { skipDrain: options.skipDrain === true }), context, {
       yes: options.yes === true,
       waitLock: options.waitLock ?? 0,
       ending: `${deployment} is gone.`,

@@ -40,6 +40,8 @@ export type InstanceAttributes = z.infer<typeof InstanceAttributes>
 
 const watch = z.object({ minMs: z.number(), maxMs: z.number() })
 
+const NextState = z.enum(['keep', 'delete'])
+
 /** Names and addresses of a deployment's instances, as its machines see them in `/etc/hosts` and `dns/records.json`. */
 export const AddressRecord = z.object({
   /** `<index>.<group>.<network>.<deployment>.remodel` */
@@ -101,12 +103,16 @@ export const inputs = {
     /** Blob of the address table to put there too; null where `publish-addresses` brings it. */
     addresses: z.string().nullable(),
   }),
-  /** pre-stop, drain, stop, post-stop. `next` is what becomes of the machine. */
+  /** pre-stop, drain, stop, post-stop. `next` is what becomes of the machine, of the instance and of its deployment. */
   'stop-instance': z.object({
     instance: z.string(),
     vm: z.string(),
     jobs: z.array(z.string()),
-    next: z.enum(['keep', 'delete']),
+    next: z.object({ vm: NextState, instance: NextState, deployment: NextState }),
+    /** Arguments of the first call of each drain script. */
+    drain: z.array(z.string()),
+    /** MiB of the persistent disk, now and when the instance is started again. */
+    disk: z.object({ now: z.int(), next: z.int() }),
     skipDrain: z.boolean(),
     /** What stands when it is done: as before, with the state `stopped`; meta keeps `vm`. */
     attributes: InstanceAttributes,

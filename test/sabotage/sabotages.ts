@@ -1167,4 +1167,20 @@ export const sabotages: readonly Sabotage[] = [
     replace: "if (typeof health !== 'string' || health !== 'failing') return []",
     caughtBy: 'test/e2e/verdict.test.ts',
   },
+  {
+    name: 'a script is read until the last of its children lets go',
+    guarantee: 60,
+    file: 'services/assembler/instance/scripts.ts',
+    find: '"$0" "$@" >"$LOG.stdout.log" 2>"$LOG.stderr.log"; s=$?; cat "$LOG.stdout.log";',
+    replace: '"$0" "$@" 2>"$LOG.stderr.log" | tee "$LOG.stdout.log"; s=$?;',
+    caughtBy: 'test/field/hooks.test.ts',
+  },
+  {
+    name: 'a deployment that goes is said to stay',
+    guarantee: 60,
+    file: 'services/planner/kinds/deployment/foreman/stopping.ts',
+    find: "options.remove ? 'delete' : 'keep'",
+    replace: "'keep'",
+    caughtBy: 'test/field/hooks.test.ts',
+  },
 ]

@@ -1,4 +1,5 @@
 import { RemodelError } from '../../../shared/errors.ts'
+import type { StepInput } from '../../../shared/kinds/deployment.ts'
 import type { Connection } from '../../../shared/provider/connection.ts'
 import { pause } from '../../../shared/timer.ts'
 import { lastLines, runScript } from './scripts.ts'
@@ -7,14 +8,18 @@ import { lastLines, runScript } from './scripts.ts'
  * Lets a job finish what it does before it is stopped: BOSH's drain protocol. The script prints one integer: zero or more
  * means wait that many seconds and go on; less means wait that many seconds and ask again.
  */
-export async function drain(
+export async function runDrain(
   connection: Connection,
   job: string,
-  next: 'keep' | 'delete',
+  { next, drain, disk }: Pick<StepInput<'stop-instance'>, 'next' | 'drain' | 'disk'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const env = { BOSH_JOB_STATE: '{}', BOSH_JOB_NEXT_STATE: '{}' }
-  let args = [next === 'delete' ? 'job_shutdown' : 'job_changed', 'hash_unchanged']
+  const stateOf = (size: number) => JSON.stringify({ persistent_disk: size })
+  const env = {
+    BOSH_JOB_STATE: stateOf(disk.now),
+    ...(next.instance === 'keep' ? { BOSH_JOB_NEXT_STATE: stateOf(disk.next) } : {}),
+  }
+  let args = drain
   for (;;) {
     const result = await runScript(connection, job, 'drain', args, { signal, env })
     if (!result) return

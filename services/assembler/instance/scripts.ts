@@ -6,7 +6,8 @@ import { layout, scriptPath } from '../../../shared/provider/layout.ts'
 export type Hook = 'pre-start' | 'post-start' | 'pre-stop' | 'drain' | 'post-stop'
 
 /**
- * Runs `bin/<hook>` of all jobs that have one, at the same time, as BOSH's agent does; output goes to the job's own log.
+ * Runs `bin/<hook>` of all jobs that have one, at the same time, as BOSH's agent does; output goes to the job's own log. A script is
+ * over when its own process is: what it leaves behind writes to the log, and is not waited for.
  * Throws `job-failed` that names every job whose script failed, with the end of their output.
  */
 export async function runHook(
@@ -41,7 +42,7 @@ export async function runScript(
   const path = `${layout.jobs}/${job}/bin/${hook}`
   const log = `${layout.log}/${job}/${hook}`
   const script =
-    '[ -x "$0" ] || exit 127; mkdir -p "${LOG%/*}"; "$0" "$@" 2>"$LOG.stderr.log" | tee "$LOG.stdout.log"; s=${PIPESTATUS[0]}; cat "$LOG.stderr.log" >&2; exit $s'
+    '[ -x "$0" ] || exit 127; mkdir -p "${LOG%/*}"; "$0" "$@" >"$LOG.stdout.log" 2>"$LOG.stderr.log"; s=$?; cat "$LOG.stdout.log"; cat "$LOG.stderr.log" >&2; exit $s'
   const result = await connection.exec(['/bin/bash', '-c', script, path, ...args], {
     env: { PATH: scriptPath, LOG: log, ...options.env },
     signal: options.signal,

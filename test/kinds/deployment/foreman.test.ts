@@ -233,7 +233,7 @@ test('what is not wanted any more goes last, after the addresses of the others a
   )
   expect(find(made, 'stop-instance web/2')).toMatchObject({
     reasons: ['instance removed from manifest'],
-    input: { next: 'delete' },
+    input: { next: { vm: 'delete' } },
   })
   for (const slot of ['web/0', 'web/1']) expect(after(made, 'stop-instance web/2', `start-instance ${slot}`)).toBe(true)
   expect(after(made, 'stop-instance web/2', 'publish-addresses after updates')).toBe(true)

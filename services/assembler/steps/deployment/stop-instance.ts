@@ -1,7 +1,7 @@
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { appliedFile } from '../../instance/applied.ts'
-import { drain } from '../../instance/drain.ts'
+import { runDrain } from '../../instance/drain.ts'
 import { runHook } from '../../instance/scripts.ts'
 import { shell } from '../../instance/unpack.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
@@ -19,16 +19,13 @@ export default defineStep({
     const { signal } = context
     try {
       const states = Object.fromEntries(
-        ['VM', 'INSTANCE', 'DEPLOYMENT'].map((what) => [
-          `BOSH_${what}_NEXT_STATE`,
-          what === 'VM' ? input.next : 'keep',
-        ]),
+        Object.entries(input.next).map(([what, state]) => [`BOSH_${what.toUpperCase()}_NEXT_STATE`, state]),
       )
       if (!input.skipDrain) {
         context.say('executing pre-stop')
         await runHook(connection, input.jobs, 'pre-stop', { signal, env: states })
         context.say('executing drain')
-        await Promise.all(input.jobs.map((job) => drain(connection, job, input.next, signal)))
+        await Promise.all(input.jobs.map((job) => runDrain(connection, job, input, signal)))
       }
       await failpoint('stop-instance.drained')
       await shell(connection, 'rm -f "$1"', [appliedFile])

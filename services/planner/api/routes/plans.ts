@@ -57,11 +57,12 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
       schema: {
         description: 'Draws the plan that takes a deployment away.',
         params: z.object({ name: z.string() }),
+        querystring: z.object({ skip_drain: z.stringbool().default(false) }),
         response: { 201: PlanView },
       },
     },
     async (request, reply) => {
-      const plan = await planning.planRemoval(request.params.name)
+      const plan = await planning.planRemoval(request.params.name, { skipDrain: request.query.skip_drain })
       return reply.status(201).send(await view(plan.deployment, plan.id))
     },
   )

@@ -21,6 +21,7 @@ import {
 } from './instance_steps.ts'
 import { isPublished, publishAfter, publishBefore } from './publishing.ts'
 import type { StandingPlace } from './standing.ts'
+import { updated } from './stopping.ts'
 import type { Survey } from './survey.ts'
 import { finalTable, unionTable } from './table.ts'
 import type { Task } from './task.ts'
@@ -202,8 +203,7 @@ function updateInstance(
   const common = { stage: updating(task), place, reasons: task.reasons }
   let after = [...needs, ...(prepared ? [prepared] : compiled)]
   if (old?.vm && old.health !== 'unresponsive') {
-    const next = task.how === 'update' ? 'keep' : 'delete'
-    after = [stop(site, old, next, { ...common, needs: after, action: 'run' })]
+    after = [stop(site, old, updated(old, task), { ...common, needs: after, action: 'run' })]
   }
   if (task.how === 'recreate' && old?.cid != null && standing.vms.has(old.cid)) {
     after = [deleteVm(site, task.name, old.cid, { ...common, needs: after })]

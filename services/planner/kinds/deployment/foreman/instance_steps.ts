@@ -5,6 +5,7 @@ import { vmId } from '../names.ts'
 import { needsNewVm } from './claims.ts'
 import type { DraftWriter } from './draft.ts'
 import type { StandingInstance } from './standing.ts'
+import type { Stopping } from './stopping.ts'
 import type { Task } from './task.ts'
 
 /** What all steps of one plan share. */
@@ -73,7 +74,7 @@ export function prepare(site: Site, task: Task, needs: string[], place: string |
 export function stop(
   site: Site,
   instance: StandingInstance,
-  next: 'keep' | 'delete',
+  stopping: Stopping,
   common: { needs: string[]; stage: string; place?: string; reasons: string[]; action: Remodel['action'] },
 ): string {
   return site.writer.step(
@@ -83,7 +84,7 @@ export function stop(
       instance: `${instance.group}/${instance.index}`,
       vm: instance.cid ?? '',
       jobs: Object.keys(instance.attributes.jobs).sort(),
-      next,
+      ...stopping,
       skipDrain: site.options.skipDrain,
       attributes: { ...instance.attributes, state: 'stopped' },
     },

@@ -2,6 +2,7 @@ import { diskId } from '../names.ts'
 import type { Claims } from './claims.ts'
 import { deleteVm, type Site, stop, updating } from './instance_steps.ts'
 import type { StandingDisk, StandingInstance, StandingPlace } from './standing.ts'
+import { leaving } from './stopping.ts'
 import type { Survey } from './survey.ts'
 import type { Task } from './task.ts'
 
@@ -65,7 +66,9 @@ export function removeInstance(
   const common = { stage: `Deleting unneeded instances ${instance.group}`, place, reasons }
   let after = needs
   if (instance.vm && instance.health !== 'unresponsive')
-    after = [stop(site, instance, 'delete', { ...common, needs: after, action: 'delete' })]
+    after = [
+      stop(site, instance, leaving(instance, standing, site.options), { ...common, needs: after, action: 'delete' }),
+    ]
   const gone = deleteVm(
     site,
     name,
