@@ -43,6 +43,15 @@ export class Heartbeat {
     await this.#redis.del(this.#alive(this.#self))
   }
 
+  /** Queues that a worker has served, of sites too. */
+  async served(): Promise<string[]> {
+    return (await this.#redis.smembers(this.#served)).toSorted()
+  }
+
+  get #served(): string {
+    return `${this.#prefix}:queues`
+  }
+
   async alive(process: string): Promise<boolean> {
     return (await this.#redis.exists(this.#alive(process))) === 1
   }
@@ -72,7 +81,11 @@ export class Heartbeat {
 
   async #beat(): Promise<void> {
     await this.#redis.set(this.#alive(this.#self), `${++this.#beats} ${this.#seats?.concurrency ?? 1}`, 'PX', lifeMs)
-    if (this.#seats) await this.#redis.sadd(this.#workers(this.#seats.queue), this.#self)
+    if (!this.#seats) return
+    await Promise.all([
+      this.#redis.sadd(this.#workers(this.#seats.queue), this.#self),
+      this.#redis.sadd(this.#served, this.#seats.queue),
+    ])
   }
 
   #alive(process: string): string {

@@ -5,7 +5,10 @@ import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim, Completion, CompletionResult, Ledger } from '../../shared/ledger/ledger.ts'
 import { fenceOf, type OwedFences } from '../../shared/ledger/owed.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
-import { jobName, type Payload } from '../../shared/queue/catalog.ts'
+import { boardName, jobId, jobName, type Payload } from '../../shared/queue/catalog.ts'
+import type { EndedJobs } from '../../shared/queue/ended-jobs.ts'
+import { JobFailure } from '../../shared/queue/failure.ts'
+import type { JobView } from '../../shared/queue/job-view.ts'
 import { timeLimit } from '../../shared/timer.ts'
 import type { StepCatalog } from './catalog.ts'
 import { type Hands, handName } from './hands.ts'
@@ -18,6 +21,13 @@ export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compile
   owed: OwedFences
   aborts: Aborts
   hands: Hands
+  /** This process, as Bull Board shows it. */
+  worker: string
+  board: Pick<EndedJobs, 'add'>
+  /** The job in hand, as it is shown there. */
+  view?: JobView
+  /** How long one job may go on to further remodels. */
+  goOnMs?: number
   /** True once this process was told to leave: what is in hand is finished, nothing more is taken along. */
   leaving(): boolean
   log: Logger
@@ -28,7 +38,8 @@ const carryOnMs = 250
 
 /**
  * Carries out the remodel a job was published for, and after it ready ones of the same plan for as long as that takes no
- * time worth mentioning. What this returns is shown in Bull Board.
+ * time worth mentioning. What this returns is shown in Bull Board: how the job's own remodel ended. Further ones are written down
+ * there as jobs of their own, each under its own outcome.
  *
  * Where a report is refused, the job is not ended but comes again in a second, if it is still this worker's: a Redis that
  * came back older may have forgotten the claim or a report that was recorded, and a job that ended then would leave a
@@ -39,7 +50,7 @@ export async function carryOut(
   queue: string,
   signal: AbortSignal,
   tools: Tools,
-): Promise<string> {
+): Promise<string | JobFailure> {
   const hand = handName(job)
   if (tools.hands.has(hand)) return 'it is in hand here already'
   tools.hands.hold(hand)
@@ -54,30 +65,66 @@ async function carry(
   job: Payload<'assemble'>,
   { queue, signal, hold }: { queue: string; signal: AbortSignal; hold(claim: Claim): void },
   tools: Tools,
-): Promise<string> {
+): Promise<string | JobFailure> {
   const name = jobName(job.remodel, job.release)
   let asked = performance.now()
   const claimed = await tools.recorder.claim(job.deployment, { plan: job.plan, remodel: job.remodel, job: name })
-  if (claimed.status !== 'claimed') return `superseded: it is ${claimed.status === 'held' ? 'running' : claimed.state}`
+  if (claimed.status === 'held') return 'superseded: it is running'
+  if (claimed.status === 'superseded') return endedBefore(job, `superseded: it is ${claimed.state}`, tools)
   await failpoint('assembler.claimed')
-  const until = performance.now() + carryOnMs
-  const outcomes: string[] = []
+  const until = performance.now() + (tools.goOnMs ?? carryOnMs)
+  let own: string | JobFailure | undefined
+  const shown: Promise<void>[] = []
   for (let claim: Claim | undefined = claimed.claim; claim; ) {
     hold(claim)
+    const startedAt = Date.now()
+    const goesOn = `goes on with ${claim.remodel.title}`
+    const slow = claim.remodel.id === job.remodel ? undefined : setTimeout(() => tools.view?.note(goesOn), carryOnMs)
     const goOn = () => performance.now() < until && !tools.leaving()
-    const ended: Ended = await carryOne(claim, asked, name, () => (goOn() ? queue : undefined), signal, tools)
-    outcomes.push(claim.remodel.id === job.remodel ? ended.outcome : `${claim.remodel.id}: ${ended.outcome}`)
-    if (ended.refused) throw new RemodelError('superseded', outcomes.join('; '))
+    const ended: Ended = await carryOne(claim, asked, name, () => (goOn() ? queue : undefined), signal, tools).finally(
+      () => clearTimeout(slow),
+    )
+    if (ended.refused) throw new RemodelError('superseded', `${claim.remodel.id}: a newer fence is current`)
+    if (claim.remodel.id === job.remodel) own = ended.outcome
+    else shown.push(showAlong(claim, queue, startedAt, ended.outcome, tools))
     claim = ended.next
     asked = ended.asked
   }
-  return outcomes.length > 10
-    ? `${outcomes.slice(0, 10).join('; ')}; and ${outcomes.length - 10} more`
-    : outcomes.join('; ')
+  await Promise.all(shown)
+  return own ?? endedBefore(job, `it went on with ${claimed.claim.remodel.id}`, tools)
+}
+
+/** What a remodel that was taken along came to, as a job of its own. The board shows the ledger, it does not decide: it may fail. */
+async function showAlong(
+  claim: Claim,
+  queue: string,
+  startedAt: number,
+  outcome: string | JobFailure,
+  { board, worker, log }: Tools,
+): Promise<void> {
+  const { deployment, plan, remodel, release } = claim
+  const job = {
+    id: jobId(plan, remodel.id, release),
+    name: boardName(deployment, remodel.id),
+    data: { deployment, plan, remodel: remodel.id, release },
+  }
+  await board.add(queue, { ...job, startedAt, worker, outcome }).catch((error) => {
+    log.debug({ ...at(claim), err: toError(error) }, 'the board does not show what was taken along')
+  })
+}
+
+/** A job whose remodel ended in other hands: its worker was lost after its report, say. What failed is shown as failed. */
+async function endedBefore(
+  { deployment, plan, remodel }: Payload<'assemble'>,
+  otherwise: string,
+  { ledger }: Tools,
+): Promise<string | JobFailure> {
+  const cause = await ledger.causeOf(deployment, plan, remodel)
+  return cause ? new JobFailure(`${cause.code}: ${cause.message}`, cause.log) : otherwise
 }
 
 interface Ended {
-  outcome: string
+  outcome: string | JobFailure
   /** When the report went out, and with it the wish for `next`. */
   asked: number
   next?: Claim
@@ -103,7 +150,10 @@ async function carryOne(
   const cancelled = tools.aborts.watch(claim, asked)
   const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`
   const limit = timeLimit(claim.remainingMs, () => new RemodelError('deadline', late))
-  const report = async (what: Pick<Completion, 'outcome'> & Partial<Completion>, outcome: string): Promise<Ended> => {
+  const report = async (
+    what: Pick<Completion, 'outcome'> & Partial<Completion>,
+    outcome: string | JobFailure,
+  ): Promise<Ended> => {
     const queue = take()
     const next = performance.now()
     const durationMs = Math.round(next - started)
@@ -127,7 +177,7 @@ async function carryOne(
       { ...at(claim), attempt: claim.attempt, code: completion.code, err: cause },
       'attempt ended without success',
     )
-    return await report(completion, `${completion.outcome}: ${completion.message}`).catch(async (refusal) => {
+    return await report(completion, failureOf(completion, claim)).catch(async (refusal) => {
       // The job may be gone from its queue as well: then nothing would ever come back to this remodel.
       const why = `its end could not be recorded: ${toError(refusal).message}`
       await tools.recorder.giveBack(claim, { outcome: 'retry', code: 'infrastructure', message: why })
@@ -139,8 +189,14 @@ async function carryOne(
   }
 }
 
-function ended(result: CompletionResult, outcome: string, asked: number): Ended {
-  if (result.status === 'superseded') return { outcome: 'superseded: a newer fence is current', asked, refused: true }
+/** Which attempt it was, where another one may come: that one is a job of its own. */
+function failureOf({ outcome, code, message, log }: ReturnType<typeof completionOf>, claim: Claim): JobFailure {
+  const attempt = outcome === 'retry' ? ` (attempt ${claim.attempt} of ${claim.remodel.attempts})` : ''
+  return new JobFailure(`${code}: ${message}${attempt}`, log)
+}
+
+function ended(result: CompletionResult, outcome: string | JobFailure, asked: number): Ended {
+  if (result.status === 'superseded') return { outcome, asked, refused: true }
   return result.next ? { outcome, asked, next: result.next } : { outcome, asked }
 }
 
@@ -173,7 +229,9 @@ async function attempt(claim: Claim, lost: AbortSignal, told: Revocable, tools: 
   const already = await step.look(context, input)
   signal.throwIfAborted()
   if (already) return already
+  tools.view?.progress(20)
   await step.apply(context, input)
+  tools.view?.progress(80)
   signal.throwIfAborted()
   return step.verify(context, input)
 }

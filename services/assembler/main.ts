@@ -12,6 +12,8 @@ import { Claims } from '../../shared/lock/claims.ts'
 import { createLog } from '../../shared/log.ts'
 import { openBlobstore, openProvider } from '../../shared/machine.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
+import { EndedJobs } from '../../shared/queue/ended-jobs.ts'
+import { jobView } from '../../shared/queue/job-view.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
 import { Secrets } from '../../shared/secrets.ts'
@@ -58,6 +60,8 @@ await runService(log, async () => {
     recorder,
     aborts,
     hands,
+    worker: id,
+    board: new EndedJobs(redis, settings),
     leaving: () => leaving,
     log,
   }
@@ -69,7 +73,7 @@ await runService(log, async () => {
   const worker = startWorker(
     queue,
     { redis, settings, name: id, concurrency, log, ours: (job) => hands.ours(handName(job)) },
-    (job, signal) => carryOut(job, queue, signal, tools),
+    (work, signal, job) => carryOut(work, queue, signal, { ...tools, view: jobView(job) }),
   )
   const archiving = startArchiving({ ...tools, claims: new Claims(redis, settings) }, id)
   log.info({ queue }, 'assembler is ready')

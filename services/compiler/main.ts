@@ -13,6 +13,7 @@ import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { createLog } from '../../shared/log.ts'
 import { openBlobstore, openProvider } from '../../shared/machine.ts'
+import { EndedJobs } from '../../shared/queue/ended-jobs.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { connectRedis, redisSettings } from '../../shared/redis.ts'
@@ -80,6 +81,7 @@ await runService(log, async () => {
     claims: new Claims(redis, settings, claimMs),
     recorder,
     aborts,
+    board: new EndedJobs(redis, settings),
     log,
   }
   const worker = startWorker(

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq'
 import type { Rebuilds } from '../../shared/compile/rebuilds.ts'
 import { isRetryable, RemodelError, toError } from '../../shared/errors.ts'
+import { JobFailure } from '../../shared/queue/failure.ts'
 import { compile } from './compile.ts'
 import { gather } from './gather.ts'
 import { onVm } from './on_vm.ts'
@@ -15,7 +16,7 @@ export async function rebuild(
   signal: AbortSignal,
   job: Job,
   tools: Tools & { rebuilds: Rebuilds },
-): Promise<string> {
+): Promise<string | JobFailure> {
   const asked = await tools.rebuilds.open(check, n)
   if (!asked) return 'nobody asks for it'
   const { spec } = asked
@@ -39,6 +40,6 @@ export async function rebuild(
     if (isRetryable(error) && job.attemptsMade + 1 < (job.opts.attempts ?? 1)) throw error
     const log = error instanceof RemodelError ? error.details.log : undefined
     await tools.rebuilds.report(check, n, { code, message, ...(typeof log === 'string' ? { log } : {}) })
-    return `failed: ${message}`
+    return new JobFailure(`${code}: ${message}`, typeof log === 'string' ? log : undefined)
   }
 }

@@ -12,10 +12,14 @@ import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
 import type { Claims, HeldClaim } from '../../shared/lock/claims.ts'
 import type { Json } from '../../shared/model/material.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import type { EndedJobs } from '../../shared/queue/ended-jobs.ts'
+import { JobFailure } from '../../shared/queue/failure.ts'
+import { type JobView, jobView } from '../../shared/queue/job-view.ts'
 import { timeLimit } from '../../shared/timer.ts'
 import { compile } from './compile.ts'
 import { gather } from './gather.ts'
 import { onVm } from './on_vm.ts'
+import { showOther } from './others.ts'
 import type { Place } from './place.ts'
 import type { CompilePool } from './pool.ts'
 import { begin, join, nameOf, Wanted } from './wanted.ts'
@@ -31,6 +35,9 @@ export interface Tools {
   claims: Claims
   recorder: Recorder
   aborts: Aborts
+  board: Pick<EndedJobs, 'add'>
+  /** The job in hand, as it is shown there. */
+  view?: JobView
   log: Logger
 }
 
@@ -43,7 +50,8 @@ type Outcome = { compiled: CompiledPackage; cached: boolean; vm?: string } | { e
  * Serves one package key: claims it, looks whether it is compiled already, compiles it, records it, tells everybody who
  * asked. A job for a key is delivered again after any crash; everything here may be repeated.
  *
- * What this returns is shown in Bull Board.
+ * What this returns is shown in Bull Board. The job is called after the first who asked; what it brought for each of the others is
+ * written down there under their names.
  */
 export async function serveKey(
   key: string,
@@ -51,10 +59,11 @@ export async function serveKey(
   job: Job,
   token: string,
   tools: Tools,
-): Promise<string> {
+): Promise<string | JobFailure> {
   const request = await tools.requests.read(key)
   if (!request) return 'nobody asks for it'
   const held = await claimKey(key, request.spec, job, token, tools)
+  const asker = request.by === undefined ? '' : nameOf(request.by)
   let claims = new Map<string, Claim>()
   try {
     await failpoint('compiler.claimed')
@@ -66,10 +75,11 @@ export async function serveKey(
       const outcome: Outcome =
         claims.size === 0
           ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
-          : await produce(spec, held, { subscribers, claims, asked }, found, signal, tools)
+          : await produce(spec, held, { subscribers, claims, asked }, found, signal, { ...tools, view: jobView(job) })
       const loss = lossOf(outcome, [held.signal, signal])
       if (loss) throw new RemodelError('superseded', `${spec.name} is left to another compiler: ${loss}`)
-      if (await tellAll(key, subscribers, claims, outcome, tools)) return summary(outcome)
+      if (await tellAll({ spec, asker }, subscribers, claims, outcome, tools))
+        return claims.size === 0 && 'error' in outcome ? 'nobody wants it any more' : summary(outcome)
       // Somebody joined whom this outcome does not concern: it is compiled for them.
       const now = await tools.requests.read(key)
       subscribers = now?.subscribers ?? []
@@ -138,13 +148,16 @@ async function compileAnew(
   signal: AbortSignal,
   tools: Tools,
 ): Promise<Outcome> {
+  tools.view?.progress(10)
   const ingredients = await gather(spec, found, tools)
+  tools.view?.progress(20)
   const fence = { scope: `package/${spec.key}`, number: held.fence }
   const store = (archive: Readable) => tools.blobs.put(archive)
   const { stored, durationMs, vm } = await onVm({ spec, attempt, fence }, signal, tools, async (connection, vm) => ({
     ...(await compile(connection, { spec, ingredients, store }, signal)),
     vm,
   }))
+  tools.view?.progress(90)
   const { digest, size } = stored
   await failpoint('compiler.blob-put')
   const compiled = { key: spec.key, digest, size, durationMs, compiledAt: Date.now() }
@@ -165,7 +178,7 @@ function attemptOf(claims: Map<string, Claim>): number {
  * plans were cancelled) is told only to those it was made for, and the answer is false where others are left.
  */
 async function tellAll(
-  key: string,
+  { spec, asker }: { spec: CompileSpec; asker: string },
   known: readonly Subscriber[],
   claims: Map<string, Claim>,
   outcome: Outcome,
@@ -177,13 +190,15 @@ async function tellAll(
       subscribers.map(async (subscriber) => {
         let claim = claims.get(nameOf(subscriber))
         if (!claim && forAll) claim = (await join([subscriber], tools)).get(nameOf(subscriber))
-        if (claim) await tell(claim, outcome, tools)
+        if (!claim) return
+        await tell(claim, outcome, tools)
+        if (nameOf(subscriber) !== asker) await showOther(spec, claim, summary(outcome), tools)
       }),
     )
     await failpoint('compiler.told')
-    if ((await tools.requests.settle(key, subscribers)) === 0) return true
+    if ((await tools.requests.settle(spec.key, subscribers)) === 0) return true
     if (!forAll) return false
-    subscribers = (await tools.requests.read(key))?.subscribers ?? []
+    subscribers = (await tools.requests.read(spec.key))?.subscribers ?? []
   }
 }
 
@@ -195,8 +210,11 @@ function lossOf(outcome: Outcome, signals: readonly AbortSignal[]): string | und
   return ended?.code === 'superseded' ? ended.message : undefined
 }
 
-function summary(outcome: Outcome): string {
-  if ('error' in outcome) return `failed: ${toError(outcome.error).message}`
+function summary(outcome: Outcome): string | JobFailure {
+  if ('error' in outcome) {
+    const { code, message, log } = completionOf(outcome.error)
+    return new JobFailure(`${code}: ${message}`, log)
+  }
   return outcome.cached ? 'was compiled already' : `compiled in ${outcome.compiled.durationMs} ms`
 }
 

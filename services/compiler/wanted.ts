@@ -3,11 +3,14 @@ import type { CompileRequests, CompileSpec, Subscriber } from '../../shared/comp
 import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim } from '../../shared/ledger/ledger.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
+import { JobFailure } from '../../shared/queue/failure.ts'
+import { showOther } from './others.ts'
+import type { Tools } from './serve.ts'
 
 /** How often those who joined meanwhile are looked for: they are told that somebody is at it, nothing else waits for it. */
 const lookMs = 500
 
-export interface WantedTools {
+export interface WantedTools extends Pick<Tools, 'board' | 'worker' | 'log'> {
   requests: CompileRequests
   recorder: Recorder
   aborts: Aborts
@@ -23,6 +26,7 @@ export interface WantedTools {
  * `subscribers` and `claims` are kept as they are now, for whoever tells them the outcome.
  */
 export class Wanted {
+  readonly #spec: CompileSpec
   readonly #key: string
   readonly #subscribers: Subscriber[]
   readonly #claims: Map<string, Claim>
@@ -43,6 +47,7 @@ export class Wanted {
     asked: number,
     tools: WantedTools,
   ) {
+    this.#spec = spec
     this.#key = spec.key
     this.#subscribers = subscribers
     this.#claims = claims
@@ -97,7 +102,9 @@ export class Wanted {
     if (this.#claims.size === 1) return this.#nobody.abort(reason)
     this.#claims.delete(name)
     const { deployment, plan, remodel, fence } = claim
-    await this.#tools.recorder.complete(deployment, { plan, remodel: remodel.id, fence, ...completionOf(reason) })
+    const completion = completionOf(reason)
+    await this.#tools.recorder.complete(deployment, { plan, remodel: remodel.id, fence, ...completion })
+    await showOther(this.#spec, claim, new JobFailure(`${completion.code}: ${completion.message}`), this.#tools)
     await this.#tools.requests.settle(this.#key, [{ deployment, plan, remodel: remodel.id }])
     if (deployment === this.#for) await this.#announce([...this.#claims.values()], deployment)
   }

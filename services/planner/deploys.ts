@@ -2,6 +2,7 @@ import { UnrecoverableError } from 'bullmq'
 import { describeFault, RemodelError } from '../../shared/errors.ts'
 import type { LockRecord } from '../../shared/ledger/ledger.ts'
 import type { Payload } from '../../shared/queue/catalog.ts'
+import type { JobView } from '../../shared/queue/job-view.ts'
 import type { Planning } from './planning.ts'
 
 /** Each time another deployment took a name that was free when the plan was drawn; so it got on. */
@@ -16,9 +17,11 @@ export async function takeOrder(
   order: Payload<'deploys'>,
   job: string,
   planning: Planning,
+  view?: JobView,
 ): Promise<{ plan: string; deployment: string; remodels: number }> {
   const { canaries, maxInFlight, ...options } = order.options
   const attempt = async () => {
+    view?.progress(10)
     const plan = await planning.plan({
       manifest: order.manifest,
       cloudConfigs: order.cloudConfigs,
@@ -30,6 +33,8 @@ export async function takeOrder(
       },
     })
     const taken = { deployment: plan.deployment, remodels: plan.remodels.length }
+    view?.progress(60)
+    view?.note(`plan ${plan.id} of ${plan.deployment} is drawn: remodel task ${plan.id} shows how it ends`)
     const lock = { id: `deploys-${job}`, holder: order.holder, message: order.message }
     try {
       await planning.apply(plan.id, { ...lock, waitSeconds: 0 })

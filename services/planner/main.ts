@@ -17,6 +17,7 @@ import { OwedFences } from '../../shared/ledger/owed.ts'
 import { createLog } from '../../shared/log.ts'
 import { openBlobstore, openProvider } from '../../shared/machine.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
+import { jobView } from '../../shared/queue/job-view.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
@@ -146,10 +147,24 @@ await runService(log, async () => {
   const orders = startWorker(
     'deploys',
     { redis: steady, settings, name: id, concurrency: 4, log },
-    (order, _signal, job) => takeOrder(order, job.id ?? '', planning),
+    (order, _signal, job) => takeOrder(order, job.id ?? '', planning, jobView(job)),
   )
 
-  const parts = { planner: id, version, ledger, planning, verdicts, supply, kinds, blobs, provider, queues, disk, log }
+  const parts = {
+    planner: id,
+    version,
+    ledger,
+    planning,
+    verdicts,
+    supply,
+    kinds,
+    blobs,
+    provider,
+    queues,
+    heartbeat,
+    disk,
+    log,
+  }
   const server = await buildServer(parts, access)
   const { url, close } = await listen(server, home, access)
   await announce({ url, pid: process.pid, planner: id })

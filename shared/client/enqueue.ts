@@ -3,11 +3,11 @@ import { QueueEvents } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { RemodelError, toError } from '../errors.ts'
-import { catalog, jobId } from '../queue/catalog.ts'
+import { boardName, catalog, jobId } from '../queue/catalog.ts'
 import { Queues, queuePrefix } from '../queue/queues.ts'
 import { StrandedJobs } from '../queue/stranded.ts'
 import { connectRedis, type RedisSettings, redisAddress } from '../redis.ts'
-import { invalidInput } from '../source/document.ts'
+import { invalidInput, SourceDocument } from '../source/document.ts'
 
 /** How to reach Remodel's Redis, and how the job is kept in its queue; the rest is the order itself. */
 export interface EnqueueOptions extends z.input<typeof catalog.deploys> {
@@ -57,13 +57,23 @@ export async function enqueueDeploy({
   const name = jobId('deploy', id ?? randomUUID())
   await withQueue(settings, async (queue, redis) => {
     await new StrandedJobs(redis, settings).clear('deploys', [name], false)
-    await queue.add(`deploy ${order.manifest.name}`, checked.data, {
+    await queue.add(boardName(deploymentOf(order.manifest), `deploy ${order.manifest.name}`), checked.data, {
       attempts,
       backoff: { type: 'fixed', delay: 5000 },
       jobId: name,
     })
   })
   return { id: name, result: (timeoutMs = 60_000) => awaitResult(settings, name, timeoutMs) }
+}
+
+/** Whose deploy it is, as far as the manifest says so: the planner reads it properly, and refuses one that says nothing. */
+function deploymentOf({ content }: { content: string }): string {
+  try {
+    const { name, id } = Object(new SourceDocument('manifest', content).value)
+    return [name, id].find((one) => typeof one === 'string') ?? '?'
+  } catch {
+    return '?'
+  }
 }
 
 async function awaitResult(settings: RedisSettings, id: string, timeoutMs: number): Promise<DeployAnswer> {

@@ -1,3 +1,5 @@
+import type { CompileSpec } from './requests.ts'
+
 /**
  * For whom a package is being compiled, as people read it beside somebody else's plan. `ms`: for how long already; null where
  * it stands in the queue.
@@ -5,4 +7,9 @@
 export function compiledFor(deployment: string, ms: number | null): string {
   if (ms === null) return `waits to be compiled for deployment ${deployment}`
   return `being compiled for deployment ${deployment} since ${Math.max(0, Math.round(ms / 1000))} s`
+}
+
+/** A package as it is called on Bull Board. */
+export function packageName({ name, key, stemcell }: CompileSpec): string {
+  return `${name} ${key.slice(0, 12)} on ${stemcell.os}/${stemcell.version}`
 }

@@ -10,6 +10,7 @@ import type { Plan, Remodel, RemodelState } from '../model/plan.ts'
 /** What a worker's attempts at a remodel left behind: JSON of the ledger's. */
 export interface Run {
   attempt?: number
+  releases?: number
   /** As text: it has more digits than JSON of a script would keep. */
   fence?: string | number
   worker?: string

@@ -233,12 +233,23 @@ export class Ledger extends LedgerReader {
 
   #claimed(deployment: string, plan: string, answer: ClaimAnswer & { status: 'claimed' }): Claim {
     this.fences.check(answer.session)
-    const { attempt, deadline, now, kind, owes = false } = answer
+    const { attempt, release, deadline, now, kind, owes = false } = answer
     const { needs, ...rest } = JSON.parse(answer.remodel) as StoredRemodel
     const remodel = { ...rest, needs: needs ?? [] }
     const fence = Number(answer.fence)
     this.fences.saw(fence)
-    return { deployment, plan, kind, remodel, attempt, fence, owes, startedAt: now, remainingMs: deadline - now }
+    return {
+      deployment,
+      plan,
+      kind,
+      remodel,
+      attempt,
+      release,
+      fence,
+      owes,
+      startedAt: now,
+      remainingMs: deadline - now,
+    }
   }
 
   /** Records that all machines but those in `left` were shown these fences. */
@@ -526,6 +537,7 @@ type ClaimAnswer =
   | {
       status: 'claimed'
       attempt: number
+      release: number
       fence: string
       deadline: number
       now: number

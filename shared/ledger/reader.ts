@@ -91,6 +91,18 @@ export class LedgerReader {
     return record
   }
 
+  /** Why a remodel failed; null where it did not, or its plan is no longer in Redis. */
+  async causeOf(
+    deployment: string,
+    plan: string,
+    remodel: string,
+  ): Promise<Omit<PlanRecord['errors'][0], 'remodel'> | null> {
+    const state = await this.redis.hget(`${this.base(deployment)}:plan:${plan}:state`, remodel)
+    if (state !== 'failed') return null
+    const { errors } = await this.planRecord(deployment, plan)
+    return errors.find((one) => one.remodel === remodel) ?? { code: 'job-failed', message: 'its plan has the reason' }
+  }
+
   /** A plan that lies in the blobstore; null where Redis has it. Throws `not-found` where there is none. */
   async ended(deployment: string, plan: string): Promise<EndedPlan | null> {
     const [state, blob] = await this.redis.hmget(`${this.base(deployment)}:plan:${plan}`, 'state', 'blob')
@@ -400,6 +412,7 @@ function remodelRecord(id: string, state: RemodelState, run: Run): RemodelRecord
     id,
     state,
     attempt: run.attempt ?? 0,
+    release: run.releases ?? 1,
     fence: Number(run.fence ?? 0),
     worker: run.worker ?? null,
     startedAt: run.startedAt ?? null,

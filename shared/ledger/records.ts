@@ -10,6 +10,8 @@ export interface Claim {
   kind: string
   remodel: Remodel
   attempt: number
+  /** How often the remodel was released by now: with it a job of this attempt is called by a name of its own. */
+  release: number
   /** Only grows within one deployment, and is of this attempt alone; whatever is changed is shown it. */
   fence: number
   /** The deployment owes fences: machines must be shown them before this attempt changes anything. */
@@ -110,6 +112,8 @@ export interface RemodelRecord {
   id: string
   state: RemodelState
   attempt: number
+  /** The newest name that its jobs have: `jobId(plan, remodel, release)`. */
+  release: number
   fence: number
   worker: string | null
   startedAt: number | null

@@ -9,8 +9,8 @@ import { Order } from '../model/order.ts'
 export const catalog = {
   /** Ask for a deploy: plan and apply. Producers outside Remodel use this one. */
   deploys: Order.extend({ holder: z.string().default('queue'), message: z.string().default('') }),
-  /** One package key; the compile record has the rest. */
-  compile: z.strictObject({ key: z.string() }),
+  /** One package key, and the plan that asked for it first; the compile record has the rest. */
+  compile: z.strictObject({ key: z.string(), deployment: z.string().optional(), plan: z.string().optional() }),
   /** One package of a check that is compiled a second time; the check has the rest. */
   rebuild: z.strictObject({ check: z.string(), n: z.int().nonnegative() }),
   /** One remodel of one plan; the ledger has the rest. */
@@ -23,6 +23,11 @@ export type Payload<Name extends QueueName> = z.output<(typeof catalog)[Name]>
 /** What the ledger knows a job by: a remodel may be released, and so published, more than once. */
 export function jobName(remodel: string, release: number): string {
   return `${remodel} #${release}`
+}
+
+/** How a job is called on Bull Board: whose it is, and what it does. */
+export function boardName(deployment: string, what: string): string {
+  return `${deployment}: ${what}`
 }
 
 /**

@@ -8,6 +8,9 @@ export function queuePrefix(settings: RedisSettings): string {
   return `{${settings.prefix}}`
 }
 
+/** How many jobs that ended are kept of each state, and for how long: seconds. */
+export const keptJobs = { count: 1000, completedAge: 3600, failedAge: 24 * 3600 }
+
 /** The producer's side of queues, opened when first used; a site has an `assemble-<site>` queue of its own. */
 export class Queues {
   readonly #open = new Map<string, Queue>()
@@ -28,8 +31,8 @@ export class Queues {
         defaultJobOptions: {
           // A job that fails each second would write an ever longer list of stacks.
           stackTraceLimit: 3,
-          removeOnComplete: { count: 1000, age: 3600 },
-          removeOnFail: { count: 1000, age: 24 * 3600 },
+          removeOnComplete: { count: keptJobs.count, age: keptJobs.completedAge },
+          removeOnFail: { count: keptJobs.count, age: keptJobs.failedAge },
         },
       })
       queue.on('error', () => {})

@@ -1,10 +1,12 @@
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import { RemodelError } from '../errors.ts'
 import type { RedisSettings } from '../redis.ts'
 import { catalog, type Payload, type QueueName } from './catalog.ts'
+import { JobFailure } from './failure.ts'
 import { JobLocks, lockMs } from './locks.ts'
-import { queuePrefix } from './queues.ts'
+import { keptJobs, queuePrefix } from './queues.ts'
 
 export interface WorkerSettings<Name extends QueueName = QueueName> {
   redis: Redis
@@ -21,6 +23,8 @@ export interface WorkerSettings<Name extends QueueName = QueueName> {
  * A BullMQ worker as Remodel uses it: locks that outlast a stall (`JobLocks`), while what a dead worker had in hand is given to
  * others by its heartbeat, and an abort signal that fires where the work is in other hands. How often a job may be begun is
  * the ledger's business, so BullMQ's own limits on stalled jobs are lifted.
+ *
+ * What `process` returns is shown in Bull Board: a `JobFailure` under "failed", everything else under "completed".
  */
 export function startWorker<Name extends QueueName>(
   queue: Name | `${Name}-${string}`,
@@ -38,7 +42,10 @@ export function startWorker<Name extends QueueName>(
       const ours = async () => options.ours?.(payload) ?? true
       const held = { token: token ?? '', ours }
       const { signal: never } = new AbortController()
-      return locks.during(job.id ?? '', held, () => process(payload, signal ?? never, job, held.token))
+      await forgetReason(job, worker, options.redis)
+      return locks.during(job.id ?? '', held, async () =>
+        shown(await process(payload, signal ?? never, job, held.token).catch(withoutStack), job),
+      )
     },
     {
       connection: options.redis,
@@ -50,11 +57,33 @@ export function startWorker<Name extends QueueName>(
       stalledInterval: 1000,
       maxStalledCount: 1_000_000,
       drainDelay: 5,
-      removeOnComplete: { count: 1000, age: 3600 },
-      removeOnFail: { count: 1000, age: 24 * 3600 },
+      removeOnComplete: { count: keptJobs.count, age: keptJobs.completedAge },
+      removeOnFail: { count: keptJobs.count, age: keptJobs.failedAge },
     },
   )
   const locks = new JobLocks(worker, options.redis, options.log)
   worker.on('error', (error) => options.log.warn({ err: error }, 'queue error'))
   return worker
+}
+
+/** BullMQ keeps why a job was put back; where it is begun again, and at last succeeds, that is no longer so. */
+async function forgetReason(job: Job, worker: Worker, redis: Redis): Promise<void> {
+  if (!job.failedReason && !job.stacktrace?.length) return
+  job.stacktrace = []
+  await redis.hdel(worker.toKey(job.id ?? ''), 'failedReason', 'stacktrace')
+}
+
+async function shown(result: unknown, job: Job): Promise<unknown> {
+  if (!(result instanceof JobFailure)) {
+    await job.updateProgress(100).catch(() => {})
+    return result
+  }
+  if (result.log) await job.log(result.log).catch(() => {})
+  return withoutStack(new UnrecoverableError(result.reason))
+}
+
+/** An error of Remodel says all there is in its sentence: a stack of its sources tells readers of the board nothing. */
+function withoutStack(error: unknown): never {
+  if (error instanceof UnrecoverableError || error instanceof RemodelError) error.stack = ''
+  throw error
 }

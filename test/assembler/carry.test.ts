@@ -11,12 +11,17 @@ import { Hands } from '../../services/assembler/hands.ts'
 import { defineStep, type StepContext } from '../../services/assembler/steps/step.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { RemodelError } from '../../shared/errors.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { OwedFences } from '../../shared/ledger/owed.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
+import { jobId } from '../../shared/queue/catalog.ts'
+import { EndedJobs } from '../../shared/queue/ended-jobs.ts'
+import { JobFailure } from '../../shared/queue/failure.ts'
+import { Queues } from '../../shared/queue/queues.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { Secrets } from '../../shared/secrets.ts'
 import { planOf, remodel } from '../support/plans.ts'
@@ -62,6 +67,10 @@ async function toolsWith(apply: (context: StepContext) => Promise<void>): Promis
     recorder: new Recorder(ledger, 'w'),
     aborts: new Aborts(ledger.redis, ledger),
     hands: new Hands(ledger),
+    worker: 'w',
+    board: new EndedJobs(ledger.redis, settings()),
+    // However busy the machine is.
+    goOnMs: 60_000,
     leaving: () => false,
     log: pino({ level: 'silent' }),
   }
@@ -78,8 +87,63 @@ const never = new AbortController().signal
 test('a job goes on to what it made ready, and reports each', async () => {
   const plan = await open('chain', [remodel('a'), remodel('b', ['a'])])
   const job = { deployment: 'chain', plan, remodel: 'a', release: 1 }
-  expect(await carryOut(job, 'assemble', never, await toolsWith(async () => {}))).toBe('done; b: done')
+  expect(await carryOut(job, 'assemble', never, await toolsWith(async () => {}))).toBe('done')
   expect((await ledger.planRecord('chain', plan)).state).toBe('done')
+})
+
+/** What the queue `assemble` shows of a plan: state, name and what it came to. */
+async function shownOf(plan: string): Promise<string[]> {
+  const queues = new Queues(ledger.redis, settings())
+  try {
+    const found: string[] = []
+    for (const state of ['completed', 'failed', 'prioritized'] as const)
+      for (const { name, data, failedReason, returnvalue } of await queues.get('assemble').getJobs(state))
+        if (data.plan === plan) found.push(`${state} ${name}: ${failedReason ?? returnvalue ?? ''}`)
+    return found.toSorted()
+  } finally {
+    await queues.close()
+  }
+}
+
+test('what a job went on to stands on the board under its own name and outcome', async () => {
+  const plan = await open('seen', [remodel('a'), remodel('b', ['a']), remodel('c', ['b']), remodel('d', ['c'])])
+  const job = { deployment: 'seen', plan, remodel: 'a', release: 1 }
+  let steps = 0
+  const tools = await toolsWith(async () => {
+    if (++steps === 3) throw new RemodelError('job-failed', 'it broke', { details: { log: 'the last line' } })
+  })
+  expect(await carryOut(job, 'assemble', never, tools)).toBe('done')
+  expect(await shownOf(plan)).toEqual(['completed seen: b: done', 'failed seen: c: job-failed: it broke'])
+  const queues = new Queues(ledger.redis, settings())
+  const { logs } = await queues.get('assemble').getJobLogs(jobId(plan, 'c', 1))
+  expect(logs).toEqual(['the last line'])
+  await queues.close()
+})
+
+test('what was published and then taken along is no longer handed to a worker, and what is in hand keeps its job', async () => {
+  const plan = await open('waits', [remodel('a'), remodel('b'), remodel('c')])
+  const queues = new Queues(ledger.redis, settings())
+  const queue = queues.get('assemble')
+  const data = (id: string) => ({ deployment: 'waits', plan, remodel: id, release: 1 })
+  await queue.add('waits: b', data('b'), { jobId: jobId(plan, 'b', 1), priority: 1 })
+  await queue.add('waits: c', data('c'), { jobId: jobId(plan, 'c', 1), delay: 60_000 })
+  await carryOut(data('a'), 'assemble', never, await toolsWith(async () => {}))
+  expect(await shownOf(plan)).toEqual(['completed waits: b: done', 'completed waits: c: done'])
+  expect(await queue.getJobState(jobId(plan, 'b', 1))).toBe('completed')
+  expect(await queue.getJobState(jobId(plan, 'c', 1))).toBe('delayed')
+  await queue.obliterate({ force: true })
+  await queues.close()
+})
+
+test('a job that is delivered again after its remodel failed shows why that failed', async () => {
+  const plan = await open('twice')
+  const job = { deployment: 'twice', plan, remodel: 'a', release: 1 }
+  const breaks = await toolsWith(async () => {
+    throw new RemodelError('job-failed', 'it broke', { details: { log: 'the last line' } })
+  })
+  const failure = new JobFailure('job-failed: it broke', 'the last line')
+  expect(await carryOut(job, 'assemble', never, breaks)).toEqual(failure)
+  expect(await carryOut(job, 'assemble', never, breaks)).toEqual(failure)
 })
 
 test('a job whose report the ledger refuses fails, so that it comes again', async () => {
@@ -133,7 +197,7 @@ test('a step that is cancelled before its point of no return undoes what it did,
     }
   })
   const job = { deployment: 'before', plan, remodel: 'a', release: 1 }
-  expect(await carryOut(job, 'assemble', never, tools)).toContain('cancelled')
+  expect(await carryOut(job, 'assemble', never, tools)).toMatchObject({ reason: expect.stringContaining('cancelled') })
   expect(did).toEqual(['began', 'undone'])
   expect((await ledger.planRecord('before', plan)).state).toBe('cancelled')
 })

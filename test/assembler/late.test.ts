@@ -18,6 +18,7 @@ import { OwedFences } from '../../shared/ledger/owed.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
+import { EndedJobs } from '../../shared/queue/ended-jobs.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { Secrets } from '../../shared/secrets.ts'
 import { planOf, remodel } from '../support/plans.ts'
@@ -81,6 +82,8 @@ async function worker(name: string, apply: (context: StepContext) => Promise<voi
     leaving: () => false,
     secrets: await Secrets.open(home),
     hands: new Hands(own),
+    worker: name,
+    board: new EndedJobs(redis, settings()),
     log,
   }
 }

@@ -83,7 +83,9 @@ async function open(name: string, ids: string[]): Promise<string> {
 }
 
 const jobs = async () =>
-  (await queues.get('assemble').getJobs(['waiting', 'prioritized', 'delayed'])).map(({ name }) => name).sort()
+  (await queues.get('assemble').getJobs(['waiting', 'prioritized', 'delayed']))
+    .map(({ data }) => data.remodel as string)
+    .sort()
 
 describe('released work', () => {
   test('is published at once', async () => {
@@ -175,7 +177,7 @@ describe('deployments', () => {
     await open(fresh(), ['small'])
     await expect.poll(jobs, { timeout: 5000 }).toContain('small')
     const first = await queues.get('assemble').getPrioritized(0, 9)
-    expect(first.map(({ name }) => name).indexOf('small')).toBeOneOf([0, 1, 2])
+    expect(first.map(({ data }) => data.remodel).indexOf('small')).toBeOneOf([0, 1, 2])
   })
 })
 

@@ -146,6 +146,9 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       recorder,
       aborts,
       hands,
+      worker: ground.process.name,
+      // The simulated queues have no board.
+      board: { add: async () => {} },
       leaving: () => leaving,
       log: logOf(ground),
     }
@@ -195,6 +198,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       claims: new Claims(redis, settings),
       recorder,
       aborts,
+      board: { add: async () => {} },
       log,
     }
     const jobs = new SimWorker({

@@ -68,6 +68,8 @@ export const RemodelStatus = z.object({
   id: z.string(),
   state: RemodelState,
   attempt: z.int(),
+  /** The number of its newest job on its queue. */
+  release: z.int().default(1),
   fence: z.int(),
   worker: z.string().nullable(),
   startedAt: z.number().nullable(),

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { DiskWatch } from '../../../shared/disk-space.ts'
+import type { Heartbeat } from '../../../shared/heartbeat.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import type { Queues } from '../../../shared/queue/queues.ts'
@@ -21,6 +22,7 @@ export interface Services {
   blobs: Blobstore
   provider: Provider
   queues: Queues
+  heartbeat: Pick<Heartbeat, 'served'>
   disk: Pick<DiskWatch, 'warning'>
   log: Logger
 }

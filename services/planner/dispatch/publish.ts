@@ -1,8 +1,9 @@
+import { packageName } from '../../../shared/compile/phrase.ts'
 import type { CompileRequests, CompileSpec } from '../../../shared/compile/requests.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { Remodel } from '../../../shared/model/plan.ts'
-import { jobId, type QueueName } from '../../../shared/queue/catalog.ts'
+import { boardName, jobId, type QueueName } from '../../../shared/queue/catalog.ts'
 import type { Queues } from '../../../shared/queue/queues.ts'
 
 /** BullMQ's largest priority number; smaller goes first. */
@@ -52,7 +53,7 @@ export class Publisher {
     const served = await this.#queues.turn(queue)
     await this.#queues.get(queue).addBulk(
       items.map(({ plan, remodel, release, ahead }) => ({
-        name: remodel,
+        name: boardName(deployment, remodel),
         data: { deployment, plan, remodel, release },
         opts: { jobId: jobId(plan, remodel, release), ...again, priority: Math.min(served + ahead + 1, lowest) },
       })),
@@ -62,13 +63,13 @@ export class Publisher {
   /** One job for each package key, whoever asks: the remodel subscribes to it. Deployments take turns (`join.lua`). */
   async #publishCompile(deployment: string, { plan, remodel, weight }: Released): Promise<void> {
     const spec = await this.#specOf(deployment, plan, remodel)
-    const { n, turn } = await this.#requests.join(spec, { deployment, plan, remodel }, weight)
+    const { n, turn, by } = await this.#requests.join(spec, { deployment, plan, remodel }, weight)
     await failpoint('dispatch.joined')
     await this.#queues
       .get('compile')
       .add(
-        `${spec.name} ${spec.key.slice(0, 12)} on ${spec.stemcell.os}/${spec.stemcell.version}`,
-        { key: spec.key },
+        boardName(by.deployment, packageName(spec)),
+        { key: spec.key, deployment: by.deployment, plan: by.plan },
         { jobId: jobId(spec.key, n), ...again, priority: Math.min(turn, lowest) },
       )
   }

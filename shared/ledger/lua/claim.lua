@@ -9,7 +9,7 @@
 --
 -- KEYS[1] base   ARGV[1] channel, [2] worker, then for each six: plan, remodel, job,
 --   over: `any`, `none`, or the fence it may take over from; loss: 1 where the worker of that fence lives, else 0; joins: 1 or 0
--- Answers a list, one for each: {status: claimed, attempt, fence, deadline, now, kind, remodel: JSON text} | {status: superseded, state}
+-- Answers a list, one for each: {status: claimed, attempt, release, fence, deadline, now, kind, remodel: JSON text} | {status: superseded, state}
 --   | {status: held, worker, fence}: another worker has it, and `over` does not name that fence
 local worker, plans, results = ARGV[2], {}, {}
 for i = 3, #ARGV, 6 do

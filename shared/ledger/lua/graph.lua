@@ -313,7 +313,7 @@ local function begin(plan, id, worker, job, how)
   if was == 'released' then withdraw(plan, id, n) end
   redis.call('ZADD', key(plan, 'running'), run.deadline, id)
   event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
-  return { status = 'claimed', attempt = run.attempt, fence = run.fence, deadline = run.deadline, now = clock,
+  return { status = 'claimed', attempt = run.attempt, release = run.releases or 1, fence = run.fence, deadline = run.deadline, now = clock,
     session = caller.unsure and caller.session or nil, owes = redis.call('EXISTS', base .. ':owed') == 1 or nil,
     kind = redis.call('HGET', base .. ':plan:' .. plan, 'kind'), remodel = redis.call('HGET', key(plan, 'remodels'), id) }
 end
