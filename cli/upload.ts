@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
@@ -11,6 +11,7 @@ import { readReleaseDirectory } from '../shared/release/directory.ts'
 import { type Put, packRelease } from '../shared/release/pack.ts'
 import type { Release } from '../shared/release/release.ts'
 import { readReleaseTarball } from '../shared/release/tarball.ts'
+import { temporaryPath } from '../shared/temporary.ts'
 import type { Client } from './client.ts'
 import { unreadable } from './files.ts'
 
@@ -63,7 +64,8 @@ export async function uploadBlob(
     return { digest, sent: true }
   }
   // The digest is the address to send to, so it must be known first: the stream goes through a file.
-  const file = join(tmpdir(), `remodel-upload-${randomUUID()}`)
+  const temporary = temporaryPath(join(tmpdir(), `remodel-upload-${randomUUID()}`))
+  const file = temporary.path
   try {
     const hash = createHash('sha256')
     const measure = new Transform({
@@ -78,7 +80,7 @@ export async function uploadBlob(
     await client.putBlob(digest, createReadStream(file))
     return { digest, sent: true }
   } finally {
-    await rm(file, { force: true })
+    await temporary[Symbol.asyncDispose]()
   }
 }
 

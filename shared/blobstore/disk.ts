@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { RemodelError, toError } from '../errors.ts'
+import { temporaryPath } from '../temporary.ts'
 import type { Blobstore } from './blobstore.ts'
 import { DIGEST, hexOf } from './digest.ts'
 
@@ -42,7 +43,8 @@ export class DiskBlobstore implements Blobstore {
 
   async put(content: Readable | Uint8Array, expected?: string): Promise<{ digest: string; size: number }> {
     if (expected !== undefined) hexOf(expected)
-    const temporary = join(this.directory, 'temporary', `${process.pid}-${randomUUID()}`)
+    const file = temporaryPath(join(this.directory, 'temporary', `${process.pid}-${randomUUID()}`))
+    const temporary = file.path
     try {
       const { digest, size } = await write(temporary, content)
       if (expected !== undefined && digest !== expected) {
@@ -54,7 +56,7 @@ export class DiskBlobstore implements Blobstore {
     } catch (error) {
       throw error instanceof RemodelError ? error : diskError('writing a blob failed', error)
     } finally {
-      await rm(temporary, { force: true })
+      await file[Symbol.asyncDispose]()
     }
   }
 

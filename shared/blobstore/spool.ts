@@ -1,17 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { temporaryPath } from '../temporary.ts'
 
 /** Bytes in a file of their own, until they are disposed of: where a digest must be known before the bytes are sent. */
 export async function spool(
   content: Readable | Uint8Array,
 ): Promise<AsyncDisposable & { path: string; digest: string; size: number }> {
-  const path = join(tmpdir(), `remodel-spool-${randomUUID()}`)
-  const dispose = () => rm(path, { force: true })
+  const file = temporaryPath(join(tmpdir(), `remodel-spool-${randomUUID()}`))
+  const { path } = file
+  const dispose = () => file[Symbol.asyncDispose]()
   const hash = createHash('sha256')
   let size = 0
   const measured = async function* (source: AsyncIterable<Buffer | string>) {

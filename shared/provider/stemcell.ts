@@ -1,10 +1,9 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Blobstore } from '../blobstore/blobstore.ts'
 import type { Stemcell } from '../release/release.ts'
+import { temporaryFolder } from '../temporary.ts'
 import type { Provider } from './provider.ts'
 
 /** Makes a stemcell known to the provider; returns its cloud id. A light one is the machine's own root. */
@@ -15,12 +14,8 @@ export async function importStemcell(
 ): Promise<string> {
   const { name, version, digest } = stemcell
   if (digest === undefined) return provider.importStemcell({ name, version })
-  const directory = await mkdtemp(join(tmpdir(), 'remodel-stemcell-'))
-  try {
-    const image = join(directory, 'image.tgz')
-    await pipeline(await blobs.stream(digest), createWriteStream(image))
-    return await provider.importStemcell({ name, version, image })
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  await using directory = await temporaryFolder('remodel-stemcell')
+  const image = join(directory.path, 'image.tgz')
+  await pipeline(await blobs.stream(digest), createWriteStream(image))
+  return await provider.importStemcell({ name, version, image })
 }

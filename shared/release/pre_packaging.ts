@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs'
-import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, copyFile, lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { RemodelError } from '../errors.ts'
+import { temporaryFolder } from '../temporary.ts'
 import type { ArchiveEntry } from './archive.ts'
 import type { LocalPackage } from './local_release.ts'
 
@@ -25,7 +25,8 @@ export async function withPrePackaging<T>(
   options: PrePackagingOptions,
   use: (entries: ArchiveEntry[]) => Promise<T>,
 ): Promise<T> {
-  const build = await mkdtemp(join(tmpdir(), 'remodel-pre-packaging-'))
+  const folder = await temporaryFolder('remodel-pre-packaging')
+  const build = folder.path
   try {
     for (const file of pack.files) {
       const to = join(build, file.path)
@@ -40,7 +41,7 @@ export async function withPrePackaging<T>(
     await rm(join(build, 'pre_packaging'), { recursive: true, force: true })
     return await use(await entriesOf(build))
   } finally {
-    await rm(build, { recursive: true, force: true })
+    await folder[Symbol.asyncDispose]()
   }
 }
 

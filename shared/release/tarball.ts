@@ -1,6 +1,4 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ReadEntry } from 'tar'
@@ -8,6 +6,7 @@ import { z } from 'zod'
 import type { Fault } from '../errors.ts'
 import { Name, VersionName } from '../model/names.ts'
 import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
+import { temporaryFolder } from '../temporary.ts'
 import { DigestCheck } from './digest.ts'
 import { type ArchiveLimits, compiledRules, type EntryRules, eachEntry, jobLimits, refuse } from './entries.ts'
 import type { Put } from './pack.ts'
@@ -53,7 +52,8 @@ export async function readReleaseTarball(
   put: Put,
   options: ReadTarballOptions = {},
 ): Promise<Release> {
-  const scratch = await mkdtemp(join(options.scratch ?? tmpdir(), 'remodel-tarball-'))
+  const folder = await temporaryFolder('remodel-tarball', options.scratch)
+  const scratch = folder.path
   try {
     const { manifestText, parts } = await takeApart(tarball, scratch, options)
     const document = new SourceDocument(`${tarball}:release.MF`, manifestText)
@@ -76,7 +76,7 @@ export async function readReleaseTarball(
     }
     return release((path) => stored.get(path)!)
   } finally {
-    await rm(scratch, { recursive: true, force: true })
+    await folder[Symbol.asyncDispose]()
   }
 }
 

@@ -904,6 +904,22 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/cli/upload.test.ts',
   },
   {
+    name: 'a signal ends a process with its temporary files left',
+    guarantee: 60,
+    file: 'shared/temporary.ts',
+    find: 'for (const signal of signals) process.on(signal, endedBy)',
+    replace: '{}',
+    caughtBy: 'test/temporary.test.ts',
+  },
+  {
+    name: 'a service that leaves at once leaves its temporary files',
+    guarantee: 60,
+    file: 'shared/temporary.ts',
+    find: "if (held.size === 0) process.on('exit', removeAll)",
+    replace: '',
+    caughtBy: 'test/temporary.test.ts',
+  },
+  {
     name: 'a process that would not be supervised is left out without a word',
     guarantee: 59,
     file: 'shared/release/monit.ts',

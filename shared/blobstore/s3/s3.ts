@@ -149,7 +149,14 @@ export class S3Blobstore implements Blobstore {
     if (!there || there.changedAt > since) return false
     const left = this.#options.sweepMs / 2 - (performance.now() - began)
     if (left <= 0) return false
-    await this.#remove(this.#at(digest).Key, AbortSignal.timeout(Math.ceil(left)))
+    const late = AbortSignal.timeout(Math.ceil(left))
+    try {
+      await this.#remove(this.#at(digest).Key, late)
+    } catch (error) {
+      // Too slow to be safe, and it may have been deleted: the next sweep sees.
+      if (late.aborted) return false
+      throw error
+    }
     await this.#remove(this.#key(`kept/${hexOf(digest)}`))
     return true
   }
