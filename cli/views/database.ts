@@ -36,6 +36,7 @@ export function databaseLines(one: Database, style: Style): string[] {
           ),
         ]),
     ...archiveLines(one, style),
+    ...keptLines(one, style),
   ]
 }
 
@@ -53,6 +54,21 @@ function archiveLines({ nodes }: Database, style: Style): string[] {
     )
   })
   return ['', ...lines]
+}
+
+/** A person decides what becomes of it, so all that is needed to get at it is said. */
+function keptLines({ name, nodes }: Database, style: Style): string[] {
+  const lines = nodes.flatMap(({ instances }) =>
+    instances.flatMap(({ instance, vm, database: { host, kept } }) =>
+      kept.map((path) =>
+        style.yellow(
+          `${instance} keeps data that the primary of its node did not have: ${path} on host ${host}, machine ${vm}. ` +
+            `To remove it: remodel exec ${name} ${instance} -- rm -r ${path}`,
+        ),
+      ),
+    ),
+  )
+  return lines.length === 0 ? [] : ['', ...lines]
 }
 
 function row({ instance, addresses, state, database }: Server, style: Style): string[] {

@@ -1,9 +1,7 @@
 import { createHash, randomInt } from 'node:crypto'
-import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { execa } from 'execa'
+import { copySources, runTest, workIn } from './copy.ts'
 import { type Sabotage, sabotages } from './sabotages.ts'
 
 /**
@@ -11,7 +9,6 @@ import { type Sabotage, sabotages } from './sabotages.ts'
  * test that has to catch it. With words, only those whose name holds them; with a sample, so many of those that no long suite
  * catches, drawn by a seed that is printed. Ends with 1 where one is not caught, or where the sources no longer hold the line it changes.
  */
-const root = new URL('../..', import.meta.url).pathname
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'boolean', default: false }, sample: { type: 'string' }, seed: { type: 'string' } },
@@ -22,24 +19,9 @@ const named = sabotages.filter(({ name }) => name.includes(positionals.join(' ')
 const quick = named.filter(({ caughtBy }) => !caughtBy.startsWith('test/long/'))
 const chosen = options.sample === undefined ? named : drawn(quick, Number(options.sample))
 if (options.sample !== undefined && !json) console.log(`${chosen.length} of ${named.length} sabotages, seed ${seed}`)
-const copy = await mkdtemp(join(tmpdir(), 'remodel-sabotage-'))
-// Tests that play another user of the computer run the copied sources as that user.
-await chmod(copy, 0o755)
+const copy = await copySources()
 let escaped = 0
 try {
-  for (const part of [
-    'bin',
-    'services',
-    'shared',
-    'cli',
-    'test',
-    'package.json',
-    'tsconfig.json',
-    'vitest.config.ts',
-  ]) {
-    await cp(join(root, part), join(copy, part), { recursive: true })
-  }
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   for (const [file, ofFile] of Map.groupBy(chosen, ({ caughtBy }) => caughtBy)) {
     // A test that fails by itself would catch everything.
     const sound = await passes(file, '--retry=2')
@@ -64,25 +46,17 @@ function drawn(all: readonly Sabotage[], number: number): Sabotage[] {
   return all.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).slice(0, number)
 }
 
-async function attempt({ file, find, replace, caughtBy }: Sabotage): Promise<'caught' | 'escaped' | 'moved'> {
-  const path = join(copy, file)
-  const source = await readFile(path, 'utf8')
-  if (source.split(find).length !== 2) return 'moved'
-  await writeFile(
-    path,
-    source.replace(find, () => replace),
-  )
+async function attempt(sabotage: Sabotage): Promise<'caught' | 'escaped' | 'moved'> {
+  const worked = await workIn(sabotage, copy)
+  if (!worked) return 'moved'
   try {
-    return (await passes(caughtBy)) ? 'escaped' : 'caught'
+    return (await passes(sabotage.caughtBy)) ? 'escaped' : 'caught'
   } finally {
-    await writeFile(path, source)
+    await worked.undo()
   }
 }
 
 async function passes(file: string, ...more: string[]): Promise<boolean> {
-  // Long suites have a configuration and time limits of their own.
-  const long = file.startsWith('test/long/database/') ? ['--config', 'test/long/database/vitest.config.ts'] : null
-  const argv = ['run', file, '--bail=1', ...more, ...(long ?? ['--testTimeout=30000'])]
-  const { exitCode } = await execa('vitest', argv, { cwd: copy, preferLocal: true, localDir: root, reject: false })
+  const { exitCode } = await runTest(copy, file, ['--bail=1', ...more])
   return exitCode === 0
 }

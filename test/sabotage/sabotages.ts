@@ -40,6 +40,22 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/kinds/database/handover.test.ts',
   },
   {
+    name: 'a primary is stopped before it was asked about its heir',
+    guarantee: 48,
+    file: 'services/assembler/steps/database/server/hand-over.ts',
+    find: '  if (why === null) return\n',
+    replace: '  if (why !== undefined) return\n',
+    caughtBy: 'test/long/database/switchover.test.ts',
+  },
+  {
+    name: 'an heir is promoted without the end of the log',
+    guarantee: 48,
+    file: 'services/assembler/steps/database/server/hand-over.ts',
+    find: '    return seen!.recovering === true && seen!.position.timeline === end.timeline && had > end.lsn',
+    replace: '    return seen!.recovering === true',
+    caughtBy: 'test/long/database/switchover.test.ts',
+  },
+  {
     name: 'a server that was killed counts as one that ended',
     guarantee: 48,
     file: 'shared/provider/local/agent/supervise.c',

@@ -183,6 +183,8 @@ export const DatabaseServer = z.object({
    * null: nothing is yet). `late`: something has been waiting for long; of a database that nobody writes to that is never so.
    */
   archive: z.object({ archivedAt: z.number().nullable(), late: z.boolean() }).nullable(),
+  /** Directories on its disk with data that was put aside, as it had more than the primary it was copied from. */
+  kept: z.array(z.string()),
 })
 export type DatabaseServer = z.infer<typeof DatabaseServer>
 

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
@@ -21,7 +22,9 @@ export class Scene {
   readonly client: Client
   #assembler: Awaited<ReturnType<TestStack['start']>>
   #writer: Writer | null = null
-  readonly #acknowledged: string[] = []
+  /** Points that the armed assembler has reached are files in it. */
+  #reached = ''
+  #acknowledged: string[] = []
 
   private constructor(net: number, stack: TestStack, assembler: Awaited<ReturnType<TestStack['start']>>) {
     this.net = net
@@ -43,7 +46,19 @@ export class Scene {
   /** The next assembler in place of this one; `failpoints` as in REMODEL_FAILPOINTS. */
   async arm(failpoints = ''): Promise<void> {
     await this.#assembler.kill('SIGTERM')
-    this.#assembler = await this.stack.start('assembler', failpoints ? { REMODEL_FAILPOINTS: failpoints } : {})
+    this.#reached = await mkdtemp(join(this.stack.home, 'reached-'))
+    const armed = { REMODEL_FAILPOINTS: failpoints, REMODEL_FAILPOINTS_ONCE: this.#reached }
+    this.#assembler = await this.stack.start('assembler', failpoints ? armed : {})
+  }
+
+  /** Once the armed assembler is dead, one that is not armed takes its place; not any more where `over` says so. */
+  async replaceWhenDead(over: AbortSignal): Promise<void> {
+    const { process } = this.#assembler
+    while (process.exitCode === null && process.signalCode === null) {
+      if (over.aborted) return
+      await sleep(50)
+    }
+    this.#assembler = await this.stack.start('assembler')
   }
 
   write(): void {
@@ -93,6 +108,24 @@ export class Scene {
       await sleep(50)
     }
     await sleep(ms)
+    await this.client.cancel(plan.id).catch(() => {})
+  }
+
+  hasReached(point: string): boolean {
+    return existsSync(join(this.#reached, point))
+  }
+
+  /** An assembler that stopped itself at a point goes on. */
+  goOn(): void {
+    this.#assembler.process.kill('SIGCONT')
+  }
+
+  /** Cancels the plan as soon as the point is reached; not any more where `over` says so. */
+  async cancelAt(point: string, plan: Plan, over: AbortSignal): Promise<void> {
+    while (!this.hasReached(point)) {
+      if (over.aborted) return
+      await sleep(20)
+    }
     await this.client.cancel(plan.id).catch(() => {})
   }
 
@@ -152,6 +185,20 @@ export class Scene {
   async lost(): Promise<string[]> {
     const known = new Set((await ask(this.net, 'abc', 'SELECT id FROM entry')).map(([id]) => String(id)))
     return this.#acknowledged.filter((id) => !known.has(id))
+  }
+
+  /** What was written up to now is not looked for any more. */
+  forget(): void {
+    this.#acknowledged = []
+  }
+
+  /** Replicas that were paused go on, one that was cut off and is the primary now could follow again; data that was put aside goes. */
+  async heal(): Promise<void> {
+    for (const letter of 'abc') {
+      await this.sql(letter, 'SELECT pg_wal_replay_resume()').catch(() => {})
+      await this.sql(letter, 'ALTER SYSTEM RESET primary_conninfo', 'SELECT pg_reload_conf()')
+      await this.shell(letter, 'rm -rf /var/vcap/store/postgres/kept-*')
+    }
   }
 
   get rows(): number {

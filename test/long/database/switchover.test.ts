@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findDatabase } from '../../../cli/databases.ts'
+import { databaseLines } from '../../../cli/views/database.ts'
+import { createStyle } from '../../../cli/views/style.ts'
 import { Scene } from './scene.ts'
 
 /** Each of these lost acknowledged rows, or left the node without a primary, before the primary was asked. */
@@ -14,6 +17,8 @@ afterAll(() => scene.close())
 
 describe('a node of three servers that is written to', { timeout: 400_000 }, () => {
   test('is not switched over to a replica that was cut off after the plan was drawn: it is refused, and nothing was changed', async () => {
+    const started = () => scene.sql('a', 'SELECT pg_postmaster_start_time()::text')
+    const before = await started()
     const plan = await scene.plan({ primary: { n1: 'b' } })
     await scene.inflict('cut off', 'b')
     scene.write()
@@ -21,6 +26,7 @@ describe('a node of three servers that is written to', { timeout: 400_000 }, () 
     const { state, errors } = await scene.carryOut(plan)
     expect({ state, errors }).toMatchObject({ state: 'failed', errors: expect.stringContaining('job-failed') })
     expect(await scene.primaries()).toEqual(['a'])
+    expect(await started(), 'it was never stopped').toBe(before)
     await scene.expectWhole()
     expect(scene.rows).toBeGreaterThan(20)
   })
@@ -35,6 +41,23 @@ describe('a node of three servers that is written to', { timeout: 400_000 }, () 
     expect(await scene.primaries()).toEqual(['b'])
     await scene.expectWhole()
     expect((await scene.plan({ primary: { n1: 'b' } })).remodels.map(({ id }) => id)).toEqual([])
+  })
+
+  test('whose heir is cut off between the check and the stop keeps its primary: the end of the log is missed', async () => {
+    await scene.arm('switch-over.checked=stop')
+    scene.write()
+    const plan = await scene.plan({ primary: { n1: 'c' } })
+    const ended = scene.carryOut(plan)
+    await expect.poll(() => scene.hasReached('switch-over.checked'), { timeout: 60_000 }).toBe(true)
+    await scene.inflict('cut off', 'c')
+    await sleep(500)
+    scene.goOn()
+    const { state, errors } = await ended
+    expect({ state, errors }).toMatchObject({ state: 'failed', errors: expect.stringContaining('cannot take over') })
+    expect(await scene.primaries()).toEqual(['b'])
+    await scene.arm()
+    expect(await scene.deploy()).toEqual({ state: 'done', errors: '' })
+    await scene.expectWhole()
   })
 
   test('that is cancelled between stop and promotion has its old primary back, without another deploy', async () => {
@@ -96,5 +119,16 @@ describe('a node of three servers that is written to', { timeout: 400_000 }, () 
     const { remodels, notes } = await scene.plan({})
     expect(remodels.map(({ id }) => id)).toEqual([])
     for (const place of places) expect(notes.some((note) => note.includes(place))).toBe(true)
+    const { nodes } = await findDatabase('shop', scene.client)
+    const servers = nodes.flatMap(({ instances }) => instances)
+    expect(servers.flatMap(({ database }) => database.kept)).toEqual(places)
+    const lines = databaseLines(await findDatabase('shop', scene.client), createStyle(false)).join('\n')
+    for (const { instance, vm, database } of servers) {
+      for (const place of database.kept) {
+        expect(lines).toMatch(
+          new RegExp(`^${instance} keeps data .* ${place} on host ${database.host}, machine ${vm}`, 'm'),
+        )
+      }
+    }
   })
 })

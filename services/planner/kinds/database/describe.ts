@@ -3,6 +3,7 @@ import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import { type Address, openSession, type Session } from '../../../../shared/postgres/server.ts'
 import type { InstanceView, Looking } from '../kind.ts'
 import { archiveState } from './archive-state.ts'
+import { askMachine } from './inspector/machines.ts'
 
 /** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
 const timeoutMs = 2000
@@ -25,7 +26,7 @@ type Facts = Pick<NonNullable<InstanceView['database']>, 'role' | 'receivedBytes
  * that follows nobody; `unresponsive`: its process runs and it does not answer.
  */
 export async function describe(
-  { attributes }: StandingMaterial,
+  { attributes, meta }: StandingMaterial,
   seen: InstanceView,
   looking: Looking,
 ): Promise<InstanceView> {
@@ -40,15 +41,24 @@ export async function describe(
   } = InstanceAttributes.parse(attributes)
   const archived = backup !== undefined
   const known = { ...seen, vm, addresses: [address] }
-  const facts =
-    seen.state === 'missing' ? null : await ask(looking, { vm, address, port }, { node, archived }).catch(() => null)
+  const missing = seen.state === 'missing'
+  const [facts, machine] = await Promise.all([
+    missing ? null : ask(looking, { vm, address, port }, { node, archived }).catch(() => null),
+    missing ? null : askMachine(looking.provider, vm, timeoutMs),
+  ])
+  // The disk of a machine that does not answer has what was recorded last.
+  const kept = machine === null || machine.silent ? recordedKept(meta.kept) : machine.kept
   if (facts === null) {
     const silent = { role: null, receivedBytes: null, lagBytes: null, peers: [], archive: null }
     const state = seen.state === 'running' ? 'unresponsive' : seen.state
-    return { ...known, state, database: { database, node, host, ...silent } }
+    return { ...known, state, database: { database, node, host, kept, ...silent } }
   }
   const astray = facts.role === 'replica' && facts.lagBytes === null
-  return { ...known, state: astray ? 'failing' : 'running', database: { database, node, host, ...facts } }
+  return { ...known, state: astray ? 'failing' : 'running', database: { database, node, host, kept, ...facts } }
+}
+
+function recordedKept(kept: unknown): string[] {
+  return Array.isArray(kept) ? kept.map(String) : []
 }
 
 async function ask(

@@ -13,10 +13,10 @@ export interface Machine {
 
 const root = `${layout.store}/postgres`
 const question = `[ -e ${root}/data/standby.signal ] && echo demoted; ls -d ${root}/kept-* 2>/dev/null; true`
-const timeoutMs = 4000
+const usualMs = 4000
 
 /** Reads only. */
-export async function askMachine(provider: Provider, vm: string): Promise<Machine> {
+export async function askMachine(provider: Provider, vm: string, timeoutMs = usualMs): Promise<Machine> {
   try {
     const connection = await provider.connect(vm, null)
     try {
