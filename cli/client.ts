@@ -9,6 +9,7 @@ import {
   type CheckRequest,
   Cleaned,
   type CleanRequest,
+  Config,
   Deployment,
   Event,
   type ExecRequest,
@@ -124,9 +125,22 @@ export class Client {
     return this.#post(Stemcell, '/v1/stemcells', stemcell)
   }
 
-  async putConfig(type: 'cloud' | 'runtime', name: string, content: string): Promise<void> {
-    const path = `/v1/configs/${type}/${encodeURIComponent(name)}`
-    await this.#send({ method: 'PUT', path, ...json({ content }), timeoutMs: SHORT })
+  configs(): Promise<Config[]> {
+    return this.#get(z.array(Config), '/v1/configs')
+  }
+
+  /** Throws `not-found`. */
+  config(type: Config['type'], name: string): Promise<Config> {
+    return this.#get(Config, ofConfig(type, name))
+  }
+
+  async putConfig(type: Config['type'], name: string, content: string): Promise<void> {
+    await this.#send({ method: 'PUT', path: ofConfig(type, name), ...json({ content }), timeoutMs: SHORT })
+  }
+
+  /** Throws `not-found`. */
+  deleteConfig(type: Config['type'], name: string): Promise<Config> {
+    return this.#ask(Config, { method: 'DELETE', path: ofConfig(type, name), timeoutMs: SHORT })
   }
 
   plan(request: PlanRequest): Promise<PlanView> {
@@ -317,4 +331,8 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function ofConfig(type: Config['type'], name: string): string {
+  return `/v1/configs/${type}/${encodeURIComponent(name)}`
 }

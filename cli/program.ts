@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { RemodelError } from '../shared/errors.ts'
+import { boshOption, boshVerb } from './bosh.ts'
 import { type Context, createContext, type GlobalOptions } from './context.ts'
 import { exit } from './verb.ts'
 import { type VerbEntry, verbs } from './verbs/index.ts'
@@ -22,6 +23,11 @@ export async function runProgram(words: readonly string[]): Promise<number> {
         const verb = (await entry.load()).default
         code = await verb.run(context, args, options as never)
       })
+    }
+    if (isUnknownVerb(called)) {
+      const known = boshVerb(called)
+      if (known !== undefined) throw new RemodelError('invalid-input', known)
+      await program.parseAsync([called], { from: 'user' })
     }
     if (argv.length === 0) program.outputHelp()
     else await program.parseAsync([...argv], { from: 'user' })
@@ -101,6 +107,17 @@ function calledVerb(argv: readonly string[]): string | undefined {
   return undefined
 }
 
+/** A verb that is none, also one whose help was asked for: the parser would print the help of all verbs and succeed. */
+function isUnknownVerb(called: string | undefined): called is string {
+  return called !== undefined && called !== 'help' && !verbs.some(({ name }) => name === called)
+}
+
+/** The parser's sentence, or ours where the option is one of BOSH. */
+function wordsOf(message: string): string {
+  const option = /^unknown option '([^']+)'/.exec(message)?.[1]
+  return (option === undefined ? undefined : boshOption(option)) ?? message
+}
+
 function asksForJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
@@ -110,7 +127,7 @@ function tellFailure(error: unknown, context: Context): number {
   if (error instanceof CommanderError) {
     // Help and version arrive here too: they have been printed, and they are no failure.
     if (error.exitCode === 0 || error.code === 'commander.help') return exit.done
-    const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+    const message = wordsOf(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '))
     tellError(new RemodelError('invalid-input', message), context)
     return exit.wrongUse
   }

@@ -1,4 +1,5 @@
 import type { Event } from '../../services/planner/api/schema.ts'
+import { RemodelError } from '../../shared/errors.ts'
 import { wholeNumber } from '../arguments.ts'
 import { followEvents } from '../follow.ts'
 import { exit, type Verb } from '../verb.ts'
@@ -24,7 +25,13 @@ const events: Verb<{ follow?: boolean; after?: number; plan?: string }> = {
     }
     const show = (event: Event) => (context.json ? context.line(event) : context.say(eventLine(event, context.style)))
     if (!options.follow) {
-      for (let page = await client.events(deployment, filter); page.length > 0; ) {
+      const first = await client.events(deployment, filter)
+      if (first.length === 0 && !(await client.deployments()).some(({ name }) => name === deployment))
+        throw new RemodelError(
+          'not-found',
+          `nothing has happened under the name ${deployment}: remodel deployments lists all`,
+        )
+      for (let page = first; page.length > 0; ) {
         for (const event of page) show(event)
         page = await client.events(deployment, { ...filter, after: page.at(-1)!.seq })
       }

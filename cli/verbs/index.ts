@@ -120,6 +120,25 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'store the cloud config that plans use',
     load: () => import('./update-cloud-config.ts'),
   },
+  { name: 'configs', group: supplies, summary: 'list stored configs', load: () => import('./configs.ts') },
+  {
+    name: 'cloud-config',
+    group: supplies,
+    summary: 'print a stored cloud config',
+    load: () => import('./cloud-config.ts'),
+  },
+  {
+    name: 'diff-cloud-config',
+    group: supplies,
+    summary: 'compare a file with the stored cloud config',
+    load: () => import('./diff-cloud-config.ts'),
+  },
+  {
+    name: 'delete-cloud-config',
+    group: supplies,
+    summary: 'delete a stored cloud config',
+    load: () => import('./delete-cloud-config.ts'),
+  },
 
   { name: 'up', group: stack, summary: 'run everything on this machine', load: () => import('./up.ts') },
   { name: 'down', group: stack, summary: 'stop what `up` started', load: () => import('./down.ts') },

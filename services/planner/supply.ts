@@ -104,6 +104,22 @@ export class Supply {
     await this.#redis.hset(`${this.#prefix}:configs`, `${config.type}/${config.name}`, JSON.stringify(config))
   }
 
+  /** Throws `not-found`. */
+  async config(type: Config['type'], name: string): Promise<Config> {
+    const text = await this.#redis.hget(`${this.#prefix}:configs`, `${type}/${name}`)
+    if (text !== null) return JSON.parse(text)
+    const known = (await this.configs()).filter((one) => one.type === type).map((one) => one.name)
+    const hint = known.length > 0 ? `; there is ${known.join(', ')}` : '; none is stored'
+    throw new RemodelError('not-found', `there is no ${type} config ${name}${hint}`, { details: { known } })
+  }
+
+  /** Takes a config away and answers it; throws `not-found`. */
+  async dropConfig(type: Config['type'], name: string): Promise<Config> {
+    const config = await this.config(type, name)
+    await this.#redis.hdel(`${this.#prefix}:configs`, `${type}/${name}`)
+    return config
+  }
+
   async configs(): Promise<Config[]> {
     return (await this.#all('configs')).map((text) => JSON.parse(text))
   }

@@ -64,6 +64,10 @@ export const PlanStatus = z.object({
 })
 export type PlanStatus = z.infer<typeof PlanStatus>
 
+/** What operators stored for plans to use. */
+export const Config = z.object({ type: z.enum(['cloud', 'runtime']), name: z.string(), content: z.string() })
+export type Config = z.infer<typeof Config>
+
 export const RemodelStatus = z.object({
   id: z.string(),
   state: RemodelState,
@@ -309,7 +313,9 @@ export { Release, Stemcell }
  * GET    /v1/stemcells                              Stemcell[]
  * POST   /v1/stemcells                              Stemcell; 201
  * GET    /v1/configs                                { type, name, content }[]
- * PUT    /v1/configs/:type/:name                    { content }; type is cloud or runtime
+ * GET    /v1/configs/:type/:name                    Config; type is cloud or runtime
+ * PUT    /v1/configs/:type/:name                    { content }
+ * DELETE /v1/configs/:type/:name                    Config that was deleted
  * POST   /v1/plans                                  PlanRequest -> PlanView (201); 422 faults
  * POST   /v1/deployments/:name/removal              -> PlanView of a plan that takes all away
  * GET    /v1/deployments/:name/backups              Backup[], oldest first

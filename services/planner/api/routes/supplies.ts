@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { takeConfig } from '../../configs.ts'
-import { Stemcell } from '../schema.ts'
+import { Config, Stemcell } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
 const ByDigest = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })
-const Config = z.object({ type: z.enum(['cloud', 'runtime']), name: z.string(), content: z.string() })
 
 /** What operators upload: blobs, stemcells, configs. */
 export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services): void {
@@ -43,6 +42,28 @@ export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services)
     '/v1/configs',
     { schema: { description: 'Uploaded cloud and runtime configs.', response: { 200: z.array(Config) } } },
     async () => supply.configs(),
+  )
+  server.get(
+    '/v1/configs/:type/:name',
+    {
+      schema: {
+        description: 'One config as it was stored. 404 where there is none.',
+        params: Config.pick({ type: true, name: true }),
+        response: { 200: Config },
+      },
+    },
+    async ({ params: { type, name } }) => supply.config(type, name),
+  )
+  server.delete(
+    '/v1/configs/:type/:name',
+    {
+      schema: {
+        description: 'Deletes a config, and answers it. Plans made from now on do without it. 404 where there is none.',
+        params: Config.pick({ type: true, name: true }),
+        response: { 200: Config },
+      },
+    },
+    async ({ params: { type, name } }) => supply.dropConfig(type, name),
   )
   server.put(
     '/v1/configs/:type/:name',
