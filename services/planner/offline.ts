@@ -41,6 +41,7 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
     stemcells: stemcellsOf(manifest),
     configs: { cloud, runtime: [] },
   })
+  await kind.check?.(manifest)
   const standing = readFloorplan(floorplan, blueprint.deployment)
   const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(cacheFolder(), 'rendered') })
   try {

@@ -98,6 +98,7 @@ export class Planning {
     const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...supplies, created, kept })
+    await kind.check?.(document)
     const drawn = this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)

@@ -33,14 +33,17 @@ export type HostAttributes = z.infer<typeof HostAttributes>
 
 export const User = z.object({
   username: z.string(),
-  /** Digest of the blob with what PostgreSQL stores of the password; empty: may come without one, from the hosts' network only. */
+  /** Digest of the blob with what PostgreSQL stores of the password; empty: it has none, and comes in no way that asks for one. */
   verifier: z.string(),
   attributes: z.array(z.string()),
 })
 export type User = z.infer<typeof User>
 
-/** Rules of today: the admin role comes in through its machine, servers follow each other with a password. */
-export const accessRulesOf = (key: string) => `2 ${key}`.trimEnd()
+/**
+ * Rules of today: the admin role comes in through its machine, servers follow each other with a password, and no client comes in without
+ * one; roles have what the document gives them and nothing else.
+ */
+export const accessRulesOf = (key: string) => `3 ${key}`.trimEnd()
 
 /** `instance/<id>`: a server. Paths, roles and slots are not here: they follow from these and from who is primary. */
 export const InstanceAttributes = z.object({
@@ -113,6 +116,8 @@ export const inputs = {
   'note-resource': z.object(base),
   'create-host': z.object({ ...base, host: HostAttributes }),
   'delete-host': z.object({ ...base, host: HostAttributes }),
+  /** It is asked, before anything is changed, whether a server could start with these settings. */
+  rehearse: z.object({ deployment: z.string(), instance: InstanceAttributes }),
   'set-up-instance': z.object({
     ...base,
     instance: InstanceAttributes,
@@ -124,6 +129,8 @@ export const inputs = {
      */
     role: z.enum(['found', 'keep', 'copy', 'follow', 'restore']),
     restore: Restore.nullable(),
+    /** Users that its node was set up with and is to have no more. */
+    gone: z.array(z.string()).default([]),
     source: z.array(Member),
     upstream: z.array(Member),
   }),

@@ -1,5 +1,6 @@
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { saslprep } from './saslprep.ts'
 
 const derive = promisify(pbkdf2)
 
@@ -22,7 +23,7 @@ export async function verifies(verifier: string | null, password: string): Promi
 }
 
 async function encode(password: string, salt: Uint8Array, rounds: number): Promise<string> {
-  const salted = await derive(password.normalize('NFKC'), salt, rounds, 32, 'sha256')
+  const salted = await derive(saslprep(password), salt, rounds, 32, 'sha256')
   const key = (name: string) => createHmac('sha256', salted).update(name).digest()
   const stored = createHash('sha256').update(key('Client Key')).digest('base64')
   const encoded = Buffer.from(salt).toString('base64')

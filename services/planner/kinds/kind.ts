@@ -139,6 +139,8 @@ export interface Kind {
   chooses?(document: SourceDocument, supplies: Required<Pick<Supplies, 'catalog' | 'created'>>): ReleaseId[]
   /** What is wrong with these cloud configs, whatever document may come: a config that makes it more is not stored. Pure. */
   checkClouds?(documents: readonly SourceDocument[]): Fault[]
+  /** Asks others about what the document says that a pure architect may not ask. Throws `invalid-input`. Absent: nothing is asked. */
+  check?(document: SourceDocument): Promise<void>
   /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
   nothing(deployment: string): Blueprint
   /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */

@@ -139,6 +139,62 @@ describe('a database document is refused with file, line, path and a way out', (
       'is the role that Remodel works as: choose another name',
       '',
     ],
+    ...['template0', 'template1', 'postgres'].map((name): [string, (value: Value) => void, string, string, string] => [
+      `the database ${name}`,
+      (value) => Object.assign(value, { name: 'shop', database_name: name }),
+      'database_name',
+      'is a database that every server has for itself',
+      '',
+    ]),
+    ...['postgres', 'public', 'none', 'pg_app', 'remodel_x'].map(
+      (username): [string, (value: Value) => void, string, string, string] => [
+        `the user ${username}`,
+        (value) => value.database_users.push({ username, password: 'x' }),
+        'database_users[2].username',
+        'choose another',
+        '',
+      ],
+    ),
+    [
+      'another port for a node that stands',
+      (value) => Object.assign(value.nodes[0], { port: 5544 }),
+      'nodes[0].port',
+      'node n1 stands at port 5432, which does not change',
+      '',
+    ],
+    [
+      'another port for all of them',
+      (value) => {
+        value.port = 5544
+      },
+      'port',
+      'which does not change',
+      '',
+    ],
+    [
+      'another name of the database',
+      (value) => Object.assign(value, { name: 'shop', database_name: 'shop2' }),
+      'database_name',
+      'this deployment is database shop, which is not renamed',
+      '',
+    ],
+    [
+      'another name of a node',
+      (value) => Object.assign(value.nodes[1], { name: 'n3' }),
+      'nodes[1].host_ids[0]',
+      'host c has the data of node n2: keep the name, or remove n2 in a deploy of its own first',
+      '',
+    ],
+    [
+      'another name of a host',
+      (value) => {
+        value.hosts[2].id = 'z'
+        value.nodes[1].host_ids = ['z']
+      },
+      'nodes[1].host_ids[0]',
+      'the address of host z is that of host c, which stands',
+      '',
+    ],
     [
       'a setting that Remodel decides',
       (value) => Object.assign(value.nodes[0], { postgresql_conf: { wal_level: 'minimal' } }),

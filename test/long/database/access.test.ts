@@ -5,7 +5,7 @@ import { openSession } from '../../../shared/postgres/server.ts'
 import { connectRedis } from '../../../shared/redis.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { addressOf, carryOut, documentOf, expectWhole, remove, standing } from './support.ts'
+import { addressOf, carryOut, documentOf, expectWhole, passwordOf, remove, standing } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
@@ -21,7 +21,7 @@ const nodes = { n1: 'ab', n2: 'c' }
 /** The document of most tests, with a user who has a password. */
 function documentWith(more: object = {}): string {
   const value = JSON.parse(documentOf({ net, nodes }))
-  value.database_users.push({ username: 'teller', password: 'open sesame' })
+  value.database_users.push({ username: 'shut' }, { username: 'teller', password: 'open sesame' })
   return JSON.stringify({ ...value, ...more })
 }
 
@@ -67,9 +67,12 @@ describe('the servers of a database', { timeout: 200_000 }, () => {
     }
   })
 
-  test('take the users of the document as before: with their password, or without one where they have none', async () => {
+  test('take the users of the document with their password, and one that has none not at all', async () => {
     for (const letter of 'abc') {
-      expect(await comesIn(letter, 'app')).toBe('app')
+      expect(await comesIn(letter, 'app', { password: passwordOf('app') })).toBe('app')
+      for (const password of ['x', passwordOf('app')]) {
+        expect(await comesIn(letter, 'shut', { password })).toBe('28P01')
+      }
       expect(await comesIn(letter, 'teller', { password: 'open sesame' })).toBe('teller')
       expect(await comesIn(letter, 'teller', { password: 'open barley' })).toBe('28P01')
     }

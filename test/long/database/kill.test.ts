@@ -18,14 +18,16 @@ const killed = new Set<string>()
 
 /** Only a log of a day and more is packed: `test/database/packs.test.ts` kills there. */
 const inLongLog = /^archive\.pack/
-const own = failpointsOf('database').filter(({ name }) => !inLongLog.test(name))
+/** A server goes back to its earlier settings, a role of an earlier document is closed: `settings.test.ts` and `roles.test.ts` kill there. */
+const inRefusal = /^set-up-instance\.(going-back|role-closed)$/
+const own = failpointsOf('database').filter(({ name }) => !inLongLog.test(name) && !inRefusal.test(name))
 /** What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten: `test/chaos/every-failpoint.test.ts`. */
 const core = listFailpoints().filter(({ name }) =>
   /^(assembler|dispatch|ledger)\.(?!joined|cancelled|forgotten)/.test(name),
 )
 /** Reached by a first deploy, a restart for a parameter, another primary. */
 const inLife =
-  /^set-up-instance\.(founded|role|restarted)$|^(arrange-node|set-up-database|switch-over|fail-over|kept)\./
+  /^set-up-instance\.(founded|role|restarted)$|^(rehearse|arrange-node|set-up-database|switch-over|fail-over|kept)\./
 /** Reached where a node is without a primary. */
 const inMending = /^promote-node\./
 /** Reached where a switch-over is cancelled. */

@@ -27,6 +27,9 @@ export const tables = [
   'CREATE TABLE entry (id text NOT NULL, node text NOT NULL)',
 ]
 
+/** Of the users of every test's document. */
+export const passwordOf = (user: string) => `${user} of a test`
+
 export function documentOf({
   name = 'shop',
   net,
@@ -54,9 +57,9 @@ export function documentOf({
         ...(restore[node] === undefined ? {} : { restore_config: restore[node] }),
       })),
       database_users: [
-        { username: 'app', db_owner: true },
+        { username: 'app', password: passwordOf('app'), db_owner: true },
         // Tests look at what only a superuser sees, and Remodel's own role takes no client of the network.
-        { username: 'tester', attributes: ['LOGIN', 'SUPERUSER'] },
+        { username: 'tester', password: passwordOf('tester'), attributes: ['LOGIN', 'SUPERUSER'] },
       ],
       ...(keep === undefined ? {} : { backup_config: { repositories: [{ retention_full: keep }] } }),
       ...(restore.all === undefined ? {} : { restore_config: restore.all }),
@@ -96,7 +99,14 @@ export async function connect(net: number, hosts: string, user = 'app'): Promise
   let last: unknown
   for (const letter of hosts) {
     const host = addressOf(net, letter)
-    const client = new pg.Client({ host, port: 5432, database: 'shop', user, connectionTimeoutMillis: 2000 })
+    const client = new pg.Client({
+      host,
+      port: 5432,
+      database: 'shop',
+      user,
+      password: passwordOf(user),
+      connectionTimeoutMillis: 2000,
+    })
     client.on('error', () => {})
     try {
       await client.connect()
@@ -123,7 +133,13 @@ export async function ask(net: number, hosts: string, sql: string, user = 'teste
 
 /** Asks one server, whatever its role. */
 export async function askServer(net: number, letter: string, sql: string): Promise<unknown[][]> {
-  const client = new pg.Client({ host: addressOf(net, letter), port: 5432, database: 'shop', user: 'tester' })
+  const client = new pg.Client({
+    host: addressOf(net, letter),
+    port: 5432,
+    database: 'shop',
+    user: 'tester',
+    password: passwordOf('tester'),
+  })
   client.on('error', () => {})
   await client.connect()
   try {

@@ -8,6 +8,7 @@ import { defineStep, type StepContext } from '../step.ts'
 import { arrangeNode } from './server/arrangement.ts'
 import { becomeNode } from './server/become.ts'
 import { configure } from './server/configuration.ts'
+import { writtenFloors } from './server/floors.ts'
 import { place } from './server/place.ts'
 import { findPrimary, lookAt, onPrimary, primaryOf, until } from './server/primary.ts'
 import { restartServer, startServer, stopServer, supervise } from './server/process.ts'
@@ -51,7 +52,12 @@ export default defineStep({
         }
         await stopServer(connection)
         const target = (await connection.read(place.target)).toString()
-        await configure(connection, instance, { is: 'promoting', target }, password)
+        await configure(
+          connection,
+          instance,
+          { is: 'promoting', target, floors: await writtenFloors(connection) },
+          password,
+        )
         await startServer(connection)
         await until(`${first.instance} becoming a primary`, context.signal, 3600_000, async () => {
           const [seen] = await lookAt(context.provider, [first])

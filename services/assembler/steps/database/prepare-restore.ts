@@ -1,14 +1,20 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { RemodelError } from '../../../../shared/errors.ts'
-import { inputs } from '../../../../shared/kinds/database.ts'
-import { defineStep } from '../step.ts'
+import { inputs, type Restore } from '../../../../shared/kinds/database.ts'
+import type { ArchivedLog } from '../../../../shared/postgres/archive/chain.ts'
+import { TransactionEnds } from '../../../../shared/postgres/archive/transactions.ts'
+import { defineStep, type StepContext } from '../step.ts'
 import { always } from './archive/every.ts'
 import { neededFor } from './archive/restore.ts'
 import { shipLog } from './archive/ship.ts'
 import { findPrimary } from './server/primary.ts'
 
+const unpack = promisify(gunzip)
+
 /**
  * Before anything is taken down: what the source has written up to now is archived, where it still stands and is of that line,
- * and all that the restore reads is there.
+ * and all that the restore reads is there, with what it is to end at.
  */
 export default defineStep({
   input: inputs['prepare-restore'],
@@ -22,7 +28,8 @@ export default defineStep({
   },
   async verify(context, { restore }) {
     try {
-      const { backup, files } = await neededFor(context, restore)
+      const { backup, log, files } = await neededFor(context, restore)
+      await refuseUnended(context, restore, { log, files })
       return { floorplan: {}, facts: { backup: backup.id, files: files.length } }
     } catch (cause) {
       if (!(cause instanceof RemodelError) || cause.code !== 'not-found') throw cause
@@ -30,3 +37,26 @@ export default defineStep({
     }
   },
 })
+
+/**
+ * A recovery to the number of a transaction ends with the record of its end; without one it replays all there is, and then PostgreSQL
+ * gives up. What was not begun, is still going on, or ended with its server has none.
+ */
+async function refuseUnended(
+  { blobs, signal, say }: StepContext,
+  { target, node, backup }: Restore,
+  { log, files }: { log: ArchivedLog; files: readonly string[] },
+): Promise<void> {
+  if (target.type !== 'xid') return
+  const ends = new TransactionEnds(BigInt(target.value))
+  for (const [index, file] of files.entries()) {
+    signal.throwIfAborted()
+    say(`looking for transaction ${target.value}: file ${index + 1} of ${files.length}`)
+    ends.read(await unpack(await blobs.get(log.files.get(file)!.digest)))
+    if (ends.found) return
+  }
+  throw new RemodelError(
+    'not-found',
+    `transaction ${target.value} does not end in what is archived of ${node} since ${backup}: choose another target`,
+  )
+}

@@ -1,7 +1,7 @@
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
-import { publication, replicationRole } from '../../../../shared/postgres/names.ts'
-import { quoted } from '../../../../shared/postgres/server.ts'
+import { adminRole, publication, replicationRole } from '../../../../shared/postgres/names.ts'
+import { quoted, type Session } from '../../../../shared/postgres/server.ts'
 import { defineStep } from '../step.ts'
 import { findPrimary, onPrimary } from './server/primary.ts'
 import { recorded } from './server/record.ts'
@@ -23,9 +23,9 @@ export default defineStep({
         await session.query(`ALTER DATABASE ${quoted(renameFrom)} RENAME TO ${quoted(database)}`)
       } else if (known === null) await session.query(`CREATE DATABASE ${quoted(database)}`)
       await failpoint('set-up-database.created')
-      if (owner !== '') await session.query(`ALTER DATABASE ${quoted(database)} OWNER TO ${quoted(owner)}`)
     })
     await onPrimary(context, members, database, async (session) => {
+      await changeOwner(session, database, owner === '' ? adminRole : owner)
       // A script may take it from everybody, and the other nodes come in as this role.
       await session.query(`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${replicationRole}`)
       if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
@@ -42,3 +42,11 @@ export default defineStep({
   },
   verify: async (context, input) => recorded(context, input),
 })
+
+/** Who owned it has nothing of it by that any more; what is that role's own within it stays. */
+async function changeOwner(session: Session, database: string, owner: string): Promise<void> {
+  const before = await session.value('SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1', [database])
+  if (before === owner) return
+  if (before !== adminRole) await session.query(`REVOKE ALL ON SCHEMA public FROM ${quoted(String(before))}`)
+  await session.query(`ALTER DATABASE ${quoted(database)} OWNER TO ${quoted(owner)}`)
+}

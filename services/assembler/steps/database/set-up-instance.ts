@@ -4,21 +4,35 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs, restoredMaterial } from '../../../../shared/kinds/database.ts'
 import { digestOf } from '../../../../shared/model/canonical.ts'
 import { adminRole } from '../../../../shared/postgres/names.ts'
+import { rolesAmiss } from '../../../../shared/postgres/roles.ts'
 import { openSession } from '../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 import { ensureArchiveSlot } from './archive/line.ts'
 import { restoreData, restoredBy } from './archive/restore.ts'
-import { configure, followAsReplication } from './server/configuration.ts'
+import { configure, type Floors, followAsReplication, settingsOf } from './server/configuration.ts'
+import { floorsOf, writtenFloors } from './server/floors.ts'
 import { follow } from './server/follow.ts'
 import { whyNotFollowing } from './server/following.ts'
 import { keptOn } from './server/kept.ts'
 import { asServer, owner, place } from './server/place.ts'
-import { findPrimary, lookAt, until } from './server/primary.ts'
-import { reloadServer, restartServer, startServer, supervise } from './server/process.ts'
+import { findPrimary, lookAt } from './server/primary.ts'
+import { restartServer, startServer, supervise } from './server/process.ts'
 import { recorded } from './server/record.ts'
+import { rehearse } from './server/rehearsal.ts'
 import { admitReplicas, replicationPassword } from './server/replication.ts'
 import { ensureRoles } from './server/roles.ts'
+import {
+  answering,
+  awaitsRestart,
+  endOfLog,
+  isUp,
+  keepSettings,
+  notInEffect,
+  putBackSettings,
+  readAgain,
+  refuseUnread,
+} from './server/running.ts'
 import { shell } from './server/shell.ts'
 
 type Input = z.infer<(typeof inputs)['set-up-instance']>
@@ -48,6 +62,8 @@ export default defineStep({
       if (process?.state !== 'running' || seen!.recovering === null) return null
       if (input.role === 'follow' && !(await follows(context, input, 2000))) return null
       if (input.role === 'restore' && !(await isRestored(connection, input))) return null
+      if ((await notInEffect(context, input.member, Object.keys(input.instance.settings))).length > 0) return null
+      if (seen!.recovering === false && (await amiss(context, input)).length > 0) return null
       return await result(context, connection, input)
     } finally {
       connection.close()
@@ -61,7 +77,12 @@ export default defineStep({
       await shell(connection, `mkdir -p ${place.root} ${place.run}; chown ${owner} ${place.root} ${place.run}`)
       const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
       const whole = await has(place.whole)
-      if (role === 'found' && !whole) await found(connection, context)
+      if (whole && role !== 'restore') await rehearse(connection, instance)
+      if (role === 'found' && !whole) {
+        await found(connection, context)
+        await rehearse(connection, instance)
+      }
+      if (whole) await keepSettings(connection)
       if (input.restore && role === 'restore' && !(await isRestored(connection, input))) {
         await restoreData(context, connection, { ...input, restore: input.restore })
       }
@@ -81,21 +102,24 @@ export default defineStep({
         const other = await findPrimary(context.provider, input.source)
         if (other) await follow(context, connection, input)
       }
-      const copying = role === 'copy' && (await has(`${place.data}/standby.signal`))
+      const replays = await has(`${place.data}/standby.signal`)
+      const copying = role === 'copy' && replays
       const password = replicationPassword(context.secrets, input.deployment)
-      await configure(connection, instance, { is: copying ? 'copying' : 'standing' }, password)
+      const floors = replays ? await floorsOf(context, connection, input) : {}
+      await configure(connection, instance, { is: copying ? 'copying' : 'standing', floors }, password)
       await followAsReplication(connection)
       await failpoint('set-up-instance.configured')
-      await run(context, connection, input)
-      if (role === 'follow' && (await has(`${place.data}/standby.signal`))) {
+      await runOrGoBack(context, connection, input)
+      if (role === 'follow' && replays) {
         context.say('waiting for it to follow')
         await keepUp(context, connection, input, whole)
       }
-      if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance.users, input.deployment)
+      if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance, input)
       await ensureArchiveSlot(context.provider, member, instance.backup !== undefined)
       if (instance.backup) await context.archives.follow(input.deployment)
-      await shell(connection, `rm -rf ${place.aside} ${place.replayed} ${place.fences}`)
-      await connection.write(place.applied, digestOf(instance))
+      await shell(connection, `rm -rf ${place.aside} ${place.replayed} ${place.fences} ${place.earlier}`)
+      const held = Object.keys(await heldBack(connection, instance))
+      await connection.write(place.applied, [digestOf(instance), ...held].join(' '))
       await failpoint('set-up-instance.applied')
     } finally {
       connection.close()
@@ -124,11 +148,26 @@ async function asThingsAre(context: StepContext, input: Input): Promise<Input> {
 
 /** That a node was restored is recorded together with its primary: it must not be restored again by the same request. */
 async function result(context: StepContext, connection: Connection, input: Input): Promise<StepResult> {
-  const { floorplan } = recorded(context, input, {}, { kept: await keptOn(connection) })
+  const [, ...held] = (await connection.read(place.applied)).toString().split(' ')
+  const { floorplan } = recorded(
+    context,
+    input,
+    {},
+    { kept: await keptOn(connection), ...(held.length > 0 ? { held } : {}) },
+  )
   const { restore, role, instance, member } = input
   if (role !== 'restore' || !restore) return { floorplan }
   const attributes = { key: restore.key, primary: member.instance }
   return { floorplan: { ...floorplan, [restoredMaterial(instance.node)]: { attributes, needs: [], meta: {} } } }
+}
+
+async function amiss({ provider }: StepContext, { member, instance }: Input): Promise<string[]> {
+  const session = await openSession(provider, member, 'postgres')
+  try {
+    return await rolesAmiss(session, instance.users)
+  } finally {
+    await session.close()
+  }
 }
 
 async function isRestored(connection: Connection, { restore }: Input): Promise<boolean> {
@@ -146,32 +185,56 @@ async function found(connection: Connection, context: StepContext): Promise<void
   await connection.write(place.whole, '')
 }
 
-/** Starts it, or has it read its settings again; waits until it takes sessions. */
-async function run(context: StepContext, connection: Connection, { member }: Input): Promise<void> {
-  await supervise(connection)
-  const [process] = await connection.status()
-  const answers = () => until(`the start of ${member.instance}`, context.signal, 600_000, () => isUp(context, member))
-  if (process?.state !== 'running' || !(await isUp(context, member))) {
-    context.say('starting')
-    await startServer(connection)
-    return answers()
-  }
-  await reloadServer(connection)
-  // The postmaster reads them when it gets the signal, a session a moment later.
-  await new Promise((resolve) => setTimeout(resolve, 200))
-  const session = await openSession(context.provider, member, 'postgres')
-  const pending = Number(await session.value('SELECT count(*) FROM pg_settings WHERE pending_restart'))
-  await session.close()
-  if (pending === 0) return
-  context.say('starting it again with its new settings')
-  await restartServer(connection)
-  await failpoint('set-up-instance.restarted')
-  await answers()
+/** What it has more of than it is to have, as it replays the log of a server that has. */
+async function heldBack(connection: Connection, instance: Input['instance']): Promise<Floors> {
+  const wanted = settingsOf(instance, { is: 'standing' })
+  const more = Object.entries(await writtenFloors(connection)).filter(([name, has]) => has > Number(wanted[name]))
+  return Object.fromEntries(more)
 }
 
-async function isUp(context: StepContext, member: Input['member']): Promise<boolean> {
-  const [seen] = await lookAt(context.provider, [member])
-  return seen!.recovering !== null
+/** A server that does not take its new settings has its earlier ones again when this throws, with the server's own words. */
+async function runOrGoBack(context: StepContext, connection: Connection, input: Input): Promise<void> {
+  try {
+    await run(context, connection, input)
+  } catch (error) {
+    if (!(error instanceof RemodelError) || error.code !== 'job-failed') throw error
+    if (!(await putBackSettings(connection))) throw error
+    context.say('going back to its earlier settings')
+    await failpoint('set-up-instance.going-back')
+    if (await isUp(context, input.member)) await readAgain(context, connection, input.member, [])
+    else {
+      const from = await endOfLog(connection)
+      await restartServer(connection)
+      await answering(context, connection, { member: input.member, from }, 60_000)
+    }
+    const { message, details } = error
+    throw new RemodelError('job-failed', `${message}; it runs with its earlier settings again`, {
+      details,
+      cause: error,
+    })
+  }
+}
+
+/** Starts it, or has it read its settings again; waits until it takes sessions. */
+async function run(context: StepContext, connection: Connection, input: Input): Promise<void> {
+  const { member, instance } = input
+  await supervise(connection)
+  const [process] = await connection.status()
+  if (process?.state !== 'running' || !(await isUp(context, member))) {
+    context.say('starting')
+    const from = await endOfLog(connection)
+    await startServer(connection)
+    await answering(context, connection, { member, from })
+    return refuseUnread(context, member)
+  }
+  await readAgain(context, connection, member, Object.keys(instance.settings))
+  await refuseUnread(context, member)
+  if (!(await awaitsRestart(context.provider, member))) return
+  context.say('starting it again with its new settings')
+  const from = await endOfLog(connection)
+  await restartServer(connection)
+  await failpoint('set-up-instance.restarted')
+  await answering(context, connection, { member, from })
 }
 
 async function follows(context: StepContext, { member, upstream }: Input, waitMs: number): Promise<boolean> {
@@ -186,7 +249,8 @@ async function keepUp(context: StepContext, connection: Connection, input: Input
     if (await findPrimary(context.provider, input.source)) {
       await follow(context, connection, input)
       const password = replicationPassword(context.secrets, input.deployment)
-      await configure(connection, input.instance, { is: 'standing' }, password)
+      const floors = await floorsOf(context, connection, input)
+      await configure(connection, input.instance, { is: 'standing', floors }, password)
       await run(context, connection, input)
     }
   }

@@ -11,6 +11,7 @@ import { instanceId } from './names.ts'
 import { EndState, resourcesOf } from './operations/operations.ts'
 import { nodeResources } from './resources.ts'
 import { Document, Host } from './schema.ts'
+import { textsOf } from './settings/text.ts'
 import { materialOf } from './state.ts'
 import type { Strategy } from './strategy.ts'
 
@@ -20,9 +21,13 @@ const own = new Set([
   'port',
   'unix_socket_directories',
   'data_directory',
+  'config_file',
+  'external_pid_file',
   'hba_file',
   'ident_file',
   'wal_level',
+  'wal_log_hints',
+  'track_commit_timestamp',
   'hot_standby',
   'hot_standby_feedback',
   'primary_conninfo',
@@ -32,10 +37,42 @@ const own = new Set([
   'sync_replication_slots',
 ])
 
+/** A file of settings takes these words for what they are, not for names. */
+const directives = /^include(_dir|_if_exists)?$/
+const ofRecovery = /^(recovery_|restore_command$|archive_cleanup_command$)/
+
+/** The server does not look at the case of a name, so neither does this. */
+function refuseSettings(
+  settings: Readonly<Record<string, unknown>>,
+  fault: (setting: string, message: string) => void,
+) {
+  const first = new Map<string, string>()
+  for (const setting of Object.keys(settings)) {
+    const name = setting.toLowerCase()
+    if (own.has(name) || directives.test(name) || ofRecovery.test(name)) {
+      fault(setting, 'is decided by Remodel: leave it out')
+    }
+    const other = first.get(name)
+    if (other !== undefined) fault(setting, `is the same setting as ${other}: take one of them out`)
+    first.set(name, setting)
+  }
+}
+
 /** Where `keep` says which password servers come to each other with: no user is called so. */
 export const replicationKey = '/replication'
 
-const ownRoles: readonly string[] = [adminRole, replicationRole]
+/** What PostgreSQL or Remodel has a use of its own for. */
+const reservedDatabases = ['postgres', 'template0', 'template1']
+const reservedRoles = ['postgres', 'public', 'none']
+
+/** Why no user may be called so; undefined where one may. */
+function reservedRole(name: string): string | undefined {
+  if (name === adminRole || name === replicationRole) return 'is the role that Remodel works as: choose another name'
+  if (name.startsWith('remodel_')) return 'begins like the roles that Remodel works as: choose another name'
+  if (name.startsWith('pg_') || reservedRoles.includes(name))
+    return 'is a name that PostgreSQL keeps for itself: choose another one'
+  return undefined
+}
 
 /** Never empty, or the user would come in without a password: a plan that names a blob that is nowhere fails. */
 function digestFor(username: string, { kept }: Supplies): string {
@@ -62,11 +99,19 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   const nodes = nodeResources(deployment, value, byId, {
     users,
     access: accessRulesOf(supplies.kept?.[replicationKey] ?? ''),
+    settings: (at) => ({
+      ...textsOf(document, ['postgresql_conf'], value.postgresql_conf),
+      ...textsOf(document, ['nodes', at, 'postgresql_conf'], value.nodes[at]!.postgresql_conf),
+    }),
   })
   const strategy: Strategy = {
     database: value.database_name,
     nodes,
     hosts: [...byId.keys()],
+    hostsOf: Object.fromEntries(value.nodes.map(({ name, host_ids }) => [name, host_ids])),
+    ports: Object.fromEntries(
+      value.nodes.map(({ name, port }, at) => [name, port === undefined ? 'port' : `nodes[${at}].port`]),
+    ),
     primaries: Object.fromEntries(
       value.nodes.flatMap(({ name, primary_host_id }) =>
         primary_host_id === undefined ? [] : [[name, instanceId(name, primary_host_id)]],
@@ -86,6 +131,8 @@ export function nothing(deployment: string): Blueprint {
     database: '',
     nodes: [],
     hosts: [],
+    hostsOf: {},
+    ports: {},
     primaries: {},
     restores: {},
     places: {},
@@ -162,19 +209,21 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
     if (node.restore_config && node.source_node !== '') {
       fault(['nodes', at, 'source_node'], `node ${node.name} has both a source node and a restore config: choose one`)
     }
-    for (const setting of Object.keys(node.postgresql_conf)) {
-      if (own.has(setting)) fault(['nodes', at, 'postgresql_conf', setting], 'is decided by Remodel: leave it out')
-    }
+    refuseSettings(node.postgresql_conf, (setting, message) =>
+      fault(['nodes', at, 'postgresql_conf', setting], message),
+    )
   }
-  for (const setting of Object.keys(value.postgresql_conf)) {
-    if (own.has(setting)) fault(['postgresql_conf', setting], 'is decided by Remodel: leave it out')
-  }
+  refuseSettings(value.postgresql_conf, (setting, message) => fault(['postgresql_conf', setting], message))
   const users = value.database_users.map(({ username }) => username)
   for (const [index, user] of value.database_users.entries()) {
     const path = ['database_users', index, 'username']
     if (users.indexOf(user.username) !== index)
       fault(path, `user ${user.username} is named twice: take one of them out`)
-    if (ownRoles.includes(user.username)) fault(path, 'is the role that Remodel works as: choose another name')
+    const reserved = reservedRole(user.username)
+    if (reserved !== undefined) fault(path, reserved)
+  }
+  if (reservedDatabases.includes(value.database_name)) {
+    fault(['database_name'], 'is a database that every server has for itself: choose another name')
   }
   if (value.database_users.filter(({ db_owner }) => db_owner).length > 1) {
     fault(['database_users'], 'only one user can own the database')

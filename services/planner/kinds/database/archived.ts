@@ -12,6 +12,9 @@ export interface ArchiveSeen {
   line: string | null
   /** The primary's clock, in milliseconds: up to now everything can still be archived. */
   now: number | null
+  /** How far the primary has come: the next transaction, and its log; null where it does not say. */
+  nextXid: string | null
+  end: string | null
   /** Oldest first. */
   backups: BackupSummary[]
 }

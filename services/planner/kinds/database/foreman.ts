@@ -8,7 +8,10 @@ import { inStandingOrder } from './foreman/in_order.ts'
 import { remodelsOf } from './foreman/remodels.ts'
 import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
+import { lowerings, rehearsals } from './foreman/settings.ts'
 import { Situation } from './foreman/situation.ts'
+import { refuseOtherIdentity } from './foreman/standing.ts'
+import { userNotes } from './foreman/users.ts'
 import { UpdateDatabase } from './operations/operations.ts'
 import { unfinishedSource } from './operations/unfinished.ts'
 import { holdings, refuseReserved } from './reservations.ts'
@@ -31,6 +34,7 @@ export async function foreman(
   const strategy = blueprint.strategy as unknown as Strategy
   refuseReserved(strategy, reserved)
   const { materials } = floorplan
+  if (!options.remove) refuseOtherIdentity(strategy, strategy.nodes, stateOfFloorplan(floorplan.materials))
   const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials)
   const kept = strategy.nodes.filter(({ node_name }) => !restores.pending.has(node_name))
   const recorded = stateOfFloorplan(materials)
@@ -61,10 +65,14 @@ export async function foreman(
   const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
   const situation = new Situation(blueprint.deployment, start, nodes, plans, { ...restores, heirs })
   const remodels = remodelsOf(plans, found, situation, {
-    before: preparations(restores, situation),
-    after: [...forgetting(restores, situation), ...firstBackups(nodes, materials, situation, restores)],
+    before: [...preparations(restores, situation), ...rehearsals(nodes, situation)],
+    after: [
+      ...lowerings(nodes, situation),
+      ...forgetting(restores, situation),
+      ...firstBackups(nodes, materials, situation, restores),
+    ],
   })
-  const notes = [...found.notes, ...keptData(materials)]
+  const notes = [...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
   return { remodels, windows: [], places: [], reservations: holdings(blueprint.materials), notes }
 }
 

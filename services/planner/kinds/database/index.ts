@@ -15,6 +15,7 @@ export const kind: Kind = {
   checkClouds,
   nothing,
   keep: async (document, keeping) => (await import('./keep-passwords.ts')).keepPasswords(document, keeping),
+  check: async (document) => (await import('./settings/check.ts')).checkSettings(document),
   // It brings the client of PostgreSQL along, which planning offline and other kinds have no use for.
   inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
   foreman,

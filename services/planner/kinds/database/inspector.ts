@@ -49,7 +49,8 @@ export async function inspector(
     }
     if (type === 'database.instance') {
       const server = servers.get(id)
-      return instanceAsFound(resource, server, machines.get(id), server && primaries.get(server.node))
+      const found = instanceAsFound(resource, server, machines.get(id), server && primaries.get(server.node))
+      return withHeld(found, remembered.get(found.id)?.held)
     }
     if (type === 'database.node') {
       const { commits, seen } = remembered.get(standingOf(resource).id) ?? {}
@@ -114,7 +115,9 @@ function instanceAsFound(
   // A replica that follows nobody is no replica: the step that sets it up finds out why.
   const astray = recovering && lagBytes === null
   const second = !recovering && primary !== undefined && primary !== server
-  const error = astray ? 'it follows nobody' : second ? `it takes writes beside ${primary.instance}` : ''
+  const unset = server.notInEffect.length > 0 ? `it does not have its settings: ${server.notInEffect.join(', ')}` : ''
+  const roles = server.amiss.length > 0 ? `its roles are not as written: ${server.amiss.join(', ')}` : ''
+  const error = astray ? 'it follows nobody' : second ? `it takes writes beside ${primary.instance}` : unset || roles
   return withMeta(error === '' ? resource : { ...resource, error }, {
     health: 'running',
     role: recovering ? 'replica' : 'primary',
@@ -123,6 +126,14 @@ function instanceAsFound(
     ...kept,
     ...(recovering ? { lag_bytes: lagBytes, slots } : {}),
   })
+}
+
+/** A replica that has more of a setting than it is to have, as its primary had, is set up again. */
+function withHeld(found: StandingMaterial, held: unknown): StandingMaterial {
+  const resource = found.meta.resource as unknown as ResourceData
+  if (!Array.isArray(held) || held.length === 0 || resource.needs_recreate || resource.error) return found
+  const error = `it has more than its document says of ${held.join(', ')}, as its primary had`
+  return { ...found, meta: { ...found.meta, held, resource: { ...resource, error } as never } }
 }
 
 function nodeAsFound(

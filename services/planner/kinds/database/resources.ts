@@ -30,19 +30,24 @@ function hostResource(deployment: string, host: Host): ResourceData {
   return resource('host', host.id, { type: 'host', id: host.id }, attributes)
 }
 
+/** What the architect has made of the document for the instances. */
+interface NodeTexts extends Pick<InstanceAttributes, 'users' | 'access'> {
+  /** Of the node at an index: as text, as the server is to read them. */
+  settings(at: number): Record<string, string>
+}
+
 /** The nodes of a document with the resources that Remodel brings for each instance: its machine. */
 export function nodeResources(
   deployment: string,
   document: Document,
   hosts: ReadonlyMap<string, Host>,
-  { users, access }: Pick<InstanceAttributes, 'users' | 'access'>,
+  { users, access, settings }: NodeTexts,
 ): NodeResources[] {
   const { database_name, scripts } = document
   const owner = document.database_users.find(({ db_owner }) => db_owner)?.username ?? ''
   const script = scripts.post_database_create
-  return document.nodes.map((node) => {
+  return document.nodes.map((node, at) => {
     const port = node.port ?? document.port
-    const settings = textOf({ ...document.postgresql_conf, ...node.postgresql_conf })
     const backup = node.backup_config ?? document.backup_config
     const instances = node.host_ids.map((host_id): InstanceResources => {
       // A host that does not exist is refused by the operations, with all other faults.
@@ -55,7 +60,7 @@ export function nodeResources(
         address: host.address,
         port,
         database_name,
-        settings,
+        settings: settings(at),
         users: [...users],
         access,
         synchronous: document.synchronous_replication,
@@ -89,12 +94,4 @@ export function nodeResources(
       scripts: script.length > 0 ? { post_database_create: { statements: script } } : null,
     }
   })
-}
-
-function textOf(settings: Record<string, string | number | boolean>): Record<string, string> {
-  const entries = Object.entries(settings).map(([name, value]): [string, string] => [
-    name,
-    typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value),
-  ])
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -6,7 +6,7 @@ const port = z.int().min(1).max(65535)
 /** Values as people write them in YAML; the server's own parser judges them. */
 const settings = z.record(
   z.string().regex(/^[a-z_][a-z0-9_.]*$/i, 'must be the name of a setting'),
-  z.union([z.string(), z.number(), z.boolean()]),
+  z.union([z.string().refine((text) => !text.includes('\0'), 'must hold no NUL'), z.number(), z.boolean()]),
 )
 
 export const Host = z.strictObject({
@@ -25,7 +25,8 @@ const targets: Record<string, { form: RegExp; like: string }> = {
     like: 'a time with its zone: 2026-01-31T12:30:00Z',
   },
   lsn: { form: /^[0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8}$/, like: 'a position in the log: 0/3000028' },
-  xid: { form: /^\d{1,20}$/, like: 'the number of a transaction: 742' },
+  // The largest that the server can read has 19 digits whole.
+  xid: { form: /^\d{1,19}$/, like: 'the number of a transaction: 742' },
 }
 
 /** Where a restore ends: pgEdge's names, which are pgBackRest's. */
@@ -97,7 +98,11 @@ export const Document = z.strictObject({
     .array(
       z.strictObject({
         username: identifier,
-        password: z.string().min(1).optional(),
+        password: z
+          .string()
+          .min(1)
+          .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL and half characters')
+          .optional(),
         db_owner: z.boolean().default(false),
         attributes: z.array(z.enum(['LOGIN', 'CREATEDB', 'CREATEROLE', 'REPLICATION', 'SUPERUSER'])).default(['LOGIN']),
       }),

@@ -23,6 +23,10 @@ export interface Strategy {
   database: string
   nodes: NodeResources[]
   hosts: string[]
+  /** Node -> its hosts in the order of the document. */
+  hostsOf: Record<string, string[]>
+  /** Node -> the path of what decides its port. */
+  ports: Record<string, string>
   /** Node -> the instance that is to take writes, where the document says so. */
   primaries: Record<string, string>
   /** Node -> what it is to be restored from. */

@@ -1,4 +1,3 @@
-import type { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
 import { adminRole, replicationRole } from '../../../../../shared/postgres/names.ts'
 
 /** Where the machines of a database are. */
@@ -20,16 +19,14 @@ export const identities = `${adminRole} root ${adminRole}\n`
 /**
  * `pg_hba.conf`: who may come in, and how. Of the same name the first line counts.
  *
- * @param to `clients`: everybody that the document names; `peers`: the same but for replicas; `none`: Remodel alone.
+ * @param to `clients`: every role, with its password; `peers`: the same but for replicas; `none`: Remodel alone.
  */
-export function accessRules(instance: InstanceAttributes, to: 'clients' | 'peers' | 'none'): string {
+export function accessRules(to: 'clients' | 'peers' | 'none'): string {
   if (to === 'none') return `${admin.join('\n')}\n`
-  const open = instance.users.filter(({ verifier }) => verifier === '').map(({ username }) => username)
   return [
     ...admin,
     ...(to === 'clients' ? [followRule] : []),
     `host all ${replicationRole} ${hosts} scram-sha-256`,
-    ...open.flatMap((username) => [`local all "${username}" trust`, `host all "${username}" ${hosts} trust`]),
     'local all all scram-sha-256',
     'host all all 0.0.0.0/0 scram-sha-256',
     '',

@@ -1,11 +1,15 @@
 import type { InstanceAttributes, Member } from '../../../../../shared/kinds/database.ts'
 import type { Target } from '../../../../../shared/postgres/archive/chain.ts'
 import { adminRole, instanceSlot, replicationRole } from '../../../../../shared/postgres/names.ts'
+import { settingLines } from '../../../../../shared/postgres/settings.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import { accessRules, identities } from './access.ts'
 import { owner, place } from './place.ts'
 import { writePassword } from './replication.ts'
 import { shell } from './shell.ts'
+
+/** Setting -> the least that a server which replays may have of it (`floors.ts`). */
+export type Floors = Readonly<Record<string, number>>
 
 /**
  * - `standing`: an ordinary server.
@@ -16,13 +20,15 @@ import { shell } from './shell.ts'
  *   must not run, and nobody but Remodel may come in: what is written before it is whole would be lost with the next attempt.
  */
 export type Mode =
-  | { is: 'standing' }
-  | { is: 'copying' }
-  | { is: 'promoting'; target: string }
+  | { is: 'standing' | 'copying'; floors?: Floors }
+  | { is: 'promoting'; target: string; floors: Floors }
   | { is: 'restoring'; target: Target }
 
 /** Remodel's own settings where the document says nothing. */
 const usual: Record<string, string> = {
+  max_connections: '100',
+  max_prepared_transactions: '0',
+  max_locks_per_transaction: '64',
   max_wal_senders: '32',
   max_replication_slots: '64',
   max_active_replication_origins: '64',
@@ -33,10 +39,16 @@ const usual: Record<string, string> = {
   log_line_prefix: '%m [%p] %a ',
 }
 
-function settingsOf(instance: InstanceAttributes, mode: Mode): Record<string, string> {
+/** Names in the case of PostgreSQL's own list: the server does not look at it, and the last of two lines would count. */
+export function settingsOf(instance: InstanceAttributes, mode: Mode): Record<string, string> {
+  const given = Object.entries(instance.settings).map(([name, value]): [string, string] => {
+    const plain = name.toLowerCase()
+    return [plain in usual ? plain : name, value]
+  })
+  const settings = { ...usual, ...Object.fromEntries(given) }
   return {
-    ...usual,
-    ...instance.settings,
+    ...settings,
+    ...raised(settings, 'floors' in mode ? (mode.floors ?? {}) : {}),
     listen_addresses: instance.address,
     port: String(instance.port),
     unix_socket_directories: place.run,
@@ -56,6 +68,11 @@ function settingsOf(instance: InstanceAttributes, mode: Mode): Record<string, st
       : {}),
     ...(mode.is === 'restoring' ? recovery(mode.target) : {}),
   }
+}
+
+function raised(settings: Readonly<Record<string, string>>, floors: Floors): Record<string, string> {
+  const more = Object.entries(floors).filter(([name, floor]) => floor > Number(settings[name]))
+  return Object.fromEntries(more.map(([name, floor]) => [name, String(floor)]))
 }
 
 function recovery(target: Target): Record<string, string> {
@@ -84,9 +101,9 @@ export async function configure(
   password: string,
 ): Promise<void> {
   const open = mode.is === 'restoring' ? 'none' : mode.is === 'promoting' ? 'peers' : 'clients'
-  await connection.write(`${place.data}/remodel.conf`, lines(settingsOf(instance, mode)))
+  await connection.write(`${place.data}/remodel.conf`, settingLines(settingsOf(instance, mode)))
   await connection.write(`${place.data}/pg_ident.conf`, identities)
-  await connection.write(`${place.data}/pg_hba.conf`, accessRules(instance, open))
+  await connection.write(`${place.data}/pg_hba.conf`, accessRules(open))
   await connection.write(`${place.data}/postgresql.conf`, "include 'remodel.conf'\ninclude_if_exists 'node.conf'\n")
   await writePassword(connection, password)
   await owned(connection)
@@ -105,7 +122,7 @@ export interface Arrangement {
 
 export async function arrange(connection: Connection, of: Arrangement): Promise<void> {
   const { self, upstream, primaryOnly, synchronous } = of
-  const text = lines({
+  const text = settingLines({
     ...(upstream.length === 0
       ? {}
       : { primary_conninfo: followInfo(self, upstream, primaryOnly), primary_slot_name: instanceSlot(self) }),
@@ -146,12 +163,6 @@ export function conninfo(
   const hosts = servers.map(({ address }) => address).join(',')
   const ports = servers.map(({ port }) => port).join(',')
   return `host=${hosts} port=${ports} ${follower} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3`
-}
-
-function lines(settings: Record<string, string>): string {
-  return Object.entries(settings)
-    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
-    .join('')
 }
 
 function owned(connection: Connection): Promise<string> {

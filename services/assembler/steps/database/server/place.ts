@@ -25,6 +25,10 @@ export const place = {
   fences: `${layout.store}/postgres/fences.json`,
   /** Password of the replication role, for libpq. */
   passwords: `${layout.store}/postgres/passwords`,
+  /** Where it is asked whether a server could start. */
+  rehearsal: `${layout.store}/postgres/rehearsal`,
+  /** Files of settings that a server ran with, until it runs with others. */
+  earlier: `${layout.store}/postgres/earlier`,
   run: socketDirectory,
 } as const
 

@@ -86,8 +86,15 @@ function choose(
       const until = untilOf(backup, archive)
       if (until === null || (set !== null && backup.id !== set)) return false
       if (target.type === 'time') return backup.from <= Date.parse(target.value) && Date.parse(target.value) < until
-      if (target.type === 'lsn') return bytesAt(backup.stop) <= bytesAt(target.value)
-      if (target.type === 'xid') return BigInt(backup.nextXid) <= BigInt(target.value)
+      const { nextXid, end } = backup.line === archive.line ? archive : { nextXid: null, end: null }
+      if (target.type === 'lsn') {
+        const at = bytesAt(target.value)
+        return bytesAt(backup.stop) <= at && (end === null || at <= bytesAt(end))
+      }
+      if (target.type === 'xid') {
+        const xid = BigInt(target.value)
+        return BigInt(backup.nextXid) <= xid && (nextXid === null || xid < BigInt(nextXid))
+      }
       return true
     }
     const backup = archive.backups.findLast(fits)

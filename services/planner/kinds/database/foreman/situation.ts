@@ -132,6 +132,17 @@ export class Situation {
     )
   }
 
+  /** Users that some server of the node stands with and that the document has no more. */
+  goneUsers(node: string): string[] {
+    const named = (all: readonly InstanceAttributes[]) =>
+      all.flatMap(({ users }) => users.map(({ username }) => username))
+    const stood = Object.values(this.#start.resources['database.instance'] ?? {}).map(({ attributes }) =>
+      InstanceAttributes.parse(attributes),
+    )
+    const wanted = new Set(named(Object.values(this.settingsOf(node))))
+    return [...new Set(named(stood.filter((one) => one.node === node)))].filter((user) => !wanted.has(user))
+  }
+
   /** Commits on the node wait for a replica. */
   isSynchronous(node: string): boolean {
     return Object.values(this.settingsOf(node)).some(({ synchronous }) => synchronous)

@@ -33,6 +33,7 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
           instance,
           member: members.find((member) => member.instance === id),
           role,
+          gone: situation.goneUsers(instance.node),
           restore: (role === 'restore' && situation.restoreOf(instance.node)) || null,
           source: situation.membersOf(source).filter((member) => member.instance !== id),
           upstream: role === 'copy' ? situation.membersOf(source) : others,

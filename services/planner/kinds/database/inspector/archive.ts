@@ -26,7 +26,7 @@ export async function archivesAsFound(strategy: Strategy, found: Found, { archiv
     const own = deployment === found.deployment
     const nodes = new Set([...backups.map(({ node }) => node), ...(own ? archived : [])])
     for (const node of [...nodes].sort()) {
-      const now = own ? await writing(provider, addressOf(found, node)) : { line: null, now: null }
+      const now = own ? await writing(provider, addressOf(found, node)) : unknown
       seen.push({ deployment, node, ...now, backups: backups.filter((backup) => backup.node === node) })
     }
   }
@@ -38,19 +38,26 @@ function addressOf({ instances, primaries }: Found, node: string): Address | und
   return primary && InstanceAttributes.parse(primary.attributes)
 }
 
-async function writing(machines: Machines, at: Address | undefined): Promise<Pick<ArchiveSeen, 'line' | 'now'>> {
-  if (!at) return { line: null, now: null }
+type Writing = Pick<ArchiveSeen, 'line' | 'now' | 'nextXid' | 'end'>
+const unknown: Writing = { line: null, now: null, nextXid: null, end: null }
+
+async function writing(machines: Machines, at: Address | undefined): Promise<Writing> {
+  if (!at) return unknown
   try {
     const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
     try {
       const table = await session.value(`SELECT to_regclass('remodel.archive')::text`)
       const line = table === null ? null : await session.value('SELECT line FROM remodel.archive')
-      const now = await session.value('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::text')
-      return { line: line === null ? null : String(line), now: Number(now) }
+      const [row] = await session.query(
+        `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now,
+           pg_snapshot_xmax(pg_current_snapshot())::text AS xid, pg_current_wal_insert_lsn()::text AS lsn`,
+      )
+      const { now, xid, lsn } = row!
+      return { line: line === null ? null : String(line), now: Number(now), nextXid: String(xid), end: String(lsn) }
     } finally {
       await session.close()
     }
   } catch {
-    return { line: null, now: null }
+    return unknown
   }
 }

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
 import { adminRole } from '../../../../../shared/postgres/names.ts'
 import { type Position, positionOf, positionSql } from '../../../../../shared/postgres/position.ts'
+import { rolesAmiss } from '../../../../../shared/postgres/roles.ts'
 import { type Address, type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import { notInEffectSql } from '../../../../../shared/postgres/settings.ts'
 import type { ResourceData } from '../operations/operations.ts'
 
 /** What one server says of itself. */
@@ -15,6 +17,10 @@ export interface Server {
   /** A replica: how far behind its primary, in bytes; null where it follows nobody. */
   lagBytes: number | null
   physicalSlots: string[]
+  /** Settings that it does not have as its files say, or that were set by hand. */
+  notInEffect: string[]
+  /** A primary: roles that are not as the document has them. */
+  amiss: string[]
   /** Logical slots: of a primary those of the database, of a replica those it keeps a copy of. */
   slots: string[]
   subscriptions: { name: string; enabled: boolean; missingTables: number; asAdmin: boolean }[]
@@ -28,7 +34,7 @@ const copies = `SELECT slot_name FROM pg_replication_slots
 
 /** Asks a server; null where it does not answer. Reads only. */
 export async function askServer(machines: Machines, resource: ResourceData): Promise<Server | null> {
-  const { vm, address, port, node, database_name } = InstanceAttributes.parse(resource.attributes)
+  const { vm, address, port, node, database_name, settings, users } = InstanceAttributes.parse(resource.attributes)
   const at = { vm, address, port }
   for (let n = 1; ; n++) {
     try {
@@ -41,6 +47,8 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
         )
         const slots = await names(session, `SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'`)
         const recovering = own!.recovering === true
+        const given = Object.keys(settings).map((name) => name.toLowerCase())
+        const notInEffect = (await session.query(notInEffectSql, [given])).map(({ name }) => String(name))
         return {
           instance: resource.identifier.id,
           node,
@@ -48,6 +56,8 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           position: positionOf(own!),
           lagBytes: behind === null ? null : Math.max(0, Number(behind)),
           physicalSlots: slots,
+          notInEffect,
+          amiss: recovering ? [] : await rolesAmiss(session, users),
           ...(recovering
             ? { slots: await names(session, copies), subscriptions: [] }
             : await linksOf(machines, at, database_name)),
