@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { toError } from './errors.ts'
+import { redisAddress, redisSettings } from './redis.ts'
 import { checkSettings } from './settings.ts'
 
 /** A service that runs. Without its `redis` there is nobody to hand anything back to. */
@@ -8,6 +9,9 @@ export interface Service {
   redis: Redis
   stop(): Promise<void>
 }
+
+/** So often a start that does not come to its end says what it waits for. */
+const sayMs = 3000
 
 /** How long leaving waits for a Redis that is away, or for a start that does not end. */
 const patienceMs = 5000
@@ -54,6 +58,11 @@ export async function runService(log: Logger, start: () => Promise<Service>): Pr
   }
   process.on('SIGTERM', leave)
   process.on('SIGINT', leave)
+  const waiting = setInterval(
+    () => log.warn(`not ready yet: is Redis at ${redisAddress(redisSettings())} there?`),
+    sayMs,
+  )
+  running.finally(() => clearInterval(waiting)).catch(() => {})
   try {
     await running
   } catch (error) {

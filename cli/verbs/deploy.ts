@@ -23,8 +23,8 @@ const deploy: Verb<Options> = {
     ['deploy web.yml -y --wait-lock 600', 'in a pipeline: wait up to ten minutes for a running deploy'],
   ],
   async run(context, [file = ''], options) {
-    requireConsent(options.yes === true, context, `remodel plan ${file}`)
     const request = await planRequest(file, options)
+    requireConsent(options.yes === true, context, `remodel plan ${file}`)
     const client = await context.client()
     const releases = await uploadManifestReleases(request.manifest, client, context)
     const draw = () => client.plan(withReleases(request, releases))

@@ -36,6 +36,12 @@ test.each([[['help', 'deplyo']], [['deplyo', '--help']], [['deplyo']]])(
   },
 )
 
+test('a file that is not there is said before -y is asked for', async () => {
+  const ran = await remodel(['deploy', 'nothere.yml'])
+  expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('there is no such file')])
+  expect(ran.stderr).not.toContain('add -y')
+})
+
 test('help, and help of a verb, succeed', async () => {
   for (const args of [[], ['help'], ['--help'], ['help', 'deploy'], ['deploy', '--help']]) {
     const ran = await remodel(args)

@@ -54,7 +54,7 @@ describe('wrong use', () => {
   })
 
   test('deploy without a terminal and without -y changes nothing and ends with 2', async () => {
-    const ran = await remodel(['deploy', 'web.yml'])
+    const ran = await remodel(['deploy', '-'], { input: 'name: web\n' })
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('add -y')
   })
