@@ -36,6 +36,11 @@ export function compiledRules(file: string, limits?: ArchiveLimits): EntryRules 
   return { file, links: 'any', gzip: true, ...(limits ? { limits } : {}) }
 }
 
+/** What the archive of a package's source may hold, whichever way a release comes in. */
+export function sourceRules(file: string, limits?: ArchiveLimits): EntryRules {
+  return { file, links: 'inside', gzip: true, ...(limits ? { limits } : {}) }
+}
+
 /**
  * Visits every file of a tar or tar.gz in order, without unpacking it. `visit` may read the entry or leave it. Throws
  * `invalid-input`, naming entry and reason, for whatever could do harm when it is unpacked: paths that lead out, links that lead

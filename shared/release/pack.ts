@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import type { Fault } from '../errors.ts'
 import { invalidInput } from '../source/document.ts'
 import { type ArchiveEntry, archive } from './archive.ts'
+import { eachEntry, sourceRules } from './entries.ts'
 import type { LocalJob, LocalPackage, LocalRelease } from './local_release.ts'
 import { packageGraph } from './package_graph.ts'
 import { type PrePackagingOptions, withPrePackaging } from './pre_packaging.ts'
@@ -64,8 +65,7 @@ async function putPackage(
   options: PackOptions & { fetchBlob: FetchBlob },
 ): Promise<string> {
   if (pack.vendored) {
-    const blob = await findFinalBuild(local.directory, pack.name, pack.fingerprint)
-    return put(checked(await options.fetchBlob(blob), blob))
+    return putVendored(local, pack, put, options.fetchBlob)
   }
   const { compress } = pack
   if (!pack.files.some((file) => file.path === 'pre_packaging' && file.mode === null)) {
@@ -76,6 +76,16 @@ async function putPackage(
     if (faults.length > 0) throw invalidInput(faults)
     return put(archive(entries, { compress }))
   })
+}
+
+/** An archive that others packed: its digest first, then what is in it, by the rule for releases that come as tarballs. */
+async function putVendored(local: LocalRelease, pack: LocalPackage, put: Put, fetchBlob: FetchBlob): Promise<string> {
+  const blob = await findFinalBuild(local.directory, pack.name, pack.fingerprint)
+  const open = async () => checked(await fetchBlob(blob), blob)
+  for await (const _ of await open());
+  const file = `${join(local.directory, 'packages', pack.folder)} (vendored, blob ${blob.id})`
+  await eachEntry(await open(), sourceRules(file), async () => {})
+  return put(await open())
 }
 
 async function fileEntry(file: SourceFile, fetchBlob: FetchBlob): Promise<ArchiveEntry> {

@@ -8,7 +8,15 @@ import { Name, VersionName } from '../model/names.ts'
 import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
 import { temporaryFolder } from '../temporary.ts'
 import { DigestCheck } from './digest.ts'
-import { type ArchiveLimits, compiledRules, type EntryRules, eachEntry, jobLimits, refuse } from './entries.ts'
+import {
+  type ArchiveLimits,
+  compiledRules,
+  type EntryRules,
+  eachEntry,
+  jobLimits,
+  refuse,
+  sourceRules,
+} from './entries.ts'
 import type { Put } from './pack.ts'
 import { packageGraph } from './package_graph.ts'
 import type { Release } from './release.ts'
@@ -158,7 +166,7 @@ async function checkPart(
 function rulesOf(kind: Kind, file: string, limits: ArchiveLimits | undefined): EntryRules {
   if (kind === 'compiled_packages') return compiledRules(file, limits)
   if (kind === 'jobs') return { file, links: 'inside', limits: limits ?? jobLimits }
-  return { file, links: 'inside', gzip: true, ...(limits ? { limits } : {}) }
+  return sourceRules(file, limits)
 }
 
 /** Everything but the digests of the blobs, which are known when all is put. */

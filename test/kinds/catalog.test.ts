@@ -82,6 +82,8 @@ test('the releases that are read are those that a manifest is bound to', () => {
     chosenReleases(new SourceDocument('m', JSON.stringify({ releases })), { catalog, created })
   const of = (version: string) => [{ name: 'a', version }]
   expect(chosen([{ name: 'a', version: 9 }])).toEqual(of('9'))
+  const written = new SourceDocument('m', 'releases: [{ name: a, version: 10.10 }]')
+  expect(chosenReleases(written, { catalog: of('10.10'), created: {} })).toEqual(of('10.10'))
   expect(chosen([{ name: 'a', version: 'latest' }])).toEqual(of('10.2'))
   expect(chosen([{ name: 'a', version: '10.latest' }])).toEqual(of('10.2'))
   expect(chosen([{ name: 'a', version: 'create' }], { a: '1' })).toEqual(of('1'))
@@ -94,4 +96,20 @@ test('the releases that are read are those that a manifest is bound to', () => {
     [{ name: 'a' }],
   ])
     expect(chosen(none)).toEqual([])
+})
+
+test('releases that are uploaded at the same time are all there, and of one version exactly one is', async () => {
+  const small = (name: string, fingerprint = 'f') => ({
+    ...release(name, '1'),
+    packages: [{ name: 'p', fingerprint, dependencies: [], digest: 'sha256:0' }],
+  })
+  const same = await Promise.all(Array.from({ length: 20 }, () => supply.addRelease(small('same'))))
+  expect(same.filter(({ added }) => added)).toHaveLength(1)
+  const others = Array.from({ length: 20 }, (_, i) => supply.addRelease(small('rivals', `f${i}`)))
+  const settled = await Promise.allSettled(others)
+  expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  for (const one of settled) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'conflict' })
+  await Promise.all(Array.from({ length: 20 }, (_, i) => supply.addRelease(small(`each-${i}`))))
+  const names = (await supply.catalog()).map(({ name }) => name)
+  expect(names.filter((name) => /^(same|rivals|each-\d+)$/.test(name))).toHaveLength(22)
 })

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { gunzipSync } from 'node:zlib'
 import { extract, type ReadEntry } from 'tar'
 import { expect, it } from 'vitest'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
@@ -183,6 +184,35 @@ it('takes a vendored package from the blobstore of the release, and checks it', 
   expect((await refusal(pack({ ...tree, 'config/final.yml': 'name: web\nblobstore: {provider: s3}\n' }))).code).toBe(
     'unsupported',
   )
+})
+
+it('refuses a vendored package whose digest fits and whose entries no tarball may hold, and puts nothing', async () => {
+  const file = fileEntry('packaging', 'make\n')
+  const hostile: [Buffer, string][] = [
+    [gunzipSync(await tarGz(file)), 'pack it with tar -z'],
+    [await tarGz(file, { type: 'link', path: 'etc', target: '/etc' }), 'leads out'],
+    [await tarGz(file, fileEntry('../../evil', 'x')), 'leads out'],
+    [await tarGz(file, fileEntry('./packaging', 'rm -rf /\n')), 'twice'],
+    [Buffer.from('no archive'), 'pack it with tar -z'],
+  ]
+  for (const [bytes, why] of hostile) {
+    const sha1 = createHash('sha1').update(bytes).digest('hex')
+    const directory = await releaseFolder({
+      'config/final.yml': 'name: web\nblobstore:\n  provider: local\n  options:\n    blobstore_path: store\n',
+      'packages/v/spec.lock': 'name: v\nfingerprint: abc123\n',
+      '.final_builds/packages/v/index.yml': `builds:\n  abc123:\n    blobstore_id: id-1\n    sha1: ${sha1}\n`,
+    })
+    await mkdir(join(directory, 'store'))
+    await writeFile(join(directory, 'store/id-1'), bytes)
+    const { code, faults } = await refusal(pack(directory))
+    expect([code, faults[0]]).toEqual([
+      'invalid-input',
+      expect.objectContaining({
+        file: `${directory}/packages/v (vendored, blob id-1)`,
+        message: expect.stringContaining(why),
+      }),
+    ])
+  }
 })
 
 it('fetches a blob that is not downloaded, and checks it', async () => {

@@ -984,6 +984,14 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/release/tarball.test.ts',
   },
   {
+    name: 'a vendored package is put without a look into it',
+    guarantee: 56,
+    file: 'shared/release/pack.ts',
+    find: 'await eachEntry(await open(), sourceRules(file), async () => {})',
+    replace: 'sourceRules(file)',
+    caughtBy: 'test/release/pack.test.ts',
+  },
+  {
     name: 'of two packages under one name both are taken',
     guarantee: 56,
     file: 'shared/release/tarball.ts',

@@ -6,7 +6,7 @@ import { type SourceDocument, suggest } from '../../../../../shared/source/docum
 import type { ReleaseId, Supplies } from '../../kind.ts'
 import { Version } from '../schema/common.ts'
 import type { Manifest } from '../schema/manifest.ts'
-import type { Faults, Sourced } from './faults.ts'
+import { Faults, type Sourced } from './faults.ts'
 import { resolveVersion } from './versions.ts'
 
 /** The releases and stemcells that the manifest's names mean. */
@@ -21,6 +21,8 @@ export interface BoundRelease {
   exportedFrom: readonly Os[]
 }
 
+const Listed = z.looseObject({ releases: z.array(z.looseObject({ name: z.string(), version: Version })) })
+
 /**
  * The releases that the manifest means, going by names and versions alone: what is wrong with the manifest is said when it is bound.
  * Pure.
@@ -29,11 +31,7 @@ export function chosenReleases(
   document: SourceDocument,
   { catalog, created }: Required<Pick<Supplies, 'catalog' | 'created'>>,
 ): ReleaseId[] {
-  const listed = z.object({ releases: z.array(z.unknown()) }).safeParse(document.value)
-  const wanted = (listed.data?.releases ?? []).flatMap((item) => {
-    const { data } = z.object({ name: z.string(), version: Version }).safeParse(item)
-    return data ? [data] : []
-  })
+  const wanted = new Faults().catch(() => document.parse(Listed))?.releases ?? []
   const versions = Map.groupBy(catalog, ({ name }) => name)
   return wanted.flatMap((one) => {
     const known = versions.get(one.name)?.map(({ version }) => version) ?? []
