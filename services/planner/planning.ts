@@ -111,8 +111,10 @@ export class Planning {
       await this.#ledger.floorplan(deployment),
       (await this.#ledger.planIds(deployment, 1))[0],
     ]
-    if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
-    const kind = this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
+    const kind =
+      newest === undefined
+        ? await this.#kindByOwner(deployment)
+        : this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
     return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
   }
 
@@ -123,6 +125,18 @@ export class Planning {
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = { deployment, kind: kind.name, materials: [], strategy: { backUp: [...nodes] } }
     return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded), Date.now())
+  }
+
+  /**
+   * The kind of a deployment that no plan names, by its machines and disks: what Redis has forgotten can be taken away. Throws
+   * `not-found` where it has none.
+   */
+  async #kindByOwner(deployment: string): Promise<Kind> {
+    const owner = `deployment/${deployment}`
+    const found = [...(await this.#provider.listVms({ owner })), ...(await this.#provider.listDisks({ owner }))]
+    const kind = this.#kinds.ofWhatStands(found.map(({ ownership }) => ownership))
+    if (!kind) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
+    return kind
   }
 
   async #kindOf(deployment: string): Promise<Kind> {

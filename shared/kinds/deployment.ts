@@ -20,7 +20,10 @@ export const VmAttributes = z.object({
 })
 export type VmAttributes = z.infer<typeof VmAttributes>
 
-/** `disk/<group>/<index>`: a persistent disk; meta is `{ cid }`. */
+/**
+ * `disk/<group>/<index>`: a persistent disk; meta is `{ cid }`. With `kept: true` in meta no instance wants it, and it is kept
+ * until the deployment is removed; where its slot has another disk it is `disk/<cid>`.
+ */
 export const DiskAttributes = z.object({ sizeMiB: z.number(), type: z.string().nullable() })
 export type DiskAttributes = z.infer<typeof DiskAttributes>
 
@@ -88,7 +91,13 @@ export const inputs = {
   }),
   /** Also removes `forget` from the floorplan: the instance that is gone with its VM. */
   'delete-vm': z.object({ cid: z.string(), forget: z.array(z.string()) }),
-  'create-disk': z.object({ cid: z.string(), deployment: z.string(), disk: DiskAttributes }),
+  /** `kept`: it was found in no record and no instance wants it; it is recorded, so that its data is not lost unseen. */
+  'create-disk': z.object({
+    cid: z.string(),
+    deployment: z.string(),
+    disk: DiskAttributes,
+    kept: z.literal(true).exactOptional(),
+  }),
   /** Detaches it first. */
   'delete-disk': z.object({ cid: z.string() }),
   /** Only ever larger, or of another type; the data stays. Done while the instance on it is stopped. */

@@ -152,6 +152,19 @@ const killVm: Fault = async (scene) => {
   return vm.id
 }
 
+const hourMs = 3600_000
+
+/** Sets the clock of Redis or of one service, by up to two days either way; it goes on from there. */
+const stepClock: Fault = async (scene) => {
+  const slot = scene.random.chance(0.5) ? undefined : await target(scene)
+  const offsetMs = scene.random.int(1, 48) * hourMs * (scene.random.chance(0.5) ? 1 : -1)
+  if (slot) hit(scene, 'clock-step', slot)
+  else scene.follower.hitAll('clock-step')
+  const whose = slot?.name ?? 'redis'
+  await scene.stack.clocks.set(whose, offsetMs)
+  return `${whose} is ${offsetMs / hourMs} hours off`
+}
+
 /** The next compile VM that is made gets a disk of two pages: whatever is unpacked or compiled there finds it full. */
 const fillDisk: Fault = async (scene) => {
   const folder = join(scene.stack.machines, 'vms')
@@ -261,7 +274,7 @@ export const faults: Record<string, { weight: number; run: Fault }> = {
   },
   'kill-redis': { weight: 2, run: (scene) => withRedisDown(scene, 'kill-redis', async () => '') },
   'promote-replica': {
-    weight: 0,
+    weight: 1,
     run: async (scene) => {
       const lostMs = scene.random.int(0, 600)
       await scene.stack.redis.promoteReplica(lostMs)
@@ -270,6 +283,7 @@ export const faults: Record<string, { weight: number; run: Fault }> = {
       return `the last ${lostMs} ms are lost`
     },
   },
+  'clock-step': { weight: 2, run: stepClock },
   'truncate-aof': { weight: 1, run: (scene) => truncation(scene, 'truncate-aof', true) },
   // Only by --only: it shows what Redis itself makes of a file that nobody mended.
   'truncate-aof-unmended': { weight: 0, run: (scene) => truncation(scene, 'truncate-aof-unmended', false) },

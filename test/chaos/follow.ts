@@ -162,13 +162,15 @@ export class Follower {
   #see(deployment: string, event: LedgerEvent): void {
     const { plan, remodel, type } = event
     this.#track(deployment, event)
+    // Where the clock of Redis was set, the time at which the event is read here counts.
+    const at = Math.abs(Date.now() - event.at) < 60_000 ? event.at : Date.now()
     this.#wounds = this.#wounds.filter((wound) => {
       if (wound.deployment !== deployment || wound.plan !== plan) return true
       const over = planEnds.has(type)
       const goesOn = wound.remodel === undefined ? true : wound.remodel === remodel && type !== 'remodel.progress'
-      if (event.at < wound.since) return !over && !(wound.remodel !== undefined && goesOn)
+      if (at < wound.since) return !over && !(wound.remodel !== undefined && goesOn)
       if (!over && !goesOn) return true
-      this.healed.push({ kind: wound.kind, ms: event.at - wound.since })
+      this.healed.push({ kind: wound.kind, ms: at - wound.since })
       return false
     })
   }

@@ -14,6 +14,7 @@ import { PlanHistory } from '../../shared/history/plan-history.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 import type { RedisSettings } from '../../shared/redis.ts'
+import { Clocks } from '../support/clock.ts'
 import { freePort, startRedis, type TestRedis } from '../support/redis.ts'
 import type { ServiceName } from '../support/services.ts'
 import { FaultyProxy } from './proxy.ts'
@@ -64,16 +65,23 @@ export class ChaosStack {
   readonly home: string
   readonly redisDirectory: string
   readonly redis: TestRedis
+  /** One for Redis, named `redis`, and one for each slot, under its name. */
+  readonly clocks: Clocks
   readonly provider: LocalProvider
   readonly slots: Slot[] = []
   readonly #options: StackOptions
   readonly #logs = new Map<string, WriteStream>()
   #closing = false
 
-  private constructor(home: string, redisDirectory: string, redis: TestRedis, options: StackOptions) {
+  private constructor(
+    home: string,
+    { redisDirectory, redis, clocks }: Pick<ChaosStack, 'redisDirectory' | 'redis' | 'clocks'>,
+    options: StackOptions,
+  ) {
     this.home = home
     this.redisDirectory = redisDirectory
     this.redis = redis
+    this.clocks = clocks
     this.provider = new LocalProvider({ directory: this.machines })
     this.#options = options
   }
@@ -81,9 +89,10 @@ export class ChaosStack {
   static async start(options: StackOptions): Promise<ChaosStack> {
     const home = await mkdtemp(join(tmpdir(), 'remodel-chaos-'))
     const redisDirectory = join(home, 'redis')
-    await Promise.all(['redis', 'log', 'marks', 'once'].map((name) => mkdir(join(home, name))))
-    const redis = await startRedis(['--dir', redisDirectory, '--aof-load-truncated', 'yes'])
-    const stack = new ChaosStack(home, redisDirectory, redis, options)
+    await Promise.all(['redis', 'log', 'marks', 'once', 'clocks'].map((name) => mkdir(join(home, name))))
+    const clocks = await Clocks.open(join(home, 'clocks'))
+    const redis = await startRedis(['--dir', redisDirectory, '--aof-load-truncated', 'yes'], clocks.env('redis'))
+    const stack = new ChaosStack(home, { redisDirectory, redis, clocks }, options)
     // Builds the agent once, instead of each service for itself at the same moment.
     await stack.provider.check()
     for (const [service, count] of Object.entries(options.counts)) {
@@ -129,6 +138,7 @@ export class ChaosStack {
     const child = spawn(process.execPath, [main], {
       env: {
         ...process.env,
+        ...this.clocks.env(slot.name),
         REDIS_URL: `redis://127.0.0.1:${slot.proxy.port}`,
         REMODEL_HOME: this.home,
         // The oracles read the whole history.

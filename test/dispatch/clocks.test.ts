@@ -1,37 +1,37 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { execa } from 'execa'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DeploymentClocks } from '../../services/planner/dispatch/clocks.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
+import { Clocks } from '../support/clock.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 const hour = 3600_000
-const shim = join(tmpdir(), `remodel-clock-${process.pid}.so`)
-const offset = join(tmpdir(), `remodel-clock-${process.pid}`)
 const log = pino({ level: 'silent' })
+let folder: string
+let time: Clocks
 let server: TestRedis
 let redis: Redis
 let ledger: Ledger
 let counter = 0
 
 beforeAll(async () => {
-  await execa('gcc', ['-shared', '-fPIC', '-O2', '-o', shim, new URL('../support/clock.c', import.meta.url).pathname])
-  await writeFile(offset, '0')
-  server = await startRedis([], { LD_PRELOAD: shim, CLOCK_OFFSET: offset })
+  folder = await mkdtemp(join(tmpdir(), 'remodel-clock-'))
+  time = await Clocks.open(folder)
+  server = await startRedis([], time.env('redis'))
   redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
   ledger = new Ledger(redis, { url: server.url, prefix: 'test' })
 })
-beforeEach(() => writeFile(offset, '0'))
+beforeEach(() => time.set('redis', 0))
 afterAll(async () => {
   redis.disconnect()
   await server.stop()
-  for (const file of [shim, offset]) await rm(file, { force: true })
+  await rm(folder, { recursive: true, force: true })
 })
 
 /** A plan with work that a worker has in hand and an approval, each with half an hour. */
@@ -60,7 +60,7 @@ describe('the clock of Redis', () => {
       const run = await open()
       for (const clock of clocks) await sweep(clock, run)
       const before = await clocks[0]!.now(run.name)
-      await writeFile(offset, String(stepMs))
+      await time.set('redis', stepMs)
       expect(Number((await redis.time())[0]) * 1000).toBeCloseTo(Date.now() + stepMs, -5)
       for (const clock of clocks) expect(await sweep(clock, run)).toEqual([])
       expect((await clocks[1]!.now(run.name)) - before).toBeLessThan(2000)
@@ -70,14 +70,14 @@ describe('the clock of Redis', () => {
 
   test('set forward fires deadlines where nothing looks after it: the control run', async () => {
     const run = await open()
-    await writeFile(offset, String(hour))
+    await time.set('redis', hour)
     expect((await ledger.expire(run.name, run.plan, 0)).sort()).toEqual(['ok', 'work'])
   })
 
   test('set back before the first look of a planner is noticed by when the plan was opened', async () => {
     const run = await open()
     const { now } = await ledger.clock(run.name)
-    await writeFile(offset, String(-hour))
+    await time.set('redis', -hour)
     expect((await new DeploymentClocks(ledger, log).now(run.name)) - now).toBeLessThan(2000)
     expect((await ledger.clock(run.name)).now - now).toBeGreaterThan(-2000)
   })

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Claims } from '../../shared/lock/claims.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -62,9 +62,9 @@ describe('a claim', () => {
   })
 
   test('lives as long as its holder renews it, and ends soon after the holder vanished', async () => {
-    const claims = new Claims(redis, settings(), 300)
+    const claims = new Claims(redis, settings(), 3000)
     const held = await claims.take(['{l}:renewed'], me('anna'))
-    await sleep(700)
+    await sleep(4000)
     await expect(claims.take(['{l}:renewed'], me('bert'))).rejects.toMatchObject({ code: 'locked' })
     await held.release()
   })
@@ -143,6 +143,23 @@ describe('a claim', () => {
     expect(held.signal.aborted).toBe(false)
     await held.release()
   }, 70_000)
+
+  test('is not lost where the clock of its holder is set by hours, either way', async () => {
+    const claims = new Claims(redis, settings(), 3000)
+    const held = await claims.take(['{l}:stepped'], me('anna'))
+    try {
+      for (const hours of [5, -5]) {
+        vi.setSystemTime(Date.now() + hours * 3_600_000)
+        // Longer than it lasts without a renewal.
+        await sleep(4000)
+        expect(held.signal.aborted).toBe(false)
+        expect(await claims.holder('{l}:stepped')).toMatchObject({ who: 'anna' })
+      }
+    } finally {
+      vi.useRealTimers()
+      await held.release()
+    }
+  })
 
   test('is granted to exactly one of many that want it at the same time', async () => {
     const claims = new Claims(redis, settings())

@@ -165,6 +165,8 @@ export interface Kind {
    * done, so it names what a user can act on. Absent: a plan's own word is all there is.
    */
   deviations?(seen: readonly StandingMaterial[]): Deviation[]
+  /** True where a machine or disk of this ownership was made by this kind: a deployment that no plan names is removed by it. */
+  made?(ownership: import('../../../shared/provider/provider.ts').Ownership): boolean
   /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */
   spaces?(blueprint: Blueprint): Space[]
   /**

@@ -1,6 +1,7 @@
 import { type Fault, RemodelError } from '../../../shared/errors.ts'
 import { loadExtensions } from '../../../shared/extensions.ts'
 import { Name } from '../../../shared/model/names.ts'
+import type { Ownership } from '../../../shared/provider/provider.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
 import type { Kind } from './kind.ts'
 
@@ -43,6 +44,11 @@ export class KindRegistry {
   /** What any kind has against cloud configs, whatever document may come. */
   checkClouds(documents: readonly SourceDocument[]): Fault[] {
     return this.#kinds.flatMap((kind) => kind.checkClouds?.(documents) ?? [])
+  }
+
+  /** The kind that made these machines and disks, as far as one of them says so. */
+  ofWhatStands(found: readonly Ownership[]): Kind | undefined {
+    return this.#kinds.find((candidate) => found.some((ownership) => candidate.made?.(ownership)))
   }
 
   /** The kind of a document; throws `invalid-input` where none recognises it. */

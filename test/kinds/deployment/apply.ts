@@ -38,8 +38,8 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
       return
     }
     case 'create-disk': {
-      const { cid, disk } = given('create-disk')
-      put(remodel.material, disk, { cid })
+      const { cid, disk, kept } = given('create-disk')
+      put(remodel.material, disk, { cid, ...(kept ? { kept } : {}) })
       return
     }
     case 'resize-disk':

@@ -411,3 +411,76 @@ test('planning again when nothing changed takes time in proportion to the instan
   // A quadratic one would take 16 times as long; what is left is room for a busy machine.
   expect(large / small).toBeLessThan(9)
 })
+
+const orphan = (material: StandingMaterial) => ({ ...material, meta: { ...material.meta, orphan: true } })
+const unrecorded = (floorplan: Floorplan, ids: readonly string[]): Floorplan => ({
+  ...floorplan,
+  materials: floorplan.materials.map((material) => (ids.includes(material.id) ? orphan(material) : material)),
+})
+/** As the inspector sees it where the instance was never recorded. */
+const forgotten = (floorplan: Floorplan, slot: string) => {
+  const instance = floorplan.materials.find(({ id }) => id === `instance/${slot}`)!
+  const lost = changed(floorplan, instance.id, () => null)
+  return { cid: String(instance.meta.vm), floorplan: unrecorded(lost, [`vm/${instance.meta.vm}`, `disk/${slot}`]) }
+}
+
+test('what stands and no record names is taken up by a plan that records it, machine and disk, before the instance that runs on it', async () => {
+  const { cid, floorplan } = forgotten(await deployed(), 'db/0')
+  const again = await plan(manifestText, given(), floorplan)
+  expect(find(again, 'create-vm db/0')).toMatchObject({ material: `vm/${cid}`, input: { cid } })
+  expect(find(again, 'create-disk db/0')).toMatchObject({ material: 'disk/db/0', input: { disk: { type: 'fast' } } })
+  expect(after(again, 'start-instance db/0', 'create-vm db/0')).toBe(true)
+  expect(after(again, 'start-instance db/0', 'create-disk db/0')).toBe(true)
+  const { materials } = execute(again, floorplan, first).floorplan
+  expect(materials.filter(({ meta }) => meta.orphan)).toEqual([])
+  expect((await plan(manifestText, given(), { ...floorplan, materials })).remodels).toEqual([])
+})
+
+test('what stands and no record names is recorded though nothing else is to be done', async () => {
+  const stands = await deployed()
+  const vm = stands.materials.find(({ id }) => id.startsWith('vm/') && id.includes('web-1'))!
+  const again = await plan(manifestText, given(), unrecorded(stands, [vm.id, 'disk/db/0']))
+  expect(ids(again).sort()).toEqual(['create-disk db/0', 'create-vm web/1'])
+  expect(again.reservations?.map(({ material }) => material)).toContain(vm.id)
+})
+
+test('what no record names and no instance wants goes, if it is a machine; a disk is kept, recorded and named by every plan', async () => {
+  const small = manifestText.replace('- name: db', '- name: other')
+  const { cid, floorplan } = forgotten(await deployed(), 'db/0')
+  const withdrawn = changed(floorplan, 'instance/db/0', () => null)
+  const without = await plan(small, given(), withdrawn)
+  expect(find(without, `delete-vm ${cid}`).action).toBe('delete')
+  expect(find(without, 'create-disk db/0')).toMatchObject({ input: { kept: true } })
+  expect(ids(without)).not.toContain('delete-disk db/0')
+  const named = expect.stringMatching(
+    /^disk \S+ of db\/0 was found in no record .* kept until the deployment is removed$/,
+  )
+  expect(without.notes).toContainEqual(named)
+  const kept = execute(without, withdrawn, first).floorplan
+  const later = await plan(small, given(), kept)
+  expect([later.remodels, later.notes]).toEqual([[], [named]])
+  expect(ids(await plan(small, given(), kept, { remove: true }))).toContain('delete-disk db/0')
+  // Wanted again, it is the disk of its instance, with what is on it.
+  const wanted = await plan(manifestText, given(), kept)
+  expect(ids(wanted)).not.toContain('create-disk db/0')
+  expect(find(wanted, 'attach-disk db/0')).toBeDefined()
+})
+
+test('what no record names is taken away with the deployment, also where nothing is recorded at all', async () => {
+  const stands = await deployed()
+  const all = stands.materials.filter(({ id }) => /^(vm|disk)\//.test(id)).map(orphan)
+  const stray = {
+    ...all.find(({ id }) => id === 'disk/db/0')!,
+    id: 'disk/another',
+    meta: { cid: 'another', orphan: true },
+  }
+  const gone = await plan(
+    manifestText,
+    given(),
+    { ...emptyFloorplan('shop'), materials: [...all, stray] },
+    { remove: true },
+  )
+  const deleted = gone.remodels.filter(({ action }) => action === 'delete').map(({ material }) => material)
+  expect(deleted.sort()).toEqual([...all, stray].map(({ id }) => id).sort())
+  expect(gone.remodels.filter(({ step }) => step === 'delete-disk').every(({ destructive }) => destructive)).toBe(true)
+})

@@ -92,7 +92,7 @@ test('a machine and a disk that nobody recorded are found by their owner, with w
       fence(1),
     )
   }
-  const { byId, notes } = await inspect([])
+  const { byId } = await inspect([])
   expect(byId.get('vm/spare')).toEqual({
     id: 'vm/spare',
     attributes: vm('instance/web/1'),
@@ -102,7 +102,19 @@ test('a machine and a disk that nobody recorded are found by their owner, with w
   expect(byId.get('vm/strange')?.attributes).toMatchObject({ purpose: 'instance/web/2', hardware: '' })
   expect(byId.has('vm/other')).toBe(false)
   expect(byId.get('disk/db/0')).toMatchObject({ attributes: { sizeMiB: 64 }, meta: { cid: 'disk-a', orphan: true } })
-  expect(notes).toEqual(['disk disk-b was made for disk/db/0 but is not used; it is left alone'])
+  // The slot has one already: it is named by itself.
+  expect(byId.get('disk/disk-b')).toMatchObject({ meta: { cid: 'disk-b', orphan: true } })
+})
+
+test('a disk that no record names takes the place of a recorded one that is gone; of two, the one that hangs on a machine', async () => {
+  const made = { sizeMiB: 64, ownership: { owner: 'deployment/shop', purpose: 'disk/db/0' } }
+  for (const id of ['disk-a', 'disk-b']) await place.provider.createDisk({ id, ...made }, fence(1))
+  await machine('db', 'instance/db/0')
+  await place.provider.attachDisk('db', 'disk-b', fence(1))
+  const gone = { id: 'disk/db/0', attributes: { sizeMiB: 64, type: null }, needs: [], meta: { cid: 'lost' } }
+  const { byId } = await inspect([gone])
+  expect(byId.get('disk/db/0')?.meta).toEqual({ cid: 'disk-b', orphan: true })
+  expect(byId.get('disk/disk-a')?.meta).toEqual({ cid: 'disk-a', orphan: true })
 })
 
 test('a recorded disk that is gone is marked, one that is there is not', async () => {

@@ -1,17 +1,23 @@
+import type { z } from 'zod'
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
-import { defineStep } from '../step.ts'
+import { defineStep, type StepContext, type StepResult } from '../step.ts'
+
+type Input = z.infer<(typeof inputs)['create-disk']>
 
 /** Makes a persistent disk under the id the plan chose; a disk of that id that exists is the one. */
 export default defineStep({
   input: inputs['create-disk'],
-  look: async () => null,
+  look: async (context, input) => ((await context.provider.findDisk(input.cid)) ? stands(context, input) : null),
   async apply(context, input) {
     const ownership = { owner: `deployment/${input.deployment}`, purpose: context.material }
     await context.provider.createDisk({ id: input.cid, sizeMiB: input.disk.sizeMiB, ownership }, context.fence)
     await failpoint('create-disk.made')
   },
-  verify: async (context, input) => ({
-    floorplan: { [context.material]: { attributes: { ...input.disk }, needs: [], meta: { cid: input.cid } } },
-  }),
+  verify: async (context, input) => stands(context, input),
 })
+
+function stands(context: StepContext, { cid, disk, kept }: Input): StepResult {
+  const meta = { cid, ...(kept ? { kept } : {}) }
+  return { floorplan: { [context.material]: { attributes: { ...disk }, needs: [], meta } } }
+}

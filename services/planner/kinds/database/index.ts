@@ -20,6 +20,7 @@ export const kind: Kind = {
   inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
   foreman,
   deviations,
+  made: ({ purpose, resource }) => purpose.startsWith('host/') && resource !== undefined,
   spaces,
   holdings,
   backUp,

@@ -22,6 +22,7 @@ export const kind: Kind = {
   inspector,
   foreman,
   deviations,
+  made: ({ purpose }) => /^(instance|disk)\//.test(purpose),
   spaces,
   holdings,
 }

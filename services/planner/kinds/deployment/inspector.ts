@@ -17,8 +17,8 @@ const atOnce = 32
  * frozen one costs a second, not the deploy. Changes nothing.
  *
  * - `vm/<cid>`, `instance/...`, `disk/...`: `meta.health` is `running`, `failing`, `unresponsive` or `missing`.
- * - Machines and disks that the provider says this deployment owns, but nobody recorded, are added with `meta.orphan`: they
- *   were made by a step that was cut off before it could say so.
+ * - Machines and disks that the provider says this deployment owns, and no record names, are added with `meta.orphan`: a step
+ *   was cut off before it could say so, or Redis has lost the end of what it had recorded. The foreman takes them up or away.
  * - `package/...`: those of the blueprint that are compiled already; of the others, `took` says how long it took before.
  */
 export async function inspector(
@@ -47,9 +47,14 @@ export async function inspector(
       materials.push({ ...material, meta: missing ? { ...meta, health: 'missing' } : meta })
     } else materials.push(instances.get(material.id) ?? material)
   }
-  const notes: string[] = []
-  materials.push(...orphanVms(vms, recorded), ...orphanDisks(disks, recorded, notes), ...packages.compiled)
-  return { materials, notes, took: packages.took }
+  const orphans = orphanDisks(disks, recorded)
+  const replaced = new Set(orphans.map(({ id }) => id))
+  const known = materials.filter(({ id }) => !replaced.has(id))
+  return {
+    materials: [...known, ...orphanVms(vms, recorded), ...orphans, ...packages.compiled],
+    notes: [],
+    took: packages.took,
+  }
 }
 
 async function withHealth(
@@ -102,25 +107,21 @@ function attributesOf(vm: Vm): VmAttributes {
 }
 
 /**
- * A disk that nobody recorded is taken up again under the name it was made for, so that its data is not lost; where that name
- * has a disk already, it is only reported: deleting what the record does not know could be deleting the only copy.
+ * A disk that no record names is taken up again under the name it was made for, so that its data is not lost, also where the
+ * disk that is recorded there is gone. Where that name has a disk, or is none of a disk, it is `disk/<cid>`.
  */
-function orphanDisks(
-  disks: readonly Disk[],
-  recorded: readonly StandingMaterial[],
-  notes: string[],
-): StandingMaterial[] {
-  const ids = new Set(recorded.map((material) => material.id))
+function orphanDisks(disks: readonly Disk[], recorded: readonly StandingMaterial[]): StandingMaterial[] {
   const cids = new Set(recorded.map((material) => material.meta.cid))
+  const existing = new Set(disks.map((disk) => disk.id))
+  const taken = new Set(recorded.filter(({ meta }) => existing.has(String(meta.cid))).map((material) => material.id))
+  // Of two that were made for one instance, the one that it has.
+  const order = (disk: Disk) => `${disk.vm === undefined ? 1 : 0} ${disk.id}`
   const found: StandingMaterial[] = []
-  for (const disk of [...disks].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+  for (const disk of [...disks].sort((a, b) => (order(a) < order(b) ? -1 : 1))) {
     if (cids.has(disk.id)) continue
-    const id = disk.ownership.purpose
-    if (materialType(id) !== 'disk' || ids.has(id)) {
-      notes.push(`disk ${disk.id} was made for ${id} but is not used; it is left alone`)
-      continue
-    }
-    ids.add(id)
+    const { purpose } = disk.ownership
+    const id = materialType(purpose) === 'disk' && !taken.has(purpose) ? purpose : `disk/${disk.id}`
+    taken.add(id)
     const attributes: DiskAttributes = { sizeMiB: disk.sizeMiB, type: null }
     found.push({ id, attributes, needs: [], meta: { cid: disk.id, orphan: true } })
   }

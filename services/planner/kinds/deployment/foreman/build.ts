@@ -17,6 +17,8 @@ import {
   settleDisk,
   start,
   stop,
+  takeUpDisk,
+  takeUpVm,
   updating,
 } from './instance_steps.ts'
 import { isPublished, publishAfter, publishBefore } from './publishing.ts'
@@ -25,7 +27,7 @@ import { updated } from './stopping.ts'
 import type { Survey } from './survey.ts'
 import { finalTable, unionTable } from './table.ts'
 import type { Task } from './task.ts'
-import { tidyUp } from './tidying.ts'
+import { keptNote, strayDisks, tidyUp } from './tidying.ts'
 import { inUpdateOrder, waves } from './waves.ts'
 
 /** What must be done before a task's machine is touched, and the seat it takes then. */
@@ -38,6 +40,7 @@ interface Gate {
 /**
  * The order of everything, as prose:
  *
+ * 0. What stands and is in no record is recorded, where an instance has it or is given it.
  * 1. Packages compile. All new machines are made, hot-swap replacements too; new disks are made. Each machine that can be
  *    prepared without stopping anything is, as soon as its own packages are compiled. None of these wait for the others.
  * 2. The old and the new addresses are published together.
@@ -62,10 +65,12 @@ export function build(
   const order = waves(strategy.groups, changed)
   const tasks = order.flatMap((wave) => wave.flatMap((group) => changed.get(group.name) ?? []))
   const final = finalTable(strategy.deployment, found.tasks)
-  if (tasks.length === 0 && found.obsolete.length === 0 && found.spares.length === 0 && isPublished(standing, final)) {
-    return writer.finish()
-  }
-  for (const task of tasks.filter(needsNewVm)) writer.reserve(...addressesOf(task))
+  const unrecorded = found.tasks.filter((task) => isOrphan(task, standing))
+  const strays = strayDisks(standing, found)
+  for (const { id, disk } of strays.filter((stray) => stray.stays)) writer.notes.push(keptNote(id, disk))
+  const leaving = [...found.obsolete, ...found.spares, ...strays.filter(({ disk }) => !disk.kept)]
+  if (tasks.length + unrecorded.length + leaving.length === 0 && isPublished(standing, final)) return writer.finish()
+  for (const task of [...tasks.filter(needsNewVm), ...unrecorded]) writer.reserve(...addressesOf(task))
   const claims = claimAddresses(tasks, found.obsolete, found.spares, standing)
   // Whoever goes first, as its address is wanted, is not told and not told of.
   const staying = [...standing.instances.values()].filter((instance) => !claims.early.has(instance.cid ?? ''))
@@ -76,6 +81,11 @@ export function build(
   const made = new Map<Task, string>()
   const disks = new Map<Task, string>()
   const prepared = new Map<Task, string>()
+  for (const task of unrecorded) {
+    if (isOrphanVm(task, standing)) made.set(task, takeUpVm(site, task))
+    const disk = takeUpDisk(site, task)
+    if (disk !== null) disks.set(task, disk)
+  }
   for (const task of tasks) {
     if (madeUpFront(task, claims)) made.set(task, createVm(site, task, waitsFor(task, claims, standing, found), null))
   }
@@ -86,8 +96,9 @@ export function build(
     const vm = made.get(task)
     prepared.set(task, prepare(site, task, [...(vm ? [vm] : []), ...(compiled.get(task.group.name) ?? [])], null))
   }
-  const fresh = tasks.filter((task) => made.has(task) || task.adopted)
-  const published = publishBefore(site, standing, staying, union, fresh, [...made.values()], tasks.length > 0)
+  const fresh = tasks.filter((task) => needsNewVm(task) && (made.has(task) || task.adopted))
+  const before = tasks.flatMap((task) => made.get(task) ?? [])
+  const published = publishBefore(site, standing, staying, union, fresh, before, tasks.length > 0)
 
   const gates = drawGates(order, changed, byGroup, claims, options, writer, published)
   for (const task of tasks) {
@@ -107,12 +118,23 @@ export function build(
   }
   const starts = tasks.map(startOf)
   const finished = publishAfter(site, standing, final, published ? union.digest : standing.table, found.tasks, starts)
-  tidyUp(site, standing, found, tasks, claims, finished)
+  tidyUp(site, { standing, found, tasks, claims, strays }, finished)
   return writer.finish()
 }
 
 function addressesOf({ vm, cid }: Task): Reservation[] {
   return vm.networks.map(({ space, address }) => ({ ...addressIn(space, address), material: vmId(cid) }))
+}
+
+/** True where the machine that the task keeps or takes up is in no record. */
+function isOrphanVm(task: Task, standing: StandingPlace): boolean {
+  return standing.vms.get(task.cid)?.orphan === true
+}
+
+/** The machine or the disk that a wanted instance has or is given is in no record. */
+function isOrphan(task: Task, standing: StandingPlace): boolean {
+  const { have, how } = task.disk
+  return isOrphanVm(task, standing) || (have?.orphan === true && (how === 'none' || how === 'resize'))
 }
 
 const startOf = (task: Task) => `start-instance ${task.name}`

@@ -28,6 +28,8 @@ export function planDisk(
       }),
     )
   }
-  const same = wanted.sizeMiB === have.attributes.sizeMiB && wanted.type === have.attributes.type
+  // Of a disk that no record names nobody knows the type.
+  const sameType = have.orphan || wanted.type === have.attributes.type
+  const same = wanted.sizeMiB === have.attributes.sizeMiB && sameType
   return { id, have, cid: have.cid, how: same ? 'none' : 'resize' }
 }

@@ -1,10 +1,11 @@
+import type { StepInput } from '../../../../../shared/kinds/deployment.ts'
 import type { Remodel } from '../../../../../shared/model/plan.ts'
 import { changesBetween } from '../../../foreman/diff.ts'
 import type { PlanOptions } from '../../kind.ts'
 import { vmId } from '../names.ts'
 import { needsNewVm } from './claims.ts'
 import type { DraftWriter } from './draft.ts'
-import type { StandingInstance } from './standing.ts'
+import type { StandingDisk, StandingInstance } from './standing.ts'
 import type { Stopping } from './stopping.ts'
 import type { Task } from './task.ts'
 
@@ -18,6 +19,9 @@ export interface Site {
 }
 
 const createWindow = 32
+
+/** Why something that stands is recorded, or taken away, by a plan that did not make it. */
+const unrecorded = 'stands and is not recorded'
 
 /** Makes the machine of a task. In its place in the update window for a delete-create, before everything else otherwise. */
 export function createVm(site: Site, task: Task, needs: string[], place: string | null): string {
@@ -40,6 +44,29 @@ export function createVm(site: Site, task: Task, needs: string[], place: string 
       place: place ?? writer.place(`create ${task.name}`, writer.window('create', createWindow)),
       reasons: task.reasons,
       changes: changesBetween(task.old?.vm ? { ...task.old.vm.attributes } : {}, { ...task.vm }),
+    },
+  )
+}
+
+/** Records a machine that stands and that no record names; one that is gone by then is made. */
+export function takeUpVm(site: Site, task: Task): string {
+  return site.writer.step(
+    'create-vm',
+    task.name,
+    {
+      cid: task.cid,
+      deployment: site.deployment,
+      stemcell: task.group.stemcell,
+      resources: task.resources,
+      vm: task.vm,
+    },
+    {
+      action: 'create',
+      material: vmId(task.cid),
+      title: `take up machine ${task.cid} of ${task.name}`,
+      stage: 'Creating missing vms',
+      place: site.writer.place(`create ${task.name}`, site.writer.window('create', createWindow)),
+      reasons: [unrecorded],
     },
   )
 }
@@ -137,6 +164,31 @@ export function createDisk(site: Site, task: Task): string | null {
       changes: changesBetween({}, { ...group.disk }),
     },
   )
+}
+
+/** Records a disk that exists and that no record names, for the instance that wants it. */
+export function takeUpDisk(site: Site, task: Task): string | null {
+  const { have, how, id } = task.disk
+  const wanted = task.group.disk
+  if (!have?.orphan || !wanted || (how !== 'none' && how !== 'resize')) return null
+  const disk = { sizeMiB: have.attributes.sizeMiB, type: wanted.type }
+  return recordDisk(site, task.name, id, { cid: have.cid, deployment: site.deployment, disk }, 'take up')
+}
+
+/** Records a disk that exists, that no record names and that no instance wants. */
+export function keepDisk(site: Site, id: string, { cid, attributes }: StandingDisk): string {
+  const input = { cid, deployment: site.deployment, disk: attributes, kept: true } as const
+  return recordDisk(site, id.slice('disk/'.length), id, input, 'keep')
+}
+
+function recordDisk(site: Site, name: string, id: string, input: StepInput<'create-disk'>, verb: string): string {
+  return site.writer.step('create-disk', name, input, {
+    action: 'create',
+    material: id,
+    title: `${verb} disk ${input.cid}${name === input.cid ? '' : ` of ${name}`}`,
+    stage: 'Creating missing disks',
+    reasons: [unrecorded],
+  })
 }
 
 /** Between stop and start: a larger disk, and the disk onto the machine where it does not hang there yet. */

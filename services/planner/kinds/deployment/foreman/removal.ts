@@ -33,10 +33,11 @@ export function remove(strategy: Strategy, standing: StandingPlace, options: Pla
   for (const spare of [...standing.spares.values()].flat()) {
     removed.push(deleteVm(site, spare.cid, spare.cid, { stage: 'Deleting unneeded vms', needs: [], reasons }))
   }
+  const gone = [...removed]
   for (const [id, disk] of standing.disks) {
     const slot = id.slice('disk/'.length)
     if (!standing.instances.has(`instance/${slot}`)) {
-      removed.push(deleteDisk(site, slot, id, disk, [], 'Deleting unneeded disks', reasons))
+      removed.push(deleteDisk(site, slot, id, disk, gone, 'Deleting unneeded disks', reasons))
     }
   }
   if (standing.table !== null) {

@@ -9,6 +9,8 @@ export interface StandingVm {
   cid: string
   attributes: VmAttributes
   health: Health
+  /** It stands and no record names it: Redis lost the end of what it had acknowledged, or a step was cut off. */
+  orphan: boolean
 }
 
 export interface StandingInstance {
@@ -27,6 +29,9 @@ export interface StandingDisk {
   cid: string
   attributes: DiskAttributes
   missing: boolean
+  orphan: boolean
+  /** No instance wanted it when it was found; it stays until the deployment is removed. */
+  kept: boolean
 }
 
 /** The floorplan, sorted out once: everything below finds things in constant time. */
@@ -62,12 +67,15 @@ export function readFloorplan(floorplan: Floorplan): StandingPlace {
     const type = id.slice(0, id.indexOf('/'))
     if (type === 'vm') {
       const cid = id.slice('vm/'.length)
-      place.vms.set(cid, { cid, attributes: material.attributes as VmAttributes, health: healthOf(meta.health) })
+      const attributes = material.attributes as VmAttributes
+      place.vms.set(cid, { cid, attributes, health: healthOf(meta.health), orphan: meta.orphan === true })
     } else if (type === 'disk') {
       const disk = {
         cid: String(meta.cid),
         attributes: material.attributes as DiskAttributes,
         missing: meta.health === 'missing',
+        orphan: meta.orphan === true,
+        kept: meta.kept === true,
       }
       disks.set(id, disk)
     } else if (type === 'package') place.packages.add(id)

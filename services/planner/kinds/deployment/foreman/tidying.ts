@@ -1,6 +1,6 @@
-import { diskId } from '../names.ts'
+import { diskId, instanceName, parseSlot } from '../names.ts'
 import type { Claims } from './claims.ts'
-import { deleteVm, type Site, stop, updating } from './instance_steps.ts'
+import { deleteVm, keepDisk, type Site, stop, updating } from './instance_steps.ts'
 import type { StandingDisk, StandingInstance, StandingPlace } from './standing.ts'
 import { leaving } from './stopping.ts'
 import type { Survey } from './survey.ts'
@@ -8,18 +8,20 @@ import type { Task } from './task.ts'
 
 const atOnce = 32
 
+/** What there is to clear up, and what has to be known for it. */
+interface Leavings {
+  standing: StandingPlace
+  found: Survey
+  tasks: readonly Task[]
+  claims: Claims
+  strays: readonly Stray[]
+}
+
 /**
  * Removes what is not wanted any more, after everything else is healthy and nobody is told its address. Only where its
  * address is wanted does something go first.
  */
-export function tidyUp(
-  site: Site,
-  standing: StandingPlace,
-  found: Survey,
-  tasks: readonly Task[],
-  claims: Claims,
-  finished: string[],
-): void {
+export function tidyUp(site: Site, { standing, found, tasks, claims, strays }: Leavings, finished: string[]): void {
   const { writer } = site
   const after = once(() =>
     finished.length > 1
@@ -50,7 +52,12 @@ export function tidyUp(
     const common = { stage: 'Deleting unneeded vms', reasons: ['left over by an interrupted plan'] }
     deleteVm(site, spare.cid, spare.cid, { ...common, needs: claims.early.has(spare.cid) ? [] : after() })
   }
-  removeStrayDisks(site, standing, found, after)
+  for (const { id, disk, stays } of strays) {
+    if (disk.kept) continue
+    if (stays) keepDisk(site, id, disk)
+    else
+      deleteDisk(site, id.slice('disk/'.length), id, disk, after(), 'Deleting unneeded disks', ['its instance is gone'])
+  }
 }
 
 /** Stop, machine, disk. Returns the last remodel's id. */
@@ -81,15 +88,30 @@ export function removeInstance(
   return disk ? deleteDisk(site, name, id, disk, [gone], common.stage, reasons, place) : gone
 }
 
-/** Disks of instances that neither stand nor are wanted: an earlier removal was interrupted. */
-function removeStrayDisks(site: Site, standing: StandingPlace, found: Survey, after: () => string[]): void {
-  if (standing.disks.size === 0) return
+/** A disk of no instance, wanted or standing. */
+interface Stray {
+  id: string
+  disk: StandingDisk
+  stays: boolean
+}
+
+/**
+ * Disks of instances that neither stand nor are wanted. One that is recorded was left by a removal that was interrupted, and
+ * goes. One that no record names may hold the only copy of what Redis has forgotten: it is recorded and kept.
+ */
+export function strayDisks(standing: StandingPlace, found: Survey): Stray[] {
+  if (standing.disks.size === 0) return []
   const known = new Set(found.tasks.map((task) => task.disk.id))
   for (const instance of found.obsolete) known.add(diskId(instance.group, instance.index))
-  for (const [id, disk] of standing.disks) {
-    if (!known.has(id))
-      deleteDisk(site, id.slice('disk/'.length), id, disk, after(), 'Deleting unneeded disks', ['its instance is gone'])
-  }
+  return [...standing.disks]
+    .filter(([id]) => !known.has(id))
+    .map(([id, disk]) => ({ id, disk, stays: disk.orphan || disk.kept }))
+}
+
+export function keptNote(id: string, { cid }: StandingDisk): string {
+  const slot = parseSlot(id)
+  const of = slot ? ` of ${instanceName(slot.group, slot.index)}` : ''
+  return `disk ${cid}${of} was found in no record and no instance wants it: it is kept until the deployment is removed`
 }
 
 export function deleteDisk(
