@@ -3,12 +3,19 @@ import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
 import { homeDirectory } from './home.ts'
 import { parseRedisUrl } from './redis/address.ts'
+import { clusterOptions } from './redis/cluster.ts'
 
 /** Where Redis is and what our keys begin with. */
 export interface RedisSettings {
   url: string
-  /** First part of every key and of every queue's keys; lets several Remodels share one Redis. */
+  /** First part of every key and of every queue's keys; lets several Remodels share one Redis. In a cluster it is a hash tag. */
   prefix: string
+}
+
+/** In a Redis Cluster all keys of an installation share one hash tag: scripts and pipelines reach all of them in one slot. */
+export function settingsFor(url: string, prefix: string): RedisSettings {
+  const isTag = /^\{[^{}]+\}$/.test(prefix)
+  return { url, prefix: 'cluster' in parseRedisUrl(url) && !isTag ? `{${prefix}}` : prefix }
 }
 
 /**
@@ -17,8 +24,7 @@ export interface RedisSettings {
  */
 export function redisSettings(env: NodeJS.ProcessEnv = process.env): RedisSettings {
   const url = env.REDIS_URL || readRedisAddress(homeDirectory(env)) || 'redis://127.0.0.1:6379'
-  parseRedisUrl(url)
-  return { url, prefix: env.REMODEL_PREFIX || 'remodel' }
+  return settingsFor(url, env.REMODEL_PREFIX || 'remodel')
 }
 
 /** `<home>/redis-url`: of the Redis that `up` runs there. */
@@ -50,15 +56,24 @@ export function connectRedis(
     ...options,
   }
   const address = parseRedisUrl(settings.url)
-  const redis = 'url' in address ? new Redis(address.url, all) : new Redis({ ...address.sentinel, ...all })
+  const redis =
+    'url' in address
+      ? new Redis(address.url, all)
+      : new Redis({
+          ...('sentinel' in address ? address.sentinel : clusterOptions(address.cluster, settings.prefix)),
+          ...all,
+        })
   // Without a listener a lost connection would end the process; commands report it themselves.
   redis.on('error', () => {})
   return redis
 }
 
-/** True where a replica may take over from the Redis of now. */
-export function isReplicated(settings: RedisSettings): boolean {
-  return 'sentinel' in parseRedisUrl(settings.url)
+/** Whether a replica may take over from the Redis of now: always where Sentinels watch, in a cluster where the node has one. */
+export async function isReplicated(redis: Pick<Redis, 'role'>, settings: RedisSettings): Promise<boolean> {
+  const address = parseRedisUrl(settings.url)
+  if (!('cluster' in address)) return 'sentinel' in address
+  const [, , replicas] = await redis.role()
+  return Array.isArray(replicas) && replicas.length > 0
 }
 
 /** An address for people: no password. */

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { toError } from './errors.ts'
@@ -24,6 +25,8 @@ const patienceMs = 5000
  * A failing start ends it with 1 and the cause on the log.
  */
 export async function runService(log: Logger, start: () => Promise<Service>): Promise<void> {
+  // Where a computer has plenty of memory, V8 takes 60 MB and more for young objects alone, and collects old ones late.
+  setFlagsFromString('--optimize-for-size')
   let leaving = false
   let service: Service | undefined
   const running = Promise.resolve()

@@ -6,7 +6,7 @@ import { RemodelError, toError } from '../errors.ts'
 import { boardName, catalog, jobId } from '../queue/catalog.ts'
 import { Queues, queuePrefix } from '../queue/queues.ts'
 import { StrandedJobs } from '../queue/stranded.ts'
-import { connectRedis, type RedisSettings, redisAddress } from '../redis.ts'
+import { connectRedis, type RedisSettings, redisAddress, settingsFor } from '../redis.ts'
 import { invalidInput, SourceDocument } from '../source/document.ts'
 
 /** How to reach Remodel's Redis, and how the job is kept in its queue; the rest is the order itself. */
@@ -52,7 +52,7 @@ export async function enqueueDeploy({
   if (!checked.success) {
     throw invalidInput(checked.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })))
   }
-  const settings = { url: redisUrl, prefix }
+  const settings = settingsFor(redisUrl, prefix)
   // Never a number of BullMQ's own: it counts from 1 again where its counter was lost, and would write over older jobs.
   const name = jobId('deploy', id ?? randomUUID())
   await withQueue(settings, async (queue, redis) => {

@@ -1,13 +1,13 @@
 import type { RedisSettings } from '../redis.ts'
 
-/** Base key of one deployment: everything of it shares the hash tag, so one slot of a Redis Cluster. */
+/** Base key of one deployment. */
 export function baseKey(prefix: string, deployment: string): string {
   return `${prefix}:{${deployment}}`
 }
 
 /** The deployment a base key belongs to. */
 export function deploymentOf(base: string): string {
-  return base.slice(base.indexOf('{') + 1, -1)
+  return base.slice(base.lastIndexOf('{') + 1, -1)
 }
 
 /** Channel on which scripts announce what was released. */

@@ -175,7 +175,7 @@ export class Ledger extends LedgerReader {
     await failpoint('ledger.opened')
     // A sweep that saw it listed but not held yet may have taken it off the list.
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
-    if (answer.status === 'ok' && isReplicated(this.settings)) await this.redis.wait(1, replicaMs)
+    if (answer.status === 'ok' && (await isReplicated(this.redis, this.settings))) await this.redis.wait(1, replicaMs)
     return answer
   }
 

@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis'
 import type { RedisSettings } from '../redis.ts'
 import type { QueueName } from './catalog.ts'
 
-/** First part of BullMQ's keys: one hash tag, so that its scripts stay in one slot of a Redis Cluster. */
-export function queuePrefix(settings: RedisSettings): string {
-  return `{${settings.prefix}}`
+/** First part of BullMQ's keys: one hash tag, in a Redis Cluster that of all keys (`settingsFor`). */
+export function queuePrefix({ prefix }: RedisSettings): string {
+  return prefix.startsWith('{') ? prefix : `{${prefix}}`
 }
 
 /** How many jobs that ended are kept of each state, and for how long: seconds. */

@@ -57,11 +57,12 @@ export async function checkRedis(
  * `checkRedis` does; a later Redis that is refused ends the process, which says why when it is started again.
  */
 export async function watchRedis(redis: Redis, settings: RedisSettings, log: Logger): Promise<void> {
-  const rules = {
-    allowWeak: process.env.REMODEL_ALLOW_WEAK_REDIS === '1',
-    replicated: isReplicated(settings),
-  }
   const check = async () => {
+    await checkCluster(redis, settings)
+    const rules = {
+      allowWeak: process.env.REMODEL_ALLOW_WEAK_REDIS === '1',
+      replicated: await isReplicated(redis, settings),
+    }
     for (const warning of await checkRedis(redis, rules)) log.warn(warning)
   }
   await check()
@@ -72,6 +73,28 @@ export async function watchRedis(redis: Redis, settings: RedisSettings, log: Log
       process.exit(1)
     })
   })
+}
+
+/** Throws `unsupported` where one server is named that is a node of a cluster, or a cluster that is one server. */
+async function checkCluster(redis: Pick<Redis, 'info'>, settings: RedisSettings): Promise<void> {
+  const info = await redis.info('cluster').catch((error) => {
+    if (isRefusal(error)) return ''
+    throw error
+  })
+  const isNode = /^cluster_enabled:([01])/m.exec(info)?.[1]
+  const named = settings.url.includes('+cluster://')
+  if (isNode === '1' && !named) {
+    throw new RemodelError(
+      'unsupported',
+      'this Redis is a node of a cluster, which has a part of the keys: name the cluster by redis+cluster://host:port in REDIS_URL',
+    )
+  }
+  if (isNode === '0' && named) {
+    throw new RemodelError(
+      'unsupported',
+      'this Redis is no node of a cluster: name it by redis://host:port in REDIS_URL',
+    )
+  }
 }
 
 /** An answer of Redis, not a lost connection: the command is unknown there or not permitted. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { withoutPassword } from '../../cli/address.ts'
 import { parseRedisUrl } from '../../shared/redis/address.ts'
+import { settingsFor } from '../../shared/redis.ts'
 
 test('one server is named by an ordinary address', () => {
   expect(parseRedisUrl('redis://u:p@db:6380/2')).toEqual({ url: 'redis://u:p@db:6380/2', shown: 'db:6380' })
@@ -25,13 +26,38 @@ test('Sentinels are named by their hosts and the name of the group, the password
   })
 })
 
-test.each(['http://a', 'redis://a,b', 'redis+sentinel://a', 'redis+sentinel://a/main/x', 'redis://:hunter2@a b', ''])(
-  '%j is no address, and the message keeps its password',
-  (url) => {
-    expect(() => parseRedisUrl(url)).toThrow(/^REDIS_URL /)
-    expect(() => parseRedisUrl(url)).not.toThrow(/hunter2/)
-  },
-)
+test('a cluster is named by some of its nodes', () => {
+  expect(parseRedisUrl('rediss+cluster://u:p%40w@a:1,b')).toEqual({
+    shown: 'a:1,b:6379',
+    cluster: {
+      nodes: [
+        { host: 'a', port: 1 },
+        { host: 'b', port: 6379 },
+      ],
+      access: { username: 'u', password: 'p@w', tls: {} },
+    },
+  })
+})
+
+test('the keys of an installation on a cluster begin with one hash tag, on one server as before', () => {
+  expect(settingsFor('redis+cluster://a', 'remodel').prefix).toBe('{remodel}')
+  expect(settingsFor('redis+cluster://a', '{mine}').prefix).toBe('{mine}')
+  expect(settingsFor('redis://a', 'remodel').prefix).toBe('remodel')
+})
+
+test.each([
+  'redis+cluster://a/3',
+  'redis+cluster://a/main',
+  'http://a',
+  'redis://a,b',
+  'redis+sentinel://a',
+  'redis+sentinel://a/main/x',
+  'redis://:hunter2@a b',
+  '',
+])('%j is no address, and the message keeps its password', (url) => {
+  expect(() => parseRedisUrl(url)).toThrow(/^REDIS_URL /)
+  expect(() => parseRedisUrl(url)).not.toThrow(/hunter2/)
+})
 
 test('an address is shown without its passwords', () => {
   expect(withoutPassword('redis+sentinel://u:p@a:1,b:2/main?sentinel-password=s')).toBe(
