@@ -2,6 +2,7 @@ import { createConnection } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { AbstractConnector, Redis, type RedisOptions } from 'ioredis'
 import { z } from 'zod'
+import { pause } from '../timer.ts'
 
 /** How long a node may take to say which node has a slot. */
 const askMs = 2000
@@ -32,13 +33,16 @@ type Range = z.output<typeof Slots>[number]
 export function clusterOptions(address: ClusterAddress, key: string): Omit<RedisOptions, 'replyMapping'> {
   let known = address.nodes
   class OwnerConnector extends AbstractConnector {
-    constructor() {
+    readonly #retry: RedisOptions['retryStrategy']
+
+    constructor(options: unknown) {
       super(askMs)
+      this.#retry = (options as RedisOptions).retryStrategy
     }
 
     async connect() {
       this.connecting = true
-      const { owner, nodes } = await ownerOf(known, address.access, key)
+      const { owner, nodes } = await this.#find()
       known = uniqueNodes([...nodes, ...address.nodes])
       if (!this.connecting) throw new Error('the connection was closed while it was made')
       const { tls } = address.access
@@ -48,6 +52,19 @@ export function clusterOptions(address: ClusterAddress, key: string): Omit<Redis
         this.firstError = error
       })
       return stream
+    }
+
+    /** Asks until a node answers: where `connect` throws, ioredis gives the connection up for good. */
+    async #find() {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await ownerOf(known, address.access, key)
+        } catch (error) {
+          const delay = this.#retry?.(attempt)
+          if (!this.connecting || typeof delay !== 'number') throw error
+          await pause(delay)
+        }
+      }
     }
   }
   return {

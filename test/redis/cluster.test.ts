@@ -8,6 +8,7 @@ import { Queues, queuePrefix } from '../../shared/queue/queues.ts'
 import { watchRedis } from '../../shared/redis/rules.ts'
 import { connectRedis, settingsFor } from '../../shared/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
+import { freePort } from '../support/redis.ts'
 import { clusterUrl, type Member, moveSlot, startCluster, startNode } from '../support/redis-cluster.ts'
 
 const ending: (() => Promise<unknown> | unknown)[] = []
@@ -96,17 +97,40 @@ describe('a Redis Cluster', () => {
     const replica = await startNode(ending)
     await replica.redis.call('CLUSTER', 'MEET', '127.0.0.1', first.port, first.bus)
     await vi.waitFor(() => replica.redis.call('CLUSTER', 'REPLICATE', first.id), 30_000)
-    await vi.waitFor(
-      async () => expect(await replica.redis.info('replication')).toContain('master_link_status:up'),
-      30_000,
-    )
+    // Those that vote, and the replica, have heard of each other.
+    const nodes = async ({ redis }: Member) => String(await redis.call('CLUSTER', 'NODES'))
+    await vi.waitFor(async () => {
+      expect(await replica.redis.info('replication')).toContain('master_link_status:up')
+      expect(await replica.redis.call('CLUSTER', 'INFO')).toContain('cluster_state:ok')
+      for (const member of [first, second, third]) expect(await nodes(member)).toMatch(`slave ${first.id}`)
+      for (const { id } of [second, third]) expect(await nodes(replica)).toMatch(id)
+      expect(await nodes(replica)).not.toMatch(/handshake|fail/)
+    }, 60_000)
     await carryOut(settings, 30, async () => {
       // Nothing that was acknowledged is lost with it.
       expect(await first.redis.wait(1, 0)).toBe(1)
       await first.kill()
     })
     expect(await replica.redis.info('replication')).toContain('role:master')
-  }, 90_000)
+  }, 180_000)
+
+  test('of which no node answers for a while is asked again until one does', async () => {
+    const port = await freePort()
+    const redis = connectRedis(settingsFor(`redis+cluster://127.0.0.1:${port}`, 'test'), 'service')
+    ending.push(() => redis.disconnect())
+    const answer = redis.get('{test}:nothing')
+    const failures = vi.fn()
+    redis.on('end', failures)
+    const once = connectRedis(settingsFor(`redis+cluster://127.0.0.1:${port}`, 'test'), 'request', {
+      lazyConnect: true,
+      retryStrategy: () => null,
+    })
+    await expect(once.connect()).rejects.toThrow('no node of the cluster')
+    const late = await startNode(ending, [], port)
+    await late.redis.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383)
+    expect(await answer).toBeNull()
+    expect(failures).not.toHaveBeenCalled()
+  }, 60_000)
 
   test('is refused where one server is named, and one server where a cluster is named', async () => {
     const log = pino({ level: 'silent' })

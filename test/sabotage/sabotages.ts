@@ -688,6 +688,14 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: 'test/redis/cluster.test.ts',
   },
   {
+    name: 'a cluster of which no node answers is given up',
+    guarantee: 34,
+    file: 'shared/redis/cluster.ts',
+    find: "if (!this.connecting || typeof delay !== 'number') throw error",
+    replace: 'if (attempt > 0) throw error',
+    caughtBy: 'test/redis/cluster.test.ts',
+  },
+  {
     name: 'keys on a cluster lie in many slots',
     guarantee: 34,
     file: 'shared/redis.ts',

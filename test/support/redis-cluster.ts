@@ -23,9 +23,9 @@ export interface Member {
 }
 
 /** A node of a cluster; its bus has a port of its own. What ends it is put on `ending`, whose last is to be called first. */
-export async function startNode(ending: Ending, more: string[] = []): Promise<Member> {
+export async function startNode(ending: Ending, more: string[] = [], at?: number): Promise<Member> {
   const folder = await mkdtemp(join(tmpdir(), 'remodel-cluster-'))
-  const [port, bus] = [await freePort(), await freePort()]
+  const [port, bus] = [at ?? (await freePort()), await freePort()]
   const settings = { port, bind: '127.0.0.1', dir: folder, 'cluster-enabled': 'yes', 'cluster-port': bus }
   const own = { 'cluster-node-timeout': 1000, appendonly: 'yes', appendfsync: 'always', 'repl-diskless-sync-delay': 0 }
   // A replica may take over however long it has not heard of its primary: computers may be slow.
