@@ -7,12 +7,34 @@ export interface MonitNote {
   message: string
 }
 
+/** Whom a program runs as, where that is not root. */
+export interface RunAs {
+  uid?: string
+  gid?: string
+}
+
+export interface MonitProcess extends ProcessDefinition {
+  startAs?: RunAs
+  stopAs?: RunAs
+}
+
 export interface MonitFile {
-  processes: ProcessDefinition[]
+  processes: MonitProcess[]
   /** Understood, and without effect here: a process found by `matching`, a stop timeout. */
   warnings: MonitNote[]
   /** Statements that are not understood and are left out, as they stand in the file. */
   unknown: MonitNote[]
+}
+
+/** What was found of one process so far. */
+interface Found {
+  pidfile?: string
+  start?: string
+  stop?: string
+  startTimeoutSeconds?: number
+  startAs?: RunAs
+  stopAs?: RunAs
+  matching?: boolean
 }
 
 interface Token {
@@ -45,6 +67,11 @@ const SECONDS: Record<string, number> = { second: 1, seconds: 1, minute: 60, min
  */
 export function parseMonit(text: string): MonitFile {
   return new MonitReader(text).read()
+}
+
+/** Whether a file of a job, by its path in the job's directory, is one that monit reads: `monit`, and any `*.monit` beside it. */
+export function isMonitFile(path: string): boolean {
+  return path === 'monit' || /^[^/]+\.monit$/.test(path)
 }
 
 /**
@@ -92,8 +119,7 @@ class MonitReader {
     const { line } = this.#peek()!
     this.#at += 2
     const name = this.#next()?.text ?? ''
-    const found: { pidfile?: string; start?: string; stop?: string; startTimeoutSeconds?: number; matching?: boolean } =
-      {}
+    const found: Found = {}
     for (let token = this.#peek(); token && !(this.#isWord('check') && !token.quoted); token = this.#peek()) {
       if (!token.quoted && NOISE.has(token.text.toLowerCase())) this.#at++
       else if (this.#isWord('pidfile')) found.pidfile = this.#value(1)
@@ -107,7 +133,7 @@ class MonitReader {
     this.#add(name, line, found)
   }
 
-  #program(found: { start?: string; stop?: string; startTimeoutSeconds?: number }): void {
+  #program(found: Found): void {
     const which = this.#next()!.text.toLowerCase() as 'start' | 'stop'
     const { line } = this.#tokens[this.#at - 1]!
     this.#noise()
@@ -123,7 +149,7 @@ class MonitReader {
         if (which === 'start') found.startTimeoutSeconds = seconds
         else this.#file.warnings.push({ line, message: `the stop timeout of ${seconds} s has no effect` })
       } else if (this.#isWord('as')) {
-        this.#runAs()
+        found[`${which}As`] = this.#runAs()
       } else {
         this.#at = before
         return
@@ -131,23 +157,22 @@ class MonitReader {
     }
   }
 
-  /** `as uid NAME and gid NAME`: the scripts of BOSH jobs change the user themselves. */
-  #runAs(): void {
-    const { line } = this.#next()!
-    const words = ['as']
-    while (this.#isWord('uid') || this.#isWord('gid') || this.#isWord('and')) {
-      const word = this.#next()!.text
-      words.push(word, ...(word.toLowerCase() === 'and' ? [] : [this.#value(0)]))
+  /** `as uid NAME and gid NAME` */
+  #runAs(): RunAs {
+    const as: RunAs = {}
+    this.#at++
+    for (this.#noise(); this.#isWord('uid') || this.#isWord('gid'); this.#noise()) {
+      const word = this.#next()!.text.toLowerCase() as keyof RunAs
+      as[word] = this.#value(0)
     }
-    this.#file.unknown.push({ line, message: words.join(' ') })
+    return as
   }
 
   #add(
     name: string,
     line: number,
-    found: { pidfile?: string; start?: string; stop?: string; startTimeoutSeconds?: number; matching?: boolean },
+    { pidfile, start, stop = '', startTimeoutSeconds, startAs, stopAs, matching }: Found,
   ): void {
-    const { pidfile, start, stop = '', startTimeoutSeconds, matching } = found
     const warn = (message: string) => this.#file.warnings.push({ line, message })
     if (matching) warn(`process ${name}: matching has no effect, a process is found by its pidfile`)
     const leftOut = (why: string) => {
@@ -164,6 +189,8 @@ class MonitReader {
         start,
         stop,
         ...(startTimeoutSeconds === undefined ? {} : { startTimeoutSeconds }),
+        ...(startAs === undefined ? {} : { startAs }),
+        ...(stopAs === undefined ? {} : { stopAs }),
       })
     }
   }

@@ -54,7 +54,7 @@ describe('a greedy template', () => {
     ])
     await patient.close()
     const fault = { message: 'template web/greedy.erb: it needs more than 384 MiB of memory' }
-    expect(answers).toMatchObject([{ fault }, { fault }, { digest: expect.any(String) }])
+    expect(answers).toMatchObject([{ fault }, { fault }, { digest: expect.any(String), processes: [] }])
   })
 
   it('that renders more than a file may have is a fault', async () => {
@@ -255,7 +255,10 @@ describe('a fault', () => {
       await request({ templates: { 'x.erb': '<% raise "no" %>' } }),
       await request({ templates: { 'x.erb': 'yes' } }),
     ])
-    expect(results).toEqual([{ fault: expect.anything() }, { digest: expect.stringMatching(/^sha256:/) }])
+    expect(results).toEqual([
+      { fault: expect.anything() },
+      { digest: expect.stringMatching(/^sha256:/), processes: [] },
+    ])
   })
 
   it('of an archive that is missing is an error of the call', async () => {
@@ -320,7 +323,7 @@ describe('a template is shut in', () => {
       'digest',
       'digest',
     ])
-    expect(await renderer.render([await good(4)])).toEqual([{ digest: expect.any(String) }])
+    expect(await renderer.render([await good(4)])).toEqual([{ digest: expect.any(String), processes: [] }])
   })
 })
 
@@ -342,7 +345,7 @@ describe('the threads', () => {
     await fresh.render([await request({ templates: { 'x.erb': '<%= ("a" * 250_000_000).size %>' } })])
     const [greedy] = fresh.threads
     const [result] = await fresh.render([await request({ templates: { 'x.erb': 'after the greedy one' } })])
-    expect(result).toEqual({ digest: expect.any(String) })
+    expect(result).toEqual({ digest: expect.any(String), processes: [] })
     expect(fresh.threads).not.toEqual([greedy])
     await fresh.close()
   })

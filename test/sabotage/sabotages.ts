@@ -1375,4 +1375,20 @@ export const sabotages: readonly Sabotage[] = [
     replace: '',
     caughtBy: 'test/lock/claims.test.ts',
   },
+  {
+    name: 'of two processes of one name the last one is supervised',
+    guarantee: 62,
+    file: 'services/planner/kinds/deployment/foreman/rendering.ts',
+    find: 'if (!other) return []',
+    replace: 'return []',
+    caughtBy: 'test/field/monit.test.ts',
+  },
+  {
+    name: 'a process runs as root, whatever its monit file says',
+    guarantee: 62,
+    file: 'services/assembler/instance/processes.ts',
+    find: 'start: runAs(start, startAs),',
+    replace: 'start,',
+    caughtBy: 'test/field/monit.test.ts',
+  },
 ]

@@ -81,7 +81,8 @@ export interface RenderLink {
   instances: { name: string; index: number; id: string; az: string | null; bootstrap: boolean; address: string }[]
 }
 
-export type RenderResult = { digest: string } | { fault: Fault }
+/** `processes`: names of what the job's monit files have supervised. */
+export type RenderResult = { digest: string; processes?: readonly string[] } | { fault: Fault }
 
 /** What the inspector may look at. Reads only. */
 export interface World {

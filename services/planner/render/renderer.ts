@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
+import { isMonitFile, parseMonit } from '../../../shared/release/monit.ts'
 import { invalidInput } from '../../../shared/source/document.ts'
 import type { Render, RenderRequest, RenderResult } from '../kinds/kind.ts'
 import { readArchive } from './archive.ts'
@@ -27,12 +28,14 @@ export interface RenderedFile {
   content: Buffer
 }
 
-type Outcome = { digest: string } | { finding: Finding }
+type Outcome = { digest: string; processes: readonly string[] } | { finding: Finding }
 
 /** Part of every key: another renderer may give other bytes. */
-const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}:supervised`
+const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}:supervised-2`
 /** Archives whose templates stay in memory. */
 const JOBS_KEPT = 500
+/** Bundles whose processes stay in memory. */
+const PROCESSES_KEPT = 200_000
 /** Bundles on their way into the blobstore at once. */
 const PUTS = 32
 
@@ -50,6 +53,7 @@ export class TemplateRenderer {
   readonly #jobs = new Map<string, Promise<PreparedJob>>()
   readonly #underWay = new Map<string, Promise<Outcome>>()
   readonly #puts = new Turns(PUTS)
+  readonly #processes = new Map<string, readonly string[]>()
   /** Contexts that Ruby really worked on; for tests and metrics. */
   rendered = 0
 
@@ -106,7 +110,7 @@ export class TemplateRenderer {
 
   async #work(key: string, jobId: string, request: RenderRequest, context: string): Promise<Outcome> {
     const cached = await this.#cache.find(key)
-    if (cached !== undefined) return { digest: cached }
+    if (cached !== undefined) return { digest: cached, processes: await this.#processesOf(cached) }
     const job = await this.#job(jobId, request)
     if (job.faults.length > 0) return { finding: { message: job.faults.join('; ') } }
     this.rendered++
@@ -115,7 +119,21 @@ export class TemplateRenderer {
     const { digest, content } = answer.rendered
     await this.#puts.take(() => this.#blobs.put(content, digest))
     this.#cache.set(key, digest)
-    return { digest }
+    return { digest, processes: await this.#processesOf(digest, Buffer.from(content)) }
+  }
+
+  /** The file of the cache holds digests only, so after a restart a bundle is read once. */
+  async #processesOf(digest: string, content?: Buffer): Promise<readonly string[]> {
+    const known = this.#processes.get(digest)
+    if (known) return known
+    const files = await this.#puts.take(async () => readArchive(content ?? (await this.#blobs.get(digest))))
+    const names = [...files].flatMap(([path, { content: text }]) =>
+      isMonitFile(path) ? parseMonit(text.toString('utf8')).processes.map(({ name }) => name) : [],
+    )
+    this.#processes.set(digest, names)
+    const oldest = this.#processes.keys().next().value
+    if (this.#processes.size > PROCESSES_KEPT && oldest !== undefined) this.#processes.delete(oldest)
+    return names
   }
 
   #job(id: string, { job }: RenderRequest): Promise<PreparedJob> {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { monitFaults } from '../../../shared/release/monit.ts'
+import { isMonitFile, monitFaults } from '../../../shared/release/monit.ts'
 import { pack } from './bundle.ts'
 import { Engine, type RubyFault } from './engine.ts'
 import type { PreparedJob } from './job.ts'
@@ -60,7 +60,7 @@ function render(task: ThreadBatch['tasks'][number]): Exclude<ThreadAnswer, { rea
     Atomics.store(current, 0, index)
     const result = engine.render(job.id, index)
     if (!Buffer.isBuffer(result)) faults.push({ template: file.template, ...result })
-    else if (file.destination === 'monit') faults.push(...unsupervised(file.template, result))
+    else if (isMonitFile(file.destination)) faults.push(...unsupervised(file.template, result))
     return { path: file.destination, mode: file.mode, content: Buffer.isBuffer(result) ? result : Buffer.alloc(0) }
   })
   const answer = { number: task.number, memory: engine.memory }

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
-import type { Connection, ProcessDefinition } from '../../../../shared/provider/connection.ts'
+import type { Connection } from '../../../../shared/provider/connection.ts'
 import { layout } from '../../../../shared/provider/layout.ts'
-import { parseMonit } from '../../../../shared/release/monit.ts'
 import { appliedDigest, appliedFile } from '../../instance/applied.ts'
+import { processesOf } from '../../instance/processes.ts'
 import { runHook } from '../../instance/scripts.ts'
 import { shell } from '../../instance/unpack.ts'
 import { watchUntilHealthy } from '../../instance/watch.ts'
@@ -32,7 +32,7 @@ export default defineStep({
     const jobs = input.jobs.map((job) => job.name)
     try {
       await link(connection, input)
-      await connection.supervise(await processesOf(connection, input))
+      await connection.supervise(await processesOf(connection, jobs))
       await failpoint('start-instance.linked')
       context.say('executing pre-start')
       await runHook(connection, jobs, 'pre-start', { signal })
@@ -78,9 +78,4 @@ async function link(connection: Connection, input: Input): Promise<void> {
     deployment: input.deployment,
   }
   await Promise.all(Object.entries(facts).map(([name, value]) => connection.write(`${layout.instance}/${name}`, value)))
-}
-
-async function processesOf(connection: Connection, input: Input): Promise<ProcessDefinition[]> {
-  const files = await Promise.all(input.jobs.map((job) => connection.exec(['cat', `${layout.jobs}/${job.name}/monit`])))
-  return files.flatMap((file) => (file.exitCode === 0 ? parseMonit(file.stdout).processes : []))
 }

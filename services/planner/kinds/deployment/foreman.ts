@@ -32,8 +32,8 @@ export async function foreman(
   const cids = new Cids(strategy, floorplan.version)
   const found = survey(strategy, standing, options, { cids, reserved })
   if (found.faults.length > 0) throw invalidInput(found.faults)
-  const faults = await renderJobs(strategy, found.tasks, render)
+  const { faults, notes } = await renderJobs(strategy, found.tasks, render)
   if (faults.length > 0) throw invalidInput(faults)
   decide(found.tasks, cids)
-  return build(strategy, standing, found, options, took)
+  return build(strategy, standing, { ...found, notes: [...found.notes, ...notes] }, options, took)
 }

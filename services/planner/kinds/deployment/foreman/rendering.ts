@@ -8,9 +8,14 @@ import type { Task } from './task.ts'
  * Asks for the rendered jobs of all instances in one call and writes their digests into the tasks. Objects that are the
  * same for a whole group (properties, links) are shared, so that a renderer may digest them once.
  *
- * Returns the faults of all instances, each once: ten instances that miss one property have one fault.
+ * Returns the faults of all instances, each once: ten instances that miss one property have one fault; and what a reader of the plan
+ * should know of them.
  */
-export async function renderJobs(strategy: Strategy, tasks: readonly Task[], render: Render): Promise<Fault[]> {
+export async function renderJobs(
+  strategy: Strategy,
+  tasks: readonly Task[],
+  render: Render,
+): Promise<{ faults: Fault[]; notes: string[] }> {
   const byGroup = Map.groupBy(tasks, (task) => task.group.name)
   const links = new Map<JobStrategy, Record<string, RenderLink>>()
   const requests: RenderRequest[] = []
@@ -36,21 +41,50 @@ export async function renderJobs(strategy: Strategy, tasks: readonly Task[], ren
       }
     }
   }
-  if (requests.length === 0) return []
+  if (requests.length === 0) return { faults: [], notes: [] }
   const results = await render(requests)
   const faults = new Map<string, Fault>()
+  const notes = new Set<string>()
   let next = 0
   for (const members of byGroup.values()) {
     for (const task of members) {
+      const supervised: Supervised[] = []
       for (const job of task.group.jobs) {
         const result = results[next++]
         if (result === undefined) continue
         if ('fault' in result) faults.set(JSON.stringify(result.fault), result.fault)
-        else task.attributes.configuration[job.name] = result.digest
+        else {
+          task.attributes.configuration[job.name] = result.digest
+          if (result.processes) supervised.push({ job, processes: result.processes })
+        }
       }
+      for (const fault of namesTwice(supervised)) faults.set(JSON.stringify(fault), fault)
+      for (const { job, processes } of supervised)
+        if (processes.length === 0)
+          notes.add(`job ${job.name} has no process in its monit file: its scripts run, and nothing of it is started`)
     }
   }
-  return [...faults.values()]
+  return { faults: [...faults.values()], notes: [...notes].sort() }
+}
+
+interface Supervised {
+  job: JobStrategy
+  processes: readonly string[]
+}
+
+/** A machine has one process of each name: of two, the second would never be started. */
+function namesTwice(jobs: readonly Supervised[]): Fault[] {
+  const first = new Map<string, JobStrategy>()
+  return jobs.flatMap(({ job, processes }) =>
+    processes.flatMap((name): Fault[] => {
+      const other = first.get(name)
+      if (!other) first.set(name, job)
+      if (!other) return []
+      const where = other === job ? 'the same job' : `job ${other.name} (${other.place.file}:${other.place.line})`
+      const message = `process "${name}" of job ${job.name} is there already, in ${where}: a machine has one of each name`
+      return [{ ...job.place, message, found: name }]
+    }),
+  )
 }
 
 function defaultsOf(group: GroupStrategy, network: string): string[] {
