@@ -1391,4 +1391,20 @@ export const sabotages: readonly Sabotage[] = [
     replace: 'start,',
     caughtBy: 'test/field/monit.test.ts',
   },
+  {
+    name: 'data that lies aside is not looked for',
+    guarantee: 65,
+    file: 'services/planner/kinds/database/foreman/aside.ts',
+    find: 'meta.aside === true',
+    replace: 'false',
+    caughtBy: 'test/kinds/database/aside.test.ts',
+  },
+  {
+    name: 'a node begins empty beside what it had',
+    guarantee: 65,
+    file: 'services/assembler/steps/database/set-up-instance.ts',
+    find: 'if (await putBackAside(connection))',
+    replace: 'if (false)',
+    caughtBy: 'test/long/database/withdrawn.test.ts',
+  },
 ]

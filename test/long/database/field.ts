@@ -34,6 +34,27 @@ export class Field {
     return new Field(await startServices({ planner: 1, assembler: 2 }), net)
   }
 
+  /** One assembler that stands still for good at a point. */
+  async stall(point: string): Promise<void> {
+    await Promise.all(this.stack.services.filter(({ name }) => name === 'assembler').map((one) => one.kill('SIGTERM')))
+    await this.stack.start('assembler', { REMODEL_FAILPOINTS: `${point}=sleep:100000000` })
+  }
+
+  /** All assemblers die, and another one goes on. */
+  async replaceAssemblers(): Promise<void> {
+    await Promise.all(this.stack.services.filter(({ name }) => name === 'assembler').map((one) => one.kill('SIGKILL')))
+    await this.stack.start('assembler')
+  }
+
+  async isThere(vm: string, path: string): Promise<boolean> {
+    const connection = await this.stack.provider.connect(vm, null)
+    try {
+      return (await connection.exec(['test', '-e', path])).exitCode === 0
+    } finally {
+      connection.close()
+    }
+  }
+
   /** One assembler that dies at a point the first time it comes there; another one is started as soon as it is gone. */
   async arm(point: string): Promise<void> {
     await Promise.all(this.stack.services.filter(({ name }) => name === 'assembler').map((one) => one.kill('SIGTERM')))
@@ -72,6 +93,11 @@ export class Field {
   async carryOut(plan: Plan, limitMs = 240_000): Promise<Deployed> {
     if (plan.remodels.length === 0) return { state: 'done', said: '', plan }
     await this.client.apply(plan.id, { holder: 'test' })
+    return this.ended(plan, limitMs)
+  }
+
+  /** How a plan that was applied has ended. */
+  async ended(plan: Plan, limitMs = 240_000): Promise<Deployed> {
     for (const until = performance.now() + limitMs; ; ) {
       const { status } = await this.client.planView(plan.id)
       const said = status.errors.map(({ remodel, code, message }) => `${remodel}: ${code}: ${message}`).join('\n')

@@ -18,8 +18,8 @@ const killed = new Set<string>()
 
 /** Only a log of a day and more is packed: `test/database/packs.test.ts` kills there. */
 const inLongLog = /^archive\.pack/
-/** A server goes back to its earlier settings, a role of an earlier document is closed: `settings.test.ts` and `roles.test.ts` kill there. */
-const inRefusal = /^set-up-instance\.(going-back|role-closed)$/
+/** A server goes back to its earlier settings, a role of an earlier document is closed, a restore is withdrawn: `settings.test.ts`, `roles.test.ts`, `withdrawn.test.ts`. */
+const inRefusal = /^set-up-instance\.(going-back|role-closed|put-back)$/
 const own = failpointsOf('database').filter(({ name }) => !inLongLog.test(name) && !inRefusal.test(name))
 /** What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten: `test/chaos/every-failpoint.test.ts`. */
 const core = listFailpoints().filter(({ name }) =>

@@ -10,6 +10,7 @@ import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 import { ensureArchiveSlot } from './archive/line.ts'
 import { restoreData, restoredBy } from './archive/restore.ts'
+import { putBackAside, settleAside } from './server/aside.ts'
 import { configure, type Floors, followAsReplication, settingsOf } from './server/configuration.ts'
 import { floorsOf, writtenFloors } from './server/floors.ts'
 import { follow } from './server/follow.ts'
@@ -40,7 +41,7 @@ type Input = z.infer<(typeof inputs)['set-up-instance']>
 /**
  * A server with its data, its settings and its roles, running.
  *
- *   no data, `found`           -> an empty cluster
+ *   no data, `found`           -> what it had before a restore that did not end; else an empty cluster
  *   no data, `copy`/`follow`   -> a copy of the source's primary, that follows
  *   no data, `keep`            -> refused: what is gone cannot be made up
  *   no data, `restore`         -> a backup, replayed to the point that is asked for; what was here before is kept beside till then
@@ -79,7 +80,8 @@ export default defineStep({
       const whole = await has(place.whole)
       if (whole && role !== 'restore') await rehearse(connection, instance)
       if (role === 'found' && !whole) {
-        await found(connection, context)
+        if (await putBackAside(connection)) context.say('it has what it had before the restore')
+        else await found(connection, context)
         await rehearse(connection, instance)
       }
       if (whole) await keepSettings(connection)
@@ -117,7 +119,8 @@ export default defineStep({
       if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance, input)
       await ensureArchiveSlot(context.provider, member, instance.backup !== undefined)
       if (instance.backup) await context.archives.follow(input.deployment)
-      await shell(connection, `rm -rf ${place.aside} ${place.replayed} ${place.fences} ${place.earlier}`)
+      await settleAside(connection)
+      await shell(connection, `rm -rf ${place.earlier}`)
       const held = Object.keys(await heldBack(connection, instance))
       await connection.write(place.applied, [digestOf(instance), ...held].join(' '))
       await failpoint('set-up-instance.applied')

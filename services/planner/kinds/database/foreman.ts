@@ -3,6 +3,7 @@ import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
 import type { Known, PlanOptions, Render } from '../kind.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
+import { asideNotes, laidAside } from './foreman/aside.ts'
 import { handovers } from './foreman/handover.ts'
 import { inStandingOrder } from './foreman/in_order.ts'
 import { remodelsOf } from './foreman/remodels.ts'
@@ -44,7 +45,8 @@ export async function foreman(
     filling: new Set(filling.map(({ node_name }) => node_name)),
   })
   const start = stateOfFloorplan(found.materials)
-  const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored) }
+  const aside = options.remove ? new Map<string, string>() : laidAside(strategy, start, materials, restores)
+  const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored), ...Object.fromEntries(aside) }
   const nodes = inStandingOrder(strategy.nodes, start, primaries).map((node) => originOf(node, start, restores))
   const down = takesDown(start, restores)
   if (down) refuseOtherChanges(strategy, start, nodes, restores)
@@ -72,7 +74,7 @@ export async function foreman(
       ...firstBackups(nodes, materials, situation, restores),
     ],
   })
-  const notes = [...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
+  const notes = [...asideNotes(aside), ...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
   return { remodels, windows: [], places: [], reservations: holdings(blueprint.materials), notes }
 }
 

@@ -38,6 +38,13 @@ export async function inspector(
 
   const disks = await world.provider.listDisks({ owner: `deployment/${blueprint.deployment}` })
   const remembered = new Map(world.recorded.materials.map(({ id, meta }) => [id, meta]))
+  const used = new Set(instances.map(({ attributes }) => String(attributes.vm)))
+  const idle = of('host').filter(({ attributes: { vm } }) => running.has(String(vm)) && !used.has(String(vm)))
+  const aside = await Promise.all(
+    idle.map(async ({ identifier, attributes }) =>
+      (await askMachine(world.provider, String(attributes.vm))).aside ? [identifier.id] : [],
+    ),
+  )
   const materials = recorded.map((resource): StandingMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
@@ -45,6 +52,7 @@ export async function inspector(
       return withMeta(stands ? resource : { ...resource, needs_recreate: true }, {
         health: stands ? 'running' : 'missing',
         disk: disks.some((disk) => disk.id === resource.attributes.disk) ? 'there' : 'gone',
+        ...(aside.flat().includes(id) ? { aside: true } : {}),
       })
     }
     if (type === 'database.instance') {

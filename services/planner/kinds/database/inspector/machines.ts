@@ -7,12 +7,14 @@ export interface Machine {
   silent: boolean
   /** Its server can only start as a replica. */
   demoted: boolean
+  /** What a node had before a restore that did not end lies there. */
+  aside: boolean
   /** Directories with data that was put aside, as it has more than its primary. */
   kept: string[]
 }
 
 const root = `${layout.store}/postgres`
-const question = `[ -e ${root}/data/standby.signal ] && echo demoted; ls -d ${root}/kept-* 2>/dev/null; true`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; ls -d ${root}/kept-* 2>/dev/null; true`
 const usualMs = 4000
 
 /** Reads only. */
@@ -25,12 +27,13 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
       return {
         silent: false,
         demoted: lines.includes('demoted'),
+        aside: lines.includes('aside'),
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
       }
     } finally {
       connection.close()
     }
   } catch {
-    return { silent: true, demoted: false, kept: [] }
+    return { silent: true, demoted: false, aside: false, kept: [] }
   }
 }
