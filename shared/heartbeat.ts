@@ -1,14 +1,21 @@
 import type { Redis } from 'ioredis'
+import { countKnowing, type KnownSteps } from './known-steps.ts'
+import type { Remodel } from './model/plan.ts'
 import type { RedisSettings } from './redis.ts'
 
 const beatMs = 1000
 /** Longer than any stall that is no crash. */
 const lifeMs = 12_000
 
-/** How many jobs of a queue a worker carries out at a time. */
+/** What a worker knows changes never: it is written now and then, and lost with a Redis that came back older until then. */
+const stepsBeats = 20
+const stepsLifeMs = 60_000
+
+/** How many jobs of a queue a worker carries out at a time, and which steps it knows. */
 export interface Seats {
   queue: string
   concurrency: number
+  steps?: KnownSteps
 }
 
 /**
@@ -41,6 +48,7 @@ export class Heartbeat {
     clearInterval(this.#timer)
     if (this.#seats) await this.#redis.srem(this.#workers(this.#seats.queue), this.#self)
     await this.#redis.del(this.#alive(this.#self))
+    if (this.#seats?.steps) await this.#redis.del(this.#steps(this.#self))
   }
 
   /** Queues that a worker has served, of sites too. */
@@ -58,11 +66,27 @@ export class Heartbeat {
 
   /** How many jobs of a queue the living workers carry out at a time, all of them together. */
   async seats(queue: string): Promise<number> {
+    const living = await this.#living(queue)
+    return [...living.values()].reduce((sum, text) => sum + Number(text.split(' ')[1]), 0)
+  }
+
+  /** How many workers of a remodel's queue live, and how many of them know its step. */
+  async knowing(
+    kind: string,
+    remodel: Pick<Remodel, 'step' | 'queue' | 'version'>,
+  ): Promise<{ living: number; knowing: number }> {
+    const living = [...(await this.#living(remodel.queue ?? '')).keys()]
+    const announced = living.map((worker) => this.#steps(worker))
+    return { living: living.length, knowing: await countKnowing(this.#redis, announced, kind, remodel) }
+  }
+
+  /** The workers of a queue that live, and what they said last. */
+  async #living(queue: string): Promise<Map<string, string>> {
     const workers = await this.#redis.smembers(this.#workers(queue))
     const said = await Promise.all(workers.map((worker) => this.#redis.get(this.#alive(worker))))
     const gone = workers.filter((_, i) => said[i] === null)
     if (gone.length > 0) await this.#redis.srem(this.#workers(queue), ...gone)
-    return said.reduce((sum, text) => sum + Number(text?.split(' ')[1] ?? 0), 0)
+    return new Map(workers.flatMap((worker, i) => (said[i] === null ? [] : [[worker, said[i]!] as const])))
   }
 
   /** The beat each of them has come to, and whether a connection of it is open; null where none was heard for long. */
@@ -82,14 +106,19 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     await this.#redis.set(this.#alive(this.#self), `${++this.#beats} ${this.#seats?.concurrency ?? 1}`, 'PX', lifeMs)
     if (!this.#seats) return
-    await Promise.all([
-      this.#redis.sadd(this.#workers(this.#seats.queue), this.#self),
-      this.#redis.sadd(this.#served, this.#seats.queue),
-    ])
+    const { queue, steps } = this.#seats
+    // First what it knows: a worker that is counted and has not said it counts as one that knows everything.
+    if (steps && this.#beats % stepsBeats === 1)
+      await this.#redis.set(this.#steps(this.#self), JSON.stringify(steps), 'PX', stepsLifeMs)
+    await Promise.all([this.#redis.sadd(this.#workers(queue), this.#self), this.#redis.sadd(this.#served, queue)])
   }
 
   #alive(process: string): string {
     return `${this.#prefix}:alive:${process}`
+  }
+
+  #steps(process: string): string {
+    return `${this.#prefix}:steps:${process}`
   }
 
   #workers(queue: string): string {

@@ -20,6 +20,7 @@ const numbers = {
   },
   REMODEL_COMPILE_KEEP: { allowed: whole(0, 1000), unset: 2, words: 'a whole number from 0 to 1,000' },
   REMODEL_CONCURRENCY: { allowed: whole(1, 1000), unset: undefined, words: 'a whole number from 1 to 1,000' },
+  REMODEL_LEAVE_SECONDS: { allowed: part(86_400), unset: 5, words: 'a number of seconds above 0, up to 86,400' },
   REMODEL_READY_SECONDS: { allowed: part(3600), unset: 30, words: 'a number of seconds above 0, up to 3,600' },
 } as const
 

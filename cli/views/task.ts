@@ -47,6 +47,7 @@ function remodelLine(
     took,
     plain(note),
     state === 'done' || state === 'running' ? '' : state,
+    status?.waitsFor ? `for ${plain(status.waitsFor)}` : '',
     status && status.attempt > 1 ? `attempt ${status.attempt}` : '',
     verbose && status?.worker ? `${status.worker} fence ${status.fence}` : '',
   ]

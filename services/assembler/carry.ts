@@ -1,10 +1,13 @@
 import type { Logger } from 'pino'
-import { RemodelError, toError } from '../../shared/errors.ts'
+import { type ErrorCode, RemodelError, toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
+import { workerFor } from '../../shared/known-steps.ts'
+import type { Leaving } from '../../shared/leaving.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim, Completion, CompletionResult, Ledger } from '../../shared/ledger/ledger.ts'
 import { fenceOf, type OwedFences } from '../../shared/ledger/owed.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
+import { planFormat } from '../../shared/model/plan.ts'
 import { boardName, jobId, jobName, type Payload } from '../../shared/queue/catalog.ts'
 import type { EndedJobs } from '../../shared/queue/ended-jobs.ts'
 import { JobFailure } from '../../shared/queue/failure.ts'
@@ -12,7 +15,7 @@ import type { JobView } from '../../shared/queue/job-view.ts'
 import { timeLimit } from '../../shared/timer.ts'
 import type { StepCatalog } from './catalog.ts'
 import { type Hands, handName } from './hands.ts'
-import type { StepContext, StepResult } from './steps/step.ts'
+import type { Step, StepContext, StepResult, Wait } from './steps/step.ts'
 
 export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'archives' | 'secrets'> {
   steps: Pick<StepCatalog, 'find'>
@@ -28,8 +31,8 @@ export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compile
   view?: JobView
   /** How long one job may go on to further remodels. */
   goOnMs?: number
-  /** True once this process was told to leave: what is in hand is finished, nothing more is taken along. */
-  leaving(): boolean
+  /** Once this process was told to leave, nothing more is taken along; what is still in hand at the signal is handed back. */
+  leaving: Pick<Leaving, 'begun' | 'signal'>
   log: Logger
 }
 
@@ -80,7 +83,7 @@ async function carry(
     const startedAt = Date.now()
     const goesOn = `goes on with ${claim.remodel.title}`
     const slow = claim.remodel.id === job.remodel ? undefined : setTimeout(() => tools.view?.note(goesOn), carryOnMs)
-    const goOn = () => performance.now() < until && !tools.leaving()
+    const goOn = () => performance.now() < until && !tools.leaving.begun
     const ended: Ended = await carryOne(claim, asked, name, () => (goOn() ? queue : undefined), signal, tools).finally(
       () => clearTimeout(slow),
     )
@@ -135,8 +138,8 @@ interface Ended {
 /**
  * One attempt: look whether it is done, do it, prove it, report it.
  *
- * It ends early when its plan is cancelled, its time is up, or the remodel is in other hands (`signal`): in the last case
- * nothing is reported.
+ * It ends early when its plan is cancelled, its time is up, this process leaves, or the remodel is in other hands (`signal`): in
+ * the last case nothing is reported.
  */
 async function carryOne(
   claim: Claim,
@@ -162,8 +165,22 @@ async function carryOne(
   }
   const told = revocable(AbortSignal.any([cancelled.signal, limit.signal]))
   try {
-    const { floorplan, facts } = await attempt(claim, signal, told, tools)
+    const known = await knownStep(claim, tools)
+    if ('unknown' in known) {
+      const { unknown: message, code } = known
+      await failpoint('assembler.not-mine')
+      return await report({ outcome: 'not-mine', code, message }, `not mine: it needs ${message}`)
+    }
+    const lost = AbortSignal.any([signal, tools.leaving.signal])
+    const result = await attempt(claim, known, { lost, told }, tools)
     await failpoint('assembler.applied')
+    if ('for' in result) {
+      const waits = { outcome: 'wait', message: result.for, afterMs: Math.round(result.afterMs) } as const
+      const waiting = await report(waits, `waits for ${result.for}`)
+      await failpoint('assembler.waits')
+      return waiting
+    }
+    const { floorplan, facts } = result
     const recorded = await report({ outcome: 'done', floorplan, ...(facts ? { facts } : {}) }, 'done')
     await failpoint('assembler.reported')
     return recorded
@@ -172,12 +189,12 @@ async function carryOne(
     const stopped = () =>
       cancelled.signal.aborted ? cancelled.signal.reason : new RemodelError('deadline', late, { cause: error })
     const cause = told.signal.aborted ? stopped() : error
-    const completion = completionOf(cause)
+    const completion = tools.leaving.signal.aborted ? handedBack(tools.leaving.signal) : endOf(cause)
     tools.log.warn(
       { ...at(claim), attempt: claim.attempt, code: completion.code, err: cause },
       'attempt ended without success',
     )
-    return await report(completion, failureOf(completion, claim)).catch(async (refusal) => {
+    return await report(completion, shownAs(completion, claim)).catch(async (refusal) => {
       // The job may be gone from its queue as well: then nothing would ever come back to this remodel.
       const why = `its end could not be recorded: ${toError(refusal).message}`
       await tools.recorder.giveBack(claim, { outcome: 'retry', code: 'infrastructure', message: why })
@@ -189,8 +206,9 @@ async function carryOne(
   }
 }
 
-/** Which attempt it was, where another one may come: that one is a job of its own. */
-function failureOf({ outcome, code, message, log }: ReturnType<typeof completionOf>, claim: Claim): JobFailure {
+/** Which attempt it was, where another one may come: that one is a job of its own. What is only given back has not failed. */
+function shownAs({ outcome, code, message, log }: ReturnType<typeof completionOf>, claim: Claim): string | JobFailure {
+  if (outcome === 'lost') return `given back: ${message}`
   const attempt = outcome === 'retry' ? ` (attempt ${claim.attempt} of ${claim.remodel.attempts})` : ''
   return new JobFailure(`${code}: ${message}${attempt}`, log)
 }
@@ -200,12 +218,50 @@ function ended(result: CompletionResult, outcome: string | JobFailure, asked: nu
   return result.next ? { outcome, asked, next: result.next } : { outcome, asked }
 }
 
+/**
+ * A machine that has seen a larger fence refuses the work. Where this attempt is the current one all the same, the machine knows
+ * of a history that Redis has lost: it is begun again under a larger fence. Where it is not, the ledger refuses this report.
+ */
+function endOf(cause: unknown): ReturnType<typeof completionOf> {
+  const completion = completionOf(cause)
+  return completion.code === 'superseded' ? { ...completion, outcome: 'lost' } : completion
+}
+
+/** Whatever the step made of it: it was stopped, also behind its point of no return, and another worker goes on. */
+function handedBack({ reason }: AbortSignal): Pick<Completion, 'outcome' | 'code' | 'message'> {
+  return { outcome: 'lost', code: 'unavailable', message: toError(reason).message }
+}
+
+interface KnownStep {
+  step: Step
+  input: unknown
+}
+
+/** The step of a remodel, or what a worker would need that knows it: the planner, or another worker, may be newer. */
+async function knownStep(
+  { kind, remodel, format }: Claim,
+  { steps }: Tools,
+): Promise<KnownStep | { unknown: string; code: ErrorCode }> {
+  if (format > planFormat) return { unknown: `a worker that knows plans of format ${format}`, code: 'unsupported' }
+  const step = await steps.find(kind, remodel.step)
+  if (!step || (remodel.version ?? 1) > (step.version ?? 1))
+    return { unknown: workerFor(kind, remodel), code: 'unsupported' }
+  const input = step.input.safeParse(remodel.input)
+  if (input.success) return { step, input: input.data }
+  const [issue] = input.error.issues
+  const fault = `${issue?.path.join('.') || 'it'}: ${issue?.message}`
+  return { unknown: `${workerFor(kind, remodel)} and can read its input (${fault})`, code: 'invalid-input' }
+}
+
 /** `lost`: another worker has it. `told`: to stop, by a person or the clock, which counts up to the point of no return. */
-async function attempt(claim: Claim, lost: AbortSignal, told: Revocable, tools: Tools): Promise<StepResult> {
+async function attempt(
+  claim: Claim,
+  { step, input }: KnownStep,
+  { lost, told }: { lost: AbortSignal; told: Revocable },
+  tools: Tools,
+): Promise<StepResult | Wait> {
   const { remodel } = claim
   const signal = AbortSignal.any([lost, told.signal])
-  const step = await tools.steps.find(claim.kind, remodel.step)
-  const input = step.input.parse(remodel.input)
   const context: StepContext = {
     provider: claim.owes ? await tools.owed.inFront(claim.deployment) : tools.provider,
     blobs: tools.blobs,
@@ -230,9 +286,10 @@ async function attempt(claim: Claim, lost: AbortSignal, told: Revocable, tools: 
   signal.throwIfAborted()
   if (already) return already
   tools.view?.progress(20)
-  await step.apply(context, input)
+  const wait = await step.apply(context, input)
   tools.view?.progress(80)
   signal.throwIfAborted()
+  if (wait) return wait
   return step.verify(context, input)
 }
 

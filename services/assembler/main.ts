@@ -3,6 +3,7 @@ import { SoundPackages } from '../../shared/compile/sound-packages.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { homeDirectory, openHome } from '../../shared/home.ts'
 import { processId } from '../../shared/ids.ts'
+import { Leaving } from '../../shared/leaving.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -39,7 +40,7 @@ await runService(log, async () => {
   const ledger = new Ledger(redis, settings)
   const aborts = new Aborts(subscriber, ledger)
   await aborts.start(settings)
-  let leaving = false
+  const leaving = new Leaving()
   const steps = new StepCatalog()
   await steps.extend()
   tellEpochs(redis, settings, ledger.fences)
@@ -62,13 +63,13 @@ await runService(log, async () => {
     hands,
     worker: id,
     board: new EndedJobs(redis, settings),
-    leaving: () => leaving,
+    leaving,
     log,
   }
   const site = process.env.REMODEL_SITE
   const queue = site ? (`assemble-${site}` as const) : 'assemble'
   const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 32
-  const heartbeat = new Heartbeat(redis, settings, id, { queue, concurrency })
+  const heartbeat = new Heartbeat(redis, settings, id, { queue, concurrency, steps: await steps.known() })
   await heartbeat.start(subscriber)
   const worker = startWorker(
     queue,
@@ -80,9 +81,10 @@ await runService(log, async () => {
   return {
     redis,
     async stop() {
-      leaving = true
+      leaving.begin()
       await archiving.stop()
       await worker.close()
+      leaving.end()
       await heartbeat.stop()
       redis.disconnect()
       subscriber.disconnect()

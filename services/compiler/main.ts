@@ -6,6 +6,7 @@ import { Warmth } from '../../shared/compile/warmth.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
 import { homeDirectory, openHome } from '../../shared/home.ts'
 import { processId } from '../../shared/ids.ts'
+import { Leaving } from '../../shared/leaving.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -54,6 +55,7 @@ await runService(log, async () => {
     const counts = await queues.get('compile').getJobCounts('waiting', 'prioritized')
     return (counts.waiting ?? 0) + (counts.prioritized ?? 0)
   }
+  const leave = new Leaving()
   const lease = new VmLease(redis, settings, id)
   const pool = new CompilePool({ provider, blobs, worker: id, capacity: concurrency, lease, log, keep, waiting })
   let resting: NodeJS.Timeout | undefined
@@ -87,7 +89,7 @@ await runService(log, async () => {
   const worker = startWorker(
     'compile',
     { redis, settings, name: id, concurrency, log },
-    ({ key }, signal, job, token) => serveKey(key, signal, job, token, tools),
+    ({ key }, signal, job, token) => serveKey(key, AbortSignal.any([signal, leave.signal]), job, token, tools),
   )
   const rebuilds = startWorker('rebuild', { redis, settings, name: id, concurrency: 1, log }, (asked, signal, job) =>
     rebuild(asked, signal, job, tools),
@@ -101,7 +103,9 @@ await runService(log, async () => {
     async stop() {
       sweep.stop()
       clearTimeout(resting)
+      leave.begin()
       await Promise.all([worker.close(), rebuilds.close()])
+      leave.end()
       await pool.close()
       await Promise.all([lease.stop(), heartbeat.stop(), queues.close()])
       redis.disconnect()

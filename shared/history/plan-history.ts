@@ -16,6 +16,7 @@ export interface Run {
   worker?: string
   startedAt?: number
   finishedAt?: number
+  waits?: { on: string; since: number; deadline?: number }
 }
 
 /** One line of the blob of a plan that ended. */

@@ -89,6 +89,7 @@ export class Ledger extends LedgerReader {
       queues: JSON.stringify(graph.queues),
       floorplan: plan.floorplan.version,
       kind: plan.kind,
+      format: plan.format,
       total: remodels.length,
       open: remodels.length,
       done: 0,
@@ -233,7 +234,7 @@ export class Ledger extends LedgerReader {
 
   #claimed(deployment: string, plan: string, answer: ClaimAnswer & { status: 'claimed' }): Claim {
     this.fences.check(answer.session)
-    const { attempt, release, deadline, now, kind, owes = false } = answer
+    const { attempt, release, format, deadline, now, kind, owes = false } = answer
     const { needs, ...rest } = JSON.parse(answer.remodel) as StoredRemodel
     const remodel = { ...rest, needs: needs ?? [] }
     const fence = Number(answer.fence)
@@ -244,6 +245,7 @@ export class Ledger extends LedgerReader {
       kind,
       remodel,
       attempt,
+      format,
       release,
       fence,
       owes,
@@ -542,6 +544,7 @@ type ClaimAnswer =
       deadline: number
       now: number
       kind: string
+      format: number
       remodel: string
       session?: string
       owes?: true

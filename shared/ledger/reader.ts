@@ -393,7 +393,10 @@ export class LedgerReader {
     if (state === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
     if (state === 'queued') return { state, waitsFor: [`a free seat for ${place} in its windows`] }
     if (state === 'released') return { state, waitsFor: [`a worker of queue ${queue}`] }
-    if (state === 'waiting') return { state, waitsFor: [`an approval: ${title}`] }
+    if (state === 'waiting') {
+      const { waits } = JSON.parse((await this.redis.hget(`${key}:runs`, remodel)) ?? '{}') as Run
+      return { state, waitsFor: [waits ? waits.on : `an approval: ${title}`] }
+    }
     if (state !== 'blocked') return { state, waitsFor: [] }
     const states = await this.redis.hmget(`${key}:state`, ...needs)
     const waitsFor = needs.flatMap((need, i) => (states[i] === 'done' ? [] : [`${need} (${states[i] ?? 'absent'})`]))
@@ -417,5 +420,6 @@ function remodelRecord(id: string, state: RemodelState, run: Run): RemodelRecord
     worker: run.worker ?? null,
     startedAt: run.startedAt ?? null,
     finishedAt: run.finishedAt ?? null,
+    waitsFor: state === 'waiting' ? (run.waits?.on ?? null) : null,
   }
 }

@@ -12,6 +12,8 @@ export interface Claim {
   attempt: number
   /** How often the remodel was released by now: with it a job of this attempt is called by a name of its own. */
   release: number
+  /** Format of the plan: a worker may be older than it. */
+  format: number
   /** Only grows within one deployment, and is of this attempt alone; whatever is changed is shown it. */
   fence: number
   /** The deployment owes fences: machines must be shown them before this attempt changes anything. */
@@ -57,12 +59,18 @@ export interface WantedRun {
   joins?: boolean
 }
 
-/** How an attempt ended (`lost`: its worker lives and let go of it), what it is doing (`progress`), or that it is at a point from which it must go on (`no-return`). */
+/**
+ * How an attempt ended (`lost`: its worker lives and let go of it; `wait`: it is to be looked at again; `not-mine`: its worker
+ * does not know the step), what it is doing (`progress`), or that it is at a
+ * point from which it must go on (`no-return`).
+ */
 export interface Completion {
   plan: string
   remodel: string
   fence: number
-  outcome: 'done' | 'failed' | 'retry' | 'lost' | 'progress' | 'no-return'
+  outcome: 'done' | 'failed' | 'retry' | 'lost' | 'wait' | 'not-mine' | 'progress' | 'no-return'
+  /** Of `wait`: milliseconds until it is looked at again. */
+  afterMs?: number
   floorplan?: Record<string, Omit<StandingMaterial, 'id'> | null>
   code?: string
   message?: string
@@ -118,6 +126,8 @@ export interface RemodelRecord {
   worker: string | null
   startedAt: number | null
   finishedAt: number | null
+  /** What it waits for while it is `waiting`; null for an approval. */
+  waitsFor: string | null
 }
 
 export interface LockRecord {

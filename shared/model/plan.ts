@@ -50,7 +50,9 @@ export const Remodel = z.object({
   destructive: z.boolean().default(false),
   /** What the step is given. Ids and digests only, never a secret. */
   input: Json,
-  /** Seconds one attempt may take; the absolute time is fixed when a worker claims it. */
+  /** Version of the step's input, where it is not the first: a worker that knows an older one leaves it to others. */
+  version: z.int().positive().optional(),
+  /** Seconds one attempt may take, and all of a wait; the absolute time is fixed when a worker claims it. */
   deadlineSeconds: z.number().positive(),
   /** How often it may be begun, worker losses included, before it is blamed. */
   attempts: z.int().positive(),
@@ -67,9 +69,12 @@ export type Window = z.infer<typeof Window>
 export const Place = z.object({ name: z.string(), windows: z.array(z.string()).min(1) })
 export type Place = z.infer<typeof Place>
 
+/** The format of plans that this Remodel draws and carries out. A worker leaves a later one to others. */
+export const planFormat = 1
+
 /** Every remodel needed, with precedence, windows and gates. Immutable once written; `docs/plan-format.md`. */
 export const Plan = z.object({
-  format: z.literal(1),
+  format: z.literal(planFormat),
   /** `p` and the first 12 hex digits of `digest`; with `-2`, `-3` ... where an equal plan was carried out before. */
   id: z.string(),
   deployment: z.string(),

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { carryOut, type Tools } from '../../services/assembler/carry.ts'
 import { Hands } from '../../services/assembler/hands.ts'
-import { defineStep, type StepContext } from '../../services/assembler/steps/step.ts'
+import { defineStep, type Step, type StepContext } from '../../services/assembler/steps/step.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RemodelError } from '../../shared/errors.ts'
@@ -24,7 +24,7 @@ import { JobFailure } from '../../shared/queue/failure.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { Secrets } from '../../shared/secrets.ts'
-import { planOf, remodel } from '../support/plans.ts'
+import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis
@@ -47,7 +47,7 @@ afterAll(async () => {
 })
 
 /** An assembler's half that carries out jobs; `apply` is what every step does. */
-async function toolsWith(apply: (context: StepContext) => Promise<void>): Promise<Tools> {
+async function toolsWith(apply: (context: StepContext) => ReturnType<Step['apply']>): Promise<Tools> {
   const step = defineStep({
     input: z.unknown(),
     look: async () => null,
@@ -71,7 +71,7 @@ async function toolsWith(apply: (context: StepContext) => Promise<void>): Promis
     board: new EndedJobs(ledger.redis, settings()),
     // However busy the machine is.
     goOnMs: 60_000,
-    leaving: () => false,
+    leaving: { begun: false, signal: new AbortController().signal },
     log: pino({ level: 'silent' }),
   }
 }
@@ -243,3 +243,111 @@ test('an attempt that crashed behind its point of no return is begun again thoug
     'done',
   )
 })
+
+const jobOf = (deployment: string, plan: string, release = 1) => ({ deployment, plan, remodel: 'a', release })
+
+async function stateOf(deployment: string, plan: string) {
+  const [record] = await ledger.remodelRecords(deployment, plan)
+  return record!
+}
+
+describe('a step that says not yet', () => {
+  test('ends its attempt, and another worker goes on with it when its time has come', async () => {
+    const plan = await open('patient', [remodel('a', [], { attempts: 1 })])
+    const looks: number[] = []
+    const tools = await toolsWith(async ({ fence }) => {
+      looks.push(fence.number)
+      return looks.length < 3 ? { for: 'the copy', afterMs: 0 } : undefined
+    })
+    expect(await carryOut(jobOf('patient', plan), 'assemble', never, tools)).toBe('waits for the copy')
+    expect(await stateOf('patient', plan)).toMatchObject({ state: 'waiting', waitsFor: 'the copy', worker: null })
+    for (const release of [2, 3]) {
+      await released(ledger, 'patient', plan)
+      await carryOut(jobOf('patient', plan, release), 'assemble', never, { ...tools, hands: new Hands(ledger) })
+    }
+    expect(looks).toHaveLength(3)
+    expect((await ledger.planRecord('patient', plan)).state).toBe('done')
+  })
+})
+
+describe('a worker that is older than the plan', () => {
+  const knows = async (step: Partial<Step> | null) => {
+    const usual = await toolsWith(async () => {})
+    const [known] = [await usual.steps.find('test', 'nothing')]
+    return { ...usual, steps: { find: async () => step && ({ ...known, ...step } as Step) } }
+  }
+  const cases = [
+    { what: 'the step', tools: () => knows(null), draft: {}, text: 'knows step nothing of kind test' },
+    {
+      what: 'its version',
+      tools: () => knows({}),
+      draft: { version: 2 },
+      text: 'step nothing of kind test in version 2',
+    },
+    {
+      what: 'its input',
+      tools: () => knows({ input: z.object({ lately: z.string() }) }),
+      draft: {},
+      text: 'can read its input (lately: ',
+    },
+  ]
+  for (const [i, { what, tools, draft, text }] of cases.entries()) {
+    test(`and does not know ${what} leaves it to one that does`, async () => {
+      const name = `strange${i}`
+      const plan = await open(name, [remodel('a', [], { attempts: 1, ...draft })])
+      expect(await carryOut(jobOf(name, plan), 'assemble', never, await tools())).toContain(
+        `not mine: it needs a worker`,
+      )
+      const { state, attempt, waitsFor } = await stateOf(name, plan)
+      expect({ state, attempt }).toEqual({ state: 'waiting', attempt: 0 })
+      expect(waitsFor).toContain(text)
+      await released(ledger, name, plan)
+      expect(await carryOut(jobOf(name, plan, 2), 'assemble', never, await knows({ version: 2 }))).toBe('done')
+    })
+  }
+
+  test('and does not know its format leaves it to one that does', async () => {
+    const plan = await open('format')
+    await ledger.redis.hset(`${ledger.base('format')}:plan:${plan}`, 'format', 2)
+    await carryOut(jobOf('format', plan), 'assemble', never, await toolsWith(async () => {}))
+    expect(await stateOf('format', plan)).toMatchObject({
+      state: 'waiting',
+      waitsFor: 'a worker that knows plans of format 2',
+    })
+  })
+})
+
+test('what a machine refuses for its fence is begun again under a larger one, and blamed on nobody', async () => {
+  const plan = await open('refused', [remodel('a', [], { attempts: 1 })])
+  let seen = 0
+  const tools = await toolsWith(async ({ fence }) => {
+    if (seen === 0) seen = fence.number + 512 * 1000
+    if (fence.number < seen) throw new RemodelError('superseded', `it was shown fence ${seen}`)
+  })
+  expect(await carryOut(jobOf('refused', plan), 'assemble', never, tools)).toContain('given back: it was shown')
+  expect((await ledger.planRecord('refused', plan)).state).toBe('running')
+  await released(ledger, 'refused', plan)
+  expect(await carryOut(jobOf('refused', plan, 2), 'assemble', never, tools)).toBe('done')
+})
+
+for (const point of ['before', 'behind'] as const) {
+  test(`a worker that leaves hands back what it has in hand ${point} its point of no return, and uses no attempt`, async () => {
+    const name = `leave-${point}`
+    const plan = await open(name, [remodel('a', [], { attempts: 1 })])
+    const leave = new AbortController()
+    const tools = await toolsWith(async ({ signal, pointOfNoReturn }) => {
+      if (point === 'behind') await pointOfNoReturn()
+      leave.abort(new RemodelError('unavailable', 'its worker leaves'))
+      await onceAborted(signal)
+      throw new RemodelError('job-failed', 'it was killed')
+    })
+    const said = await carryOut(jobOf(name, plan), 'assemble', never, {
+      ...tools,
+      leaving: { begun: true, signal: leave.signal },
+    })
+    expect(said).toBe('given back: its worker leaves')
+    expect(await stateOf(name, plan)).toMatchObject({ state: 'released', attempt: 0 })
+    await released(ledger, name, plan)
+    expect(await carryOut(jobOf(name, plan, 2), 'assemble', never, await toolsWith(async () => {}))).toBe('done')
+  })
+}

@@ -79,7 +79,7 @@ async function worker(name: string, apply: (context: StepContext) => Promise<voi
     ledger: own,
     recorder: new Recorder(own, name),
     aborts: new Aborts(redis, own),
-    leaving: () => false,
+    leaving: { begun: false, signal: new AbortController().signal },
     secrets: await Secrets.open(home),
     hands: new Hands(own),
     worker: name,

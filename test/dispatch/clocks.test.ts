@@ -34,16 +34,26 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** A plan with work that a worker has in hand and an approval, each with half an hour. */
+/** A plan with work that a worker has in hand, an approval and a wait, each with half an hour. */
 async function open() {
   const name = `clock${++counter}`
   const more = { deadlineSeconds: 1800, attempts: 1 }
   const plan = await ledger.store(
-    planOf(name, [remodel('work', [], more), remodel('ok', [], { action: 'approve', ...more })]),
+    planOf(name, [
+      ...[remodel('work', [], more), remodel('wait', [], more)],
+      remodel('ok', [], { action: 'approve', ...more }),
+    ]),
     1,
   )
   await ledger.open(name, plan.id, { holder: 'test', message: '' })
-  await ledger.claim(name, 'w', [{ plan: plan.id, remodel: 'work', job: 'work #1' }])
+  const [, wait] = await ledger.claim(
+    name,
+    'w',
+    ['work', 'wait'].map((id) => ({ plan: plan.id, remodel: id, job: `${id} #1` })),
+  )
+  if (wait?.status !== 'claimed') throw new Error('not claimed')
+  const at = { plan: plan.id, remodel: 'wait', fence: wait.claim.fence }
+  await ledger.complete(name, [{ ...at, outcome: 'wait', afterMs: 600_000, message: 'better times' }])
   return { name, plan: plan.id }
 }
 
@@ -71,7 +81,7 @@ describe('the clock of Redis', () => {
   test('set forward fires deadlines where nothing looks after it: the control run', async () => {
     const run = await open()
     await time.set('redis', hour)
-    expect((await ledger.expire(run.name, run.plan, 0)).sort()).toEqual(['ok', 'work'])
+    expect((await ledger.expire(run.name, run.plan, 0)).sort()).toEqual(['ok', 'wait', 'work'])
   })
 
   test('set back before the first look of a planner is noticed by when the plan was opened', async () => {

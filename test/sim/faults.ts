@@ -38,7 +38,9 @@ const usualKinds: FaultKind[] = [
 export const failpoints = [
   'assembler.applied',
   'assembler.claimed',
+  'assembler.not-mine',
   'assembler.reported',
+  'assembler.waits',
   'compiler.blob-put',
   'compiler.claimed',
   'compiler.compiled',

@@ -23,9 +23,10 @@ const open = new Set(['running', 'failing', 'cancelling'])
 const legal: Record<string, string[]> = {
   blocked: ['queued', 'released', 'waiting', 'running', 'done', 'skipped'],
   queued: ['released', 'running', 'skipped'],
-  released: ['running', 'skipped'],
-  running: ['released', 'done', 'failed', 'skipped'],
-  waiting: ['done', 'failed', 'skipped'],
+  // A wait whose time is up fails, also where it is to be looked at.
+  released: ['running', 'failed', 'skipped'],
+  running: ['released', 'waiting', 'done', 'failed', 'skipped'],
+  waiting: ['released', 'done', 'failed', 'skipped'],
 }
 
 interface Known {

@@ -103,7 +103,9 @@ export function drawPlan(deployment: string, nth: number, version: number, rando
       if (place !== undefined) keepPassable(place, id, needs)
       const nature = trouble && random.chance(0.15) ? random.pick(['broken', 'flaky'] as const) : 'sound'
       const ms = random.pick([0, 20, 200, 800])
-      const input: WorkInput = { ms, parts: random.int(1, 2), nature, op: `${deployment}.${nth} ${id}` }
+      const looks = random.chance(0.2) ? random.int(1, 4) : 0
+      const op = `${deployment}.${nth} ${id}`
+      const input: WorkInput = { ms, parts: random.int(1, 2), nature, looks, op }
       drafts.push({
         ...usual,
         step: 'work',
@@ -114,6 +116,9 @@ export function drawPlan(deployment: string, nth: number, version: number, rando
         when: random.pick(['healthy', 'healthy', 'healthy', 'independent', 'always'] as const),
         ...(place === undefined ? {} : { place }),
         weight: random.chance(0.5) ? random.int(0, 1000) : 0,
+        // All looks together have one deadline.
+        ...(looks > 0 ? { deadlineSeconds: 40 } : {}),
+        ...(random.chance(0.1) ? { version: 2 } : {}),
         needs: [...needs],
       })
     }

@@ -129,10 +129,12 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     })
     await heartbeat.start(subscriber)
     const hands = new Hands(ledger)
-    let leaving = false
+    const leaving = { begun: false, signal: new AbortController().signal }
     const recorder = new Recorder(ledger, ground.process.name)
     recorder.repeatAfterReconnect(redis)
-    const step = ground.world.step(ground.process) as unknown as Step
+    // The second assembler, where there is one, is an older one.
+    const version = ground.process.name.startsWith('assembler-1') ? 1 : 2
+    const step = { ...(ground.world.step(ground.process) as unknown as Step), version }
     const provider = ground.world.provider(ground.process, ground.compileMs)
     const tools = {
       provider,
@@ -149,7 +151,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       worker: ground.process.name,
       // The simulated queues have no board.
       board: { add: async () => {} },
-      leaving: () => leaving,
+      leaving,
       log: logOf(ground),
     }
     const worker = new SimWorker({
@@ -164,7 +166,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     worker.start()
     return {
       async stop() {
-        leaving = true
+        leaving.begun = true
         await worker.close()
         await heartbeat.stop()
       },

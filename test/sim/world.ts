@@ -29,6 +29,8 @@ export const workInput = z.object({
   parts: z.int(),
   /** `broken`: always fails; `flaky`: fails the first time it is tried. */
   nature: z.enum(['sound', 'broken', 'flaky']),
+  /** How often it says that it is to be looked at again, before each of its parts. */
+  looks: z.int(),
   op: z.string(),
 })
 export type WorkInput = z.infer<typeof workInput>
@@ -46,6 +48,7 @@ export class World {
   readonly #fences = new Map<string, number>()
   readonly #done = new Set<string>()
   readonly #tried = new Set<string>()
+  readonly #looks = new Map<string, number>()
   readonly #scheduler: Scheduler
   readonly #random: Random
 
@@ -102,6 +105,8 @@ export class World {
       apply: async ({ fence, signal, say }, input) => {
         say('working')
         for (let part = 0; part < input.parts; part++) {
+          if (await this.ask(process, () => this.#looksAgain(input, part)))
+            return { for: `part ${part} of ${input.op}`, afterMs: input.ms }
           await sleep(input.ms / input.parts, signal)
           if (input.nature === 'broken') throw new RemodelError('job-failed', `${input.op} is broken`)
           if (input.nature === 'flaky' && !this.#tried.has(input.op)) {
@@ -110,6 +115,7 @@ export class World {
           }
           await this.ask(process, () => this.change(process.name, fence, `${input.op} ${part}`))
         }
+        return undefined
       },
       verify: async ({ material }, input) => {
         const standing = await result(material, input)
@@ -117,6 +123,13 @@ export class World {
         return standing
       },
     }
+  }
+
+  /** What is waited for comes about by being looked at; part after part is waited for, also after those that are done. */
+  #looksAgain({ op, looks }: WorkInput, part: number): boolean {
+    const seen = this.#looks.get(`${op} ${part}`) ?? 0
+    this.#looks.set(`${op} ${part}`, seen + 1)
+    return seen < looks
   }
 
   provider(process: Process, compileMs: (key: string) => number): Provider {

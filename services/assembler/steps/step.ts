@@ -42,15 +42,28 @@ export interface StepResult {
 }
 
 /**
+ * Not yet: the step has done what it can for now. The attempt ends, and another one looks again. Until then no worker has the
+ * remodel in hand, and none of its attempts is used; the deadline of the whole wait is the one of the attempt that began to wait.
+ */
+export interface Wait {
+  /** What it waits for, as a noun phrase that stays the same as long as it waits for that: `n2 having what n1 wrote`. */
+  for: string
+  afterMs: number
+}
+
+/**
  * One remodel type, in three parts. A step may be begun any number of times, on any worker, after any crash:
  * - `look` says whether it is done already (then that is the result);
- * - `apply` does it;
+ * - `apply` does it, or a part of it, and says what it waits for before it can go on;
  * - `verify` proves it, and gives the result. It throws where the world is not as it should be.
  */
 export interface Step<Schema extends z.ZodType = z.ZodType> {
   input: Schema
+  /** Counts the changes of its input. A worker leaves a remodel of a later version than its own to others. Left out: 1. */
+  version?: number
   look(context: StepContext, input: z.infer<Schema>): Promise<StepResult | null>
-  apply(context: StepContext, input: z.infer<Schema>): Promise<void>
+  // biome-ignore lint/suspicious/noConfusingVoidType: most steps end without a value
+  apply(context: StepContext, input: z.infer<Schema>): Promise<Wait | void>
   verify(context: StepContext, input: z.infer<Schema>): Promise<StepResult>
 }
 

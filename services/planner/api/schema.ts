@@ -78,6 +78,8 @@ export const RemodelStatus = z.object({
   worker: z.string().nullable(),
   startedAt: z.number().nullable(),
   finishedAt: z.number().nullable(),
+  /** What it waits for while it is `waiting`; null for an approval. */
+  waitsFor: z.string().nullable().default(null),
 })
 export type RemodelStatus = z.infer<typeof RemodelStatus>
 

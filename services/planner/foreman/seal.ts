@@ -1,7 +1,7 @@
 import { RemodelError } from '../../../shared/errors.ts'
 import { digestOf, digestOfList } from '../../../shared/model/canonical.ts'
 import type { Blueprint, Floorplan } from '../../../shared/model/material.ts'
-import { type Plan, type Remodel, When } from '../../../shared/model/plan.ts'
+import { type Plan, planFormat, type Remodel, When } from '../../../shared/model/plan.ts'
 import type { PlanDraft, RemodelDraft } from './draft.ts'
 import { inOrder } from './order.ts'
 
@@ -22,7 +22,7 @@ export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floo
   const remodels = draft.remodels.map(complete).sort((a, b) => b.weight - a.weight)
   check(remodels, draft)
   const body = {
-    format: 1 as const,
+    format: planFormat as typeof planFormat,
     deployment: blueprint.deployment,
     kind: blueprint.kind,
     floorplan: { version: floorplan.version, digest: digestOfList(floorplan.materials) },

@@ -127,7 +127,8 @@ export class Settling {
     if (open.length === 0) return []
     const begun = new Set<string>()
     for await (const page of this.#ledger.remodelPages(deployment, plan)) {
-      for (const { remodel, run } of page) if ((run.attempt ?? 0) > 0) begun.add(remodel.material)
+      // An attempt that was given back, or waits, is not counted; its fence was drawn.
+      for (const { remodel, run } of page) if (Number(run.fence ?? 0) > 0) begun.add(remodel.material)
     }
     return open.filter(({ material }) => begun.has(material))
   }

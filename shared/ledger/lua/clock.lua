@@ -28,6 +28,15 @@ local function mend(plan)
       redis.call('ZADD', key(plan, 'running'), deadline, id)
     end
   end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'waits'), '-inf', '+inf', 'LIMIT', 0, most)) do
+    local run, deadline = run_of(plan, id), clock + node(plan, id).t * 1000
+    local at = tonumber(redis.call('ZSCORE', key(plan, 'waits'), id))
+    if at <= clock or at > deadline then
+      run.waits.deadline = deadline
+      redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
+      redis.call('ZADD', key(plan, 'waits'), deadline, id)
+    end
+  end
 end
 
 if not ARGV[2] then

@@ -8,8 +8,10 @@
 -- again whatever became of the plan. A plan that is being cancelled refuses it: the step undoes what it has done. Not so for an
 -- attempt after one that was past that point: there is nothing to go back to.
 --
+-- `wait` and `not-mine` end an attempt that uses none: waits.lua.
+--
 -- KEYS[1] base   ARGV[1] channel, [2] JSON list of
---   {plan, remodel, fence, outcome: done|failed|retry|lost|progress|no-return, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
+--   {plan, remodel, fence, outcome: done|failed|retry|lost|wait|not-mine|progress|no-return, afterMs: of `wait`, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
 --    durationMs?, job?, take?: queue}
 -- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded} | {status: cancelled} | {status: malformed}
 --   superseded: another fence is current, or it is settled: nothing was changed
@@ -18,7 +20,7 @@
 --   at before the first is recorded.
 local plans, results = {}, {}
 
-local outcomes = { done = true, failed = true, retry = true, lost = true, progress = true, ['no-return'] = true }
+local outcomes = { done = true, failed = true, retry = true, lost = true, wait = true, ['not-mine'] = true, progress = true, ['no-return'] = true }
 
 local function text_or_nil(value)
   return value == nil or type(value) == 'string'
@@ -30,7 +32,9 @@ local function is_report(c)
   for _, field in ipairs({ 'code', 'message', 'log', 'job', 'take' }) do
     if not text_or_nil(c[field]) then return false end
   end
-  if (c.outcome == 'failed' or c.outcome == 'retry' or c.outcome == 'lost') and not c.message then return false end
+  local tells = c.outcome == 'done' or c.outcome == 'progress' or c.outcome == 'no-return' or c.message
+  if not tells then return false end
+  if c.outcome == 'wait' and (type(c.afterMs) ~= 'number' or not (c.afterMs >= 0 and c.afterMs < 2 ^ 48)) then return false end
   if c.floorplan == nil then return true end
   if type(c.floorplan) ~= 'table' then return false end
   for id, text in pairs(c.floorplan) do
@@ -93,7 +97,11 @@ for i, c in ipairs(completions) do
       elseif c.outcome == 'retry' then
         retry(c.plan, c.remodel, c)
       elseif c.outcome == 'lost' then
-        give_back(c.plan, c.remodel, c, 0)
+        give_back(c.plan, c.remodel, c)
+      elseif c.outcome == 'wait' then
+        wait_for(c.plan, c.remodel, c)
+      elseif c.outcome == 'not-mine' then
+        pass_on(c.plan, c.remodel, c)
       elseif plan_state(c.plan) == 'cancelling' and c.code == 'cancelled' then
         settle(c.plan, c.remodel, 'skipped')
       else

@@ -1,6 +1,6 @@
 -- Ends attempts that nobody else will end: deadlines that have passed, workers that are gone together with their job.
--- An attempt gets another one or fails; an approval that was not given in time fails. What only waited for the work of another
--- remodel loses no attempt with its worker.
+-- An attempt gets another one or fails; an approval that was not given in time fails, and so does a wait in vain. What only
+-- waited for the work of another remodel loses no attempt with its worker.
 --
 -- An attempt whose worker lives is ended by that worker, in whose process time cannot step; here it is only for one that does
 -- not come to its end at all.
@@ -32,6 +32,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', cl
     retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'deadline', message = 'did not end within ' .. n.t .. ' s' })
   end
 end
+end_waits(plan, clock - grace, fired)
 if #known.gone > 0 then
   for _, id in ipairs(redis.call('ZRANGE', key(plan, 'running'), 0, -1)) do
     local run = run_of(plan, id)

@@ -10,7 +10,7 @@ local idle = state == 'stored' and tonumber(redis.call('HGET', meta, 'createdAt'
 local over = state == 'done' or state == 'failed' or state == 'cancelled'
 if state and not idle and not over then return 0 end
 if redis.call('HGET', base .. ':lock', 'plan') == plan then unlock() end
-local parts = { 'graph', 'lists', 'remodels', 'unmet', 'state', 'runs', 'todo', 'later', 'running', 'carried', 'doomed', 'places', 'windows', 'errors',
+local parts = { 'graph', 'lists', 'remodels', 'unmet', 'state', 'runs', 'todo', 'later', 'waits', 'running', 'carried', 'doomed', 'places', 'windows', 'errors',
   'reservations' }
 for _, queue in ipairs(cjson.decode(redis.call('HGET', meta, 'queues') or '[]')) do
   redis.call('UNLINK', key(plan, 'backlog:' .. queue), key(plan, 'published:' .. queue))

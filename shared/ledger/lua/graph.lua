@@ -5,10 +5,10 @@
 --   queued    ready, but its place has no seat in a window yet
 --   released  free for a worker; in the backlog until there is room in its queue (outlet.lua)
 --   running   claimed by a worker: has an attempt, a fence and a deadline
---   waiting   an approval that waits for a person
+--   waiting   an approval that waits for a person, or a step that is looked at again later (waits.lua)
 --   done, failed, skipped   settled, final
 --
--- blocked -> queued -> released -> running -> done | failed, running -> released (another attempt),
+-- blocked -> queued -> released -> running -> done | failed, running -> released (another attempt), running -> waiting -> released,
 -- and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
@@ -29,11 +29,12 @@
 --   :plan:<p>:unmet        hash    remodel -> number of needs not settled
 --   :plan:<p>:doomed       hash    blocked remodels that will be skipped: a need of theirs was not done
 --   :plan:<p>:state        hash    remodel -> state
---   :plan:<p>:runs         hash    remodel -> JSON {attempt, losses, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn, abandoned}
+--   :plan:<p>:runs         hash    remodel -> JSON {attempt, losses, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn, abandoned, waits, looks: its next attempt looks again}
 --   :plan:<p>:backlog:<q>  zset    released remodel -> rank; not published yet
 --   :plan:<p>:published:<q> zset   released remodel -> time it was published; only while unclaimed
---   :plan:<p>:later        zset    released remodel -> time from which it may begin
---   :plan:<p>:running      zset    remodel -> deadline; only while running or waiting
+--   :plan:<p>:later        zset    released or waiting remodel -> time from which it may begin
+--   :plan:<p>:waits        zset    remodel that waits, or did -> deadline of the whole wait
+--   :plan:<p>:running      zset    remodel -> deadline; only while running, or while an approval waits
 --   :plan:<p>:carried      hash    job -> the remodel it carries now, where that is not the one it was published for
 --   :plan:<p>:places       hash    of:<place> its line, windows:<line> JSON, at:<line> the window it waits at, left:<place>, in:<place>
 --   :plan:<p>:windows      hash    limit:<window>, used:<window>
@@ -155,6 +156,12 @@ local function owe(plan, id)
   owes = true
 end
 
+local waited = {}
+local function has_waits(plan)
+  if waited[plan] == nil then waited[plan] = redis.call('EXISTS', key(plan, 'waits')) == 1 end
+  return waited[plan]
+end
+
 -- Makes a remodel final, counts it, gives its seat back and tells its dependants.
 settle = function(plan, id, outcome)
   spent = spent + 1
@@ -164,6 +171,8 @@ settle = function(plan, id, outcome)
   put_state(plan, id, outcome)
   if was == 'released' then withdraw(plan, id, n) end
   if was == 'running' or was == 'waiting' then redis.call('ZREM', key(plan, 'running'), id) end
+  if was == 'waiting' then redis.call('ZREM', key(plan, 'later'), id) end
+  if has_waits(plan) then redis.call('ZREM', key(plan, 'waits'), id) end
   if was == 'running' then floorplan_may_have_moved() end
   local _, forced = plan_state(plan)
   if was == 'running' and forced then abandon(plan, id) end
@@ -279,8 +288,16 @@ local function lost_too_often(plan, id)
   return true
 end
 
--- A worker that lives lets go of a remodel that it did not end: no attempt is used.
-local function give_back(plan, id, cause, delay)
+-- A machine has seen a larger fence than the current one, from a history that this Redis has lost: the next one is drawn
+-- ahead of all that an hour may hold, and an hour more each time that it is not enough.
+local function leap_ahead()
+  local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
+  redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', math.max(next_counter(last, false, caller.seen, true), last + 2 ^ 25)))
+end
+
+-- A worker that lives lets go of a remodel that it did not end: no attempt is used. Of one that was refused for its fence
+-- (`superseded`) a larger one is drawn.
+local function give_back(plan, id, cause)
   local n, run = node(plan, id), run_of(plan, id)
   -- Nothing new starts in its plan, and nobody is to blame.
   if not run.noReturn and not may_start(plan, n) then return settle(plan, id, 'skipped') end
@@ -292,7 +309,8 @@ local function give_back(plan, id, cause, delay)
   redis.call('ZREM', key(plan, 'running'), id)
   touched[plan] = true
   floorplan_may_have_moved()
-  if not lost_too_often(plan, id) then release(plan, id, delay) end
+  if cause.code == 'superseded' then leap_ahead() end
+  if not lost_too_often(plan, id) then release(plan, id, cause.code == 'superseded' and math.min(100 * 2 ^ math.min(run.losses - 1, 10), 5000) or 0) end
 end
 
 -- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one step.
@@ -306,14 +324,20 @@ local function begin(plan, id, worker, job, how)
   run.worker = worker
   run.job = job
   run.joins = how and how.joins or nil
-  run.startedAt = wall
+  run.startedAt = run.waits and run.startedAt or wall
   run.deadline = clock + n.t * 1000
+  -- A look has a minute, however near the end of its wait: the clock may just have been set, and no planner has noticed yet.
+  if run.waits and run.waits.deadline then run.deadline = math.max(run.waits.deadline, clock + math.min(n.t, 60) * 1000) end
   redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
   put_state(plan, id, 'running')
   if was == 'released' then withdraw(plan, id, n) end
   redis.call('ZADD', key(plan, 'running'), run.deadline, id)
-  event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
+  -- A look at what is waited for, which may be one of thousands.
+  if not run.looks or was == 'running' then
+    event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
+  end
   return { status = 'claimed', attempt = run.attempt, release = run.releases or 1, fence = run.fence, deadline = run.deadline, now = clock,
+    format = tonumber(redis.call('HGET', base .. ':plan:' .. plan, 'format') or '1'),
     session = caller.unsure and caller.session or nil, owes = redis.call('EXISTS', base .. ':owed') == 1 or nil,
     kind = redis.call('HGET', base .. ':plan:' .. plan, 'kind'), remodel = redis.call('HGET', key(plan, 'remodels'), id) }
 end
@@ -348,7 +372,7 @@ local function finish_if_settled(plan)
   event({ type = 'plan.' .. final, plan = plan })
   redis.call('HSET', meta, 'lastEvent', redis.call('HGET', base .. ':meta', 'seq'))
   if holds then unlock() end
-  for _, part in ipairs({ 'todo', 'unmet', 'later', 'running', 'windows', 'places', 'carried', 'doomed' }) do redis.call('UNLINK', key(plan, part)) end
+  for _, part in ipairs({ 'todo', 'unmet', 'later', 'waits', 'running', 'windows', 'places', 'carried', 'doomed' }) do redis.call('UNLINK', key(plan, part)) end
 end
 
 -- Ends a script: works off what follows, publishes what has room, and answers what a worker or planner reads.

@@ -31,6 +31,7 @@ local function release(plan, id, delay)
   if text then
     local run = cjson.decode(text)
     run.releases = run.releases + 1
+    run.looks = nil
     redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
   end
   put_state(plan, id, 'released')
@@ -56,6 +57,7 @@ local function ripen(plan)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'later'), '-inf', clock, 'LIMIT', 0, 100)) do
     local n = node(plan, id)
     redis.call('ZREM', key(plan, 'later'), id)
+    if state_of(plan, id) == 'waiting' then put_state(plan, id, 'released') end
     redis.call('ZADD', key(plan, 'backlog:' .. n.q), rank(n), id)
     changes(plan, n.q)
   end

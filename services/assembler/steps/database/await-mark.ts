@@ -3,13 +3,10 @@ import { inputs } from '../../../../shared/kinds/database.ts'
 import { linkName } from '../../../../shared/postgres/names.ts'
 import { openSession } from '../../../../shared/postgres/server.ts'
 import { defineStep } from '../step.ts'
-import { primaryOf, until } from './server/primary.ts'
+import { primaryOf, waitFor } from './server/primary.ts'
 import { recorded } from './server/record.ts'
 
-/** As long as a copy may be behind. */
-const waitMs = 6 * 3600 * 1000
-
-/** Waits until the subscriber has confirmed the mark, as its provider's slot knows. */
+/** Waits until the subscriber has confirmed the mark, as its provider's slot knows: hours, where a copy is far behind. */
 export default defineStep({
   input: inputs['await-mark'],
   look: async () => null,
@@ -18,7 +15,7 @@ export default defineStep({
     if (typeof lsn !== 'string' || lsn === '') throw new RemodelError('infrastructure', `${mark} was not sent`)
     const slot = linkName(provider, subscriber)
     context.say(`waiting for ${subscriber} to have what ${provider} wrote`)
-    await until(`${subscriber} having what ${provider} wrote`, context.signal, waitMs, async () => {
+    return waitFor(`${subscriber} having what ${provider} wrote`, context.signal, async () => {
       const session = await openSession(
         context.provider,
         await primaryOf(context.provider, members[provider] ?? [], context.signal),

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { compiledFor } from '../../../../shared/compile/phrase.ts'
 import type { CompileSpec } from '../../../../shared/compile/requests.ts'
+import { Heartbeat } from '../../../../shared/heartbeat.ts'
+import { workerFor } from '../../../../shared/known-steps.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
 import { RemodelState } from '../../../../shared/model/plan.ts'
 import { CompilingNow } from '../../compiling.ts'
@@ -14,6 +16,7 @@ const ById = z.object({ id: z.string() })
 export function planRoutes(server: Routes, { planning, ledger }: Services): void {
   const now = new CompilingNow(ledger)
   const overview = new Overview(ledger)
+  const heartbeat = new Heartbeat(ledger.redis, ledger.settings, 'planner')
   const view = async (deployment: string, id: string): Promise<PlanView> => {
     const [plan, status, remodels] = await Promise.all([
       ledger.plan(deployment, id),
@@ -33,6 +36,19 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     const work = (await now.of([key])).get(key)
     if (!work || work.plan === id) return undefined
     return [`${name}: ${compiledFor(work.deployment, work.since === null ? null : Date.now() - work.since)}`]
+  }
+
+  /** Work that is on its queue, and that no living worker of it knows. */
+  const unknown = async (deployment: string, id: string, remodel: string, state: RemodelState) => {
+    if (state !== 'released') return undefined
+    const [asked, { kind }] = await Promise.all([
+      ledger.remodel(deployment, id, remodel),
+      ledger.planRecord(deployment, id),
+    ])
+    if (asked.queue === 'compile') return undefined
+    const { living, knowing } = await heartbeat.knowing(kind, asked)
+    if (living === 0 || knowing > 0) return undefined
+    return [`${workerFor(kind, asked)}: none of the ${living} that live does`]
   }
 
   server.post(
@@ -172,7 +188,8 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
       const { remodel } = request.query
       const deployment = await ledger.deploymentOfPlan(id)
       const why = await ledger.waitsFor(deployment, id, remodel)
-      return { remodel, ...why, waitsFor: (await elsewhere(deployment, id, remodel, why.state)) ?? why.waitsFor }
+      const at = [deployment, id, remodel, why.state] as const
+      return { remodel, ...why, waitsFor: (await elsewhere(...at)) ?? (await unknown(...at)) ?? why.waitsFor }
     },
   )
 }

@@ -4,7 +4,10 @@ import type { Member } from '../../../../../shared/kinds/database.ts'
 import { openFenced } from '../../../../../shared/postgres/fenced.ts'
 import { comparePositions, type Position, positionOf, positionSql } from '../../../../../shared/postgres/position.ts'
 import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
-import type { StepContext } from '../../step.ts'
+import type { StepContext, Wait } from '../../step.ts'
+
+const momentMs = 2000
+const lookAgainMs = 3000
 
 export interface Seen {
   member: Member
@@ -94,16 +97,32 @@ export async function onPrimaryIfAny(
 
 /** Polls until it is so; throws `deadline` after `waitMs`. Statements that fail meanwhile count as not yet. */
 export async function until(what: string, signal: AbortSignal, waitMs: number, check: () => Promise<boolean>) {
+  const { happened, cause } = await happens(signal, waitMs, check)
+  if (!happened) throw new RemodelError('infrastructure', `${what} has not happened`, { cause })
+}
+
+/** What may take hours: polls for a moment, then it is a wait that no worker holds. */
+export async function waitFor(
+  what: string,
+  signal: AbortSignal,
+  check: () => Promise<boolean>,
+): Promise<Wait | undefined> {
+  const { happened } = await happens(signal, momentMs, check)
+  return happened ? undefined : { for: what, afterMs: lookAgainMs }
+}
+
+/** Polls until it is so, at most for `waitMs`; `cause` is why the last look could not tell. */
+async function happens(signal: AbortSignal, waitMs: number, check: () => Promise<boolean>) {
   const limit = performance.now() + waitMs
   for (;;) {
     let cause: unknown
     try {
-      if (await check()) return
+      if (await check()) return { happened: true }
     } catch (error) {
       if (error instanceof RemodelError && error.code !== 'infrastructure') throw error
       cause = error
     }
-    if (performance.now() >= limit) throw new RemodelError('infrastructure', `${what} has not happened`, { cause })
+    if (performance.now() >= limit) return { happened: false, cause }
     await sleep(100, undefined, { signal })
   }
 }
