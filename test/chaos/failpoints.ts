@@ -56,11 +56,15 @@ function serviceOf(file: string, name: string, at: string): ServiceName {
 /** Folders of `shared/` that one kind alone uses. */
 const sharedOf: Record<string, string> = { postgres: 'database' }
 
+/** Points that no deploy of a kind passes for certain: a worker that is older than the plan, a step that has to wait. */
+const simulated = ['assembler.not-mine', 'assembler.waits']
+
 /**
- * Who kills at a point, by where it stands. What a kind of its own brings is reached by its deploys only, so its own suite kills
+ * Which suite kills at a point, by where it stands. What a kind of its own brings is reached by its deploys only, so its own suite kills
  * there, with the list it takes from `failpointsOf`. Everything else belongs to `deployment`: `every-failpoint.test.ts`.
  */
-export function suiteOf({ at }: Pick<Failpoint, 'at'>): string {
+export function suiteOf({ at, name }: Pick<Failpoint, 'at' | 'name'>): string {
+  if (simulated.includes(name)) return 'simulator'
   const kind = /^services\/(?:assembler\/steps|planner\/kinds)\/([^/]+)\//.exec(at)?.[1]
   return kind ?? sharedOf[at.split('/')[1] ?? ''] ?? 'deployment'
 }

@@ -6,6 +6,9 @@ import { fresh } from '../support/fresh.ts'
 import { startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
 
+// Two deploys and a restart of Redis each, on a machine that may be busy.
+const timeout = 240_000
+
 /** Redis comes back as it was before a deployment was made: machines and disks stand, and no plan and no floorplan names them. */
 
 let stack: TestStack
@@ -37,7 +40,9 @@ async function forget(net: number) {
   return { options, name, stood }
 }
 
-test('what Redis has forgotten is taken up and recorded by the next deploy, and nothing of it is made again', async () => {
+test('what Redis has forgotten is taken up and recorded by the next deploy, and nothing of it is made again', {
+  timeout,
+}, async () => {
   const { options, name, stood } = await forget(67)
   expect((await deploySmall(client, options)).ended).toBe('done')
   expect(await owned(name)).toEqual(stood)
@@ -57,7 +62,9 @@ test('what Redis has forgotten is taken up and recorded by the next deploy, and 
   expect(await owned(name)).toEqual([])
 })
 
-test('what Redis has forgotten can be removed, and leaves nothing; what was never there is not found', async () => {
+test('what Redis has forgotten can be removed, and leaves nothing; what was never there is not found', {
+  timeout,
+}, async () => {
   const { name } = await forget(68)
   expect(await removeSmall(client, name)).toBe('done')
   expect(await owned(name)).toEqual([])

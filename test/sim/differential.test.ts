@@ -99,7 +99,8 @@ function timeless(value: unknown): unknown {
   if (typeof value === 'number') return value > 1e12 ? 'a time' : value
   if (Array.isArray(value)) return value.map(timeless)
   if (value && typeof value === 'object')
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, timeless(v)]))
+    // Who asked first follows from the time, which may pass between two calls on one side only.
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, k === 'by' ? typeof v : timeless(v)]))
   return value
 }
 

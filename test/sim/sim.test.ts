@@ -1,6 +1,7 @@
 import './hook.ts'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { failpointsOf } from '../chaos/failpoints.ts'
 import { failpoints } from './faults.ts'
 import { describeFailure, record } from './record.ts'
 import { simulate } from './run.ts'
@@ -38,6 +39,7 @@ describe('the core, simulated under faults', () => {
 
   test('was killed at every durable boundary of the ledger, the dispatcher, the assembler and the compiler', () => {
     expect([...killed].sort()).toEqual([...failpoints].sort())
+    for (const { name } of failpointsOf('simulator')) expect(killed).toContain(name)
   })
 
   test('knows every such boundary', () => {

@@ -16,6 +16,9 @@ export interface JobHandle {
   id: string
   data: unknown
   moveToDelayed(until: number, token: string): Promise<void>
+  /** For the board, which is not simulated. */
+  updateProgress(percent: number): Promise<void>
+  log(line: string): Promise<void>
 }
 
 type Process<Name extends QueueName> = (
@@ -153,6 +156,8 @@ export class SimWorker<Name extends QueueName> {
         moveToDelayed: async (until, held) => {
           await this.#parts.redis.send(() => queue.delay(job.id, held, until))
         },
+        updateProgress: async () => {},
+        log: async () => {},
       }
       const payload = catalog[this.#parts.name].safeParse(job.data)
       if (!payload.success) throw new UnrecoverableError('this job does not fit')
