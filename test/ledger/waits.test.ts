@@ -248,10 +248,14 @@ test('an attempt that a machine refused for its fence is begun again under one t
   const name = fresh()
   const plan = await opened(name, [remodel('a', [], { attempts: 1 })])
   const first = await begin(name, plan)
-  // A history that this Redis has lost: half an hour of claims.
+  // A history that this Redis has lost, and that was half an hour ahead of its clock.
   const seen = first.fence + 512 * 8000 * 1800
-  await end(first, { outcome: 'lost', code: 'superseded', message: 'it was shown a larger fence' })
+  const refused = { outcome: 'lost', code: 'superseded', message: 'it was shown a larger fence' } as const
+  await end(first, refused)
   const second = await begin(name, plan)
-  expect(second.fence).toBeGreaterThan(seen)
-  expect(second.attempt).toBe(1)
+  expect(second.fence).toBeGreaterThan(first.fence + 512)
+  await end(second, refused)
+  const third = await begin(name, plan)
+  expect(third.fence).toBeGreaterThan(seen)
+  expect([second.attempt, third.attempt]).toEqual([1, 1])
 })

@@ -598,8 +598,8 @@ export const core: readonly Sabotage[] = [
     name: 'what a machine refused for its fence is drawn under the next one',
     guarantee: 58,
     file: 'shared/ledger/lua/graph.lua',
-    find: 'last + 2 ^ 25)))',
-    replace: 'last)))',
+    find: 'math.max(next, last + an_hour)',
+    replace: 'last',
     caughtBy: 'test/ledger/waits.test.ts',
   },
   {

@@ -131,10 +131,14 @@ local function draw_fence()
   return fence_text(counter, caller.seed)
 end
 
--- Planners have noticed that this Redis lost writes though it is the same process: data was put back in place.
+-- Planners have noticed that this Redis lost writes though it is the same process: data was put back in place. The floor is the
+-- largest counter that was seen, rounded up. Where that is only the rounding ahead of the clock, the clock is enough: a counter
+-- beyond it would be the same for every later life that begins from here.
 local function raise_fence()
   local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
-  if last < caller.floor then redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', caller.floor)) end
+  local ahead = clock_counter() + an_hour
+  local floor = caller.floor - 2 ^ 22 > ahead and caller.floor or math.min(caller.floor, ahead)
+  if last < floor then redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', floor)) end
 end
 
 -- An attempt is *abandoned* when others end it: its worker may still be at work. As long as another attempt of the remodel
@@ -288,11 +292,13 @@ local function lost_too_often(plan, id)
   return true
 end
 
--- A machine has seen a larger fence than the current one, from a history that this Redis has lost: the next one is drawn
--- ahead of all that an hour may hold, and an hour more each time that it is not enough.
-local function leap_ahead()
+-- A machine has seen a larger fence than the current one, from a history that this Redis has lost: the next one is drawn as in a
+-- new life, and an hour further each time that it is not enough.
+local function leap_ahead(times)
   local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
-  redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', math.max(next_counter(last, false, caller.seen, true), last + 2 ^ 25)))
+  local next = next_counter(last, false, caller.seen, true)
+  if times > 1 then next = math.max(next, last + an_hour) end
+  redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', next))
 end
 
 -- A worker that lives lets go of a remodel that it did not end: no attempt is used. Of one that was refused for its fence
@@ -309,7 +315,7 @@ local function give_back(plan, id, cause)
   redis.call('ZREM', key(plan, 'running'), id)
   touched[plan] = true
   floorplan_may_have_moved()
-  if cause.code == 'superseded' then leap_ahead() end
+  if cause.code == 'superseded' then leap_ahead(run.losses) end
   if not lost_too_often(plan, id) then release(plan, id, cause.code == 'superseded' and math.min(100 * 2 ^ math.min(run.losses - 1, 10), 5000) or 0) end
 end
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type Failpoint, failpointsOf, listFailpoints } from '../../chaos/failpoints.ts'
+import { type Failpoint, failpointsOf } from '../../chaos/failpoints.ts'
 import { Lane } from './lane.ts'
 import { ask, askServer, expectWhole, standing, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
@@ -22,7 +22,7 @@ const inLongLog = /^archive\.pack/
 const inRefusal = /^set-up-instance\.(going-back|role-closed|put-back)$/
 const own = failpointsOf('database').filter(({ name }) => !inLongLog.test(name) && !inRefusal.test(name))
 /** What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten: `test/chaos/every-failpoint.test.ts`. */
-const core = listFailpoints().filter(({ name }) =>
+const core = failpointsOf('deployment').filter(({ name }) =>
   /^(assembler|dispatch|ledger)\.(?!joined|cancelled|forgotten)/.test(name),
 )
 /** Reached by a first deploy, a restart for a parameter, another primary. */
