@@ -174,12 +174,21 @@ static void run_command(char **argv, char **env, const char *cwd) {
 }
 
 /*
- * In a room the keeper is seen by what runs there: it steps in as a child of a process that has nothing of the agent any more. Tells
- * the keeper's number first.
+ * In a room the keeper is seen by what runs there: it steps in as a child of a process that has nothing of the agent any more. The
+ * keeper's number and the status of the command go through one pipe, so the keeper begins when its number was told, which it
+ * hears as the end of the process that told it.
  */
 static void step_in(void) {
+  int told[2];
+  char none;
+  if (pipe(told)) _exit(1);
   pid_t keeper = fork();
-  if (!keeper) return;
+  if (!keeper) {
+    close(told[1]);
+    while (read(told[0], &none, 1) < 0 && errno == EINTR) continue;
+    close(told[0]);
+    return;
+  }
   write_all(3, &keeper, sizeof keeper);
   _exit(0);
 }
@@ -255,7 +264,7 @@ void command_start(struct conn *c, const char *scope, long number, struct fields
     if (keeper > 0 && has_rooms()) {
       close(pipes[3][1]);
       pipes[3][1] = -1;
-      if (read(pipes[3][0], &keeper, sizeof keeper) != sizeof keeper) keeper = -1;
+      if (read(pipes[3][0], &keeper, sizeof keeper) != sizeof keeper || keeper <= 0) keeper = -1;
     }
     if (keeper < 0) conn_fail(c, "infrastructure", "the VM cannot start a process: %s", strerror(errno));
   }
