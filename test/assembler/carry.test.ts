@@ -327,7 +327,7 @@ test('what a machine refuses for its fence is begun again under a larger one, an
   expect(await carryOut(jobOf('refused', plan), 'assemble', never, tools)).toContain('given back: it was shown')
   expect((await ledger.planRecord('refused', plan)).state).toBe('running')
   // The clock may not have come so far by the first time; the second time it leaps further.
-  let said = ''
+  let said: unknown
   for (let release = 2; release <= 3 && said !== 'done'; release++) {
     await released(ledger, 'refused', plan)
     said = await carryOut(jobOf('refused', plan, release), 'assemble', never, tools)

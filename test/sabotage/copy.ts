@@ -2,6 +2,7 @@ import { chmod, cp, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { casesFolder } from '../support/cases.ts'
 import type { Sabotage } from './sabotages.ts'
 
 const root = new URL('../..', import.meta.url).pathname
@@ -41,5 +42,11 @@ export async function runTest(
 ) {
   const long = file.startsWith('test/long/database/') ? ['--config', 'test/long/database/vitest.config.ts'] : null
   const argv = ['run', file, ...more, ...(long ?? ['--testTimeout=30000'])]
-  return execa('vitest', argv, { cwd: copy, preferLocal: true, localDir: root, reject: false, env })
+  return execa('vitest', argv, {
+    cwd: copy,
+    preferLocal: true,
+    localDir: root,
+    reject: false,
+    env: { REMODEL_CASES: casesFolder, ...env },
+  })
 }

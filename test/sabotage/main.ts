@@ -1,6 +1,8 @@
 import { createHash, randomInt } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { casesFolder } from '../support/cases.ts'
 import { copySources, runTest, workIn } from './copy.ts'
 import { type Sabotage, sabotages } from './sabotages.ts'
 
@@ -15,7 +17,12 @@ const { values: options, positionals } = parseArgs({
 })
 const { json } = options
 const seed = options.seed ?? String(randomInt(1_000_000))
-const named = sabotages.filter(({ name }) => name.includes(positionals.join(' ')))
+// Those tests find no inputs then, and pass whatever is taken out.
+const hasCases = existsSync(casesFolder)
+if (!hasCases) console.warn(`what test/field catches is left out: there are no cases at ${casesFolder}`)
+const named = sabotages.filter(
+  ({ name, caughtBy }) => name.includes(positionals.join(' ')) && (hasCases || !caughtBy.startsWith('test/field/')),
+)
 const quick = named.filter(({ caughtBy }) => !caughtBy.startsWith('test/long/'))
 const chosen = options.sample === undefined ? named : drawn(quick, Number(options.sample))
 if (options.sample !== undefined && !json) console.log(`${chosen.length} of ${named.length} sabotages, seed ${seed}`)
