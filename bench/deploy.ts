@@ -1,6 +1,6 @@
 import { cliFigures } from './deploy/cli.ts'
 import { idleFigure } from './deploy/idle.ts'
-import { takeOverFigures } from './deploy/take_over.ts'
+import { takeOverFigures } from './deploy/take-over.ts'
 import { workloadFigures } from './deploy/workloads.ts'
 import type { Figure } from './figure.ts'
 

@@ -11,7 +11,7 @@ import { putJob } from '../test/render/job.ts'
 import { atMost, type Figure, medianOf, noted } from './figure.ts'
 import { fleetManifest, fleetSupplies, standingAfter } from './plan/fleet.ts'
 import { ledgerFigures } from './plan/ledger.ts'
-import { startUpFigure } from './plan/start_up.ts'
+import { startUpFigure } from './plan/start-up.ts'
 
 const bench = 'plan'
 const options: PlanOptions = { recreate: false, remove: false, skipDrain: false }

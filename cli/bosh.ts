@@ -46,7 +46,7 @@ const options: Readonly<Record<string, string>> = {
 
 const more = 'docs/bosh-users.md has the rest'
 
-/** What is said to somebody who typed what BOSH knows; undefined where BOSH does not know it either. */
+/** The answer to a word that BOSH knows; undefined where BOSH does not know it either. */
 export function boshVerb(word: string): string | undefined {
   const here = Object.hasOwn(otherwise, word) ? otherwise[word] : undefined
   if (here !== undefined) return `${word} is a verb of BOSH; here it is: ${here} (${more})`

@@ -2,7 +2,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { startRedis } from '../../test/support/redis.ts'
 import { type Figure, medianOf, noted } from '../figure.ts'
-import { noopPlan } from './noop_plan.ts'
+import { noopPlan } from './noop-plan.ts'
 
 const remodels = 10_000
 

@@ -4,7 +4,7 @@ import { isRetryable, RemodelError, toError } from '../../shared/errors.ts'
 import { JobFailure } from '../../shared/queue/failure.ts'
 import { compile } from './compile.ts'
 import { gather } from './gather.ts'
-import { onVm } from './on_vm.ts'
+import { onVm } from './on-vm.ts'
 import type { Tools } from './serve.ts'
 
 /**

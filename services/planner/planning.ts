@@ -107,20 +107,16 @@ export class Planning {
 
   /** Draws and stores the plan that takes a deployment away. */
   async planRemoval(deployment: string, options: Partial<PlanOptions> = {}): Promise<Plan> {
-    const [recorded, newest] = [
-      await this.#ledger.floorplan(deployment),
-      (await this.#ledger.planIds(deployment, 1))[0],
-    ]
-    const kind =
-      newest === undefined
-        ? await this.#kindByOwner(deployment)
-        : this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
+    const [recorded, name] = [await this.#ledger.floorplan(deployment), await this.#ledger.kindOf(deployment)]
+    const kind = name === undefined ? await this.#kindByOwner(deployment) : this.#kinds.get(name)
     return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
   }
 
   /** Draws and stores the plan that backs up what stands of a deployment; of these nodes only, where any are named. */
   async planBackup(deployment: string, nodes: readonly string[]): Promise<Plan> {
-    const kind = await this.#kindOf(deployment)
+    const name = await this.#ledger.kindOf(deployment)
+    if (name === undefined) throw noDeployment(deployment)
+    const kind = this.#kinds.get(name)
     if (!kind.backUp) throw new RemodelError('conflict', `${deployment} is of kind ${kind.name}, which has no backups`)
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = { deployment, kind: kind.name, materials: [], strategy: { backUp: [...nodes] } }
@@ -135,14 +131,8 @@ export class Planning {
     const owner = `deployment/${deployment}`
     const found = [...(await this.#provider.listVms({ owner })), ...(await this.#provider.listDisks({ owner }))]
     const kind = this.#kinds.ofWhatStands(found.map(({ ownership }) => ownership))
-    if (!kind) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
+    if (!kind) throw noDeployment(deployment)
     return kind
-  }
-
-  async #kindOf(deployment: string): Promise<Kind> {
-    const [newest] = await this.#ledger.planIds(deployment, 1)
-    if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
-    return this.#kinds.get((await this.#ledger.planRecord(deployment, newest)).kind)
   }
 
   /**
@@ -239,4 +229,8 @@ function claimedBy(plan: string, holders: readonly Holder[]): RemodelError {
   return new RemodelError('claimed', `plan ${plan} cannot be carried out: ${held.join('; ')}: plan again`, {
     details: { holders },
   })
+}
+
+function noDeployment(name: string): RemodelError {
+  return new RemodelError('not-found', `there is no deployment ${name}`)
 }

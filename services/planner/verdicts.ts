@@ -3,13 +3,16 @@ import type { Logger } from 'pino'
 import { toError } from '../../shared/errors.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Deviation, Verdict } from '../../shared/model/verdict.ts'
+import { eachAtMost } from '../../shared/parallel.ts'
 import type { Planners } from './dispatch/planners.ts'
-import type { World } from './kinds/kind.ts'
+import type { Kind, World } from './kinds/kind.ts'
 import type { KindRegistry } from './kinds/registry.ts'
 
 const everyMs = 1000
-/** How many plans of the list of ended ones are looked at each time. */
-const atOnce = 20
+/** So many deployments are looked at side by side; one that deviates is looked at for seconds. */
+const atOnce = 8
+/** More plans do not rest between their end and the blobstore, unless that is away. */
+const mostResting = 1000
 /** A server that has just been set up may still be on its way: what deviates is looked at again for so long. */
 const patienceMs = 10_000
 const againMs = 500
@@ -24,6 +27,8 @@ export class Verdicts {
   readonly #ledger: Ledger
   readonly #kinds: KindRegistry
   readonly #world: Omit<World, 'recorded'>
+  /** Plans among those that rest which need no further look: each is looked at once by a planner. */
+  #settled = new Set<string>()
 
   constructor({ ledger, kinds, ...world }: Parts) {
     this.#ledger = ledger
@@ -31,11 +36,11 @@ export class Verdicts {
     this.#world = world
   }
 
-  /** Looks at a deployment now, and again for up to `waitMs` while something deviates. Throws `not-found` for an unknown one. */
-  async look(deployment: string, waitMs = 0): Promise<Verdict> {
+  /** Looks at a deployment now, and again for up to `waitMs` while something deviates. */
+  async look(deployment: string, kind: Kind, waitMs = 0): Promise<Verdict> {
     const until = performance.now() + waitMs
     for (;;) {
-      const deviations = await this.#deviations(deployment)
+      const deviations = await this.#deviations(deployment, kind)
       if (deviations.length === 0 || performance.now() >= until) return { at: Date.now(), deviations }
       await setTimeout(againMs)
     }
@@ -43,28 +48,31 @@ export class Verdicts {
 
   /** Records the verdict on each plan that has ended well, has none, and is the last that changed its deployment. */
   async record(falls: (deployment: string) => boolean): Promise<void> {
-    for (const { deployment, plan } of await this.#ledger.endedPlans(0, atOnce)) {
-      if (!falls(deployment) || !(await this.#lacksVerdict(deployment, plan))) continue
-      const { version } = await this.#ledger.floorplan(deployment)
-      const verdict = await this.look(deployment, patienceMs)
-      const moved =
-        (await this.#ledger.lock(deployment)) || (await this.#ledger.floorplan(deployment)).version !== version
-      // What was seen belongs to the plan that runs since.
-      if (!moved) await this.#ledger.recordVerdict(deployment, plan, verdict)
-    }
+    const resting = await this.#ledger.endedPlans(0, mostResting)
+    const ids = new Set(resting.map(({ plan }) => plan))
+    this.#settled = new Set([...this.#settled].filter((plan) => ids.has(plan)))
+    const open = resting.filter(({ deployment, plan }) => falls(deployment) && !this.#settled.has(plan))
+    await eachAtMost(atOnce, open, async ({ deployment, plan }) => {
+      await this.#recordOne(deployment, plan)
+      this.#settled.add(plan)
+    })
   }
 
-  async #lacksVerdict(deployment: string, plan: string): Promise<boolean> {
-    const { state, verdict } = await this.#ledger.planRecord(deployment, plan)
-    if (state !== 'done' || verdict !== null) return false
-    return (await this.#ledger.lock(deployment)) === null
+  async #recordOne(deployment: string, plan: string): Promise<void> {
+    const { state, verdict, kind: name } = await this.#ledger.planRecord(deployment, plan)
+    const kind = this.#kinds.find(name)
+    if (state !== 'done' || verdict !== null || !kind) return
+    const before = await this.#ledger.floorplan(deployment)
+    const seen = await this.look(deployment, kind, patienceMs)
+    const [lock, after] = await Promise.all([this.#ledger.lock(deployment), this.#ledger.floorplan(deployment)])
+    // What was seen may belong to the plan that runs since.
+    if (lock || after.version !== before.version) return
+    await this.#ledger.recordVerdict(deployment, plan, seen)
   }
 
-  async #deviations(deployment: string): Promise<Deviation[]> {
-    const recorded = await this.#ledger.floorplan(deployment)
-    const kind = await this.#ledger.kindOf(deployment)
-    const { inspector, deviations, nothing } = this.#kinds.get(kind)
+  async #deviations(deployment: string, { inspector, deviations, nothing }: Kind): Promise<Deviation[]> {
     if (!deviations) return []
+    const recorded = await this.#ledger.floorplan(deployment)
     const { materials } = await inspector(nothing(deployment), { ...this.#world, recorded })
     return deviations(materials)
   }

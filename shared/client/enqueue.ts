@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { QueueEvents } from 'bullmq'
+import { type Job, QueueEvents } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { RemodelError, toError } from '../errors.ts'
@@ -76,6 +76,8 @@ function deploymentOf({ content }: { content: string }): string {
   }
 }
 
+const askAgainMs = 2000
+
 async function awaitResult(settings: RedisSettings, id: string, timeoutMs: number): Promise<DeployAnswer> {
   return withQueue(settings, async (queue) => {
     const connection = connectRedis(settings, 'service')
@@ -88,20 +90,35 @@ async function awaitResult(settings: RedisSettings, id: string, timeoutMs: numbe
           'not-found',
           `there is no job ${id} in the queue deploys: finished ones are kept for an hour`,
         )
-      const answer = await job.waitUntilFinished(events, timeoutMs).catch(async (thrown: unknown) => {
-        // Both ends of waiting are plain errors, so the queue is asked which it was.
-        const state = await job.getState()
-        if (state === 'failed') throw new RemodelError('job-failed', toError(thrown).message, { details: { job: id } })
-        throw new RemodelError('deadline', `job ${id} is ${state} after ${timeoutMs} ms: does a planner run?`, {
-          cause: thrown,
-        })
-      })
-      return DeployAnswer.parse(answer)
+      return DeployAnswer.parse(await endOf(job, events, timeoutMs))
     } finally {
       await events.close()
       connection.disconnect()
     }
   })
+}
+
+/**
+ * What the job returned. Throws `job-failed` with its reason; `deadline`.
+ *
+ * An end that came just before the first event was listened for would be waited for in vain, so the queue is asked now and then.
+ */
+async function endOf(job: Job, events: QueueEvents, timeoutMs: number): Promise<unknown> {
+  const until = performance.now() + timeoutMs
+  for (let isOver = false; ; ) {
+    try {
+      return await job.waitUntilFinished(events, Math.max(1, Math.min(askAgainMs, until - performance.now())))
+    } catch (thrown) {
+      // Why a job failed and that nothing was heard of it are both plain errors; of a job that is over it is the first.
+      if (isOver) throw new RemodelError('job-failed', toError(thrown).message, { details: { job: job.id } })
+      const state = await job.getState()
+      isOver = state === 'failed' || state === 'completed'
+      if (!isOver && performance.now() >= until)
+        throw new RemodelError('deadline', `job ${job.id} is ${state} after ${timeoutMs} ms: does a planner run?`, {
+          cause: thrown,
+        })
+    }
+  }
 }
 
 /** Opens the queue for one piece of work: nothing stays open that a caller would have to close. */

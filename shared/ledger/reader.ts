@@ -76,11 +76,10 @@ export class LedgerReader {
     return this.redis.zrevrange(`${this.base(deployment)}:plans`, 0, limit - 1)
   }
 
-  /** The kind of a deployment, as its newest plan says. Throws `not-found` where there is none. */
-  async kindOf(deployment: string): Promise<string> {
+  /** The kind of a deployment, as its newest plan says; undefined where no plan names it. */
+  async kindOf(deployment: string): Promise<string | undefined> {
     const [newest] = await this.planIds(deployment, 1)
-    if (newest === undefined) throw new RemodelError('not-found', `there is no deployment ${deployment}`)
-    return (await this.planRecord(deployment, newest)).kind
+    return newest === undefined ? undefined : (await this.planRecord(deployment, newest)).kind
   }
 
   async planRecord(deployment: string, plan: string): Promise<PlanRecord> {

@@ -180,7 +180,7 @@ export class HeldClaim {
  * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence is the next one (`fence.lua`;
  * where Redis does not tell its run_id every one leaps), is kept for a week after its last use, and remembers whose
  * it is and in which life of Redis it was drawn (`<token> <number> <life>`), so that a holder cannot mistake a later fence
- * for its own. A lock that would last for longer than any is given is from before Redis' clock was set back: whoever meets it
+ * for its own. A lock that would last for longer than any is given is from before Redis' clock was set back: the claim that meets it
  * shortens it, and a holder that lives renews it in time. Answers how many were locked.
  */
 const acquireScript = `${fenceLua}

@@ -12,7 +12,7 @@ test.each(['planner', 'compiler', 'assembler'])(
   async (name) => {
     const home = await mkdtemp(join(tmpdir(), 'remodel-waits-'))
     const main = new URL(`../../services/${name}/main.ts`, import.meta.url).pathname
-    // Port 1 is nobody's.
+    // Nothing listens at port 1.
     const env = {
       ...process.env,
       REDIS_URL: 'redis://:secret@127.0.0.1:1',

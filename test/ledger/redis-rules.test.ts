@@ -185,6 +185,34 @@ describe('a Redis that came back older than it was', () => {
     expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
   })
 
+  test('draws larger fences in each life that begins from what a planner had raised', async () => {
+    const own = { ...settings(), prefix: 'raised' }
+    const claimOne = async (redis: Redis, name: string) => {
+      const ledger = new Ledger(redis, own)
+      const [result] = await ledger.claim(name, 'w', [
+        { plan: (await ledger.planIds(name, 1))[0]!, remodel: 'a', job: jobName('a', 1) },
+      ])
+      if (result?.status !== 'claimed') throw new Error('not claimed')
+      return result.claim.fence
+    }
+    const opened = async (planner: Ledger, name: string) =>
+      planner.open(name, (await planner.store(planOf(name, [remodel('a')]), Date.now())).id, lock)
+    await opened(new Ledger(redis, own), 'before')
+    const planner = new Ledger(redis, own)
+    planner.fences.rise(epochOf(await claimOne(redis, 'before')) + 1)
+    await opened(planner, 'after')
+    const comeBack = await server.remember()
+    const counters: number[] = []
+    for (let loss = 0; loss < 3; loss++) {
+      const other = connectRedis(own, 'service')
+      // Without its random part, which would hide that two lives counted alike.
+      counters.push(Math.floor((await claimOne(other, 'after')) / 512))
+      other.disconnect()
+      await comeBack()
+    }
+    expect(counters).toEqual([...new Set(counters)].sort((a, b) => a - b))
+  })
+
   test('that does not tell its run_id draws no fence twice either', async () => {
     const name = fresh()
     const plan = await ledger.store(planOf(name, [remodel('a', [], { attempts: 50 })]), Date.now())

@@ -72,7 +72,7 @@ describe('a remodel that waits', () => {
     expect(await ledger.waitsFor(name, plan, 'a')).toEqual({ state: 'waiting', waitsFor: ['the copy to be there'] })
     expect(await ledger.workersOf(name, plan)).toEqual([])
     expect((await ledger.planRecord(name, plan)).counts.running).toBe(0)
-    // Not before its time, whatever is asked for: a job of before is nobody's.
+    // Not before its time, whatever is asked for: a job of an earlier release names no worker's work.
     expect((await ledger.advance(name, plan, { assemble: 10 })).released).toEqual([])
     const [early] = await ledger.claim(name, 'w2', [{ plan, remodel: 'a', job: 'a #1' }])
     expect(early).toEqual({ status: 'superseded', state: 'waiting' })
@@ -92,7 +92,7 @@ describe('a remodel that waits', () => {
     const last = await begin(name, plan)
     expect(await end(last, { outcome: 'done' })).toBe('recorded')
     expect((await released(ledger, name, plan)).map((one) => one.remodel)).toEqual(['b'])
-    // Nobody reads of looks by the thousand.
+    // A history with a thousand looks hides what happened.
     expect(await started(name)).toBe(1)
     expect((await ledger.events(name, 0)).filter(({ type }) => type === 'remodel.waiting')).toHaveLength(1)
   })

@@ -8,7 +8,7 @@ import type { Sabotage } from './sabotages.ts'
 const root = new URL('../..', import.meta.url).pathname
 const parts = ['bin', 'services', 'shared', 'cli', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 
-/** A copy of the sources, to be sabotaged. Whoever makes it removes it. */
+/** A copy of the sources, to be sabotaged. The caller removes it. */
 export async function copySources(): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'remodel-sabotage-'))
   // Tests that play another user of the computer run the copied sources as that user.

@@ -211,6 +211,14 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/redis-rules.test.ts',
   },
   {
+    name: 'a raised fence is beyond the clock',
+    guarantee: 18,
+    file: 'shared/ledger/lua/graph.lua',
+    find: 'caller.floor or math.min(caller.floor, ahead)',
+    replace: 'caller.floor or caller.floor',
+    caughtBy: 'test/ledger/redis-rules.test.ts',
+  },
+  {
     name: 'a report that Redis forgot is not repeated',
     guarantee: 18,
     file: 'shared/ledger/recorder.ts',

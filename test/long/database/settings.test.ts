@@ -116,7 +116,7 @@ describe('settings of a database', { timeout: 400_000 }, () => {
     expect(await field.plan(first)).toMatchObject({ remodels: [] })
   })
 
-  test('of which a replica must not have less than its primary go up before it and down behind it, under a writer', async () => {
+  test('of which a replica must not have less than its primary go up before it and down behind it', async () => {
     const [high, low] = [field.document('B15/1-200.yml'), field.document('B15/2-60.yml')]
     if (!high || !low) return
     await good('conns15', high)

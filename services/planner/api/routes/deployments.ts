@@ -34,9 +34,9 @@ export function deploymentRoutes(server: Routes, services: Services): void {
   }
 
   const kindOf = async (name: string): Promise<Kind> => {
-    const [newest] = await ledger.planIds(name, 1)
-    if (newest === undefined) throw await unknown(name)
-    return services.kinds.get((await ledger.planRecord(name, newest)).kind)
+    const kind = await ledger.kindOf(name)
+    if (kind === undefined) throw await unknown(name)
+    return services.kinds.get(kind)
   }
 
   server.get(
@@ -77,7 +77,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
         response: { 200: Verdict },
       },
     },
-    async ({ params, query }) => services.verdicts.look(params.name, query.waitSeconds * 1000),
+    async ({ params: { name }, query }) => services.verdicts.look(name, await kindOf(name), query.waitSeconds * 1000),
   )
 
   server.get(

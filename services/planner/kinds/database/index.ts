@@ -1,7 +1,7 @@
 import { serverLog } from '../../../../shared/kinds/database.ts'
 import type { Kind } from '../kind.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
-import { backUp } from './back_up.ts'
+import { backUp } from './back-up.ts'
 import { deviations } from './deviations.ts'
 import { foreman } from './foreman.ts'
 import { holdings, spaces } from './reservations.ts'

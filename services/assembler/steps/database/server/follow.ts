@@ -43,7 +43,7 @@ export async function follow(context: StepContext, connection: Connection, of: F
   await connection.write(place.whole, role)
 }
 
-/** What somebody set with ALTER SYSTEM came along with the copy, and would go before the arrangement. */
+/** What was set with ALTER SYSTEM on the source came along with the copy, and would win over the arrangement. */
 async function forgetOverrides(connection: Connection): Promise<void> {
   const names = 'primary_conninfo|primary_slot_name|synchronous_standby_names|synchronized_standby_slots'
   await shell(connection, `sed -i -E '/^(${names}) /d' ${place.data}/postgresql.auto.conf`)

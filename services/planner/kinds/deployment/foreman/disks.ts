@@ -28,7 +28,7 @@ export function planDisk(
       }),
     )
   }
-  // Of a disk that no record names nobody knows the type.
+  // The type of a disk that no record names is not known.
   const sameType = have.orphan || wanted.type === have.attributes.type
   const same = wanted.sizeMiB === have.attributes.sizeMiB && sameType
   return { id, have, cid: have.cid, how: same ? 'none' : 'resize' }

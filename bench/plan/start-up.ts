@@ -4,7 +4,7 @@ import { Queues } from '../../shared/queue/queues.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { startServices } from '../../test/support/services.ts'
 import { atMost, type Figure, median, runs } from '../figure.ts'
-import { noopPlan } from './noop_plan.ts'
+import { noopPlan } from './noop-plan.ts'
 
 /**
  * From starting the planner's process to the first job on a queue, with a plan of 10,000 remodels in flight that no
