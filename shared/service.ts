@@ -25,8 +25,8 @@ const patienceMs = 5000
  * A failing start ends it with 1 and the cause on the log.
  */
 export async function runService(log: Logger, start: () => Promise<Service>): Promise<void> {
-  // Where a computer has plenty of memory, V8 takes 60 MB and more for young objects alone, and collects old ones late.
-  setFlagsFromString('--optimize-for-size')
+  // Where a computer has plenty of memory, V8 takes 60 MB and more for young objects alone.
+  setFlagsFromString('--max-semi-space-size=4')
   let leaving = false
   let service: Service | undefined
   const running = Promise.resolve()

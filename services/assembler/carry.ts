@@ -77,7 +77,6 @@ async function carry(
   await failpoint('assembler.claimed')
   const until = performance.now() + (tools.goOnMs ?? carryOnMs)
   let own: string | JobFailure | undefined
-  const shown: Promise<void>[] = []
   for (let claim: Claim | undefined = claimed.claim; claim; ) {
     hold(claim)
     const startedAt = Date.now()
@@ -89,30 +88,26 @@ async function carry(
     )
     if (ended.refused) throw new RemodelError('superseded', `${claim.remodel.id}: a newer fence is current`)
     if (claim.remodel.id === job.remodel) own = ended.outcome
-    else shown.push(showAlong(claim, queue, startedAt, ended.outcome, tools))
+    else showAlong(claim, queue, startedAt, ended.outcome, tools)
     claim = ended.next
     asked = ended.asked
   }
-  await Promise.all(shown)
   return own ?? endedBefore(job, `it went on with ${claimed.claim.remodel.id}`, tools)
 }
 
-/** What a remodel that was taken along came to, as a job of its own. The board shows the ledger, it does not decide: it may fail. */
-async function showAlong(
-  claim: Claim,
+/** What a remodel that was taken along came to, as a job of its own. */
+function showAlong(
+  { deployment, plan, remodel, release }: Claim,
   queue: string,
   startedAt: number,
   outcome: string | JobFailure,
-  { board, worker, log }: Tools,
-): Promise<void> {
-  const { deployment, plan, remodel, release } = claim
-  const job = {
+  { board, worker }: Tools,
+): void {
+  board.add(queue, {
     id: jobId(plan, remodel.id, release),
     name: boardName(deployment, remodel.id),
     data: { deployment, plan, remodel: remodel.id, release },
-  }
-  await board.add(queue, { ...job, startedAt, worker, outcome }).catch((error) => {
-    log.debug({ ...at(claim), err: toError(error) }, 'the board does not show what was taken along')
+    ...{ startedAt, worker, outcome },
   })
 }
 

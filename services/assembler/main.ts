@@ -49,6 +49,8 @@ await runService(log, async () => {
   const hands = new Hands(ledger)
   const blobs = await openBlobstore()
   const provider = await openProvider(log)
+  const unseen = 'the board does not show what was taken along'
+  const board = new EndedJobs(redis, settings, (err) => log.debug({ err }, unseen))
   const tools = {
     provider,
     owed: new OwedFences(ledger, provider),
@@ -62,7 +64,7 @@ await runService(log, async () => {
     aborts,
     hands,
     worker: id,
-    board: new EndedJobs(redis, settings),
+    board,
     leaving,
     log,
   }
@@ -84,6 +86,7 @@ await runService(log, async () => {
       leaving.begin()
       await archiving.stop()
       await worker.close()
+      await board.settled()
       leaving.end()
       await heartbeat.stop()
       redis.disconnect()

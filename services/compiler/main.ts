@@ -70,6 +70,8 @@ await runService(log, async () => {
   tellEpochs(redis, settings, ledger.fences)
   const recorder = new Recorder(ledger, id)
   recorder.repeatAfterReconnect(redis)
+  const unseen = 'the board does not show who else had a package'
+  const board = new EndedJobs(redis, settings, (err) => log.debug({ err }, unseen))
   const tools = {
     worker: id,
     requests: new CompileRequests(redis, settings),
@@ -83,7 +85,7 @@ await runService(log, async () => {
     claims: new Claims(redis, settings, claimMs),
     recorder,
     aborts,
-    board: new EndedJobs(redis, settings),
+    board,
     log,
   }
   const worker = startWorker(
@@ -106,6 +108,7 @@ await runService(log, async () => {
       leave.begin()
       await Promise.all([worker.close(), rebuilds.close()])
       leave.end()
+      await board.settled()
       await pool.close()
       await Promise.all([lease.stop(), heartbeat.stop(), queues.close()])
       redis.disconnect()

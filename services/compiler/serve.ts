@@ -192,7 +192,7 @@ async function tellAll(
         if (!claim && forAll) claim = (await join([subscriber], tools)).get(nameOf(subscriber))
         if (!claim) return
         await tell(claim, outcome, tools)
-        if (nameOf(subscriber) !== asker) await showOther(spec, claim, summary(outcome), tools)
+        if (nameOf(subscriber) !== asker) showOther(spec, claim, summary(outcome), tools)
       }),
     )
     await failpoint('compiler.told')

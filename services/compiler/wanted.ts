@@ -10,7 +10,7 @@ import type { Tools } from './serve.ts'
 /** How often those who joined meanwhile are looked for: they are told that somebody is at it, nothing else waits for it. */
 const lookMs = 500
 
-export interface WantedTools extends Pick<Tools, 'board' | 'worker' | 'log'> {
+export interface WantedTools extends Pick<Tools, 'board' | 'worker'> {
   requests: CompileRequests
   recorder: Recorder
   aborts: Aborts
@@ -104,7 +104,7 @@ export class Wanted {
     const { deployment, plan, remodel, fence } = claim
     const completion = completionOf(reason)
     await this.#tools.recorder.complete(deployment, { plan, remodel: remodel.id, fence, ...completion })
-    await showOther(this.#spec, claim, new JobFailure(`${completion.code}: ${completion.message}`), this.#tools)
+    showOther(this.#spec, claim, new JobFailure(`${completion.code}: ${completion.message}`), this.#tools)
     await this.#tools.requests.settle(this.#key, [{ deployment, plan, remodel: remodel.id }])
     if (deployment === this.#for) await this.#announce([...this.#claims.values()], deployment)
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RedisDurations } from '../../shared/compile/durations.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
@@ -60,6 +61,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 
 await runService(log, async () => {
+  // A planner holds whole plans for a moment; V8 would keep the room for them. Workers, which never do, are slower with it.
+  setFlagsFromString('--optimize-for-size')
   const home = homeDirectory()
   await openHome(home, (sentence) => log.warn(sentence))
   const access = await accessOf(home)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { RedisSettings } from '../redis.ts'
-import { Batches } from './batch.ts'
 import { JobFailure } from './failure.ts'
 import { keptJobs, queuePrefix } from './queues.ts'
 
@@ -18,22 +18,55 @@ export interface EndedJob {
   outcome: string | JobFailure
 }
 
-/** Puts what a worker took along on Bull Board, each under its own outcome; those of one turn of the event loop share a round trip. */
-export class EndedJobs {
-  readonly #batches: Batches<EndedJob, undefined>
+/** A person who looks at the board sees no difference, and a burst of quick remodels is written in a few round trips. */
+const gatherMs = 50
+/** So many jobs are a script of about two milliseconds. */
+const mostAtOnce = 100
 
-  constructor(redis: Redis, settings: RedisSettings) {
+/**
+ * Puts what a worker took along on Bull Board, each under its own outcome. The board shows the ledger and decides nothing: no work
+ * waits for it, and what a worker that dies has not written yet is missing there.
+ */
+export class EndedJobs {
+  readonly #write: Write
+  readonly #prefix: string
+  readonly #failed: (error: unknown) => void
+  readonly #waiting = new Map<string, EndedJob[]>()
+  #writing: Promise<void> | undefined
+
+  /** @param failed hears why something does not stand on the board. */
+  constructor(redis: Redis, settings: RedisSettings, failed: (error: unknown) => void = () => {}) {
     const lua = readFileSync(new URL('./lua/ended.lua', import.meta.url), 'utf8')
     redis.defineCommand('queue_ended', { numberOfKeys: 1, lua })
-    const write: Write = (...args) => (redis as unknown as { queue_ended: Write }).queue_ended(...args)
-    this.#batches = new Batches(async (queue, jobs) => {
-      await write(`${queuePrefix(settings)}:${queue}:`, keptJobs.count, ...jobs.flatMap(argumentsOf))
-      return jobs.map(() => undefined)
-    })
+    this.#write = (...args) => (redis as unknown as { queue_ended: Write }).queue_ended(...args)
+    this.#prefix = queuePrefix(settings)
+    this.#failed = failed
   }
 
-  async add(queue: string, job: EndedJob): Promise<void> {
-    await this.#batches.add(queue, job)
+  add(queue: string, job: EndedJob): void {
+    const jobs = this.#waiting.get(queue)
+    if (jobs) jobs.push(job)
+    else this.#waiting.set(queue, [job])
+    this.#writing ??= this.#writeOut()
+  }
+
+  /** Ends when what was added is written, or was refused. */
+  async settled(): Promise<void> {
+    await this.#writing
+  }
+
+  async #writeOut(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      await sleep(gatherMs)
+      const all = [...this.#waiting]
+      this.#waiting.clear()
+      for (const [queue, jobs] of all)
+        for (let at = 0; at < jobs.length; at += mostAtOnce) {
+          const fields = jobs.slice(at, at + mostAtOnce).flatMap(argumentsOf)
+          await this.#write(`${this.#prefix}:${queue}:`, keptJobs.count, ...fields).catch(this.#failed)
+        }
+    }
+    this.#writing = undefined
   }
 }
 
@@ -42,10 +75,11 @@ function argumentsOf({ id, name, data, startedAt, worker, outcome }: EndedJob): 
   const fields = {
     ...{ name, data: JSON.stringify(data), opts: '{}', timestamp: startedAt, processedOn: startedAt, pb: worker },
     ...{ delay: 0, priority: 0, ats: 1, atm: 1, progress: failure ? 0 : 100, stacktrace: '[]' },
+    ...(failure ? { failedReason: failure.reason } : { returnvalue: JSON.stringify(outcome) }),
+    finishedOn: Date.now(),
   }
   return [
-    ...[id, failure ? 'failed' : 'completed', failure?.reason ?? JSON.stringify(outcome), Date.now()],
-    ...[failure?.log ?? '', 2 * Object.keys(fields).length],
+    ...[id, failure ? 'failed' : 'completed', fields.finishedOn, failure?.log ?? '', 2 * Object.keys(fields).length],
     ...Object.entries(fields).flat(),
   ]
 }

@@ -30,6 +30,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 let server: TestRedis
 let home: string
 let ledger: Ledger
+let board: EndedJobs
 const subscribers: Redis[] = []
 const settings = () => ({ url: server.url, prefix: 'test' })
 
@@ -37,6 +38,7 @@ beforeAll(async () => {
   server = await startRedis()
   home = await mkdtemp(join(tmpdir(), 'remodel-carry-'))
   ledger = new Ledger(connectRedis(settings(), 'service'), settings())
+  board = new EndedJobs(ledger.redis, settings())
 })
 
 afterAll(async () => {
@@ -68,7 +70,7 @@ async function toolsWith(apply: (context: StepContext) => ReturnType<Step['apply
     aborts: new Aborts(ledger.redis, ledger),
     hands: new Hands(ledger),
     worker: 'w',
-    board: new EndedJobs(ledger.redis, settings()),
+    board,
     // However busy the machine is.
     goOnMs: 60_000,
     leaving: { begun: false, signal: new AbortController().signal },
@@ -93,6 +95,7 @@ test('a job goes on to what it made ready, and reports each', async () => {
 
 /** What the queue `assemble` shows of a plan: state, name and what it came to. */
 async function shownOf(plan: string): Promise<string[]> {
+  await board.settled()
   const queues = new Queues(ledger.redis, settings())
   try {
     const found: string[] = []

@@ -150,7 +150,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       hands,
       worker: ground.process.name,
       // The simulated queues have no board.
-      board: { add: async () => {} },
+      board: { add: () => {} },
       leaving,
       log: logOf(ground),
     }
@@ -200,7 +200,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       claims: new Claims(redis, settings),
       recorder,
       aborts,
-      board: { add: async () => {} },
+      board: { add: () => {} },
       log,
     }
     const jobs = new SimWorker({
