@@ -218,7 +218,10 @@ async function runOrGoBack(context: StepContext, connection: Connection, input: 
   }
 }
 
-/** Starts it, or has it read its settings again; waits until it takes sessions. */
+/**
+ * Waits until it takes sessions and has the settings that its files have. One that was starting already may have read
+ * the files before they were written, so every server reads them once more.
+ */
 async function run(context: StepContext, connection: Connection, input: Input): Promise<void> {
   const { member, instance } = input
   await supervise(connection)
@@ -228,7 +231,6 @@ async function run(context: StepContext, connection: Connection, input: Input): 
     const from = await endOfLog(connection)
     await startServer(connection)
     await answering(context, connection, { member, from })
-    return refuseUnread(context, member)
   }
   await readAgain(context, connection, member, Object.keys(instance.settings))
   await refuseUnread(context, member)
