@@ -165,4 +165,25 @@ describe('a supervised process', () => {
     machine = await place.provider.connect('w', fence(1))
     await until(async () => (await status()).state === 'running')
   })
+
+  it('is started where its pidfile, older than itself, names the process of another', async () => {
+    const pidfile = '/var/vcap/sys/run/d.pid'
+    await shell(`sleep 1001 </dev/null >/dev/null 2>&1 & echo $! > ${pidfile}`)
+    // Takes a live process for its own, as many start scripts do.
+    const start = `[ -e ${pidfile} ] && kill -0 $(cat ${pidfile}) && exit 0; sleep 1000 & echo $! > ${pidfile}`
+    await machine.supervise([daemon('d', { start })])
+    await machine.start()
+    await until(async () => (await status()).state === 'running')
+    const { pid } = await status()
+    expect(await shell(`tr '\\0' ' ' < /proc/${pid}/cmdline`)).toBe('sleep 1000 ')
+    await machine.stop(5000)
+    expect(await shell('pgrep -f "sleep 1001"')).not.toBe('')
+  })
+
+  it('is followed where it was started by another, after it was first supervised', async () => {
+    await machine.supervise([daemon('d', { start: 'exit 1' })])
+    await shell('sleep 1001 </dev/null >/dev/null 2>&1 & echo $! > /var/vcap/sys/run/d.pid')
+    await machine.start()
+    await until(async () => (await status()).state === 'running')
+  })
 })

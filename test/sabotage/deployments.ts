@@ -90,4 +90,12 @@ export const deployments: readonly Sabotage[] = [
     replace: "'keep'",
     caughtBy: 'test/field/hooks.test.ts',
   },
+  {
+    name: 'a pidfile is believed whatever its age',
+    guarantee: 84,
+    file: 'shared/provider/local/agent/supervise.c',
+    find: 'read_mark(p, &now) && !is_past(p, &now) && alive(now.pid) ?',
+    replace: 'read_mark(p, &now) && alive(now.pid) ?',
+    caughtBy: 'test/provider/supervise.test.ts',
+  },
 ]

@@ -15,11 +15,21 @@
  * Shown to clients: WAITING is `starting` after one or two deaths, `failing` after three in a row or a failed start; RUNNING is
  * `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row,
  * and so does a start that is asked for.
+ *
+ * A pidfile outlives its process, on a persistent disk even its machine, and the number in it is given to another process one day.
+ * So one is believed only when it was written since: what it said when the process was first supervised, or when
+ * nothing that it named was left, is remembered with the time of writing, and names nothing for as long as it is the same.
  */
 #define STABLE_MS 2000
 #define LOG_BYTES (1024 * 1024)
 
 enum state { STOPPED, STARTING, RUNNING, WAITING, STOPPING };
+struct mark {
+  dev_t dev;
+  ino_t ino;
+  struct timespec written;
+  pid_t pid;
+};
 struct process {
   char *name, *pidfile, *start, *stop;
   long start_timeout_ms;
@@ -28,6 +38,7 @@ struct process {
   struct watch death;
   long restarts, failures, since, deadline, look_at, retry_at;
   bool leaving, start_again, killed;
+  struct mark past;
   struct process *next;
 };
 static struct process *processes;
@@ -37,11 +48,35 @@ static bool alive(pid_t pid) {
   return pid > 1 && start_time(pid, &state) && state != 'Z' && state != 'X';
 }
 
-static pid_t named_by_pidfile(const struct process *p) {
+static bool read_mark(const struct process *p, struct mark *into) {
   char text[64];
-  if (read_small(AT_FDCWD, p->pidfile, text, sizeof text)) return 0;
-  pid_t pid = (pid_t)atol(text);
-  return alive(pid) ? pid : 0;
+  struct stat s;
+  if (stat(p->pidfile, &s) || read_small(AT_FDCWD, p->pidfile, text, sizeof text)) return false;
+  *into = (struct mark){s.st_dev, s.st_ino, s.st_mtim, (pid_t)atol(text)};
+  return true;
+}
+
+static bool is_past(const struct process *p, const struct mark *now) {
+  const struct mark *past = &p->past;
+  return now->dev == past->dev && now->ino == past->ino && now->pid == past->pid &&
+         now->written.tv_sec == past->written.tv_sec && now->written.tv_nsec == past->written.tv_nsec;
+}
+
+static pid_t named_by_pidfile(const struct process *p) {
+  struct mark now;
+  return read_mark(p, &now) && !is_past(p, &now) && alive(now.pid) ? now.pid : 0;
+}
+
+/* Nothing of this process is left: what its pidfile says is over, unless it was written anew just now. */
+static void remember_past(struct process *p) {
+  struct mark now;
+  if (read_mark(p, &now) && !alive(now.pid)) p->past = now;
+}
+
+/* Many start scripts take a pidfile of a live process for their own, and start nothing. */
+static void remove_stale_pidfile(const struct process *p) {
+  struct mark now;
+  if (read_mark(p, &now) && is_past(p, &now) && alive(now.pid)) unlink(p->pidfile);
 }
 
 static pid_t run_line(const struct process *p, const char *line) {
@@ -72,6 +107,7 @@ static void forget_pid(struct process *p) {
 
 static void stopped(struct process *p) {
   forget_pid(p);
+  remember_past(p);
   p->state = STOPPED;
 }
 
@@ -79,6 +115,7 @@ static void begin_start(struct process *p);
 
 static void wait_and_retry(struct process *p, bool start_failed) {
   forget_pid(p);
+  remember_past(p);
   p->failures = start_failed && p->failures < 2 ? 3 : p->failures + 1;
   long delay = 50L << (p->failures > 8 ? 7 : p->failures - 1);
   p->state = WAITING;
@@ -119,6 +156,7 @@ static void begin_start(struct process *p) {
   pid_t pid = named_by_pidfile(p);
   p->killed = false;
   if (pid && follow(p, pid)) return;
+  remove_stale_pidfile(p);
   p->state = STARTING;
   p->deadline = now_ms() + p->start_timeout_ms;
   p->look_at = 0;
@@ -245,11 +283,14 @@ static struct process *find(const char *name) {
 }
 
 static void define(struct process *p, const char *pidfile, const char *start, const char *stop, long seconds) {
+  bool elsewhere = !p->pidfile || strcmp(p->pidfile, pidfile);
   free(p->pidfile), free(p->start), free(p->stop);
   p->pidfile = must(strdup(pidfile));
   p->start = must(strdup(start));
   p->stop = must(strdup(stop));
   p->start_timeout_ms = seconds * 1000;
+  /* Nothing that this agent started has written it. */
+  if (elsewhere && !read_mark(p, &p->past)) p->past = (struct mark){0};
 }
 
 void supervise_set(struct conn *c, struct fields *f) {
