@@ -60,9 +60,6 @@ export async function readReleaseDirectory(directory: string, options: ReadRelea
     const read = await collect(() => readPackageDirectory(directory, folder, tree))
     if (read) packages.push(read)
   }
-  if (!(await isDirectory(join(directory, 'src'))) && packages.some(({ pack }) => !pack.vendored)) {
-    faults.push({ file: join(directory, 'src'), message: 'does not exist; a release with packages has a src folder' })
-  }
   const jobFolders = await folders(join(directory, 'jobs'))
   const jobs = (
     await Promise.all(jobFolders.map((folder) => collect(() => readJobDirectory(directory, folder, tree))))

@@ -119,7 +119,9 @@ export async function keepsPlace(directory: string, below: string): Promise<bool
   const src = join(directory, 'src')
   const other = join(directory, below)
   try {
-    return relative(src, other) === relative(await realpath(src), await realpath(other))
+    // Git keeps no empty folder: a release whose packages name no files may come without `src`.
+    const real = existsSync(src) ? await realpath(src) : join(await realpath(directory), 'src')
+    return relative(src, other) === relative(real, await realpath(other))
   } catch {
     return false
   }

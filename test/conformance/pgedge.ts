@@ -1,14 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { isDeepStrictEqual } from 'node:util'
 import {
   type OperationResult,
   operationNames,
   runOperation,
 } from '../../services/planner/kinds/database/operations/command.ts'
 import type { EventSummary } from '../../services/planner/kinds/database/operations/summary.ts'
-import { casesFolder } from '../support/cases.ts'
+import type { Suite, Verdict } from './suite.ts'
 
 /** One case of the reference: a function, its input and what it must come to. */
 export interface Case {
@@ -16,15 +15,6 @@ export interface Case {
   readonly function: string
   readonly input: unknown
   readonly expected: Record<string, unknown>
-}
-
-export interface Verdict {
-  readonly file: string
-  readonly name: string
-  readonly verdict: 'passed' | 'failed' | 'notApplicable'
-  /** Where it passed although the reference refused: `planned`. */
-  readonly note?: string
-  readonly found?: OperationResult
 }
 
 /** All cases in a folder and its sub-folders: `*.json` with a `cases` list, and `*.ndjson` with a case a line. */
@@ -54,7 +44,8 @@ export function judge(file: string, one: Case): Verdict {
   if (expected.error_class === 'missing_dependency' && one.function === 'UpdateDatabase' && found.plans) {
     return { file, name, verdict: 'passed', note: 'planned' }
   }
-  return fits(expected, found) ? { file, name, verdict: 'passed' } : { file, name, verdict: 'failed', found }
+  if (fits(expected, found)) return { file, name, verdict: 'passed' }
+  return { file, name, verdict: 'failed', found: found.error ?? 'another result' }
 }
 
 function fits(expected: Record<string, unknown>, found: OperationResult): boolean {
@@ -104,36 +95,10 @@ function withoutEmpty(value: unknown): unknown {
   )
 }
 
-/** `npm run conformance -- pgedge [--json] [--cases FOLDER]`; exit 0 when nothing failed, 1 when something did, 2 on wrong use. */
-function main(): number {
-  const { values, positionals } = parseArgs({
-    options: { json: { type: 'boolean', default: false }, cases: { type: 'string' } },
-    allowPositionals: true,
-  })
-  const [set = 'pgedge'] = positionals
-  const folder = values.cases ?? join(casesFolder, set)
-  if (set !== 'pgedge' || !existsSync(folder)) {
-    console.error(`conformance: there are no cases of ${set}: name their folder with --cases, or REMODEL_CASES`)
-    return 2
-  }
-  const verdicts = readCases(folder).map(({ file, case: one }) => judge(file, one))
-  const count = (verdict: Verdict['verdict']) => verdicts.filter((one) => one.verdict === verdict).length
-  const tally = {
-    total: verdicts.length,
-    passed: count('passed'),
-    failed: count('failed'),
-    notApplicable: count('notApplicable'),
-  }
-  if (values.json) console.log(JSON.stringify(tally))
-  else {
-    for (const { file, name, verdict, found } of verdicts) {
-      if (verdict === 'failed') console.log(`failed: ${file}: ${name}: ${found?.error ?? 'another result'}`)
-    }
-    console.log(
-      `${tally.passed} of ${tally.total} passed, ${tally.failed} failed, ${tally.notApplicable} not applicable`,
-    )
-  }
-  return tally.failed === 0 && tally.total > 0 ? 0 : 1
+/** The cases of pgEdge's `operations` and `resource` packages. */
+export const pgedge: Suite = {
+  run: async (folder, only) =>
+    readCases(folder)
+      .filter(({ file }) => file.startsWith(only))
+      .map(({ file, case: one }) => judge(file, one)),
 }
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exitCode = main()

@@ -2,7 +2,7 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { readReleaseDirectory } from '../../shared/release/directory.ts'
-import { refusal, releaseFolder, temporaryFolder } from './fixture.ts'
+import { refusal, releaseFolder, temporaryFolder, writeTree } from './fixture.ts'
 
 const sound = {
   'packages/zlib/spec': 'name: zlib\nfiles:\n- zlib/*.c\n',
@@ -148,4 +148,16 @@ it('says what is missing of a folder that is no release', async () => {
   expect((await refusal(readReleaseDirectory(join(folder, 'none')))).faults).toEqual([
     { file: join(folder, 'none'), message: 'is not a directory' },
   ])
+})
+
+it('takes a release without a src folder, which git does not keep empty, with the digests of one that has it', async () => {
+  const tree = {
+    'config/final.yml': 'name: web\n',
+    'packages/words/spec': 'name: words\nfiles: []\n',
+    'packages/words/packaging': 'echo word > "$BOSH_INSTALL_TARGET/word"\n',
+  }
+  const [without, withSrc] = [await writeTree(await temporaryFolder(), tree), await releaseFolder(tree)]
+  const release = await readReleaseDirectory(without)
+  expect(release.packages[0]!.files.map(({ path }) => path)).toEqual(['packaging'])
+  expect(release.packages[0]!.fingerprint).toBe((await readReleaseDirectory(withSrc)).packages[0]!.fingerprint)
 })

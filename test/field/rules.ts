@@ -1,0 +1,71 @@
+import type { FieldCase } from './field-case.ts'
+import {
+  brokenBlobsHeal,
+  exportsCanBeUploaded,
+  homeIsHidden,
+  immutableFilesGo,
+  lostSourcesAreSentAgain,
+  nothingIsLeftBehind,
+} from './rules/compiled.ts'
+import { oneAfterAnother, reservedNames } from './rules/databases.ts'
+import { addressesOfTheirOwn, hooksEnd, littleMemory, noSecretsOnTheBoard } from './rules/deployed.ts'
+import {
+  mapsOfProperties,
+  nextStates,
+  refusedAtTheirPlace,
+  sameAsDefaults,
+  versionsAsWritten,
+} from './rules/planned.ts'
+import { noCloudConfigs, twoIdsTwoJobs } from './rules/stored.ts'
+import { refusedTarballs, takenTarballs } from './rules/uploaded.ts'
+
+/** Runs the inputs of one folder and checks what is right of them. */
+type Rule = (given: FieldCase) => Promise<void>
+
+/** Without machines, by the id that begins a folder's name. */
+export const drawn: Record<string, Rule> = {
+  B01: versionsAsWritten,
+  B02: sameAsDefaults,
+  B03: mapsOfProperties,
+  B04: refusedAtTheirPlace,
+  B07: nextStates,
+  B18: reservedNames,
+  B20: twoIdsTwoJobs,
+  C05: refusedTarballs,
+  C06: refusedTarballs,
+  C07: refusedTarballs,
+  C09: refusedTarballs,
+  C10: refusedTarballs,
+  C11: refusedAtTheirPlace,
+  C14: takenTarballs,
+  C18: noCloudConfigs,
+  D02: oneAfterAnother,
+  D05: oneAfterAnother,
+  N03: refusedAtTheirPlace,
+  N05: noCloudConfigs,
+}
+
+/** On machines of a Remodel of their own. */
+export const carriedOut: Record<string, Rule> = {
+  B08: hooksEnd,
+  B23: noSecretsOnTheBoard,
+  C01: nothingIsLeftBehind,
+  C02: brokenBlobsHeal,
+  C03: lostSourcesAreSentAgain,
+  C04: homeIsHidden,
+  C08: exportsCanBeUploaded,
+  C13: littleMemory,
+  C15: nothingIsLeftBehind,
+  C19: immutableFilesGo,
+  N01: addressesOfTheirOwn,
+}
+
+export function ruleOf(folder: string): Rule | undefined {
+  const id = idOf(folder)
+  return drawn[id] ?? carriedOut[id]
+}
+
+/** `C08` of `C08-export-refused-by-upload`. */
+export function idOf(folder: string): string {
+  return /^[A-Z]\d+/.exec(folder)?.[0] ?? ''
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { planOffline } from '../../../services/planner/offline.ts'
+import { RemodelError } from '../../../shared/errors.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
+import { builtBy } from '../../kinds/database/built.ts'
+import type { FieldCase } from '../field-case.ts'
+
+/** What is refused of documents of databases before any machine is touched. */
+
+/** Names that PostgreSQL, or Remodel, keeps for itself; two names that come to one deployment. */
+export async function reservedNames(given: FieldCase): Promise<void> {
+  for (const file of await given.files(/^(?!name-).*\.yml$/)) {
+    await given.check(`${file} is refused at its line`, () => refused(given, file, {}))
+  }
+  await oneAfterAnother(given, /^name-.*\.yml$/)
+}
+
+/** The folder's first document stands; each that follows is refused at its line. */
+export async function oneAfterAnother(given: FieldCase, pattern = /\.yml$/): Promise<void> {
+  const [first, ...others] = await given.files(pattern)
+  if (first === undefined) return
+  const plan = await drawn(given, first, {})
+  const floorplan = { deployment: plan.deployment, version: 1, materials: builtBy(plan) }
+  for (const file of others) {
+    await given.check(`${file} after ${first} is refused at its line`, () => refused(given, file, floorplan))
+  }
+}
+
+async function drawn(given: FieldCase, name: string, floorplan: unknown): Promise<Plan> {
+  return planOffline({ files: [{ name, content: await given.text(name) }], releases: [], options: {}, floorplan })
+}
+
+async function refused(given: FieldCase, name: string, floorplan: unknown): Promise<void> {
+  const error = await drawn(given, name, floorplan).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  assert.ok(error instanceof RemodelError, error === undefined ? 'it is planned' : String(error))
+  assert.ok(
+    error.faults.length > 0 && error.faults.every(({ line }) => line !== undefined),
+    `no place: ${error.message}`,
+  )
+}
