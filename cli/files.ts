@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import { RemodelError, toError } from '../shared/errors.ts'
+import { RemodelError } from '../shared/errors.ts'
+import { reasonOf, systemCode } from '../shared/system-error.ts'
 
 /** A file of the user's as text; `-` is the standard input. Throws `invalid-input` where it cannot be read. */
 export async function readSource(name: string): Promise<{ name: string; content: string }> {
@@ -12,19 +13,20 @@ export async function readSource(name: string): Promise<{ name: string; content:
   }
 }
 
-/** The error for a file that cannot be read or written, by the system's code. */
+/** The error for a file that cannot be read, by the system's code. */
 export function unreadable(name: string, thrown: unknown): RemodelError {
-  const { code } = thrown as NodeJS.ErrnoException
-  const why: Record<string, string> = {
-    ENOENT: 'there is no such file',
-    EACCES: 'you may not read it',
-    EISDIR: 'it is a folder, not a file',
-    ENOTDIR: 'a part of the path is not a folder',
+  return unusable(name, systemCode(thrown) === 'EACCES' ? 'you may not read it' : reasonOf(thrown), thrown)
+}
+
+/** The error for a file that cannot be written. */
+export function unwritable(name: string, thrown: unknown): RemodelError {
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no folder in which it could be made',
+    EACCES: 'you may not write it',
   }
-  const reason = (code && why[code]) ?? toError(thrown).message
-  return new RemodelError('invalid-input', `${name} cannot be used: ${reason}`, {
-    faults: [],
-    details: { file: name },
-    cause: thrown,
-  })
+  return unusable(name, reasons[systemCode(thrown) ?? ''] ?? reasonOf(thrown), thrown)
+}
+
+function unusable(name: string, reason: string, cause: unknown): RemodelError {
+  return new RemodelError('invalid-input', `${name} cannot be used: ${reason}`, { details: { file: name }, cause })
 }

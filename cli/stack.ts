@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { RemodelError } from '../shared/errors.ts'
 import { redisAddressFile } from '../shared/redis.ts'
 import { checkSettings, numberSetting } from '../shared/settings.ts'
+import { reasonOf } from '../shared/system-error.ts'
 import { findPlanner, withoutPassword } from './address.ts'
 import { Client } from './client.ts'
 import { prepareHome } from './stack/home.ts'
@@ -80,7 +81,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const save = () => {
     saving = saving
       .then(() => writeUpFile(home, up))
-      .catch((error) => options.tell(`up.json could not be written: ${error.message}`))
+      .catch((error) => options.tell(`up.json could not be written: ${reasonOf(error)}`))
     return saving
   }
 
@@ -194,8 +195,9 @@ async function awaitPlanner(home: string, planner: Supervised): Promise<string> 
     await setTimeout(25)
   }
   const log = join(home, 'log', 'planner.log')
-  const why = planner.deaths > 0 ? `ended ${planner.deaths} times` : `did not answer within ${readyMs() / 1000} s`
-  throw new RemodelError('unavailable', `the planner ${why}; its log is ${log}`, { details: { log } })
+  const late = `did not answer within ${readyMs() / 1000} s`
+  const why = planner.deaths > 0 ? `could not start: ${planner.reason ?? 'it does not say why'}` : late
+  throw new RemodelError('unavailable', `the planner ${why} (its log is ${log})`, { details: { log } })
 }
 
 async function readPlannerUrl(home: string, pid: number | undefined): Promise<string | undefined> {

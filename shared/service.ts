@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { toError } from './errors.ts'
 import { redisAddress, redisSettings } from './redis.ts'
 import { checkSettings } from './settings.ts'
+import { reasonOf } from './system-error.ts'
 
 /** A service that runs. Without its `redis` there is nobody to hand anything back to. */
 export interface Service {
@@ -69,7 +70,7 @@ export async function runService(log: Logger, start: () => Promise<Service>): Pr
   try {
     await running
   } catch (error) {
-    log.fatal({ err: toError(error) }, 'could not start')
+    log.fatal({ err: toError(error), why: reasonOf(error) }, 'could not start')
     process.exit(1)
   }
 }

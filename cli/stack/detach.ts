@@ -1,12 +1,30 @@
 import { spawn } from 'node:child_process'
-import { open, readFile, stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { RemodelError } from '../../shared/errors.ts'
+import { type ErrorCode, RemodelError, toError } from '../../shared/errors.ts'
+import { reasonOf } from '../../shared/system-error.ts'
 import { prepareHome } from './home.ts'
 import { isAlive, readUpFile } from './up-file.ts'
 
 const READY_MS = 75_000
+
+/** What the process that stays sends to the one that waits for it, where it does not come up. */
+interface StartFailure {
+  code: ErrorCode
+  message: string
+}
+
+/** Tells the process that waits for this one why it does not come up; nothing where no process waits. */
+export async function reportFailure(thrown: unknown): Promise<void> {
+  if (!process.connected) return
+  const error = toError(thrown)
+  const failure: StartFailure = {
+    code: error instanceof RemodelError ? error.code : 'infrastructure',
+    message: reasonOf(error),
+  }
+  await new Promise((resolve) => process.send?.(failure, resolve))
+}
 
 /** Starts `up` as a process that outlives this one, and waits until its planner answers. Its words go to `<home>/log/up.log`. */
 export async function startDetached(
@@ -27,12 +45,15 @@ export async function startDetached(
   await prepareHome(home, tell)
   const path = join(home, 'log', 'up.log')
   const log = await open(path, 'a', 0o600)
-  const begin = (await stat(path)).size
   const main = resolve(import.meta.dirname, '..', 'main.ts')
   const child = spawn(process.execPath, [main, 'up', '--home', home, '--quiet-services', ...args], {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['ignore', log.fd, log.fd, 'ipc'],
     cwd: '/',
+  })
+  let failure: StartFailure | undefined
+  child.on('message', (message) => {
+    failure = message as StartFailure
   })
   try {
     const deadline = Date.now() + READY_MS
@@ -44,9 +65,12 @@ export async function startDetached(
       await setTimeout(25)
     }
     child.kill('SIGTERM')
-    const said = (await readFile(path)).subarray(begin).toString('utf8').trim().split('\n').slice(-10)
-    throw new RemodelError('unavailable', `Remodel did not come up. ${said.join('\n  ')}`, { details: { log: path } })
+    const message = failure?.message ?? `its log is ${path}`
+    throw new RemodelError(failure?.code ?? 'unavailable', `Remodel did not come up: ${message}`, {
+      details: { log: path },
+    })
   } finally {
+    if (child.connected) child.disconnect()
     child.unref()
     await log.close()
   }

@@ -1,8 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RemodelError } from '../../shared/errors.ts'
-import { homeMark, openHome } from '../../shared/home.ts'
-import { unreadable } from '../files.ts'
+import { homeMark, homeRefused, openHome } from '../../shared/home.ts'
 
 /** Makes the folders of `up`, for their owner only. */
 export async function prepareHome(home: string, tell: (sentence: string) => void = () => {}): Promise<void> {
@@ -12,7 +11,7 @@ export async function prepareHome(home: string, tell: (sentence: string) => void
     await mkdir(join(home, 'log'), { recursive: true, mode: 0o700 })
     await mkdir(join(home, 'redis'), { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw unreadable(home, error)
+    throw homeRefused(home, error)
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RemodelError } from '../../shared/errors.ts'
 import { connectRedis, redisAddressFile } from '../../shared/redis.ts'
+import { reasonOf } from '../../shared/system-error.ts'
 import { withoutPassword } from '../address.ts'
 
 /** Arguments of a Redis that loses nothing it has acknowledged, reachable from this machine only. */
@@ -76,7 +77,7 @@ export async function awaitRedis(url: string, timeoutMs: number): Promise<void> 
   })
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
-    const why = last ? ` (${last.message})` : ''
+    const why = last ? ` (${reasonOf(last)})` : ''
     late.reject(
       new RemodelError('unavailable', `no Redis answers at ${withoutPassword(url)} within ${timeoutMs / 1000} s${why}`),
     )

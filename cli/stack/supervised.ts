@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { toError } from '../../shared/errors.ts'
+import { reasonOf } from '../../shared/system-error.ts'
+import { startFailure } from '../views/service-log.ts'
 
 export interface ProcessSpec {
   name: string
@@ -46,6 +47,8 @@ export class Supervised {
   #logFailed = false
   /** How often it ended without being told to. */
   deaths = 0
+  /** Why it could not start, as it said itself before it ended. */
+  reason: string | undefined
 
   /** `spec` is asked at each start, as an address may have become known meanwhile. */
   constructor(spec: () => ProcessSpec, supervision: Supervision) {
@@ -73,7 +76,7 @@ export class Supervised {
     let failure: NodeJS.ErrnoException | undefined
     child.once('error', (error) => {
       failure = error
-      if (child.pid === undefined) this.#ended(began, `could not be started: ${error.message}`)
+      if (child.pid === undefined) this.#ended(began, `could not be started: ${reasonOf(error)}`)
     })
     child.once('exit', (code, signal) => {
       if (!failure) this.#ended(began, signal ? `was ended by ${signal}` : `ended with code ${code}`)
@@ -129,6 +132,7 @@ export class Supervised {
       } catch (error) {
         this.#logFails(error)
       }
+      this.reason = startFailure(line) ?? this.reason
       this.#supervision.line(this.name, line)
     })
   }
@@ -137,7 +141,7 @@ export class Supervised {
   #logFails(error: unknown): void {
     if (this.#logFailed) return
     this.#logFailed = true
-    this.#supervision.tell(`the log of ${this.name} cannot be written: ${toError(error).message}`)
+    this.#supervision.tell(`the log of ${this.name} cannot be written: ${reasonOf(error)}`)
   }
 
   #ended(began: number, how: string): void {

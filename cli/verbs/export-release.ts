@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { RemodelError } from '../../shared/errors.ts'
 import { gather } from '../arguments.ts'
 import type { Client } from '../client.ts'
-import { unreadable } from '../files.ts'
+import { unwritable } from '../files.ts'
 import { exit, type Verb } from '../verb.ts'
 import { count } from '../views/table.ts'
 import { releaseId } from './inspect-release.ts'
@@ -85,7 +85,7 @@ async function save(content: AsyncIterable<Uint8Array>, file: string): Promise<n
     await rename(part, file)
     return bytes
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : unreadable(file, error)
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : unwritable(file, error)
   } finally {
     await rm(part, { force: true })
   }

@@ -3,7 +3,7 @@ import type { Compiling } from '../../services/planner/api/schema.ts'
 import { RemodelError, toError } from '../../shared/errors.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Context } from '../context.ts'
-import { readSource, unreadable } from '../files.ts'
+import { readSource, unwritable } from '../files.ts'
 import { addPlanningOptions, type PlanningOptions, planRequest, withReleases } from '../inputs.ts'
 import { exit, type Verb } from '../verb.ts'
 import { isEmpty } from '../views/plan.ts'
@@ -82,7 +82,7 @@ async function show(
 async function save(drawn: Plan, file: string, planner: string): Promise<void> {
   const saved = { remodel: 'saved-plan', id: drawn.id, digest: drawn.digest, planner, plan: drawn }
   await writeFile(file, `${JSON.stringify(saved, null, 2)}\n`).catch((error) => {
-    throw unreadable(file, error)
+    throw unwritable(file, error)
   })
 }
 

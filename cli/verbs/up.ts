@@ -1,6 +1,6 @@
 import { wholeNumber } from '../arguments.ts'
 import type { Context } from '../context.ts'
-import { startDetached } from '../stack/detach.ts'
+import { reportFailure, startDetached } from '../stack/detach.ts'
 import { describeStack, startStack } from '../stack.ts'
 import { exit, type Verb } from '../verb.ts'
 import { serviceLine } from '../views/service-log.ts'
@@ -62,6 +62,9 @@ const up: Verb<Options> = {
       ...(redisUrl ? { redisUrl } : {}),
       line,
       tell,
+    }).catch(async (error) => {
+      await reportFailure(error)
+      throw error
     })
     killNow = () => stack.kill()
     if (context.json)

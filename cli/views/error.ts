@@ -1,4 +1,5 @@
 import { describeFault, RemodelError, toError } from '../../shared/errors.ts'
+import { systemReason } from '../../shared/system-error.ts'
 import type { Context } from '../context.ts'
 import { plain } from './style.ts'
 
@@ -19,9 +20,16 @@ function errorLines(error: RemodelError): string[] {
   return [`remodel: ${plain(error.message)}`, ...error.faults.map((fault) => `  ${plain(describeFault(fault))}`)]
 }
 
+/** What the operating system refuses is told in words, with the place; anything else is a fault of Remodel's own. */
 function known(thrown: unknown): RemodelError {
   if (thrown instanceof RemodelError) return thrown
   const error = toError(thrown)
+  const reason = systemReason(error)
+  if (reason !== undefined) {
+    const { path, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+    const place = path ?? (address === undefined ? 'this computer' : [address, port].filter(Boolean).join(':'))
+    return new RemodelError('infrastructure', `${place}: ${reason}`, { cause: error })
+  }
   return new RemodelError('infrastructure', `unexpected failure: ${error.message} (REMODEL_DEBUG=1 shows where)`, {
     cause: error,
   })

@@ -4,7 +4,21 @@ import { clock } from './time.ts'
 const WARN = 40
 const ERROR = 50
 const INFO = 30
-const HIDDEN = new Set(['time', 'level', 'msg', 'service', 'worker', 'err', 'pid', 'hostname', 'name', 'stack', 'v'])
+const FATAL = 60
+const HIDDEN = new Set([
+  'time',
+  'level',
+  'msg',
+  'service',
+  'worker',
+  'err',
+  'pid',
+  'hostname',
+  'name',
+  'stack',
+  'v',
+  'why',
+])
 
 /**
  * A line of a service's log as a short line for the terminal; undefined where it is not worth one.
@@ -21,13 +35,20 @@ export function serviceLine(service: string, line: string, style: Style, verbose
   if (level < INFO && !verbose) return undefined
   const paint = level >= ERROR ? style.red : level >= WARN ? style.yellow : (text: string) => text
   const error = record.err as { message?: unknown } | undefined
-  const cause = typeof error?.message === 'string' ? `: ${error.message}` : ''
+  const why = record.why ?? error?.message
+  const cause = typeof why === 'string' ? `: ${why}` : ''
   const facts = Object.entries(record)
     .filter(([key, value]) => !HIDDEN.has(key) && (typeof value === 'string' || typeof value === 'number'))
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')
   const at = new Date(record.time as string | number).getTime()
   return `${style.dim(clock(Number.isNaN(at) ? Date.now() : at))}  ${name}  ${paint(plain(`${record.msg ?? ''}${cause}`))}  ${style.dim(plain(facts))}`.trimEnd()
+}
+
+/** The reason that a service gives in its log for not starting; undefined for every other line. */
+export function startFailure(line: string): string | undefined {
+  const { level, why } = parse(line) ?? {}
+  return level === FATAL && typeof why === 'string' ? why : undefined
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

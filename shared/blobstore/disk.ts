@@ -3,7 +3,8 @@ import { link, mkdir, open, readdir, rename, rm, stat, unlink, utimes } from 'no
 import { dirname, join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { RemodelError, toError } from '../errors.ts'
+import { RemodelError } from '../errors.ts'
+import { reasonOf } from '../system-error.ts'
 import { temporaryPath } from '../temporary.ts'
 import type { Blobstore } from './blobstore.ts'
 import { DIGEST, hexOf } from './digest.ts'
@@ -198,7 +199,7 @@ function broken(digest: string, found: string): RemodelError {
 }
 
 function diskError(message: string, cause: unknown): RemodelError {
-  return new RemodelError('infrastructure', `${message}: ${toError(cause).message}`, { cause })
+  return new RemodelError('infrastructure', `${message}: ${reasonOf(cause)}`, { cause })
 }
 
 function unlessExists(error: NodeJS.ErrnoException): void {

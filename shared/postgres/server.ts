@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import { RemodelError, toError } from '../errors.ts'
+import { reasonOf } from '../system-error.ts'
 import { adminRole } from './names.ts'
 import { type Address, dialServer, type Machines } from './way-in.ts'
 
@@ -45,7 +46,7 @@ export async function openSession(
   const opening = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])])
   const failed = (cause: unknown) => {
     if (signal?.aborted) return toError(signal.reason)
-    const message = `no session with PostgreSQL at ${at.address}:${at.port}: ${toError(cause).message}`
+    const message = `no session with PostgreSQL at ${at.address}:${at.port}: ${reasonOf(cause)}`
     return new RemodelError('infrastructure', message, { cause })
   }
   const way = await dialServer(machines, at, opening).catch((cause) => {

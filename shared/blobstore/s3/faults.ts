@@ -1,4 +1,5 @@
 import { RemodelError, toError } from '../../errors.ts'
+import { reasonOf } from '../../system-error.ts'
 import type { S3Place } from './place.ts'
 
 interface Answer {
@@ -29,7 +30,7 @@ export function s3Fault(what: string, place: S3Place, thrown: unknown): RemodelE
   if (name === 'CredentialsProviderError')
     return lasting(`no keys for ${where}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`)
   if (status === 401 || status === 403) return lasting(`${what}: ${where} refuses these keys (${name})`)
-  return new RemodelError('infrastructure', `${what} in ${where} failed: ${error.message || name || code}`, {
+  return new RemodelError('infrastructure', `${what} in ${where} failed: ${reasonOf(error) || name || code}`, {
     details,
     cause: error,
   })
