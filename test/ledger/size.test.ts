@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { releasedChannel } from '../../shared/ledger/keys.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
+import { Recorder } from '../../shared/ledger/recorder.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -226,6 +227,49 @@ describe('a plan of any size', () => {
     subscriber.disconnect()
   })
 })
+
+describe('one script', () => {
+  test('runs some hundreds of commands, however many remodels are begun or end in the same moment', async () => {
+    const deployment = fresh()
+    const places = many(100).map((i) => ({ name: `p${i}`, windows: ['all', `zone ${i % 5}`] }))
+    const windows = ['all', ...many(5).map((i) => `zone ${i}`)].map((name) => ({ name, limit: 100 }))
+    const drawn = planOf(
+      deployment,
+      many(400).map((i) => remodel(`r${i}`, [], { place: `p${i % 100}` })),
+      { windows, places },
+    )
+    const { id } = await usual.store(drawn, Date.now())
+    await usual.open(deployment, id, lock)
+    for (let isMore = true; isMore; ) isMore = (await usual.advance(deployment, id)).isMore
+    const recorder = new Recorder(usual, 'w')
+    const jobs = many(64).map((i) => ({ plan: id, remodel: `r${i}`, job: `j${i}` }))
+
+    const before = await commandsRun(other)
+    const claims = await Promise.all(jobs.map((job) => recorder.claim(deployment, job)))
+    const begun = await commandsRun(other)
+    const ends = await Promise.all(
+      claims.map((result, i) => {
+        if (result.status !== 'claimed') throw new Error(`${jobs[i]!.remodel} is ${result.status}`)
+        const { remodel, fence } = result.claim
+        const report = { plan: id, remodel: remodel.id, fence, outcome: 'done' as const, durationMs: 1 }
+        return recorder.complete(deployment, { ...report, job: jobs[i]!.job, take: 'assemble' })
+      }),
+    )
+    const ended = await commandsRun(other)
+    expect(ends.every(({ status, next }) => status === 'recorded' && next !== undefined)).toBe(true)
+    expect((begun.inScripts - before.inScripts) / (begun.scripts - before.scripts)).toBeLessThan(600)
+    expect((ended.inScripts - begun.inScripts) / (ended.scripts - begun.scripts)).toBeLessThan(600)
+  })
+})
+
+/** How many scripts a Redis has run, and how many commands in them: what comes from outside of scripts is little here. */
+async function commandsRun(redis: Redis): Promise<{ scripts: number; inScripts: number }> {
+  const stats = [...(await redis.info('commandstats')).matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
+  const count = (which: (name: string) => boolean) =>
+    stats.reduce((sum, [, name, calls]) => sum + (which(name!) ? Number(calls) : 0), 0)
+  const isScript = (name: string) => name === 'eval' || name === 'evalsha'
+  return { scripts: count(isScript), inScripts: count((name) => !isScript(name)) }
+}
 
 describe('a free seat', () => {
   test('is refilled by the first place that fits, however many that do not fit stand in front', async () => {

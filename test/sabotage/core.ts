@@ -395,6 +395,14 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/size.test.ts',
   },
   {
+    name: 'all that ends in one moment goes into one script',
+    guarantee: 29,
+    file: 'shared/queue/batch.ts',
+    find: 'const usualLimit = 16',
+    replace: 'const usualLimit = 1600',
+    caughtBy: 'test/ledger/size.test.ts',
+  },
+  {
     name: 'all of a backlog is published at once',
     guarantee: 30,
     file: 'shared/ledger/lua/outlet.lua',

@@ -98,8 +98,12 @@ tasks.tell = function(plan, k, outcome, id)
   if node(plan, id).more then work(plan, 'tell', k + 1, outcome, id) end
 end
 
--- Work begins and ends: whatever becomes of it, a plan that was drawn before may no longer know what stands.
+-- Work begins and ends: whatever becomes of it, a plan that was drawn before may no longer know what stands. A script counts
+-- once, before the first change: in between, no plan is opened.
+local moved = false
 local function floorplan_may_have_moved()
+  if moved then return end
+  moved = true
   redis.call('HINCRBY', base .. ':meta', 'floorplan', 1)
 end
 
@@ -319,6 +323,13 @@ local function give_back(plan, id, cause)
   if not lost_too_often(plan, id) then release(plan, id, cause.code == 'superseded' and math.min(100 * 2 ^ math.min(run.losses - 1, 10), 5000) or 0) end
 end
 
+-- Kind and format of a plan, which do not change.
+local kinds = {}
+local function kind_of(plan)
+  kinds[plan] = kinds[plan] or redis.call('HMGET', base .. ':plan:' .. plan, 'kind', 'format')
+  return kinds[plan][1], tonumber(kinds[plan][2] or '1')
+end
+
 -- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one step.
 -- `how.lost`: its worker lost it by a stall; the attempt is the same one. `how.joins`: it only waits for what is done for another one.
 local function begin(plan, id, worker, job, how)
@@ -342,10 +353,11 @@ local function begin(plan, id, worker, job, how)
   if not run.looks or was == 'running' then
     event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
   end
+  local kind, format = kind_of(plan)
   return { status = 'claimed', attempt = run.attempt, release = run.releases or 1, fence = run.fence, deadline = run.deadline, now = clock,
-    format = tonumber(redis.call('HGET', base .. ':plan:' .. plan, 'format') or '1'),
+    format = format,
     session = caller.unsure and caller.session or nil, owes = redis.call('EXISTS', base .. ':owed') == 1 or nil,
-    kind = redis.call('HGET', base .. ':plan:' .. plan, 'kind'), remodel = redis.call('HGET', key(plan, 'remodels'), id) }
+    kind = kind, remodel = redis.call('HGET', key(plan, 'remodels'), id) }
 end
 
 -- The first in line whose process still lives; those that are gone are taken out.
