@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { HealthCheck } from './health-checks.ts'
 
 /**
  * What the planner's and the assembler's half of the `deployment` kind agree on: the materials of its floorplan and the
@@ -38,6 +39,8 @@ export const InstanceAttributes = z.object({
   /** Job name -> digest of its rendered files. */
   configuration: z.record(z.string(), z.string()),
   state: z.enum(['started', 'stopped']),
+  /** Job name -> the health checks that the manifest gives it; jobs without any are left out. */
+  checks: z.record(z.string(), z.array(HealthCheck)).exactOptional(),
 })
 export type InstanceAttributes = z.infer<typeof InstanceAttributes>
 
@@ -136,6 +139,16 @@ export const inputs = {
     jobs: z.array(z.object({ name: z.string(), rendered: z.string() })),
     packages: z.array(z.object({ name: z.string(), key: z.string() })),
     watch,
+    /** Materials that stand no more once it has started: that post-deploy scripts have run since. */
+    voids: z.array(z.string()).exactOptional(),
+  }),
+  /**
+   * Runs the `post-deploy` scripts of all machines named, then `post-deploy/<deployment>` stands with `{ of }`; without machines
+   * it stands no more.
+   */
+  'run-post-deploy': z.object({
+    machines: z.array(z.object({ instance: z.string(), vm: z.string(), jobs: z.array(z.string()) })),
+    of: z.string(),
   }),
   /**
    * Puts the canonical JSON of `records` into the blobstore, where its digest is `table`, and writes it to every VM named.

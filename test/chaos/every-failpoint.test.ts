@@ -73,7 +73,8 @@ afterAll(async () => {
 function wishesOf(point: Failpoint, lane: Lane): [SmallOptions, ...Wish[]] {
   const compiles = point.service === 'compiler' || point.name === 'dispatch.joined'
   const stemcell = compiles ? String(++lane.stemcells) : '1'
-  const fresh: SmallOptions = { net: 99, instances: 1, canaries: 0, stemcell }
+  const after = point.name.startsWith('run-post-deploy') ? { after: 'run' as const } : {}
+  const fresh: SmallOptions = { net: 99, instances: 1, canaries: 0, stemcell, ...after }
   return [
     fresh,
     { ...fresh, stemcell: compiles ? stemcell : '2', vmType: 'large', vmStrategy: 'create-swap-delete' },

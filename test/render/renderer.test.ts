@@ -91,6 +91,12 @@ describe('a rendered job', () => {
     expect(await faultOf({ templates: {}, monit })).toMatchObject({ message: `template web/monit ${message}` })
   })
 
+  it('is a fault where its health checks cannot be read', async () => {
+    const templates = { 'health.erb': '- type: tcp\n  port: <%= p("port") %>\n- type: tpc\n' }
+    const fault = await faultOf({ templates, to: { 'health.erb': './health_checks.yml' } })
+    expect(fault.message).toMatch(/^template web\/health\.erb line 3: \[1\]\.type: /)
+  })
+
   it.for([
     '',
     '# nothing to supervise\n',

@@ -98,4 +98,28 @@ export const deployments: readonly Sabotage[] = [
     replace: 'read_mark(p, &now) && alive(now.pid) ?',
     caughtBy: 'test/provider/supervise.test.ts',
   },
+  {
+    name: 'post-deploy scripts count as run though an instance was started since',
+    guarantee: 85,
+    file: 'services/planner/kinds/deployment/foreman/build.ts',
+    find: 'const runsScripts = isOutstanding(postDeploy, standing) || (',
+    replace: 'const runsScripts = standing.postDeploy === null && (',
+    caughtBy: 'test/e2e/healthy.test.ts',
+  },
+  {
+    name: 'an instance is healthy whatever its checks say',
+    guarantee: 86,
+    file: 'services/assembler/instance/watch.ts',
+    find: 'young.length > 0 ? []',
+    replace: 'young.length >= 0 ? []',
+    caughtBy: 'test/e2e/healthy.test.ts',
+  },
+  {
+    name: 'checks that cannot be read are none',
+    guarantee: 86,
+    file: 'services/planner/render/thread.ts',
+    find: 'return fault ? [{ template,',
+    replace: 'return fault && !fault ? [{ template,',
+    caughtBy: 'test/render/renderer.test.ts',
+  },
 ]

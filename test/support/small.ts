@@ -26,6 +26,10 @@ export interface SmallOptions {
   /** More of the `compilation` block; undefined takes a key away. */
   compilation?: Record<string, unknown>
   front?: boolean
+  /** Health checks of its job. */
+  checks?: object[]
+  /** A job with a post-deploy script; `fail`: that fails. */
+  after?: 'run' | 'fail'
   recreate?: boolean
   /** Version of the release; the newest by default. */
   release?: string
@@ -69,7 +73,17 @@ function smallManifest(options: SmallOptions = {}): string {
           name: 'app',
           ...group,
           ...(disk > 0 ? { persistent_disk: disk } : {}),
-          jobs: [{ name: 'app', release: 'small', properties: { greeting, fail, ...(late ? { late } : {}) } }],
+          jobs: [
+            {
+              name: 'app',
+              release: 'small',
+              properties: { greeting, fail, ...(late ? { late } : {}) },
+              ...(options.checks ? { health_checks: options.checks } : {}),
+            },
+            ...(options.after
+              ? [{ name: 'after', release: 'small', properties: { after: { fail: options.after === 'fail' } } }]
+              : []),
+          ],
         },
         ...(options.front
           ? [{ name: 'front', ...group, instances: 1, jobs: [{ name: 'front', release: 'small' }] }]

@@ -4,6 +4,9 @@ import { layout } from '../../../shared/provider/layout.ts'
 import { isMonitFile, type MonitProcess, parseMonit, type RunAs } from '../../../shared/release/monit.ts'
 import { shell } from './unpack.ts'
 
+/** BOSH gives monit five minutes to stop everything. */
+export const stopTimeoutMs = 300_000
+
 /** The processes of all monit files of these jobs. Throws `job-failed` where one is to run as a user or group that the machine lacks. */
 export async function processesOf(connection: Connection, jobs: readonly string[]): Promise<ProcessDefinition[]> {
   const found = await Promise.all(jobs.map((job) => ofJob(connection, job)))

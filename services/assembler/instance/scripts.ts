@@ -3,7 +3,7 @@ import type { Connection, ExecResult } from '../../../shared/provider/connection
 import { layout, scriptPath } from '../../../shared/provider/layout.ts'
 
 /** The scripts of a job's lifecycle, in the order in which an instance runs them. */
-export type Hook = 'pre-start' | 'post-start' | 'pre-stop' | 'drain' | 'post-stop'
+export type Hook = 'pre-start' | 'post-start' | 'post-deploy' | 'pre-stop' | 'drain' | 'post-stop'
 
 /**
  * Runs `bin/<hook>` of all jobs that have one, at the same time, as BOSH's agent does; output goes to the job's own log. A script is

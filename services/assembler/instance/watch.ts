@@ -1,37 +1,47 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RemodelError } from '../../../shared/errors.ts'
-import type { Connection, ProcessStatus } from '../../../shared/provider/connection.ts'
+import type { Connection } from '../../../shared/provider/connection.ts'
 import { layout } from '../../../shared/provider/layout.ts'
+import { failedChecks, type JobCheck } from './health-checks.ts'
 
 const pollMs = 25
+/** Checks start programs, so they are tried less often. */
+const checkMs = 200
+
+/** What an instance is watched for, beside its processes. */
+export interface Watch {
+  minMs: number
+  maxMs: number
+  checks: readonly JobCheck[]
+}
 
 /**
- * Waits until every process has been up for `minMs` without a break; throws `job-failed` with the ends of the logs where
- * that has not happened after `maxMs`, or where a process will not come up. (BOSH sleeps `minMs` first and then looks.)
+ * Waits until every process has been up for `minMs` without a break and every health check holds; throws `job-failed` with the ends
+ * of the logs where that has not happened after `maxMs`, or where a process will not come up. (BOSH sleeps `minMs` first and
+ * then looks; it knows no checks.)
  */
 export async function watchUntilHealthy(
   connection: Connection,
-  watch: { minMs: number; maxMs: number },
+  { minMs, maxMs, checks }: Watch,
   signal: AbortSignal,
-): Promise<ProcessStatus[]> {
-  const until = performance.now() + watch.maxMs
+): Promise<void> {
+  const until = performance.now() + maxMs
   for (;;) {
     const processes = await connection.status()
-    if (processes.every((process) => process.state === 'running' && process.uptimeMs >= watch.minMs)) return processes
-    const failing = processes.filter((process) => process.state === 'failing')
+    const young = processes.filter(({ state, uptimeMs }) => state !== 'running' || uptimeMs < minMs)
+    const refused = young.length > 0 ? [] : await failedChecks(connection, checks, signal)
+    if (young.length + refused.length === 0) return
+    const failing = processes.filter(({ state }) => state === 'failing')
     const late = performance.now() >= until
     if (late || failing.length > 0) {
-      const named = (
-        failing.length > 0
-          ? failing
-          : processes.filter((process) => process.state !== 'running' || process.uptimeMs < watch.minMs)
+      const named = (failing.length > 0 ? failing : young).map(
+        ({ name, state, restarts }) => `${name} (${state}, started again ${restarts} times)`,
       )
-        .map((process) => `${process.name} (${process.state}, started again ${process.restarts} times)`)
-        .join(', ')
-      const why = late ? `not healthy after ${Math.round(watch.maxMs / 1000)} s` : 'will not stay up'
-      throw new RemodelError('job-failed', `${why}: ${named}`, { details: { log: await logEnds(connection) } })
+      const why = late ? `not healthy after ${Math.round(maxMs / 1000)} s` : 'will not stay up'
+      const message = `${why}: ${[...named, ...refused].join(', ')}`
+      throw new RemodelError('job-failed', message, { details: { log: await logEnds(connection) } })
     }
-    await sleep(pollMs, undefined, { signal })
+    await sleep(refused.length > 0 ? checkMs : pollMs, undefined, { signal })
   }
 }
 

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { healthChecksFault, healthChecksFile } from '../../../shared/kinds/health-checks.ts'
 import { isMonitFile, monitFaults } from '../../../shared/release/monit.ts'
 import { pack } from './bundle.ts'
 import { Engine, type RubyFault } from './engine.ts'
@@ -61,10 +62,17 @@ function render(task: ThreadBatch['tasks'][number]): Exclude<ThreadAnswer, { rea
     const result = engine.render(job.id, index)
     if (!Buffer.isBuffer(result)) faults.push({ template: file.template, ...result })
     else if (isMonitFile(file.destination)) faults.push(...unsupervised(file.template, result))
+    else if (file.destination === healthChecksFile) faults.push(...unreadable(file.template, result))
     return { path: file.destination, mode: file.mode, content: Buffer.isBuffer(result) ? result : Buffer.alloc(0) }
   })
   const answer = { number: task.number, memory: engine.memory }
   return faults.length > 0 ? { ...answer, faults } : { ...answer, rendered: pack(entries) }
+}
+
+/** A check that cannot be read would be one that always holds. */
+function unreadable(template: string, rendered: Buffer): TemplateFault[] {
+  const fault = healthChecksFault(rendered.toString('utf8'))
+  return fault ? [{ template, type: 'health-checks', ...fault, syntax_line: null }] : []
 }
 
 /** The deploy of a job that is not supervised as its monit file says would be a success that is none. */

@@ -70,9 +70,21 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
       return
     }
     case 'start-instance': {
-      const { vm, attributes } = given('start-instance')
+      const { vm, attributes, voids = [] } = given('start-instance')
       vmStands(vm)
+      for (const id of voids) standing.delete(id)
       put(remodel.material, attributes, { vm })
+      return
+    }
+    case 'run-post-deploy': {
+      const { machines, of } = given('run-post-deploy')
+      for (const { instance, vm } of machines) {
+        vmStands(vm)
+        if (standing.get(`instance/${instance}`)?.attributes.state !== 'started')
+          throw new Error(`${remodel.id}: ${instance} is not started`)
+      }
+      if (machines.length === 0) standing.delete(remodel.material)
+      else put(remodel.material, { of }, {})
       return
     }
     case 'publish-addresses': {

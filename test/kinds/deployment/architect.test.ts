@@ -112,7 +112,7 @@ const inManifest: [what: string, from: string, to: string, fault: string][] = [
     'an unknown job',
     'name: web\n    release',
     'name: webb\n    release',
-    'shop.yml:30: instance_groups[1].jobs[0].name: unknown job in release app/1.10 "webb" (found webb; allowed: broken, db, web; did you mean web?)',
+    'shop.yml:30: instance_groups[1].jobs[0].name: unknown job in release app/1.10 "webb" (found webb; allowed: after, broken, db, web; did you mean web?)',
   ],
   [
     'a release that the manifest does not list',

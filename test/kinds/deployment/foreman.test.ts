@@ -80,6 +80,7 @@ test('every input is what its step reads', async () => {
     .replace('type: fast', 'type: big')
     .replace('1.latest', '1.1')
     .replace('instances: 3', 'instances: 2')
+    .replace('  - name: web\n', '  - {name: after, release: app}\n  - name: web\n')
   const cloud = cloudText
     .replace('- {name: large', '- {name: large')
     .replace('disk_types: [', 'disk_types: [{name: big, disk_size: 4096}, ')

@@ -24,7 +24,7 @@ const releases: Release[] = ['1', '2', '3'].map((version) => ({
       packages: ['db'],
       provides: [{ name: 'db', type: 'database', optional: false, shared: false, properties: [] }],
     }),
-    job('agent', { packages: ['tool'] }),
+    job('agent', { packages: ['tool'], templates: { 'post.erb': 'bin/post-deploy' } }),
   ],
 }))
 

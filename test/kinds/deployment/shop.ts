@@ -69,6 +69,7 @@ export const app: Release = {
       properties: { port: { default: 80 }, 'tls.on': { default: false }, secret: {} },
       consumes: [{ name: 'db', properties: [], ...database }],
     }),
+    job('after', { templates: { 'post.erb': './bin/post-deploy' } }),
     job('broken', { packages: ['nowhere'] }),
   ],
 }

@@ -4,7 +4,8 @@ import { inputs } from '../../../../shared/kinds/deployment.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { layout } from '../../../../shared/provider/layout.ts'
 import { appliedDigest, appliedFile } from '../../instance/applied.ts'
-import { processesOf } from '../../instance/processes.ts'
+import { checksOf } from '../../instance/health-checks.ts'
+import { processesOf, stopTimeoutMs } from '../../instance/processes.ts'
 import { runHook } from '../../instance/scripts.ts'
 import { shell } from '../../instance/unpack.ts'
 import { watchUntilHealthy } from '../../instance/watch.ts'
@@ -31,6 +32,8 @@ export default defineStep({
     const { signal } = context
     const jobs = input.jobs.map((job) => job.name)
     try {
+      // What an attempt that failed has left runs as it was then, also where what it should be has changed since.
+      await connection.stop(stopTimeoutMs)
       await link(connection, input)
       await connection.supervise(await processesOf(connection, jobs))
       await failpoint('start-instance.linked')
@@ -40,7 +43,9 @@ export default defineStep({
       await connection.start()
       await failpoint('start-instance.started')
       context.say('watching until healthy')
-      await watchUntilHealthy(connection, input.watch, signal)
+      const { networks, checks: given = {} } = input.attributes
+      const checks = await checksOf(connection, jobs, given, networks[0]?.address ?? '127.0.0.1')
+      await watchUntilHealthy(connection, { ...input.watch, checks }, signal)
       context.say('executing post-start')
       await runHook(connection, jobs, 'post-start', { signal })
       await connection.write(appliedFile, appliedDigest(input))
@@ -53,8 +58,12 @@ export default defineStep({
 })
 
 function stands(context: StepContext, input: Input): StepResult {
+  const voids = Object.fromEntries((input.voids ?? []).map((id) => [id, null]))
   return {
-    floorplan: { [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } } },
+    floorplan: {
+      ...voids,
+      [context.material]: { attributes: { ...input.attributes }, needs: [], meta: { vm: input.vm } },
+    },
   }
 }
 

@@ -2,12 +2,10 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { appliedFile } from '../../instance/applied.ts'
 import { runDrain } from '../../instance/drain.ts'
+import { stopTimeoutMs } from '../../instance/processes.ts'
 import { runHook } from '../../instance/scripts.ts'
 import { shell } from '../../instance/unpack.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
-
-/** BOSH gives monit five minutes to stop everything. */
-const stopTimeoutMs = 300_000
 
 /** pre-stop, drain, stop, post-stop. A machine that is gone has stopped; what was stopped is recorded as stopped. */
 export default defineStep({

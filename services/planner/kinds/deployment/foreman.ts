@@ -7,7 +7,7 @@ import { build } from './foreman/build.ts'
 import { Cids } from './foreman/cids.ts'
 import { decide } from './foreman/decide.ts'
 import { remove } from './foreman/removal.ts'
-import { renderJobs } from './foreman/rendering.ts'
+import { renderJobs, unwatchedNotes } from './foreman/rendering.ts'
 import { readFloorplan } from './foreman/standing.ts'
 import { survey } from './foreman/survey.ts'
 import type { Strategy } from './strategy.ts'
@@ -32,8 +32,10 @@ export async function foreman(
   const cids = new Cids(strategy, floorplan.version)
   const found = survey(strategy, standing, options, { cids, reserved })
   if (found.faults.length > 0) throw invalidInput(found.faults)
-  const { faults, notes } = await renderJobs(strategy, found.tasks, render)
+  const { faults, notes, unwatched } = await renderJobs(strategy, found.tasks, render)
   if (faults.length > 0) throw invalidInput(faults)
   decide(found.tasks, cids)
-  return build(strategy, standing, { ...found, notes: [...found.notes, ...notes] }, options, took)
+  const started = new Set(found.tasks.filter(({ how }) => how !== 'none').map(({ group }) => group.name))
+  const said = [...found.notes, ...notes, ...unwatchedNotes(unwatched, started)]
+  return build(strategy, standing, { ...found, notes: said }, options, took)
 }

@@ -9,6 +9,8 @@ export const instanceId = (group: string, index: number) => `instance/${group}/$
 export const diskId = (group: string, index: number) => `disk/${group}/${index}`
 export const vmId = (cid: string) => `vm/${cid}`
 export const tableId = (deployment: string) => `addresses/${deployment}`
+/** That the post-deploy scripts have run for what stands. */
+export const postDeployId = (deployment: string) => `post-deploy/${deployment}`
 export const packageId = (name: string, key: string) => `package/${name}/${shortKey(key)}`
 
 /** The first 12 hex digits of a digest or key, with or without its `sha256:`. */
@@ -21,4 +23,14 @@ export function parseSlot(id: string): { group: string; index: number } | null {
   const [from, to] = [id.indexOf('/'), id.lastIndexOf('/')]
   const index = Number(id.slice(to + 1))
   return to > from && Number.isInteger(index) ? { group: id.slice(from + 1, to), index } : null
+}
+
+/** Whether one of a job's templates is rendered to this file of the job's directory. */
+export function rendersTo(templates: Readonly<Record<string, string>>, file: string): boolean {
+  const plain = (path: string) =>
+    path
+      .split('/')
+      .filter((part) => part !== '' && part !== '.')
+      .join('/')
+  return Object.values(templates).some((path) => plain(path) === file)
 }

@@ -1,4 +1,5 @@
 import type { DiskAttributes } from '../../../../shared/kinds/deployment.ts'
+import type { HealthCheck } from '../../../../shared/kinds/health-checks.ts'
 
 /**
  * What the foreman needs to know beyond the materials: how to get there. It travels in the blueprint as JSON, so it is
@@ -127,6 +128,8 @@ export interface JobStrategy {
   /** Nested, with defaults filled in. */
   properties: unknown
   links: Record<string, LinkStrategy>
+  /** Of the manifest; the job's own are among its files. Absent: none. */
+  checks?: HealthCheck[]
   place: Place
 }
 

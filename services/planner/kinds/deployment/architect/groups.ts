@@ -127,6 +127,7 @@ function drawJobs(
       templates: spec.templates,
       properties: effectiveProperties(spec, given),
       links: {},
+      ...(job.health_checks && job.health_checks.length > 0 ? { checks: job.health_checks } : {}),
       place: placeOf(at),
     }
     return [{ strategy, spec, source: at }]

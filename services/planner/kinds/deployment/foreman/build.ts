@@ -2,7 +2,7 @@ import type { Reservation } from '../../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../../foreman/draft.ts'
 import type { PlanOptions, Took } from '../../kind.ts'
 import { shareOf } from '../architect/update.ts'
-import { vmId } from '../names.ts'
+import { postDeployId, vmId } from '../names.ts'
 import { addressIn } from '../reservations.ts'
 import type { GroupStrategy, Strategy } from '../strategy.ts'
 import { type Claims, claimAddresses, leaderOf, needsNewVm } from './claims.ts'
@@ -21,6 +21,7 @@ import {
   takeUpVm,
   updating,
 } from './instance_steps.ts'
+import { isOutstanding, postDeployOf, runPostDeploy } from './post-deploy.ts'
 import { isPublished, publishAfter, publishBefore } from './publishing.ts'
 import type { StandingPlace } from './standing.ts'
 import { updated } from './stopping.ts'
@@ -47,6 +48,7 @@ interface Gate {
  * 3. Wave after wave, group by group: canaries, then, when they are healthy, the rest, at most max_in_flight at once. In one
  *    place: stop, (for a delete-create: delete the machine, make it, prepare it,) disk, start until healthy.
  * 4. The final addresses are published; what is replaced or not wanted any more goes.
+ * 5. The post-deploy scripts run, when all of that is done.
  */
 export function build(
   strategy: Strategy,
@@ -69,13 +71,17 @@ export function build(
   const strays = strayDisks(standing, found)
   for (const { id, disk } of strays.filter((stray) => stray.stays)) writer.notes.push(keptNote(id, disk))
   const leaving = [...found.obsolete, ...found.spares, ...strays.filter(({ disk }) => !disk.kept)]
-  if (tasks.length + unrecorded.length + leaving.length === 0 && isPublished(standing, final)) return writer.finish()
+  const postDeploy = postDeployOf(found.tasks)
+  const runsScripts = isOutstanding(postDeploy, standing) || (tasks.length > 0 && postDeploy.machines.length > 0)
+  if (tasks.length + unrecorded.length + leaving.length === 0 && isPublished(standing, final) && !runsScripts)
+    return writer.finish()
   for (const task of [...tasks.filter(needsNewVm), ...unrecorded]) writer.reserve(...addressesOf(task))
   const claims = claimAddresses(tasks, found.obsolete, found.spares, standing)
   // Whoever goes first, as its address is wanted, is not told and not told of.
   const staying = [...standing.instances.values()].filter((instance) => !claims.early.has(instance.cid ?? ''))
   const union = unionTable(strategy.deployment, final, staying)
-  const site: Site = { writer, deployment: strategy.deployment, options, table: union.digest }
+  const voids = postDeploy.machines.length > 0 ? [postDeployId(strategy.deployment)] : []
+  const site: Site = { writer, deployment: strategy.deployment, options, table: union.digest, voids }
 
   const compiled = compilePackages(strategy, standing, tasks, writer, took)
   const made = new Map<Task, string>()
@@ -119,6 +125,7 @@ export function build(
   const starts = tasks.map(startOf)
   const finished = publishAfter(site, standing, final, published ? union.digest : standing.table, found.tasks, starts)
   tidyUp(site, { standing, found, tasks, claims, strays }, finished)
+  if (runsScripts) runPostDeploy(site, postDeploy)
   return writer.finish()
 }
 

@@ -1,3 +1,4 @@
+import { canonical } from '../../../../../shared/model/canonical.ts'
 import type { Cids } from './cids.ts'
 import { stemcellName } from './machine.ts'
 import type { Task } from './task.ts'
@@ -33,6 +34,10 @@ function contentReasons(task: Task): string[] {
   if (!old.vm || old.vm.attributes.stemcell === stemcellName(task.group))
     compare(had.packages, attributes.packages, 'package', reasons)
   compare(had.configuration, attributes.configuration, 'configuration of', reasons, had.jobs, attributes.jobs)
+  for (const job of Object.keys({ ...had.checks, ...attributes.checks }).sort()) {
+    const same = canonical(had.checks?.[job] ?? []) === canonical(attributes.checks?.[job] ?? [])
+    if (!same && had.jobs[job] && attributes.jobs[job]) reasons.push(`health checks of ${job} changed`)
+  }
   if (disk.how === 'create') reasons.push(disk.have ? 'disk is gone' : 'disk added')
   if (disk.how === 'delete') reasons.push('disk removed')
   if (disk.how === 'resize') {

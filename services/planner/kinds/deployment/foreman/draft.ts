@@ -18,6 +18,7 @@ const deadlines: Record<StepName, number> = {
   'prepare-instance': 900,
   'stop-instance': 3600,
   'start-instance': 3600,
+  'run-post-deploy': 3600,
   'publish-addresses': 300,
 }
 
@@ -62,6 +63,12 @@ export class DraftWriter {
 
   reserve(...reservations: Reservation[]): void {
     this.#reservations.push(...reservations)
+  }
+
+  /** Ids of the remodels that no other waits for yet. */
+  ends(): string[] {
+    const needed = new Set(this.#remodels.flatMap(({ needs = [] }) => needs))
+    return this.#remodels.map(({ id }) => id).filter((id) => !needed.has(id))
   }
 
   window(name: string, limit: number): string {

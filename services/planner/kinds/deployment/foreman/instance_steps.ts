@@ -16,6 +16,8 @@ export interface Site {
   options: PlanOptions
   /** Blob of the table that a machine made in the middle of the plan is given. */
   table: string
+  /** What stands no more once an instance was started: the record that post-deploy scripts have run. */
+  voids: readonly string[]
 }
 
 const createWindow = 32
@@ -134,6 +136,7 @@ export function start(site: Site, task: Task, needs: string[], place: string, ca
       jobs: jobsOf(task),
       packages: packagesOf(task),
       watch,
+      ...(site.voids.length > 0 ? { voids: [...site.voids] } : {}),
     },
     {
       action: task.how === 'create' ? 'create' : task.how === 'update' ? 'update' : 'replace',

@@ -5,6 +5,7 @@ import { tableId } from '../names.ts'
 import type { Strategy } from '../strategy.ts'
 import { DraftWriter } from './draft.ts'
 import { deleteVm, type Site } from './instance_steps.ts'
+import { runPostDeploy } from './post-deploy.ts'
 import type { StandingPlace } from './standing.ts'
 import { deleteDisk, removeInstance } from './tidying.ts'
 
@@ -16,7 +17,7 @@ const reasons = ['deployment is removed']
  */
 export function remove(strategy: Strategy, standing: StandingPlace, options: PlanOptions): PlanDraft {
   const writer = new DraftWriter([])
-  const site: Site = { writer, deployment: strategy.deployment, options, table: '' }
+  const site: Site = { writer, deployment: strategy.deployment, options, table: '', voids: [] }
   const listed = strategy.groups.map((group) => group.name)
   const unlisted = [...standing.byGroup.keys()].filter((name) => !listed.includes(name)).sort()
   const removed: string[] = []
@@ -55,5 +56,6 @@ export function remove(strategy: Strategy, standing: StandingPlace, options: Pla
       },
     )
   }
+  if (standing.postDeploy !== null) runPostDeploy(site, { machines: [], of: '' })
   return writer.finish()
 }

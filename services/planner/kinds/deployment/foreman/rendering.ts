@@ -1,5 +1,7 @@
 import type { Fault } from '../../../../../shared/errors.ts'
+import { healthChecksFile } from '../../../../../shared/kinds/health-checks.ts'
 import type { Render, RenderContext, RenderLink, RenderRequest } from '../../kind.ts'
+import { rendersTo } from '../names.ts'
 import type { GroupStrategy, JobStrategy, Strategy } from '../strategy.ts'
 import { groupHost, instanceHost } from './table.ts'
 import type { Task } from './task.ts'
@@ -15,7 +17,7 @@ export async function renderJobs(
   strategy: Strategy,
   tasks: readonly Task[],
   render: Render,
-): Promise<{ faults: Fault[]; notes: string[] }> {
+): Promise<{ faults: Fault[]; notes: string[]; unwatched: Unwatched }> {
   const byGroup = Map.groupBy(tasks, (task) => task.group.name)
   const links = new Map<JobStrategy, Record<string, RenderLink>>()
   const requests: RenderRequest[] = []
@@ -41,7 +43,8 @@ export async function renderJobs(
       }
     }
   }
-  if (requests.length === 0) return { faults: [], notes: [] }
+  const unwatched = new Map<string, Set<string>>()
+  if (requests.length === 0) return { faults: [], notes: [], unwatched }
   const results = await render(requests)
   const faults = new Map<string, Fault>()
   const notes = new Set<string>()
@@ -62,9 +65,30 @@ export async function renderJobs(
       for (const { job, processes } of supervised)
         if (processes.length === 0)
           notes.add(`job ${job.name} has no process in its monit file: its scripts run, and nothing of it is started`)
+        else if (!isWatched(job)) {
+          const jobs = unwatched.get(task.group.name) ?? new Set()
+          unwatched.set(task.group.name, jobs.add(job.name))
+        }
     }
   }
-  return { faults: [...faults.values()], notes: [...notes].sort() }
+  return { faults: [...faults.values()], notes: [...notes].sort(), unwatched }
+}
+
+/** Jobs without a health check, by group: that their processes are up is all that is known of them. */
+export type Unwatched = ReadonlyMap<string, ReadonlySet<string>>
+
+/** What a plan that starts something of these groups says of their jobs. */
+export function unwatchedNotes(unwatched: Unwatched, started: ReadonlySet<string>): string[] {
+  return [...unwatched]
+    .filter(([group]) => started.has(group))
+    .map(
+      ([group, jobs]) =>
+        `group ${group}: no health check is written for ${[...jobs].join(', ')}; that processes are up is all that is known of ${jobs.size === 1 ? 'it' : 'them'}`,
+    )
+}
+
+function isWatched({ checks, templates }: JobStrategy): boolean {
+  return checks !== undefined || rendersTo(templates, healthChecksFile)
 }
 
 interface Supervised {

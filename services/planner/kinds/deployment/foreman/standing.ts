@@ -46,6 +46,8 @@ export interface StandingPlace {
   packages: Set<string>
   /** Digest of the address table that all machines have; null where none was published. */
   table: string | null
+  /** What the post-deploy scripts have run for; null where they have not run since. */
+  postDeploy: string | null
 }
 
 /** Sorts a floorplan's materials by what they are. */
@@ -58,6 +60,7 @@ export function readFloorplan(floorplan: Floorplan): StandingPlace {
     spares: new Map(),
     packages: new Set(),
     table: null,
+    postDeploy: null,
   }
   const instances: Floorplan['materials'] = []
   const disks: StandingPlace['disks'] = new Map()
@@ -81,6 +84,7 @@ export function readFloorplan(floorplan: Floorplan): StandingPlace {
     } else if (type === 'package') place.packages.add(id)
     else if (type === 'addresses')
       place.table = typeof material.attributes.table === 'string' ? material.attributes.table : null
+    else if (type === 'post-deploy') place.postDeploy = String(material.attributes.of)
     else if (type === 'instance') instances.push(material)
   }
   const used = new Set<string>()

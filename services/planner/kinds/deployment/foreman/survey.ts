@@ -1,5 +1,5 @@
 import type { Fault } from '../../../../../shared/errors.ts'
-import type { VmAttributes } from '../../../../../shared/kinds/deployment.ts'
+import type { InstanceAttributes, VmAttributes } from '../../../../../shared/kinds/deployment.ts'
 import type { ReservedNames } from '../../../../../shared/model/reservation.ts'
 import type { PlanOptions } from '../../kind.ts'
 import { AddressBook } from '../addresses.ts'
@@ -164,6 +164,7 @@ function finish(
       packages: group.packages,
       configuration: {},
       state: 'started',
+      ...checksOf(group),
     },
     reasons: old ? draft.reasons : ['instance is new'],
   }
@@ -187,6 +188,12 @@ function refuseReserved(strategy: Strategy, reserved: ReservedNames, faults: Fau
       }
     }
   }
+}
+
+/** The health checks of the manifest, by job. */
+function checksOf(group: GroupStrategy): Pick<InstanceAttributes, 'checks'> {
+  const checks = group.jobs.flatMap(({ name, checks: of }) => (of ? [[name, of] as const] : []))
+  return checks.length > 0 ? { checks: Object.fromEntries(checks) } : {}
 }
 
 const jobs = new WeakMap<GroupStrategy, Record<string, string>>()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { HealthCheck } from '../../../../../shared/kinds/health-checks.ts'
 import { Name } from '../../../../../shared/model/names.ts'
 import { Names, Share, Version, VmResources, WatchTime } from './common.ts'
 
@@ -64,6 +65,8 @@ export const Job = z.strictObject({
     .array(z.strictObject({ name: z.string(), type: z.string(), properties: z.array(z.string()).optional() }))
     .optional(),
   properties: anything.nullish(),
+  /** Remodel's own. */
+  health_checks: z.array(HealthCheck).optional(),
 })
 export type Job = z.infer<typeof Job>
 
