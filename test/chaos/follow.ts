@@ -134,6 +134,8 @@ export class Follower {
       try {
         const after = events.at(-1)?.seq ?? 0
         const reply = await redis.xread('COUNT', 1000, 'BLOCK', 300, 'STREAMS', stream, `${after}-0`)
+        // What was asked for before a rollback would leave a gap behind what is left.
+        if (after !== (events.at(-1)?.seq ?? 0)) continue
         for (const [, fields] of reply?.[0]?.[1] ?? []) {
           const event = eventOf(fields[1]!)
           if (event.seq <= (events.at(-1)?.seq ?? 0)) continue

@@ -47,6 +47,9 @@ export async function startRedis(settings: string[] = [], env: Record<string, st
         'yes',
         '--appendfsync',
         'always',
+        // A primary counts this delay by its clock, which a test may set back.
+        '--repl-diskless-sync-delay',
+        '0',
         ...settings,
         ...more,
       ],
@@ -88,9 +91,13 @@ export async function startRedis(settings: string[] = [], env: Record<string, st
       const [copy, other] = [`${data}-replica`, await freePort()]
       await mkdir(copy)
       const following = ['--port', `${other}`, '--dir', copy, '--replicaof', `127.0.0.1 ${port}`]
-      const replica = await start([...following, '--repl-diskless-sync-delay', '0'], other)
+      const replica = await start(following, other)
       const redis = new Redis(other, '127.0.0.1')
-      while (!(await redis.info('replication')).includes('master_link_status:up')) await sleep(20)
+      const until = performance.now() + 60_000
+      while (!(await redis.info('replication')).includes('master_link_status:up')) {
+        if (performance.now() > until) throw new Error('the replica of Redis does not follow')
+        await sleep(20)
+      }
       await redis.call('REPLICAOF', 'NO', 'ONE')
       await sleep(lostMs)
       await kill('SIGKILL')
