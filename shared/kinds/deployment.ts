@@ -101,6 +101,8 @@ export const inputs = {
     disk: DiskAttributes,
     kept: z.literal(true).exactOptional(),
   }),
+  /** Materials that are recorded under another id from then on, all at once: instances of a group that was renamed, and their disks. */
+  'rename-instances': z.object({ moves: z.array(z.object({ from: z.string(), to: z.string() })) }),
   /** Detaches it first. */
   'delete-disk': z.object({ cid: z.string() }),
   /** Only ever larger, or of another type; the data stays. Done while the instance on it is stopped. */

@@ -122,4 +122,20 @@ export const deployments: readonly Sabotage[] = [
     replace: 'return fault && !fault ? [{ template,',
     caughtBy: 'test/render/renderer.test.ts',
   },
+  {
+    name: 'an instance with a disk goes where its AZ does',
+    guarantee: 87,
+    file: 'services/planner/kinds/deployment/foreman/loss.ts',
+    find: 'if (lost.length <= ',
+    replace: 'if (lost.length >= 0 || lost.length <= ',
+    caughtBy: 'test/kinds/deployment/migrating.test.ts',
+  },
+  {
+    name: 'a group that is renamed begins with empty disks',
+    guarantee: 87,
+    file: 'services/planner/kinds/deployment/foreman/migrating.ts',
+    find: 'if (name === group.name) continue',
+    replace: 'if (name !== null) continue',
+    caughtBy: 'test/kinds/deployment/migrating.test.ts',
+  },
 ]

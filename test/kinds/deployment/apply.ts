@@ -76,6 +76,15 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
       put(remodel.material, attributes, { vm })
       return
     }
+    case 'rename-instances': {
+      for (const { from, to } of given('rename-instances').moves) {
+        const one = standing.get(from)
+        if (!one || standing.has(to)) throw new Error(`${remodel.id}: ${from} cannot become ${to}`)
+        standing.delete(from)
+        standing.set(to, { ...one, id: to })
+      }
+      return
+    }
     case 'run-post-deploy': {
       const { machines, of } = given('run-post-deploy')
       for (const { instance, vm } of machines) {

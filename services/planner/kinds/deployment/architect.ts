@@ -6,6 +6,7 @@ import { compileStrategy } from './architect/compilation.ts'
 import { Faults, type Sourced } from './architect/faults.ts'
 import { type DrawnGroup, drawGroup } from './architect/groups.ts'
 import { resolveLinks } from './architect/links.ts'
+import { checkMigrations } from './architect/migrations.ts'
 import { networkStrategy } from './architect/networks.ts'
 import { notesOn } from './architect/notes.ts'
 import { PackageClaims } from './architect/packages.ts'
@@ -44,6 +45,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   faults.duplicates('instance group', groups)
   const drawn = groups.map(({ name: _, ...group }) => drawGroup(group, manifest, cloud, bound, claims, faults))
   checkStaticsOnce(drawn, faults)
+  checkMigrations(groups, faults)
   const services = drawn.filter((group) => group.source.value.lifecycle === 'service')
   const useDns = parsed.features?.use_dns_addresses ?? false
   resolveLinks(services, useDns, faults)

@@ -1,3 +1,4 @@
+import type { Fault } from '../../../../shared/errors.ts'
 import type { Blueprint, Floorplan } from '../../../../shared/model/material.ts'
 import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
@@ -6,6 +7,7 @@ import type { Known, PlanOptions, Render } from '../kind.ts'
 import { build } from './foreman/build.ts'
 import { Cids } from './foreman/cids.ts'
 import { decide } from './foreman/decide.ts'
+import { migrate } from './foreman/migrating.ts'
 import { remove } from './foreman/removal.ts'
 import { renderJobs, unwatchedNotes } from './foreman/rendering.ts'
 import { readFloorplan } from './foreman/standing.ts'
@@ -27,15 +29,18 @@ export async function foreman(
 ): Promise<PlanDraft> {
   // The architect's own strategy, perhaps read back from JSON; nobody else writes one.
   const strategy = blueprint.strategy as unknown as Strategy
-  const standing = readFloorplan(floorplan)
-  if (options.remove) return remove(strategy, standing, options)
+  const recorded = readFloorplan(floorplan)
+  if (options.remove) return remove(strategy, recorded, options)
+  const misplaced: Fault[] = []
+  const { standing, renamings } = migrate(strategy, recorded, misplaced)
   const cids = new Cids(strategy, floorplan.version)
   const found = survey(strategy, standing, options, { cids, reserved })
-  if (found.faults.length > 0) throw invalidInput(found.faults)
+  const refused = [...misplaced, ...found.faults]
+  if (refused.length > 0) throw invalidInput(refused)
   const { faults, notes, unwatched } = await renderJobs(strategy, found.tasks, render)
   if (faults.length > 0) throw invalidInput(faults)
   decide(found.tasks, cids)
   const started = new Set(found.tasks.filter(({ how }) => how !== 'none').map(({ group }) => group.name))
   const said = [...found.notes, ...notes, ...unwatchedNotes(unwatched, started)]
-  return build(strategy, standing, { ...found, notes: said }, options, took)
+  return build(strategy, standing, { ...found, notes: said, renamings }, options, took)
 }

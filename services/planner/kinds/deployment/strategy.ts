@@ -114,8 +114,8 @@ export interface GroupStrategy {
   /** Package name -> key: what lies on the machine. */
   packages: Record<string, string>
   update: UpdateStrategy
-  /** Names this group had before. */
-  migratedFrom: string[]
+  /** Names this group had before, and the AZ its instances are in where they were made without one. */
+  migratedFrom: { name: string; az: string | null }[]
   place: Place
 }
 

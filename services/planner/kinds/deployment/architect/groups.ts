@@ -65,7 +65,7 @@ export function drawGroup(
         { ...source, path: [...source.path, 'update'], value: group.update ?? {} },
         faults,
       ),
-      migratedFrom: (group.migrated_from ?? []).map((item) => item.name),
+      migratedFrom: (group.migrated_from ?? []).map(({ name, az = null }) => ({ name, az })),
       place: placeOf(source),
     },
   }

@@ -21,6 +21,7 @@ import {
   takeUpVm,
   updating,
 } from './instance_steps.ts'
+import { type Renaming, rename } from './migrating.ts'
 import { isOutstanding, postDeployOf, runPostDeploy } from './post-deploy.ts'
 import { isPublished, publishAfter, publishBefore } from './publishing.ts'
 import type { StandingPlace } from './standing.ts'
@@ -41,7 +42,7 @@ interface Gate {
 /**
  * The order of everything, as prose:
  *
- * 0. What stands and is in no record is recorded, where an instance has it or is given it.
+ * 0. What stands and is in no record is recorded, where an instance has it or is given it. What has another name is renamed.
  * 1. Packages compile. All new machines are made, hot-swap replacements too; new disks are made. Each machine that can be
  *    prepared without stopping anything is, as soon as its own packages are compiled. None of these wait for the others.
  * 2. The old and the new addresses are published together.
@@ -53,7 +54,7 @@ interface Gate {
 export function build(
   strategy: Strategy,
   standing: StandingPlace,
-  found: Survey,
+  found: Survey & { renamings: readonly Renaming[] },
   options: PlanOptions,
   took: Took,
 ): PlanDraft {
@@ -73,8 +74,8 @@ export function build(
   const leaving = [...found.obsolete, ...found.spares, ...strays.filter(({ disk }) => !disk.kept)]
   const postDeploy = postDeployOf(found.tasks)
   const runsScripts = isOutstanding(postDeploy, standing) || (tasks.length > 0 && postDeploy.machines.length > 0)
-  if (tasks.length + unrecorded.length + leaving.length === 0 && isPublished(standing, final) && !runsScripts)
-    return writer.finish()
+  const changes = tasks.length + unrecorded.length + leaving.length + found.renamings.length
+  if (changes === 0 && isPublished(standing, final) && !runsScripts) return writer.finish()
   for (const task of [...tasks.filter(needsNewVm), ...unrecorded]) writer.reserve(...addressesOf(task))
   const claims = claimAddresses(tasks, found.obsolete, found.spares, standing)
   // Whoever goes first, as its address is wanted, is not told and not told of.
@@ -83,6 +84,7 @@ export function build(
   const voids = postDeploy.machines.length > 0 ? [postDeployId(strategy.deployment)] : []
   const site: Site = { writer, deployment: strategy.deployment, options, table: union.digest, voids }
 
+  const renamed = rename(site, found.renamings)
   const compiled = compilePackages(strategy, standing, tasks, writer, took)
   const made = new Map<Task, string>()
   const disks = new Map<Task, string>()
@@ -106,7 +108,8 @@ export function build(
   const before = tasks.flatMap((task) => made.get(task) ?? [])
   const published = publishBefore(site, standing, staying, union, fresh, before, tasks.length > 0)
 
-  const gates = drawGates(order, changed, byGroup, claims, options, writer, published)
+  const first = [...renamed, ...(published === null ? [] : [published])]
+  const gates = drawGates(order, changed, byGroup, claims, options, writer, first)
   for (const task of tasks) {
     const gate = gates.get(task)!
     const needs = [...gate.needs, ...(disks.has(task) ? [disks.get(task)!] : [])]
@@ -124,7 +127,7 @@ export function build(
   }
   const starts = tasks.map(startOf)
   const finished = publishAfter(site, standing, final, published ? union.digest : standing.table, found.tasks, starts)
-  tidyUp(site, { standing, found, tasks, claims, strays }, finished)
+  tidyUp(site, { standing, found, tasks, claims, strays, renamed }, finished)
   if (runsScripts) runPostDeploy(site, postDeploy)
   return writer.finish()
 }
@@ -171,10 +174,10 @@ function drawGates(
   claims: Claims,
   options: PlanOptions,
   writer: DraftWriter,
-  published: string | null,
+  first: readonly string[],
 ): Map<Task, Gate> {
   const gates = new Map<Task, Gate>()
-  let before: string[] = published === null ? [] : [published]
+  let before: string[] = [...first]
   for (const [number, wave] of order.entries()) {
     for (const group of wave) {
       const tasks = changed.get(group.name) ?? []

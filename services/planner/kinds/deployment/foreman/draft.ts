@@ -15,6 +15,7 @@ const deadlines: Record<StepName, number> = {
   'delete-disk': 300,
   'resize-disk': 1800,
   'attach-disk': 300,
+  'rename-instances': 300,
   'prepare-instance': 900,
   'stop-instance': 3600,
   'start-instance': 3600,

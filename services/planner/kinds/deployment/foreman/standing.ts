@@ -20,6 +20,10 @@ export interface StandingInstance {
   attributes: InstanceAttributes
   /** The machine it runs on; null where that is gone. A machine that does not answer is still there. */
   vm: StandingVm | null
+  /** Where it is: the AZ it was made in, or the one that the manifest says of one that was made without. */
+  az: string | null
+  /** What it is recorded as until the plan renames it. */
+  former?: { group: string; index: number }
   /** The cid it was recorded with, alive or not. */
   cid: string | null
   health: Health
@@ -99,6 +103,7 @@ export function readFloorplan(floorplan: Floorplan): StandingPlace {
       id,
       ...slot,
       attributes: attributes as InstanceAttributes,
+      az: (attributes as InstanceAttributes).az,
       cid,
       health,
       vm: health === 'missing' ? null : vm,

@@ -12,6 +12,7 @@ import type { Cids } from './cids.ts'
 import { planDisk } from './disks.ts'
 import { faultAt } from './fault.ts'
 import { giveAddresses, type Lack, lackFault } from './giving.ts'
+import { refuseLoss, refuseUnsaidRename } from './loss.ts'
 import { adopt, type Draft, keepOrLeave, stemcellName } from './machine.ts'
 import type { StandingInstance, StandingPlace, StandingVm } from './standing.ts'
 import type { Task } from './task.ts'
@@ -43,9 +44,9 @@ export function survey(
   const obsolete: StandingInstance[] = []
   const wantedGroups = new Set(strategy.groups.map((group) => group.name))
   for (const group of strategy.groups) {
-    refuseRename(group, standing, wantedGroups, faults)
     const existing = standing.byGroup.get(group.name) ?? []
     const placement = placeGroup(group, existing, standing)
+    refuseLoss(group, existing, placement, standing, faults)
     if (placement.fault) faults.push(faultAt(group.place, `group ${group.name}: ${placement.fault}`))
     const byIndex = new Map(existing.map((instance) => [instance.index, instance]))
     for (const index of placement.obsolete) obsolete.push(byIndex.get(index)!)
@@ -63,6 +64,7 @@ export function survey(
       })
     }
   }
+  refuseUnsaidRename(strategy, standing, faults)
   for (const [name, instances] of standing.byGroup) if (!wantedGroups.has(name)) obsolete.push(...instances)
 
   const held = new Set<string>()
@@ -91,25 +93,6 @@ export function survey(
   return { tasks, obsolete, spares: [...spares.values()].flat(), notes, faults }
 }
 
-/** A renamed group would lose its disks if it were taken for a new one. */
-function refuseRename(
-  group: GroupStrategy,
-  standing: StandingPlace,
-  wanted: ReadonlySet<string>,
-  faults: Fault[],
-): void {
-  for (const name of group.migratedFrom) {
-    if (name !== group.name && !wanted.has(name) && standing.byGroup.has(name)) {
-      faults.push(
-        faultAt(
-          group.place,
-          `group ${name} cannot become ${group.name}: migrated_from of a standing group is not supported`,
-        ),
-      )
-    }
-  }
-}
-
 function placeGroup(group: GroupStrategy, existing: readonly StandingInstance[], standing: StandingPlace) {
   const statics = group.networks.flatMap((network) =>
     network.static ? [{ network: network.name, addresses: network.static }] : [],
@@ -118,7 +101,7 @@ function placeGroup(group: GroupStrategy, existing: readonly StandingInstance[],
     { count: group.instances, azs: group.azs, statics },
     existing.map((instance) => ({
       index: instance.index,
-      az: instance.attributes.az,
+      az: instance.az,
       pinned: group.disk !== null && standing.disks.has(diskId(group.name, instance.index)),
       addresses:
         statics.length === 0

@@ -27,9 +27,10 @@ export function unionTable(deployment: string, final: Table, standing: Iterable<
   const extra = [...standing].flatMap((instance) => {
     if (!instance.vm) return []
     const { az, networks } = instance.attributes
-    return recordsOf(deployment, instance.group, instance.index, az, networks).filter(
-      (record) => !known.has(`${record.host} ${record.address}`),
-    )
+    const names = [instance, ...(instance.former ? [instance.former] : [])]
+    return names
+      .flatMap(({ group, index }) => recordsOf(deployment, group, index, az, networks))
+      .filter((record) => !known.has(`${record.host} ${record.address}`))
   })
   if (extra.length === 0) return final
   const records = [...final.records, ...extra]

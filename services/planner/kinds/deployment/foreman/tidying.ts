@@ -15,13 +15,19 @@ interface Leavings {
   tasks: readonly Task[]
   claims: Claims
   strays: readonly Stray[]
+  /** Remodels after which things have the names by which they are removed. */
+  renamed: readonly string[]
 }
 
 /**
  * Removes what is not wanted any more, after everything else is healthy and nobody is told its address. Only where its
  * address is wanted does something go first.
  */
-export function tidyUp(site: Site, { standing, found, tasks, claims, strays }: Leavings, finished: string[]): void {
+export function tidyUp(
+  site: Site,
+  { standing, found, tasks, claims, strays, renamed }: Leavings,
+  finished: string[],
+): void {
   const { writer } = site
   const after = once(() =>
     finished.length > 1
@@ -46,7 +52,8 @@ export function tidyUp(site: Site, { standing, found, tasks, claims, strays }: L
   }
   for (const instance of found.obsolete) {
     const early = instance.cid !== null && claims.early.has(instance.cid)
-    removeInstance(site, standing, instance, early ? [] : after(), ['instance removed from manifest'])
+    const needs = [...renamed, ...(early ? [] : after())]
+    removeInstance(site, standing, instance, needs, ['instance removed from manifest'])
   }
   for (const spare of found.spares) {
     const common = { stage: 'Deleting unneeded vms', reasons: ['left over by an interrupted plan'] }
@@ -55,8 +62,10 @@ export function tidyUp(site: Site, { standing, found, tasks, claims, strays }: L
   for (const { id, disk, stays } of strays) {
     if (disk.kept) continue
     if (stays) keepDisk(site, id, disk)
-    else
-      deleteDisk(site, id.slice('disk/'.length), id, disk, after(), 'Deleting unneeded disks', ['its instance is gone'])
+    else {
+      const needs = [...renamed, ...after()]
+      deleteDisk(site, id.slice('disk/'.length), id, disk, needs, 'Deleting unneeded disks', ['its instance is gone'])
+    }
   }
 }
 
