@@ -51,7 +51,7 @@ export function deviationLines({ deviations }: Verdict, style: Style): string[] 
     style.yellow('  But this is not as it should be:'),
     ...deviations.map(({ material, what }) => `  ${style.red('✗')} ${style.bold(plain(material))} ${plain(what)}`),
     style.dim(
-      '  Look at it with remodel instances and remodel logs; what can be made anew, the next deploy makes anew.',
+      '  Look at it with remodel instances and remodel logs; the next deploy makes anew what is gone, deploy --recreate all of it.',
     ),
   ]
 }

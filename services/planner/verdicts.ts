@@ -73,7 +73,7 @@ export class Verdicts {
   async #deviations(deployment: string, { inspector, deviations, nothing }: Kind): Promise<Deviation[]> {
     if (!deviations) return []
     const recorded = await this.#ledger.floorplan(deployment)
-    const { materials } = await inspector(nothing(deployment), { ...this.#world, recorded })
+    const { materials } = await inspector(nothing(deployment), { ...this.#world, recorded, closely: true })
     return deviations(materials)
   }
 }

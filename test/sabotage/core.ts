@@ -646,8 +646,8 @@ export const core: readonly Sabotage[] = [
     name: 'a machine that is gone is no deviation',
     guarantee: 60,
     file: 'services/planner/kinds/deployment/deviations.ts',
-    find: "if (typeof health !== 'string' || health === 'running') return []",
-    replace: "if (typeof health !== 'string' || health !== 'failing') return []",
+    find: "if (typeof health !== 'string' || health === 'running') return noted",
+    replace: "if (typeof health !== 'string' || health !== 'failing') return noted",
     caughtBy: 'test/e2e/verdict.test.ts',
   },
 ]

@@ -138,4 +138,12 @@ export const deployments: readonly Sabotage[] = [
     replace: 'if (name !== null) continue',
     caughtBy: 'test/kinds/deployment/migrating.test.ts',
   },
+  {
+    name: 'the verdict looks no closer than a plan does',
+    guarantee: 90,
+    file: 'services/planner/verdicts.ts',
+    find: '{ ...this.#world, recorded, closely: true }',
+    replace: '{ ...this.#world, recorded }',
+    caughtBy: 'test/e2e/undone.test.ts',
+  },
 ]

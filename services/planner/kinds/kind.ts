@@ -93,6 +93,8 @@ export interface World {
   compiled: import('../../../shared/compile/compiled.ts').CompiledIndex
   durations: import('../../../shared/compile/durations.ts').Durations
   archives: import('../../../shared/postgres/archive/archives.ts').Archives
+  /** Also looks at what no plan asks for, one question more to each machine: for the verdict after a plan. */
+  closely?: true
 }
 
 /**

@@ -26,7 +26,7 @@ export async function addressesOfTheirOwn(given: FieldCase): Promise<void> {
   const deploys = await given.deploys()
   const files = await given.files(/^beside-.*\.yml$/)
   await given.check(`${files.length} deploys at once`, async () => {
-    const refusals = ['conflict', 'locked', 'floorplan-moved', 'reserved']
+    const refusals = ['conflict', 'locked', 'floorplan-moved', 'claimed']
     await Promise.all(
       files.map(async (file) => {
         for (let tries = 0; ; tries++) {

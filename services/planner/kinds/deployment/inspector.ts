@@ -1,12 +1,13 @@
 import type { Timed } from '../../../../shared/compile/durations.ts'
-import { type DiskAttributes, VmAttributes } from '../../../../shared/kinds/deployment.ts'
+import { type DiskAttributes, type InstanceAttributes, VmAttributes } from '../../../../shared/kinds/deployment.ts'
 import type { Blueprint, Material, StandingMaterial } from '../../../../shared/model/material.ts'
 import { materialType } from '../../../../shared/model/material.ts'
 import { eachAtMost } from '../../../../shared/parallel.ts'
-import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
+import type { Disk, Vm } from '../../../../shared/provider/provider.ts'
 import { osOf } from '../../../../shared/release/package_form.ts'
 import type { Took, World } from '../kind.ts'
 import { healthOf } from './inspector/health.ts'
+import { lookAtMachine } from './inspector/machine.ts'
 import { vmId } from './names.ts'
 
 /** As many machines are asked at once as BOSH asks (`max_threads`). */
@@ -34,7 +35,7 @@ export async function inspector(
   const vmById = new Map(vms.map((vm) => [vm.id, vm]))
   const diskById = new Map(disks.map((disk) => [disk.id, disk]))
   const recorded = world.recorded.materials.filter((material) => materialType(material.id) !== 'package')
-  const instances = await withHealth(recorded, vmById, world.provider)
+  const instances = await withHealth(recorded, vmById, world)
 
   const materials: StandingMaterial[] = []
   for (const material of recorded) {
@@ -43,8 +44,9 @@ export async function inspector(
     if (type === 'vm')
       materials.push({ ...material, meta: { ...meta, health: vmHealth(vmById.get(material.id.slice(3))) } })
     else if (type === 'disk') {
-      const missing = !diskById.has(String(material.meta.cid))
-      materials.push({ ...material, meta: missing ? { ...meta, health: 'missing' } : meta })
+      const disk = diskById.get(String(material.meta.cid))
+      const wrong = world.closely && disk ? diskFaults(material, disk, { recorded, vmById }) : []
+      materials.push({ ...material, meta: { ...meta, ...(disk ? {} : { health: 'missing' }), ...noted(wrong) } })
     } else materials.push(instances.get(material.id) ?? material)
   }
   const orphans = orphanDisks(disks, recorded)
@@ -60,18 +62,47 @@ export async function inspector(
 async function withHealth(
   recorded: readonly StandingMaterial[],
   vms: ReadonlyMap<string, Vm>,
-  provider: Provider,
+  { provider, closely }: World,
 ): Promise<Map<string, StandingMaterial>> {
   const found = new Map<string, StandingMaterial>()
   const instances = recorded.filter((material) => materialType(material.id) === 'instance')
+  const table = recorded.find(({ id }) => materialType(id) === 'addresses')?.attributes.table
+  const disks = new Set(recorded.map(({ id }) => id).filter((id) => materialType(id) === 'disk'))
   await eachAtMost(atOnce, instances, async (material) => {
     const vm = typeof material.meta.vm === 'string' ? vms.get(material.meta.vm) : undefined
     const alive = vm !== undefined && vmHealth(vm) === 'running'
     const expected = material.attributes.state === 'started'
     const health = alive ? await healthOf(provider, vm.id, expected) : vmHealth(vm)
-    found.set(material.id, { ...material, meta: { ...material.meta, health } })
+    const wrong =
+      closely && alive
+        ? await lookAtMachine(provider, vm.id, {
+            attributes: material.attributes as InstanceAttributes,
+            table: typeof table === 'string' ? table : null,
+            disk: disks.has(material.id.replace('instance/', 'disk/')),
+          })
+        : []
+    found.set(material.id, { ...material, meta: { ...material.meta, health, ...noted(wrong) } })
   })
   return found
+}
+
+/** A disk of an instance hangs on the instance's machine, and has the size that was recorded. */
+function diskFaults(
+  material: StandingMaterial,
+  disk: Disk,
+  { recorded, vmById }: { recorded: readonly StandingMaterial[]; vmById: ReadonlyMap<string, Vm> },
+): string[] {
+  const wrong: string[] = []
+  const { sizeMiB } = material.attributes as DiskAttributes
+  if (disk.sizeMiB !== sizeMiB) wrong.push(`has ${disk.sizeMiB} MiB instead of ${sizeMiB}`)
+  const owner = recorded.find(({ id }) => id === material.id.replace('disk/', 'instance/'))
+  const stands = owner && material.meta.kept !== true && vmHealth(vmById.get(String(owner.meta.vm))) === 'running'
+  if (stands && disk.vm !== owner.meta.vm) wrong.push('is not attached to its machine')
+  return wrong
+}
+
+function noted(wrong: string[]): { wrong?: string[] } {
+  return wrong.length > 0 ? { wrong } : {}
 }
 
 /** A machine that is only half made answers nobody. */
