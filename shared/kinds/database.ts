@@ -165,9 +165,19 @@ export const inputs = {
     copied: z.boolean(),
   }),
   'create-slot': z.object(between),
-  'delete-slot': z.object(between),
+  /** `going`: the node that it stands on leaves as a whole: nothing is waited for there. */
+  'delete-slot': z.object({ ...between, going: z.boolean().default(false) }),
   'set-up-subscription': z.object({ ...between, enabled: z.boolean(), copied: z.boolean() }),
-  'delete-subscription': z.object(between),
+  'delete-subscription': z.object({ ...between, going: z.boolean().default(false) }),
+  /** All that a node acknowledged is on the others before it goes. `loss`: what is not may be lost. */
+  'drain-node': z.object({
+    deployment: z.string(),
+    node: z.string(),
+    database: z.string(),
+    members: z.array(Member),
+    peers: Members,
+    loss: z.boolean(),
+  }),
   'populate-node': z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) }),
   'send-mark': z.object(between),
   'await-mark': z.object({ ...between, mark: z.string() }),

@@ -9,7 +9,10 @@ export type { Address, Machines } from './way-in.ts'
 
 export type Row = Record<string, string | number | boolean | null>
 
-/** A session with one server. Commits wait for this server's disk only: Remodel's own work never waits for a replica. */
+/**
+ * A session with one server. Commits wait for this server's disk only: Remodel's own work never waits for a replica. It writes where
+ * clients may only read.
+ */
 export interface Session {
   query(sql: string, values?: readonly unknown[]): Promise<Row[]>
   /** First column of the first row; null where there is none. */
@@ -57,7 +60,7 @@ export async function openSession(
     database,
     user: adminRole,
     application_name: options.name ?? 'remodel',
-    options: '-c synchronous_commit=local -c statement_timeout=0',
+    options: '-c synchronous_commit=local -c statement_timeout=0 -c default_transaction_read_only=off',
   })
   // A server that goes away is seen by the next query.
   client.on('error', () => {})

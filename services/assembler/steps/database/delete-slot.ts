@@ -9,9 +9,9 @@ import { recorded } from './server/record.ts'
 export default defineStep({
   input: inputs['delete-slot'],
   look: async () => null,
-  async apply(context, { provider, subscriber, database, members }) {
+  async apply(context, { provider, subscriber, database, members, going }) {
     const name = linkName(provider, subscriber)
-    await onPrimaryIfAny(context, members[provider] ?? [], database, async (session) => {
+    await onPrimaryIfAny(context, { members: members[provider] ?? [], going }, database, async (session) => {
       await until(`dropping the slot ${name}`, context.signal, 20_000, async () => {
         const of = 'FROM pg_replication_slots WHERE slot_name = $1'
         await session.query(`SELECT pg_terminate_backend(active_pid, 1000) ${of} AND active`, [name])

@@ -10,8 +10,8 @@ import { dropSubscription } from './server/subscribe.ts'
 export default defineStep({
   input: inputs['delete-subscription'],
   look: async () => null,
-  async apply(context, { provider, subscriber, database, members }) {
-    await onPrimaryIfAny(context, members[subscriber] ?? [], database, (session) =>
+  async apply(context, { provider, subscriber, database, members, going }) {
+    await onPrimaryIfAny(context, { members: members[subscriber] ?? [], going }, database, (session) =>
       dropSubscription(session, linkName(provider, subscriber)),
     )
     await failpoint('delete-subscription.dropped')

@@ -5,6 +5,7 @@ import { quoted, type Session } from '../../../../shared/postgres/server.ts'
 import { defineStep } from '../step.ts'
 import { findPrimary, onPrimary } from './server/primary.ts'
 import { recorded } from './server/record.ts'
+import { giveWritesBack } from './server/writes.ts'
 
 /**
  * The database on a node: owner, publication of all tables, and the document's own statements, once. The publication is made
@@ -24,6 +25,8 @@ export default defineStep({
       } else if (known === null) await session.query(`CREATE DATABASE ${quoted(database)}`)
       await failpoint('set-up-database.created')
     })
+    // It was to be removed, and stays after all.
+    await giveWritesBack(context, { members, database }, { arranged: true })
     await onPrimary(context, members, database, async (session) => {
       await changeOwner(session, database, owner === '' ? adminRole : owner)
       // A script may take it from everybody, and the other nodes come in as this role.

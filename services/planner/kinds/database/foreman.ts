@@ -6,6 +6,7 @@ import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
 import { handovers } from './foreman/handover.ts'
 import { inStandingOrder } from './foreman/in_order.ts'
+import { drainDraft, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
 import { remodelsOf } from './foreman/remodels.ts'
 import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
@@ -63,18 +64,26 @@ export async function foreman(
         start,
         nodes,
       )
+  const loss = (options.acceptLoss ?? false) || strategy.dataLoss
+  const { leaving, notes: going } = options.remove
+    ? { leaving: [], notes: [] }
+    : leavingNodes(strategy, start, materials, { loss })
+  if (!options.remove) refuseHalfRemoved(strategy, start, materials)
   const restored = nodes.filter(({ node_name }) => restores.pending.has(node_name))
   const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
   const situation = new Situation(blueprint.deployment, start, nodes, plans, { ...restores, heirs })
   const remodels = remodelsOf(plans, found, situation, {
     before: [...preparations(restores, situation), ...rehearsals(nodes, situation)],
+    drains: leaving
+      .filter(({ drained }) => drained)
+      .map((one) => ({ ...one, draft: drainDraft(one, situation, { database: strategy.database, loss }) })),
     after: [
       ...lowerings(nodes, situation),
       ...forgetting(restores, situation),
       ...firstBackups(nodes, materials, situation, restores),
     ],
   })
-  const notes = [...asideNotes(aside), ...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
+  const notes = [...asideNotes(aside), ...going, ...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
   return { remodels, windows: [], places: [], reservations: holdings(blueprint.materials), notes }
 }
 

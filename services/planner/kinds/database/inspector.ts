@@ -5,6 +5,7 @@ import { comparePositions } from '../../../../shared/postgres/position.ts'
 import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
 import type { World } from '../kind.ts'
 import { archivesAsFound } from './inspector/archive.ts'
+import { stoppedLinks } from './inspector/leaving.ts'
 import { linkAsFound, strayLinks } from './inspector/links.ts'
 import { askMachine, type Machine } from './inspector/machines.ts'
 import { askServer, type Server } from './inspector/servers.ts'
@@ -22,6 +23,7 @@ export async function inspector(
   blueprint: Blueprint,
   world: World,
 ): Promise<{ materials: StandingMaterial[]; notes: string[] }> {
+  const strategy = blueprint.strategy as unknown as Strategy
   const recorded = world.recorded.materials.filter((material) => material.meta.resource !== undefined).map(resourceOf)
   const of = (type: string) => recorded.filter(({ identifier }) => identifier.type === type)
   const vms = await world.provider.listVms({ owner: `deployment/${blueprint.deployment}` })
@@ -45,6 +47,10 @@ export async function inspector(
       (await askMachine(world.provider, String(attributes.vm))).aside ? [identifier.id] : [],
     ),
   )
+  const stopped = await stoppedLinks(
+    { nodes: strategy.nodes.map(({ node_name }) => node_name), primaries, instances },
+    world.provider,
+  )
   const materials = recorded.map((resource): StandingMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
@@ -63,10 +69,12 @@ export async function inspector(
     if (type === 'database.node') {
       const { commits, seen } = remembered.get(standingOf(resource).id) ?? {}
       const known = { ...(commits === undefined ? {} : { commits }), ...(seen === undefined ? {} : { seen }) }
-      return withMeta(nodeAsFound(resource, primaries.get(id), recorded), known)
+      const drain = primaries.get(id)?.drain ?? 'none'
+      const draining = drain === 'none' ? {} : { drain }
+      return withMeta(nodeAsFound(resource, primaries.get(id), recorded), { ...known, ...draining })
     }
     if (type === 'database.replication_slot' || type === 'database.subscription') {
-      return standingOf(linkAsFound(resource, primaries))
+      return withMeta(linkAsFound(resource, primaries), stopped.get(resource.identifier.id) ?? {})
     }
     return standingOf(resource)
   })
@@ -74,7 +82,6 @@ export async function inspector(
   const database = String(instances[0]?.attributes.database_name ?? '')
   const strays = [...strayLinks(primaries, database, known), ...strayHosts([...vms, ...disks], known)]
   const marks = world.recorded.materials.filter(({ id }) => id.startsWith(restoredMaterial('')))
-  const strategy = blueprint.strategy as unknown as Strategy
   const found = { deployment: blueprint.deployment, instances, primaries }
   const archives = await archivesAsFound(strategy, found, world)
   return { materials: [...materials, ...strays.map(standingOf), ...marks, ...archives], notes: [] }
@@ -116,7 +123,13 @@ function instanceAsFound(
 ): StandingMaterial {
   const kept = machine && machine.kept.length > 0 ? { kept: machine.kept } : {}
   if (!server) {
-    const seen = machine ? { machine: machine.silent ? 'silent' : 'answers', demoted: machine.demoted } : {}
+    const seen = machine
+      ? {
+          machine: machine.silent ? 'silent' : 'answers',
+          demoted: machine.demoted,
+          data: machine.silent || machine.data,
+        }
+      : {}
     return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...kept })
   }
   const { recovering, position, lagBytes, slots } = server
@@ -157,7 +170,12 @@ function nodeAsFound(
   return {
     ...resource,
     attributes: { ...resource.attributes, primary_instance_id: primary.instance },
-    error: strays.length > 0 ? `its log is kept for ${strays.join(', ')}, which nobody knows` : resource.error,
+    error:
+      strays.length > 0
+        ? `its log is kept for ${strays.join(', ')}, which nobody knows`
+        : primary.drain === 'none'
+          ? resource.error
+          : 'its writes were stopped, as it was to be removed',
   }
 }
 

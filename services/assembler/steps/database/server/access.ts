@@ -13,22 +13,24 @@ const admin = [
   `host replication ${adminRole} all reject`,
 ]
 
+const clients = ['local all all scram-sha-256', 'host all all 0.0.0.0/0 scram-sha-256']
+
 /** `pg_ident.conf`: which user of the machine may be the admin role. */
 export const identities = `${adminRole} root ${adminRole}\n`
 
 /**
  * `pg_hba.conf`: who may come in, and how. Of the same name the first line counts.
  *
- * @param to `clients`: every role, with its password; `peers`: the same but for replicas; `none`: Remodel alone.
+ * @param to `clients`: every role, with its password; `peers`: the same but for replicas; `servers`: replicas and other nodes, no clients;
+ * `none`: Remodel alone.
  */
-export function accessRules(to: 'clients' | 'peers' | 'none'): string {
+export function accessRules(to: 'clients' | 'peers' | 'servers' | 'none'): string {
   if (to === 'none') return `${admin.join('\n')}\n`
   return [
     ...admin,
-    ...(to === 'clients' ? [followRule] : []),
+    ...(to === 'peers' ? [] : [followRule]),
     `host all ${replicationRole} ${hosts} scram-sha-256`,
-    'local all all scram-sha-256',
-    'host all all 0.0.0.0/0 scram-sha-256',
+    ...(to === 'servers' ? ['host all all 0.0.0.0/0 reject'] : clients),
     '',
   ].join('\n')
 }

@@ -78,16 +78,18 @@ export async function onPrimary<T>(
 
 /**
  * The same where there is something to take away: nothing is done where nobody of the node takes writes any more, be it that
- * its machines are gone, or that it still follows another node. A machine that runs but does not answer is waited for.
+ * its machines are gone, or that it still follows another node. A machine that runs but does not answer is waited for, unless the
+ * node is `going`: what is to be taken away there goes with it.
  */
 export async function onPrimaryIfAny(
   context: StepContext,
-  members: readonly Member[],
+  { members, going }: { members: readonly Member[]; going: boolean },
   database: string,
   work: (session: Session, primary: Member) => Promise<void>,
 ): Promise<void> {
   const seen = await lookAt(context.provider, members)
   if (!seen.some(({ recovering }) => recovering === false)) {
+    if (going) return
     const vms = await Promise.all(members.map(({ vm }) => context.provider.findVm(vm)))
     const silent = seen.some(({ recovering }, index) => recovering === null && vms[index]?.state === 'running')
     if (!silent || seen.some(({ recovering }) => recovering === true)) return

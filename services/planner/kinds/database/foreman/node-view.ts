@@ -62,6 +62,23 @@ export class NodeView {
     return !this.answers(server) && machine
   }
 
+  /** Not where it was seen that its machine has none, or that machine and disk are gone. */
+  hasData(server: string): boolean {
+    if (this.answers(server)) return true
+    if (this.machineIsGone(server)) return this.diskStands(server)
+    return this.#instance(server)?.meta.data !== false
+  }
+
+  /** Its primary answers. */
+  get takesWrites(): boolean {
+    return this.answers(this.primary) && !this.isReplica(this.primary)
+  }
+
+  /** All that it acknowledged is on the other nodes, and it takes no writes any more. */
+  get isDrained(): boolean {
+    return this.#node?.meta.drain === 'done'
+  }
+
   /** Why it cannot take over as it is, as one phrase; empty where it can. */
   fault(server: string): string {
     const { resource, lag_bytes: lag } = this.#instance(server)?.meta ?? {}

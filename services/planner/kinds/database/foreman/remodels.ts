@@ -21,14 +21,26 @@ export function remodelsOf(
   plans: readonly NamedPlan[],
   { handovers, late }: { handovers: readonly Handover[]; late: readonly Handover[] },
   situation: Situation,
-  { before, after }: { before: readonly RemodelDraft[]; after: readonly RemodelDraft[] },
+  {
+    before,
+    after,
+    drains = [],
+  }: { before: readonly RemodelDraft[]; after: readonly RemodelDraft[]; drains?: readonly Drain[] },
 ): RemodelDraft[] {
   const remodels = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, situation))]
   let needs = remodels.map(({ id }) => id)
   const used = new Set(needs)
   const made = new Set(plans.flatMap(({ phases }) => phases.flat().filter(isMade).map(materialOf)))
+  const open = new Set(drains)
   for (const [index, { name, phases }] of plans.entries()) {
     for (const [at, phase] of phases.entries()) {
+      const due = [...open].filter(({ node, first }) => first || phase.some((event) => takesAway(event, node)))
+      if (due.length > 0) {
+        const needed = needs
+        remodels.push(...due.map(({ draft }) => ({ ...draft, needs: needed })))
+        needs = due.map(({ draft }) => draft.id)
+        for (const drain of due) open.delete(drain)
+      }
       if (needs.length > 1) {
         const id = `plan ${index + 1} of ${plans.length}, phase ${at + 1}`
         const barrier = { step: 'barrier', action: 'barrier', material: 'database/phase', title: id } as const
@@ -48,6 +60,22 @@ export function remodelsOf(
   const last = late.flatMap((handover) => handoverRemodels(handover, situation)).map((draft) => ({ ...draft, needs }))
   const behind = last.length > 0 ? last.map(({ id }) => id) : needs
   return [...remodels, ...last, ...after.map((draft) => ({ ...draft, needs: behind }))]
+}
+
+/** What is done before a node goes: ahead of everything, or of the first thing that is taken from it. */
+interface Drain {
+  node: string
+  first: boolean
+  draft: RemodelDraft
+}
+
+function takesAway({ type, resource: { attributes, identifier } }: Event, node: string): boolean {
+  if (type !== 'delete') return false
+  const { provider_node, subscriber_node, node_name, node: own } = attributes
+  return (
+    [provider_node, subscriber_node, node_name, own].includes(node) ||
+    (identifier.type === 'database.node' && identifier.id === node)
+  )
 }
 
 const isMade = ({ type }: Event) => type !== 'delete'

@@ -86,6 +86,17 @@ export class Situation {
     return this.membersOf(node).filter(({ instance }) => wanted.some(({ instance_id }) => instance_id === instance))
   }
 
+  isWanted(node: string): boolean {
+    return this.#nodes.some(({ node_name }) => node_name === node)
+  }
+
+  /** Nodes that are to have what this one wrote: those that stay, and those that this plan fills from it. */
+  peersOf(node: string): Members {
+    const stays = ({ node_name: name }: NodeResources) =>
+      findStanding(this.#start, 'database.node', name) !== undefined || this.sourceOf(name) === node
+    return this.pick(...this.#nodes.filter(stays).map(({ node_name }) => node_name))
+  }
+
   pick(...nodes: string[]): Members {
     return Object.fromEntries(nodes.map((node) => [node, this.membersOf(node)]))
   }

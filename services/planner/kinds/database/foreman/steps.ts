@@ -125,9 +125,9 @@ function removal({ resource }: Event, situation: Situation): Work {
       }
     }
     case 'database.replication_slot':
-      return { step: 'delete-slot', input: between(resource, situation) }
+      return { step: 'delete-slot', input: goingBetween(resource, situation, 'provider') }
     case 'database.subscription':
-      return { step: 'delete-subscription', input: between(resource, situation) }
+      return { step: 'delete-subscription', input: goingBetween(resource, situation, 'subscriber') }
     default:
       return { step: 'note-resource', input: {} }
   }
@@ -140,6 +140,12 @@ function between({ attributes }: ResourceData, situation: Situation) {
   const provider = text('provider_node', 'origin_node', 'peer_node')
   const subscriber = text('subscriber_node', 'receiver_node', 'source_node')
   return { provider, subscriber, database: text('database_name'), members: situation.pick(provider, subscriber) }
+}
+
+/** With whether the node that it stands on leaves as a whole. */
+function goingBetween(resource: ResourceData, situation: Situation, on: 'provider' | 'subscriber') {
+  const pair = between(resource, situation)
+  return { ...pair, going: !situation.isWanted(pair[on]) }
 }
 
 function positioned(resource: ResourceData, situation: Situation) {

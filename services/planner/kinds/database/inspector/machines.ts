@@ -7,6 +7,8 @@ export interface Machine {
   silent: boolean
   /** Its server can only start as a replica. */
   demoted: boolean
+  /** Data of a server lies there, whole or not. */
+  data: boolean
   /** What a node had before a restore that did not end lies there. */
   aside: boolean
   /** Directories with data that was put aside, as it has more than its primary. */
@@ -14,7 +16,7 @@ export interface Machine {
 }
 
 const root = `${layout.store}/postgres`
-const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; ls -d ${root}/kept-* 2>/dev/null; true`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; ls -d ${root}/kept-* 2>/dev/null; true`
 const usualMs = 4000
 
 /** Reads only. */
@@ -27,6 +29,7 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
       return {
         silent: false,
         demoted: lines.includes('demoted'),
+        data: lines.includes('data'),
         aside: lines.includes('aside'),
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
       }
@@ -34,6 +37,6 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
       connection.close()
     }
   } catch {
-    return { silent: true, demoted: false, aside: false, kept: [] }
+    return { silent: true, demoted: false, data: false, aside: false, kept: [] }
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
+import { type Drain, drainOf } from '../../../../../shared/postgres/drain.ts'
 import { adminRole } from '../../../../../shared/postgres/names.ts'
 import { type Position, positionOf, positionSql } from '../../../../../shared/postgres/position.ts'
 import { rolesAmiss } from '../../../../../shared/postgres/roles.ts'
@@ -23,6 +24,8 @@ export interface Server {
   amiss: string[]
   /** Logical slots: of a primary those of the database, of a replica those it keeps a copy of. */
   slots: string[]
+  /** A primary: whether the writes of its database were stopped, as it was to be removed. */
+  drain: Drain
   subscriptions: { name: string; enabled: boolean; missingTables: number; asAdmin: boolean }[]
 }
 
@@ -57,6 +60,7 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           lagBytes: behind === null ? null : Math.max(0, Number(behind)),
           physicalSlots: slots,
           notInEffect,
+          drain: recovering ? 'none' : await drainOf(session, database_name),
           amiss: recovering ? [] : await rolesAmiss(session, users),
           ...(recovering
             ? { slots: await names(session, copies), subscriptions: [] }

@@ -1,0 +1,97 @@
+import type { Member } from '../../../../../shared/kinds/database.ts'
+import { beginDrain, endDrain } from '../../../../../shared/postgres/drain.ts'
+import { openFenced } from '../../../../../shared/postgres/fenced.ts'
+import { adminRole, replicationRole } from '../../../../../shared/postgres/names.ts'
+import type { StepContext } from '../../step.ts'
+import { accessRules } from './access.ts'
+import { arrange } from './configuration.ts'
+import { owner, place } from './place.ts'
+import { lookAt, until } from './primary.ts'
+import { reloadServer } from './process.ts'
+import { readAgain } from './running.ts'
+import { shell } from './shell.ts'
+
+interface Node {
+  members: readonly Member[]
+  database: string
+}
+
+/** How it followed, and what its commits waited for, before its writes were stopped. */
+const kept = 'node.conf.drain'
+const endMs = 30_000
+
+/**
+ * No client writes to the node any more when this returns: its database is read only for new sessions, no server of it lets
+ * one in, and those that there were have ended. Nothing waits for replicas then: one that is away would hold up what the other
+ * nodes are to get.
+ */
+export async function stopWrites(context: StepContext, { members, database, primary }: Node & { primary: Member }) {
+  const session = await openFenced(context.provider, primary, 'postgres', context)
+  try {
+    await beginDrain(session, database)
+    await letIn(context, members, 'servers')
+    await until(`the end of sessions on ${primary.instance}`, context.signal, endMs, async () => {
+      const left = await session.value(
+        `SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity
+         WHERE backend_type = 'client backend' AND usename IS DISTINCT FROM $1 AND usename IS DISTINCT FROM $2`,
+        [adminRole, replicationRole],
+      )
+      return left === 0
+    })
+  } finally {
+    await session.close()
+  }
+  const connection = await context.provider.connect(primary.vm, context.fence)
+  try {
+    await shell(
+      connection,
+      `cd ${place.data}; if [ ! -e ${kept} ] && [ -e node.conf ]; then cp -p node.conf ${kept}; fi`,
+    )
+    const upstream = members.filter(({ instance }) => instance !== primary.instance)
+    await arrange(connection, { self: primary.instance, upstream, primaryOnly: true, synchronous: [] })
+    await reloadServer(connection)
+  } finally {
+    connection.close()
+  }
+}
+
+/** `arranged`: what its commits wait for is arranged anew already; else it is as it was before they were stopped. */
+export async function giveWritesBack(
+  context: StepContext,
+  { members, database }: Node,
+  { arranged }: { arranged: boolean },
+): Promise<void> {
+  const primary = (await lookAt(context.provider, members)).find(({ recovering }) => recovering === false)?.member
+  if (!primary) return
+  const session = await openFenced(context.provider, primary, 'postgres', context)
+  try {
+    if (!(await endDrain(session, database))) return
+  } finally {
+    await session.close()
+  }
+  const connection = await context.provider.connect(primary.vm, context.fence)
+  try {
+    const back = arranged ? `rm -f ${kept}` : `if [ -e ${kept} ]; then mv ${kept} node.conf; fi`
+    await shell(connection, `cd ${place.data}; ${back}`)
+    await reloadServer(connection)
+  } finally {
+    connection.close()
+  }
+  await letIn(context, members, 'clients')
+}
+
+/** On all servers of the node that answer; returns when each of them goes by it. */
+async function letIn(context: StepContext, members: readonly Member[], who: 'clients' | 'servers'): Promise<void> {
+  const seen = await lookAt(context.provider, members)
+  for (const { member, recovering } of seen) {
+    if (recovering === null) continue
+    const connection = await context.provider.connect(member.vm, context.fence)
+    try {
+      await connection.write(`${place.data}/pg_hba.conf`, accessRules(who))
+      await shell(connection, `chown ${owner} ${place.data}/pg_hba.conf; chmod 0640 ${place.data}/pg_hba.conf`)
+      await readAgain(context, connection, member, [])
+    } finally {
+      connection.close()
+    }
+  }
+}

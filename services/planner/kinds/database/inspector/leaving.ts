@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
+import { readerOf, readingOf, rowsText, waitingRows } from '../../../../../shared/postgres/drain.ts'
+import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
+import type { ResourceData } from '../operations/operations.ts'
+import type { Server } from './servers.ts'
+
+interface Found {
+  /** Nodes of the document. */
+  nodes: readonly string[]
+  primaries: ReadonlyMap<string, Server>
+  instances: readonly ResourceData[]
+}
+
+/** Between two looks: a link that has stopped tries again, and fails again, more often than that. */
+const betweenMs = 1500
+const timeoutMs = 5000
+
+/** Why a link carries nothing, and how much waits for it. */
+type Stopped = { stopped: string; waiting: string }
+
+/**
+ * Links of nodes that are to leave to nodes that stay, by their id, as far as they have stopped: a plan that removes such a node is
+ * refused. One that is slow is none of these: its drain waits for it.
+ */
+export async function stoppedLinks(found: Found, machines: Machines): Promise<ReadonlyMap<string, Stopped>> {
+  const leaving = [...found.primaries.keys()].filter((node) => !found.nodes.includes(node))
+  const staying = [...found.primaries.keys()].filter((node) => found.nodes.includes(node))
+  const pairs = leaving.flatMap((from) => staying.map((to) => [from, to] as const))
+  const entries = await Promise.all(
+    pairs.map(async ([from, to]) => {
+      const why = await judge(found, [from, to], machines).catch(() => null)
+      return why === null ? [] : [[why.id, why.stopped] as const]
+    }),
+  )
+  return new Map(entries.flat())
+}
+
+async function judge(found: Found, [from, to]: readonly [string, string], machines: Machines) {
+  const provider = addressOf(found, from)
+  const subscriber = addressOf(found, to)
+  if (!provider || !subscriber) return null
+  const there = await openSession(machines, provider, provider.database_name, { timeoutMs })
+  const here = await openSession(machines, subscriber, subscriber.database_name, { timeoutMs }).catch(async (error) => {
+    await there.close()
+    throw error
+  })
+  try {
+    const why = await whyStopped(there, here, [from, to])
+    if (why === null) return null
+    const waiting = rowsText(await waitingRows(there, from, to))
+    return { id: `${from}:${to}:${provider.database_name}`, stopped: { stopped: why, waiting } }
+  } finally {
+    await Promise.all([there.close(), here.close()])
+  }
+}
+
+async function whyStopped(there: Session, here: Session, [from, to]: readonly [string, string]) {
+  const reading = await readingOf(there, from, to)
+  const reader = await readerOf(here, from, to)
+  if (!reading || !reader) return null
+  if (!reader.enabled) return `the subscription of ${to} to ${from} is disabled`
+  if (reading.behind === 0) return null
+  await sleep(betweenMs)
+  const later = await readingOf(there, from, to)
+  const again = await readerOf(here, from, to)
+  const stands = later?.confirmed === reading.confirmed && (again?.errors ?? 0) > reader.errors
+  return stands ? `${to} cannot apply what ${from} sent it` : null
+}
+
+function addressOf({ instances, primaries }: Found, node: string) {
+  const primary = instances.find(({ identifier }) => identifier.id === primaries.get(node)?.instance)
+  return primary && InstanceAttributes.parse(primary.attributes)
+}
