@@ -134,7 +134,7 @@ export async function watch(view: PlanView, context: Context, ending?: string): 
 
 function detached(view: PlanView, context: Context): number {
   if (context.json) context.line({ type: 'result', result: 'detached', plan: view.plan.id })
-  context.say(`\nYou left; ${view.plan.deployment} goes on being worked at.`)
+  context.say(`\nYou left. The plan for ${view.plan.deployment} goes on without you.`)
   context.say(`  come back:  remodel task ${view.plan.id} --follow`)
   context.say(`  stop it:    remodel cancel ${view.plan.id}`)
   return exit.detached

@@ -1,6 +1,7 @@
 import { type Address, findHome, findPlanner } from './address.ts'
 import type { Client } from './client.ts'
 import { createStyle, type Style, visible } from './views/style.ts'
+import { columnsOf, wrapped } from './views/wrap.ts'
 
 /** Options that every verb takes, as commander hands them over. */
 export interface GlobalOptions {
@@ -20,8 +21,10 @@ export interface Context {
   readonly style: Style
   /** True where a person sits at both ends. */
   readonly interactive: boolean
-  /** Writes one line for people; nothing with `--json`. */
+  /** Writes one line for people, wrapped at words where the terminal is narrower; nothing with `--json`. */
   say(line?: string): void
+  /** Writes text for people as it is: what is copied or read by other programs is not wrapped. */
+  raw(text: string): void
   /** Writes one line for people beside the result: to stderr; nothing with `--json`. */
   remark(line: string): void
   /** Writes one JSON document, or one line of a stream of them. */
@@ -39,13 +42,19 @@ export function createContext(options: GlobalOptions): Context {
     json,
     verbose: options.verbose === true,
     home,
-    style: createStyle(options.color !== false && process.stdout.isTTY === true && !process.env.NO_COLOR && !json),
+    style: createStyle(
+      options.color !== false && process.stdout.isTTY === true && !process.env.NO_COLOR && !json,
+      columnsOf(process.stdout),
+    ),
     interactive: !json && process.stdin.isTTY === true && process.stdout.isTTY === true,
     say(line = '') {
-      if (!json) process.stdout.write(`${visible(line, context.style.enabled)}\n`)
+      if (!json) process.stdout.write(wrapped(visible(line, context.style.enabled), process.stdout))
+    },
+    raw(text) {
+      if (!json) process.stdout.write(`${visible(text, context.style.enabled)}\n`)
     },
     remark(line) {
-      if (!json) process.stderr.write(`${visible(line, context.style.enabled)}\n`)
+      if (!json) process.stderr.write(wrapped(visible(line, context.style.enabled), process.stderr))
     },
     document(value) {
       process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)

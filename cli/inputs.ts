@@ -18,7 +18,7 @@ export interface PlanningOptions {
 export function addPlanningOptions(command: Command): void {
   command
     .option('-c, --cloud-config <file>', 'use this cloud config instead of the stored one (may be repeated)', gather)
-    .option('--recreate', 'make every VM anew')
+    .option('--recreate', 'recreate every VM')
     .option('--skip-drain', 'stop jobs without their pre-stop and drain scripts')
     .option('--accept-loss', 'fail over though rows that were acknowledged may be lost')
     .option('--canaries <n>', 'override the number of canaries', wholeNumber(0))

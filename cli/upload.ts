@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Fault } from '../shared/errors.ts'
+import { type Fault, RemodelError } from '../shared/errors.ts'
 import { eachAtMost } from '../shared/parallel.ts'
 import { readReleaseDirectory } from '../shared/release/directory.ts'
 import { type Put, packRelease } from '../shared/release/pack.ts'
@@ -13,6 +13,7 @@ import type { Release } from '../shared/release/release.ts'
 import { readReleaseTarball } from '../shared/release/tarball.ts'
 import { temporaryPath } from '../shared/temporary.ts'
 import type { Client } from './client.ts'
+import { localFile, ofPlace } from './download.ts'
 import { unreadable } from './files.ts'
 
 const askedAtOnce = 16
@@ -20,6 +21,10 @@ const askedAtOnce = 16
 export interface UploadOptions {
   /** Default for a directory: a version made of its content. A tarball has its own. */
   version?: string
+  /** The name that it is asked for by; a release of another name is not uploaded. */
+  name?: string
+  /** Of what an address on the web gives: SHA-1, or `sha256:` and SHA-256. */
+  digest?: string
 }
 
 export interface Uploaded {
@@ -31,20 +36,32 @@ export interface Uploaded {
 }
 
 /**
- * Uploads a release directory or tarball: blobs first, then the release, so that a release in the catalog is always whole.
+ * Uploads a release directory or tarball, or the tarball at a URL: blobs first, then the release, so that a release in the catalog is always whole.
  * Only blobs that the planner lacks are sent. Throws `invalid-input` with all faults, `conflict` where the version exists with
  * other content.
  */
-export async function uploadRelease(path: string, client: Client, options: UploadOptions = {}): Promise<Uploaded> {
+export async function uploadRelease(given: string, client: Client, options: UploadOptions = {}): Promise<Uploaded> {
+  await using file = await localFile(given, options.digest)
+  const { path } = file
+  const refuseOther = ({ name }: { name: string }) => {
+    if (options.name === undefined || options.name === name) return
+    throw new RemodelError('invalid-input', `what is there is the release ${name}, not ${options.name}`, {
+      details: { release: name },
+    })
+  }
   const place = await stat(path).catch((error) => {
     throw unreadable(path, error)
   })
   const sent = { count: 0 }
   if (!place.isDirectory()) {
-    const release = await readReleaseTarball(path, sender(client, sent))
+    const release = await readReleaseTarball(path, sender(client, sent)).catch((error) => {
+      throw ofPlace(error, file, given)
+    })
+    refuseOther(release)
     return { release: await client.addRelease(release), sent: sent.count, warnings: [] }
   }
   const local = await readReleaseDirectory(path, options.version === undefined ? {} : { version: options.version })
+  refuseOther(local)
   const known = (await client.releases()).find((one) => one.name === local.name && one.version === local.version)
   // Equal fingerprints are equal archives: what the planner has, with all its bytes, need not be packed again.
   const spared = known && isSame(known, local) && (await hasAll(known, client))

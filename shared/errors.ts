@@ -90,8 +90,11 @@ export function describeFault(fault: Fault): string {
   const place = [fault.file, fault.line].filter((part) => part !== undefined).join(':')
   const head = [place, fault.path].filter(Boolean).join(': ')
   const tail = [
-    fault.found === undefined ? '' : `found ${fault.found}`,
-    fault.allowed === undefined ? '' : `allowed: ${fault.allowed}`,
+    // What the sentence quotes need not be said again.
+    fault.found === undefined || fault.message.includes(`"${fault.found}"`) ? '' : `found ${fault.found}`,
+    fault.allowed === undefined || fault.message.endsWith(`must be ${fault.allowed}`)
+      ? ''
+      : `allowed: ${fault.allowed}`,
     fault.suggestion === undefined ? '' : `did you mean ${fault.suggestion}?`,
   ].filter(Boolean)
   return `${head}${head ? ': ' : ''}${fault.message}${tail.length ? ` (${tail.join('; ')})` : ''}`

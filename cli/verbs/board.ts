@@ -9,7 +9,7 @@ const board: Verb = {
     const client = await context.client()
     const url = client.address.url + (await client.boardKey())
     if (context.json) context.document({ url })
-    else context.say(url)
+    else context.raw(url)
     return exit.done
   },
 }

@@ -8,7 +8,7 @@ const cloudConfig: Verb<{ name: string }> = {
   async run(context, _words, { name }) {
     const config = await (await context.client()).config('cloud', name)
     if (context.json) context.document(config)
-    else context.say(config.content.replace(/\n$/, ''))
+    else context.raw(config.content.replace(/\n$/, ''))
     return exit.done
   },
 }

@@ -17,7 +17,7 @@ const completion: Verb = {
   async run(context, [shell = '']) {
     const script = shells[shell as keyof typeof shells](await readTree())
     if (context.json) context.document({ shell, script })
-    else context.say(script)
+    else context.raw(script)
     return exit.done
   },
 }

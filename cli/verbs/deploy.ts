@@ -15,7 +15,7 @@ const deploy: Verb<Options> = {
     addPlanningOptions(command)
     command
       .option('-y, --yes', 'do not ask')
-      .option('--wait-lock <seconds>', 'wait so long for a deployment that is locked', wholeNumber(0))
+      .option('--wait-lock <seconds>', 'seconds to wait for a deployment that another plan holds', wholeNumber(0))
   },
   examples: [
     ['deploy web.yml', 'show the plan, ask, apply it and watch'],

@@ -11,7 +11,7 @@ const env: Verb = {
       REDIS_URL: redisSettings({ ...process.env, REMODEL_HOME: context.home }).url,
     }
     if (context.json) context.document(variables)
-    else for (const [name, value] of Object.entries(variables)) context.say(`export ${name}=${quoted(value)}`)
+    else for (const [name, value] of Object.entries(variables)) context.raw(`export ${name}=${quoted(value)}`)
     return exit.done
   },
 }

@@ -2,7 +2,7 @@ import type { Instance } from '../../services/planner/api/schema.ts'
 import { exit, type Verb } from '../verb.ts'
 import { statePainted } from '../views/state.ts'
 import type { Style } from '../views/style.ts'
-import { table } from '../views/table.ts'
+import { count, table } from '../views/table.ts'
 import { elapsed } from '../views/time.ts'
 
 const instances: Verb<{ ps?: boolean; failing?: boolean }> = {
@@ -57,7 +57,9 @@ function instanceTable(list: readonly Instance[], processes: boolean, style: Sty
       ...one.processes.map((process) => [
         style.dim(`  ${process.name}`),
         statePainted(process.state, style),
-        style.dim(`${elapsed(process.uptimeMs)}${process.restarts > 0 ? `, ${process.restarts} restarts` : ''}`),
+        style.dim(
+          `${elapsed(process.uptimeMs)}${process.restarts > 0 ? `, ${count(process.restarts, 'restart')}` : ''}`,
+        ),
       ]),
     ]
   })

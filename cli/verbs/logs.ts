@@ -21,7 +21,7 @@ const logs: Verb<{ lines: number }> = {
     else {
       for (const [index, file] of answer.files.entries()) {
         context.say(`${index > 0 ? '\n' : ''}${context.style.bold(`==> ${file.path} <==`)}`)
-        context.say(plain(file.content.replace(/\n$/, '')))
+        context.raw(plain(file.content.replace(/\n$/, '')))
       }
     }
     return exit.done

@@ -68,7 +68,7 @@ async function show(
   if (options.graph) {
     const { mermaid } = await import('../views/mermaid.ts')
     if (context.json) context.document({ mermaid: mermaid(drawn) })
-    else context.say(mermaid(drawn))
+    else context.raw(mermaid(drawn))
   } else if (context.json) context.document(compiling ? { ...drawn, compiling } : drawn)
   else {
     const { planLines } = await import('../views/plan-text.ts')

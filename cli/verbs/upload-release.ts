@@ -7,7 +7,7 @@ import { count } from '../views/table.ts'
 const upload: Verb<{ version?: string }> = {
   configure(command) {
     command
-      .argument('<dir|tgz>', 'release directory or tarball in the format of BOSH')
+      .argument('<dir|tgz|url>', 'release in the format of BOSH: directory, tarball, or the URL of a tarball')
       .option('--version <version>', 'version of a directory; default: made of its content')
   },
   examples: [

@@ -1,6 +1,7 @@
 import { RemodelError } from '../../shared/errors.ts'
 import type { Stemcell } from '../../shared/release/release.ts'
 import { readStemcell } from '../../shared/release/stemcell.ts'
+import { localFile, ofPlace } from '../download.ts'
 import { uploadBlob } from '../upload.ts'
 import { exit, type Verb } from '../verb.ts'
 
@@ -14,7 +15,7 @@ interface Options {
 const upload: Verb<Options> = {
   configure(command) {
     command
-      .argument('[file]', 'stemcell in the format of BOSH: tarball or folder')
+      .argument('[file]', 'stemcell in the format of BOSH: tarball, folder, or the URL of a tarball')
       .option('--light', 'without an image: what the provider has is used (needs --name, --os, --version)')
       .option('--name <name>', 'name of a light stemcell')
       .option('--os <os>', 'its operating system, as manifests name it')
@@ -31,7 +32,10 @@ const upload: Verb<Options> = {
     else {
       if (file === undefined)
         throw new RemodelError('invalid-input', 'name the stemcell file, or describe one with --light')
-      const local = await readStemcell(file)
+      await using fetched = await localFile(file)
+      const local = await readStemcell(fetched.path).catch((error) => {
+        throw ofPlace(error, fetched, file)
+      })
       const image = local.openImage ? await uploadBlob(local.openImage(), client) : undefined
       stemcell = { ...local.stemcell, ...(image ? { digest: image.digest } : {}) }
     }

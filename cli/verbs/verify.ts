@@ -19,7 +19,7 @@ const verify: Verb<Options> = {
   configure(command) {
     command
       .requiredOption('--rebuild <share>', 'compile this share of the compiled packages again: 5%', share)
-      .option('--timeout <seconds>', 'give up after so long', wholeNumber(1), 3600)
+      .option('--timeout <seconds>', 'seconds after which to give up', wholeNumber(1), 3600)
       .addHelpText('after', '\nWhat is in use stays, whatever comes out. Exit codes: 0 the same, 1 not.')
   },
   examples: [['verify --rebuild 5%', 'does the same come out when packages are compiled again?']],

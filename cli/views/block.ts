@@ -1,6 +1,7 @@
 import type { Progress, Running } from './progress.ts'
 import { cut, padEnd, plain, type Style, width } from './style.ts'
 import { elapsed } from './time.ts'
+import { columnsOf, wrap } from './wrap.ts'
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const HIDE_CURSOR = '\u001b[?25l'
@@ -35,7 +36,7 @@ export class Block {
 
   /** Lines that are finished and scroll away above the block. */
   scroll(lines: readonly string[]): void {
-    this.#waiting.push(...lines)
+    this.#waiting.push(...lines.flatMap((line) => wrap(line, columnsOf(process.stdout))))
   }
 
   /** Prints what is left and takes the block away. */

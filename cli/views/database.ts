@@ -14,7 +14,9 @@ export function databasesTable(list: readonly Database[], style: Style): string[
     statePainted(one.state, style),
     one.nodes.map(({ node, primary }) => `${node} on ${primary ?? '-'}`).join(', ') || '-',
     deployText(one, style),
-    one.lastPlan ? ago(one.lastPlan.finishedAt ?? one.lastPlan.startedAt ?? one.lastPlan.createdAt) : '-',
+    one.lastPlan && one.lastPlan.state !== 'stored'
+      ? ago(one.lastPlan.finishedAt ?? one.lastPlan.startedAt ?? one.lastPlan.createdAt)
+      : '-',
   ])
   return table(style, headings, rows)
 }
@@ -91,7 +93,7 @@ function peerText({ node, lagBytes, lagSeconds }: Server['database']['peers'][nu
 }
 
 function deployText({ lastPlan, progress }: Database, style: Style): string {
-  if (!lastPlan) return '-'
+  if (!lastPlan || lastPlan.state === 'stored') return '-'
   const where = progress ? `: plan ${progress.plan} of ${progress.of}: ${progress.name}` : ''
   return `${lastPlan.id} ${statePainted(lastPlan.state, style)}${where}`
 }

@@ -2,12 +2,13 @@ import { describeFault, RemodelError, toError } from '../../shared/errors.ts'
 import { systemReason } from '../../shared/system-error.ts'
 import type { Context } from '../context.ts'
 import { plain } from './style.ts'
+import { wrapped } from './wrap.ts'
 
 /** Tells an error on stderr: a sentence and its faults, or a JSON object. A stack only where REMODEL_DEBUG is set. */
 export function tellError(thrown: unknown, context: Pick<Context, 'json' | 'style'>): void {
   const error = known(thrown)
   if (context.json) process.stderr.write(`${JSON.stringify({ error: errorDocument(error) })}\n`)
-  else process.stderr.write(`${errorLines(error).join('\n')}\n`)
+  else process.stderr.write(wrapped(errorLines(error).join('\n'), process.stderr))
   if (process.env.REMODEL_DEBUG) process.stderr.write(`${toError(thrown).stack}\n`)
 }
 

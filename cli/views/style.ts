@@ -5,6 +5,8 @@ type Format = Parameters<typeof styleText>[0]
 /** Paints text, or leaves it alone where colour is not wanted. */
 export interface Style {
   readonly enabled: boolean
+  /** Columns of the terminal; without end where it is none, so that a pipe gets whole lines. */
+  readonly columns: number
   bold(text: string): string
   dim(text: string): string
   red(text: string): string
@@ -14,11 +16,12 @@ export interface Style {
   cyan(text: string): string
 }
 
-export function createStyle(enabled: boolean): Style {
+export function createStyle(enabled: boolean, columns = Number.POSITIVE_INFINITY): Style {
   const paint = (format: Format) => (text: string) =>
     enabled && text !== '' ? styleText(format, text, { validateStream: false }) : text
   return {
     enabled,
+    columns,
     bold: paint('bold'),
     dim: paint('dim'),
     red: paint('red'),

@@ -12,6 +12,7 @@ import { boardName, jobId, jobName, type Payload } from '../../shared/queue/cata
 import type { EndedJobs } from '../../shared/queue/ended-jobs.ts'
 import { JobFailure } from '../../shared/queue/failure.ts'
 import type { JobView } from '../../shared/queue/job-view.ts'
+import { schemaWords } from '../../shared/source/schema-words.ts'
 import { timeLimit } from '../../shared/timer.ts'
 import type { StepCatalog } from './catalog.ts'
 import { type Hands, handName } from './hands.ts'
@@ -241,7 +242,7 @@ async function knownStep(
   const step = await steps.find(kind, remodel.step)
   if (!step || (remodel.version ?? 1) > (step.version ?? 1))
     return { unknown: workerFor(kind, remodel), code: 'unsupported' }
-  const input = step.input.safeParse(remodel.input)
+  const input = step.input.safeParse(remodel.input, { error: schemaWords })
   if (input.success) return { step, input: input.data }
   const [issue] = input.error.issues
   const fault = `${issue?.path.join('.') || 'it'}: ${issue?.message}`

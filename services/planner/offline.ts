@@ -9,6 +9,7 @@ import { readReleaseDirectory } from '../../shared/release/directory.ts'
 import { packRelease } from '../../shared/release/pack.ts'
 import type { Release, Stemcell } from '../../shared/release/release.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
+import { schemaWords } from '../../shared/source/schema-words.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { PlanOptions } from './kinds/kind.ts'
 import { deploymentOf, KindRegistry } from './kinds/registry.ts'
@@ -81,11 +82,11 @@ function stemcellsOf(manifest: SourceDocument): Stemcell[] {
 
 function readFloorplan(value: unknown, deployment: string): Floorplan {
   if (value !== null && typeof value === 'object' && Object.keys(value).length === 0) return emptyFloorplan(deployment)
-  const parsed = Floorplan.safeParse(value)
+  const parsed = Floorplan.safeParse(value, { error: schemaWords })
   if (!parsed.success)
     throw new RemodelError(
       'invalid-input',
-      `this is no floorplan: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
+      `this is no floorplan: ${parsed.error.issues[0]?.path.join('.') || 'it'} ${parsed.error.issues[0]?.message}`,
     )
   if (parsed.data.deployment !== deployment) {
     throw new RemodelError(

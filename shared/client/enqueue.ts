@@ -8,6 +8,7 @@ import { Queues, queuePrefix } from '../queue/queues.ts'
 import { StrandedJobs } from '../queue/stranded.ts'
 import { connectRedis, type RedisSettings, redisAddress, settingsFor } from '../redis.ts'
 import { invalidInput, SourceDocument } from '../source/document.ts'
+import { schemaWords } from '../source/schema-words.ts'
 
 /** How to reach Remodel's Redis, and how the job is kept in its queue; the rest is the order itself. */
 export interface EnqueueOptions extends z.input<typeof catalog.deploys> {
@@ -48,7 +49,7 @@ export async function enqueueDeploy({
   attempts = 1,
   ...order
 }: EnqueueOptions): Promise<EnqueuedDeploy> {
-  const checked = catalog.deploys.safeParse(order)
+  const checked = catalog.deploys.safeParse(order, { error: schemaWords })
   if (!checked.success) {
     throw invalidInput(checked.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })))
   }

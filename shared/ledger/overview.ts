@@ -20,11 +20,15 @@ const fields = [
   'verdict',
 ] as const
 
+/** So many plans of a deployment that was only looked at are looked through for the last deploy: more are not kept. */
+const lookedThrough = 200
+
 export interface DeploymentRecord {
   name: string
   /** Type of material -> how many of it stand. */
   materials: Record<string, number>
   floorplanVersion: number
+  /** The newest plan that was begun; one that was only looked at where none was. */
   lastPlan: PlanRecord
   lock: string | null
 }
@@ -61,7 +65,9 @@ export class Overview {
     }
     const found = await run<unknown[]>(pipeline)
     const newest = names.map((deployment, i) => ({ deployment, plan: (found[4 * i + 2] as string[])[0] }))
-    const records = await this.#records(newest.flatMap((one) => (one.plan ? [{ ...one, plan: one.plan }] : [])))
+    const records = await this.#applied(
+      await this.#records(newest.flatMap((one) => (one.plan ? [{ ...one, plan: one.plan }] : []))),
+    )
     const byName = new Map(records.map((record) => [record.deployment, record]))
     return names.flatMap((name, i): DeploymentRecord[] => {
       const [ids, version, , lock] = found.slice(4 * i, 4 * i + 4) as [string[], string | null, unknown, string | null]
@@ -70,6 +76,23 @@ export class Overview {
         ? [{ name, materials: countByType(ids), floorplanVersion: Number(version ?? 0), lastPlan, lock }]
         : []
     })
+  }
+
+  /** A plan that was only looked at says nothing of what was done: the newest one that was begun takes its place, where there is one. */
+  async #applied(records: readonly PlanRecord[]): Promise<PlanRecord[]> {
+    const looked = records.filter(({ state }) => state === 'stored')
+    if (looked.length === 0) return [...records]
+    const earlier = await Promise.all(
+      looked.map(async ({ deployment }) => {
+        const plans = await this.#plansOf(deployment, lookedThrough)
+        const pipeline = this.#ledger.redis.pipeline()
+        for (const { plan } of plans) pipeline.hget(`${this.#ledger.base(deployment)}:plan:${plan}`, 'state')
+        const states = await run<(string | null)[]>(pipeline)
+        return plans.filter((_, i) => states[i] !== null && states[i] !== 'stored').slice(0, 1)
+      }),
+    )
+    const begun = new Map((await this.#records(earlier.flat())).map((record) => [record.deployment, record]))
+    return records.map((record) => begun.get(record.deployment) ?? record)
   }
 
   async #recent(limit: number): Promise<{ deployment: string; plan: string }[]> {

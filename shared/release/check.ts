@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Fault } from '../errors.ts'
 import { Name, PartName, VersionName } from '../model/names.ts'
 import { invalidInput } from '../source/document.ts'
+import { schemaWords } from '../source/schema-words.ts'
 import type { Release, Stemcell } from './release.ts'
 
 const part = z.looseObject({ name: PartName })
@@ -50,7 +51,7 @@ export function checkStemcell(stemcell: Stemcell): void {
 }
 
 function refuseFaults(schema: z.ZodType, value: unknown, file: string): void {
-  const { error } = schema.safeParse(value, { reportInput: true })
+  const { error } = schema.safeParse(value, { reportInput: true, error: schemaWords })
   if (!error) return
   throw invalidInput(
     error.issues.map(({ path, message, input }): Fault => {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
 import { toError } from '../errors.ts'
 import { invalidInput } from '../source/document.ts'
+import { reasonOf } from '../system-error.ts'
 import { linkStaysInside, parentIn, safePath } from './safe_path.ts'
 
 /** How much an archive may hold before it is taken for an attack. */
@@ -65,7 +66,7 @@ export async function eachEntry(
     // Whoever reads the entry would wait for its end for ever.
     current?.destroy(failure)
   }
-  parser.on('error', (error: Error) => fail(refuse(rules, undefined, `is not a whole tar archive: ${error.message}`)))
+  parser.on('error', (error: Error) => fail(refuse(rules, undefined, `is not a whole tar archive: ${damageOf(error)}`)))
   parser.on('entry', (entry: ReadEntry) => {
     entry.on('error', () => {})
     visits = visits
@@ -104,6 +105,15 @@ export async function eachEntry(
 
 function isFile(entry: ReadEntry): boolean {
   return entry.type === 'File' || entry.type === 'OldFile' || entry.type === 'ContiguousFile'
+}
+
+/** What the reader of archives found, in words: its own are codes. */
+function damageOf(error: Error): string {
+  const { tarCode, code } = error as Error & { tarCode?: string; code?: string }
+  if (tarCode === 'TAR_BAD_ARCHIVE') return 'it has no entries in the form of tar, or ends in the middle of one'
+  if (tarCode === 'TAR_ENTRY_INVALID') return 'the header of an entry is damaged'
+  if (code?.startsWith('Z_')) return 'what was compressed is damaged or cut off'
+  return reasonOf(error).replace(/^[A-Z_]+: /, '')
 }
 
 /** What is wrong with an archive as a whole or with one entry of it. */

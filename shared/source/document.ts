@@ -1,6 +1,7 @@
 import levenshtein from 'fastest-levenshtein'
 import type { z } from 'zod'
 import { type Fault, RemodelError } from '../errors.ts'
+import { schemaWords, typeWords } from './schema-words.ts'
 import { textsMeant, valueAt, withTexts } from './texts.ts'
 import { lineOf, type Position, readTree, type Tree } from './tree.ts'
 
@@ -72,7 +73,7 @@ export class SourceDocument {
   parse<Schema extends z.ZodType>(schema: Schema): z.infer<Schema> {
     let value = this.value
     for (;;) {
-      const result = schema.safeParse(value, { reportInput: true })
+      const result = schema.safeParse(value, { reportInput: true, error: schemaWords })
       if (result.success) return result.data
       const meant = textsMeant(result.error.issues, []).flatMap((path) => {
         const text = typeof valueAt(value, path) === 'string' ? undefined : this.textAt(path)
@@ -106,7 +107,7 @@ export class SourceDocument {
       more.allowed = allowed.join(', ')
       if (typeof issue.input === 'string') Object.assign(more, suggest(issue.input, allowed))
     }
-    if (issue.code === 'invalid_type') more.allowed = issue.expected
+    if (issue.code === 'invalid_type') more.allowed = typeWords(issue.expected)
     const missing = issue.code === 'invalid_type' && issue.input === undefined
     if (missing) delete more.found
     return [this.fault(path, missing ? 'is missing' : lowerFirst(issue.message), more)]

@@ -1,5 +1,6 @@
 import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { yamlRules } from './scalars.ts'
+import { yamlWords } from './yaml-words.ts'
 
 /**
  * Where one part of a document begins, as an offset into its text, and its parts by key or index. `written`: the text of a
@@ -43,7 +44,7 @@ export function readTree(text: string): Tree {
   }
   const faults = parsed.errors
     .slice(0, faultsTold)
-    .map((error): TextFault => ({ ...locate(error.pos[0]), message: error.message }))
+    .map((error): TextFault => ({ ...locate(error.pos[0]), message: yamlWords(error) }))
   const tree: Tree = { value: undefined, root: { at: 0 }, lineStarts: lines.lineStarts, faults }
   if (faults.length > 0) return tree
   const tell = (offset: number, message: string) => {

@@ -50,6 +50,17 @@ describe('a deployment, from the command line', { timeout: 90_000 }, () => {
     expect(await run('apply', 'saved.plan')).toMatchObject({ code: 1 })
   })
 
+  test('shows the deploy and not a plan that was only looked at afterwards; why tells that nothing is open', async () => {
+    const last = async () => JSON.parse((await run('deployments', '--json')).stdout)[0].lastPlan
+    const { id, state } = await last()
+    expect(state).toBe('done')
+    await run('plan', 'good.yml', '--recreate')
+    expect(await last()).toMatchObject({ id, state })
+    expect((await run('deployments')).stdout).toMatch(/Last deploy.*\n.*done/)
+    expect(await run('why', id)).toMatchObject({ code: 0, stdout: `Every step of plan ${id} is done.\n` })
+    expect((await run('why', id, 'start-instance', 'web/9')).stderr).toMatch(/has no step start-instance web\/9/)
+  })
+
   test('that stands as written has no changes: exit code 0', async () => {
     expect(await run('plan', 'good.yml')).toMatchObject({ code: 0, stdout: 'No changes. clitest stands as written.\n' })
     expect(await run('deploy', 'good.yml', '-y')).toMatchObject({ code: 0 })

@@ -346,4 +346,20 @@ export const edges: readonly Sabotage[] = [
     replace: 'const known = new Set<string>()',
     caughtBy: 'test/kinds/configs.test.ts',
   },
+  {
+    name: 'sentences of the schema library reach the user',
+    guarantee: 87,
+    file: 'shared/source/document.ts',
+    find: 'reportInput: true, error: schemaWords',
+    replace: 'reportInput: true',
+    caughtBy: 'test/source/words.test.ts',
+  },
+  {
+    name: 'a release of another name is uploaded for the one that was asked for',
+    guarantee: 87,
+    file: 'cli/upload.ts',
+    find: 'if (options.name === undefined || options.name === name) return',
+    replace: 'if (options.name === undefined || name !== undefined) return',
+    caughtBy: 'test/cli/elsewhere.test.ts',
+  },
 ]

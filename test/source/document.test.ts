@@ -18,7 +18,7 @@ function faultsOf(text: string) {
 
 test('every fault of a file is told at once, with its line, what was found and the nearest valid name', () => {
   expect(faultsOf('name: web\nsize: many\nkind: lage\nsiz: 3\n')).toEqual([
-    expect.objectContaining({ file: 'a.yml', line: 2, path: 'size', found: '"many"', allowed: 'number' }),
+    expect.objectContaining({ file: 'a.yml', line: 2, path: 'size', found: '"many"', allowed: 'a number' }),
     expect.objectContaining({ line: 3, path: 'kind', found: '"lage"', suggestion: 'large' }),
     expect.objectContaining({ line: 4, path: 'siz', message: 'unknown key "siz"', suggestion: 'size' }),
   ])

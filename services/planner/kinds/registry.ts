@@ -56,7 +56,7 @@ export class KindRegistry {
     const kind = this.#kinds.find((candidate) => candidate.recognises(document))
     if (kind) return kind
     throw invalidInput([
-      document.fault([], 'is of no kind that this planner knows', { allowed: this.names.join(', ') }),
+      document.fault([], 'no kind of deployment is written like this', { allowed: this.names.join(', ') }),
     ])
   }
 }

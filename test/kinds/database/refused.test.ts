@@ -202,7 +202,7 @@ describe('a database document is refused with file, line, path and a way out', (
       'is decided by Remodel: leave it out',
       '',
     ],
-    ['a node without hosts', (value) => (value.nodes[1].host_ids = []), 'nodes[1].host_ids', '>=1', '[]'],
+    ['a node without hosts', (value) => (value.nodes[1].host_ids = []), 'nodes[1].host_ids', 'at least 1 entry', '[]'],
     [
       'a key that there is not',
       added({ host_id: ['spare'] }),

@@ -61,7 +61,7 @@ export function mergeClouds(
       faults.add(
         { document: manifest, path: [] },
         [],
-        'there is no cloud config: it says which networks, VM types and AZs there are',
+        'there is no cloud config, which says which networks, VM types and AZs there are: store one with `remodel update-cloud-config FILE`',
       )
   }
   return {

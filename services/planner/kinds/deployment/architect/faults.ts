@@ -16,6 +16,20 @@ export function placeOf({ document, path }: Pick<Sourced<unknown>, 'document' | 
   return { file: fault.file ?? '', line: fault.line ?? 1, path: fault.path ?? '' }
 }
 
+const inCloudConfig = 'which the cloud config would have: `remodel cloud-config` prints it'
+
+/** Where a name of each sort would come from, said where there is none at all. */
+const firstSteps: Readonly<Record<string, string>> = {
+  stemcell: 'upload one with `remodel upload-stemcell`',
+  'stemcell os': 'upload one with `remodel upload-stemcell`',
+  release: 'upload one with `remodel upload-release`, or give the manifest a url beside its name',
+  az: inCloudConfig,
+  network: inCloudConfig,
+  'vm type': inCloudConfig,
+  'vm extension': inCloudConfig,
+  'disk type': inCloudConfig,
+}
+
 /** Collects faults, so that all of them are shown at once. */
 export class Faults {
   readonly list: Fault[] = []
@@ -33,9 +47,10 @@ export class Faults {
     valid: Iterable<string>,
   ): void {
     const names = [...valid].sort()
-    this.add(at, below, `unknown ${what} "${name}"`, {
+    const none = `: there is no ${what} at all${Object.hasOwn(firstSteps, what) ? `, ${firstSteps[what]}` : ''}`
+    this.add(at, below, `unknown ${what} "${name}"${names.length > 0 ? '' : none}`, {
       found: name,
-      allowed: names.length > 0 ? names.join(', ') : `there is no ${what}`,
+      ...(names.length > 0 ? { allowed: names.join(', ') } : {}),
       ...suggest(name, names),
     })
   }
