@@ -146,4 +146,12 @@ export const deployments: readonly Sabotage[] = [
     replace: '{ ...this.#world, recorded }',
     caughtBy: 'test/e2e/undone.test.ts',
   },
+  {
+    name: 'files of jobs stay those of root alone',
+    guarantee: 88,
+    file: 'services/assembler/instance/unpack.ts',
+    find: 'if (settle !== undefined) await',
+    replace: 'if (settle === null) await',
+    caughtBy: 'test/field/vcap.test.ts',
+  },
 ]

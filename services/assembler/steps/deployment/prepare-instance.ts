@@ -4,6 +4,7 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
 import { layout } from '../../../../shared/provider/layout.ts'
 import { writeAddresses } from '../../instance/addresses.ts'
+import { furnish, readableForVcap } from '../../instance/furnish.ts'
 import { unpackOnce } from '../../instance/unpack.ts'
 import { defineStep } from '../step.ts'
 
@@ -24,6 +25,7 @@ export default defineStep({
         if (!found) throw new RemodelError('infrastructure', `package ${name} is not compiled (${key.slice(0, 12)})`)
         return { name, key, found }
       })
+      await furnish(connection)
       context.say('installing packages')
       await Promise.all(
         packages.map(({ name, key, found }) =>
@@ -40,7 +42,7 @@ export default defineStep({
       context.say('configuring jobs')
       await Promise.all(
         input.jobs.map(({ name, rendered }) =>
-          unpackOnce(connection, layout.jobData(name, rendered), () => context.blobs.stream(rendered)),
+          unpackOnce(connection, layout.jobData(name, rendered), () => context.blobs.stream(rendered), readableForVcap),
         ),
       )
       if (input.addresses) await writeAddresses(connection, input.vm, await context.blobs.get(input.addresses))

@@ -4,6 +4,7 @@ import { inputs } from '../../../../shared/kinds/deployment.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { layout } from '../../../../shared/provider/layout.ts'
 import { appliedDigest, appliedFile } from '../../instance/applied.ts'
+import { writableForVcap } from '../../instance/furnish.ts'
 import { checksOf } from '../../instance/health-checks.ts'
 import { processesOf, stopTimeoutMs } from '../../instance/processes.ts'
 import { runHook } from '../../instance/scripts.ts'
@@ -76,7 +77,9 @@ async function link(connection: Connection, input: Input): Promise<void> {
   const script = [
     `find ${layout.jobs} ${layout.packages} -mindepth 1 -maxdepth 1 -type l -delete`,
     ...links.map(([at, to]) => `ln -sfn '${to}' '${at}'`),
-    ...input.jobs.map(({ name }) => `mkdir -p ${layout.log}/${name} ${layout.run}/${name} ${layout.data}/${name}`),
+    ...input.jobs.map(({ name }) =>
+      writableForVcap(`${layout.log}/${name} ${layout.run}/${name} ${layout.data}/${name}`),
+    ),
   ].join('\n')
   await shell(connection, script)
   const facts = {
