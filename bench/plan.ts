@@ -11,6 +11,7 @@ import { putJob } from '../test/render/job.ts'
 import { atMost, type Figure, medianOf, noted } from './figure.ts'
 import { fleetManifest, fleetSupplies, standingAfter } from './plan/fleet.ts'
 import { ledgerFigures } from './plan/ledger.ts'
+import { manyFigures } from './plan/many.ts'
 import { startUpFigure } from './plan/start-up.ts'
 
 const bench = 'plan'
@@ -36,6 +37,7 @@ export async function run(): Promise<Figure[]> {
     ),
     ...(await rendered()),
     ...(await ledgerFigures(bench)),
+    ...(await manyFigures(bench)),
     await startUpFigure(bench),
   ]
 }

@@ -362,4 +362,20 @@ export const edges: readonly Sabotage[] = [
     replace: 'if (options.name === undefined || name !== undefined) return',
     caughtBy: 'test/cli/elsewhere.test.ts',
   },
+  {
+    name: 'records of all machines are read for every plan',
+    guarantee: 87,
+    file: 'shared/provider/local/replaced-files.ts',
+    find: 'known !== undefined && known.stamp === stamp ?',
+    replace: 'known !== undefined && known.stamp !== known.stamp ?',
+    caughtBy: 'test/provider/replaced-files.test.ts',
+  },
+  {
+    name: 'a record that was replaced is believed',
+    guarantee: 87,
+    file: 'shared/provider/local/replaced-files.ts',
+    find: 'known !== undefined && known.stamp === stamp ?',
+    replace: 'known !== undefined ?',
+    caughtBy: 'test/provider/replaced-files.test.ts',
+  },
 ]

@@ -9,8 +9,9 @@ import { LocalConnection } from './connection.ts'
 import { runHelper, type Verb } from './helper.ts'
 import { hiddenDirectories } from './hidden.ts'
 import { injected } from './inject.ts'
+import { Inventory } from './inventory.ts'
 import { checkFence, checkId, mountLine } from './names.ts'
-import { type DiskRecord, ids, readDisk, readDisks, readVm, readVmRecord, type VmRecord, vmState } from './record.ts'
+import { type DiskRecord, readDisk, readVmRecord, type VmRecord, vmState } from './record.ts'
 import { importStemcell, stemcellRoot } from './stemcell.ts'
 
 export interface LocalProviderOptions {
@@ -31,6 +32,7 @@ export interface LocalProviderOptions {
 export class LocalProvider implements Provider {
   readonly name = 'local'
   readonly directory: string
+  readonly #inventory: Inventory
   readonly #log: (message: string) => void
   readonly #now: () => number
   readonly #hidden: readonly string[]
@@ -39,6 +41,7 @@ export class LocalProvider implements Provider {
 
   constructor({ directory, hidden = [], log = () => {}, now = Date.now }: LocalProviderOptions) {
     this.directory = resolve(directory)
+    this.#inventory = new Inventory(this.directory)
     this.#hidden = [this.directory, ...hidden]
     this.#log = log
     this.#now = now
@@ -128,14 +131,11 @@ export class LocalProvider implements Provider {
 
   async findVm(id: string): Promise<Vm | undefined> {
     checkId('VM', id)
-    return readVm(this.directory, id)
+    return this.#inventory.vm(id)
   }
 
   async listVms(filter?: Partial<Ownership>): Promise<Vm[]> {
-    const disks = await readDisks(this.directory)
-    const all = await ids(this.directory, 'vms')
-    const vms = await Promise.all(all.map((id) => readVm(this.directory, id, { disks, filter })))
-    return vms.filter((vm) => vm !== undefined)
+    return this.#inventory.vms(filter)
   }
 
   async createDisk(disk: { id: string; sizeMiB: number; ownership: Ownership }, fence: Fence): Promise<Disk> {
@@ -171,7 +171,7 @@ export class LocalProvider implements Provider {
   }
 
   async listDisks(filter?: Partial<Ownership>): Promise<Disk[]> {
-    return readDisks(this.directory, filter)
+    return this.#inventory.disks(filter)
   }
 
   async attachDisk(vm: string, disk: string, fence: Fence): Promise<void> {

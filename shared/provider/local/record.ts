@@ -1,5 +1,5 @@
-import { readdir, readFile, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { owned } from '../ownership.ts'
 import type { Disk, Ownership, Vm, VmRequest } from '../provider.ts'
 import { listens } from './socket.ts'
@@ -21,17 +21,30 @@ async function text(path: string): Promise<string | undefined> {
   }
 }
 
-/** Ids that have a directory. One without its record is left of a crash before the first or after the last step: removed. */
-export async function ids(directory: string, kind: 'vms' | 'disks'): Promise<string[]> {
-  return (await readdir(join(directory, kind)).catch(() => [])).sort()
+/** One without its record is left of a crash before the first or after the last step: only an empty directory goes. */
+async function recordAt<T>(path: string): Promise<T | undefined> {
+  const json = await text(path)
+  if (json !== undefined) return JSON.parse(json) as T
+  // Who is just making it makes it again.
+  await rmdir(dirname(path)).catch(() => {})
+  return undefined
 }
 
-export async function readVmRecord(directory: string, id: string): Promise<VmRecord | undefined> {
-  const json = await text(join(directory, 'vms', id, 'vm.json'))
-  if (json !== undefined) return JSON.parse(json) as VmRecord
-  // Only an empty directory goes; whoever is just making it makes it again.
-  await rmdir(join(directory, 'vms', id)).catch(() => {})
-  return undefined
+export function vmRecordAt(path: string): Promise<VmRecord | undefined> {
+  return recordAt(path)
+}
+
+export function diskRecordAt(path: string): Promise<DiskRecord | undefined> {
+  return recordAt(path)
+}
+
+/** `<vm> <incarnation>`: what a disk is attached to. */
+export function attachmentAt(path: string): Promise<string | undefined> {
+  return text(path)
+}
+
+export function readVmRecord(directory: string, id: string): Promise<VmRecord | undefined> {
+  return vmRecordAt(join(directory, 'vms', id, 'vm.json'))
 }
 
 /** Committed and alive: `running`; committed and its PID 1 gone: `dead`; not committed: `creating`, whoever makes it. */
@@ -47,39 +60,21 @@ async function incarnation(directory: string, id: string): Promise<string | unde
 }
 
 /** An attachment counts only for the incarnation of the VM that it was made for. */
-async function attachedTo(directory: string, disk: string): Promise<string | undefined> {
-  const [vm, of] = (await text(join(directory, 'disks', disk, 'attached')))?.trim().split(' ') ?? []
-  return vm !== undefined && of === (await incarnation(directory, vm)) ? vm : undefined
+export async function holds(directory: string, vm: string, attachment: string): Promise<boolean> {
+  return attachment.trim().split(' ')[1] === (await incarnation(directory, vm))
 }
 
 /** Undefined too where its ownership has not these values. */
 export async function readDisk(directory: string, id: string, filter?: Partial<Ownership>): Promise<Disk | undefined> {
-  const json = await text(join(directory, 'disks', id, 'disk.json'))
-  if (json === undefined) {
-    await rmdir(join(directory, 'disks', id)).catch(() => {})
-    return undefined
-  }
-  const record = JSON.parse(json) as DiskRecord
-  if (!owned(record.ownership, filter)) return undefined
-  const vm = await attachedTo(directory, id)
-  return { ...record, ...(vm === undefined ? {} : { vm }) }
-}
-
-export async function readDisks(directory: string, filter?: Partial<Ownership>): Promise<Disk[]> {
-  const disks = await Promise.all((await ids(directory, 'disks')).map((id) => readDisk(directory, id, filter)))
-  return disks.filter((disk) => disk !== undefined)
-}
-
-/** `disks`: all disks, read once for many VMs. Undefined too where its ownership has not these values: then it is not asked. */
-export async function readVm(
-  directory: string,
-  id: string,
-  { disks, filter }: { disks?: readonly Disk[]; filter?: Partial<Ownership> | undefined } = {},
-): Promise<Vm | undefined> {
-  const record = await readVmRecord(directory, id)
+  const record = await diskRecordAt(join(directory, 'disks', id, 'disk.json'))
   if (!record || !owned(record.ownership, filter)) return undefined
-  const state = await vmState(directory, id)
-  const attached = (disks ?? (await readDisks(directory))).filter((disk) => disk.vm === id).map((disk) => disk.id)
-  const { stemcell, addresses, ownership, createdAt } = record
-  return { id, state, stemcell, addresses, ownership, disks: attached, createdAt }
+  const attachment = await attachmentAt(join(directory, 'disks', id, 'attached'))
+  const vm = attachment?.trim().split(' ')[0]
+  return { ...record, ...(vm && (await holds(directory, vm, attachment!)) ? { vm } : {}) }
+}
+
+/** What a record tells, with how its VM does now. */
+export async function vmOf(directory: string, record: VmRecord, disks: string[]): Promise<Vm> {
+  const { id, stemcell, addresses, ownership, createdAt } = record
+  return { id, state: await vmState(directory, id), stemcell, addresses, ownership, disks, createdAt }
 }

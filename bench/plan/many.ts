@@ -1,0 +1,115 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { eachAtMost } from '../../shared/parallel.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { startServices, type TestStack } from '../../test/support/services.ts'
+import { planSmall, supplySmall } from '../../test/support/small.ts'
+import { atMost, type Figure, medianOf, noted } from '../figure.ts'
+import { noopPlan } from './noop-plan.ts'
+
+const [few, many] = [10, 1000]
+/** Of each deployment. */
+const machines = 2
+const plansMeasured = 20
+
+/**
+ * What one more plan costs a planner on which so many deployments stand already: their plans, machines, disks and addresses in one
+ * network. Their machines answer nobody and are not asked: they belong to others.
+ */
+export async function manyFigures(bench: string): Promise<Figure[]> {
+  const stack = await startServices({ planner: 1 })
+  const settings = { url: stack.redis.url, prefix: 'remodel' }
+  const redis = connectRedis(settings, 'service')
+  try {
+    const ledger = new Ledger(redis, settings)
+    const client = stack.client()
+    await supplySmall(client)
+    let serial = 0
+    const measure = async () => {
+      // The first one starts Ruby, or reads what has come since.
+      await planSmall(client, { name: 'one', greeting: `${++serial}` })
+      const before = await processorMs(stack)
+      const ms = await medianOf(
+        () => timed(() => planSmall(client, { name: 'one', greeting: `${++serial}` })),
+        plansMeasured,
+      )
+      return { ms, processor: ((await processorMs(stack)) - before) / (plansMeasured + 1) }
+    }
+    await stand(ledger, stack.home, 0, few)
+    const small = await measure()
+    await stand(ledger, stack.home, few, many)
+    const large = await measure()
+    const against = `each of ${machines} machines and ${machines} disks, all addresses in one network`
+    const of = (n: number) => `one more plan beside ${n.toLocaleString('en')} deployments`
+    return [
+      noted({ bench, case: of(few), value: small.ms, unit: 'ms', against }),
+      noted({ bench, case: of(many), value: large.ms, unit: 'ms', against }),
+      noted({ bench, case: `${of(few)}, processor time`, value: small.processor, unit: 'ms', against }),
+      noted({ bench, case: `${of(many)}, processor time`, value: large.processor, unit: 'ms', against }),
+      atMost(
+        {
+          bench,
+          case: 'one more deployment makes a plan longer by',
+          value: ((large.processor - small.processor) * 1000) / (many - few),
+          unit: 'us',
+          against: 'processor time of the planner',
+        },
+        200,
+      ),
+    ]
+  } finally {
+    await rm(join(stack.home, 'machines', 'vms'), { recursive: true, force: true })
+    redis.disconnect()
+    await stack.stop()
+  }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now()
+  await work()
+  return performance.now() - started
+}
+
+/** What is there of deployments `from` to `to`, as if they had been deployed. */
+async function stand(ledger: Ledger, home: string, from: number, to: number): Promise<void> {
+  const numbers = Array.from({ length: to - from }, (_, i) => from + i)
+  await eachAtMost(32, numbers, async (i) => {
+    const deployment = `standing-${i}`
+    await ledger.store(noopPlan(deployment, 1), Date.now())
+    const own = Array.from({ length: machines }, (_, n) => {
+      const number = i * machines + n
+      return { number, address: `127.9.${number >> 8}.${number & 255}` }
+    })
+    const names = own.map(({ address }) => ({ type: 'address', scope: '', name: address }))
+    await ledger.names.hold({ deployment, why: 'stands' }, names)
+    const ownership = { owner: `deployment/${deployment}`, purpose: 'app', vm: '{}' }
+    for (const { number, address } of own) {
+      const [vm, disk] = [`vm-${deployment}-app-${number}-0123abcd`, `disk-${deployment}-${number}`]
+      const asked = { stemcell: 'local/1', addresses: [address], network: { range: '127.9.0.0/16' }, resources: {} }
+      await write(home, `vms/${vm}`, {
+        'vm.json': JSON.stringify({ id: vm, ...asked, ownership, createdAt: 0 }),
+        ready: '',
+        pid: `1 2 3 4 ${number}`,
+      })
+      await write(home, `disks/${disk}`, {
+        'disk.json': JSON.stringify({ id: disk, sizeMiB: 16, ownership }),
+        attached: `${vm} ${number}`,
+      })
+    }
+  })
+}
+
+async function write(home: string, below: string, files: Readonly<Record<string, string>>): Promise<void> {
+  const folder = join(home, 'machines', below)
+  await mkdir(folder, { recursive: true })
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+}
+
+/** Milliseconds of processor time that the planner has used. */
+async function processorMs(stack: TestStack): Promise<number> {
+  const stat = await readFile(`/proc/${stack.services[0]!.process.pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // utime and stime, in ticks of 10 ms.
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
