@@ -14,6 +14,8 @@ export interface RunAs {
 }
 
 export interface MonitProcess extends ProcessDefinition {
+  /** Of a `check file` with a start program: what counts as running is that this file is there. `pidfile` is then of our own. */
+  file?: string
   startAs?: RunAs
   stopAs?: RunAs
 }
@@ -29,6 +31,7 @@ export interface MonitFile {
 /** What was found of one process so far. */
 interface Found {
   pidfile?: string
+  file?: string
   start?: string
   stop?: string
   startTimeoutSeconds?: number
@@ -50,6 +53,8 @@ const STATEMENTS =
   'check start stop restart group if depends every mode onreboot set include alert noalert with pidfile matching'.split(
     ' ',
   )
+/** Names the keeper of a file, which a machine has beside its processes. */
+const keeperOf = (name: string) => `/var/vcap/monit/${name}.file.pid`
 /** What monit can check, beside processes. */
 const CHECKS = 'file fifo filesystem device directory host remote system program network'.split(' ')
 const SECONDS: Record<string, number> = { second: 1, seconds: 1, minute: 60, minutes: 60, hour: 3600, hours: 3600 }
@@ -61,6 +66,8 @@ const SECONDS: Record<string, number> = { second: 1, seconds: 1, minute: 60, min
  *       start program "..." [with timeout N seconds]
  *       stop program "..." [with timeout N seconds]
  *       group vcap
+ *
+ * A `check file NAME with path PATH` that has a start program is one of them, as monit starts it where the file is not there.
  *
  * Never fails: what else monit files may hold is listed, so that nobody believes it to be in effect. A statement ends with its line
  * or where the next one begins.
@@ -97,6 +104,7 @@ class MonitReader {
   read(): MonitFile {
     while (this.#peek()) {
       if (this.#isWord('check') && this.#isWord('process', 1)) this.#process()
+      else if (this.#isStartedFile()) this.#process()
       else {
         this.#judge()
         this.#skip(this.#isWord('check') ? ['check'] : STATEMENTS)
@@ -115,14 +123,27 @@ class MonitReader {
     if (!known) this.faults.push({ line: first.line, message: `"${words.slice(0, 60)}" is no statement of monit` })
   }
 
+  /** A file whose check, up to the next one, has a start program. */
+  #isStartedFile(): boolean {
+    if (!this.#isWord('check') || !this.#isWord('file', 1)) return false
+    for (let ahead = 2; this.#peek(ahead) && !this.#isWord('check', ahead); ahead++) {
+      if (this.#isWord('start', ahead)) return true
+    }
+    return false
+  }
+
   #process(): void {
     const { line } = this.#peek()!
+    const isFile = this.#isWord('file', 1)
     this.#at += 2
     const name = this.#next()?.text ?? ''
     const found: Found = {}
     for (let token = this.#peek(); token && !(this.#isWord('check') && !token.quoted); token = this.#peek()) {
       if (!token.quoted && NOISE.has(token.text.toLowerCase())) this.#at++
-      else if (this.#isWord('pidfile')) found.pidfile = this.#value(1)
+      else if (isFile && this.#isWord('path')) {
+        found.file = this.#value(1)
+        found.pidfile = keeperOf(name)
+      } else if (!isFile && this.#isWord('pidfile')) found.pidfile = this.#value(1)
       else if (this.#isWord('matching')) {
         this.#value(1)
         found.matching = true
@@ -171,7 +192,7 @@ class MonitReader {
   #add(
     name: string,
     line: number,
-    { pidfile, start, stop = '', startTimeoutSeconds, startAs, stopAs, matching }: Found,
+    { pidfile, file, start, stop = '', startTimeoutSeconds, startAs, stopAs, matching }: Found,
   ): void {
     const warn = (message: string) => this.#file.warnings.push({ line, message })
     if (matching) warn(`process ${name}: matching has no effect, a process is found by its pidfile`)
@@ -179,7 +200,7 @@ class MonitReader {
       warn(`process ${name} is left out: ${why}`)
       this.faults.push({ line, message: `process ${name} would not be supervised: ${why}` })
     }
-    if (!pidfile) leftOut('it has no pidfile')
+    if (!pidfile) leftOut('it has no pidfile, and no path of a file')
     else if (!start) leftOut('it has no start program')
     else {
       if (stop === '') warn(`process ${name} has no stop program; it will be killed`)
@@ -188,6 +209,7 @@ class MonitReader {
         pidfile,
         start,
         stop,
+        ...(file === undefined ? {} : { file }),
         ...(startTimeoutSeconds === undefined ? {} : { startTimeoutSeconds }),
         ...(startAs === undefined ? {} : { startAs }),
         ...(stopAs === undefined ? {} : { stopAs }),

@@ -18,7 +18,7 @@ beforeAll(async () => {
   stack = await startServices()
   client = stack.client()
   await supplySmall(client)
-})
+}, 240_000)
 afterAll(() => stack.stop())
 
 interface Place {

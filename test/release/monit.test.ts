@@ -47,19 +47,31 @@ check process a with pidfile /a.pid
   group vcap
   depends on b
 check file log path /log
-  start program "/never"
+  start program "/log"
   if size > 1 MB then alert
 check process b pidfile /b.pid start program "/c" stop program "/d" group vcap
 `
   const { processes, warnings, unknown } = parseMonit(text)
   expect(processes.map(({ name, start, stop }) => [name, start, stop])).toEqual([
     ['a', '/a', '/b'],
+    ['log', '/log', ''],
     ['b', '/c', '/d'],
   ])
-  expect(warnings).toEqual([])
-  expect(unknown.map((note) => note.line)).toEqual([1, 5, 7, 9, 10])
+  expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('log has no stop program')])
+  expect(unknown.map((note) => note.line)).toEqual([1, 5, 7, 9, 12])
   expect(processes[0]).toMatchObject({ startTimeoutSeconds: 90, startAs: { uid: 'vcap', gid: 'vcap' } })
   expect(unknown[1]?.message).toBe('if totalmem > 500 MB for 2 cycles then restart')
+})
+
+it('takes a file that has a start program for a process, which runs while the file is there', () => {
+  const { processes, unknown } = parseMonit(
+    'check file routes\n  with path "/run/routes"\n  start program "/ctl start" as uid "vcap"\n  stop program "/ctl stop"\n  group vcap\n' +
+      'check file log with path /log\n  if size > 1 MB then alert\n',
+  )
+  expect(processes).toMatchObject([
+    { name: 'routes', file: '/run/routes', start: '/ctl start', stop: '/ctl stop', startAs: { uid: 'vcap' } },
+  ])
+  expect(unknown.map(({ line }) => line)).toEqual([6])
 })
 
 it('warns of a process that it cannot supervise', () => {

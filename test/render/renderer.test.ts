@@ -82,7 +82,10 @@ describe('a rendered job', () => {
   it.for<[monit: string, message: string]>([
     ['this is not monit at all {{{\n', 'line 1: "this is" is no statement of monit'],
     ['# the server\ncheck proces <%= name %> pidfile /p\n', 'line 2: "check proces" is no statement of monit'],
-    ['check process x with pidfile', 'line 1: process x would not be supervised: it has no pidfile'],
+    [
+      'check process x with pidfile',
+      'line 1: process x would not be supervised: it has no pidfile, and no path of a file',
+    ],
     [
       '\ncheck process x pidfile /p\n  stop program "/s"\n',
       'line 2: process x would not be supervised: it has no start program',

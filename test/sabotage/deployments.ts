@@ -154,4 +154,12 @@ export const deployments: readonly Sabotage[] = [
     replace: 'if (settle === null) await',
     caughtBy: 'test/field/vcap.test.ts',
   },
+  {
+    name: 'a file that has a start program is only looked at',
+    guarantee: 68,
+    file: 'shared/release/monit.ts',
+    find: 'else if (this.#isStartedFile()) this.#process()',
+    replace: "else if (this.#isStartedFile()) this.#skip(['check'])",
+    caughtBy: 'test/assembler/checked-file.test.ts',
+  },
 ]

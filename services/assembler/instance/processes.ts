@@ -12,11 +12,10 @@ export async function processesOf(connection: Connection, jobs: readonly string[
   const found = await Promise.all(jobs.map((job) => ofJob(connection, job)))
   const processes = found.flat()
   await requireUsers(connection, processes)
-  return processes.map(({ startAs, stopAs, start, stop, ...process }) => ({
-    ...process,
-    start: runAs(start, startAs),
-    stop: runAs(stop, stopAs),
-  }))
+  return processes.map(({ startAs, stopAs, start, stop, file, ...process }) => {
+    const lines = { start: runAs(start, startAs), stop: runAs(stop, stopAs) }
+    return { ...process, ...(file === undefined ? lines : kept(lines, file, process.pidfile)) }
+  })
 }
 
 async function ofJob(connection: Connection, job: string): Promise<MonitProcess[]> {
@@ -36,6 +35,16 @@ async function requireUsers(connection: Connection, processes: readonly MonitPro
         throw new RemodelError('job-failed', `process ${name} runs as ${what} ${who}, which this machine does not have`)
       }
     }
+  }
+}
+
+/** A file is started as a process is: its keeper lives as long as the file is there, and the start program runs when it is gone. */
+function kept({ start, stop }: { start: string; stop: string }, file: string, pidfile: string) {
+  const [watched, own] = [quoted(file), quoted(pidfile)]
+  const keeper = `setsid /bin/sh -c 'while [ -e "$0" ]; do sleep 1; done' ${watched} </dev/null >/dev/null 2>&1`
+  return {
+    start: `(${start}) && { ${keeper} & echo $! > ${own}; }`,
+    stop: `(${stop || ':'}); kill "$(cat ${own})"; rm -f ${own}`,
   }
 }
 
