@@ -29,9 +29,9 @@ const deployments: Verb = {
 
 export default deployments
 
-/** What Remodel keeps for itself is not counted: where the addresses of a deployment are published. */
+/** What Remodel keeps for itself is not counted: which addresses were published, what post-deploy scripts have run for. */
 function standing({ materials }: Deployment): string {
-  const counted = Object.entries(materials).filter(([type]) => type !== 'addresses')
+  const counted = Object.entries(materials).filter(([type]) => type !== 'addresses' && type !== 'post-deploy')
   return counted.map(([type, number]) => count(number, type)).join(', ') || '-'
 }
 

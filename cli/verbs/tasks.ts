@@ -4,6 +4,9 @@ import { statePainted } from '../views/state.ts'
 import { table } from '../views/table.ts'
 import { dateTime, duration } from '../views/time.ts'
 
+/** As many plans as a planner answers at once. */
+const most = 10_000
+
 const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
   configure(command) {
     command
@@ -17,11 +20,13 @@ const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
   ],
   async run(context, _args, options) {
     const client = await context.client()
-    const all = await client.plans({
-      limit: options.limit,
+    // One more than is shown tells whether there are more; what runs may be older than many that do not.
+    const found = await client.plans({
+      limit: options.running ? most : Math.min(options.limit + 1, most),
       ...(options.deployment === undefined ? {} : { deployment: options.deployment }),
     })
-    const list = all.filter((plan) => !options.running || ['running', 'failing', 'cancelling'].includes(plan.state))
+    const all = found.filter((plan) => !options.running || ['running', 'failing', 'cancelling'].includes(plan.state))
+    const list = all.slice(0, options.limit)
     if (context.json) context.document(list)
     else if (list.length === 0) context.say(options.running ? 'No plan is running.' : 'No plans yet.')
     else {
@@ -37,6 +42,7 @@ const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
       ])
       const headings = ['Plan', 'Deployment', 'State', 'Done', 'Begun', 'Took', 'Error']
       for (const line of table(context.style, headings, rows)) context.say(line)
+      if (all.length > list.length) context.remark(`There are older plans: --limit shows more than ${options.limit}.`)
     }
     return exit.done
   },

@@ -20,7 +20,7 @@ export async function instancesOf(
 ): Promise<Instance[]> {
   const looking = { deployment: floorplan.deployment, provider, archives }
   const byId = new Map(floorplan.materials.map((material) => [material.id, material]))
-  const instances = floorplan.materials.filter((material) => material.id.startsWith('instance/'))
+  const instances = [...standingInstances(floorplan), ...begunInstances(floorplan)]
   return Promise.all(
     instances.map(async (material) => {
       const name = material.id.slice('instance/'.length)
@@ -44,12 +44,11 @@ export async function instancesOf(
 
 /** A connection to the machine of an instance, `<group>/<index>` or as its kind names it, for reading and for commands of an operator. */
 export async function connectInstance(floorplan: Floorplan, instance: string, provider: Provider): Promise<Connection> {
-  const material = floorplan.materials.find((candidate) => candidate.id === `instance/${instance}`)
+  const instances = [...standingInstances(floorplan), ...begunInstances(floorplan)]
+  const material = instances.find((candidate) => candidate.id === `instance/${instance}`)
   const vm = material ? vmOf(material) : null
   if (vm === null) {
-    const names = floorplan.materials.flatMap(({ id }) =>
-      id.startsWith('instance/') ? [id.slice('instance/'.length)] : [],
-    )
+    const names = instances.map(({ id }) => id.slice('instance/'.length))
     const { suggestion } = suggest(instance, names)
     throw new RemodelError(
       'not-found',
@@ -71,6 +70,26 @@ export async function readLogs(
   return Promise.all(
     paths.map(async (path) => ({ path, content: (await connection.exec(['tail', '-n', String(lines), path])).stdout })),
   )
+}
+
+function standingInstances({ materials }: Floorplan): StandingMaterial[] {
+  return materials.filter(({ id }) => id.startsWith('instance/'))
+}
+
+/**
+ * Instances that no deploy has brought up yet, by the machines that were made for them: what fails in a first deploy is to
+ * be looked at there. Where several were made for one, the first by name.
+ */
+function begunInstances(floorplan: Floorplan): StandingMaterial[] {
+  const found = new Set(standingInstances(floorplan).map(({ id }) => id))
+  const machines = floorplan.materials.filter(({ id }) => id.startsWith('vm/')).sort((a, b) => (a.id < b.id ? -1 : 1))
+  return machines.flatMap(({ id, attributes }): StandingMaterial[] => {
+    const { purpose, az = null, networks = [] } = attributes
+    if (typeof purpose !== 'string' || !purpose.startsWith('instance/') || found.has(purpose)) return []
+    found.add(purpose)
+    const meta = { vm: id.slice('vm/'.length) }
+    return [{ id: purpose, attributes: { az, networks, state: 'started' }, needs: [], meta }]
+  })
 }
 
 function vmOf(material: StandingMaterial): string | null {
@@ -103,7 +122,8 @@ async function stateOf(
 }
 
 function summary(processes: readonly ProcessStatus[], wanted: string): string {
-  if (wanted === 'stopped') return 'stopped'
+  // Of a start that failed the processes may be there, though what is recorded is the stop before it.
+  if (wanted === 'stopped' && processes.every(({ state }) => state === 'stopped')) return 'stopped'
   return processes.every((process) => process.state === 'running') ? 'running' : 'failing'
 }
 

@@ -107,7 +107,7 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
         description: 'Plans, newest first.',
         querystring: z.object({
           deployment: z.string().optional(),
-          limit: z.coerce.number().int().positive().max(1000).default(50),
+          limit: z.coerce.number().int().positive().max(10_000).default(50),
         }),
         response: { 200: z.array(PlanStatus) },
       },
