@@ -264,6 +264,7 @@ async function attempt(
     compiled: tools.compiled,
     archives: tools.archives,
     secrets: tools.secrets,
+    plan: claim.plan,
     material: remodel.material,
     standing: (id) => tools.ledger.standing(claim.deployment, id),
     fence: fenceOf(claim.deployment, remodel.material, claim.fence),

@@ -34,6 +34,7 @@ test('a package that is not compiled fails the attempt before another one is unp
   await new CompileRequests(redis, settings).recordAgain({ key: 'there', digest, size, durationMs: 1, compiledAt: 1 })
   await place.provider.createVm(place.request('w'), fence(1))
   const context: StepContext = {
+    plan: 'p',
     provider: place.provider,
     blobs,
     compiled: new RedisCompiledIndex(redis, settings),

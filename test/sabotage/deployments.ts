@@ -162,4 +162,28 @@ export const deployments: readonly Sabotage[] = [
     replace: "else if (this.#isStartedFile()) this.#skip(['check'])",
     caughtBy: 'test/assembler/checked-file.test.ts',
   },
+  {
+    name: "what one plan has begun is taken for another plan's",
+    guarantee: 75,
+    file: 'services/assembler/instance/begun.ts',
+    find: 'const nameOf = ({ plan, what }: Begun) => `${plan} ${what}`',
+    replace: 'const nameOf = ({ what }: Begun) => `p1 ${what}`',
+    caughtBy: 'test/assembler/begun.test.ts',
+  },
+  {
+    name: 'what is watched keeps its worker',
+    guarantee: 75,
+    file: 'services/assembler/instance/watch.ts',
+    find: 'if (passedMs >= momentMs) {',
+    replace: 'if (passedMs >= maxMs) {',
+    caughtBy: 'test/assembler/begun.test.ts',
+  },
+  {
+    name: 'every look starts an instance again',
+    guarantee: 75,
+    file: 'services/assembler/steps/deployment/start-instance.ts',
+    find: 'if (startedMs === null) {',
+    replace: 'if (startedMs !== -1) {',
+    caughtBy: 'test/e2e/waits.test.ts',
+  },
 ]

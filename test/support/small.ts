@@ -18,6 +18,8 @@ export interface SmallOptions {
   late?: 'pre-start' | 'drain'
   vmStrategy?: 'delete-create' | 'create-swap-delete'
   canaries?: number
+  /** Of canaries and all others, in milliseconds: `<least>-<most>`. */
+  watch?: string
   maxInFlight?: string | number
   vmType?: string
   disk?: number
@@ -64,8 +66,8 @@ function smallManifest(options: SmallOptions = {}): string {
       update: {
         canaries: options.canaries ?? 1,
         max_in_flight: options.maxInFlight ?? 1,
-        canary_watch_time: '50-5000',
-        update_watch_time: '50-5000',
+        canary_watch_time: options.watch ?? '50-5000',
+        update_watch_time: options.watch ?? '50-5000',
         vm_strategy: options.vmStrategy ?? 'delete-create',
       },
       instance_groups: [

@@ -16,6 +16,8 @@ export interface StepContext {
   archives: Archives
   /** What services agree on and no plan says. */
   secrets: Secrets
+  /** The plan that the remodel is of: what an earlier attempt has begun for it is told from what another plan left. */
+  plan: string
   /** Id of the material the remodel changes. */
   material: string
   /** What the floorplan says of a material now; null where nothing stands. */
@@ -44,6 +46,7 @@ export interface StepResult {
 /**
  * Not yet: the step has done what it can for now. The attempt ends, and another one looks again. Until then no worker has the
  * remodel in hand, and none of its attempts is used; the deadline of the whole wait is the one of the attempt that began to wait.
+ * The next attempt, or the one after a worker's death, goes on waiting: what was begun is not begun again.
  */
 export interface Wait {
   /** What it waits for, as a noun phrase that stays the same as long as it waits for that: `n2 having what n1 wrote`. */

@@ -138,6 +138,13 @@ export class Lane {
     return [...events.slice(-25).map((event) => JSON.stringify(event)), ...said].join('\n')
   }
 
+  /** How often services said so while they worked at the database. */
+  async told(what: RegExp): Promise<number> {
+    const [client] = this.#stack.clients()
+    const events = await client!.events('shop')
+    return events.filter(({ type, message }) => type === 'remodel.progress' && what.test(message ?? '')).length
+  }
+
   async killMachine(letter: string): Promise<void> {
     const vm = `db-shop-${letter}`
     const file = join(this.#stack.machines, 'vms', vm, 'pid')

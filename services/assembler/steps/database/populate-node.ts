@@ -4,14 +4,16 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs, type Member } from '../../../../shared/kinds/database.ts'
 import { instanceSlot } from '../../../../shared/postgres/names.ts'
 import { openSession } from '../../../../shared/postgres/server.ts'
+import type { Connection } from '../../../../shared/provider/connection.ts'
+import { begunFor, noteBegun } from '../../instance/begun.ts'
 import { defineStep, type StepContext } from '../step.ts'
 import { arrangeNode } from './server/arrangement.ts'
 import { becomeNode } from './server/become.ts'
 import { configure } from './server/configuration.ts'
 import { writtenFloors } from './server/floors.ts'
 import { place } from './server/place.ts'
-import { findPrimary, lookAt, onPrimary, primaryOf, until } from './server/primary.ts'
-import { restartServer, startServer, stopServer, supervise } from './server/process.ts'
+import { findPrimary, lookAt, onPrimary, primaryOf, until, waitFor } from './server/primary.ts'
+import { restartServer, resumeServer, startServer, stopServer, supervise } from './server/process.ts'
 import { recorded } from './server/record.ts'
 import { replicationPassword } from './server/replication.ts'
 import { shell } from './server/shell.ts'
@@ -23,7 +25,8 @@ type Input = z.infer<(typeof inputs)['populate-node']>
  * Turns a new node that follows its source, byte by byte, into a node of its own:
  *
  *   following  -- stopped; a target in the source's log is written down -->  aimed
- *   aimed      -- started; replays up to the target and becomes a primary -->  turned
+ *   aimed      -- started, which is written down -->  turning
+ *   turning    -- replays up to the target and becomes a primary: no worker waits for that -->  turned
  *   turned     -- what came with the copy is read or thrown away -->  own
  *   own        -- started with its own settings; subscribes to the source from the target on -->  populated
  *
@@ -43,26 +46,29 @@ export default defineStep({
     try {
       const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
       if (await has(`${place.data}/standby.signal`)) {
-        if (!(await has(place.target))) {
-          context.say('stopping at a known position')
-          await supervise(connection)
+        const begun = { plan: context.plan, what: `${first.instance} turns into ${subscriber}` }
+        if ((await begunFor(connection, place.begun, begun)) === null) {
+          if (!(await has(place.target))) {
+            context.say('stopping at a known position')
+            await supervise(connection)
+            await stopServer(connection)
+            await connection.write(place.target, await positionOfSource(context, input))
+            await failpoint('populate-node.aimed')
+          }
           await stopServer(connection)
-          await connection.write(place.target, await positionOfSource(context, input))
-          await failpoint('populate-node.aimed')
-        }
-        await stopServer(connection)
-        const target = (await connection.read(place.target)).toString()
-        await configure(
-          connection,
-          instance,
-          { is: 'promoting', target, floors: await writtenFloors(connection) },
-          password,
-        )
-        await startServer(connection)
-        await until(`${first.instance} becoming a primary`, context.signal, 3600_000, async () => {
+          const target = (await connection.read(place.target)).toString()
+          const floors = await writtenFloors(connection)
+          await configure(connection, instance, { is: 'promoting', target, floors }, password)
+          await startServer(connection)
+          await noteBegun(connection, place.begun, begun)
+          await failpoint('populate-node.turning')
+        } else await resumeServer(connection)
+        const wait = await waitFor(`${first.instance} becoming a primary`, context.signal, async () => {
           const [seen] = await lookAt(context.provider, [first])
           return seen!.recovering === false
         })
+        if (wait) await beginAgainWhereDead(connection, first)
+        if (wait) return wait
         await failpoint('populate-node.turned')
       }
       if (await has(place.target)) {
@@ -105,6 +111,14 @@ export default defineStep({
     return recorded(context, input)
   },
 })
+
+/** A server that does not come up with the settings it was given may do so with those that its source has by now. */
+async function beginAgainWhereDead(connection: Connection, { instance }: Member): Promise<void> {
+  const [process] = await connection.status()
+  if (process?.state !== 'failing') return
+  await shell(connection, `rm -f ${place.begun}`)
+  throw new RemodelError('infrastructure', `${instance} does not stay up, so it cannot become a primary`)
+}
 
 /** The one that becomes the primary: who is one already, else the first of the document. */
 async function firstOf(context: StepContext, members: readonly Member[], input: Input): Promise<Member> {

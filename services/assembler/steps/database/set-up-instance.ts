@@ -86,7 +86,8 @@ export default defineStep({
       }
       if (whole) await keepSettings(connection)
       if (input.restore && role === 'restore' && !(await isRestored(connection, input))) {
-        await restoreData(context, connection, { ...input, restore: input.restore })
+        const wait = await restoreData(context, connection, { ...input, restore: input.restore })
+        if (wait) return wait
       }
       if (role === 'keep' && !whole) {
         throw new RemodelError(

@@ -3,7 +3,8 @@ import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/deployment.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { layout } from '../../../../shared/provider/layout.ts'
-import { appliedDigest, appliedFile } from '../../instance/applied.ts'
+import { appliedDigest, appliedFile, startedFile } from '../../instance/applied.ts'
+import { begunFor, noteBegun } from '../../instance/begun.ts'
 import { writableForVcap } from '../../instance/furnish.ts'
 import { checksOf } from '../../instance/health-checks.ts'
 import { processesOf, stopTimeoutMs } from '../../instance/processes.ts'
@@ -14,7 +15,13 @@ import { defineStep, type StepContext, type StepResult } from '../step.ts'
 
 type Input = z.infer<(typeof inputs)['start-instance']>
 
-/** Switches an instance to what was prepared and starts it: links, pre-start, start, watch until healthy, post-start. */
+/**
+ * Switches an instance to what was prepared and starts it:
+ *
+ *   prepared  -- links, pre-start, start -->  started: written down on the machine
+ *   started   -- every process has been up for long enough: no worker waits for that -->  healthy
+ *   healthy   -- post-start -->  applied
+ */
 export default defineStep({
   input: inputs['start-instance'],
   async look(context, input) {
@@ -30,23 +37,31 @@ export default defineStep({
   },
   async apply(context, input) {
     const connection = await context.provider.connect(input.vm, context.fence)
-    const { signal } = context
+    const { plan, signal } = context
     const jobs = input.jobs.map((job) => job.name)
+    const begun = { plan, what: appliedDigest(input) }
     try {
-      // What an attempt that failed has left runs as it was then, also where what it should be has changed since.
-      await connection.stop(stopTimeoutMs)
-      await link(connection, input)
-      await connection.supervise(await processesOf(connection, jobs))
-      await failpoint('start-instance.linked')
-      context.say('executing pre-start')
-      await runHook(connection, jobs, 'pre-start', { signal })
-      context.say('starting jobs')
-      await connection.start()
-      await failpoint('start-instance.started')
+      let startedMs = await begunFor(connection, startedFile, begun)
+      if (startedMs === null) {
+        // What an attempt that failed has left runs as it was then, also where what it should be has changed since.
+        await connection.stop(stopTimeoutMs)
+        await link(connection, input)
+        await connection.supervise(await processesOf(connection, jobs))
+        await failpoint('start-instance.linked')
+        context.say('executing pre-start')
+        await runHook(connection, jobs, 'pre-start', { signal })
+        context.say('starting jobs')
+        await connection.start()
+        await noteBegun(connection, startedFile, begun)
+        startedMs = 0
+        await failpoint('start-instance.started')
+      }
       context.say('watching until healthy')
       const { networks, checks: given = {} } = input.attributes
       const checks = await checksOf(connection, jobs, given, networks[0]?.address ?? '127.0.0.1')
-      await watchUntilHealthy(connection, { ...input.watch, checks }, signal)
+      const afterMs = await watchUntilHealthy(connection, { ...input.watch, checks, startedMs }, signal)
+      if (afterMs !== null)
+        return { for: `${input.instance} being healthy for ${Math.ceil(input.watch.minMs / 1000)} s`, afterMs }
       context.say('executing post-start')
       await runHook(connection, jobs, 'post-start', { signal })
       await connection.write(appliedFile, appliedDigest(input))

@@ -7,62 +7,76 @@ import { type ArchivedLog, type Backup, filesFor } from '../../../../../shared/p
 import { linkName } from '../../../../../shared/postgres/names.ts'
 import { type Machines, openSession } from '../../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
-import type { StepContext } from '../../step.ts'
+import { begunFor, noteBegun } from '../../../instance/begun.ts'
+import type { StepContext, Wait } from '../../step.ts'
 import { configure } from '../server/configuration.ts'
 import { finishData, prepareData, writePart } from '../server/data.ts'
 import { raiseFences, type SeenFences } from '../server/fences.ts'
 import { asServer, owner, place } from '../server/place.ts'
-import { lookAt, until } from '../server/primary.ts'
-import { startServer, stopServer, supervise } from '../server/process.ts'
+import { lookAt, waitFor } from '../server/primary.ts'
+import { resumeServer, startServer, stopServer, supervise } from '../server/process.ts'
 import { replicationPassword } from '../server/replication.ts'
 import { shell } from '../server/shell.ts'
 import { dropSubscription } from '../server/subscribe.ts'
 import { beginLine } from './line.ts'
 
 const unpack = promisify(gunzip)
-/** Replaying the log of weeks takes its time. */
-const recoveryMs = 6 * 3600_000
-
 /**
  * A primary with data of the archive, brought to one point of its history:
  *
  *   nothing    -- base backup and log are fetched -->  fetched
- *   fetched    -- started: replays the log up to the target, becomes a primary -->  recovered
+ *   fetched    -- started, which is written down -->  replaying
+ *   replaying  -- the log is replayed up to the target, it becomes a primary: no worker waits for that -->  recovered
  *   recovered  -- links of then are taken away, fences of now set, a line of its own begun -->  its own
  *   its own    -- stopped; the file `whole` names the restore -->  whole
  *
- * Cut off before `whole` it begins again from nothing: nobody but Remodel could write there. What the node had before stays
- * beside until it is whole.
+ * Cut off before `replaying` it begins again from nothing, later from there: nobody but Remodel could write there. What the
+ * node had before stays beside until it is whole.
  */
 export async function restoreData(
   context: StepContext,
   connection: Connection,
   of: { deployment: string; member: Member; instance: InstanceAttributes; restore: Restore },
-): Promise<void> {
-  const { deployment, member, instance, restore } = of
-  const needed = await neededFor(context, restore)
-  await supervise(connection)
-  await stopServer(connection)
-  await shell(connection, `rm -f ${place.whole} ${place.applied} ${place.target} ${place.log}`)
-  await fetch(context, connection, needed)
-  await failpoint('restore.fetched')
-  const password = replicationPassword(context.secrets, deployment)
-  await configure(connection, instance, { is: 'restoring', target: restore.target }, password)
-  await shell(connection, asServer(`touch ${place.data}/recovery.signal`))
+): Promise<Wait | undefined> {
+  const { member, instance, restore } = of
+  const begun = { plan: context.plan, what: restoredBy(restore) }
+  if ((await begunFor(connection, place.begun, begun)) === null) {
+    await beginReplay(context, connection, of)
+    await noteBegun(connection, place.begun, begun)
+    await failpoint('restore.replaying')
+  } else await resumeServer(connection)
   context.say('replaying the log')
-  await startServer(connection)
-  await until(`${member.instance} coming to the point it is restored to`, context.signal, recoveryMs, async () => {
+  const wait = await waitFor(`${member.instance} coming to the point it is restored to`, context.signal, async () => {
     const [seen] = await lookAt(context.provider, [member])
     if (seen!.recovering === false) return true
     await refuseDead(connection, member)
     return false
   })
+  if (wait) return wait
   await failpoint('restore.recovered')
   await makeOwn(context, connection, { member, instance }, restore)
   await failpoint('restore.own')
   await stopServer(connection)
   await connection.write(place.whole, restoredBy(restore))
   await failpoint('restore.whole')
+  return undefined
+}
+
+async function beginReplay(
+  context: StepContext,
+  connection: Connection,
+  { deployment, instance, restore }: { deployment: string; instance: InstanceAttributes; restore: Restore },
+): Promise<void> {
+  const needed = await neededFor(context, restore)
+  await supervise(connection)
+  await stopServer(connection)
+  await shell(connection, `rm -f ${place.whole} ${place.applied} ${place.target} ${place.begun} ${place.log}`)
+  await fetch(context, connection, needed)
+  await failpoint('restore.fetched')
+  const password = replicationPassword(context.secrets, deployment)
+  await configure(connection, instance, { is: 'restoring', target: restore.target }, password)
+  await shell(connection, asServer(`touch ${place.data}/recovery.signal`))
+  await startServer(connection)
 }
 
 /** What the file `whole` says after a restore. */
@@ -172,6 +186,8 @@ async function cleanDatabase(
     )
     for (const { subname } of names) await dropSubscription(session, String(subname))
     for (const slot of slots) {
+      const known = await session.value('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [slot])
+      if (known !== null) continue
       // Replicas can keep no copy before it is read from: `set-up-subscription` says that they are to.
       await session.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, false, false)`, [slot])
     }

@@ -13,6 +13,8 @@ export const place = {
   whole: `${layout.store}/postgres/whole`,
   /** Digest of what was set up last. */
   applied: `${layout.store}/postgres/applied`,
+  /** What an attempt has begun here and waits for: a server replays its log up to a target. */
+  begun: `${layout.store}/postgres/begun`,
   /** How far a node that is being filled is to follow its source. */
   target: `${layout.store}/postgres/target`,
   /** What a node had before it is restored, until it is. */

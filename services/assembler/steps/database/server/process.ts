@@ -34,6 +34,12 @@ export async function startServer(connection: Connection): Promise<void> {
   await connection.start()
 }
 
+/** Starts one that its machine does not know any more, as that was made anew. One that will not stay up is left as it is. */
+export async function resumeServer(connection: Connection): Promise<void> {
+  const [process] = await connection.status()
+  if (!process || process.state === 'stopped') await startServer(connection)
+}
+
 /** Answers how it ended: one that was killed has not written down what it had in memory. */
 export function stopServer(connection: Connection): Promise<Stopped> {
   return connection.stop(stopMs)
