@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connectRedis } from '../shared/redis.ts'
 import { ChaosStack, type Slot } from '../test/chaos/stack.ts'
 import { Random } from '../test/sim/random.ts'
+import { explanation, grown } from './endurance/explanation.ts'
+import { inspectorFlags, inspectorOf } from './endurance/inspected.ts'
 import { emptyTally, Life, supply } from './endurance/life.ts'
 import { type AtRest, above, atRest } from './endurance/rest.ts'
 import { Samples } from './endurance/samples.ts'
@@ -18,8 +20,9 @@ const deployments = 4
  * Deploys without end for so many minutes: does anything grow?
  *
  * Of each service one process lives through all of it and is measured; another is killed each five to ten seconds and followed by a
- * new one. After a warm-up everything is removed and retention waited for: what is there then is the baseline. At the end
- * the same again. What is seen on the way is told on standard error.
+ * new one. After a warm-up everything is removed and retention waited for: what is there then is the baseline. In the middle and at
+ * the end the same again, and what a full collection leaves is compared: what grows towards a bound grows less in the second half.
+ * What is seen on the way, and what all memory is for, is told on standard error.
  */
 export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
   const died: string[] = []
@@ -30,7 +33,8 @@ export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
     },
     counts: { planner: 2, compiler: 2, assembler: 2 },
     restartMs: () => 500,
-    env: () => ({
+    env: (slot) => ({
+      ...(isSteady(slot) ? { NODE_OPTIONS: inspectorFlags } : {}),
       REMODEL_KEEP_PLANS: String(keepPlans),
       REMODEL_KEEP_BLOBS_DAYS: String(blobsMs / 86_400_000),
     }),
@@ -51,6 +55,7 @@ export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
   async function measure(): Promise<Figure[]> {
     const steady = stack.slots.filter(isSteady)
     const names = steady.map((slot) => slot.name)
+    const inspectors = new Map(steady.map((slot) => [slot.name, inspectorOf(slot.lines) ?? '']))
     const [client] = stack.clients()
     await supply(client!)
     const tally = emptyTally()
@@ -91,16 +96,20 @@ export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
       })()
       await Promise.all([killing, ...lives.map((life) => life.live(over, [3000, 7000]))])
       await Promise.all(lives.map((life) => life.settle()))
-      const rest = await atRest(stack, { client: client!, redis, steady: names, blobsMs })
+      const rest = await atRest(stack, { client: client!, redis, inspectors, blobsMs })
       await supply(client!)
       return rest
     }
     const baseline = await period(Math.max(1, minutes / 6))
     tell(samples, { baseline: figuresOf(baseline) })
     const warm = samples.minute()
-    const busyUntil = warm + (minutes * 5) / 6
+    const middle = await period(warm + (minutes * 5) / 12)
+    tell(samples, { middle: figuresOf(middle) })
+    const busyUntil = samples.minute() + (minutes * 5) / 12
     const end = await period(busyUntil)
     tell(samples, { end: figuresOf(end), ...tally })
+    const rests = [baseline, middle, end] as const
+    for (const line of explanation(rests)) console.error(line)
     watch.abort()
     await Promise.all(watching)
 
@@ -118,21 +127,22 @@ export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
           value: samples.slope(name, warm, busyUntil),
           unit: 'MB a minute',
         }
-        return atMost({ ...figure, against: `${against}; ${middle} MB in the middle` }, 1)
+        return noted({ ...figure, against: `${against}; ${middle} MB in the middle` })
       }),
       ...names.map((name) => {
-        const value = end.files.get(name)! - baseline.files.get(name)!
+        const value = end.processes.get(name)!.held.files - baseline.processes.get(name)!.held.files
         return atMost(
           {
             bench,
             case: `${name}, more open files`,
             value,
             unit: 'files',
-            against: `${baseline.files.get(name)} at rest`,
+            against: `${baseline.processes.get(name)!.held.files} at rest`,
           },
           0,
         )
       }),
+      ...grown(bench, rests),
       atMost(
         {
           bench,
@@ -145,7 +155,17 @@ export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
       ),
       note('keys that go by themselves', end.passing, 'keys', `${baseline.passing} at the baseline`),
       note('finished jobs kept in queues', end.jobs, 'jobs', `${baseline.jobs} at the baseline; bounded`),
-      note('memory of Redis at rest', end.redisMb, 'MB', `${baseline.redisMb.toFixed(1)} MB at the baseline`),
+      note('memory of Redis at rest', redisMb(end), 'MB', `${redisMb(baseline).toFixed(1)} MB at the baseline`),
+      atMost(
+        {
+          bench,
+          case: 'redis, more in keys that stay, second half',
+          value: end.redis.kept - middle.redis.kept,
+          unit: 'MB',
+          against: `${baseline.redis.kept.toFixed(2)} MB at the baseline`,
+        },
+        0.1,
+      ),
       note('blobs after clean-up', end.blobsMb, 'MB', `${baseline.blobsMb.toFixed(1)} MB at the baseline`),
       note('deploys done', tally.done, 'deploys', `and ${tally.removed} removals; ${kills} processes were killed`),
       note('deploys failed as told', tally.failed, 'deploys', `and ${tally.cancelled} cancelled`),
@@ -189,7 +209,11 @@ function rssNow(samples: Samples, names: readonly string[]): Record<string, numb
 }
 
 function figuresOf(rest: AtRest): object {
-  return { ...rest, keys: sumOf(rest), files: Object.fromEntries(rest.files) }
+  return { ...rest, keys: sumOf(rest), processes: Object.fromEntries(rest.processes) }
+}
+
+function redisMb({ redis }: AtRest): number {
+  return Object.values(redis).reduce((sum, mb) => sum + mb, 0)
 }
 
 function sumOf({ keys }: AtRest): number {

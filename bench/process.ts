@@ -6,6 +6,8 @@ export interface Held {
   rssMb: number
   /** The most resident memory it ever had. */
   peakMb: number
+  /** Resident memory that stands for no file: heaps of V8, of the C library, stacks. */
+  anonymousMb: number
   /** Open files. */
   files: number
 }
@@ -17,6 +19,7 @@ export async function heldBy(pid: number): Promise<Held> {
   return {
     rssMb: megabytes('VmRSS'),
     peakMb: megabytes('VmHWM'),
+    anonymousMb: megabytes('RssAnon'),
     files: (await readdir(`/proc/${pid}/fd`)).length,
   }
 }

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Client } from '../../cli/client.ts'
 import type { ChaosStack } from '../../test/chaos/stack.ts'
-import { heldBy } from '../process.ts'
+import { type Held, heldBy } from '../process.ts'
+import { type Retained, retainedBy } from './inspected.ts'
 
 /** What is there while nothing is deployed and retention and clean-up have been. */
 export interface AtRest {
@@ -14,10 +15,11 @@ export interface AtRest {
   passing: number
   /** Finished jobs that BullMQ keeps to be looked at: 1,000 of each queue at most. */
   jobs: number
-  redisMb: number
+  /** Memory of Redis by what it is for, in MB; together they are all that it uses. */
+  redis: { queues: number; passing: number; kept: number; rest: number }
   blobsMb: number
-  /** Open files, by name of the process. */
-  files: Map<string, number>
+  /** Of each process: what it holds, and what of it is left after a full collection. */
+  processes: Map<string, { held: Held; retained: Retained }>
 }
 
 /**
@@ -26,22 +28,27 @@ export interface AtRest {
  */
 export async function atRest(
   stack: ChaosStack,
-  parts: { client: Client; redis: Redis; steady: readonly string[]; blobsMs: number },
+  parts: { client: Client; redis: Redis; inspectors: ReadonlyMap<string, string>; blobsMs: number },
 ): Promise<AtRest> {
   await sleep(Math.max(75_000, parts.blobsMs + 5000))
   // Compiled packages go first; what they were compiled from is old by then too.
   for (let n = 0; n < 2; n++) await parts.client.cleanUp({ all: true })
-  const { keys, passing, jobs } = await countKeys(parts.redis)
+  const { keys, passing, jobs, mb } = await countKeys(parts.redis)
   const info = await parts.redis.info('memory')
-  const slots = stack.slots.filter((slot) => parts.steady.includes(slot.name))
-  const files = slots.map(async (slot) => [slot.name, (await heldBy(slot.child!.pid!)).files] as const)
+  const usedMb = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? Number.NaN) / 2 ** 20
+  const processes = new Map<string, { held: Held; retained: Retained }>()
+  for (const [name, url] of parts.inspectors) {
+    const retained = await retainedBy(url)
+    const slot = stack.slots.find((one) => one.name === name)
+    processes.set(name, { held: await heldBy(slot!.child!.pid!), retained })
+  }
   return {
     keys,
     passing,
     jobs,
-    redisMb: Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? Number.NaN) / 2 ** 20,
+    redis: { ...mb, rest: usedMb - mb.queues - mb.passing - mb.kept },
     blobsMb: (await bytesBelow(join(stack.home, 'blobs'))) / 2 ** 20,
-    files: new Map(await Promise.all(files)),
+    processes,
   }
 }
 
@@ -52,29 +59,44 @@ async function bytesBelow(folder: string): Promise<number> {
   return (await Promise.all(files)).reduce((sum, { size }) => sum + size, 0)
 }
 
-async function countKeys(redis: Redis): Promise<Pick<AtRest, 'keys' | 'passing' | 'jobs'>> {
-  const names: string[] = []
+interface Counted extends Pick<AtRest, 'keys' | 'passing' | 'jobs'> {
+  mb: Omit<AtRest['redis'], 'rest'>
+}
+
+async function countKeys(redis: Redis): Promise<Counted> {
+  const names = new Set<string>()
   for (let cursor = '0'; ; ) {
     const [next, page] = await redis.scan(cursor, 'COUNT', 1000)
-    names.push(...page)
+    for (const name of page) names.add(name)
     cursor = next
     if (cursor === '0') break
   }
   const finished = new Set<string>()
-  for (const list of names.filter((name) => /^\{[^}]+\}:[^:]+:(completed|failed)$/.test(name))) {
+  const lists = [...names].filter((name) => /^\{[^}]+\}:[^:]+:(completed|failed)$/.test(name))
+  for (const list of lists) {
     const queue = list.slice(0, list.lastIndexOf(':'))
     for (const id of await redis.zrange(list, '0', '-1')) finished.add(`${queue}:${id}`)
   }
-  const kept = [...new Set(names)].filter((name) => !finished.has(name))
-  const lives = await Promise.all(kept.map((name) => redis.pttl(name)))
   const keys = new Map<string, number>()
+  const bytes = { queues: 0, passing: 0, kept: 0 }
   let passing = 0
-  for (const [i, name] of kept.entries()) {
-    // Gone meanwhile, or going by itself.
-    if (lives[i] !== -1) passing += 1
-    else keys.set(shapeOf(name), (keys.get(shapeOf(name)) ?? 0) + 1)
+  for (const name of names) {
+    const [life, size] = await Promise.all([redis.pttl(name), redis.memory('USAGE', name)])
+    const isQueue = name.startsWith('{')
+    if (isQueue) bytes.queues += size ?? 0
+    // A job's log is a key of its own and goes with it.
+    if (finished.has(name.replace(/:logs$/, '')) || lists.includes(name)) continue
+    if (life === -1) {
+      if (!isQueue) bytes.kept += size ?? 0
+      keys.set(shapeOf(name), (keys.get(shapeOf(name)) ?? 0) + 1)
+    } else {
+      // It goes by itself, or is gone meanwhile.
+      passing += 1
+      if (!isQueue) bytes.passing += size ?? 0
+    }
   }
-  return { keys, passing, jobs: finished.size }
+  const mb = { queues: bytes.queues / 2 ** 20, passing: bytes.passing / 2 ** 20, kept: bytes.kept / 2 ** 20 }
+  return { keys, passing, jobs: finished.size, mb }
 }
 
 /** `remodel:{life1}:plan:k3x...:graph` and its like of another plan have one shape. */

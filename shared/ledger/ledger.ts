@@ -349,10 +349,14 @@ export class Ledger extends LedgerReader {
     return mended
   }
 
-  /** Puts a plan that ended on the list of those that are to be moved to the blobstore. */
+  /**
+   * Puts a plan that ended on the list of those that are to be moved to the blobstore, and its deployment on that of retention: it
+   * has one finished plan more.
+   */
   async listEnded(deployment: string, plan: string): Promise<void> {
-    const [seconds] = await this.redis.time()
-    await this.redis.zadd(endedKey(this.settings), 'NX', Number(seconds) * 1000, JSON.stringify([deployment, plan]))
+    const now = Number((await this.redis.time())[0]) * 1000
+    await this.redis.zadd(endedKey(this.settings), 'NX', now, JSON.stringify([deployment, plan]))
+    await this.redis.zadd(dueKey(this.settings), 'XX', 'LT', now, deployment)
   }
 
   /** Keeps what was seen when a plan that is done was compared with the world; the first comparison counts. */
@@ -450,7 +454,7 @@ export class Ledger extends LedgerReader {
     return this.redis.zrangebyscore(dueKey(this.settings), '-inf', Number(seconds) * 1000, 'LIMIT', 0, limit)
   }
 
-  /** Retention has looked at a deployment and comes back in `ms`, or sooner where a plan is stored. */
+  /** Retention has looked at a deployment and comes back in `ms`, or sooner where a plan is stored or ends. */
   async putOffRetention(deployment: string, ms: number): Promise<void> {
     const [seconds] = await this.redis.time()
     await this.redis.zadd(dueKey(this.settings), 'XX', Number(seconds) * 1000 + ms, deployment)

@@ -75,13 +75,16 @@ describe('tables over all deployments', () => {
 })
 
 describe('retention', () => {
-  test('looks at deployments in which something was stored, and at the others when their time has come', async () => {
+  test('looks at deployments in which a plan was stored or has ended, and at the others when their time has come', async () => {
     const due = async () => new Set(await ledger.dueForRetention(1000))
     expect(await due()).toContain('d1')
     for (const name of await due()) await ledger.putOffRetention(name, 60_000)
     expect(await due()).toEqual(new Set())
     await store('d2', 4000)
     expect(await due()).toEqual(new Set(['d2']))
+    await ledger.putOffRetention('d2', 60_000)
+    await ledger.listEnded('d3', 'p1')
+    expect(await due()).toEqual(new Set(['d3']))
   })
 
   test('a name goes with the last plan of its deployment, unless something stands, and comes back with the next', async () => {
