@@ -114,7 +114,8 @@ const election = {
 export const inputs = {
   /** Nothing to do in the world: the record is the thing. */
   'note-resource': z.object(base),
-  'create-host': z.object({ ...base, host: HostAttributes }),
+  /** `silent`: its machine stood and did not answer when this was planned: one that does not answer is ended and made anew. */
+  'create-host': z.object({ ...base, host: HostAttributes, silent: z.boolean().default(false) }),
   'delete-host': z.object({ ...base, host: HostAttributes }),
   /** It is asked, before anything is changed, whether a server could start with these settings. */
   rehearse: z.object({ deployment: z.string(), instance: InstanceAttributes }),
@@ -140,6 +141,8 @@ export const inputs = {
     peers: z.array(Member),
     /** Its data is kept beside until the node is restored. */
     aside: z.boolean(),
+    /** Machine and disk go behind it: one that does not answer is ended. */
+    machineGoes: z.boolean().default(false),
   }),
   /** Replicas, their slots and what commits wait for, as the node's members ask for. */
   'arrange-node': z.object({

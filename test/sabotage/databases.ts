@@ -274,4 +274,20 @@ export const databases: readonly Sabotage[] = [
     replace: '',
     caughtBy: 'test/long/database/drain.test.ts',
   },
+  {
+    name: 'a machine that does not answer is taken for one that does',
+    guarantee: 82,
+    file: 'services/planner/kinds/database/foreman/node-view.ts',
+    find: "if (this.#host(server)?.meta.health === 'silent') return",
+    replace: 'if (false) return',
+    caughtBy: 'test/kinds/database/handover.test.ts',
+  },
+  {
+    name: 'a primary with a full disk is waited for',
+    guarantee: 82,
+    file: 'services/planner/kinds/database/foreman/node-view.ts',
+    find: 'this.#instance(server)?.meta.full === true',
+    replace: 'false',
+    caughtBy: 'test/kinds/database/handover.test.ts',
+  },
 ]

@@ -44,6 +44,42 @@ function decide({ servers, hosts = {}, node = {}, wanted, acceptLoss = false }: 
   return handovers(materials, nodes, wanted === undefined ? {} : { n1: wanted }, { acceptLoss })
 }
 
+describe('a node whose primary is on a machine that cannot be worked with', () => {
+  const frozen = { health: 'silent', disk: 'there' }
+
+  test('fails over, and says that the machine is ended, where a quorum answers', () => {
+    const { handovers: found, notes } = decide({
+      servers: { a: { ...down, machine: 'silent' }, b: replica(100), c: replica(500) },
+      hosts: { a: frozen },
+    })
+    expect(found).toMatchObject([{ how: 'fail-over', from: 'n1-a', to: 'n1-c', acceptLoss: false }])
+    expect(notes[0]).toMatch(/^the machine of n1-a does not answer: it is ended/)
+  })
+
+  test('starts no replica on another one that does not answer', () => {
+    const { handovers: found } = decide({
+      servers: { a: down, b: replica(100), c: { ...down, machine: 'silent' } },
+      hosts: { a: gone, c: frozen },
+    })
+    expect(found).toMatchObject([{ how: 'fail-over', to: 'n1-b', wake: [] }])
+  })
+
+  test('fails over where the disk of its primary is full, and only while that does not answer', () => {
+    const { handovers: found } = decide({ servers: { a: { ...down, full: true }, b: replica(500) } })
+    expect(found).toMatchObject([{ how: 'fail-over', to: 'n1-b' }])
+    expect(decide({ servers: { a: { ...primary, full: true }, b: replica(500) } }).handovers).toEqual([])
+  })
+
+  test('is brought back on a new machine and its disk where no replica has all', () => {
+    const { handovers: found, notes } = decide({
+      servers: { a: { ...down, machine: 'silent' } },
+      hosts: { a: frozen },
+    })
+    expect(found).toEqual([])
+    expect(notes).toEqual(['node n1 has no replica that could take over: its primary is brought back'])
+  })
+})
+
 describe('a node whose primary is gone with its machine', () => {
   test('fails over to the replica that has most where a quorum answers', () => {
     const { handovers: found, notes } = decide({

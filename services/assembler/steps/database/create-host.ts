@@ -4,13 +4,17 @@ import { inputs } from '../../../../shared/kinds/database.ts'
 import { postgresMount } from '../../../../shared/postgres/binaries.ts'
 import { importStemcell } from '../../../../shared/provider/stemcell.ts'
 import { defineStep, type StepContext } from '../step.ts'
+import { doesAnswer } from './server/machine.ts'
 import { recorded } from './server/record.ts'
 
 /** A machine from this machine's own root, with a persistent disk that outlives it: what is on the disk survives its loss. */
 export default defineStep({
   input: inputs['create-host'],
-  look: async (context, input) => ((await stands(context, input.host)) ? recorded(context, input) : null),
-  async apply(context, { deployment, host, resource }) {
+  look: async (context, input) => {
+    if (!(await stands(context, input.host))) return null
+    return input.silent && !(await doesAnswer(context.provider, input.host.vm)) ? null : recorded(context, input)
+  },
+  async apply(context, { deployment, host, resource, silent }) {
     const owner = `deployment/${deployment}`
     const ownership = { owner, purpose: context.material, resource: JSON.stringify(resource) }
     const disks = await context.provider.listDisks({ owner })
@@ -22,7 +26,8 @@ export default defineStep({
     await failpoint('create-host.disk')
     const found = await context.provider.findVm(host.vm)
     const moved = found !== undefined && found.addresses.join() !== host.address
-    if (found?.state === 'dead' || moved) await context.provider.deleteVm(host.vm, context.fence)
+    const mute = silent && found?.state === 'running' && !(await doesAnswer(context.provider, host.vm))
+    if (found?.state === 'dead' || moved || mute) await context.provider.deleteVm(host.vm, context.fence)
     const stemcell = await importStemcell(context.provider, context.blobs, { name: 'local', version: '1' })
     const request = {
       id: host.vm,

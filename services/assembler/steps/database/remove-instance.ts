@@ -5,6 +5,7 @@ import { type Machines, openSession } from '../../../../shared/postgres/server.t
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep } from '../step.ts'
 import { readFences } from './server/fences.ts'
+import { doesAnswer } from './server/machine.ts'
 import { place } from './server/place.ts'
 import { lookAt } from './server/primary.ts'
 import { recorded } from './server/record.ts'
@@ -19,9 +20,12 @@ const putAside = `cd ${place.root} 2>/dev/null || exit 0
 export default defineStep({
   input: inputs['remove-instance'],
   look: async () => null,
-  async apply(context, { member, peers, aside, resource }) {
+  async apply(context, { member, peers, aside, resource, machineGoes }) {
     const vm = await context.provider.findVm(member.vm)
-    if (vm?.state === 'running') {
+    if (vm?.state === 'running' && machineGoes && !(await doesAnswer(context.provider, member.vm))) {
+      context.say('ending its machine, which does not answer')
+      await context.provider.deleteVm(member.vm, context.fence)
+    } else if (vm?.state === 'running') {
       const connection = await context.provider.connect(member.vm, context.fence)
       try {
         if (aside) await keepFences(context.provider, connection, member, String(resource.attributes.database_name))

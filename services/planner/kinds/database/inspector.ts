@@ -35,6 +35,11 @@ export async function inspector(
     ),
   )
   const machines = await machinesOf(instances, running, world.provider)
+  const silent = new Set(
+    instances
+      .filter(({ identifier }) => machines.get(identifier.id)?.silent)
+      .map(({ attributes }) => String(attributes.vm)),
+  )
   const servers = new Map(answers.flatMap((server): [string, Server][] => (server ? [[server.instance, server]] : [])))
   const primaries = primariesOf(of('database.node'), servers)
 
@@ -55,8 +60,10 @@ export async function inspector(
     const { type, id } = resource.identifier
     if (type === 'host') {
       const stands = running.has(String(resource.attributes.vm))
-      return withMeta(stands ? resource : { ...resource, needs_recreate: true }, {
-        health: stands ? 'running' : 'missing',
+      const mute = silent.has(String(resource.attributes.vm))
+      const lost = { ...resource, needs_recreate: true, error: mute ? 'its machine does not answer' : resource.error }
+      return withMeta(stands && !mute ? resource : lost, {
+        health: mute ? 'silent' : stands ? 'running' : 'missing',
         disk: disks.some((disk) => disk.id === resource.attributes.disk) ? 'there' : 'gone',
         ...(aside.flat().includes(id) ? { aside: true } : {}),
       })
@@ -109,7 +116,10 @@ async function machinesOf(
   return new Map(
     await Promise.all(
       there.map(async ({ identifier, attributes }): Promise<[string, Machine]> => {
-        return [identifier.id, await askMachine(provider, String(attributes.vm))]
+        const vm = String(attributes.vm)
+        const first = await askMachine(provider, vm)
+        // What follows from silence is its end: it is asked twice.
+        return [identifier.id, first.silent ? await askMachine(provider, vm) : first]
       }),
     ),
   )
@@ -128,6 +138,7 @@ function instanceAsFound(
           machine: machine.silent ? 'silent' : 'answers',
           demoted: machine.demoted,
           data: machine.silent || machine.data,
+          full: machine.full,
         }
       : {}
     return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...kept })

@@ -22,6 +22,8 @@ export type Handover = {
       commits: Commits
       slots: string[]
       acceptLoss: boolean
+      /** Why the old one's machine, which stands, is to be ended. */
+      out?: string
       /** What may be lost; a person approves it before. Absent: nothing that was acknowledged. */
       loss?: string
     }
@@ -36,7 +38,7 @@ interface Wishes {
 /**
  * Who is to become the primary of a node that has none, or another one than the document asks for; nothing is done before.
  *
- *   its machine is gone     `fail-over`, where those that answer, or can be woken, hold for certain all that was acknowledged. Else its
+ *   its machine is gone, does not answer, or has a full disk: `fail-over` (which ends it first), where those that answer, or can be woken, hold for certain all that was acknowledged. Else its
  *                           machine is made anew on its disk, which loses nothing. Where that is gone too, a person is asked.
  *   all are replicas        `promote-node`, by the same rule.
  *   another one is wanted   `switch-over`: `late`, behind the rest of the plan, where the heir has to be repaired first.
@@ -58,11 +60,13 @@ export function handovers(
     const { node, primary: from } = view
     if (from === '' || filling.has(node)) continue
     const to = wanted[node]
-    if (view.machineIsGone(from)) {
-      const chosen = failOver(view, to, acceptLoss)
+    const out = view.whyOut(from)
+    if (view.machineIsGone(from) || out !== '') {
+      const chosen = failOver(view, to, acceptLoss, out)
       if ('note' in chosen) notes.push(chosen.note)
       else {
         found.push(chosen)
+        if (out !== '') notes.push(`${out}: it is ended, and made anew when another server of ${node} takes writes`)
         if (chosen.loss !== undefined) notes.push(chosen.loss)
       }
     } else if (view.isCutOff) {
@@ -80,14 +84,28 @@ export function handovers(
   }
   const heirs = new Map(found.map(({ node, to }) => [`node/${node}`, to]))
   const moved = new Set(found.flatMap(({ node, how }) => (how === 'switch-over' ? [] : [node])))
+  const ended = new Set(
+    found.flatMap((one) =>
+      one.how === 'fail-over' ? [`host/${byId.get(`instance/${one.from}`)?.attributes.host_id}`] : [],
+    ),
+  )
   const after = materials.map((material) => {
     const heir = heirs.get(material.id)
     if (heir !== undefined) {
       return { ...material, attributes: { ...material.attributes, primary_instance_id: heir } }
     }
+    if (ended.has(material.id)) return madeAnew(material)
     return moved.has(String(material.attributes.node)) ? suspect(material) : material
   })
   return { handovers: found, late, materials: after, notes }
+}
+
+/** Its machine is ended before another server takes over. */
+function madeAnew(material: StandingMaterial): StandingMaterial {
+  const known = material.meta.resource as { error?: string } | undefined
+  if (known === undefined) return material
+  const resource = { ...known, needs_recreate: true, error: known.error || 'its machine is ended' }
+  return { ...material, meta: { ...material.meta, resource } }
 }
 
 /** Who follows the new primary is seen when there is one: every server of the node is looked at again. */
@@ -105,6 +123,7 @@ function failOver(
   view: NodeView,
   wanted: string | undefined,
   acceptLoss: boolean,
+  out: string,
 ): (Handover & { loss?: string }) | { note: string } {
   const { node, primary: from, commits } = view
   const others = view.servers.filter((server) => server !== from)
@@ -118,7 +137,7 @@ function failOver(
     (server) => view.hasSlots(server) && furthest && comparePositions(view.position(server)!, furthest) === 0,
   )
   const heir = preferred(complete, wanted)
-  const base = { node, from, slots: view.slots, commits }
+  const base = { node, from, slots: view.slots, commits, ...(out === '' ? {} : { out }) }
   const fail = (to: string, more: { wake: string[]; acceptLoss: boolean; loss?: string }): Handover => {
     const candidates = [...staying, ...more.wake].filter((server) => view.staying.includes(server))
     return { ...base, how: 'fail-over', to, candidates, ...more }

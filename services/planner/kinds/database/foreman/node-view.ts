@@ -51,6 +51,12 @@ export class NodeView {
     return this.#host(server)?.meta.health === 'missing'
   }
 
+  /** Its machine stands and cannot be worked with: ended first, it can be made anew. Empty: it can. */
+  whyOut(server: string): string {
+    if (this.#host(server)?.meta.health === 'silent') return `the machine of ${server} does not answer`
+    return !this.answers(server) && this.#instance(server)?.meta.full === true ? `the disk of ${server} is full` : ''
+  }
+
   /** Its machine is gone, its disk is there. */
   diskStands(server: string): boolean {
     return this.#host(server)?.meta.disk === 'there'

@@ -177,6 +177,7 @@ function titleOf(handover: Handover, words: string): string {
 function reasonsOf(handover: Handover): string[] {
   const { from, how } = handover
   if (how === 'switch-over') return ['the document names another primary']
-  const why = how === 'fail-over' ? `the machine of its primary ${from} is gone` : 'no server of it takes writes'
+  const gone = ('out' in handover && handover.out) || `the machine of its primary ${from} is gone`
+  const why = how === 'fail-over' ? gone : 'no server of it takes writes'
   return [why, ...handover.wake.map((server) => `${server} is silent: it is started first`)]
 }

@@ -86,6 +86,17 @@ export class Situation {
     return this.membersOf(node).filter(({ instance }) => wanted.some(({ instance_id }) => instance_id === instance))
   }
 
+  /** The machine of this host stands and does not answer. */
+  isSilent(host: string): boolean {
+    const stood = findResource(this.#start, 'host', host)
+    return stood?.needs_recreate === true && stood.error !== ''
+  }
+
+  /** Some instance of the document is to be on it. */
+  usesMachine(vm: string): boolean {
+    return this.#nodes.some(({ instances }) => instances?.some(({ instance }) => instance.attributes.vm === vm))
+  }
+
   isWanted(node: string): boolean {
     return this.#nodes.some(({ node_name }) => node_name === node)
   }

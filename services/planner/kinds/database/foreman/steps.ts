@@ -21,7 +21,7 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
   const { attributes } = resource
   switch (type) {
     case 'host':
-      return { step: 'create-host', input: { host: HostAttributes.parse(attributes) } }
+      return { step: 'create-host', input: { host: HostAttributes.parse(attributes), silent: situation.isSilent(id) } }
     case 'database.instance': {
       const instance = InstanceAttributes.parse(attributes)
       const { role, source } = situation.roleOf(id, instance.node)
@@ -121,6 +121,7 @@ function removal({ resource }: Event, situation: Situation): Work {
             .flat()
             .filter(({ instance }) => instance !== id),
           aside: situation.isRestored(id, node),
+          machineGoes: !situation.usesMachine(String(resource.attributes.vm)),
         },
       }
     }

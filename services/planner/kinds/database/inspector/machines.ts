@@ -11,12 +11,16 @@ export interface Machine {
   data: boolean
   /** What a node had before a restore that did not end lies there. */
   aside: boolean
+  /** Its server cannot write any more of its log: there is no room for another file of it. */
+  full: boolean
   /** Directories with data that was put aside, as it has more than its primary. */
   kept: string[]
 }
 
 const root = `${layout.store}/postgres`
-const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; ls -d ${root}/kept-* 2>/dev/null; true`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; ls -d ${root}/kept-* 2>/dev/null; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
+/** Size of a file of the log. */
+const fileKib = 16 * 1024
 const usualMs = 4000
 
 /** Reads only. */
@@ -31,12 +35,13 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
         demoted: lines.includes('demoted'),
         data: lines.includes('data'),
         aside: lines.includes('aside'),
+        full: lines.some((line) => Number(/\s(\d+)\s+\d+%\s/.exec(line)?.[1] ?? fileKib) < fileKib),
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
       }
     } finally {
       connection.close()
     }
   } catch {
-    return { silent: true, demoted: false, data: false, aside: false, kept: [] }
+    return { silent: true, demoted: false, data: false, aside: false, full: false, kept: [] }
   }
 }
