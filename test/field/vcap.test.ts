@@ -50,9 +50,11 @@ describe.skipIf(!vcap)('a job that runs as vcap', () => {
     const field = await FieldDeploys.open(stack.client(), folder)
     expect(await field.deploy('manifest.yml')).toBe('done')
     const said = (command: string) => field.said('vcap', 'web/0', command)
-    expect(await said('id -nG vcap; getent passwd syslog | cut -d: -f1; getent group adm bosh_sshers | wc -l')).toBe(
-      'vcap\nsyslog\n2',
-    )
+    expect(
+      await said(
+        'id -nG vcap; getent passwd syslog | cut -d: -f1; getent group adm admin bosh_sudoers bosh_sshers | wc -l',
+      ),
+    ).toBe('vcap\nsyslog\n4')
     expect(
       await said('echo "search here" > /etc/resolvconf/resolv.conf.d/tail; resolvconf -u; tail -1 /etc/resolv.conf'),
     ).toBe('search here')

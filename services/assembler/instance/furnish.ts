@@ -22,6 +22,7 @@ group vcap 1000
 group adm 4
 group bosh_sudoers 1001
 group bosh_sshers 1002
+group admin 1003
 user vcap 1000 /home/vcap /bin/bash
 user syslog 104 /home/syslog /bin/false
 mkdir -p /home/vcap /var/vcap/bosh/bin /var/vcap/bosh/log /var/vcap/data/tmp /var/vcap/data/jobs /var/vcap/sys/log /var/vcap/sys/run
