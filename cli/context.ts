@@ -1,3 +1,4 @@
+import { RemodelError } from '../shared/errors.ts'
 import { type Address, findHome, findPlanner } from './address.ts'
 import type { Client } from './client.ts'
 import { createStyle, type Style, visible } from './views/style.ts'
@@ -62,11 +63,20 @@ export function createContext(options: GlobalOptions): Context {
     line(value) {
       process.stdout.write(`${JSON.stringify(value)}\n`)
     },
-    address: () => findPlanner(options.planner, home),
+    address: () => refuseOther(findPlanner(options.planner, home), options.home || process.env.REMODEL_HOME),
     client: () => {
       client ??= import('./client.ts').then((module) => new module.Client(context.address()))
       return client
     },
   }
   return context
+}
+
+/** A home that was named and has no planner is not that of the planner which happens to listen at the usual port. */
+function refuseOther(address: Address, named: string | undefined): Address {
+  if (address.source !== 'default' || !named) return address
+  throw new RemodelError(
+    'unavailable',
+    `no planner runs in ${named}: start one with \`remodel up --home ${named}\`, or name another with --planner URL`,
+  )
 }

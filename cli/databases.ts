@@ -12,7 +12,14 @@ export interface Database {
   database: string | null
   /** `running`; `failing`: a server does not run; `down`: a node takes no writes; `empty`: there is no server yet. */
   state: 'running' | 'failing' | 'down' | 'empty'
-  nodes: { node: string; primary: string | null; archive: DatabaseServer['archive']; instances: Server[] }[]
+  nodes: {
+    node: string
+    primary: string | null
+    archive: DatabaseServer['archive']
+    /** When the newest base backup of the node was taken; null where there is none. */
+    lastBackupAt: number | null
+    instances: Server[]
+  }[]
   lastPlan: PlanStatus | null
   /** Where the plan that is being carried out is. */
   progress: { plan: number; of: number; name: string } | null
@@ -43,6 +50,8 @@ export async function findDatabase(name: string, client: Client): Promise<Databa
 async function describe({ name, lastPlan, lock }: Deployment, client: Client): Promise<Database> {
   const runs = lastPlan !== null && lastPlan.state !== 'stored' && !isFinal(lastPlan.state)
   const [instances, view] = await Promise.all([client.instances(name), runs ? client.planView(lastPlan.id) : null])
+  const archived = instances.some(({ database }) => database !== undefined && database.archive !== null)
+  const backups = archived ? await client.backups(name) : []
   const servers = instances.filter((one): one is Server => one.database !== undefined)
   const nodes = [...Map.groupBy(servers, (one) => one.database.node)]
     .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
@@ -50,6 +59,10 @@ async function describe({ name, lastPlan, lock }: Deployment, client: Client): P
       node,
       primary: own.find(({ database }) => database.role === 'primary')?.database.host ?? null,
       archive: own.find(({ database }) => database.role === 'primary')?.database.archive ?? null,
+      lastBackupAt: backups.reduce<number | null>(
+        (last, one) => (one.node === node && one.from > (last ?? 0) ? one.from : last),
+        null,
+      ),
       instances: own.sort((a, b) => (a.instance < b.instance ? -1 : 1)),
     }))
   return {
@@ -80,4 +93,19 @@ function progressOf({ plan, remodels }: Pick<PlanView, 'plan' | 'remodels'>): Da
   ]
   const at = stages.findIndex(([, group]) => group.some(({ id }) => !over.has(id)))
   return at < 0 ? null : { plan: at + 1, of: stages.length, name: stages[at]![0] }
+}
+
+/**
+ * Where clients of a node connect: all its servers, its primary first, of which they take the one that takes writes. No user is in it:
+ * each client has his own. Undefined where the node has no server.
+ */
+export function connectionUri({ database, nodes }: Database, node: string, user?: string): string | undefined {
+  const servers = nodes.find((one) => one.node === node)?.instances ?? []
+  const hosts = servers
+    .toSorted((a, b) => Number(b.database.role === 'primary') - Number(a.database.role === 'primary'))
+    .flatMap(({ addresses, database: { port } }) => addresses.slice(0, 1).map((address) => `${address}:${port}`))
+  if (hosts.length === 0 || database === null) return undefined
+  const who = user === undefined ? '' : `${encodeURIComponent(user)}@`
+  const only = hosts.length > 1 ? '?target_session_attrs=read-write' : ''
+  return `postgresql://${who}${hosts.join(',')}/${encodeURIComponent(database)}${only}`
 }

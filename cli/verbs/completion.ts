@@ -42,7 +42,7 @@ async function readTree(): Promise<CommandWords> {
 
 function optionsOf(command: Command) {
   return command.options
-    .filter((option) => option.long !== undefined)
+    .filter((option) => option.long !== undefined && option.description !== '')
     .map((option) => ({
       long: option.long ?? '',
       short: option.short ?? '',

@@ -59,6 +59,12 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./database.ts'),
   },
   {
+    name: 'psql',
+    group: looking,
+    summary: 'open a session with a database',
+    load: () => import('./psql.ts'),
+  },
+  {
     name: 'backups',
     group: looking,
     summary: 'list the backups of a database and what they can be restored to',

@@ -26,7 +26,6 @@ const upload: Verb<Options> = {
     ['upload-stemcell --light --name host --os debian --version 12', "the local provider's own root"],
   ],
   async run(context, [file], options) {
-    const client = await context.client()
     let stemcell: Stemcell
     if (options.light) stemcell = light(file, options)
     else {
@@ -36,10 +35,10 @@ const upload: Verb<Options> = {
       const local = await readStemcell(fetched.path).catch((error) => {
         throw ofPlace(error, fetched, file)
       })
-      const image = local.openImage ? await uploadBlob(local.openImage(), client) : undefined
+      const image = local.openImage ? await uploadBlob(local.openImage(), await context.client()) : undefined
       stemcell = { ...local.stemcell, ...(image ? { digest: image.digest } : {}) }
     }
-    const stored = await client.addStemcell(stemcell)
+    const stored = await (await context.client()).addStemcell(stemcell)
     if (context.json) context.document(stored)
     else
       context.say(

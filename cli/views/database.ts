@@ -1,4 +1,4 @@
-import type { Database, Server } from '../databases.ts'
+import { connectionUri, type Database, type Server } from '../databases.ts'
 import { bytesText } from './bytes.ts'
 import { statePainted } from './state.ts'
 import type { Style } from './style.ts'
@@ -37,6 +37,7 @@ export function databaseLines(one: Database, style: Style): string[] {
             instances.map((server) => row(server, style)),
           ),
         ]),
+    ...(instances.length === 0 ? [] : ['', ...connectionLines(one)]),
     ...archiveLines(one, style),
     ...keptLines(one, style),
   ]
@@ -55,7 +56,7 @@ function archiveLines({ nodes }: Database, style: Style): string[] {
       `${node}: ${until}. Warning: it has written more since, which is not archived. Do assemblers run, and is the blobstore there?`,
     )
   })
-  return ['', ...lines]
+  return lines
 }
 
 /** A person decides what becomes of it, so all that is needed to get at it is said. */
@@ -88,8 +89,19 @@ function row({ instance, addresses, state, database }: Server, style: Style): st
   ]
 }
 
-function peerText({ node, lagBytes, lagSeconds }: Server['database']['peers'][number]): string {
-  return `${node} ${bytesText(lagBytes)}, ${lagSeconds === null ? 'not connected' : duration(lagSeconds * 1000)}`
+function peerText({ node, connected, lagBytes, lagSeconds }: Server['database']['peers'][number]): string {
+  const time = lagSeconds === null ? 'for an unknown time' : duration(lagSeconds * 1000)
+  return `${node} ${bytesText(lagBytes)}, ${connected ? time : 'not connected'}`
+}
+
+/** Where clients connect, and when each node was last backed up. */
+function connectionLines(one: Database): string[] {
+  return one.nodes.flatMap(({ node, lastBackupAt, archive }) => {
+    const uri = connectionUri(one, node)
+    const backup =
+      lastBackupAt === null ? 'no backup yet' : `last backup at ${dateTime(lastBackupAt)}, ${ago(lastBackupAt)}`
+    return [...(uri ? [`${node}: ${uri}`] : []), ...(archive === null ? [] : [`${node}: ${backup}`])]
+  })
 }
 
 function deployText({ lastPlan, progress }: Database, style: Style): string {

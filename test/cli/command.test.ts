@@ -83,6 +83,16 @@ describe('the planner', () => {
     expect(findPlanner(undefined, '/nonexistent')).toMatchObject({ url: 'http://127.0.0.1:7070', source: 'default' })
   })
 
+  test('of a home that was named and has none is not the one that listens at the usual port', async () => {
+    const ran = await remodel(['tasks', '--home', '/nothere'])
+    expect(ran).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'remodel: no planner runs in /nothere: start one with `remodel up --home /nothere`, or name another with --planner URL\n',
+    })
+  })
+
   test('is not mistaken for another server that answers there', async () => {
     await using server = await serve(200, '{"hello":"world"}')
     const ran = await remodel(['tasks', '--planner', server.url])

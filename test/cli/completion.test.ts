@@ -28,6 +28,7 @@ describe('completion', () => {
     const { stdout, code } = await remodel(['completion', shell])
     expect(code).toBe(0)
     for (const verb of verbs) expect(stdout).toContain(verb.name)
+    expect(stdout).not.toContain('--quiet-services')
   })
 
   test('for another shell ends with 2 and lists the known ones', async () => {

@@ -175,6 +175,7 @@ export type Deployment = z.infer<typeof Deployment>
 /** What a server of a database says of itself now. Bytes are of its write-ahead log; null: it does not say. */
 export const DatabaseServer = z.object({
   database: z.string(),
+  port: z.int(),
   node: z.string(),
   host: z.string(),
   role: z.enum(['primary', 'replica']).nullable(),
@@ -182,8 +183,10 @@ export const DatabaseServer = z.object({
   receivedBytes: z.number().nullable(),
   /** Of a replica: what it was sent and has not applied; null where it follows nobody. */
   lagBytes: z.number().nullable(),
-  /** Of a primary: the nodes that read from it, and what they have not confirmed. Seconds: null where one is not connected. */
-  peers: z.array(z.object({ node: z.string(), lagBytes: z.number(), lagSeconds: z.number().nullable() })),
+  /** Of a primary: the nodes that read from it, and what they have not confirmed. Seconds: null where they are not known. */
+  peers: z.array(
+    z.object({ node: z.string(), connected: z.boolean(), lagBytes: z.number(), lagSeconds: z.number().nullable() }),
+  ),
   /**
    * Of a primary whose log is archived: everything that was committed up to then is in the archive (milliseconds, by the server's clock;
    * null: nothing is yet). `late`: something has been waiting for long; of a database that nobody writes to that is never so.

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Database, findDatabase } from '../../../cli/databases.ts'
+import { temporaryFolder } from '../../../shared/temporary.ts'
 import { remodel } from '../../cli/remodel.ts'
 import { settled, startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
@@ -69,6 +70,25 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
     expect((await run('database', 'shop')).stdout).toMatch(/n1 +n1-b +b +\S+ +replica +running +\S+ MiB +\d/)
   })
 
+  test('name where clients connect, and psql opens a session there with its own exit code', async () => {
+    const found: Database = await read('database', 'shop')
+    const { uri } = await read('psql', 'shop', '--node', 'n2', '-U', 'ab')
+    expect(uri).toMatch(new RegExp(`^postgresql://ab@127\\.${net}\\.0\\.3:\\d+/shop$`))
+    const line = `n2: ${uri.replace('ab@', '')}`
+    expect((await run('database', 'shop')).stdout.split('\n')).toContain(line)
+    expect(found.nodes.map(({ lastBackupAt }) => lastBackupAt)).toEqual([null, null])
+    expect(await run('psql', 'shop', '--node', 'n9')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('n1, n2'),
+    })
+    // Each computer has a psql of another version, or none: what it is given is what counts.
+    await using bin = await temporaryFolder('remodel-psql')
+    await writeFile(join(bin.path, 'psql'), '#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n', { mode: 0o755 })
+    const env = { REMODEL_HOME: stack.home, PATH: `${bin.path}:${process.env.PATH}` }
+    const ran = await remodel(['psql', 'shop', '-U', 'ab', '--node', 'n2', '--', '-c', 'SELECT 1'], { env })
+    expect(ran).toMatchObject({ code: 7, stdout: `-c\nSELECT 1\n${uri}\n` })
+  })
+
   test('show that a peer is behind as long as it does not read, and that it is not when it has read', async () => {
     const behind = async () => server(await read('database', 'shop'), 'n1-a').database.peers[0]!
     const frozen = await serverProcesses('c')
@@ -77,7 +97,10 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
       const writer = await connect(net, 'ab')
       await writer.query("INSERT INTO entry SELECT i, 'n1' FROM generate_series(1, 20000) i")
       await writer.end()
-      expect((await behind()).lagBytes).toBeGreaterThan(1e6)
+      const { lagBytes, lagSeconds, connected } = await behind()
+      expect([lagBytes > 1e6, connected]).toEqual([true, true])
+      // A reader that confirms nothing is never said to be behind by no time.
+      expect(lagSeconds === null || lagSeconds > 0).toBe(true)
     } finally {
       for (const pid of frozen) process.kill(pid, 'SIGCONT')
     }

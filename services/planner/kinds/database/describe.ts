@@ -13,9 +13,13 @@ const own = `SELECT pg_is_in_recovery() AS recovering,
    ELSE pg_current_wal_lsn() END) - '0/0' AS received,
   (SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver WHERE status = 'streaming') AS lag`
 
-/** An idle connection has no lag to tell: what was sent is confirmed. */
-const readers = `SELECT slot_name, pg_current_wal_lsn() - confirmed_flush_lsn AS lag,
-    CASE WHEN active THEN coalesce(extract(epoch FROM replay_lag), 0) END AS seconds
+/**
+ * A reader that has confirmed everything is behind by no time. Of one that has not, the server measures nothing until the reader confirms
+ * something (a large transaction is confirmed when it is applied as a whole): no number is made up for it then.
+ */
+const readers = `SELECT slot_name, coalesce(active, false) AS connected, pg_current_wal_lsn() - confirmed_flush_lsn AS lag,
+    CASE WHEN NOT active THEN NULL WHEN confirmed_flush_lsn >= pg_current_wal_lsn() THEN 0
+      WHEN replay_lag IS NOT NULL THEN extract(epoch FROM greatest(replay_lag, clock_timestamp() - reply_time)) END AS seconds
   FROM pg_replication_slots LEFT JOIN pg_stat_replication ON pid = active_pid
   WHERE slot_type = 'logical' AND slot_name LIKE $1 ORDER BY slot_name`
 
@@ -51,10 +55,10 @@ export async function describe(
   if (facts === null) {
     const silent = { role: null, receivedBytes: null, lagBytes: null, peers: [], archive: null }
     const state = seen.state === 'running' ? 'unresponsive' : seen.state
-    return { ...known, state, database: { database, node, host, kept, ...silent } }
+    return { ...known, state, database: { database, port, node, host, kept, ...silent } }
   }
   const astray = facts.role === 'replica' && facts.lagBytes === null
-  return { ...known, state: astray ? 'failing' : 'running', database: { database, node, host, kept, ...facts } }
+  return { ...known, state: astray ? 'failing' : 'running', database: { database, port, node, host, kept, ...facts } }
 }
 
 function recordedKept(kept: unknown): string[] {
@@ -86,8 +90,9 @@ async function factsOf(session: Session, node: string): Promise<Omit<Facts, 'arc
     return { role: 'replica', receivedBytes, lagBytes, peers: [] }
   }
   const rows = await session.query(readers, [`remodel\\_${node}\\_%`])
-  const peers = rows.map(({ slot_name, lag, seconds }) => ({
+  const peers = rows.map(({ slot_name, connected, lag, seconds }) => ({
     node: String(slot_name).slice(`remodel_${node}_`.length),
+    connected: connected === true,
     lagBytes: Math.max(0, Number(lag)),
     lagSeconds: seconds === null ? null : Number(seconds),
   }))

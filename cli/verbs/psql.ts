@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { RemodelError } from '../../shared/errors.ts'
+import { reasonOf, systemCode } from '../../shared/system-error.ts'
+import { connectionUri, type Database, findDatabase } from '../databases.ts'
+import { exit, type Verb } from '../verb.ts'
+
+const psql: Verb<{ node?: string; user?: string }> = {
+  configure(command) {
+    command
+      .argument('<name>', 'name of the deployment of a database')
+      .argument('[options...]', 'options of psql, after --')
+      .usage('[options] <name> [-- <options of psql...>]')
+      .option('--node <name>', 'the node to connect to; default: the first one that takes writes')
+      .option('-U, --user <role>', 'role of the document (else $PGUSER, else your own name)')
+  },
+  examples: [
+    ['psql shop -U app', 'a session with the server that takes writes; psql asks for the password'],
+    ["psql shop -U app --node n2 -- -c 'SELECT count(*) FROM item'", 'one statement on another node'],
+  ],
+  async run(context, [name = '', ...more], { node, user }) {
+    const found = await findDatabase(name, await context.client())
+    const uri = connectionUri(found, nodeOf(found, node), user)
+    if (uri === undefined)
+      throw new RemodelError('not-found', `${name} has no server yet: see \`remodel database ${name}\``)
+    if (!context.json) return runPsql(uri, more)
+    context.document({ uri })
+    return exit.done
+  },
+}
+
+export default psql
+
+function nodeOf({ name, nodes }: Database, wanted: string | undefined): string {
+  const known = nodes.map((one) => one.node)
+  if (wanted !== undefined && !known.includes(wanted))
+    throw new RemodelError('not-found', `${name} has no node ${wanted}; it has ${known.join(', ') || 'none'}`)
+  return wanted ?? nodes.find(({ primary }) => primary !== null)?.node ?? known[0] ?? ''
+}
+
+/** The exit code of psql is passed through. Ctrl-C is for the statement that runs: psql hears it from the terminal itself. */
+function runPsql(uri: string, more: readonly string[]): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const ignore = () => {}
+  process.on('SIGINT', ignore)
+  const child = spawn('psql', [...more, uri], { stdio: 'inherit' })
+  child.once('error', (error) => {
+    const missing = systemCode(error) === 'ENOENT'
+    const why = missing
+      ? 'psql is not on this computer: install it (`apt-get install postgresql-client`)'
+      : reasonOf(error)
+    reject(new RemodelError('unsupported', `${why}; the database is at ${uri}`, { cause: error }))
+  })
+  child.once('close', (code) => resolve(code ?? exit.failed))
+  return promise.finally(() => process.removeListener('SIGINT', ignore))
+}
