@@ -25,6 +25,7 @@ import {
   Release,
   Stemcell,
   UsedRelease,
+  Why,
 } from '../services/planner/api/schema.ts'
 import { RemodelError } from '../shared/errors.ts'
 import { Verdict } from '../shared/model/verdict.ts'
@@ -32,9 +33,6 @@ import { type Address, withoutPassword } from './address.ts'
 import { problemError } from './problem.ts'
 import { readServerSentEvents } from './stream.ts'
 import { type Call, readText, send } from './transport.ts'
-
-export const Why = z.object({ remodel: z.string(), state: z.string(), waitsFor: z.array(z.string()) })
-export type Why = z.infer<typeof Why>
 
 const SECOND = 1000
 const SHORT = 30 * SECOND

@@ -1,6 +1,6 @@
 import { wholeNumber } from '../arguments.ts'
 import { exit, type Verb } from '../verb.ts'
-import { statePainted } from '../views/state.ts'
+import { parkedPhrase, statePainted } from '../views/state.ts'
 import { table } from '../views/table.ts'
 import { dateTime, duration } from '../views/time.ts'
 
@@ -25,7 +25,8 @@ const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
       limit: options.running ? most : Math.min(options.limit + 1, most),
       ...(options.deployment === undefined ? {} : { deployment: options.deployment }),
     })
-    const all = found.filter((plan) => !options.running || ['running', 'failing', 'cancelling'].includes(plan.state))
+    const open = ['running', 'parked', 'failing', 'cancelling']
+    const all = found.filter((plan) => !options.running || open.includes(plan.state))
     const list = all.slice(0, options.limit)
     if (context.json) context.document(list)
     else if (list.length === 0) context.say(options.running ? 'No plan is running.' : 'No plans yet.')
@@ -38,9 +39,9 @@ const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
         `${plan.counts.done}/${plan.counts.total}`,
         dateTime(plan.startedAt ?? plan.createdAt),
         plan.startedAt === null ? '-' : duration((plan.finishedAt ?? now) - plan.startedAt),
-        plan.errors[0]?.message ?? '',
+        plan.errors[0]?.message ?? (plan.parked ? parkedPhrase(plan.parked) : ''),
       ])
-      const headings = ['Plan', 'Deployment', 'State', 'Done', 'Begun', 'Took', 'Error']
+      const headings = ['Plan', 'Deployment', 'State', 'Done', 'Begun', 'Took', 'Note']
       for (const line of table(context.style, headings, rows)) context.say(line)
       if (all.length > list.length) context.remark(`There are older plans: --limit shows more than ${options.limit}.`)
     }

@@ -1,9 +1,10 @@
+import type { Why } from '../../services/planner/api/schema.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import { suggest } from '../../shared/source/document.ts'
-import type { Client, Why } from '../client.ts'
+import type { Client } from '../client.ts'
 import type { Context } from '../context.ts'
 import { exit, type Verb } from '../verb.ts'
-import { statePainted } from '../views/state.ts'
+import { parkedPhrase, statePainted } from '../views/state.ts'
 import { plain } from '../views/style.ts'
 
 /** So many remodels of a plan are asked about when none is named. */
@@ -32,7 +33,10 @@ const why: Verb = {
       if (!titles.has(name)) throw unknownStep(id, name, [...titles.keys()])
       const answer = await client.why(id, name)
       if (context.json) context.document(answer)
-      else tell(answer, titles.get(name)!, reasons.get(name), context)
+      else {
+        tell(answer, titles.get(name)!, reasons.get(name), context)
+        if (answer.parked) context.say(`  its plan is ${parkedPhrase(answer.parked)}`)
+      }
       return exit.done
     }
     const open = remodels.filter(({ state }) => state !== 'done').map((one) => one.id)
@@ -41,6 +45,7 @@ const why: Verb = {
     else if (open.length === 0) context.say(`Every step of plan ${id} is done.`)
     else {
       context.say(`Plan ${id} is ${statePainted(status.state, context.style)}.`)
+      if (status.parked) context.say(`  ${parkedPhrase(status.parked)}`)
       for (const answer of answers)
         tell(answer, titles.get(answer.remodel) ?? answer.remodel, reasons.get(answer.remodel), context)
       if (open.length > most) context.say(`and ${open.length - most} more: remodel task ${id} --verbose`)

@@ -61,6 +61,10 @@ export function logLines(log: string, limit = LOG_LINES): string[] {
 
 /** The beginning and the end of a plan are told by whoever shows it; what happens to it in between is news. */
 function planLine(happening: Happening & { kind: 'plan' }): string[] {
+  if (happening.type === 'plan.parked')
+    return [
+      `the plan is parked, and others may change the deployment meanwhile: it waits for ${plain(happening.message)}`,
+    ]
   return happening.type === 'plan.cancelling' ? [`the plan is being cancelled${colon(plain(happening.message))}`] : []
 }
 

@@ -2,7 +2,7 @@ import type { PlanView, RemodelStatus } from '../../services/planner/api/schema.
 import type { Remodel } from '../../shared/model/plan.ts'
 import { compilingLine, packageNotes } from './compiling.ts'
 import { deviationLines, errorLines, tally } from './result.ts'
-import { stateMark, statePainted } from './state.ts'
+import { parkedPhrase, stateMark, statePainted } from './state.ts'
 import { padEnd, plain, type Style, width } from './style.ts'
 import { dateTime, duration } from './time.ts'
 
@@ -16,6 +16,7 @@ export function planViewLines(view: PlanView, style: Style, verbose: boolean, no
     `  ${times(view, now)}`,
     `  ${tally(status)}`,
   ]
+  if (status.parked) lines.push(`  ${style.yellow(parkedPhrase(status.parked))}`)
   if (view.compiling && view.compiling.packages.length > 0) lines.push(`  ${plain(compilingLine(view.compiling))}`)
   const notes = packageNotes(view.compiling, now)
   for (const [stage, remodels] of Map.groupBy(shown, (remodel) => remodel.stage)) {
@@ -68,6 +69,7 @@ function next(view: PlanView): string[] {
     case 'stored':
       return ['', `To carry it out: remodel apply ${id}`]
     case 'running':
+    case 'parked':
     case 'failing':
       return ['', `To watch it: remodel task ${id} --follow`]
     default:

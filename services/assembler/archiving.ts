@@ -98,8 +98,7 @@ async function shipAll(parts: Parts, { deployment, everyMs }: Turn, signal: Abor
  * holds the lock of the deployment meanwhile: what such a plan said just before is said again.
  */
 async function letBe({ ledger, archives }: Parts, deployment: string): Promise<void> {
-  const idle = async () =>
-    (await ledger.lock(deployment)) === null && (await archivedNodes(ledger, deployment)).size === 0
+  const idle = async () => !(await ledger.isOpen(deployment)) && (await archivedNodes(ledger, deployment)).size === 0
   if (!(await idle())) return
   await archives.unfollow(deployment)
   if (!(await idle())) await archives.follow(deployment)

@@ -36,6 +36,9 @@ export async function takeOrder(
     view?.progress(60)
     view?.note(`plan ${plan.id} of ${plan.deployment} is drawn: remodel task ${plan.id} shows how it ends`)
     const lock = { id: `deploys-${job}`, holder: order.holder, message: order.message }
+    // Delivered again after its planner was lost: the plan that it opened then may be parked.
+    const parked = await planning.parkedAs(plan.deployment, lock.id)
+    if (parked !== null) return { plan: parked, ...taken }
     try {
       await planning.apply(plan.id, { ...lock, waitSeconds: 0 })
       return { plan: plan.id, ...taken }

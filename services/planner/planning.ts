@@ -22,6 +22,8 @@ import type { Turns } from './turns.ts'
 import { warmUpFor } from './warming.ts'
 
 /** Who waits in line asks again this often, to show that it is still there. */
+/** A parked plan that looks whether it still waits is through in this time. */
+const lookMs = 15_000
 const askAgainMs = 1000
 
 interface SourceText {
@@ -145,8 +147,8 @@ export class Planning {
     lock: { id?: string; holder: string; message: string; waitSeconds: number },
   ): Promise<PlanRecord> {
     const deployment = await this.#ledger.deploymentOfPlan(id)
-    const until = performance.now() + lock.waitSeconds * 1000
-    const waiter = lock.waitSeconds > 0 ? randomUUID() : ''
+    const began = performance.now()
+    let waiter = lock.waitSeconds > 0 ? randomUUID() : ''
     for (let settled = false; ; ) {
       const opened = await this.#ledger.open(deployment, id, lock, waiter)
       if (opened.status === 'ok') return this.#ledger.planRecord(deployment, id)
@@ -161,9 +163,16 @@ export class Planning {
         settled = true
         continue
       }
+      const until = began + Math.max(lock.waitSeconds * 1000, opened.lock.looks ? lookMs : 0)
       if (performance.now() >= until) throw lockedBy(deployment, opened.lock)
+      waiter ||= randomUUID()
       await this.#turns.wait(waiter, Math.min(askAgainMs, until - performance.now()))
     }
+  }
+
+  /** The parked plan that was opened under this id of a lock; null where there is none. */
+  parkedAs(deployment: string, lock: string): Promise<string | null> {
+    return this.#ledger.parkedAs(deployment, lock)
   }
 
   async #draw(

@@ -35,15 +35,17 @@ const pastMs = 30 * 24 * 3600 * 1000
 const storedValues = 800
 const storedCharacters = 64 * 1024
 
-/** How large the pieces are that scripts work in. */
+/** How large the pieces are that scripts work in, and how long they wait. */
 export interface LedgerSizes {
   /** About how many remodels one script works off. */
   slice: number
   /** How many names one value of a long list holds. */
   part: number
+  /** How long a step waits, or has to wait until the next look, before its plan gives the deployment's lock back. */
+  parkAfterMs: number
 }
 
-const usualSizes: LedgerSizes = { slice: 60, part: 50 }
+const usualSizes: LedgerSizes = { slice: 60, part: 50, parkAfterMs: 60_000 }
 
 /**
  * The durable record of plans, attempts, completions, fences and events: the truth that queues are rebuilt from.
@@ -61,7 +63,7 @@ export class Ledger extends LedgerReader {
     super(redis, settings, more.history)
     this.fences = new FenceSource(redis)
     this.#sizes = { ...usualSizes, ...more }
-    this.#scripts = scriptsOn(redis, { fences: this.fences, slice: this.#sizes.slice })
+    this.#scripts = scriptsOn(redis, { fences: this.fences, ...this.#sizes })
     this.#channel = releasedChannel(settings)
     this.names = new Names(redis, settings)
   }
@@ -289,7 +291,15 @@ export class Ledger extends LedgerReader {
     }
   }
 
-  /** Stops a plan; `force` ends it, and this returns when all of it is settled. */
+  /**
+   * Goes on with a plan that is open without the lock (`lua/park.lua`): it is taken up where something of it is due, and ends
+   * where another plan has begun something. Returns the state that it is in now.
+   */
+  async resume(deployment: string, plan: string): Promise<PlanState | 'absent'> {
+    const state = await this.#scripts.resume(this.base(deployment), this.#channel, plan)
+    return state === '' ? 'absent' : (state as PlanState)
+  }
+
   /** The deployment's time in milliseconds, what it was when its plan was opened, and its shift against Redis' clock. */
   async clock(deployment: string): Promise<{ now: number; shift: number; opened: number }> {
     const { now, shift, opened = 0 } = JSON.parse(await this.#scripts.clock(this.base(deployment), this.#channel))
@@ -301,6 +311,7 @@ export class Ledger extends LedgerReader {
     return JSON.parse(await this.#scripts.clock(this.base(deployment), this.#channel, from, to)).set
   }
 
+  /** Stops a plan; `force` ends it, and this returns when all of it is settled. */
   async cancel(deployment: string, plan: string, who: string, force = false): Promise<PlanState | 'absent'> {
     for (;;) {
       const { state, left } = JSON.parse(
@@ -330,6 +341,10 @@ export class Ledger extends LedgerReader {
         randomUUID(),
       ),
     )
+    if (answer.status === 'held') {
+      const why = `${plan} is parked, and plan ${answer.found} has ${deployment} now`
+      throw new RemodelError('locked', `${why}: decide again when that one has ended`)
+    }
     if (answer.status !== 'recorded') {
       throw new RemodelError('conflict', `${remodel} waits for no approval: it is ${answer.found}`)
     }
@@ -393,24 +408,24 @@ export class Ledger extends LedgerReader {
     await this.redis.zrem(endedKey(this.settings), JSON.stringify([deployment, plan]))
   }
 
-  /** Takes a deployment off the active list where nobody holds it. */
+  /** Takes a deployment off the active list where no plan of it is open. */
   async retire(deployment: string): Promise<void> {
     await this.redis.srem(`${this.settings.prefix}:active`, deployment)
     // A plan opened in between put itself on the list before it took the lock: look once more.
-    if (await this.lock(deployment)) await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
+    if (await this.isOpen(deployment)) await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
   }
 
   /**
-   * Puts deployments back on the active list that are held and not on it: the planner that opened one may have died meanwhile.
+   * Puts deployments back on the active list of which a plan is open and that are not on it: the planner that opened one may have died meanwhile.
    * A plan has taken its names before it is opened, so only deployments that hold some for a plan are looked at.
    */
   async recall(): Promise<void> {
     const all = [...new Set((await this.names.open()).map(({ deployment }) => deployment))]
     if (all.length === 0) return
     const pipeline = this.redis.pipeline()
-    for (const deployment of all) pipeline.exists(`${this.base(deployment)}:lock`)
+    for (const deployment of all) pipeline.exists(`${this.base(deployment)}:lock`, `${this.base(deployment)}:parked`)
     const held = await run<number[]>(pipeline)
-    const lost = all.filter((_, i) => held[i] === 1)
+    const lost = all.filter((_, i) => held[i]! > 0)
     if (lost.length > 0) await this.redis.sadd(`${this.settings.prefix}:active`, ...lost)
   }
 

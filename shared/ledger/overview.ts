@@ -18,6 +18,7 @@ const fields = [
   'skipped',
   'moreErrors',
   'verdict',
+  'parked',
 ] as const
 
 /** So many plans of a deployment that was only looked at are looked through for the last deploy: more are not kept. */
@@ -138,6 +139,7 @@ export function planRecordOf(deployment: string, plan: string, replies: readonly
   const time = (field: 'startedAt' | 'finishedAt') => (of(field) === null ? null : count(field))
   const state = of('state')
   if (state === null) return null
+  const parked = JSON.parse((state === 'parked' && of('parked')) || 'null') as PlanRecord['parked']
   return {
     id: plan,
     deployment,
@@ -149,6 +151,7 @@ export function planRecordOf(deployment: string, plan: string, replies: readonly
     counts: { total: count('total'), done: count('done'), failed: count('failed'), skipped: count('skipped'), running },
     errors: errors.map((text) => JSON.parse(text)),
     moreErrors: count('moreErrors'),
+    parked: parked && { on: parked.on, since: parked.since },
     verdict: JSON.parse(of('verdict') ?? 'null'),
   }
 }

@@ -59,6 +59,24 @@ export class LedgerReader {
     return lock.id ? lockOf(lock) : null
   }
 
+  /** Plans that are open without the lock (`lua/park.lua`). */
+  async parked(deployment: string): Promise<string[]> {
+    return this.redis.zrange(`${this.base(deployment)}:parked`, '0', '-1')
+  }
+
+  /** The one of them that was opened under this id of a lock; null where there is none. */
+  async parkedAs(deployment: string, lock: string): Promise<string | null> {
+    for (const plan of await this.parked(deployment))
+      if ((await this.redis.hget(`${this.base(deployment)}:plan:${plan}`, 'lock')) === lock) return plan
+    return null
+  }
+
+  /** Whether a plan of it is carried out, or is parked and may go on. */
+  async isOpen(deployment: string): Promise<boolean> {
+    const base = this.base(deployment)
+    return (await this.redis.exists(`${base}:lock`, `${base}:parked`)) > 0
+  }
+
   /** Names of all deployments that ever had a plan. */
   async deployments(): Promise<string[]> {
     return (await this.redis.smembers(`${this.settings.prefix}:deployments`)).sort()

@@ -112,6 +112,8 @@ export interface PlanRecord {
   errors: { remodel: string; code: string; message: string; log?: string }[]
   /** How many more there were. */
   moreErrors: number
+  /** Of a plan that is parked: what it waits for, and since when. */
+  parked: { on: string; since: number } | null
   /** Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came first. */
   verdict: Verdict | null
 }
@@ -136,6 +138,8 @@ export interface LockRecord {
   holder: string
   since: number
   message: string
+  /** Its plan was parked, and only looks whether it still waits: the lock is free again in a moment. */
+  looks?: true
 }
 
 export type OpenResult =

@@ -7,6 +7,7 @@ const scriptNames = [
   'store',
   'refresh',
   'open',
+  'resume',
   'claim',
   'complete',
   'advance',
@@ -23,7 +24,7 @@ const scriptNames = [
 ] as const
 export type ScriptName = (typeof scriptNames)[number]
 
-const sharedParts = ['base', 'agenda', 'outlet', 'windows', 'graph', 'waits'] as const
+const sharedParts = ['base', 'agenda', 'outlet', 'windows', 'graph', 'waits', 'park'] as const
 
 const file = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
 const sources = new Map<ScriptName, string>()
@@ -45,7 +46,7 @@ type Raw = (base: string, ...argv: (string | number)[]) => Promise<string>
  */
 export function scriptsOn(
   redis: Redis,
-  { fences, slice }: { fences: FenceSource; slice: number },
+  { fences, slice, parkAfterMs }: { fences: FenceSource; slice: number; parkAfterMs: number },
 ): Record<ScriptName, Command> {
   const commands = {} as Record<ScriptName, Command>
   for (const name of scriptNames) {
@@ -54,7 +55,7 @@ export function scriptsOn(
     commands[name] = (base, channel, ...argv) =>
       (redis as unknown as Record<string, Raw>)[command]!(
         base,
-        JSON.stringify({ channel, ...fences.caller() }),
+        JSON.stringify({ channel, parkAfterMs, ...fences.caller() }),
         ...argv,
       )
   }

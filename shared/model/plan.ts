@@ -95,8 +95,11 @@ export const Plan = z.object({
 })
 export type Plan = z.infer<typeof Plan>
 
-/** Where a plan stands. `stored` plans wait for `apply`; the last three are final. */
-export const PlanState = z.enum(['stored', 'running', 'failing', 'cancelling', 'done', 'failed', 'cancelled'])
+/**
+ * Where a plan stands. `stored` plans wait for `apply`; `parked` ones are open and only wait, without the deployment's lock; the last
+ * three are final.
+ */
+export const PlanState = z.enum(['stored', 'running', 'parked', 'failing', 'cancelling', 'done', 'failed', 'cancelled'])
 export type PlanState = z.infer<typeof PlanState>
 
 /** Where a remodel of an applied plan stands. */

@@ -129,13 +129,13 @@ describe('a plan in the ledger', () => {
   })
 })
 
-/** Nothing begins in a plan of gates, so a plan that was drawn meanwhile may still be opened. */
-const gate = (id: string) => remodel(id, [], { action: 'approve' })
+/** Nothing of it begins, so a plan that was drawn meanwhile may still be opened. */
+const untouched = (name: string, id: string) => planOf(name, [remodel(id)])
 
 describe('those who wait for a deployment', () => {
   test('get it in the order of arrival, and only the one whose turn it is is woken', async () => {
     const name = fresh()
-    const [first, second, third] = [planOf(name, [gate('a')]), planOf(name, [gate('b')]), planOf(name, [gate('c')])]
+    const [first, second, third] = [untouched(name, 'a'), untouched(name, 'b'), untouched(name, 'c')]
     for (const plan of [first, second, third]) await ledger.store(plan, 1)
     const subscriber = connectRedis(settings(), 'service')
     const woken: string[] = []
@@ -144,24 +144,24 @@ describe('those who wait for a deployment', () => {
     await ledger.open(name, first.id, lock)
     expect(await ledger.open(name, second.id, lock, 'bert')).toMatchObject({ status: 'locked' })
     expect(await ledger.open(name, third.id, lock, 'cora')).toMatchObject({ status: 'locked' })
-    await ledger.decide(name, first.id, 'a', true, 'me')
+    await ledger.cancel(name, first.id, 'me')
     await expect.poll(() => woken).toEqual(['bert'])
     expect(await ledger.open(name, third.id, lock, 'cora')).toMatchObject({ status: 'locked' })
     expect(await ledger.open(name, third.id, lock)).toMatchObject({ status: 'locked' })
     expect(await ledger.open(name, second.id, lock, 'bert')).toEqual({ status: 'ok' })
-    await ledger.decide(name, second.id, 'b', true, 'me')
+    await ledger.cancel(name, second.id, 'me')
     await expect.poll(() => woken).toEqual(['bert', 'cora'])
     subscriber.disconnect()
   })
 
   test('and went away do not hold up those behind them', async () => {
     const name = fresh()
-    const [first, second] = [planOf(name, [gate('a')]), planOf(name, [gate('b')])]
+    const [first, second] = [untouched(name, 'a'), untouched(name, 'b')]
     for (const plan of [first, second]) await ledger.store(plan, 1)
     await ledger.open(name, first.id, lock)
     await ledger.open(name, second.id, lock, 'gone')
     await redis.del(`${ledger.base(name)}:line:gone`)
-    await ledger.decide(name, first.id, 'a', true, 'me')
+    await ledger.cancel(name, first.id, 'me')
     expect(await ledger.open(name, second.id, lock, 'here')).toEqual({ status: 'ok' })
   })
 })

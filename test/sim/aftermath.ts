@@ -1,6 +1,5 @@
 import { deploymentOf } from '../../shared/ledger/keys.ts'
-import type { Journal } from './client.ts'
-import type { DrawnPlan } from './plans.ts'
+import type { Journal, Order } from './client.ts'
 import type { QueueModel } from './queue/model.ts'
 import type { RedisModel } from './redis/model.ts'
 import { settings } from './services.ts'
@@ -27,7 +26,10 @@ export function waiting(redis: RedisModel, plans: readonly { id: string; deploym
 
 /** Plans that ended otherwise than they should: as [rule, message]. Only causes that the seed put there count. */
 export function unfairEnds(redis: RedisModel, journals: readonly Journal[], faultless: boolean): [string, string][] {
-  return journals.flatMap(({ drawn }) => drawn.flatMap((one) => unfairEnd(redis, one, faultless)))
+  const all = journals.flatMap(({ drawn }) =>
+    drawn.flatMap((one) => [one, ...(one.between?.opened ? [one.between] : [])]),
+  )
+  return all.flatMap((one) => unfairEnd(redis, one, faultless))
 }
 
 interface PlanError {
@@ -36,7 +38,7 @@ interface PlanError {
   message: string
 }
 
-function unfairEnd(redis: RedisModel, { plan, intentions }: DrawnPlan, faultless: boolean): [string, string][] {
+function unfairEnd(redis: RedisModel, { plan, intentions, between }: Order, faultless: boolean): [string, string][] {
   const found: [string, string][] = []
   const key = `${settings.prefix}:{${plan.deployment}}:plan:${plan.id}`
   const state = stateOf(redis, plan.deployment, plan.id)
@@ -47,6 +49,8 @@ function unfairEnd(redis: RedisModel, { plan, intentions }: DrawnPlan, faultless
   }
   for (const { remodel, code, message } of errors) {
     const refused = code === 'cancelled' && action(remodel) === 'approve'
+    // Whoever orders one plan after the other is superseded by nobody.
+    if (code === 'superseded' && (between?.opened || !faultless)) continue
     if (refused || ['job-failed', 'infrastructure', 'deadline'].includes(code)) continue
     found.push(['fair-failure', `${plan.id} ${remodel} failed with ${code}: ${message}`])
   }
@@ -59,7 +63,7 @@ function unfairEnd(redis: RedisModel, { plan, intentions }: DrawnPlan, faultless
   // Compiling may honestly take longer than its deadline.
   const late =
     errors.length > 0 && errors.every(({ remodel, code }) => code === 'deadline' && action(remodel) === 'compile')
-  if (faultless && willing && sound && state !== 'done' && !late) {
+  if (faultless && willing && sound && !between?.opened && state !== 'done' && !late) {
     found.push(['fair-failure', `${plan.id} ended ${state} without any fault: ${JSON.stringify(errors)}`])
   }
   return found
@@ -81,7 +85,7 @@ export function leaks(
     // A key that runs out by a clock that was set back is there for that much longer.
     if (key.includes(':alive:') && clockSteppedMs < 0) return false
     if (key.includes(':alive:')) return !living.has(key.slice(key.lastIndexOf(':') + 1))
-    return /:(lock|claim|active)$/.test(key) || /:request:[^:]+(:subscribers)?$/.test(key)
+    return /:(lock|parked|claim|active)$/.test(key) || /:request:[^:]+(:subscribers)?$/.test(key)
   })
   const jobs = queues.flatMap((queue) => queue.unfinished().map((job) => `job ${job.id} (${job.state})`))
   const vms = [...world.vms.values()].filter(({ ownership }) => !living.has(ownership.owner.slice('compiler/'.length)))

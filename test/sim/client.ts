@@ -7,12 +7,20 @@ import type { RedisClient } from './redis/client.ts'
 import { asRedis, settings } from './services.ts'
 import { sleep } from './world.ts'
 
+/** A plan and what was done with it. */
+export interface Order extends DrawnPlan {
+  stored: boolean
+  cancelled: boolean
+  /** What came in between while it was parked. */
+  between?: Order & { opened: boolean }
+}
+
 /** What is known of one deployment's orders outside any process: the order itself is kept by a queue. */
 export interface Journal {
   deployment: string
   /** How many plans it shall get, one after the other. */
   plans: number
-  drawn: (DrawnPlan & { stored: boolean; cancelled: boolean })[]
+  drawn: Order[]
   /** How many of them have ended. */
   ended: number
   /** Whoever else has the same order begins as soon as a plan is drawn. */
@@ -53,7 +61,7 @@ export async function orderDeploys(
       }
       if (!current) {
         const { version } = await ledger.floorplan(deployment)
-        const drawn = drawPlan(deployment, nth, version, random.fork(`${deployment} ${nth}`))
+        const drawn = drawPlan(deployment, 2 * nth, version, random.fork(`${deployment} ${nth}`))
         current = { ...drawn, stored: false, cancelled: false }
         events.drawn(current)
         journal.drawn[nth] = current
@@ -94,20 +102,53 @@ export async function orderDeploys(
   }
 
   /** Waits for the end; false where the plan was never opened. */
-  async function follow(ledger: Ledger, id: string, current: Journal['drawn'][number]): Promise<boolean> {
+  async function follow(ledger: Ledger, id: string, current: Order): Promise<boolean> {
     const { cancelAfterMs, approvals, force } = current.intentions
     const openedAt = Date.now()
     for (;;) {
       const { state } = await ledger.planRecord(deployment, id)
-      if (final.has(state)) return true
+      if (final.has(state)) {
+        if (current.between?.opened) await followBetween(ledger, current)
+        return true
+      }
       if (state === 'stored') return false
       if (cancelAfterMs !== null && !current.cancelled && Date.now() - openedAt >= cancelAfterMs) {
         await ledger.cancel(deployment, id, 'sim', force)
         current.cancelled = true
       }
+      if (state === 'parked' && current.intentions.between && !current.between?.opened)
+        await comeBetween(ledger, current)
       if (approvals.size > 0) await approve(ledger, id, approvals)
       await sleep(150)
     }
+  }
+
+  /** A repair that does not wait until a parked plan is over. */
+  async function comeBetween(ledger: Ledger, parked: Order): Promise<void> {
+    if (!parked.between) {
+      const { version } = await ledger.floorplan(deployment)
+      const nth = 2 * journal.ended + 1
+      const drawn = drawPlan(deployment, nth, version, random.fork(`${deployment} between ${nth} ${version}`))
+      events.drawn(drawn)
+      parked.between = { ...drawn, stored: false, cancelled: false, opened: false }
+    }
+    const { between } = parked
+    between.intentions.between = false
+    const { id } = await ledger.store(between.plan, Date.now())
+    if (id !== between.plan.id) return
+    const { status } = await ledger.open(deployment, id, { holder: 'sim', message: 'in between' })
+    if (status === 'ok' || status === 'state') between.opened = true
+    else if (status === 'moved') delete parked.between
+    if (between.opened) await followBetween(ledger, parked)
+  }
+
+  /** To its end, or until Redis has forgotten it. */
+  async function followBetween(ledger: Ledger, parked: Order): Promise<void> {
+    const between = parked.between!
+    await follow(ledger, between.plan.id, between).catch((error) => {
+      if (!(error instanceof RemodelError) || error.code !== 'not-found') throw error
+      delete parked.between
+    })
   }
 
   async function approve(ledger: Ledger, id: string, approvals: Map<string, boolean | null>): Promise<void> {

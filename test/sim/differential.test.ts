@@ -341,7 +341,7 @@ function ledgerScripts(slice: number): Map<string, string> {
     defineCommand: (name: string, { lua }: { lua: string }) => sources.set(name.replace('ledger_', ''), lua),
   }
   const silent = { on: () => {} } as unknown as Redis
-  scriptsOn(spy as unknown as Redis, { fences: new FenceSource(silent), slice })
+  scriptsOn(spy as unknown as Redis, { fences: new FenceSource(silent), slice, parkAfterMs: 60_000 })
   return sources
 }
 

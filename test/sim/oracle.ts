@@ -17,7 +17,7 @@ const untouched = new Set([
   ...['fences-unique', 'fences-grow', 'fence-shared', 'effect-once', 'stale-effect'],
 ])
 const settled = new Set(['done', 'failed', 'skipped'])
-const open = new Set(['running', 'failing', 'cancelling'])
+const open = new Set(['running', 'parked', 'failing', 'cancelling'])
 
 /** From -> to that a remodel's state may take. */
 const legal: Record<string, string[]> = {
@@ -160,7 +160,7 @@ export class Oracle implements Watcher {
 
   /** Cleanup comes after everything before it, skipped or not: nothing is skipped while a need of it still runs. */
   #checkSettled(plan: string, remodel: Remodel): void {
-    if (this.#plans.get(plan)?.forced) return
+    if (this.#plans.get(plan)?.forced || this.#isWithoutLock(plan)) return
     const states = this.#redis.read(this.#key(plan, ':state'), 'hash')
     for (const need of remodel.needs) {
       const state = states?.get(need) ?? 'absent'
@@ -187,6 +187,10 @@ export class Oracle implements Watcher {
       if (left > 0 && !cancelledUnopened) this.report('counters', `${id} is ${state} with ${left} unsettled remodels`)
       return
     }
+    if (this.#isWithoutLock(id)) {
+      this.#checkIdle(known.plan, id, states)
+      return
+    }
     this.#checkLock(known.plan, id)
     this.#checkWindows(known.plan, states)
     if (state === 'running' || this.#redis.has(this.#key(id, ':todo'))) return
@@ -203,6 +207,21 @@ export class Oracle implements Watcher {
     const base = `${this.#prefix}:{${plan.deployment}}`
     const holder = this.#redis.read(`${base}:lock`, 'hash')?.get('plan')
     if (holder !== id) this.report('one-holder', `${id} runs, but ${plan.deployment} is held by ${holder ?? 'nobody'}`)
+  }
+
+  /** Parked, or superseded and not settled yet. */
+  #isWithoutLock(plan: string): boolean {
+    const base = this.#key(plan, '').split(':plan:')[0]
+    return this.#redis.read(`${base}:parked`, 'zset')?.has(plan) ?? false
+  }
+
+  /** Whoever else has the deployment is alone with it. */
+  #checkIdle({ deployment }: Plan, id: string, states: Map<string, string>): void {
+    const holder = this.#redis.read(`${this.#prefix}:{${deployment}}:lock`, 'hash')?.get('plan')
+    if (holder === id) this.report('parked-idle', `${id} is parked and holds ${deployment}`)
+    for (const [remodel, state] of states)
+      if (state === 'running' || state === 'released')
+        this.report('parked-idle', `${id} is parked, and ${remodel} is ${state}`)
   }
 
   #checkWindows(plan: Plan, states: Map<string, string>): void {

@@ -13,6 +13,8 @@ export interface Intentions {
   force: boolean
   /** Remodel -> whether the approval is given, or null where nobody decides. */
   approvals: Map<string, boolean | null>
+  /** Another plan is carried out as soon as this one is parked. */
+  between: boolean
 }
 
 export interface DrawnPlan {
@@ -136,6 +138,7 @@ export function drawPlan(deployment: string, nth: number, version: number, rando
       cancelAfterMs: cancel ? random.between(0, 3000) : null,
       force: random.chance(0.3),
       approvals,
+      between: random.chance(0.4),
     },
   }
 }

@@ -128,7 +128,11 @@ class Run {
     }
     this.#concurrency = shape.pick([1, 2, 4])
     const sizes = this.#random.fork('sizes')
-    this.#sizes = { slice: sizes.pick([1, 2, 5, 300]), part: sizes.pick([1, 2, 50]) }
+    this.#sizes = {
+      slice: sizes.pick([1, 2, 5, 300]),
+      part: sizes.pick([1, 2, 50]),
+      parkAfterMs: sizes.pick([0, 300, 2000, 60_000]),
+    }
     this.#journals = Array.from({ length: shape.int(1, 2) }, (_, i) => ({
       deployment: `d${i}`,
       plans: shape.pick([1, 1, 2]),

@@ -47,6 +47,9 @@ export interface StepResult {
  * Not yet: the step has done what it can for now. The attempt ends, and another one looks again. Until then no worker has the
  * remodel in hand, and none of its attempts is used; the deadline of the whole wait is the one of the attempt that began to wait.
  * The next attempt, or the one after a worker's death, goes on waiting: what was begun is not begun again.
+ *
+ * A look that answers the same wait has changed nothing that a plan could be drawn on: others may change the deployment between two
+ * looks of a long one (`shared/ledger/lua/park.lua`), and where they do there is no further look.
  */
 export interface Wait {
   /** What it waits for, as a noun phrase that stays the same as long as it waits for that: `n2 having what n1 wrote`. */

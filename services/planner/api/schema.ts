@@ -59,10 +59,21 @@ export const PlanStatus = z.object({
   errors: z.array(z.object({ remodel: z.string(), code: z.string(), message: z.string(), log: z.string().optional() })),
   /** Root causes beyond the first hundred. */
   moreErrors: z.number().default(0),
+  /** Of a plan that is parked: what it waits for, and since when. */
+  parked: z.object({ on: z.string(), since: z.number() }).nullable().default(null),
   /** Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came first. */
   verdict: Verdict.nullable().default(null),
 })
 export type PlanStatus = z.infer<typeof PlanStatus>
+
+/** What a remodel waits for; empty where it runs or is settled. `parked`: what all of its plan waits for. */
+export const Why = z.object({
+  remodel: z.string(),
+  state: RemodelState,
+  waitsFor: z.array(z.string()),
+  parked: PlanStatus.shape.parked,
+})
+export type Why = z.infer<typeof Why>
 
 /** What operators stored for plans to use. */
 export const Config = z.object({ type: z.enum(['cloud', 'runtime']), name: z.string(), content: z.string() })
@@ -140,6 +151,7 @@ export const Event = z.object({
     'plan.done',
     'plan.failed',
     'plan.cancelled',
+    'plan.parked',
     'plan.cancelling',
     'remodel.started',
     'remodel.progress',
@@ -331,7 +343,7 @@ export { Release, Stemcell }
  * POST   /v1/plans/:id/apply                        ApplyRequest -> PlanStatus (202); 409 floorplan-moved | claimed | locked | conflict
  * POST   /v1/plans/:id/cancel                       PlanStatus (202)
  * POST   /v1/plans/:id/approvals                    { remodel, approve: boolean } -> PlanStatus
- * GET    /v1/plans/:id/why?remodel=                 { remodel, state, waitsFor: string[] }
+ * GET    /v1/plans/:id/why?remodel=                 { remodel, state, waitsFor: string[], parked }
  * GET    /v1/deployments/:name/events?after=&plan=&follow=  Event[]; server-sent events with follow=true or Accept:
  *                                                   text/event-stream (id: seq, data: Event; resumes by Last-Event-ID)
  * GET    /v1/deployments                            Deployment[]

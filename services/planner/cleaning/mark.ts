@@ -29,7 +29,7 @@ export interface Marks {
   stemcells: readonly string[]
 }
 
-const open = new Set(['stored', 'running', 'failing', 'cancelling'])
+const open = new Set(['stored', 'running', 'parked', 'failing', 'cancelling'])
 const name = /^(sha256:)?[0-9a-f]{64}$/
 
 /** Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least. */

@@ -108,8 +108,11 @@ export class Dispatcher {
   }
 
   async #sweepOne(deployment: string, all: boolean): Promise<void> {
+    const parked = await this.#ledger.parked(deployment)
+    if (parked.length > 0) await this.#clocks.now(deployment)
+    for (const plan of parked) await this.#ledger.resume(deployment, plan)
     const lock = await this.#ledger.lock(deployment)
-    if (!lock) return this.#ledger.retire(deployment)
+    if (!lock) return parked.length > 0 ? undefined : this.#ledger.retire(deployment)
     const now = await this.#clocks.now(deployment)
     await endAttempts(deployment, lock.plan, now, this.#parts)
     if (this.#sweeps % mendSweeps === mendSweeps - 1) await this.#ledger.mend(deployment, lock.plan)

@@ -5,7 +5,7 @@
 local plan = ARGV[2]
 local meta, out, left = base .. ':plan:' .. plan, {}, 0
 local state = plan_state(plan)
-if state == 'stored' then return cjson.encode({ released = out, left = 0 }) end
+if state == 'stored' or state == 'parked' then return cjson.encode({ released = out, left = 0 }) end
 for queue, count in pairs(cjson.decode(ARGV[3])) do
   if state and redis.call('HGET', meta, 'allow:' .. queue) ~= tostring(count) then redis.call('HSET', meta, 'allow:' .. queue, count) end
 end

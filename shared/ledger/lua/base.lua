@@ -57,18 +57,25 @@ local function put_state(plan, id, state)
   redis.call('HSET', key(plan, 'state'), id, state)
 end
 
--- State of the plan, and whether it was ended by force.
+-- State of the plan, whether it was ended by force, and whether something of it has ever waited.
 local plan_states = {}
 local function plan_state(plan)
   if plan_states[plan] == nil then
-    local found = redis.call('HMGET', base .. ':plan:' .. plan, 'state', 'forced')
-    plan_states[plan] = { state = found[1], forced = found[2] == '1' }
+    local found = redis.call('HMGET', base .. ':plan:' .. plan, 'state', 'forced', 'waited')
+    plan_states[plan] = { state = found[1], forced = found[2] == '1', waited = found[3] == '1' }
   end
-  return plan_states[plan].state, plan_states[plan].forced
+  return plan_states[plan].state, plan_states[plan].forced, plan_states[plan].waited
 end
 
 local function put_plan_state(plan, state, ...)
   redis.call('HSET', base .. ':plan:' .. plan, 'state', state, ...)
+  plan_states[plan] = nil
+end
+
+local function note_wait(plan)
+  local _, _, waited = plan_state(plan)
+  if waited then return end
+  redis.call('HSET', base .. ':plan:' .. plan, 'waited', 1)
   plan_states[plan] = nil
 end
 

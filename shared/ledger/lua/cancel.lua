@@ -7,6 +7,12 @@
 local plan, force = ARGV[2], ARGV[5] == '1'
 local state, forced = plan_state(plan)
 if state == 'stored' then put_plan_state(plan, 'cancelled', 'finishedAt', wall) end
+if state == 'parked' then
+  local now = take_up(plan, true)
+  -- Its cleanup would come in between what the other plan does.
+  if now == 'held' then supersede(plan, 'cancelled by ' .. ARGV[3] .. ' while another plan has the deployment') end
+  state, forced = plan_state(plan)
+end
 if state == 'running' or state == 'failing' then
   event({ type = 'plan.cancelling', plan = plan, message = ARGV[3] })
   stop_starting(plan, 'cancelling')

@@ -48,4 +48,8 @@ redis.call('HSET', base .. ':meta', 'shift', ARGV[3])
 clock = wall + tonumber(ARGV[3])
 local plan = redis.call('HGET', base .. ':lock', 'plan')
 if plan and plan_state(plan) then mend(plan) end
+for _, parked in ipairs(redis.call('ZRANGE', base .. ':parked', 0, -1)) do
+  mend(parked)
+  redis.call('ZADD', base .. ':parked', clock + soonest, parked)
+end
 return cjson.encode({ set = true })

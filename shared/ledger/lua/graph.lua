@@ -1,4 +1,4 @@
--- The graph of a running plan. base.lua, agenda.lua, outlet.lua, windows.lua and this stand in front of every script.
+-- The graph of a running plan. base.lua, agenda.lua, outlet.lua, windows.lua, this, waits.lua and park.lua stand in front of every script.
 --
 -- A remodel's states:
 --   blocked   some need is not settled yet
@@ -12,10 +12,11 @@
 -- and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
---   :meta                  hash    seq (last event), floorplan (version), fence (counter), life (of Redis that drew it), shift (clock.lua)
+--   :meta                  hash    seq (last event), floorplan (version), opened (plan, last), fence (counter), life (of Redis that drew it), shift (clock.lua)
 --   :lock                  hash    id, plan, holder, since, message, clock (of the deployment, at that time); absent where nobody holds the deployment
 --   :line                  zset    who waits for the lock, in the order of arrival
 --   :line:<waiter>         string  there while the waiter is; runs out by itself
+--   :parked                zset    plan that is open without the lock -> time from which it wants it (park.lua)
 --   :owed                  hash    material -> JSON {fence, left: machines that have not answered}; fences that machines must be shown
 --   :events                stream  <seq>-0 -> e: JSON; no gaps
 --   :floorplan             hash    material id -> JSON
@@ -44,10 +45,10 @@
 --   :plan:<p>:errors       list    JSON {remodel, code, message, log}; root causes only
 --
 -- Every script takes ARGV[1] = JSON {channel: on which released work is announced; seed, seen, session: see fence.lua;
--- floor: fences are drawn above that counter}, and
+-- floor: fences are drawn above that counter; parkAfterMs: see park.lua}, and
 -- answers JSON.
 
-local settle
+local settle, park_if_idle
 
 local function make_ready(plan, id)
   local n = node(plan, id)
@@ -55,6 +56,7 @@ local function make_ready(plan, id)
   if n.g == 'approve' then
     spent = spent + 1
     put_state(plan, id, 'waiting')
+    note_wait(plan)
     redis.call('ZADD', key(plan, 'running'), clock + n.t * 1000, id)
     return event({ type = 'remodel.waiting', plan = plan, remodel = id })
   end
@@ -336,7 +338,12 @@ local function begin(plan, id, worker, job, how)
   local n, run, was = node(plan, id), run_of(plan, id), state_of(plan, id)
   touched[plan] = true
   if how and how.lost then run.losses = (run.losses or 0) + 1 else run.attempt = run.attempt + 1 end
-  floorplan_may_have_moved()
+  -- A look at what is waited for, which may be one of thousands, changes nothing unless it ends otherwise than by the same wait.
+  local looks = run.looks and was ~= 'running'
+  if not looks then
+    floorplan_may_have_moved()
+    redis.call('HDEL', base .. ':plan:' .. plan, 'parked')
+  end
   run.fence = draw_fence()
   run.worker = worker
   run.job = job
@@ -349,8 +356,7 @@ local function begin(plan, id, worker, job, how)
   put_state(plan, id, 'running')
   if was == 'released' then withdraw(plan, id, n) end
   redis.call('ZADD', key(plan, 'running'), run.deadline, id)
-  -- A look at what is waited for, which may be one of thousands.
-  if not run.looks or was == 'running' then
+  if not looks then
     event({ type = 'remodel.started', plan = plan, remodel = id, worker = worker, attempt = run.attempt, fence = run.fence })
   end
   local kind, format = kind_of(plan)
@@ -390,6 +396,7 @@ local function finish_if_settled(plan)
   event({ type = 'plan.' .. final, plan = plan })
   redis.call('HSET', meta, 'lastEvent', redis.call('HGET', base .. ':meta', 'seq'))
   if holds then unlock() end
+  redis.call('ZREM', base .. ':parked', plan)
   for _, part in ipairs({ 'todo', 'unmet', 'later', 'waits', 'running', 'windows', 'places', 'carried', 'doomed' }) do redis.call('UNLINK', key(plan, part)) end
 end
 
@@ -400,6 +407,7 @@ local function conclude(plans)
   for plan in pairs(touched) do
     finish_if_settled(plan)
     ripen(plan)
+    park_if_idle(plan)
   end
   if owes then redis.call('PUBLISH', channel .. ':owing', cjson.encode({ base = base })) end
 end

@@ -23,7 +23,9 @@ if holder and not plan_state(holder) then unlock() end
 if redis.call('EXISTS', lock) == 1 then
   stand_in_the_line()
   local held = redis.call('HMGET', lock, 'id', 'plan', 'holder', 'since', 'message')
-  return cjson.encode({ status = 'locked', lock = { id = held[1], plan = held[2], holder = held[3], since = tonumber(held[4]), message = held[5] } })
+  -- It was parked, and is only looking whether it still waits.
+  local looks = redis.call('HEXISTS', base .. ':plan:' .. held[2], 'parked') == 1 or nil
+  return cjson.encode({ status = 'locked', lock = { id = held[1], plan = held[2], holder = held[3], since = tonumber(held[4]), message = held[5], looks = looks } })
 end
 local first = first_in_line()
 if first and first ~= ARGV[6] then
@@ -40,6 +42,7 @@ redis.call('ZREM', base .. ':line', ARGV[6])
 redis.call('DEL', base .. ':line:' .. ARGV[6])
 raise_fence()
 redis.call('HSET', lock, 'id', ARGV[3], 'plan', plan, 'holder', ARGV[4], 'since', wall, 'message', ARGV[5], 'clock', string.format('%.0f', clock))
+redis.call('HSET', base .. ':meta', 'opened', plan)
 put_plan_state(plan, 'running', 'startedAt', wall, 'lock', ARGV[3])
 event({ type = 'plan.started', plan = plan, message = ARGV[5] })
 redis.call('HSET', meta, 'firstEvent', redis.call('HGET', base .. ':meta', 'seq'))

@@ -54,6 +54,8 @@ end
 
 -- Moves what has waited for its time into the backlog.
 local function ripen(plan)
+  local state, forced = plan_state(plan)
+  if state == 'parked' or forced then return end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'later'), '-inf', clock, 'LIMIT', 0, 100)) do
     local n = node(plan, id)
     redis.call('ZREM', key(plan, 'later'), id)

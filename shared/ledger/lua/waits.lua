@@ -10,6 +10,13 @@
 -- How long is waited before the next worker is asked whether it knows a step.
 local soonest_other, latest_other = 250, 5000
 local soonest_look = 100
+-- What has been waited for for long is looked at less often: what comes about is noticed at most a twentieth of that time later.
+local latest_look = 60000
+
+local function look_after(run, ms)
+  local waited = run.waits and wall - run.waits.since or 0
+  return math.max(soonest_look, ms, math.min(waited / 20, latest_look))
+end
 
 local function wait(plan, id, cause, waits, delay)
   local run = run_of(plan, id)
@@ -33,9 +40,10 @@ local function wait(plan, id, cause, waits, delay)
     waited[plan] = true
   end
   touched[plan] = true
+  note_wait(plan)
+  if not is_news then return end
   floorplan_may_have_moved()
   -- It may look again every second for days: events tell what is new.
-  if not is_news then return end
   event({ type = 'remodel.waiting', plan = plan, remodel = id, worker = cause.worker, attempt = cause.attempt, fence = cause.fence, message = waits.on })
 end
 
@@ -44,7 +52,7 @@ local function wait_for(plan, id, cause)
   local run = run_of(plan, id)
   run.attempt = 0
   redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
-  wait(plan, id, cause, { on = cause.message, deadline = run.waits and run.waits.deadline or run.deadline }, math.max(soonest_look, cause.afterMs))
+  wait(plan, id, cause, { on = cause.message, deadline = run.waits and run.waits.deadline or run.deadline }, look_after(run, cause.afterMs))
 end
 
 -- A worker that does not know the step, or the format of the plan, did nothing: another one may. Where none does, it waits

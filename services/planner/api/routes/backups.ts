@@ -36,7 +36,7 @@ export function backupRoutes(server: Routes, { ledger, blobs }: Services): void 
     async (request) => {
       const { name } = request.params
       const { materials } = await ledger.floorplan(name)
-      if (materials.length > 0 || (await ledger.lock(name)) !== null) {
+      if (materials.length > 0 || (await ledger.isOpen(name))) {
         throw new RemodelError('conflict', `${name} stands: its backups go with retention_full, or once it is deleted`)
       }
       const gone = await archives.summaries(name)

@@ -4,9 +4,9 @@ import type { CompileSpec } from '../../../../shared/compile/requests.ts'
 import { Heartbeat } from '../../../../shared/heartbeat.ts'
 import { workerFor } from '../../../../shared/known-steps.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
-import { RemodelState } from '../../../../shared/model/plan.ts'
+import type { RemodelState } from '../../../../shared/model/plan.ts'
 import { CompilingNow } from '../../compiling.ts'
-import { ApplyRequest, BackupRequest, PlanRequest, PlanStatus, PlanView } from '../schema.ts'
+import { ApplyRequest, BackupRequest, PlanRequest, PlanStatus, PlanView, Why } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
@@ -180,16 +180,19 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
         description: 'What a remodel waits for; empty where it runs or is settled.',
         params: ById,
         querystring: z.object({ remodel: z.string() }),
-        response: { 200: z.object({ remodel: z.string(), state: RemodelState, waitsFor: z.array(z.string()) }) },
+        response: { 200: Why },
       },
     },
     async (request) => {
       const { id } = request.params
       const { remodel } = request.query
       const deployment = await ledger.deploymentOfPlan(id)
-      const why = await ledger.waitsFor(deployment, id, remodel)
+      const [why, { parked }] = await Promise.all([
+        ledger.waitsFor(deployment, id, remodel),
+        ledger.planRecord(deployment, id),
+      ])
       const at = [deployment, id, remodel, why.state] as const
-      return { remodel, ...why, waitsFor: (await elsewhere(...at)) ?? (await unknown(...at)) ?? why.waitsFor }
+      return { remodel, ...why, waitsFor: (await elsewhere(...at)) ?? (await unknown(...at)) ?? why.waitsFor, parked }
     },
   )
 }
