@@ -72,6 +72,28 @@ describe('a node that is removed', { timeout: 600_000 }, () => {
     expect(client.acknowledged.filter((id) => !there.has(id))).toEqual([])
   })
 
+  test('takes writes again where its worker died in the drain, the plan is over, and the document has it again', async () => {
+    const [two, one] = [field.document(`${cases}/1-two-nodes.yml`), field.document(`${cases}/2-one-node.yml`)]
+    if (!two || !one) return
+    expect(await field.deploy(two)).toMatchObject({ state: 'done', said: '' })
+    const plan = (await field.plan(one)) as Plan
+    await field.stall('drain-node.closed')
+    await field.client.apply(plan.id, { holder: 'test' })
+    const closed = () => field.sql('gone', 'q', 2, 'SELECT count(*)::int FROM pg_db_role_setting WHERE setrole = 0')
+    await expect.poll(closed, { timeout: 60_000 }).toBe(1)
+    await field.client.cancel(plan.id)
+    await field.replaceAssemblers()
+    expect(['cancelled', 'failed']).toContain((await field.ended(plan)).state)
+    expect(await field.deploy(two)).toMatchObject({ state: 'done', said: '' })
+    expect(await closed()).toBe(0)
+    const client = new Client(1_000_000)
+    await expect.poll(() => client.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(20)
+    await client.stop()
+    await expect.poll(async () => (await rowsOfOne()).has(client.acknowledged.at(-1)!), { timeout: 60_000 }).toBe(true)
+    const again = (await field.plan(two)) as Plan
+    expect(again.remodels.map(({ id }) => id)).toEqual([])
+  })
+
   test('while its link has stopped is refused with the number of rows that would be lost, and takes writes as before', async () => {
     const [two, one] = [field.document(`${cases}/1-two-nodes.yml`), field.document(`${cases}/2-one-node.yml`)]
     if (!two || !one) return
