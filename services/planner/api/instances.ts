@@ -81,13 +81,17 @@ function standingInstances({ materials }: Floorplan): StandingMaterial[] {
  * be looked at there. Where several were made for one, the first by name.
  */
 function begunInstances(floorplan: Floorplan): StandingMaterial[] {
-  const found = new Set(standingInstances(floorplan).map(({ id }) => id))
+  const standing = standingInstances(floorplan)
+  const found = new Set(standing.map(({ id }) => id))
+  // One that was renamed runs on a machine that was made for its former name.
+  const used = new Set(standing.map(vmOf))
   const machines = floorplan.materials.filter(({ id }) => id.startsWith('vm/')).sort((a, b) => (a.id < b.id ? -1 : 1))
   return machines.flatMap(({ id, attributes }): StandingMaterial[] => {
     const { purpose, az = null, networks = [] } = attributes
-    if (typeof purpose !== 'string' || !purpose.startsWith('instance/') || found.has(purpose)) return []
+    const vm = id.slice('vm/'.length)
+    if (used.has(vm) || typeof purpose !== 'string' || !purpose.startsWith('instance/') || found.has(purpose)) return []
     found.add(purpose)
-    const meta = { vm: id.slice('vm/'.length) }
+    const meta = { vm }
     return [{ id: purpose, attributes: { az, networks, state: 'started' }, needs: [], meta }]
   })
 }

@@ -73,10 +73,10 @@ static void remember_past(struct process *p) {
   if (read_mark(p, &now) && !alive(now.pid)) p->past = now;
 }
 
-/* Many start scripts take a pidfile of a live process for their own, and start nothing. */
+/* Many start scripts take a pidfile of a live process for their own, and start nothing; the number may be one of their own by then. */
 static void remove_stale_pidfile(const struct process *p) {
   struct mark now;
-  if (read_mark(p, &now) && is_past(p, &now) && alive(now.pid)) unlink(p->pidfile);
+  if (read_mark(p, &now) && is_past(p, &now)) unlink(p->pidfile);
 }
 
 static pid_t run_line(const struct process *p, const char *line) {
