@@ -244,7 +244,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a node goes undrained',
-    guarantee: 81,
+    guarantee: 77,
     file: 'services/planner/kinds/database/foreman/remodels.ts',
     find: 'first || phase.some((event) => takesAway(event, node))',
     replace: 'first && node === undefined',
@@ -252,7 +252,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a node that does not answer goes',
-    guarantee: 81,
+    guarantee: 77,
     file: 'services/planner/kinds/database/foreman/leaving.ts',
     find: 'if (!view.takesWrites) return [',
     replace: 'if (false) return [',
@@ -260,7 +260,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a node goes before the others have the end of its log',
-    guarantee: 81,
+    guarantee: 77,
     file: 'services/assembler/steps/database/server/peers.ts',
     find: 'if (open.length === 0) return []',
     replace: 'return []',
@@ -268,7 +268,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a node that is drained is written to',
-    guarantee: 81,
+    guarantee: 77,
     file: 'services/assembler/steps/database/server/writes.ts',
     find: "await letIn(context, members, 'servers')",
     replace: '',
@@ -276,7 +276,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a machine that does not answer is taken for one that does',
-    guarantee: 82,
+    guarantee: 78,
     file: 'services/planner/kinds/database/foreman/node-view.ts',
     find: "if (this.#host(server)?.meta.health === 'silent') return",
     replace: 'if (false) return',
@@ -284,7 +284,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a primary with a full disk is waited for',
-    guarantee: 82,
+    guarantee: 78,
     file: 'services/planner/kinds/database/foreman/node-view.ts',
     find: 'this.#instance(server)?.meta.full === true',
     replace: 'false',

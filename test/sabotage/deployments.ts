@@ -92,7 +92,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'a pidfile is believed whatever its age',
-    guarantee: 84,
+    guarantee: 79,
     file: 'shared/provider/local/agent/supervise.c',
     find: 'read_mark(p, &now) && !is_past(p, &now) && alive(now.pid) ?',
     replace: 'read_mark(p, &now) && alive(now.pid) ?',
@@ -100,7 +100,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'post-deploy scripts count as run though an instance was started since',
-    guarantee: 85,
+    guarantee: 80,
     file: 'services/planner/kinds/deployment/foreman/build.ts',
     find: 'const runsScripts = isOutstanding(postDeploy, standing) || (',
     replace: 'const runsScripts = standing.postDeploy === null && (',
@@ -108,7 +108,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'an instance is healthy whatever its checks say',
-    guarantee: 86,
+    guarantee: 81,
     file: 'services/assembler/instance/watch.ts',
     find: 'young.length > 0 ? []',
     replace: 'young.length >= 0 ? []',
@@ -116,7 +116,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'checks that cannot be read are none',
-    guarantee: 86,
+    guarantee: 81,
     file: 'services/planner/render/thread.ts',
     find: 'return fault ? [{ template,',
     replace: 'return fault && !fault ? [{ template,',
@@ -124,7 +124,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'an instance with a disk goes where its AZ does',
-    guarantee: 87,
+    guarantee: 82,
     file: 'services/planner/kinds/deployment/foreman/loss.ts',
     find: 'if (lost.length <= ',
     replace: 'if (lost.length >= 0 || lost.length <= ',
@@ -132,7 +132,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'a group that is renamed begins with empty disks',
-    guarantee: 87,
+    guarantee: 82,
     file: 'services/planner/kinds/deployment/foreman/migrating.ts',
     find: 'if (name === group.name) continue',
     replace: 'if (name !== null) continue',
@@ -140,7 +140,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'the verdict looks no closer than a plan does',
-    guarantee: 90,
+    guarantee: 86,
     file: 'services/planner/verdicts.ts',
     find: '{ ...this.#world, recorded, closely: true }',
     replace: '{ ...this.#world, recorded }',
@@ -148,7 +148,7 @@ export const deployments: readonly Sabotage[] = [
   },
   {
     name: 'files of jobs stay those of root alone',
-    guarantee: 88,
+    guarantee: 85,
     file: 'services/assembler/instance/unpack.ts',
     find: 'if (settle !== undefined) await',
     replace: 'if (settle === null) await',
