@@ -164,6 +164,20 @@ describe('those who wait for a deployment', () => {
     await ledger.cancel(name, first.id, 'me')
     expect(await ledger.open(name, second.id, lock, 'here')).toEqual({ status: 'ok' })
   })
+
+  test('and went away before the clock of Redis was set back hold up for seconds only', async () => {
+    const name = fresh()
+    const [first, second] = [untouched(name, 'a'), untouched(name, 'b')]
+    for (const plan of [first, second]) await ledger.store(plan, 1)
+    await ledger.open(name, first.id, lock)
+    await ledger.open(name, second.id, lock, 'gone')
+    // What a step of the clock by an hour leaves.
+    await redis.pexpire(`${ledger.base(name)}:line:gone`, 3_600_000)
+    await ledger.cancel(name, first.id, 'me')
+    await expect
+      .poll(() => ledger.open(name, second.id, lock, 'here'), { timeout: 20_000, interval: 200 })
+      .toEqual({ status: 'ok' })
+  }, 30_000)
 })
 
 describe('windows', () => {

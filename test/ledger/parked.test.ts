@@ -208,11 +208,11 @@ describe('while a plan is parked', () => {
     const plan = await opened(name, [remodel('a'), remodel('b', ['a'])])
     const waiting = await drawn(name, [remodel('x')])
     expect(await ledger.open(name, waiting.id, lock, 'bert')).toMatchObject({ status: 'locked' })
-    await redis.persist(`test:{${name}}:line:bert`)
     await waits(await begin(name, plan), 0)
     const due = () => redis.zscore(`test:{${name}}:parked`, plan)
     const now = async () => Number((await redis.time())[0]) * 1000
     await expect.poll(async () => (await now()) > Number(await due()), { timeout: 20_000 }).toBe(true)
+    await redis.set(`${ledger.base(name)}:line:bert`, 1, 'PX', 3000)
     expect(await ledger.resume(name, plan)).toBe('parked')
     expect(await ledger.cancel(name, plan, 'anna')).toBe('cancelled')
   })

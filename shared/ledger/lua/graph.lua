@@ -366,10 +366,14 @@ local function begin(plan, id, worker, job, how)
     kind = kind, remodel = redis.call('HGET', key(plan, 'remodels'), id) }
 end
 
--- The first in line whose process still lives; those that are gone are taken out.
+local in_line_ms = 3000
+-- The first in line whose process still lives; those that are gone are taken out. A sign of life that ends later than any is
+-- given was left before Redis' clock was set back: it is shortened, and a process that lives gives it anew.
 local function first_in_line()
   for _, waiter in ipairs(redis.call('ZRANGE', base .. ':line', 0, -1)) do
-    if redis.call('EXISTS', base .. ':line:' .. waiter) == 1 then return waiter end
+    local sign = base .. ':line:' .. waiter
+    redis.call('PEXPIRE', sign, in_line_ms, 'LT')
+    if redis.call('EXISTS', sign) == 1 then return waiter end
     redis.call('ZREM', base .. ':line', waiter)
   end
 end

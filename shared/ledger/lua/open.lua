@@ -15,7 +15,7 @@ if version ~= redis.call('HGET', meta, 'floorplan') then return cjson.encode({ s
 local function stand_in_the_line()
   if ARGV[6] == '' then return end
   redis.call('ZADD', base .. ':line', 'NX', clock, ARGV[6])
-  redis.call('SET', base .. ':line:' .. ARGV[6], 1, 'PX', 3000)
+  redis.call('SET', base .. ':line:' .. ARGV[6], 1, 'PX', in_line_ms)
 end
 local holder = redis.call('HGET', lock, 'plan')
 -- A lock whose plan is gone holds nothing.
