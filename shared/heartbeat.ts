@@ -61,7 +61,13 @@ export class Heartbeat {
   }
 
   async alive(process: string): Promise<boolean> {
-    return (await this.#redis.exists(this.#alive(process))) === 1
+    return (await this.#said(process)) !== null
+  }
+
+  /** What it said last. A sign of life that would last longer than any is given is from before Redis' clock was set back. */
+  async #said(process: string): Promise<string | null> {
+    await this.#redis.pexpire(this.#alive(process), lifeMs, 'LT')
+    return this.#redis.get(this.#alive(process))
   }
 
   /** How many jobs of a queue the living workers carry out at a time, all of them together. */
@@ -83,7 +89,7 @@ export class Heartbeat {
   /** The workers of a queue that live, and what they said last. */
   async #living(queue: string): Promise<Map<string, string>> {
     const workers = await this.#redis.smembers(this.#workers(queue))
-    const said = await Promise.all(workers.map((worker) => this.#redis.get(this.#alive(worker))))
+    const said = await Promise.all(workers.map((worker) => this.#said(worker)))
     const gone = workers.filter((_, i) => said[i] === null)
     if (gone.length > 0) await this.#redis.srem(this.#workers(queue), ...gone)
     return new Map(workers.flatMap((worker, i) => (said[i] === null ? [] : [[worker, said[i]!] as const])))

@@ -50,8 +50,9 @@ export class VmLease {
     return this.#renew()
   }
 
-  /** True where a lease is over, for good. */
+  /** True where a lease is over, for good. One that would last longer than any is given is from before Redis' clock was set back. */
   async over(id: string): Promise<boolean> {
+    await this.#redis.pexpire(this.#prefix + id, Math.max(this.#lifeMs, defaultLifeMs), 'LT')
     return (await this.#redis.exists(this.#prefix + id)) === 0
   }
 

@@ -35,6 +35,18 @@ describe('the sweep of compile VMs', () => {
     await until(async () => (await benches.standing(one)).length === 0)
   })
 
+  test('takes away what a compiler has left that was gone when the clock of Redis was set back', async () => {
+    const [one, gone] = [benches.pool(), benches.pool({ beatMs: 3_600_000 })]
+    const left = await gone.pool.take(wish('1'), never)
+    // What a step of the clock by an hour leaves.
+    await benches.redis.pexpire(`test:compile-vms:${left.lease}`, 3_600_000)
+    await until(async () => {
+      await sweep(one)
+      return (await benches.standing(gone)).length === 0
+    }, 30_000)
+    gone.pool.give(left, { ok: false, reuse: true })
+  }, 40_000)
+
   test('goes on where one VM cannot be deleted: the others go, that one with the next sweep', async () => {
     const [one, gone] = [benches.pool(), benches.pool({ lifeMs: 200, beatMs: 60_000 })]
     const left = await Promise.all(['1', '1', '1'].map((version) => gone.pool.take(wish(version), never)))

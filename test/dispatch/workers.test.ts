@@ -78,6 +78,15 @@ describe('a worker', () => {
   })
 })
 
+test('a worker that was killed before the clock of Redis was set back is not counted for hours', async () => {
+  const heartbeat = new Heartbeat(redis, settings(), 'asking')
+  await redis.set('test:alive:dead', '7 1', 'PX', 3_600_000)
+  await redis.sadd('test:workers:compile', 'dead')
+  expect(await heartbeat.seats('compile')).toBe(1)
+  await expect.poll(() => heartbeat.seats('compile'), { timeout: 30_000, interval: 500 }).toBe(0)
+  expect(await heartbeat.alive('dead')).toBe(false)
+}, 40_000)
+
 test('locks of jobs are taken from workers that are gone, and left to those that live', async () => {
   const dead = await start('dead')
   await start('living')

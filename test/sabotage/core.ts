@@ -667,6 +667,22 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/ledger.test.ts',
   },
   {
+    name: 'the lease of a dead compiler lasts until a clock that was set back has caught up',
+    guarantee: 17,
+    file: 'services/compiler/lease.ts',
+    find: "    await this.#redis.pexpire(this.#prefix + id, Math.max(this.#lifeMs, defaultLifeMs), 'LT')",
+    replace: '',
+    caughtBy: 'test/compiler/sweep.test.ts',
+  },
+  {
+    name: 'a dead worker counts until a clock that was set back has caught up',
+    guarantee: 17,
+    file: 'shared/heartbeat.ts',
+    find: "    await this.#redis.pexpire(this.#alive(process), lifeMs, 'LT')",
+    replace: '',
+    caughtBy: 'test/dispatch/workers.test.ts',
+  },
+  {
     name: 'a parked plan goes on though another one has begun something',
     guarantee: 76,
     file: 'shared/ledger/lua/park.lua',
