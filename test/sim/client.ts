@@ -61,7 +61,7 @@ export async function orderDeploys(
       }
       if (!current) {
         const { version } = await ledger.floorplan(deployment)
-        const drawn = drawPlan(deployment, 2 * nth, version, random.fork(`${deployment} ${nth}`))
+        const drawn = drawPlan(deployment, `${2 * nth}`, version, random.fork(`${deployment} ${nth}`))
         current = { ...drawn, stored: false, cancelled: false }
         events.drawn(current)
         journal.drawn[nth] = current
@@ -127,8 +127,9 @@ export async function orderDeploys(
   async function comeBetween(ledger: Ledger, parked: Order): Promise<void> {
     if (!parked.between) {
       const { version } = await ledger.floorplan(deployment)
-      const nth = 2 * journal.ended + 1
-      const drawn = drawPlan(deployment, nth, version, random.fork(`${deployment} between ${nth} ${version}`))
+      // One that the floorplan moved under is drawn again, as another plan.
+      const nth = `${2 * journal.ended + 1}.${version}`
+      const drawn = drawPlan(deployment, nth, version, random.fork(`${deployment} between ${nth}`))
       events.drawn(drawn)
       parked.between = { ...drawn, stored: false, cancelled: false, opened: false }
     }

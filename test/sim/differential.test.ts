@@ -189,7 +189,7 @@ describe('the model of Redis and a real one', () => {
     async (seed) => {
       const random = new Random(1000 + seed)
       const both = new Both()
-      const { plan } = drawPlan('d', 0, 0, random.fork('plan'))
+      const { plan } = drawPlan('d', '0', 0, random.fork('plan'))
       const base = 'test:{d}'
       // A counter beyond every clock, so that both servers draw the same fences.
       const caller = { channel: 'channel', seed: 7, seen: 15_000_000_000_000, floor: 0, session: 's' }

@@ -1,16 +1,17 @@
+import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { describeFailure, record, replay } from './record.ts'
 import { simulate } from './run.ts'
 
 /**
- * `npm run test:sim -- [--runs 2000] [--from 1] [--json]`: that many seeds, one after the other, from `from`
- * on. SIM_SEED=n runs that one and prints its log. `--replay FILE` runs a recorded one again.
+ * `npm run test:sim -- [--runs 2000] [--from N] [--json]`: that many seeds, one after the other, from `from`
+ * on; without it from one that is drawn, and printed. SIM_SEED=n runs that one and prints its log. `--replay FILE` runs a recorded one again.
  * Ends with 1 where a guarantee was broken; the first broken run of each rule is shrunk and written to `.remodel/sim/`.
  */
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '2000' },
-    from: { type: 'string', default: '1' },
+    from: { type: 'string', default: String(randomInt(2 ** 31)) },
     json: { type: 'boolean', default: false },
     replay: { type: 'string' },
   },
@@ -69,6 +70,7 @@ async function many(from: number, runs: number): Promise<number> {
   const wall = (performance.now() - started) / 1000
   const summary = {
     runs,
+    from,
     broken: Object.fromEntries(broken),
     runsPerSecond: Math.round(runs / wall),
     stepsPerRun: Math.round(steps / runs),
@@ -79,7 +81,7 @@ async function many(from: number, runs: number): Promise<number> {
   else {
     for (const [rule, seeds] of broken) say(`${rule}: ${seeds.length} seeds: ${seeds.slice(0, 10).join(', ')}`)
     say(
-      `${runs} runs, ${[...broken.values()].flat().length} broken; ${summary.runsPerSecond} runs/s, ${summary.stepsPerRun} steps each`,
+      `${runs} runs from ${from}, ${[...broken.values()].flat().length} broken; ${summary.runsPerSecond} runs/s, ${summary.stepsPerRun} steps each`,
     )
   }
   return broken.size === 0 ? 0 : 1

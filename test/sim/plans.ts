@@ -22,8 +22,8 @@ export interface DrawnPlan {
   intentions: Intentions
 }
 
-/** A random plan for a deployment whose floorplan has that version. */
-export function drawPlan(deployment: string, nth: number, version: number, random: Random): DrawnPlan {
+/** A random plan for a deployment whose floorplan has that version. `nth` begins with its number among those of the deployment. */
+export function drawPlan(deployment: string, nth: string, version: number, random: Random): DrawnPlan {
   const windows: Window[] = Array.from({ length: random.int(0, 2) }, (_, i) => ({
     name: `w${i}`,
     limit: random.int(1, 2),
