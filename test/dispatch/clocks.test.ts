@@ -92,6 +92,33 @@ describe('the clock of Redis', () => {
     expect((await ledger.clock(run.name)).now - now).toBeGreaterThan(-2000)
   })
 
+  test('set forward is shifted once, also where a planner looked first between the step and the shift', async () => {
+    const [first, late] = [new DeploymentClocks(ledger, log), new DeploymentClocks(ledger, log)]
+    const { name } = await open()
+    const before = await first.now(name)
+    await time.set('redis', hour)
+    await late.now(name)
+    for (let n = 0; n < 3; n++) for (const clock of [first, late]) await clock.now(name)
+    expect(Math.round((await ledger.clock(name)).shift / hour)).toBe(-1)
+    expect((await late.now(name)) - before).toBeLessThan(10_000)
+  })
+
+  test('is shifted again where Redis has forgotten the shift; two planners that disagree come to an end', async () => {
+    const clocks = [new DeploymentClocks(ledger, log), new DeploymentClocks(ledger, log)]
+    const { name } = await open()
+    const shift = async () => Math.round((await ledger.clock(name)).shift / hour)
+    for (const clock of clocks) await clock.now(name)
+    await time.set('redis', hour)
+    for (const clock of clocks) await clock.now(name)
+    await redis.hset(`${ledger.base(name)}:meta`, 'shift', 0)
+    for (const clock of clocks.toReversed()) await clock.now(name)
+    expect(await shift()).toBe(-1)
+    const shifts = []
+    await redis.hset(`${ledger.base(name)}:meta`, 'shift', 7 * hour)
+    for (let n = 0; n < 4; n++) for (const clock of clocks) shifts.push(await clock.now(name).then(shift))
+    expect(new Set(shifts.slice(4)).size).toBe(1)
+  })
+
   test('leaves the deadline of an attempt to its worker, as long as that lives', async () => {
     const name = `clock${++counter}`
     const plan = await ledger.store(planOf(name, [remodel('work', [], { deadlineSeconds: 0.01, attempts: 1 })]), 1)

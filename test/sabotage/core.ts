@@ -286,8 +286,16 @@ export const core: readonly Sabotage[] = [
     name: 'the clock of Redis is set and deadlines stay where they are',
     guarantee: 23,
     file: 'services/planner/dispatch/clocks.ts',
-    find: 'if (Math.abs(steppedMs) < stepMs) {',
-    replace: 'if (last || Math.abs(steppedMs) < stepMs) {',
+    find: 'if (Math.abs(steppedMs) < stepMs || isShifted)',
+    replace: 'if (last || Math.abs(steppedMs) < stepMs || isShifted)',
+    caughtBy: 'test/dispatch/clocks.test.ts',
+  },
+  {
+    name: 'a planner takes the shift of another for a step of the clock',
+    guarantee: 23,
+    file: 'services/planner/dispatch/clocks.ts',
+    find: 'if (Math.abs(steppedMs) < stepMs || isShifted)',
+    replace: 'if (Math.abs(steppedMs) < stepMs)',
     caughtBy: 'test/dispatch/clocks.test.ts',
   },
   {

@@ -120,7 +120,7 @@ export function drawPlan(deployment: string, nth: string, version: number, rando
         weight: random.chance(0.5) ? random.int(0, 1000) : 0,
         // All looks together have one deadline.
         ...(looks > 0 ? { deadlineSeconds: 40 } : {}),
-        ...(random.chance(0.1) ? { version: 2 } : {}),
+        ...(random.chance(0.25) ? { version: 2 } : {}),
         needs: [...needs],
       })
     }

@@ -8,6 +8,7 @@ const memoryMs = 3600_000
 
 interface Reading {
   now: number
+  shift: number
   askedAt: number
   answeredAt: number
 }
@@ -17,11 +18,17 @@ interface Reading {
  * and the age of publications are measured by them. A reading is compared with the one before and with the monotonic clock of
  * this process; where Redis has stepped, the deployment's clock is shifted by as much. Several planners shift it once, because
  * each names the shift that it read.
+ *
+ * A planner that looked first between the step and the shift has the time of a wrong clock, so one that sees another's shift goes
+ * by it. Only the planner that shifted puts that back where a Redis which came back older has forgotten it, and only once: two
+ * that disagree come to an end.
  */
 export class DeploymentClocks {
   readonly #ledger: Ledger
   readonly #log: Logger
   readonly #last = new Map<string, Reading>()
+  /** The shift that this planner made last, as long as no other is known. */
+  readonly #own = new Map<string, number>()
 
   constructor(ledger: Ledger, log: Logger) {
     this.#ledger = ledger
@@ -30,27 +37,39 @@ export class DeploymentClocks {
 
   /** The deployment's time in milliseconds. */
   async now(deployment: string): Promise<number> {
-    for (const [name, { answeredAt }] of this.#last)
-      if (performance.now() - answeredAt > memoryMs) this.#last.delete(name)
+    for (const [name, { answeredAt }] of this.#last) if (performance.now() - answeredAt > memoryMs) this.#forget(name)
     const last = this.#last.get(deployment)
-    const { shift, opened, ...reading } = await this.#read(deployment)
+    const { opened, ...reading } = await this.#read(deployment)
     // At the first look nothing is known but that a plan was opened before.
     const steppedMs = last ? stepOf(last, reading) : Math.min(0, reading.now - opened)
-    if (Math.abs(steppedMs) < stepMs) {
-      this.#last.set(deployment, reading)
-      return reading.now
-    }
-    if (await this.#ledger.shiftClock(deployment, shift, shift - Math.round(steppedMs)))
+    const isForgotten = last !== undefined && reading.shift !== last.shift && this.#own.get(deployment) === last.shift
+    const isShifted = last !== undefined && reading.shift !== last.shift && !isForgotten
+    if (Math.abs(steppedMs) < stepMs || isShifted) return this.#goBy(deployment, reading)
+    const shift = reading.shift - Math.round(steppedMs)
+    if (await this.#ledger.shiftClock(deployment, reading.shift, shift)) {
+      if (isForgotten) this.#own.delete(deployment)
+      else this.#own.set(deployment, shift)
       this.#log.warn(
         { deployment, steppedMs: Math.round(steppedMs) },
         'the clock of Redis was set; deadlines move with it',
       )
-    const again = await this.#read(deployment)
-    this.#last.set(deployment, again)
-    return again.now
+    }
+    const { opened: _, ...again } = await this.#read(deployment)
+    return this.#goBy(deployment, again)
   }
 
-  async #read(deployment: string): Promise<Reading & { shift: number; opened: number }> {
+  #goBy(deployment: string, reading: Reading): number {
+    if (this.#own.get(deployment) !== reading.shift) this.#own.delete(deployment)
+    this.#last.set(deployment, reading)
+    return reading.now
+  }
+
+  #forget(deployment: string): void {
+    this.#last.delete(deployment)
+    this.#own.delete(deployment)
+  }
+
+  async #read(deployment: string): Promise<Reading & { opened: number }> {
     const askedAt = performance.now()
     const read = await this.#ledger.clock(deployment)
     return { ...read, askedAt, answeredAt: performance.now() }
