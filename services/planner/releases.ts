@@ -2,7 +2,7 @@ import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledPackage, RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RemodelError } from '../../shared/errors.ts'
 import { checkRelease } from '../../shared/release/check.ts'
-import { type Os, osOf, PackageForms } from '../../shared/release/package_form.ts'
+import { type Os, osOf, PackageForms } from '../../shared/release/package-form.ts'
 import type { Release } from '../../shared/release/release.ts'
 import type { Supply } from './supply.ts'
 

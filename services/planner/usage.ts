@@ -1,6 +1,6 @@
 import { InstanceAttributes, VmAttributes } from '../../shared/kinds/deployment.ts'
 import { materialType, type StandingMaterial } from '../../shared/model/material.ts'
-import { osOf, PackageForms } from '../../shared/release/package_form.ts'
+import { osOf, PackageForms } from '../../shared/release/package-form.ts'
 import type { Release, Stemcell } from '../../shared/release/release.ts'
 import { compareVersions } from '../../shared/release/version.ts'
 

@@ -3,7 +3,7 @@ import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { type Difference, firstDifference } from '../../shared/compile/difference.ts'
 import type { AskedRebuild, RebuildOutcome, Rebuilds } from '../../shared/compile/rebuilds.ts'
-import { PackageForms } from '../../shared/release/package_form.ts'
+import { PackageForms } from '../../shared/release/package-form.ts'
 import type { Supply } from './supply.ts'
 
 /** How a package that was compiled a second time did. */

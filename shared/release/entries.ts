@@ -4,7 +4,7 @@ import { Parser, type ReadEntry } from 'tar'
 import { toError } from '../errors.ts'
 import { invalidInput } from '../source/document.ts'
 import { reasonOf } from '../system-error.ts'
-import { linkStaysInside, parentIn, safePath } from './safe_path.ts'
+import { linkStaysInside, parentIn, safePath } from './safe-path.ts'
 
 /** How much an archive may hold before it is taken for an attack. */
 export interface ArchiveLimits {

@@ -4,7 +4,7 @@ import type { Blobstore } from '../blobstore/blobstore.ts'
 import type { CompiledIndex, CompiledPackage } from '../compile/compiled.ts'
 import { RemodelError } from '../errors.ts'
 import { type ArchiveEntry, archive } from './archive.ts'
-import { type Os, type PackageForm, PackageForms } from './package_form.ts'
+import { type Os, type PackageForm, PackageForms } from './package-form.ts'
 import type { Release, ReleaseJob } from './release.ts'
 
 /** A compiled release, ready to be written. */

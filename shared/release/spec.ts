@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Fault } from '../errors.ts'
 import { type SourceDocument, suggest } from '../source/document.ts'
 import { LinkDefinition, type PropertyDefinition, type ReleaseJob } from './release.ts'
-import { name, names } from './yaml_text.ts'
+import { name, names } from './yaml-text.ts'
 
 /** `packages/<p>/spec`. Unknown keys are allowed, as in BOSH. */
 export const PackageSpec = z.looseObject({

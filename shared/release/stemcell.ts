@@ -8,7 +8,7 @@ import { Name, VersionName } from '../model/names.ts'
 import { invalidInput, SourceDocument } from '../source/document.ts'
 import { type ArchiveLimits, eachEntry, refuse } from './entries.ts'
 import type { Stemcell } from './release.ts'
-import { checked } from './release_blobstore.ts'
+import { checked } from './release-blobstore.ts'
 
 /** A stemcell as it was read. `digest` of `stemcell` is for the caller to set when the image is put. */
 export interface LocalStemcell {

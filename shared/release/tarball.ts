@@ -18,10 +18,10 @@ import {
   sourceRules,
 } from './entries.ts'
 import type { Put } from './pack.ts'
-import { packageGraph } from './package_graph.ts'
+import { packageGraph } from './package-graph.ts'
 import type { Release } from './release.ts'
 import { readJobSpec } from './spec.ts'
-import { longestSpec, name, names } from './yaml_text.ts'
+import { longestSpec, name, names } from './yaml-text.ts'
 
 export interface ReadTarballOptions {
   limits?: ArchiveLimits

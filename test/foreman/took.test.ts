@@ -8,7 +8,7 @@ import { emptyFloorplan, type Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { execute } from '../kinds/deployment/execution.ts'
 import { document, options, render } from '../kinds/deployment/planning.ts'
-import { given, manifests } from '../kinds/deployment/random_manifests.ts'
+import { given, manifests } from '../kinds/deployment/random-manifests.ts'
 
 /** A plan of a random manifest with recorded durations by material; null where the manifest is refused. */
 async function planned(manifest: unknown, took: Took, floorplan = emptyFloorplan('shop')): Promise<Plan | null> {

@@ -285,7 +285,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a spec of any size is read',
     guarantee: 63,
-    file: 'shared/release/yaml_text.ts',
+    file: 'shared/release/yaml-text.ts',
     find: 'if (size > longestSpec)',
     replace: 'if (false)',
     caughtBy: 'test/release/check.test.ts',

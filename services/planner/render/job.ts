@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { RemodelError, toError } from '../../../shared/errors.ts'
-import { longestSpec } from '../../../shared/release/yaml_text.ts'
+import { longestSpec } from '../../../shared/release/yaml-text.ts'
 import { readTree } from '../../../shared/source/tree.ts'
 import type { RenderRequest } from '../kinds/kind.ts'
 import { readArchive } from './archive.ts'

@@ -3,7 +3,7 @@ import { RemodelError } from '../../../shared/errors.ts'
 import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
 import { execute } from './execution.ts'
 import { plan } from './planning.ts'
-import { given as supplies } from './random_manifests.ts'
+import { given as supplies } from './random-manifests.ts'
 
 const given = supplies(false)
 

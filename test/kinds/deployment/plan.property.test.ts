@@ -6,7 +6,7 @@ import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.t
 import type { Plan } from '../../../shared/model/plan.ts'
 import { execute } from './execution.ts'
 import { plan } from './planning.ts'
-import { given, manifests } from './random_manifests.ts'
+import { given, manifests } from './random-manifests.ts'
 
 const runs = Number(process.env.REMODEL_PROPERTY_RUNS ?? 150)
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { RedisCompiledIndex } from '../../../../shared/compile/compiled.ts'
 import { exportRelease } from '../../../../shared/release/export.ts'
-import { osOf } from '../../../../shared/release/package_form.ts'
+import { osOf } from '../../../../shared/release/package-form.ts'
 import { compiledFor, takeRelease } from '../../releases.ts'
 import { releasesInUse } from '../../usage.ts'
 import { InspectedRelease, Release, UsedRelease } from '../schema.ts'

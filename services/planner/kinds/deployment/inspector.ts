@@ -4,7 +4,7 @@ import type { Blueprint, Material, StandingMaterial } from '../../../../shared/m
 import { materialType } from '../../../../shared/model/material.ts'
 import { eachAtMost } from '../../../../shared/parallel.ts'
 import type { Disk, Vm } from '../../../../shared/provider/provider.ts'
-import { osOf } from '../../../../shared/release/package_form.ts'
+import { osOf } from '../../../../shared/release/package-form.ts'
 import type { Took, World } from '../kind.ts'
 import { healthOf } from './inspector/health.ts'
 import { lookAtMachine } from './inspector/machine.ts'

@@ -2,7 +2,7 @@ import { type Fault, RemodelError } from '../../../../../shared/errors.ts'
 import type { FaultClass } from './faults.ts'
 import type { InstanceResources, NodeResources } from './node.ts'
 import { findStanding, type State } from './resource.ts'
-import type { NodeRestoreResources } from './restore_database.ts'
+import type { NodeRestoreResources } from './restore-database.ts'
 
 /** What is known beyond the nodes themselves. */
 export interface CheckRules {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { NodeResources, ServiceResources } from './node.ts'
 import type { ResourceData, Resources, State } from './resource.ts'
-import { type Wrong, wrongResource, wrongResources } from './resource_shape.ts'
-import type { NodeRestoreResources } from './restore_database.ts'
+import { type Wrong, wrongResource, wrongResources } from './resource-shape.ts'
+import type { NodeRestoreResources } from './restore-database.ts'
 
 /**
  * The inputs of the functions as JSON. Lists and records may be null, as the reference writes empty ones. Unknown fields

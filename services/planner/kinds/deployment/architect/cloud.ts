@@ -1,5 +1,5 @@
 import type { SourceDocument } from '../../../../../shared/source/document.ts'
-import { CloudConfig } from '../schema/cloud_config.ts'
+import { CloudConfig } from '../schema/cloud-config.ts'
 import type { Faults, Sourced } from './faults.ts'
 import { type NetworkPlan, readNetwork } from './networks.ts'
 

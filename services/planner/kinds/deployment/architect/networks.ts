@@ -1,6 +1,6 @@
 import { find, merge } from '../network/intervals.ts'
 import { formatInterval, formatIp, type Interval, type Ip, parseBlock, parseInterval, parseIp } from '../network/ip.ts'
-import type { Network, Subnet } from '../schema/cloud_config.ts'
+import type { Network, Subnet } from '../schema/cloud-config.ts'
 import type { NetworkStrategy } from '../strategy.ts'
 import type { Faults, Sourced } from './faults.ts'
 

@@ -1,5 +1,5 @@
 import type { RemodelError } from '../../../../../shared/errors.ts'
-import { type Os, PackageForms } from '../../../../../shared/release/package_form.ts'
+import { type Os, PackageForms } from '../../../../../shared/release/package-form.ts'
 import type { Release, Stemcell } from '../../../../../shared/release/release.ts'
 import type { PackageStrategy } from '../strategy.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Os } from '../../../../../shared/release/package_form.ts'
+import type { Os } from '../../../../../shared/release/package-form.ts'
 import type { Release, ReleaseJob, Stemcell } from '../../../../../shared/release/release.ts'
 import { compareVersions } from '../../../../../shared/release/version.ts'
 import { type SourceDocument, suggest } from '../../../../../shared/source/document.ts'

@@ -20,7 +20,7 @@ import {
   takeUpDisk,
   takeUpVm,
   updating,
-} from './instance_steps.ts'
+} from './instance-steps.ts'
 import { type Renaming, rename } from './migrating.ts'
 import { isOutstanding, postDeployOf, runPostDeploy } from './post-deploy.ts'
 import { isPublished, publishAfter, publishBefore } from './publishing.ts'

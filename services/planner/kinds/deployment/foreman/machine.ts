@@ -4,7 +4,7 @@ import type { AddressBook } from '../addresses.ts'
 import { instanceId } from '../names.ts'
 import type { Placed } from '../placement.ts'
 import type { GroupNetworkStrategy, GroupStrategy } from '../strategy.ts'
-import { machineReasons } from './machine_reasons.ts'
+import { machineReasons } from './machine-reasons.ts'
 import type { StandingInstance, StandingVm } from './standing.ts'
 import type { How } from './task.ts'
 

@@ -2,7 +2,7 @@ import type { Fault } from '../../../../../shared/errors.ts'
 import { diskId, instanceId, instanceName, parseSlot } from '../names.ts'
 import type { GroupStrategy, Strategy } from '../strategy.ts'
 import { faultAt } from './fault.ts'
-import type { Site } from './instance_steps.ts'
+import type { Site } from './instance-steps.ts'
 import type { StandingInstance, StandingPlace } from './standing.ts'
 
 /** Materials that get another name, of one group. */

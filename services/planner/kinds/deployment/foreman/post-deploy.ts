@@ -2,7 +2,7 @@ import type { StepInput } from '../../../../../shared/kinds/deployment.ts'
 import { digestOfList } from '../../../../../shared/model/canonical.ts'
 import { postDeployId, rendersTo } from '../names.ts'
 import type { GroupStrategy } from '../strategy.ts'
-import type { Site } from './instance_steps.ts'
+import type { Site } from './instance-steps.ts'
 import type { StandingPlace } from './standing.ts'
 import type { Task } from './task.ts'
 

@@ -1,5 +1,5 @@
 import { tableId } from '../names.ts'
-import type { Site } from './instance_steps.ts'
+import type { Site } from './instance-steps.ts'
 import type { StandingInstance, StandingPlace } from './standing.ts'
 import type { Table } from './table.ts'
 import type { Task } from './task.ts'

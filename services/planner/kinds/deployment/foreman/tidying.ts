@@ -1,6 +1,6 @@
 import { diskId, instanceName, parseSlot } from '../names.ts'
 import type { Claims } from './claims.ts'
-import { deleteVm, keepDisk, type Site, stop, updating } from './instance_steps.ts'
+import { deleteVm, keepDisk, type Site, stop, updating } from './instance-steps.ts'
 import type { StandingDisk, StandingInstance, StandingPlace } from './standing.ts'
 import { leaving } from './stopping.ts'
 import type { Survey } from './survey.ts'

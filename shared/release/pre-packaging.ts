@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { RemodelError } from '../errors.ts'
 import { temporaryFolder } from '../temporary.ts'
 import type { ArchiveEntry } from './archive.ts'
-import type { LocalPackage } from './local_release.ts'
+import type { LocalPackage } from './local-release.ts'
 
 export interface PrePackagingOptions {
   /** Default: 30 minutes. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { checked } from '../../shared/release/release_blobstore.ts'
+import { checked } from '../../shared/release/release-blobstore.ts'
 
 const blob = { id: 'id-1', sha: `sha256:${'0'.repeat(64)}`, what: 'packages/v' }
 

@@ -1,6 +1,6 @@
 import type { Fault } from '../errors.ts'
 import type { ReleaseJob } from './release.ts'
-import type { SourceFile } from './source_tree.ts'
+import type { SourceFile } from './source-tree.ts'
 
 /** A release directory as it was read: everything known but the archives, which `packRelease` makes. */
 export interface LocalRelease {

@@ -1,6 +1,6 @@
 import { node as nodeResource } from './catalogue.ts'
 import { checkRestore } from './checks.ts'
-import { endState } from './end_state.ts'
+import { endState } from './end-state.ts'
 import { Ground } from './ground.ts'
 import { type InstanceResources, instanceState, type NodeResources, type RestoreConfig } from './node.ts'
 import { Places } from './places.ts'

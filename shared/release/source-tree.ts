@@ -2,7 +2,7 @@ import { createHash, hash as oneShot } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import type { BlobEntry } from './blobs_index.ts'
+import type { BlobEntry } from './blobs-index.ts'
 import type { FileMode } from './fingerprint.ts'
 import type { Glob } from './glob.ts'
 

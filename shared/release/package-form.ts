@@ -1,5 +1,5 @@
-import { packageGraph } from './package_graph.ts'
-import { packageKey } from './package_key.ts'
+import { packageGraph } from './package-graph.ts'
+import { packageKey } from './package-key.ts'
 import type { CompiledReleasePackage, Release, ReleasePackage } from './release.ts'
 import { compareVersions, sameMajor } from './version.ts'
 

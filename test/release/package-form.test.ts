@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { PackageForms } from '../../shared/release/package_form.ts'
-import { packageKey } from '../../shared/release/package_key.ts'
+import { PackageForms } from '../../shared/release/package-form.ts'
+import { packageKey } from '../../shared/release/package-key.ts'
 
 const source = (name: string, ...dependencies: string[]) => ({
   name,

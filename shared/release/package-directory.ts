@@ -5,10 +5,10 @@ import type { Fault } from '../errors.ts'
 import { invalidInput, type SourceDocument } from '../source/document.ts'
 import { fingerprint } from './fingerprint.ts'
 import { compileGlob, type Glob } from './glob.ts'
-import type { LocalPackage } from './local_release.ts'
-import { keepsPlace, type Listed, mapFiles, type SourceFile, type SourceTree } from './source_tree.ts'
+import type { LocalPackage } from './local-release.ts'
+import { keepsPlace, type Listed, mapFiles, type SourceFile, type SourceTree } from './source-tree.ts'
 import { misspeltKeys, PackageLock, PackageSpec } from './spec.ts'
-import { readSpecFile } from './yaml_text.ts'
+import { readSpecFile } from './yaml-text.ts'
 
 export interface ReadPackage {
   pack: LocalPackage

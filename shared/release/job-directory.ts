@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { Fault } from '../errors.ts'
 import { invalidInput, type SourceDocument, suggest } from '../source/document.ts'
 import { fingerprint } from './fingerprint.ts'
-import type { LocalJob } from './local_release.ts'
-import type { SourceFile, SourceTree } from './source_tree.ts'
+import type { LocalJob } from './local-release.ts'
+import type { SourceFile, SourceTree } from './source-tree.ts'
 import { JobSpec, misspeltKeys, readJobSpec } from './spec.ts'
-import { readSpecFile } from './yaml_text.ts'
+import { readSpecFile } from './yaml-text.ts'
 
 export interface ReadJob {
   job: LocalJob
