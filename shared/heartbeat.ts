@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { countKnowing, type KnownSteps } from './known-steps.ts'
 import type { Remodel } from './model/plan.ts'
 import type { RedisSettings } from './redis.ts'
+import { signOfLife } from './sign-of-life.ts'
 
 const beatMs = 1000
 /** Longer than any stall that is no crash. */
@@ -64,10 +65,9 @@ export class Heartbeat {
     return (await this.#said(process)) !== null
   }
 
-  /** What it said last. A sign of life that would last longer than any is given is from before Redis' clock was set back. */
-  async #said(process: string): Promise<string | null> {
-    await this.#redis.pexpire(this.#alive(process), lifeMs, 'LT')
-    return this.#redis.get(this.#alive(process))
+  /** What it said last; null where it has been silent for long. */
+  #said(process: string): Promise<string | null> {
+    return signOfLife(this.#redis, this.#alive(process), lifeMs)
   }
 
   /** How many jobs of a queue the living workers carry out at a time, all of them together. */

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { RedisSettings } from '../../shared/redis.ts'
+import { signOfLife } from '../../shared/sign-of-life.ts'
 
 const defaultLifeMs = 5000
 
@@ -50,10 +51,9 @@ export class VmLease {
     return this.#renew()
   }
 
-  /** True where a lease is over, for good. One that would last longer than any is given is from before Redis' clock was set back. */
+  /** True where a lease is over, for good. */
   async over(id: string): Promise<boolean> {
-    await this.#redis.pexpire(this.#prefix + id, Math.max(this.#lifeMs, defaultLifeMs), 'LT')
-    return (await this.#redis.exists(this.#prefix + id)) === 0
+    return (await signOfLife(this.#redis, this.#prefix + id, Math.max(this.#lifeMs, defaultLifeMs))) === null
   }
 
   /** Gives the lease back: nothing that was made under it may stand any more. */

@@ -22,9 +22,9 @@ import type { Turns } from './turns.ts'
 import { warmUpFor } from './warming.ts'
 
 /** Who waits in line asks again this often, to show that it is still there. */
+const askAgainMs = 1000
 /** A parked plan that looks whether it still waits is through in this time. */
 const lookMs = 15_000
-const askAgainMs = 1000
 
 interface SourceText {
   name: string

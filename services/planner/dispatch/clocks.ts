@@ -42,12 +42,12 @@ export class DeploymentClocks {
     const { opened, ...reading } = await this.#read(deployment)
     // At the first look nothing is known but that a plan was opened before.
     const steppedMs = last ? stepOf(last, reading) : Math.min(0, reading.now - opened)
-    const isForgotten = last !== undefined && reading.shift !== last.shift && this.#own.get(deployment) === last.shift
-    const isShifted = last !== undefined && reading.shift !== last.shift && !isForgotten
-    if (Math.abs(steppedMs) < stepMs || isShifted) return this.#goBy(deployment, reading)
+    const isShifted = last !== undefined && reading.shift !== last.shift
+    const isByAnother = isShifted && this.#own.get(deployment) !== last.shift
+    if (Math.abs(steppedMs) < stepMs || isByAnother) return this.#goBy(deployment, reading)
     const shift = reading.shift - Math.round(steppedMs)
     if (await this.#ledger.shiftClock(deployment, reading.shift, shift)) {
-      if (isForgotten) this.#own.delete(deployment)
+      if (isShifted) this.#own.delete(deployment)
       else this.#own.set(deployment, shift)
       this.#log.warn(
         { deployment, steppedMs: Math.round(steppedMs) },
