@@ -1,22 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { begunFor, noteBegun } from '../../services/assembler/instance/begun.ts'
 import { watchUntilHealthy } from '../../services/assembler/instance/watch.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
-import { fence, Place } from '../provider/place.ts'
+import { machineForEachTest } from '../provider/machine.ts'
 
-let place: Place
-let machine: Connection
 const never = new AbortController().signal
-
-beforeEach(async () => {
-  place = await Place.make()
-  await place.provider.createVm(place.request('w'), fence(1))
-  machine = await place.provider.connect('w', fence(1))
-})
-
-afterEach(async () => {
-  machine.close()
-  await place.leave()
+let machine: Connection
+machineForEachTest((on) => {
+  machine = on.machine
 })
 
 describe('what an attempt has begun on a machine', () => {

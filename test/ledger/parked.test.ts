@@ -163,7 +163,7 @@ describe('while a plan is parked', () => {
     expect(await stateOf(name, other)).toBe('done')
   })
 
-  test('it is superseded whoever asks first: a person who approves, or one who cancels', async () => {
+  test('it is superseded at the first request: an approval, or a cancellation', async () => {
     for (const ask of ['approve', 'cancel'] as const) {
       const name = fresh()
       const plan = await opened(name, [gate('a'), remodel('b', ['a'])])
@@ -236,7 +236,7 @@ describe('while a plan is parked', () => {
   })
 })
 
-test('a large plan is superseded slice by slice, and holds nobody up meanwhile', async () => {
+test('a large plan is superseded slice by slice, and holds up no other plan meanwhile', async () => {
   const name = fresh()
   const many = Array.from({ length: 300 }, (_, i) => remodel(`r${i}`, ['a']))
   const plan = await opened(name, [gate('a'), ...many])

@@ -3,20 +3,16 @@ import { readdirSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { create } from 'tar'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Connection } from '../../shared/provider/connection.ts'
-import { fence, Place, until } from './place.ts'
+import { machineForEachTest } from './machine.ts'
+import { fence, type Place, until } from './place.ts'
 
 let place: Place
 let machine: Connection
-beforeEach(async () => {
-  place = await Place.make()
-  await place.provider.createVm(place.request('w'), fence(1))
-  machine = await place.provider.connect('w', fence(1))
-})
-afterEach(async () => {
-  machine.close()
-  await place.leave()
+machineForEachTest((on) => {
+  place = on.place
+  machine = on.machine
 })
 
 describe('a command on a VM', () => {

@@ -1,18 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Connection, ProcessDefinition } from '../../shared/provider/connection.ts'
-import { fence, Place, until } from './place.ts'
+import { machineForEachTest } from './machine.ts'
+import { fence, type Place, until } from './place.ts'
 
 let place: Place
 let machine: Connection
-beforeEach(async () => {
-  place = await Place.make()
-  await place.provider.createVm(place.request('w'), fence(1))
-  machine = await place.provider.connect('w', fence(1))
-})
-afterEach(async () => {
-  machine.close()
-  await place.leave()
+machineForEachTest((on) => {
+  place = on.place
+  machine = on.machine
 })
 
 function daemon(name: string, more: Partial<ProcessDefinition> = {}): ProcessDefinition {
@@ -39,7 +35,8 @@ describe('a supervised process', () => {
     const took = await until(async () => (await machine.status()).every((row) => row.state === 'running'))
     expect(took).toBeLessThan(200)
     const { pid } = await status()
-    expect(await shell(`cat /proc/${pid}/comm`)).toBe('sleep\n')
+    // The shell that names it has forked by then, and runs the program a moment later.
+    await expect.poll(() => shell(`cat /proc/${pid}/comm`)).toBe('sleep\n')
     expect(await machine.stop(5000)).toBe('ended')
     expect((await machine.status()).map((row) => row.state)).toEqual(['stopped', 'stopped'])
     expect(await shell('pgrep sleep')).toBe('')
@@ -175,7 +172,7 @@ describe('a supervised process', () => {
     await machine.start()
     await until(async () => (await status()).state === 'running')
     const { pid } = await status()
-    expect(await shell(`tr '\\0' ' ' < /proc/${pid}/cmdline`)).toBe('sleep 1000 ')
+    await expect.poll(() => shell(`tr '\\0' ' ' < /proc/${pid}/cmdline`)).toBe('sleep 1000 ')
     await machine.stop(5000)
     expect(await shell('pgrep -f "sleep 1001"')).not.toBe('')
   })

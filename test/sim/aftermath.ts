@@ -49,7 +49,7 @@ function unfairEnd(redis: RedisModel, { plan, intentions, between }: Order, faul
   }
   for (const { remodel, code, message } of errors) {
     const refused = code === 'cancelled' && action(remodel) === 'approve'
-    // Whoever orders one plan after the other is superseded by nobody.
+    // A client that orders one plan after the other is superseded by none.
     if (code === 'superseded' && (between?.opened || !faultless)) continue
     if (refused || ['job-failed', 'infrastructure', 'deadline'].includes(code)) continue
     found.push(['fair-failure', `${plan.id} ${remodel} failed with ${code}: ${message}`])

@@ -215,7 +215,7 @@ export class Oracle implements Watcher {
     return this.#redis.read(`${base}:parked`, 'zset')?.has(plan) ?? false
   }
 
-  /** Whoever else has the deployment is alone with it. */
+  /** Another plan that has the deployment is alone with it. */
   #checkIdle({ deployment }: Plan, id: string, states: Map<string, string>): void {
     const holder = this.#redis.read(`${this.#prefix}:{${deployment}}:lock`, 'hash')?.get('plan')
     if (holder === id) this.report('parked-idle', `${id} is parked and holds ${deployment}`)

@@ -55,7 +55,7 @@ export async function furnish(connection: Connection): Promise<void> {
 /** Makes a tree below a job's directory readable for vcap: as BOSH has rendered files, `root:vcap`. */
 export const readableForVcap = `chgrp -R vcap "$1" 2>/dev/null || ${oneUser}`
 
-/** A line that makes folders which a job may write to, whoever of root and group vcap it runs as. */
+/** A line that makes folders which a job may write to, as root or as a user of the group vcap. */
 export function writableForVcap(folders: string): string {
   return `mkdir -p ${folders}; chmod 0770 ${folders}; chown root:vcap ${folders} 2>/dev/null || ${oneUser}`
 }

@@ -12,7 +12,7 @@ const atOnce = 500
 
 /**
  * Forgets old history, so that Redis does not grow for ever: of each deployment the newest REMODEL_KEEP_PLANS finished
- * plans (50 by default) and their events are kept; a plan that nobody applied within a day goes too. Deployments in which a plan was
+ * plans (50 by default) and their events are kept; a plan that was never applied within a day goes too. Deployments in which a plan was
  * stored or has ended are looked at, and each of the others once an hour.
  */
 export function startRetention(

@@ -1,6 +1,4 @@
-import { rm } from 'node:fs/promises'
-import { copySources, runTest, workIn } from '../../sabotage/copy.ts'
-import { sabotages } from '../../sabotage/sabotages.ts'
+import { requireLostRows } from './lost-rows.ts'
 
 /**
  * `npm run test:handovers-control`: the handovers of `handover.test.ts` on a copy of the sources without the checks, where rows must be
@@ -13,19 +11,8 @@ const off = [
   'a fail-over takes the best of the replicas that happen to run',
 ]
 
-const copy = await copySources()
-try {
-  for (const name of off) {
-    const sabotage = sabotages.find((one) => one.name === name)
-    if (!sabotage || !(await workIn(sabotage, copy))) throw new Error(`there is no sabotage: ${name}`)
-  }
-  const env = { HANDOVER_RUNS: process.env.HANDOVER_RUNS ?? '20' }
-  const { stdout } = await runTest(copy, 'test/long/database/handover.test.ts', [], env)
-  const summary = /handovers (\{"seed".*\})$/m.exec(stdout)?.[1]
-  console.log(summary ?? stdout)
-  const lost = summary === undefined ? 0 : Number(JSON.parse(summary).lost)
-  console.log(lost > 0 ? `without the checks ${lost} rows are lost` : 'nothing is lost without the checks')
-  process.exitCode = lost > 0 ? 0 : 1
-} finally {
-  await rm(copy, { recursive: true, force: true })
-}
+await requireLostRows(off, {
+  file: 'test/long/database/handover.test.ts',
+  word: 'handovers',
+  env: { HANDOVER_RUNS: process.env.HANDOVER_RUNS ?? '20' },
+})

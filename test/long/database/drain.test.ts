@@ -18,7 +18,7 @@ const rowsOfOne = async (): Promise<Set<string>> => {
   return new Set(ids)
 }
 
-/** Somebody who writes to n2 as fast as it goes, in transactions that say themselves that they write. */
+/** A client that writes to n2 as fast as it goes, in transactions that say themselves that they write. */
 class Client {
   readonly acknowledged: string[] = []
   #stopped = false

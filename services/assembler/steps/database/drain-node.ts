@@ -15,7 +15,7 @@ const lookAgainMs = 3000
 /**
  * Before a node goes: all that it acknowledged is on every node that stays.
  *
- *   written to   Its peers come near first, so that nobody is kept from writing for long.
+ *   written to   Its peers come near first, so that clients are kept from writing for moments only.
  *                -- read only, no client comes in, sessions end -->
  *   closed       -- every peer has confirmed the end of its log -->
  *   done         The node itself remembers that: a removal that was cut off goes on from here, with the links half gone.

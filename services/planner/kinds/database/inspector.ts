@@ -183,7 +183,7 @@ function nodeAsFound(
     attributes: { ...resource.attributes, primary_instance_id: primary.instance },
     error:
       strays.length > 0
-        ? `its log is kept for ${strays.join(', ')}, which nobody knows`
+        ? `its log is kept for ${strays.join(', ')}, which no document names`
         : primary.drain === 'none'
           ? resource.error
           : 'its writes were stopped, as it was to be removed',

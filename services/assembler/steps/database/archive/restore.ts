@@ -30,7 +30,7 @@ const unpack = promisify(gunzip)
  *   recovered  -- links of then are taken away, fences of now set, a line of its own begun -->  its own
  *   its own    -- stopped; the file `whole` names the restore -->  whole
  *
- * Cut off before `replaying` it begins again from nothing, later from there: nobody but Remodel could write there. What the
+ * Cut off before `replaying` it begins again from nothing, later from there: only Remodel could write there. What the
  * node had before stays beside until it is whole.
  */
 export async function restoreData(
