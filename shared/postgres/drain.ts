@@ -84,6 +84,27 @@ export async function readerOf(session: Session, provider: string, subscriber: s
   return row ? { enabled: row.subenabled === true, errors: Number(row.errors) } : null
 }
 
+/** A link as both ends tell of it. */
+export interface Link {
+  /** Null: the provider keeps no log for it. */
+  reading: Reading | null
+  /** Null: there is no subscription. Undefined: the reader does not answer. */
+  reader: Reader | null | undefined
+}
+
+/** Why a link carries nothing, from two looks at it with time for another try in between; null where it does, or may only be slow. */
+export function whyStopped(node: string, peer: string, before: Link, now: Link): string | null {
+  if (now.reading === null) return `${node} keeps no log for ${peer}`
+  if (now.reader === null) return `${peer} has no subscription to ${node}`
+  if (now.reader === undefined) return before.reader === undefined ? `${peer} does not answer` : null
+  if (!now.reader.enabled) return `the subscription of ${peer} to ${node} is disabled`
+  const again = before.reader && now.reader.errors > before.reader.errors
+  if (again && now.reading.confirmed === before.reading?.confirmed) {
+    return `${peer} cannot apply what ${node} sent it (see the log of ${peer})`
+  }
+  return null
+}
+
 /**
  * How many rows a node has written that the reader of this slot has not confirmed, `atLeast` where there are more. They are read from
  * the log by a copy of the slot that ends with the session, so the reader is not disturbed.

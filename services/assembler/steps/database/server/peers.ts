@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Members } from '../../../../../shared/kinds/database.ts'
 import {
-  type Reader,
+  type Link,
   type Reading,
   readerOf,
   readingOf,
   rowsText,
   waitingRows,
+  whyStopped,
 } from '../../../../../shared/postgres/drain.ts'
 import { lsnOf } from '../../../../../shared/postgres/position.ts'
 import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
@@ -88,24 +89,6 @@ export async function awaitPeers(context: StepContext, written: Written): Promis
       await sleep(pollMs, undefined, { signal: context.signal })
     }
   })
-}
-
-interface Link {
-  reading: Reading | null
-  /** Undefined: the peer does not answer. */
-  reader: Reader | null | undefined
-}
-
-function whyStopped(node: string, peer: string, before: Link, now: Link): string | null {
-  if (now.reading === null) return `${node} keeps no log for ${peer}`
-  if (now.reader === null) return `${peer} has no subscription to ${node}`
-  if (now.reader === undefined) return before.reader === undefined ? `${peer} does not answer` : null
-  if (!now.reader.enabled) return `the subscription of ${peer} to ${node} is disabled`
-  const again = before.reader && now.reader.errors > before.reader.errors
-  if (again && now.reading.confirmed === before.reading?.confirmed) {
-    return `${peer} cannot apply what ${node} sent it (see the log of ${peer})`
-  }
-  return null
 }
 
 async function look(context: StepContext, session: Session, written: Written): Promise<Map<string, Link>> {

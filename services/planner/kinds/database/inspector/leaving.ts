@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
-import { readerOf, readingOf, rowsText, waitingRows } from '../../../../../shared/postgres/drain.ts'
+import {
+  type Link,
+  readerOf,
+  readingOf,
+  rowsText,
+  waitingRows,
+  whyStopped,
+} from '../../../../../shared/postgres/drain.ts'
 import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { ResourceData } from '../operations/operations.ts'
 import type { Server } from './servers.ts'
@@ -46,7 +53,7 @@ async function judge(found: Found, [from, to]: readonly [string, string], machin
     throw error
   })
   try {
-    const why = await whyStopped(there, here, [from, to])
+    const why = await whyLinkStopped(there, here, [from, to])
     if (why === null) return null
     const waiting = rowsText(await waitingRows(there, from, to))
     return { id: `${from}:${to}:${provider.database_name}`, stopped: { stopped: why, waiting } }
@@ -55,17 +62,20 @@ async function judge(found: Found, [from, to]: readonly [string, string], machin
   }
 }
 
-async function whyStopped(there: Session, here: Session, [from, to]: readonly [string, string]) {
-  const reading = await readingOf(there, from, to)
-  const reader = await readerOf(here, from, to)
-  if (!reading || !reader) return null
-  if (!reader.enabled) return `the subscription of ${to} to ${from} is disabled`
-  if (reading.behind === 0) return null
-  await sleep(betweenMs)
-  const later = await readingOf(there, from, to)
-  const again = await readerOf(here, from, to)
-  const stands = later?.confirmed === reading.confirmed && (again?.errors ?? 0) > reader.errors
-  return stands ? `${to} cannot apply what ${from} sent it` : null
+async function whyLinkStopped(
+  there: Session,
+  here: Session,
+  [from, to]: readonly [string, string],
+): Promise<string | null> {
+  const look = async (): Promise<Link> => ({
+    reading: await readingOf(there, from, to),
+    reader: await readerOf(here, from, to),
+  })
+  const link = await look()
+  // One that was never made is not one that has stopped.
+  if (!link.reading || !link.reader) return null
+  if (link.reader.enabled && link.reading.behind > 0) await sleep(betweenMs)
+  return whyStopped(from, to, link, await look())
 }
 
 function addressOf({ instances, primaries }: Found, node: string) {
