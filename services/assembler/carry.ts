@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { type ErrorCode, RemodelError, toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
+import { versionOf } from '../../shared/input-version.ts'
 import { workerFor } from '../../shared/known-steps.ts'
 import type { Leaving } from '../../shared/leaving.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
@@ -240,7 +241,7 @@ async function knownStep(
 ): Promise<KnownStep | { unknown: string; code: ErrorCode }> {
   if (format > planFormat) return { unknown: `a worker that knows plans of format ${format}`, code: 'unsupported' }
   const step = await steps.find(kind, remodel.step)
-  if (!step || (remodel.version ?? 1) > (step.version ?? 1))
+  if (!step || (remodel.version ?? 1) > versionOf(step.input))
     return { unknown: workerFor(kind, remodel), code: 'unsupported' }
   const input = step.input.safeParse(remodel.input, { error: schemaWords })
   if (input.success) return { step, input: input.data }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { loadExtensions } from '../../shared/extensions.ts'
+import { versionOf } from '../../shared/input-version.ts'
 import { type KnownSteps, stepKey } from '../../shared/known-steps.ts'
 import type { Step } from './steps/step.ts'
 
@@ -38,7 +39,7 @@ export class StepCatalog {
       for (const file of await readdir(new URL(`${kind.name}/`, steps)))
         if (file.endsWith('.ts')) await this.find(kind.name, file.slice(0, -'.ts'.length))
     }
-    const versions = [...this.#loaded].flatMap(([key, step]) => (step ? [[key, step.version ?? 1] as const] : []))
+    const versions = [...this.#loaded].flatMap(([key, step]) => (step ? [[key, versionOf(step.input)] as const] : []))
     return Object.fromEntries(versions.sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 }

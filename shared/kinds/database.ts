@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { inVersion } from '../input-version.ts'
 import { Attributes } from '../model/material.ts'
 import { Target } from '../postgres/archive/chain.ts'
 import { Commits } from '../postgres/quorum.ts'
@@ -115,48 +116,57 @@ export const inputs = {
   /** Nothing to do in the world: the record is the thing. */
   'note-resource': z.object(base),
   /** `silent`: its machine stood and did not answer when this was planned: one that does not answer is ended and made anew. */
-  'create-host': z.object({ ...base, host: HostAttributes, silent: z.boolean().default(false) }),
+  'create-host': inVersion(2, z.object({ ...base, host: HostAttributes, silent: z.boolean().default(false) })),
   'delete-host': z.object({ ...base, host: HostAttributes }),
   /** It is asked, before anything is changed, whether a server could start with these settings. */
   rehearse: z.object({ deployment: z.string(), instance: InstanceAttributes }),
-  'set-up-instance': z.object({
-    ...base,
-    instance: InstanceAttributes,
-    member: Member,
-    /**
-     * `found`: a first primary, with an empty cluster. `keep`: data must be there already. `copy`: the first instance of a node
-     * that is filled from `source`: follows it until it is populated. `follow`: a replica of `upstream`,
-     * copied from the primary of `source` where its data cannot follow. `restore`: a first primary with data from the archive.
-     */
-    role: z.enum(['found', 'keep', 'copy', 'follow', 'restore']),
-    restore: Restore.nullable(),
-    /** Users that its node was set up with and is to have no more. */
-    gone: z.array(z.string()).default([]),
-    source: z.array(Member),
-    upstream: z.array(Member),
-  }),
-  'remove-instance': z.object({
-    ...base,
-    member: Member,
-    peers: z.array(Member),
-    /** Its data is kept beside until the node is restored. */
-    aside: z.boolean(),
-    /** Machine and disk go behind it: one that does not answer is ended. */
-    machineGoes: z.boolean().default(false),
-  }),
+  'set-up-instance': inVersion(
+    2,
+    z.object({
+      ...base,
+      instance: InstanceAttributes,
+      member: Member,
+      /**
+       * `found`: a first primary, with an empty cluster. `keep`: data must be there already. `copy`: the first instance of a node
+       * that is filled from `source`: follows it until it is populated. `follow`: a replica of `upstream`,
+       * copied from the primary of `source` where its data cannot follow. `restore`: a first primary with data from the archive.
+       */
+      role: z.enum(['found', 'keep', 'copy', 'follow', 'restore']),
+      restore: Restore.nullable(),
+      /** Users that its node was set up with and is to have no more. */
+      gone: z.array(z.string()).default([]),
+      source: z.array(Member),
+      upstream: z.array(Member),
+    }),
+  ),
+  'remove-instance': inVersion(
+    2,
+    z.object({
+      ...base,
+      member: Member,
+      peers: z.array(Member),
+      /** Its data is kept beside until the node is restored. */
+      aside: z.boolean(),
+      /** Machine and disk go behind it: one that does not answer is ended. */
+      machineGoes: z.boolean().default(false),
+    }),
+  ),
   /** Replicas, their slots and what commits wait for, as the node's members ask for. */
-  'arrange-node': z.object({
-    ...base,
-    node: z.string(),
-    members: z.array(Member),
-    synchronous: z.boolean(),
-    /** It follows its source until it is populated. */
-    copied: z.boolean(),
-    /** Members that a later remodel of the plan sets up: one that does not follow yet is left to the arrangement behind that. */
-    later: z.array(z.string()).default([]),
-    /** Physical slots of the deployment that stay; others of ours are of instances that are gone. */
-    keep: z.array(z.string()),
-  }),
+  'arrange-node': inVersion(
+    2,
+    z.object({
+      ...base,
+      node: z.string(),
+      members: z.array(Member),
+      synchronous: z.boolean(),
+      /** It follows its source until it is populated. */
+      copied: z.boolean(),
+      /** Members that a later remodel of the plan sets up: one that does not follow yet is left to the arrangement behind that. */
+      later: z.array(z.string()).default([]),
+      /** Physical slots of the deployment that stay; others of ours are of instances that are gone. */
+      keep: z.array(z.string()),
+    }),
+  ),
   'set-up-database': z.object({
     ...base,
     database: z.string(),
@@ -169,9 +179,9 @@ export const inputs = {
   }),
   'create-slot': z.object(between),
   /** `going`: the node that it stands on leaves as a whole: nothing is waited for there. */
-  'delete-slot': z.object({ ...between, going: z.boolean().default(false) }),
+  'delete-slot': inVersion(2, z.object({ ...between, going: z.boolean().default(false) })),
   'set-up-subscription': z.object({ ...between, enabled: z.boolean(), copied: z.boolean() }),
-  'delete-subscription': z.object({ ...between, going: z.boolean().default(false) }),
+  'delete-subscription': inVersion(2, z.object({ ...between, going: z.boolean().default(false) })),
   /** All that a node acknowledged is on the others before it goes. `loss`: what is not may be lost. */
   'drain-node': z.object({
     deployment: z.string(),
@@ -181,7 +191,7 @@ export const inputs = {
     peers: Members,
     loss: z.boolean(),
   }),
-  'populate-node': z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) }),
+  'populate-node': inVersion(2, z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) })),
   'send-mark': z.object(between),
   'await-mark': z.object({ ...between, mark: z.string() }),
   'read-position': z.object(between),
@@ -196,7 +206,7 @@ export const inputs = {
     synchronous: z.boolean(),
   }),
   /** Makes another server the primary although the old one is gone; whatever is left of it is ended first. */
-  'fail-over': z.object({ ...election, lost: z.array(Member) }),
+  'fail-over': inVersion(2, z.object({ ...election, lost: z.array(Member) })),
   /** Makes one of the servers the primary of a node of which all are replicas. */
   'promote-node': z.object(election),
   /** A base backup of the node's primary, and the log that belongs to it, in the blobstore. */

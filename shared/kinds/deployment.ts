@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { inVersion } from '../input-version.ts'
 import { HealthCheck } from './health-checks.ts'
 
 /**
@@ -81,26 +82,32 @@ export const inputs = {
     /** A new VM does not wait for room that others take on their way out. */
     orphan: z.literal(true).optional(),
   }),
-  'create-vm': z.object({
-    cid: z.string(),
-    deployment: z.string(),
-    stemcell: z.object({ name: z.string(), os: z.string(), version: z.string(), digest: z.string().optional() }),
-    resources: z.object({
-      cpus: z.number().optional(),
-      memoryMiB: z.number().optional(),
-      diskMiB: z.number().optional(),
+  'create-vm': inVersion(
+    2,
+    z.object({
+      cid: z.string(),
+      deployment: z.string(),
+      stemcell: z.object({ name: z.string(), os: z.string(), version: z.string(), digest: z.string().optional() }),
+      resources: z.object({
+        cpus: z.number().optional(),
+        memoryMiB: z.number().optional(),
+        diskMiB: z.number().optional(),
+      }),
+      vm: VmAttributes,
     }),
-    vm: VmAttributes,
-  }),
+  ),
   /** Also removes `forget` from the floorplan: the instance that is gone with its VM. */
   'delete-vm': z.object({ cid: z.string(), forget: z.array(z.string()) }),
   /** `kept`: it was found in no record and no instance wants it; it is recorded, so that its data is not lost unseen. */
-  'create-disk': z.object({
-    cid: z.string(),
-    deployment: z.string(),
-    disk: DiskAttributes,
-    kept: z.literal(true).exactOptional(),
-  }),
+  'create-disk': inVersion(
+    2,
+    z.object({
+      cid: z.string(),
+      deployment: z.string(),
+      disk: DiskAttributes,
+      kept: z.literal(true).exactOptional(),
+    }),
+  ),
   /** Materials that are recorded under another id from then on, all at once: instances of a group that was renamed, and their disks. */
   'rename-instances': z.object({ moves: z.array(z.object({ from: z.string(), to: z.string() })) }),
   /** Detaches it first. */
@@ -118,32 +125,38 @@ export const inputs = {
     addresses: z.string().nullable(),
   }),
   /** pre-stop, drain, stop, post-stop. `next` is what becomes of the machine, of the instance and of its deployment. */
-  'stop-instance': z.object({
-    instance: z.string(),
-    vm: z.string(),
-    jobs: z.array(z.string()),
-    next: z.object({ vm: NextState, instance: NextState, deployment: NextState }),
-    /** Arguments of the first call of each drain script. */
-    drain: z.array(z.string()),
-    /** MiB of the persistent disk, now and when the instance is started again. */
-    disk: z.object({ now: z.int(), next: z.int() }),
-    skipDrain: z.boolean(),
-    /** What stands when it is done: as before, with the state `stopped`; meta keeps `vm`. */
-    attributes: InstanceAttributes,
-  }),
+  'stop-instance': inVersion(
+    2,
+    z.object({
+      instance: z.string(),
+      vm: z.string(),
+      jobs: z.array(z.string()),
+      next: z.object({ vm: NextState, instance: NextState, deployment: NextState }),
+      /** Arguments of the first call of each drain script. */
+      drain: z.array(z.string()),
+      /** MiB of the persistent disk, now and when the instance is started again. */
+      disk: z.object({ now: z.int(), next: z.int() }),
+      skipDrain: z.boolean(),
+      /** What stands when it is done: as before, with the state `stopped`; meta keeps `vm`. */
+      attributes: InstanceAttributes,
+    }),
+  ),
   /** Switches to what was prepared, pre-start, start, watch until healthy, post-start; then the instance stands. */
-  'start-instance': z.object({
-    instance: z.string(),
-    index: z.int(),
-    deployment: z.string(),
-    vm: z.string(),
-    attributes: InstanceAttributes,
-    jobs: z.array(z.object({ name: z.string(), rendered: z.string() })),
-    packages: z.array(z.object({ name: z.string(), key: z.string() })),
-    watch,
-    /** Materials that stand no more once it has started: that post-deploy scripts have run since. */
-    voids: z.array(z.string()).exactOptional(),
-  }),
+  'start-instance': inVersion(
+    2,
+    z.object({
+      instance: z.string(),
+      index: z.int(),
+      deployment: z.string(),
+      vm: z.string(),
+      attributes: InstanceAttributes,
+      jobs: z.array(z.object({ name: z.string(), rendered: z.string() })),
+      packages: z.array(z.object({ name: z.string(), key: z.string() })),
+      watch,
+      /** Materials that stand no more once it has started: that post-deploy scripts have run since. */
+      voids: z.array(z.string()).exactOptional(),
+    }),
+  ),
   /**
    * Runs the `post-deploy` scripts of all machines named, then `post-deploy/<deployment>` stands with `{ of }`; without machines
    * it stands no more.

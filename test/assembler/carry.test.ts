@@ -12,6 +12,7 @@ import { defineStep, type Step, type StepContext } from '../../services/assemble
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RemodelError } from '../../shared/errors.ts'
+import { inVersion } from '../../shared/input-version.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { OwedFences } from '../../shared/ledger/owed.ts'
@@ -305,7 +306,9 @@ describe('a worker that is older than the plan', () => {
       expect({ state, attempt }).toEqual({ state: 'waiting', attempt: 0 })
       expect(waitsFor).toContain(text)
       await released(ledger, name, plan)
-      expect(await carryOut(jobOf(name, plan, 2), 'assemble', never, await knows({ version: 2 }))).toBe('done')
+      expect(
+        await carryOut(jobOf(name, plan, 2), 'assemble', never, await knows({ input: inVersion(2, z.unknown()) })),
+      ).toBe('done')
     })
   }
 

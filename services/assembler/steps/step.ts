@@ -64,9 +64,8 @@ export interface Wait {
  * - `verify` proves it, and gives the result. It throws where the world is not as it should be.
  */
 export interface Step<Schema extends z.ZodType = z.ZodType> {
+  /** In a version, where it has changed (`shared/input-version.ts`). A worker leaves a remodel of a later one than its own to others. */
   input: Schema
-  /** Counts the changes of its input. A worker leaves a remodel of a later version than its own to others. Left out: 1. */
-  version?: number
   look(context: StepContext, input: z.infer<Schema>): Promise<StepResult | null>
   // biome-ignore lint/suspicious/noConfusingVoidType: most steps end without a value
   apply(context: StepContext, input: z.infer<Schema>): Promise<Wait | void>

@@ -1,5 +1,6 @@
 import { RemodelError } from '../../../../shared/errors.ts'
-import { InstanceAttributes, type Member } from '../../../../shared/kinds/database.ts'
+import { versioned } from '../../../../shared/input-version.ts'
+import { InstanceAttributes, inputs, type Member } from '../../../../shared/kinds/database.ts'
 import type { Floorplan } from '../../../../shared/model/material.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
 import { backupDraft } from './foreman/archiving.ts'
@@ -36,7 +37,7 @@ export function backUp({ deployment, materials }: Floorplan, nodes: readonly str
       reason: 'it was asked for',
     })
   })
-  return { remodels, windows: [], places: [], notes: [] }
+  return { remodels: versioned(remodels, inputs), windows: [], places: [], notes: [] }
 }
 
 const deployFirst = 'its log is not archived; deploy it with one first'

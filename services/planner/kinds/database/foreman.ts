@@ -1,3 +1,5 @@
+import { versioned } from '../../../../shared/input-version.ts'
+import { inputs } from '../../../../shared/kinds/database.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../../../shared/model/material.ts'
 import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
@@ -84,7 +86,13 @@ export async function foreman(
     ],
   })
   const notes = [...asideNotes(aside), ...going, ...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
-  return { remodels, windows: [], places: [], reservations: holdings(blueprint.materials), notes }
+  return {
+    remodels: versioned(remodels, inputs),
+    windows: [],
+    places: [],
+    reservations: holdings(blueprint.materials),
+    notes,
+  }
 }
 
 /** Data that was put aside is a person's to look at: every plan says where it lies. */

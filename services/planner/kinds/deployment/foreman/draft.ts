@@ -1,4 +1,5 @@
-import type { StepInput, StepName } from '../../../../../shared/kinds/deployment.ts'
+import { versioned } from '../../../../../shared/input-version.ts'
+import { inputs, type StepInput, type StepName } from '../../../../../shared/kinds/deployment.ts'
 import type { Json } from '../../../../../shared/model/material.ts'
 import type { Remodel } from '../../../../../shared/model/plan.ts'
 import type { Reservation } from '../../../../../shared/model/reservation.ts'
@@ -87,7 +88,7 @@ export class DraftWriter {
 
   finish(): PlanDraft {
     return {
-      remodels: this.#remodels,
+      remodels: versioned(this.#remodels, inputs),
       windows: [...this.#windows].map(([name, limit]) => ({ name, limit })),
       places: [...this.#places].map(([name, windows]) => ({ name, windows: [...windows] })),
       reservations: this.#reservations,
