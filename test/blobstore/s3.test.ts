@@ -1,4 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
@@ -171,15 +174,38 @@ it('says what is wrong: no bucket, wrong keys, nobody there, a URL that is none'
     's3://key:secret@bucket',
     's3://b?colour=red',
     's3://b?endpoint=ftp://x',
+    's3://b?multipart=no',
+    's3://b/100%',
   ]) {
     expect(() => readS3Place(url)).toThrow(/REMODEL_BLOBSTORE/)
   }
-  expect(readS3Place('s3://bucket/a/b/?region=x')).toEqual({
+  expect(readS3Place('s3://bucket/a/b%20c/?region=x&checksum=false')).toEqual({
     bucket: 'bucket',
-    prefix: 'a/b',
+    prefix: 'a/b c',
     region: 'x',
     pathStyle: false,
+    multipart: true,
+    checksum: false,
   })
+})
+
+it('goes on where a service that knows no ranges sends everything again', async () => {
+  const content = randomBytes(200_000)
+  let asked = 0
+  const careless = createServer((request, response) => {
+    if (request.method === 'HEAD') return void response.end()
+    response.writeHead(200, { 'content-length': content.length })
+    if (++asked > 2) return void response.end(content)
+    response.write(content.subarray(0, 50_000 * asked), () => response.destroy())
+  })
+  careless.listen(0, '127.0.0.1')
+  await once(careless, 'listening')
+  onTestFinished(() => void careless.close())
+  const { port } = careless.address() as AddressInfo
+  const blobs = await S3Blobstore.open(`s3://blobs?endpoint=http://127.0.0.1:${port}&region=eu-test-1`)
+  onTestFinished(() => blobs.close())
+  expect(sha256(await blobs.get(sha256(content)))).toBe(sha256(content))
+  expect(asked).toBe(3)
 })
 
 it('serves a whole Remodel: release in, compiled, deployed, nothing on the disk', async () => {

@@ -33,11 +33,13 @@ async function main(): Promise<number> {
   }
   const verdicts = await suite.run(folder, values.only)
   const tally = tallyOf(verdicts)
+  // With --json, standard output is one document.
+  const tell = values.json ? console.error : console.log
+  for (const { file, name, verdict, found } of verdicts) {
+    if (verdict === 'failed') tell(`failed: ${file}: ${name}: ${found}`)
+  }
   if (values.json) console.log(JSON.stringify(tally))
   else {
-    for (const { file, name, verdict, found } of verdicts) {
-      if (verdict === 'failed') console.log(`failed: ${file}: ${name}: ${found}`)
-    }
     const { passed, total, failed, notApplicable } = tally
     console.log(`${passed} of ${total} passed, ${failed} failed, ${notApplicable} not applicable`)
   }

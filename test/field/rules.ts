@@ -17,6 +17,7 @@ import {
   versionsAsWritten,
 } from './rules/planned.ts'
 import { noCloudConfigs, twoIdsTwoJobs } from './rules/stored.ts'
+import { storesOfManyKinds } from './rules/stores.ts'
 import { refusedTarballs, takenTarballs } from './rules/uploaded.ts'
 
 /** Runs the inputs of one folder and checks what is right of them. */
@@ -29,6 +30,7 @@ export const drawn: Record<string, Rule> = {
   B03: mapsOfProperties,
   B04: refusedAtTheirPlace,
   B07: nextStates,
+  B11: storesOfManyKinds,
   B18: reservedNames,
   B20: twoIdsTwoJobs,
   C05: refusedTarballs,

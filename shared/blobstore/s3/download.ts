@@ -49,6 +49,16 @@ export async function* download(
   })
 }
 
+/** The bytes behind the first `count`. */
+export async function* skip(body: Readable, count: number): AsyncGenerator<Buffer> {
+  let left = count
+  for await (const chunk of body) {
+    const bytes = chunk as Buffer
+    if (bytes.length > left) yield bytes.subarray(left)
+    left = Math.max(0, left - bytes.length)
+  }
+}
+
 async function again(digest: string, open: OpenFrom, at: number, etag: string | undefined, fruitless: number) {
   for (let tries = fruitless; ; tries++) {
     await sleep(pauseMs * 2 ** tries)

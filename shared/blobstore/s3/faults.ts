@@ -8,6 +8,9 @@ interface Answer {
   $metadata?: { httpStatusCode?: number }
 }
 
+/** Refusals with status 400 that are not about what the service knows. */
+const passing = /Timeout|Expired|Token|Digest|Mismatch|SlowDown|TooLarge/
+
 /** True where the service says that the object is not there. */
 export function isAbsent(error: unknown): boolean {
   const { name, $metadata } = (error ?? {}) as Answer
@@ -15,10 +18,10 @@ export function isAbsent(error: unknown): boolean {
 }
 
 /**
- * What went wrong, as one of ours: `unsupported` where another attempt would fail the same way (no bucket, no right, no keys),
- * `infrastructure` for the rest.
+ * What went wrong, as one of ours: `unsupported` where another attempt would fail the same way (no bucket, no right, no keys,
+ * a request that the service does not know), `infrastructure` for the rest. `fix` says what to do about such a request.
  */
-export function s3Fault(what: string, place: S3Place, thrown: unknown): RemodelError {
+export function s3Fault(what: string, place: S3Place, thrown: unknown, fix?: string): RemodelError {
   if (thrown instanceof RemodelError) return thrown
   const error = toError(thrown)
   const { name, code, $metadata } = thrown as Answer
@@ -29,6 +32,9 @@ export function s3Fault(what: string, place: S3Place, thrown: unknown): RemodelE
   if (name === 'NoSuchBucket') return lasting(`there is no ${where}: make it, or set another REMODEL_BLOBSTORE`)
   if (name === 'CredentialsProviderError')
     return lasting(`no keys for ${where}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`)
+  if (fix !== undefined && (status === 501 || (status === 400 && !passing.test(name ?? '')))) {
+    return lasting(`${what} in ${where} failed: ${reasonOf(error) || name}; ${fix}`)
+  }
   if (status === 401 || status === 403) return lasting(`${what}: ${where} refuses these keys (${name})`)
   return new RemodelError('infrastructure', `${what} in ${where} failed: ${reasonOf(error) || name || code}`, {
     details,

@@ -10,13 +10,18 @@ export interface S3Place {
   endpoint?: string
   /** The bucket is part of the path, not of the host name. */
   pathStyle: boolean
+  /** Large objects go up in parts. */
+  multipart: boolean
+  /** Objects go up with their checksum in a header. */
+  checksum: boolean
 }
 
-const known = ['endpoint', 'region', 'path-style']
+const known = ['endpoint', 'region', 'path-style', 'multipart', 'checksum']
 
 /**
- * `s3://<bucket>[/<prefix>][?endpoint=<url>&region=<name>&path-style=true|false]`. Whatever is at `endpoint` is spoken to with the bucket in the path
- * unless told otherwise. Who may is told by the usual AWS_ variables and files, never by the URL. Throws `invalid-input`.
+ * `s3://<bucket>[/<prefix>][?endpoint=<url>&region=<name>&path-style=true|false&multipart=true|false&checksum=true|false]`; the prefix is
+ * percent-encoded as in any URL. A service at `endpoint` gets the bucket in the path unless `path-style` says otherwise.
+ * Keys come from the usual AWS_ variables and files, never from the URL. Throws `invalid-input`.
  */
 export function readS3Place(text: string, env: NodeJS.ProcessEnv = process.env): S3Place {
   const refuse = (message: string, details: Record<string, unknown> = {}) =>
@@ -30,12 +35,28 @@ export function readS3Place(text: string, env: NodeJS.ProcessEnv = process.env):
   const endpoint = url.searchParams.get('endpoint')
   if (endpoint !== null && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? ''))
     throw refuse('endpoint is not a URL of http or https', { found: endpoint })
-  const style = url.searchParams.get('path-style')
+  const flag = (name: string, otherwise: boolean): boolean => {
+    const value = url.searchParams.get(name)
+    if (value === null) return otherwise
+    if (value !== 'true' && value !== 'false')
+      throw refuse(`${name} is true or false`, { found: value, allowed: ['true', 'false'] })
+    return value === 'true'
+  }
   return {
     bucket: url.hostname,
-    prefix: url.pathname.replace(/^\/+|\/+$/g, ''),
+    prefix: decoded(url.pathname, refuse).replace(/^\/+|\/+$/g, ''),
     region: url.searchParams.get('region') ?? env.AWS_REGION ?? 'us-east-1',
     ...(endpoint === null ? {} : { endpoint }),
-    pathStyle: style === null ? endpoint !== null : style === 'true',
+    pathStyle: flag('path-style', endpoint !== null),
+    multipart: flag('multipart', true),
+    checksum: flag('checksum', true),
+  }
+}
+
+function decoded(path: string, refuse: (message: string, details: Record<string, unknown>) => RemodelError): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    throw refuse('the prefix is not percent-encoded: write % as %25', { found: path })
   }
 }

@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -12,14 +10,14 @@ import {
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3'
-import { Upload } from '@aws-sdk/lib-storage'
 import { RemodelError } from '../../errors.ts'
 import type { Blobstore } from '../blobstore.ts'
 import { DIGEST, hexOf } from '../digest.ts'
 import { spool } from '../spool.ts'
-import { download, type OpenFrom } from './download.ts'
+import { download, type OpenFrom, skip } from './download.ts'
 import { isAbsent, s3Fault } from './faults.ts'
 import { readS3Place, type S3Place } from './place.ts'
+import { upload } from './upload.ts'
 
 export interface S3Options {
   /** Larger blobs go up in parts of this size. Default: 16 MiB; the protocol wants 5 MiB at least. */
@@ -89,7 +87,9 @@ export class S3Blobstore implements Blobstore {
     }
     const there = await this.describe(digest)
     if (there?.size === size && (await this.#refresh(digest, there.changedAt))) return { digest, size }
-    await this.#guard('writing', () => this.#upload(digest, path, size))
+    const { partBytes } = this.#options
+    const blob = { path, size, hex: hexOf(digest) }
+    await upload(this.#client, this.place, { Key: this.#at(digest).Key, blob, partBytes })
     return { digest, size }
   }
 
@@ -126,7 +126,10 @@ export class S3Blobstore implements Blobstore {
           }),
         )
         const size = from + (object.ContentLength ?? 0)
-        return { body: object.Body as Readable, size, ...(object.ETag === undefined ? {} : { etag: object.ETag }) }
+        const whole = object.Body as Readable
+        // A service that knows no ranges sends everything again.
+        const body = from > 0 && object.ContentRange === undefined ? Readable.from(skip(whole, from)) : whole
+        return { body, size, ...(object.ETag === undefined ? {} : { etag: object.ETag }) }
       })
     const first = await open(0).catch((error: RemodelError) => {
       if (!isAbsent(error.cause)) throw error
@@ -185,24 +188,6 @@ export class S3Blobstore implements Blobstore {
     }
   }
 
-  async #upload(digest: string, path: string, size: number): Promise<void> {
-    const { partBytes } = this.#options
-    if (size <= partBytes) {
-      const Body = await readFile(path)
-      await this.#client.send(
-        new PutObjectCommand({
-          ...this.#at(digest),
-          Body,
-          ChecksumSHA256: Buffer.from(hexOf(digest), 'hex').toString('base64'),
-        }),
-      )
-      return
-    }
-    // Parts of an upload that fails are taken away again.
-    const params = { ...this.#at(digest), Body: createReadStream(path) }
-    await new Upload({ client: this.#client, params, partSize: partBytes, queueSize: 4 }).done()
-  }
-
   /** Makes an object count as changed now; false where it is gone. */
   async #refresh(digest: string, changedAt: number): Promise<boolean> {
     if (this.#isFresh(changedAt)) return true
@@ -233,7 +218,11 @@ export class S3Blobstore implements Blobstore {
 
   async #quarantine(digest: string): Promise<void> {
     const { Bucket, Key } = this.#at(digest)
-    const aside = { Bucket, Key: this.#key(`quarantine/${hexOf(digest)}`), CopySource: `${Bucket}/${encodeURI(Key)}` }
+    const aside = {
+      Bucket,
+      Key: this.#key(`quarantine/${hexOf(digest)}`),
+      CopySource: [Bucket, ...Key.split('/')].map(encodeURIComponent).join('/'),
+    }
     await this.#guard('moving', () => this.#client.send(new CopyObjectCommand(aside)).catch(unlessAbsent))
     await this.delete(digest)
   }
