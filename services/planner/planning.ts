@@ -122,7 +122,7 @@ export class Planning {
     if (!kind.backUp) throw new RemodelError('conflict', `${deployment} is of kind ${kind.name}, which has no backups`)
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = { deployment, kind: kind.name, materials: [], strategy: { backUp: [...nodes] } }
-    return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded), Date.now())
+    return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded), await this.#ledger.time())
   }
 
   /**
@@ -199,7 +199,7 @@ export class Planning {
     )
     const plan = sealPlan({ ...draft, notes: [...seen.notes, ...draft.notes] }, blueprint, floorplan)
     warmUpFor(plan, this.#warmth)
-    return this.#ledger.store(plan, Date.now())
+    return this.#ledger.store(plan, await this.#ledger.time())
   }
 
   /** The exclusive names that other deployments hold, where this blueprint may take some. */

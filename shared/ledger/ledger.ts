@@ -10,7 +10,7 @@ import { isReplicated, type RedisSettings } from '../redis.ts'
 import { type Ground, Names } from '../reservation/names.ts'
 import { FenceSource } from './fences.ts'
 import { graphOf, type StoredRemodel } from './graph.ts'
-import { abortChannel, dueKey, endedKey, recentKey, releasedChannel } from './keys.ts'
+import { abortChannel, deploymentOf, dueKey, endedKey, recentKey, releasedChannel } from './keys.ts'
 import { run } from './pipeline.ts'
 import { LedgerReader } from './reader.ts'
 import type {
@@ -71,6 +71,8 @@ export class Ledger extends LedgerReader {
   /**
    * Writes a plan, state last: a plan without a state was never stored. Returns it as it is stored: one that was drawn
    * before and waits to be applied is the same plan; where that one was used up already, this is another with its own id.
+   *
+   * @param at by Redis' clock (`time`), which retention goes by: the clocks of two planners may be days apart.
    */
   async store(drawn: Plan, at: number): Promise<Plan> {
     const base = this.base(drawn.deployment)
@@ -262,7 +264,10 @@ export class Ledger extends LedgerReader {
     await this.#scripts.paid(this.base(deployment), this.#channel, JSON.stringify(items))
   }
 
-  /** Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left; returns whose. */
+  /**
+   * Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left, about a slice of them;
+   * returns whose. Where that is not empty there may be more.
+   */
   async expire(
     deployment: string,
     plan: string,
@@ -314,7 +319,7 @@ export class Ledger extends LedgerReader {
   /** Stops a plan; `force` ends it, and this returns when all of it is settled. */
   async cancel(deployment: string, plan: string, who: string, force = false): Promise<PlanState | 'absent'> {
     for (;;) {
-      const { state, left } = JSON.parse(
+      const { state, left, opened } = JSON.parse(
         await this.#scripts.cancel(
           this.base(deployment),
           this.#channel,
@@ -323,8 +328,10 @@ export class Ledger extends LedgerReader {
           abortChannel(this.settings),
           force ? 1 : 0,
         ),
-      ) as { state: PlanState | 'absent'; left: number }
+      ) as { state: PlanState | 'absent'; left: number; opened: boolean }
       await failpoint('ledger.cancelled')
+      // Settling lists those that were opened, after a look at their names.
+      if (state === 'cancelled' && !opened) await this.listEnded(deployment, plan)
       if (!force || state !== 'cancelling' || left === 0) return state
     }
   }
@@ -369,7 +376,7 @@ export class Ledger extends LedgerReader {
    * has one finished plan more.
    */
   async listEnded(deployment: string, plan: string): Promise<void> {
-    const now = Number((await this.redis.time())[0]) * 1000
+    const now = await this.time()
     await this.redis.zadd(endedKey(this.settings), 'NX', now, JSON.stringify([deployment, plan]))
     await this.redis.zadd(dueKey(this.settings), 'XX', 'LT', now, deployment)
   }
@@ -381,8 +388,7 @@ export class Ledger extends LedgerReader {
 
   /** Plans of that list, which stand there for longer than `restingMs`, the longest first. */
   async endedPlans(restingMs: number, limit: number): Promise<{ deployment: string; plan: string }[]> {
-    const [seconds] = await this.redis.time()
-    const before = Number(seconds) * 1000 - restingMs
+    const before = (await this.time()) - restingMs
     const members = await this.redis.zrangebyscore(endedKey(this.settings), '-inf', before, 'LIMIT', 0, limit)
     return members.map((text) => {
       const [deployment, plan] = JSON.parse(text) as [string, string]
@@ -465,14 +471,12 @@ export class Ledger extends LedgerReader {
 
   /** Deployments that retention has to look at, the longest due first. */
   async dueForRetention(limit: number): Promise<string[]> {
-    const [seconds] = await this.redis.time()
-    return this.redis.zrangebyscore(dueKey(this.settings), '-inf', Number(seconds) * 1000, 'LIMIT', 0, limit)
+    return this.redis.zrangebyscore(dueKey(this.settings), '-inf', await this.time(), 'LIMIT', 0, limit)
   }
 
   /** Retention has looked at a deployment and comes back in `ms`, or sooner where a plan is stored or ends. */
   async putOffRetention(deployment: string, ms: number): Promise<void> {
-    const [seconds] = await this.redis.time()
-    await this.redis.zadd(dueKey(this.settings), 'XX', Number(seconds) * 1000 + ms, deployment)
+    await this.redis.zadd(dueKey(this.settings), 'XX', (await this.time()) + ms, deployment)
   }
 
   /** Puts plans and deployments on the global lists that were stored before these were kept. */
@@ -519,6 +523,18 @@ export class Ledger extends LedgerReader {
     await this.redis.hdel(`${this.settings.prefix}:plans`, id)
     await this.redis.zrem(recentKey(this.settings), id)
     await this.redis.zrem(`${base}:plans`, id)
+    return !(await this.#relistStored(base, id))
+  }
+
+  /**
+   * A plan that is drawn again just when it is forgotten is stored under the same id, and puts itself on the lists; where that was
+   * faster than it was taken off them, it is put back here.
+   */
+  async #relistStored(base: string, id: string): Promise<boolean> {
+    const [state, createdAt] = await this.redis.hmget(`${base}:plan:${id}`, 'state', 'createdAt')
+    if (!state) return false
+    await this.redis.zadd(`${base}:plans`, Number(createdAt), id)
+    await this.#list({ id, deployment: deploymentOf(base) }, Number(createdAt))
     return true
   }
 

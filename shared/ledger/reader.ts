@@ -34,6 +34,12 @@ export class LedgerReader {
     return baseKey(this.settings.prefix, deployment)
   }
 
+  /** Milliseconds by Redis' clock, the one that all processes share. */
+  async time(): Promise<number> {
+    const [seconds, micros] = await this.redis.time()
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+  }
+
   async floorplan(deployment: string): Promise<Floorplan> {
     const base = this.base(deployment)
     const [materials, version] = await run<[Record<string, string>, string | null]>(

@@ -104,6 +104,25 @@ describe('a plan that ended', () => {
     redis.disconnect()
   })
 
+  test('moves also where it was cancelled before it was ever opened, and nothing else of it stays', async () => {
+    const { redis, ledger, move, look } = open()
+    const plan = await ledger.store(
+      planOf('d', [remodel('a', [], { place: 'p' }), remodel('b', ['a'])], {
+        windows: [{ name: 'w', limit: 1 }],
+        places: [{ name: 'p', windows: ['w'] }],
+      }),
+      1,
+    )
+    expect(await ledger.cancel('d', plan.id, 'test')).toBe('cancelled')
+    // What it once waited for is of no interest any more.
+    const { why: _, ...before } = await look(plan.id, 'b')
+    await move()
+    expect(await ledger.ended('d', plan.id)).not.toBe(null)
+    expect(await partsOf(redis, plan.id)).toEqual([])
+    expect(await look(plan.id, 'b')).toMatchObject(before)
+    redis.disconnect()
+  })
+
   test('does not move while it runs, nor before its names are settled', async () => {
     const { redis, ledger, moving, settling } = open()
     const plan = await ledger.store(planOf('d', [remodel('a')]), 1)

@@ -160,6 +160,25 @@ describe('retention', () => {
     expect(await ledger.open(name, id, lock)).toEqual({ status: 'ok' })
   })
 
+  test('leaves a plan on the lists that is drawn again just when it is forgotten', async () => {
+    const name = fresh()
+    const { id } = await stored(name, ['a'], Date.now() - 2 * dayMs)
+    const real = redis.hdel.bind(redis)
+    let again: Promise<{ id: string }> | undefined
+    // Its keys are gone, its places in the lists are not yet.
+    redis.hdel = (async (...words: Parameters<typeof real>) => {
+      again ??= stored(name, ['a'])
+      await again
+      return real(...words)
+    }) as typeof redis.hdel
+    expect(await ledger.forget(name, 50, dayMs, Date.now())).toBe(0)
+    redis.hdel = real
+    expect(await again).toMatchObject({ id })
+    expect(await ledger.deploymentOfPlan(id)).toBe(name)
+    expect(await ledger.planIds(name, 10)).toEqual([id])
+    expect(await ledger.open(name, id, lock)).toEqual({ status: 'ok' })
+  })
+
   test('goes on with a plan whose keys were deleted when its process died', async () => {
     const name = fresh()
     const { id } = await stored(name, ['a'], Date.now() - 2 * dayMs)

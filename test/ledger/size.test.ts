@@ -198,6 +198,21 @@ describe('a plan of any size', () => {
     ])
   })
 
+  test('is taken up in slices where the worker that had all of it in hand is gone', async () => {
+    const { deployment, id, claim, count } = await opened(many(100).map((i) => remodel(`r${i}`)))
+    await released(ledger, deployment, id)
+    for (const i of many(100)) await claim(`r${i}`)
+    expect(await count('running')).toBe(100)
+    const fired: string[] = []
+    for (let some = ['']; some.length > 0; fired.push(...some)) {
+      some = await ledger.expire(deployment, id, 0, ['w'])
+      expect(some.length).toBeLessThanOrEqual(sizes.slice)
+    }
+    expect(new Set(fired).size).toBe(100)
+    expect(fired).toHaveLength(100)
+    expect(await count('released')).toBe(100)
+  })
+
   test('announces no message above 64 KiB, whatever its remodels are called', async () => {
     const subscriber = connectRedis(settings(), 'service')
     const lengths: number[] = []

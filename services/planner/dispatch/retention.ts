@@ -23,19 +23,28 @@ export function startRetention(
 ): { stop(): void } {
   const keep = numberSetting('REMODEL_KEEP_PLANS', env)
   let running = false
-  const sweep = async () => {
-    for (const deployment of await ledger.dueForRetention(atOnce)) {
-      if (!falls(deployment)) continue
-      await ledger.putOffRetention(deployment, againMs)
-      const forgotten = await ledger.forget(deployment, keep, dayMs, Date.now())
-      if (forgotten > 0) log.info({ deployment, forgotten }, 'old plans were forgotten')
-    }
-  }
   const timer = setInterval(async () => {
     if (running) return
     running = true
-    await sweep().catch((error) => log.warn({ err: toError(error) }, 'retention failed; it is tried again'))
+    await forgetOld(ledger, falls, keep, log).catch((error) =>
+      log.warn({ err: toError(error) }, 'retention failed; it is tried again'),
+    )
     running = false
   }, everyMs)
   return { stop: () => clearInterval(timer) }
+}
+
+/** One look at deployments that are due. What is old is so by Redis' clock, whatever the clock of this planner says. */
+export async function forgetOld(
+  ledger: Ledger,
+  falls: (deployment: string) => boolean,
+  keep: number,
+  log: Logger,
+): Promise<void> {
+  for (const deployment of await ledger.dueForRetention(atOnce)) {
+    if (!falls(deployment)) continue
+    await ledger.putOffRetention(deployment, againMs)
+    const forgotten = await ledger.forget(deployment, keep, dayMs, await ledger.time())
+    if (forgotten > 0) log.info({ deployment, forgotten }, 'old plans were forgotten')
+  }
 }

@@ -21,7 +21,9 @@ export async function endAttempts(deployment: string, plan: string, now: number,
   const workers = await parts.ledger.workersOf(deployment, plan)
   const gone = await parts.workers.gone(workers)
   const alive = workers.filter((worker) => !gone.includes(worker))
-  await parts.ledger.expire(deployment, plan, graceMs, gone, { alive, now })
+  let ended: string[]
+  do ended = await parts.ledger.expire(deployment, plan, graceMs, gone, { alive, now })
+  while (ended.length > 0)
 }
 
 /**

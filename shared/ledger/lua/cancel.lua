@@ -3,10 +3,13 @@
 -- taken away.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] who, [4] abort channel, [5] force: 1 or 0
--- Answers {state, left}: the state the plan is in now, and how many tasks are left to do (advance.lua).
+-- Answers {state, left, opened}: the state the plan is in now, how many tasks are left to do (advance.lua), whether it was ever opened.
 local plan, force = ARGV[2], ARGV[5] == '1'
 local state, forced = plan_state(plan)
-if state == 'stored' then put_plan_state(plan, 'cancelled', 'finishedAt', wall) end
+if state == 'stored' then
+  put_plan_state(plan, 'cancelled', 'finishedAt', wall)
+  let_go_of_work(plan)
+end
 if state == 'parked' then
   local now = take_up(plan, true)
   -- Its cleanup would come in between what the other plan does.
@@ -29,4 +32,5 @@ end
 conclude(state == 'cancelling' and { [plan] = true } or {})
 if force and not state then finish_if_settled(plan) end
 announce()
-return cjson.encode({ state = plan_state(plan) or 'absent', left = redis.call('LLEN', key(plan, 'todo')) })
+return cjson.encode({ state = plan_state(plan) or 'absent', left = redis.call('LLEN', key(plan, 'todo')),
+  opened = redis.call('HEXISTS', base .. ':plan:' .. plan, 'startedAt') == 1 })

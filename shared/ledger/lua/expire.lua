@@ -7,7 +7,7 @@
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] grace in milliseconds that an attempt has to report by itself,
 --   [4] JSON {gone, alive: workers; now?: the deployment's time a moment ago}
--- Answers the list of remodels concerned.
+-- Answers the list of remodels concerned: at most about a slice of them. Where it is not empty there may be more.
 local plan, grace, known = ARGV[2], tonumber(ARGV[3]), cjson.decode(ARGV[4])
 local patience = 60000
 -- What is due of a plan without the lock is seen to when it has it (resume.lua).
@@ -20,6 +20,7 @@ for _, worker in ipairs(known.alive) do alive[worker] = true end
 raise_fence()
 local fired = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', clock - grace, 'LIMIT', 0, 100)) do
+  if spent >= slice then break end
   local n, run, state = node(plan, id), run_of(plan, id), state_of(plan, id)
   if state == 'running' and alive[run.worker] and run.deadline > clock - grace - patience then state = 'left to its worker' end
   if state == 'running' and run.joins and gone[run.worker] then state = 'gone with its worker' end
@@ -38,7 +39,7 @@ end_waits(plan, clock - grace, fired)
 if #known.gone > 0 then
   for _, id in ipairs(redis.call('ZRANGE', key(plan, 'running'), 0, -1)) do
     local run = run_of(plan, id)
-    if run.worker and gone[run.worker] and state_of(plan, id) == 'running' then
+    if run.worker and gone[run.worker] and spent < slice and state_of(plan, id) == 'running' then
       fired[#fired + 1] = id
       abandon(plan, id)
       local cause = { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'infrastructure', message = 'its worker ' .. run.worker .. ' is gone' }

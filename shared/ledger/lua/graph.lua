@@ -385,6 +385,11 @@ local function unlock()
   if waiter then redis.call('PUBLISH', channel .. ':unlocked', waiter) end
 end
 
+-- What only the carrying out of a plan needs.
+local function let_go_of_work(plan)
+  for _, part in ipairs({ 'todo', 'unmet', 'later', 'waits', 'running', 'windows', 'places', 'carried', 'doomed' }) do redis.call('UNLINK', key(plan, part)) end
+end
+
 local function finish_if_settled(plan)
   local meta = base .. ':plan:' .. plan
   local state = plan_state(plan)
@@ -401,7 +406,7 @@ local function finish_if_settled(plan)
   redis.call('HSET', meta, 'lastEvent', redis.call('HGET', base .. ':meta', 'seq'))
   if holds then unlock() end
   redis.call('ZREM', base .. ':parked', plan)
-  for _, part in ipairs({ 'todo', 'unmet', 'later', 'waits', 'running', 'windows', 'places', 'carried', 'doomed' }) do redis.call('UNLINK', key(plan, part)) end
+  let_go_of_work(plan)
 end
 
 -- Ends a script: works off what follows, publishes what has room, and answers what a worker or planner reads.
