@@ -26,6 +26,8 @@ export interface StackOptions {
   line(service: string, line: string): void
   /** What happens to the stack, as sentences for people. */
   tell(sentence: string): void
+  /** What the start has been waiting for, where that takes a while. */
+  waiting(sentence: string): void
 }
 
 export interface Stack {
@@ -125,11 +127,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       run('redis', ...redisCommand(redisPort, join(home, 'redis'), password.file))
       whole = password.url
     }
-    await awaitRedis(whole, readyMs())
+    await awaitRedis(whole, readyMs(), options.waiting)
     let listen = `127.0.0.1:${await choosePort(options)}`
     await rm(join(home, 'planner.json'), { force: true })
     const planner = service('planner', 'planner', () => ({ REMODEL_LISTEN: listen }))
-    up.planner = await awaitPlanner(home, planner)
+    up.planner = await awaitPlanner(home, planner, options.waiting)
     // A planner that is started again comes back where its users look for it.
     listen = new URL(up.planner).host
     for (let n = 1; n <= options.compilers; n++) service('compiler', `compiler-${n}`)
@@ -180,8 +182,11 @@ async function choosePort(options: StackOptions): Promise<number> {
 }
 
 /** Waits until the planner has written where it listens and answers there. */
-async function awaitPlanner(home: string, planner: Supervised): Promise<string> {
+async function awaitPlanner(home: string, planner: Supervised, waiting: (sentence: string) => void): Promise<string> {
   const deadline = Date.now() + readyMs()
+  const log = join(home, 'log', 'planner.log')
+  const slow = `waiting up to ${readyMs() / 1000} s for the planner to answer; its log is ${log}`
+  let tellAt = Date.now() + readyMs() / 3
   while (Date.now() < deadline && planner.deaths < FATAL_DEATHS) {
     const url = await readPlannerUrl(home, planner.pid)
     if (url !== undefined) {
@@ -192,9 +197,12 @@ async function awaitPlanner(home: string, planner: Supervised): Promise<string> 
       )
       if (answered) return url
     }
+    if (Date.now() > tellAt && planner.deaths === 0) {
+      waiting(slow)
+      tellAt = deadline
+    }
     await setTimeout(25)
   }
-  const log = join(home, 'log', 'planner.log')
   const late = `did not answer within ${readyMs() / 1000} s`
   const why = planner.deaths > 0 ? `could not start: ${planner.reason ?? 'it does not say why'}` : late
   throw new RemodelError('unavailable', `the planner ${why} (its log is ${log})`, { details: { log } })

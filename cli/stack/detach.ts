@@ -15,6 +15,16 @@ interface StartFailure {
   message: string
 }
 
+/** What the process that stays has to say while it starts. */
+interface StartNews {
+  told: string
+}
+
+/** Passes a sentence on to the process that waits for this one; nothing where no process waits. */
+export function reportNews(told: string): void {
+  if (process.connected) process.send?.({ told } satisfies StartNews, () => {})
+}
+
 /** Tells the process that waits for this one why it does not come up; nothing where no process waits. */
 export async function reportFailure(thrown: unknown): Promise<void> {
   if (!process.connected) return
@@ -52,8 +62,9 @@ export async function startDetached(
     cwd: '/',
   })
   let failure: StartFailure | undefined
-  child.on('message', (message) => {
-    failure = message as StartFailure
+  child.on('message', (message: StartFailure | StartNews) => {
+    if ('told' in message) tell(message.told)
+    else failure = message
   })
   try {
     const deadline = Date.now() + READY_MS

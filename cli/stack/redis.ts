@@ -68,25 +68,33 @@ export async function requireRedisServer(): Promise<void> {
   })
 }
 
-/** Waits until a Redis answers and has loaded its data. Throws `unavailable` that names its address. */
-export async function awaitRedis(url: string, timeoutMs: number): Promise<void> {
+/** After so long without an answer, what is waited for is told. */
+const silentMs = 2000
+
+/** Waits until a Redis answers and has loaded its data, and tells it where that takes a while. Throws `unavailable` that names its address. */
+export async function awaitRedis(
+  url: string,
+  timeoutMs: number,
+  waiting: (sentence: string) => void = () => {},
+): Promise<void> {
   const redis = connectRedis({ url, prefix: '' }, 'service', { lazyConnect: true, retryStrategy: () => 50 })
   let last: Error | undefined
   redis.on('error', (error) => {
     last = error
   })
   const late = Promise.withResolvers<never>()
+  const [place, limit] = [withoutPassword(url), `${timeoutMs / 1000} s`]
+  const why = () => (last ? ` (${reasonOf(last)})` : '')
+  const silent = setTimeout(() => waiting(`waiting up to ${limit} for Redis at ${place}${why()}`), silentMs)
   const timer = setTimeout(() => {
-    const why = last ? ` (${reasonOf(last)})` : ''
-    late.reject(
-      new RemodelError('unavailable', `no Redis answers at ${withoutPassword(url)} within ${timeoutMs / 1000} s${why}`),
-    )
+    late.reject(new RemodelError('unavailable', `no Redis answers at ${place} within ${limit}${why()}`))
   }, timeoutMs)
   try {
     const ready = new Promise<void>((resolve) => redis.once('ready', () => resolve()))
     redis.connect().catch(() => {})
     await Promise.race([ready, late.promise])
   } finally {
+    clearTimeout(silent)
     clearTimeout(timer)
     redis.disconnect()
   }

@@ -1,6 +1,6 @@
 import { wholeNumber } from '../arguments.ts'
 import type { Context } from '../context.ts'
-import { reportFailure, startDetached } from '../stack/detach.ts'
+import { reportFailure, reportNews, startDetached } from '../stack/detach.ts'
 import { describeStack, startStack } from '../stack.ts'
 import { exit, type Verb } from '../verb.ts'
 import { serviceLine } from '../views/service-log.ts'
@@ -48,6 +48,10 @@ const up: Verb<Options> = {
       if (context.json) context.line({ at: Date.now(), message: sentence })
       else context.say(`${context.style.dim(clock(Date.now()))}  ${context.style.bold('up'.padEnd(11))}  ${sentence}`)
     }
+    const waiting = (sentence: string) => {
+      reportNews(sentence)
+      tell(sentence)
+    }
     const line = (service: string, text: string) => {
       if (context.json || options.quietServices) return
       const shown = serviceLine(service, text, context.style, context.verbose)
@@ -62,6 +66,7 @@ const up: Verb<Options> = {
       ...(redisUrl ? { redisUrl } : {}),
       line,
       tell,
+      waiting,
     }).catch(async (error) => {
       await reportFailure(error)
       throw error

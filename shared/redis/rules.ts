@@ -14,8 +14,8 @@ const wanted: Readonly<Record<string, string>> = {
  * Checks the settings of the Redis behind a connection. Where replicas take over (`replicated`), it must refuse writes without
  * a replica that has what came before.
  *
- * Throws `unsupported` that says which setting to change; `allowWeak` turns that into the returned warnings. A service that
- * does not show its settings (CONFIG is refused by many that are managed) is accepted with a warning.
+ * Throws `unsupported` that says which setting to change; `allowWeak` turns that into the returned warnings. The same goes for a
+ * service that does not show its settings (CONFIG is refused by many that are managed): a person has to see to them.
  */
 export async function checkRedis(
   redis: Pick<Redis, 'config'>,
@@ -39,17 +39,19 @@ export async function checkRedis(
     return value === wanted[name] ? [] : [`${name} is ${value}, should be ${wanted[name]}`]
   })
   const hidden = names.filter((name) => !found.has(name))
-  if (wrong.length > 0 && !allowWeak) {
-    throw new RemodelError(
-      'unsupported',
-      `this Redis could lose or evict what Remodel records: ${wrong.join('; ')}. Change it, or accept that with REMODEL_ALLOW_WEAK_REDIS=1`,
-    )
-  }
-  if (hidden.length === 0) return wrong
-  return [
-    ...wrong,
-    `this Redis does not show ${hidden.join(', ')}: make sure that it evicts nothing and keeps every write before it acknowledges it`,
+  const faults = [
+    ...(wrong.length > 0 ? [`this Redis could lose or evict what Remodel records: ${wrong.join('; ')}`] : []),
+    ...(hidden.length > 0
+      ? [
+          `this Redis does not show ${hidden.join(', ')}: make sure that it evicts nothing and keeps every write before it acknowledges it`,
+        ]
+      : []),
   ]
+  if (faults.length > 0 && !allowWeak) {
+    const change = wrong.length > 0 ? 'Change it, or accept' : 'Accept'
+    throw new RemodelError('unsupported', `${faults.join('; ')}. ${change} that with REMODEL_ALLOW_WEAK_REDIS=1`)
+  }
+  return faults
 }
 
 /**

@@ -61,6 +61,22 @@ describe('a start that fails', { timeout: 90_000 }, () => {
     ])
   })
 
+  test.each([[[]], [['--detach']]])('up %j says what it waits for before it gives up', async (more) => {
+    await using folder = await temporaryFolder()
+    const env = {
+      REMODEL_HOME: folder.in('home'),
+      REDIS_URL: 'redis://me:secret@127.0.0.1:1',
+      REMODEL_READY_SECONDS: '6',
+    }
+    const ran = await remodel(['up', ...more], { env })
+    expect(ran.code).toBe(1)
+    const said = ran.stdout + ran.stderr
+    expect(said).toMatch(
+      /waiting up to 6 s for Redis at redis:\/\/me:\*\*\*@127\.0\.0\.1:1 \(.*\)[\s\S]*no Redis answers at/,
+    )
+    expect(said).not.toContain('secret')
+  })
+
   test('what the process that stays refuses is the refusal of the one that waits, with its exit code', async () => {
     await using folder = await temporaryFolder()
     const env = { REMODEL_HOME: folder.in('home'), REMODEL_KEEP_PLANS: 'x' }

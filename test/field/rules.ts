@@ -16,6 +16,7 @@ import {
   sameAsDefaults,
   versionsAsWritten,
 } from './rules/planned.ts'
+import { redisWithoutConfig } from './rules/started.ts'
 import { noCloudConfigs, twoIdsTwoJobs } from './rules/stored.ts'
 import { storesOfManyKinds } from './rules/stores.ts'
 import { refusedTarballs, takenTarballs } from './rules/uploaded.ts'
@@ -33,6 +34,7 @@ export const drawn: Record<string, Rule> = {
   B11: storesOfManyKinds,
   B18: reservedNames,
   B20: twoIdsTwoJobs,
+  B21: redisWithoutConfig,
   C05: refusedTarballs,
   C06: refusedTarballs,
   C07: refusedTarballs,

@@ -90,16 +90,23 @@ describe('the rules of Redis', () => {
     })
   })
 
-  test('are a warning where the service does not show its settings', async () => {
-    const { redis, port } = await serve([...durable, 'rename-command CONFIG ""'])
-    expect(await checkRedis(redis, { allowWeak: false })).toEqual([
-      expect.stringContaining('does not show maxmemory-policy, appendonly, appendfsync'),
-    ])
-    const settings = { url: `redis://127.0.0.1:${port}`, prefix: 'test' }
-    const warnings: string[] = []
-    const log = pino({}, { write: (line: string) => warnings.push(JSON.parse(line).msg) })
-    await watchRedis(redis, settings, log)
-    expect(warnings).toHaveLength(1)
+  test('are refused where the service does not show its settings, and a warning where that is accepted', async () => {
+    for (const hiding of ['rename-command CONFIG ""', 'user default on nopass ~* &* +@all -config']) {
+      const { redis, port } = await serve([...durable, hiding])
+      await expect(checkRedis(redis, { allowWeak: false })).rejects.toMatchObject({
+        code: 'unsupported',
+        message: expect.stringMatching(
+          /does not show maxmemory-policy, appendonly, appendfsync: .*accept.* with REMODEL_ALLOW_WEAK_REDIS=1/i,
+        ),
+      })
+      vi.stubEnv('REMODEL_ALLOW_WEAK_REDIS', '1')
+      const settings = { url: `redis://127.0.0.1:${port}`, prefix: 'test' }
+      const warnings: string[] = []
+      const log = pino({}, { write: (line: string) => warnings.push(JSON.parse(line).msg) })
+      await watchRedis(redis, settings, log)
+      vi.unstubAllEnvs()
+      expect(warnings).toEqual([expect.stringContaining('does not show maxmemory-policy')])
+    }
   })
 
   test('are asked again when another Redis answers: a process does not go on with one that forgets', async () => {

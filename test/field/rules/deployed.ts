@@ -75,8 +75,9 @@ export async function noSecretsOnTheBoard(given: FieldCase): Promise<void> {
 export async function littleMemory(given: FieldCase): Promise<void> {
   const deploys = await given.deploys()
   const stack = await given.machines.stack()
+  const { name } = parse(await given.text('manifest.yml')) as { name: string }
   await given.check('a package that is larger than any worker', async () => {
-    assert.equal(await deploys.deploy('manifest.yml'), 'done')
+    assert.equal(await deploys.deploy('manifest.yml'), 'done', await deploys.causes(name))
     const workers = stack.services.filter(({ name }) => name !== 'planner')
     const peaks = await Promise.all(workers.map(({ process }) => peakMiB(process.pid!)))
     assert.ok(Math.max(...peaks) < 600, `workers took ${peaks.join(', ')} MiB`)
