@@ -82,11 +82,11 @@ export function isMonitFile(path: string): boolean {
 }
 
 /**
- * What keeps a monit file from being carried out: a process that would not be supervised, text that is no statement of monit.
- * What monit knows and has no effect here is none.
+ * What keeps a monit file from being carried out: a process that would not be supervised, a program that is `absent`, text that is no
+ * statement of monit. What monit knows and has no effect here is none.
  */
-export function monitFaults(text: string): MonitNote[] {
-  const reader = new MonitReader(text)
+export function monitFaults(text: string, absent: (path: string) => boolean = () => false): MonitNote[] {
+  const reader = new MonitReader(text, absent)
   reader.read()
   return reader.faults
 }
@@ -94,11 +94,13 @@ export function monitFaults(text: string): MonitNote[] {
 class MonitReader {
   readonly faults: MonitNote[] = []
   readonly #tokens: Token[]
+  readonly #absent: (path: string) => boolean
   readonly #file: MonitFile = { processes: [], warnings: [], unknown: [] }
   #at = 0
 
-  constructor(text: string) {
+  constructor(text: string, absent: (path: string) => boolean = () => false) {
     this.#tokens = tokenize(text)
+    this.#absent = absent
   }
 
   read(): MonitFile {
@@ -160,6 +162,8 @@ class MonitReader {
     this.#noise()
     if (this.#isWord('program')) this.#at++
     found[which] = this.#value(0)
+    const [path = ''] = found[which].trim().split(/\s/)
+    if (this.#absent(path)) this.faults.push({ line, message: `the ${which} program ${path} is no file of the job` })
     for (;;) {
       const before = this.#at
       this.#noise()

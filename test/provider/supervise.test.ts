@@ -131,6 +131,18 @@ describe('a supervised process', () => {
     expect(await machine.stop(5000)).toBe('ended')
   })
 
+  it.each(['/var/vcap/jobs/d/bin/ctl stop', '/etc/passwd stop'])(
+    'whose stop command cannot be run (%s) is ended by a signal, not at the deadline',
+    async (stop) => {
+      await machine.supervise([daemon('d', { stop })])
+      await machine.start()
+      await until(async () => (await status()).state === 'running')
+      expect(await machine.stop(300_000)).toBe('ended')
+      expect(await shell('pgrep -l sleep')).toBe('')
+      expect(String(await machine.read('/var/vcap/monit/d.log'))).toMatch(/not found|denied/)
+    },
+  )
+
   it('that stays in the set is left alone; one that leaves it is stopped', async () => {
     await machine.supervise([daemon('d'), daemon('e')])
     await machine.start()

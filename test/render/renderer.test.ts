@@ -90,6 +90,10 @@ describe('a rendered job', () => {
       '\ncheck process x pidfile /p\n  stop program "/s"\n',
       'line 2: process x would not be supervised: it has no start program',
     ],
+    [
+      'check process x pidfile /p\n  start program "/bin/x"\n  stop program "/var/vcap/jobs/<%= name %>/bin/../bin/ctl stop"\n',
+      'line 3: the stop program /var/vcap/jobs/web/bin/../bin/ctl is no file of the job',
+    ],
   ])('is a fault where its monit file would not be carried out: %j', async ([monit, message]) => {
     expect(await faultOf({ templates: {}, monit })).toMatchObject({ message: `template web/monit ${message}` })
   })

@@ -59,6 +59,22 @@ export const deployments: readonly Sabotage[] = [
     caughtBy: 'test/render/renderer.test.ts',
   },
   {
+    name: 'a program that the job does not have is waited for at its stop',
+    guarantee: 67,
+    file: 'services/planner/render/thread.ts',
+    find: 'path.startsWith(own) && !job.files',
+    replace: 'path === own && !job.files',
+    caughtBy: 'test/render/renderer.test.ts',
+  },
+  {
+    name: 'a stop command that cannot be run has its deadline',
+    guarantee: 79,
+    file: 'shared/provider/local/agent/supervise.c',
+    find: 'if (p->state == STOPPING && p->pid && never_ran(status))',
+    replace: 'if (p->state == STOPPED && p->pid && never_ran(status))',
+    caughtBy: 'test/provider/supervise.test.ts',
+  },
+  {
     name: 'of two processes of one name the last one is supervised',
     guarantee: 68,
     file: 'services/planner/kinds/deployment/foreman/rendering.ts',

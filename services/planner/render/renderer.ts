@@ -31,7 +31,7 @@ export interface RenderedFile {
 type Outcome = { digest: string; processes: readonly string[] } | { finding: Finding }
 
 /** Part of every key: another renderer may give other bytes. */
-const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}:supervised-3`
+const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}:supervised-4`
 /** Archives whose templates stay in memory. */
 const JOBS_KEPT = 500
 /** Bundles whose processes stay in memory. */

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { healthChecksFault, healthChecksFile } from '../../../shared/kinds/health-checks.ts'
 import { isMonitFile, monitFaults } from '../../../shared/release/monit.ts'
@@ -61,7 +62,7 @@ function render(task: ThreadBatch['tasks'][number]): Exclude<ThreadAnswer, { rea
     Atomics.store(current, 0, index)
     const result = engine.render(job.id, index)
     if (!Buffer.isBuffer(result)) faults.push({ template: file.template, ...result })
-    else if (isMonitFile(file.destination)) faults.push(...unsupervised(file.template, result))
+    else if (isMonitFile(file.destination)) faults.push(...unsupervised(file.template, result, job))
     else if (file.destination === healthChecksFile) faults.push(...unreadable(file.template, result))
     return { path: file.destination, mode: file.mode, content: Buffer.isBuffer(result) ? result : Buffer.alloc(0) }
   })
@@ -76,7 +77,11 @@ function unreadable(template: string, rendered: Buffer): TemplateFault[] {
 }
 
 /** The deploy of a job that is not supervised as its monit file says would be a success that is none. */
-function unsupervised(template: string, rendered: Buffer): TemplateFault[] {
-  const [first] = monitFaults(rendered.toString('utf8'))
+function unsupervised(template: string, rendered: Buffer, job: PreparedJob): TemplateFault[] {
+  const own = `/var/vcap/jobs/${job.name}/`
+  const isAbsent = (path: string) =>
+    path.startsWith(own) &&
+    !job.files.some(({ destination }) => destination === posix.normalize(path.slice(own.length)))
+  const [first] = monitFaults(rendered.toString('utf8'), isAbsent)
   return first ? [{ template, type: 'monit', message: first.message, line: first.line, syntax_line: null }] : []
 }

@@ -9,8 +9,9 @@
  *   RUNNING  -dies->   RUNNING where the pidfile already names another live process (it re-executed itself),
  *                      else WAITING: a back-off of 50 ms, doubled up to 5 s, then STARTING again
  *   STARTING -the command fails, or no live pid in time-> WAITING, and shown as failing
- *   any      -stop->   STOPPING: the stop command runs; when the process and the command are gone: STOPPED. At the
- *                      deadline what is left is killed with everything below it, which is remembered until the next start.
+ *   any      -stop->   STOPPING: the stop command runs, and a signal takes its place where the shell cannot run it; when the process
+ *                      and the command are gone: STOPPED. At the deadline what is left is killed with everything below it, which
+ *                      is remembered until the next start.
  *
  * Shown to clients: WAITING is `starting` after one or two deaths, `failing` after three in a row or a failed start; RUNNING is
  * `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row,
@@ -197,10 +198,16 @@ static void kill_what_is_left(struct process *p) {
   p->deadline = now_ms() + 1000;
 }
 
+/* What a shell ends with where there is no such program, or none that can be run. */
+static bool never_ran(int status) {
+  return WIFEXITED(status) && (WEXITSTATUS(status) == 127 || WEXITSTATUS(status) == 126);
+}
+
 void supervise_reaped(pid_t pid, int status) {
   for (struct process *p = processes; p; p = p->next) {
     if (p->command != pid) continue;
     p->command = 0;
+    if (p->state == STOPPING && p->pid && never_ran(status)) kill(p->pid, SIGTERM);
     if (p->state != STARTING) return;
     pid_t live = named_by_pidfile(p);
     if (live && follow(p, live)) return;
