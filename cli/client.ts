@@ -22,7 +22,9 @@ import {
   type PlanRequest,
   PlanStatus,
   PlanView,
+  type PromotionRequest,
   Release,
+  type RestartRequest,
   Stemcell,
   UsedRelease,
   Why,
@@ -154,6 +156,14 @@ export class Client {
     return this.#post(PlanView, `${of(deployment)}/backups`, request, PLANNING)
   }
 
+  planPromotion(deployment: string, request: PromotionRequest): Promise<PlanView> {
+    return this.#post(PlanView, `${of(deployment)}/promotion`, request, PLANNING)
+  }
+
+  planRestart(deployment: string, request: RestartRequest): Promise<PlanView> {
+    return this.#post(PlanView, `${of(deployment)}/restart`, request, PLANNING)
+  }
+
   backups(deployment: string): Promise<Backup[]> {
     return this.#get(z.array(Backup), `${of(deployment)}/backups`)
   }
@@ -210,8 +220,13 @@ export class Client {
     return this.#post(ExecResponse, `${of(deployment)}/instances/${instance}/exec`, request, timeoutMs)
   }
 
-  logs(deployment: string, instance: string, lines: number | undefined): Promise<z.infer<typeof LogsResponse>> {
-    return this.#get(LogsResponse, `${of(deployment)}/instances/${instance}/logs${query({ lines })}`)
+  /** The last lines, or what was written since the answer whose `next` is given as `after`. */
+  logs(
+    deployment: string,
+    instance: string,
+    from: { lines?: number; after?: string },
+  ): Promise<z.infer<typeof LogsResponse>> {
+    return this.#get(LogsResponse, `${of(deployment)}/instances/${instance}/logs${query(from)}`)
   }
 
   cleanUp(request: CleanRequest): Promise<Cleaned> {

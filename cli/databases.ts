@@ -2,6 +2,7 @@ import type { DatabaseServer, Deployment, Instance, PlanStatus, PlanView } from 
 import { RemodelError } from '../shared/errors.ts'
 import { suggest } from '../shared/source/document.ts'
 import type { Client } from './client.ts'
+import { type Cause, causesOf } from './database-verdict.ts'
 import { isFinal } from './follow.ts'
 
 export type Server = Instance & { database: DatabaseServer }
@@ -20,6 +21,10 @@ export interface Database {
     lastBackupAt: number | null
     instances: Server[]
   }[]
+  /** Why it is not as it should be, the worst first. */
+  causes: Cause[]
+  /** Of its servers; several while it is brought from one to another. */
+  versions: string[]
   lastPlan: PlanStatus | null
   /** Where the plan that is being carried out is. */
   progress: { plan: number; of: number; name: string } | null
@@ -70,6 +75,8 @@ async function describe({ name, lastPlan, lock }: Deployment, client: Client): P
     database: servers[0]?.database.database ?? null,
     state: stateOf(nodes),
     nodes,
+    causes: causesOf({ name, nodes, lock }),
+    versions: [...new Set(servers.flatMap(({ database: { version } }) => version ?? []))].sort(),
     lastPlan,
     progress: view && progressOf(view),
     lock,

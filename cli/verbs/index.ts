@@ -27,6 +27,18 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./backup-database.ts'),
   },
   {
+    name: 'promote',
+    group: deploying,
+    summary: 'make a server of a database take writes',
+    load: () => import('./promote.ts'),
+  },
+  {
+    name: 'restart',
+    group: deploying,
+    summary: 'start servers of a database again, one after the other',
+    load: () => import('./restart.ts'),
+  },
+  {
     name: 'delete-backups',
     group: deploying,
     summary: 'forget the backups of a database that is gone',
@@ -59,6 +71,12 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./database.ts'),
   },
   {
+    name: 'watch',
+    group: looking,
+    summary: 'show the verdict on a database, and each change as it happens',
+    load: () => import('./watch.ts'),
+  },
+  {
     name: 'psql',
     group: looking,
     summary: 'open a session with a database',
@@ -70,7 +88,12 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'list the backups of a database and what they can be restored to',
     load: () => import('./backups.ts'),
   },
-  { name: 'logs', group: looking, summary: 'show the logs of an instance', load: () => import('./logs.ts') },
+  {
+    name: 'logs',
+    group: looking,
+    summary: 'show the logs of instances, and follow them',
+    load: () => import('./logs.ts'),
+  },
   { name: 'exec', group: looking, summary: 'run a command on an instance', load: () => import('./exec.ts') },
   { name: 'events', group: looking, summary: 'show the history of a deployment', load: () => import('./events.ts') },
 

@@ -1,9 +1,10 @@
+import type { Cause } from '../database-verdict.ts'
 import { connectionUri, type Database, type Server } from '../databases.ts'
 import { bytesText } from './bytes.ts'
 import { statePainted } from './state.ts'
-import type { Style } from './style.ts'
+import { plain, type Style } from './style.ts'
 import { count, table } from './table.ts'
-import { ago, dateTime, duration } from './time.ts'
+import { ago, dateTime, duration, elapsed } from './time.ts'
 
 export function databasesTable(list: readonly Database[], style: Style): string[] {
   const headings = ['Name', 'Nodes', 'Instances', 'State', 'Primaries', 'Last deploy', 'When']
@@ -18,15 +19,38 @@ export function databasesTable(list: readonly Database[], style: Style): string[
       ? ago(one.lastPlan.finishedAt ?? one.lastPlan.startedAt ?? one.lastPlan.createdAt)
       : '-',
   ])
-  return table(style, headings, rows)
+  const causes = list.flatMap(({ name, causes: [first] }) =>
+    first && !first.warning ? [`${name}: ${first.what}`] : [],
+  )
+  return [
+    ...table(style, headings, rows),
+    ...(causes.length === 0 ? [] : ['', ...causes.map((line) => style.red(line))]),
+  ]
 }
 
 export function databaseLines(one: Database, style: Style): string[] {
   const instances = one.nodes.flatMap((node) => node.instances)
-  const what = `${count(one.nodes.length, 'node')}, ${count(instances.length, 'instance')}`
-  const headings = ['Node', 'Instance', 'Host', 'Address', 'Role', 'State', 'Received', 'Behind', 'Readers are behind']
+  const parts = [
+    count(one.nodes.length, 'node'),
+    count(instances.length, 'instance'),
+    ...(one.versions.length === 0 ? [] : [`PostgreSQL ${one.versions.join(' and ')}`]),
+  ]
+  const headings = [
+    'Node',
+    'Instance',
+    'Host',
+    'Address',
+    'Role',
+    'State',
+    'Behind',
+    'Readers are behind',
+    'Disk left',
+    'Up',
+  ]
   return [
-    `${style.bold(one.name)}: ${statePainted(one.state, style)}, ${what}; last deploy ${deployText(one, style)}`,
+    verdictLine(one, style),
+    ...one.causes.flatMap((cause) => causeLines(cause, style)),
+    `${parts.join(', ')}; last deploy ${deployText(one, style)}`,
     ...(instances.length === 0
       ? []
       : [
@@ -41,6 +65,16 @@ export function databaseLines(one: Database, style: Style): string[] {
     ...archiveLines(one, style),
     ...keptLines(one, style),
   ]
+}
+
+/** `shop: down` */
+export function verdictLine({ name, state }: Pick<Database, 'name' | 'state'>, style: Style): string {
+  return `${style.bold(name)}: ${statePainted(state, style)}`
+}
+
+export function causeLines({ what, next, warning }: Cause, style: Style): string[] {
+  const mark = warning ? style.yellow('!') : style.red('✗')
+  return [`  ${mark} ${plain(what)}`, ...(next === null ? [] : [`      next: ${plain(next)}`])]
 }
 
 /** Up to when each node is archived. A node that nobody writes to may be archived up to long ago: it has nothing to add. */
@@ -74,8 +108,10 @@ function keptLines({ name, nodes }: Database, style: Style): string[] {
   return lines.length === 0 ? [] : ['', ...lines]
 }
 
-function row({ instance, addresses, state, database }: Server, style: Style): string[] {
-  const { node, host, role, receivedBytes, lagBytes, peers } = database
+function row({ instance, addresses, state, processes, database }: Server, style: Style): string[] {
+  const { node, host, role, lagBytes, peers, disk, startedAt } = database
+  const restarts = processes.reduce((sum, one) => sum + one.restarts, 0)
+  const up = startedAt === null ? '-' : elapsed(Date.now() - startedAt)
   return [
     node,
     instance,
@@ -83,9 +119,10 @@ function row({ instance, addresses, state, database }: Server, style: Style): st
     addresses.join(', '),
     role ?? '-',
     statePainted(state, style),
-    receivedBytes === null ? '-' : bytesText(receivedBytes),
     lagBytes === null ? '-' : bytesText(lagBytes),
     peers.map(peerText).join(', ') || '-',
+    disk === null ? '-' : `${bytesText(disk.freeBytes)} of ${bytesText(disk.totalBytes)}`,
+    restarts === 0 ? up : `${up}, ${count(restarts, 'restart')}`,
   ]
 }
 

@@ -38,6 +38,7 @@ export function planLines(plan: Plan, options: PlanTextOptions): string[] {
   const { style, verbose } = options
   const model = readPlan(plan, { barriers: verbose })
   const lines = [style.bold(plain(model.verdict))]
+  lines.push(...(plan.consequences ?? []).map((what) => `  ${plain(what)}`))
   if (options.compiling) lines.push(plain(compilingLine(options.compiling)))
   const notes = packageNotes(options.compiling ?? null, Date.now())
   for (const stage of model.stages)

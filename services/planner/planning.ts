@@ -13,8 +13,9 @@ import type { Provider } from '../../shared/provider/provider.ts'
 import type { Secrets } from '../../shared/secrets.ts'
 import { readDocument } from '../../shared/source/reading.ts'
 import { Drawings } from './cleaning/drawings.ts'
+import type { PlanDraft } from './foreman/draft.ts'
 import { sealPlan } from './foreman/seal.ts'
-import type { Keeping, Kind, PlanOptions, Render } from './kinds/kind.ts'
+import type { Keeping, Kind, PlanOptions, Promotion, Render, Restart, World } from './kinds/kind.ts'
 import { deploymentOf, type KindRegistry } from './kinds/registry.ts'
 import { Settling } from './reservations/settling.ts'
 import type { Supply } from './supply.ts'
@@ -125,6 +126,46 @@ export class Planning {
     return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded), await this.#ledger.time())
   }
 
+  /** Draws and stores the plan that makes a server take writes. */
+  planPromotion(deployment: string, order: Promotion): Promise<Plan> {
+    return this.#planOnSight(deployment, ({ name, promote }, seen) => {
+      if (!promote)
+        throw new RemodelError('conflict', `${deployment} is of kind ${name}, which has no servers to promote`)
+      return promote(seen, order)
+    })
+  }
+
+  /** Draws and stores the plan that starts servers again. */
+  planRestart(deployment: string, order: Restart): Promise<Plan> {
+    return this.#planOnSight(deployment, ({ name, restart }, seen) => {
+      if (!restart)
+        throw new RemodelError('conflict', `${deployment} is of kind ${name}, which is restarted by no plan`)
+      return restart(seen, order)
+    })
+  }
+
+  /** A plan upon what the inspector has just read, without a document. */
+  async #planOnSight(deployment: string, draw: (kind: Kind, seen: Floorplan) => PlanDraft): Promise<Plan> {
+    const name = await this.#ledger.kindOf(deployment)
+    if (name === undefined) throw noDeployment(deployment)
+    const kind = this.#kinds.get(name)
+    const recorded = await this.#ledger.floorplan(deployment)
+    const blueprint = kind.nothing(deployment)
+    const { materials } = await kind.inspector(blueprint, this.#world(recorded))
+    const seen = { ...recorded, materials }
+    return this.#ledger.store(sealPlan(draw(kind, seen), blueprint, seen), Date.now())
+  }
+
+  #world(recorded: Floorplan): World {
+    return {
+      recorded,
+      provider: this.#provider,
+      compiled: this.#compiled,
+      durations: this.#durations,
+      archives: this.#archives,
+    }
+  }
+
   /**
    * The kind of a deployment that no plan names, by its machines and disks: what Redis has forgotten can be taken away. Throws
    * `not-found` where it has none.
@@ -181,13 +222,7 @@ export class Planning {
     recorded: Floorplan,
     options: Partial<PlanOptions> & { remove: boolean },
   ): Promise<Plan> {
-    const seen = await kind.inspector(blueprint, {
-      recorded,
-      provider: this.#provider,
-      compiled: this.#compiled,
-      durations: this.#durations,
-      archives: this.#archives,
-    })
+    const seen = await kind.inspector(blueprint, this.#world(recorded))
     const floorplan: Floorplan = { ...recorded, materials: seen.materials }
     const reserved = await this.#reserved(kind, blueprint, seen.materials)
     const draft = await kind.foreman(

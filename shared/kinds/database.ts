@@ -209,6 +209,16 @@ export const inputs = {
   'fail-over': inVersion(2, z.object({ ...election, lost: z.array(Member) })),
   /** Makes one of the servers the primary of a node of which all are replicas. */
   'promote-node': z.object(election),
+  /** `started`: when it was started, as it says itself, when this was planned; null: it did not answer. Since then it was started again: done. */
+  'restart-server': z.object({
+    deployment: z.string(),
+    node: z.string(),
+    member: Member,
+    others: z.array(Member),
+    started: z.string().nullable(),
+    /** It is waited for until it follows again, where it is a replica. */
+    follows: z.boolean(),
+  }),
   /** A base backup of the node's primary, and the log that belongs to it, in the blobstore. */
   'back-up-node': z.object({
     deployment: z.string(),

@@ -88,6 +88,8 @@ export const Plan = z.object({
   windows: z.array(Window),
   /** Exclusive names it needs beside those that the deployment holds; applying is refused where another one has them. */
   reservations: z.array(Reservation).optional(),
+  /** What carrying it out means for those who use what stands, said first: `n1-a restarts once, no writes on n1 for about 1 s`. */
+  consequences: z.array(z.string()).optional(),
   /** Things the reader should know that are not changes: an unreachable machine, an ignored instance. */
   notes: z.array(z.string()),
   /** sha256 over the canonical JSON of everything above except `id`. */

@@ -21,7 +21,7 @@ describe.skipIf(!first)('after a first deploy that failed', () => {
     expect(seen.map(({ instance, state, processes }) => [instance, state, processes.map(({ name }) => name)])).toEqual([
       ['web/0', 'failing', ['a']],
     ])
-    const { files } = await client.logs('first', 'web/0', 5)
+    const { files } = await client.logs('first', 'web/0', { lines: 5 })
     expect(files.map(({ content }) => content).join('')).toContain('a cannot start: the port is taken')
     expect(await field.said('first', 'web/0', 'cat /var/vcap/instance/name')).toBe('web')
     const [deployment] = await client.deployments()

@@ -290,4 +290,28 @@ export const databases: readonly Sabotage[] = [
     replace: 'false',
     caughtBy: 'test/kinds/database/handover.test.ts',
   },
+  {
+    name: 'a restart that is done is not known to be',
+    guarantee: 87,
+    file: 'services/assembler/steps/database/restart-server.ts',
+    find: 'return now !== null && now !== started',
+    replace: 'return false',
+    caughtBy: 'test/long/database/verbs.test.ts',
+  },
+  {
+    name: 'a primary restarts ahead of its replicas',
+    guarantee: 87,
+    file: 'services/planner/kinds/database/restart.ts',
+    find: 'return inOrder.map(',
+    replace: 'return own.map(',
+    caughtBy: 'test/kinds/database/promote.test.ts',
+  },
+  {
+    name: 'a server that is far behind is promoted',
+    guarantee: 87,
+    file: 'services/planner/kinds/database/promote.ts',
+    find: 'if (behind > mostBehind) {',
+    replace: 'if (false) {',
+    caughtBy: 'test/kinds/database/promote.test.ts',
+  },
 ]

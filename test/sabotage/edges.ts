@@ -378,4 +378,20 @@ export const edges: readonly Sabotage[] = [
     replace: 'known !== undefined ?',
     caughtBy: 'test/provider/replaced-files.test.ts',
   },
+  {
+    name: 'a log that is followed begins anew with each answer',
+    guarantee: 88,
+    file: 'services/planner/api/logs.ts',
+    find: 'const known = after[path] ?? 0',
+    replace: 'const known = 0',
+    caughtBy: 'test/api/logs.test.ts',
+  },
+  {
+    name: 'an answer ends in the middle of a line',
+    guarantee: 88,
+    file: 'services/planner/api/logs.ts',
+    find: 'const whole = read.lastIndexOf(newLine) + 1',
+    replace: 'const whole = read.length',
+    caughtBy: 'test/api/logs.test.ts',
+  },
 ]

@@ -59,19 +59,6 @@ export async function connectInstance(floorplan: Floorplan, instance: string, pr
   return provider.connect(vm, null)
 }
 
-/** The last lines of every log file below `/var/vcap/sys/log`, and of those that the kind names beside. */
-export async function readLogs(
-  connection: Connection,
-  places: readonly string[],
-  lines: number,
-): Promise<{ path: string; content: string }[]> {
-  const listed = await connection.exec(['find', '/var/vcap/sys/log', ...places, '-type', 'f', '-size', '+0'])
-  const paths = listed.stdout.split('\n').filter(Boolean).sort()
-  return Promise.all(
-    paths.map(async (path) => ({ path, content: (await connection.exec(['tail', '-n', String(lines), path])).stdout })),
-  )
-}
-
 function standingInstances({ materials }: Floorplan): StandingMaterial[] {
   return materials.filter(({ id }) => id.startsWith('instance/'))
 }

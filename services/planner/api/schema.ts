@@ -204,6 +204,16 @@ export const DatabaseServer = z.object({
    * null: nothing is yet). `late`: something has been waiting for long; of a database that nobody writes to that is never so.
    */
   archive: z.object({ archivedAt: z.number().nullable(), late: z.boolean() }).nullable(),
+  /** As it says itself: `18.1`. */
+  version: z.string().nullable(),
+  /** Milliseconds since the epoch, by its own clock. */
+  startedAt: z.number().nullable(),
+  /** Of a primary: sessions whose commit waits for a replica. */
+  waitingCommits: z.int().nullable(),
+  /** Readers that it keeps its log for, and how much of it: a server, a node, or the archive. */
+  slots: z.array(z.object({ reader: z.string(), connected: z.boolean(), keptBytes: z.number() })),
+  /** Where its data and its log are: of two disks the one with less left. */
+  disk: z.object({ freeBytes: z.number(), totalBytes: z.number() }).nullable(),
   /** Directories on its disk with data that was put aside, as it had more than the primary it was copied from. */
   kept: z.array(z.string()),
 })
@@ -239,7 +249,11 @@ export const ExecRequest = z.strictObject({
   timeoutSeconds: z.number().positive().default(60),
 })
 export const ExecResponse = z.object({ exitCode: z.int().nullable(), stdout: z.string(), stderr: z.string() })
-export const LogsResponse = z.object({ files: z.array(z.object({ path: z.string(), content: z.string() })) })
+export const LogsResponse = z.object({
+  files: z.array(z.object({ path: z.string(), content: z.string() })),
+  /** Given as `after`, the next answer has what was written since. */
+  next: z.string(),
+})
 
 /** A base backup of a database's node. Milliseconds since the epoch, by the server's clock. */
 export const Backup = z.object({
@@ -265,6 +279,22 @@ export const BackupRequest = z.strictObject({
   nodes: z.array(z.string()).default([]),
 })
 export type BackupRequest = z.input<typeof BackupRequest>
+
+export const PromotionRequest = z.strictObject({
+  /** The server that is to take writes. */
+  server: z.string(),
+  /** Also where something that was acknowledged may be lost. */
+  acceptLoss: z.boolean().default(false),
+})
+export type PromotionRequest = z.input<typeof PromotionRequest>
+
+export const RestartRequest = z.strictObject({
+  /** Nodes or servers; none means all. */
+  parts: z.array(z.string()).default([]),
+  /** A primary hands over to a replica instead of being started again in place. */
+  switchOver: z.boolean().default(false),
+})
+export type RestartRequest = z.input<typeof RestartRequest>
 
 /** A release, and by package the stemcells (`<os>/<version>`) that it is compiled for. */
 export const InspectedRelease = z.object({ release: Release, compiled: z.record(z.string(), z.array(z.string())) })
@@ -337,6 +367,8 @@ export { Release, Stemcell }
  * POST   /v1/deployments/:name/removal              -> PlanView of a plan that takes all away
  * GET    /v1/deployments/:name/backups              Backup[], oldest first
  * POST   /v1/deployments/:name/backups              BackupRequest -> PlanView of a plan that backs up (201); 409 not archived
+ * POST   /v1/deployments/:name/promotion            PromotionRequest -> PlanView of a plan that makes a server take writes (201)
+ * POST   /v1/deployments/:name/restart              RestartRequest -> PlanView of a plan that starts servers again (201)
  * DELETE /v1/deployments/:name/backups              Backup[] that are forgotten; 409 while the deployment stands
  * GET    /v1/plans?deployment=&limit=               PlanStatus[], newest first
  * GET    /v1/plans/:id                              PlanView
@@ -351,7 +383,7 @@ export { Release, Stemcell }
  * GET    /v1/deployments/:name/floorplan            Floorplan
  * GET    /v1/deployments/:name/instances            Instance[], asked of their machines now; of databases with role and lag
  * POST   /v1/deployments/:name/instances/:group/:index/exec   ExecRequest -> ExecResponse
- * GET    /v1/deployments/:name/instances/:group/:index/logs?lines=  LogsResponse
+ * GET    /v1/deployments/:name/instances/:group/:index/logs?lines=&after=  LogsResponse
  * GET    /v1/deployments/:name/releases             UsedRelease[], of each name the newest first
  * POST   /v1/clean-up                               CleanRequest -> Cleaned; 409 where somebody cleans up already
  * POST   /v1/checks                                 CheckRequest -> Check (202): compiles packages a second time

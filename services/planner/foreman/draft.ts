@@ -12,5 +12,7 @@ export interface PlanDraft {
   places: Place[]
   /** Exclusive names of what it makes or changes. */
   reservations?: Reservation[]
+  /** What it means for those who use what stands. */
+  consequences?: string[]
   notes: string[]
 }

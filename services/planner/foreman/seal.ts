@@ -31,6 +31,7 @@ export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floo
     places: draft.places,
     windows: draft.windows,
     reservations: draft.reservations ?? [],
+    ...(draft.consequences && draft.consequences.length > 0 ? { consequences: draft.consequences } : {}),
     notes: draft.notes,
   }
   const digest = digestOf(body)

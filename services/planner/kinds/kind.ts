@@ -41,6 +41,21 @@ export interface PlanOptions {
   maxInFlight?: string
 }
 
+/** Which server is to take writes. */
+export interface Promotion {
+  server: string
+  /** Take over although something that was acknowledged may be lost. */
+  acceptLoss: boolean
+}
+
+/** What is to be started again. */
+export interface Restart {
+  /** Servers, or groups of them; none means all. */
+  parts: readonly string[]
+  /** One that takes writes hands over to another one instead of being started again in place. */
+  switchOver: boolean
+}
+
 /** A pure function handed to the foreman: same requests, same results. It is a function of content, cached by digest. */
 export type Render = (requests: readonly RenderRequest[]) => Promise<readonly RenderResult[]>
 
@@ -177,6 +192,10 @@ export interface Kind {
    * its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
    */
   holdings?(materials: readonly StandingMaterial[]): Reservation[]
+  /** The plan that makes a server the one of its part that takes writes, from what the inspector has just read. Pure. Absent: there is no such thing. */
+  promote?(seen: Floorplan, order: Promotion): PlanDraft
+  /** The plan that starts servers again, one after the other, from what the inspector has just read. Pure. Absent: nothing is restarted by a plan of its own. */
+  restart?(seen: Floorplan, order: Restart): PlanDraft
   /** The plan that backs up what stands; `parts` names some of it, none means all. Pure. Absent: this kind has no backups. */
   backUp?(floorplan: Floorplan, parts: readonly string[]): PlanDraft
   /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */

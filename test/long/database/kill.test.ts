@@ -20,7 +20,10 @@ const killed = new Set<string>()
 const inLongLog = /^archive\.pack/
 /** A server goes back to its earlier settings, a role of an earlier document is closed, a restore is withdrawn: `settings.test.ts`, `roles.test.ts`, `withdrawn.test.ts`. */
 const inRefusal = /^set-up-instance\.(going-back|role-closed|put-back)$/
-const own = failpointsOf('database').filter(({ name }) => !inLongLog.test(name) && !inRefusal.test(name))
+/** Servers are started again because that was asked for: `verbs.test.ts`. */
+const inVerbs = /^restart-server\./
+const elsewhere = [inLongLog, inRefusal, inVerbs]
+const own = failpointsOf('database').filter(({ name }) => !elsewhere.some((points) => points.test(name)))
 /** What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten: `test/chaos/every-failpoint.test.ts`. */
 const core = failpointsOf('deployment').filter(({ name }) =>
   /^(assembler|dispatch|ledger)\.(?!joined|cancelled|forgotten)/.test(name),

@@ -67,7 +67,22 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
     })
     expect(server(found, 'n1-b').database).toMatchObject({ role: 'replica', lagBytes: expect.any(Number), peers: [] })
     expect(server(found, 'n1-b').database.receivedBytes).toBeGreaterThan(1e6)
-    expect((await run('database', 'shop')).stdout).toMatch(/n1 +n1-b +b +\S+ +replica +running +\S+ MiB +\d/)
+    const { stdout } = await run('database', 'shop')
+    expect(stdout).toMatch(/n1 +n1-b +b +\S+ +replica +running +\d/)
+    expect(stdout).toMatch(/^shop: running\n2 nodes, 3 instances, PostgreSQL \d+\.\d+; last deploy \S+ done/)
+    expect(server(found, 'n1-a').database).toMatchObject({
+      waitingCommits: 0,
+      version: expect.stringMatching(/^\d+\.\d+$/),
+    })
+    expect(
+      server(found, 'n1-a')
+        .database.slots.map(({ reader }) => reader)
+        .sort(),
+    ).toEqual(['n1-b', 'n2'])
+    const { disk, startedAt } = server(found, 'n2-c').database
+    expect(disk!.freeBytes).toBeGreaterThan(0)
+    expect(disk!.totalBytes).toBeGreaterThanOrEqual(disk!.freeBytes)
+    expect(startedAt).toBeGreaterThan(Date.now() - 3600_000)
   })
 
   test('name where clients connect, and psql opens a session there with its own exit code', async () => {
@@ -113,8 +128,9 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
     try {
       const { code, stdout } = await run('database', 'shop')
       expect(code).toBe(0)
-      expect(stdout).toMatch(/^shop: down, 2 nodes, 3 instances/)
-      expect(stdout).toMatch(/n2 +n2-c +c +\S+ +- +unresponsive +- +- +-/)
+      expect(stdout).toMatch(/^shop: down\n {2}✗ n2 takes no writes: n2-c is unresponsive.*\n {6}next: remodel deploy/)
+      expect(stdout).toMatch(/n2 +n2-c +c +\S+ +- +unresponsive +- +-/)
+      expect((await run('databases')).stdout).toContain('shop: n2 takes no writes: n2-c is unresponsive')
       expect(stdout).toMatch(/n1 +n1-a +a +\S+ +primary +running/)
     } finally {
       for (const pid of frozen) process.kill(pid, 'SIGCONT')

@@ -6,7 +6,8 @@ import { Verdict } from '../../../../shared/model/verdict.ts'
 import { Archives } from '../../../../shared/postgres/archive/archives.ts'
 import { suggest } from '../../../../shared/source/document.ts'
 import type { Kind } from '../../kinds/kind.ts'
-import { connectInstance, instancesOf, readLogs } from '../instances.ts'
+import { connectInstance, instancesOf } from '../instances.ts'
+import { placeOf, readLogs } from '../logs.ts'
 import { Deployment, ExecRequest, ExecResponse, Instance, Lock, LogsResponse } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
@@ -125,9 +126,12 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       `${path}/logs`,
       {
         schema: {
-          description: 'The last lines of every log of an instance.',
+          description: 'The last lines of every log of an instance; with `after` what was written since that answer.',
           params: ByInstance,
-          querystring: z.object({ lines: z.coerce.number().int().positive().max(10_000).default(20) }),
+          querystring: z.object({
+            lines: z.coerce.number().int().positive().max(10_000).default(20),
+            after: z.string().optional(),
+          }),
           response: { 200: LogsResponse },
         },
       },
@@ -137,7 +141,8 @@ export function deploymentRoutes(server: Routes, services: Services): void {
         const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
         try {
           const places = (await kindOf(name)).logs ?? []
-          return { files: await readLogs(connection, places, request.query.lines) }
+          const { lines, after } = request.query
+          return await readLogs(connection, places, after === undefined ? { lines } : { after: placeOf(after) })
         } finally {
           connection.close()
         }

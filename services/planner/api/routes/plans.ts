@@ -6,7 +6,16 @@ import { workerFor } from '../../../../shared/known-steps.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
 import type { RemodelState } from '../../../../shared/model/plan.ts'
 import { CompilingNow } from '../../compiling.ts'
-import { ApplyRequest, BackupRequest, PlanRequest, PlanStatus, PlanView, Why } from '../schema.ts'
+import {
+  ApplyRequest,
+  BackupRequest,
+  PlanRequest,
+  PlanStatus,
+  PlanView,
+  PromotionRequest,
+  RestartRequest,
+  Why,
+} from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
@@ -96,6 +105,39 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     },
     async (request, reply) => {
       const plan = await planning.planBackup(request.params.name, request.body.nodes)
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/promotion',
+    {
+      schema: {
+        description:
+          'Draws the plan that makes a server of a database take writes. 404 for an unknown server, 409 where it is behind.',
+        params: z.object({ name: z.string() }),
+        body: PromotionRequest,
+        response: { 201: PlanView },
+      },
+    },
+    async (request, reply) => {
+      const plan = await planning.planPromotion(request.params.name, request.body)
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/restart',
+    {
+      schema: {
+        description: 'Draws the plan that starts servers of a database again, one after the other, primaries last.',
+        params: z.object({ name: z.string() }),
+        body: RestartRequest,
+        response: { 201: PlanView },
+      },
+    },
+    async (request, reply) => {
+      const plan = await planning.planRestart(request.params.name, request.body)
       return reply.status(201).send(await view(plan.deployment, plan.id))
     },
   )

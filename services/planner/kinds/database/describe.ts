@@ -1,5 +1,6 @@
 import { InstanceAttributes } from '../../../../shared/kinds/database.ts'
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { archiveSlot } from '../../../../shared/postgres/names.ts'
 import { type Address, openSession, type Session } from '../../../../shared/postgres/server.ts'
 import type { InstanceView, Looking } from '../kind.ts'
 import { archiveState } from './archive-state.ts'
@@ -8,7 +9,7 @@ import { askMachine } from './inspector/machines.ts'
 /** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
 const timeoutMs = 2000
 
-const own = `SELECT pg_is_in_recovery() AS recovering,
+const positions = `SELECT pg_is_in_recovery() AS recovering,
   (CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
    ELSE pg_current_wal_lsn() END) - '0/0' AS received,
   (SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver WHERE status = 'streaming') AS lag`
@@ -23,7 +24,16 @@ const readers = `SELECT slot_name, coalesce(active, false) AS connected, pg_curr
   FROM pg_replication_slots LEFT JOIN pg_stat_replication ON pid = active_pid
   WHERE slot_type = 'logical' AND slot_name LIKE $1 ORDER BY slot_name`
 
-type Facts = Pick<NonNullable<InstanceView['database']>, 'role' | 'receivedBytes' | 'lagBytes' | 'peers' | 'archive'>
+const running = `SELECT current_setting('server_version') AS version,
+    floor(extract(epoch FROM pg_postmaster_start_time()) * 1000)::text AS started,
+    (SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'SyncRep') AS waiting`
+
+const slots = `SELECT slot_name, coalesce(active, false) AS connected, greatest(0, coalesce(
+    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) - restart_lsn, 0)) AS kept
+  FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name`
+
+type DatabaseView = NonNullable<InstanceView['database']>
+type Facts = Omit<DatabaseView, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk'>
 
 /**
  * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
@@ -52,13 +62,15 @@ export async function describe(
   ])
   // The disk of a machine that does not answer has what was recorded last.
   const kept = machine === null || machine.silent ? recordedKept(meta.kept) : machine.kept
+  const own = { database, port, node, host, kept, disk: machine?.disk ?? null }
   if (facts === null) {
-    const silent = { role: null, receivedBytes: null, lagBytes: null, peers: [], archive: null }
+    const positions = { role: null, receivedBytes: null, lagBytes: null, peers: [], archive: null }
+    const silent = { ...positions, version: null, startedAt: null, waitingCommits: null, slots: [] }
     const state = seen.state === 'running' ? 'unresponsive' : seen.state
-    return { ...known, state, database: { database, port, node, host, kept, ...silent } }
+    return { ...known, state, database: { ...own, ...silent } }
   }
   const astray = facts.role === 'replica' && facts.lagBytes === null
-  return { ...known, state: astray ? 'failing' : 'running', database: { database, port, node, host, kept, ...facts } }
+  return { ...known, state: astray ? 'failing' : 'running', database: { ...own, ...facts } }
 }
 
 function recordedKept(kept: unknown): string[] {
@@ -82,12 +94,23 @@ async function ask(
 }
 
 async function factsOf(session: Session, node: string): Promise<Omit<Facts, 'archive'>> {
-  const [row] = await session.query(own)
+  const [row] = await session.query(positions)
   const { recovering, received, lag } = row!
+  const [server] = await session.query(running)
+  const kept = await session.query(slots)
+  const more = {
+    version: String(server!.version).split(' ')[0]!,
+    startedAt: Number(server!.started),
+    slots: kept.map(({ slot_name, connected, kept }) => ({
+      reader: readerOf(String(slot_name), node),
+      connected: connected === true,
+      keptBytes: Number(kept),
+    })),
+  }
   const receivedBytes = received === null ? null : Number(received)
   if (recovering === true) {
     const lagBytes = lag === null || lag === undefined ? null : Math.max(0, Number(lag))
-    return { role: 'replica', receivedBytes, lagBytes, peers: [] }
+    return { role: 'replica', receivedBytes, lagBytes, peers: [], waitingCommits: null, ...more }
   }
   const rows = await session.query(readers, [`remodel\\_${node}\\_%`])
   const peers = rows.map(({ slot_name, connected, lag, seconds }) => ({
@@ -96,5 +119,12 @@ async function factsOf(session: Session, node: string): Promise<Omit<Facts, 'arc
     lagBytes: Math.max(0, Number(lag)),
     lagSeconds: seconds === null ? null : Number(seconds),
   }))
-  return { role: 'primary', receivedBytes, lagBytes: null, peers }
+  return { role: 'primary', receivedBytes, lagBytes: null, peers, waitingCommits: Number(server!.waiting), ...more }
+}
+
+/** Whom a slot is for, in words of the document: `n2`, `n1-b`, `the archive`; one that was made by hand keeps its name. */
+function readerOf(slot: string, node: string): string {
+  if (slot === archiveSlot) return 'the archive'
+  if (slot.startsWith(`remodel_${node}_`)) return slot.slice(`remodel_${node}_`.length)
+  return slot.startsWith(`instance_${node}_`) ? `${node}-${slot.slice(`instance_${node}_`.length)}` : slot
 }

@@ -4,7 +4,9 @@ import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back-up.ts'
 import { deviations } from './deviations.ts'
 import { foreman } from './foreman.ts'
+import { promote } from './promote.ts'
 import { holdings, spaces } from './reservations.ts'
+import { restart } from './restart.ts'
 
 /** PostgreSQL databases of several nodes that all take writes; `docs/database-kind.md`. */
 export const kind: Kind = {
@@ -24,6 +26,8 @@ export const kind: Kind = {
   spaces,
   holdings,
   backUp,
+  promote,
+  restart,
   logs: [serverLog],
   describe: async (instance, seen, looking) => (await import('./describe.ts')).describe(instance, seen, looking),
 }

@@ -153,6 +153,7 @@ function instanceAsFound(
   return withMeta(error === '' ? resource : { ...resource, error }, {
     health: 'running',
     role: recovering ? 'replica' : 'primary',
+    started: server.started,
     received: position.lsn,
     timeline: position.timeline,
     ...kept,

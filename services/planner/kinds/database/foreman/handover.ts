@@ -1,8 +1,7 @@
 import type { StandingMaterial } from '../../../../../shared/model/material.ts'
 import { comparePositions, positionText } from '../../../../../shared/postgres/position.ts'
 import { answersNeeded, type Commits, isEnough } from '../../../../../shared/postgres/quorum.ts'
-import type { NodeResources } from '../operations/operations.ts'
-import { NodeView } from './node-view.ts'
+import { type NodeInstances, NodeView } from './node-view.ts'
 
 /** The primary role goes from one instance of a node to another. */
 export type Handover = {
@@ -47,7 +46,7 @@ interface Wishes {
  */
 export function handovers(
   materials: readonly StandingMaterial[],
-  nodes: readonly NodeResources[],
+  nodes: readonly NodeInstances[],
   wanted: Readonly<Record<string, string>>,
   { acceptLoss = false, filling = new Set() }: Wishes = {},
 ): { handovers: Handover[]; late: Handover[]; materials: StandingMaterial[]; notes: string[] } {

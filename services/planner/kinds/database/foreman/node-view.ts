@@ -2,7 +2,12 @@ import type { StandingMaterial } from '../../../../../shared/model/material.ts'
 import { linkName } from '../../../../../shared/postgres/names.ts'
 import { comparePositions, Position } from '../../../../../shared/postgres/position.ts'
 import { Commits, commitsOf } from '../../../../../shared/postgres/quorum.ts'
-import type { NodeResources } from '../operations/operations.ts'
+import type { InstanceResources, NodeResources } from '../operations/operations.ts'
+
+/** A node by its name and the instances that it is to keep. */
+export type NodeInstances = Pick<NodeResources, 'node_name'> & {
+  readonly instances: readonly Pick<InstanceResources, 'instance_id'>[] | null
+}
 
 /** A node as the inspector found it: who answers, who takes writes, who may be woken, and how far each had come. */
 export class NodeView {
@@ -15,7 +20,7 @@ export class NodeView {
   readonly staying: readonly string[]
   readonly #byId: ReadonlyMap<string, StandingMaterial>
 
-  constructor(byId: ReadonlyMap<string, StandingMaterial>, { node_name: node, instances }: NodeResources) {
+  constructor(byId: ReadonlyMap<string, StandingMaterial>, { node_name: node, instances }: NodeInstances) {
     this.node = node
     this.#byId = byId
     const primary = this.#node?.attributes.primary_instance_id

@@ -1,9 +1,10 @@
-import type { Json, Material } from '../../../../../shared/model/material.ts'
+import type { Material } from '../../../../../shared/model/material.ts'
 import { changesBetween } from '../../../foreman/diff.ts'
 import type { RemodelDraft } from '../../../foreman/draft.ts'
 import { materialId } from '../names.ts'
 import type { Event, NamedPlan, Phase } from '../operations/operations.ts'
 import type { Handover } from './handover.ts'
+import { handoverRemodels } from './handover-remodels.ts'
 import type { Situation } from './situation.ts'
 import { workOf } from './steps.ts'
 
@@ -109,75 +110,4 @@ function draftOf(event: Event, phase: Phase, made: ReadonlySet<string>, situatio
 function reasonOf({ type, reason }: Event, isMadeAnew: boolean): string {
   if (type === 'delete') return isMadeAnew ? 'is made anew' : 'is not wanted'
   return (reason ?? 'does_not_exist').replaceAll('_', ' ')
-}
-
-/** A day: a node that takes no writes is worth a look sooner. */
-const approvalSeconds = 24 * 3600
-/** Servers that were silent may have much of their own log to read first. */
-const electionSeconds = 900
-
-/** The change itself; ahead of one that may lose something, a person's word. */
-function handoverRemodels(handover: Handover, situation: Situation): RemodelDraft[] {
-  const { node, from, to, how } = handover
-  const members = situation.membersOf(node)
-  const resource = situation.standing('database.node', node)
-  const material = `node/${node}`
-  const words = how === 'promote-node' ? 'promote' : how.replace('-', ' ')
-  const stage = `${words} ${node}`
-  const input = {
-    event: 'update',
-    resource,
-    deployment: situation.deployment,
-    node,
-    members,
-    to,
-    synchronous: situation.isSynchronous(node),
-    ...(how === 'switch-over' ? {} : electionOf(handover)),
-    ...(how === 'fail-over' ? { lost: members.filter(({ instance }) => instance === from) } : {}),
-  }
-  const change: RemodelDraft = {
-    id: `${how} ${material}`,
-    step: how,
-    action: 'update',
-    material,
-    title: titleOf(handover, words),
-    stage,
-    reasons: reasonsOf(handover),
-    changes: [{ path: 'primary_instance_id', before: from, after: to }],
-    input: input as unknown as Json,
-    deadlineSeconds: how === 'switch-over' ? 300 : electionSeconds,
-    attempts,
-  }
-  if (how !== 'fail-over' || handover.loss === undefined) return [change]
-  const approval: RemodelDraft = {
-    id: `approve ${change.id}`,
-    step: 'approve',
-    action: 'approve',
-    material,
-    title: `approve that ${node} may lose what it acknowledged`,
-    stage,
-    reasons: [handover.loss],
-    deadlineSeconds: approvalSeconds,
-  }
-  return [approval, { ...change, needs: [approval.id] }]
-}
-
-function electionOf({ candidates, wake, commits, slots, acceptLoss }: Exclude<Handover, { how: 'switch-over' }>) {
-  return { candidates, wake, commits, slots, acceptLoss }
-}
-
-function titleOf(handover: Handover, words: string): string {
-  const title = `${words} ${handover.node} to ${handover.to}`
-  if (handover.how === 'switch-over') return title
-  const others = handover.candidates.filter((candidate) => candidate !== handover.to)
-  const open = handover.how === 'promote-node' || handover.wake.length > 0
-  return open && others.length > 0 ? `${title}, or to ${others.join(' or ')} where that has more` : title
-}
-
-function reasonsOf(handover: Handover): string[] {
-  const { from, how } = handover
-  if (how === 'switch-over') return ['the document names another primary']
-  const gone = ('out' in handover && handover.out) || `the machine of its primary ${from} is gone`
-  const why = how === 'fail-over' ? gone : 'no server of it takes writes'
-  return [why, ...handover.wake.map((server) => `${server} is silent: it is started first`)]
 }

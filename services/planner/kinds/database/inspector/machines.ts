@@ -13,6 +13,8 @@ export interface Machine {
   aside: boolean
   /** Its server cannot write any more of its log: there is no room for another file of it. */
   full: boolean
+  /** The disk of its data and its log; of two the one with less left. */
+  disk: { freeBytes: number; totalBytes: number } | null
   /** Directories with data that was put aside, as it has more than its primary. */
   kept: string[]
 }
@@ -20,7 +22,7 @@ export interface Machine {
 const root = `${layout.store}/postgres`
 const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; ls -d ${root}/kept-* 2>/dev/null; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
 /** Size of a file of the log. */
-const fileKib = 16 * 1024
+const fileBytes = 16 * 2 ** 20
 const usualMs = 4000
 
 /** Reads only. */
@@ -30,18 +32,29 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
     try {
       const { stdout } = await connection.exec(['/bin/sh', '-c', question], { timeoutMs })
       const lines = stdout.split('\n').filter(Boolean)
+      const disk = scarcest(lines)
       return {
         silent: false,
         demoted: lines.includes('demoted'),
         data: lines.includes('data'),
         aside: lines.includes('aside'),
-        full: lines.some((line) => Number(/\s(\d+)\s+\d+%\s/.exec(line)?.[1] ?? fileKib) < fileKib),
+        full: disk !== null && disk.freeBytes < fileBytes,
+        disk,
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
       }
     } finally {
       connection.close()
     }
   } catch {
-    return { silent: true, demoted: false, data: false, aside: false, full: false, kept: [] }
+    return { silent: true, demoted: false, data: false, aside: false, full: false, disk: null, kept: [] }
   }
+}
+
+/** Of the lines of `df -Pk` the one with least left: size, used, left, share. */
+function scarcest(lines: readonly string[]): Machine['disk'] {
+  const disks = lines.flatMap((line) => {
+    const [, total, left] = /\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s/.exec(line) ?? []
+    return left === undefined ? [] : [{ freeBytes: Number(left) * 1024, totalBytes: Number(total) * 1024 }]
+  })
+  return disks.sort((a, b) => a.freeBytes - b.freeBytes)[0] ?? null
 }

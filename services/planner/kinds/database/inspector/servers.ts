@@ -6,6 +6,7 @@ import { type Position, positionOf, positionSql } from '../../../../../shared/po
 import { rolesAmiss } from '../../../../../shared/postgres/roles.ts'
 import { type Address, type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import { notInEffectSql } from '../../../../../shared/postgres/settings.ts'
+import { startedSql } from '../../../../../shared/postgres/started.ts'
 import type { ResourceData } from '../operations/operations.ts'
 
 /** What one server says of itself. */
@@ -13,6 +14,8 @@ export interface Server {
   instance: string
   node: string
   recovering: boolean
+  /** When it was started, by its own word: another one every time. */
+  started: string
   /** How far it has come. */
   position: Position
   /** A replica: how far behind its primary, in bytes; null where it follows nobody. */
@@ -48,6 +51,7 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           'SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver WHERE status = $1',
           ['streaming'],
         )
+        const started = String(await session.value(startedSql))
         const slots = await names(session, `SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'`)
         const recovering = own!.recovering === true
         const given = Object.keys(settings).map((name) => name.toLowerCase())
@@ -56,6 +60,7 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           instance: resource.identifier.id,
           node,
           recovering,
+          started,
           position: positionOf(own!),
           lagBytes: behind === null ? null : Math.max(0, Number(behind)),
           physicalSlots: slots,

@@ -1,0 +1,99 @@
+import type { Database, Server } from './databases.ts'
+import { bytesText } from './views/bytes.ts'
+
+/** Why a database is not as it should be, and what to do about it. */
+export interface Cause {
+  what: string
+  /** A command line, or a sentence where none is enough; null: nothing has to be done. */
+  next: string | null
+  /** Nothing has failed yet. */
+  warning: boolean
+}
+
+type Node = Database['nodes'][number]
+
+/** Below this share of a disk a person should hear of it. */
+const scarce = 0.1
+/** So much of a log that is kept for one reader is worth a word. */
+const muchKept = 2 ** 30
+
+/** What is wrong, the worst first; nothing where all is well. Pure. */
+export function causesOf({ name, nodes, lock }: Pick<Database, 'name' | 'nodes' | 'lock'>): Cause[] {
+  // What a plan has in hand is on its way: what the deploy mends is not asked for a second time.
+  const deploy = lock === null ? `remodel deploy FILE, with the document of ${name}` : null
+  const headless = nodes.filter(({ primary }) => primary === null)
+  return [
+    ...headless.map((node) => withoutPrimary(name, node, deploy)),
+    ...nodes.filter(({ primary }) => primary !== null).flatMap((node) => brokenServers(name, node, deploy)),
+    ...nodes.flatMap((node) => writesThatWait(node)),
+    ...nodes.flatMap(({ node, instances }) => readersAway(node, instances)),
+    ...nodes.flatMap(({ instances }) => instances.flatMap((server) => scarceDisk(server))),
+  ]
+}
+
+/** One that has most of the log of those that answer is to take over. */
+function withoutPrimary(name: string, { node, instances }: Node, deploy: string | null): Cause {
+  const silent = instances.filter(({ database }) => database.role === null)
+  const why = silent.map((server) => `${server.instance} is ${stateText(server)}`).join(', ')
+  const [ready] = instances
+    .filter(({ database }) => database.role === 'replica')
+    .toSorted((a, b) => (b.database.receivedBytes ?? 0) - (a.database.receivedBytes ?? 0))
+  const what = `${node} takes no writes: ${why || 'all its servers are replicas'}`
+  if (ready)
+    return failure(
+      `${what}; ${ready.instance} has most of the log of those that answer`,
+      `remodel promote ${name} ${ready.instance}`,
+    )
+  const [stopped] = silent.filter(({ state }) => state === 'failing')
+  return failure(what, stopped ? `remodel logs ${name} ${stopped.instance}` : deploy)
+}
+
+function brokenServers(name: string, { instances }: Node, deploy: string | null): Cause[] {
+  return instances
+    .filter(({ state }) => state !== 'running')
+    .map((server) => {
+      const { instance, state, database } = server
+      if (database.role === 'replica') return failure(`${instance} follows no other server`, deploy)
+      return failure(
+        `${instance} is ${stateText(server)}`,
+        state === 'failing' ? `remodel logs ${name} ${instance}` : deploy,
+      )
+    })
+}
+
+function stateText({ state, database: { host } }: Server): string {
+  switch (state) {
+    case 'missing':
+      return `missing: its machine on host ${host} is gone`
+    case 'unresponsive':
+      return `unresponsive: its machine on host ${host} or the server on it does not answer`
+    case 'failing':
+      return `failing: its server on host ${host} does not run`
+    default:
+      return state
+  }
+}
+
+function writesThatWait({ node, instances }: Node): Cause[] {
+  const waiting = instances.reduce((sum, { database }) => sum + (database.waitingCommits ?? 0), 0)
+  const replicas = instances.filter(({ database, state }) => database.role === 'replica' && state === 'running')
+  if (waiting === 0 || replicas.length > 0) return []
+  return [failure(`writes on ${node} wait: no replica is there to confirm them (${waiting} sessions)`, null)]
+}
+
+function readersAway(node: string, instances: readonly Server[]): Cause[] {
+  return instances.flatMap(({ database }) =>
+    database.slots.flatMap(({ reader, connected, keptBytes }) => {
+      if (connected || keptBytes < muchKept || database.role !== 'primary' || reader === 'the archive') return []
+      return [warning(`${node} keeps ${bytesText(keptBytes)} of its log for ${reader}, which does not read it`)]
+    }),
+  )
+}
+
+function scarceDisk({ instance, database: { disk } }: Server): Cause[] {
+  if (disk === null || disk.freeBytes >= scarce * disk.totalBytes) return []
+  return [warning(`the disk of ${instance} has ${bytesText(disk.freeBytes)} of ${bytesText(disk.totalBytes)} left`)]
+}
+
+const failure = (what: string, next: string | null): Cause => ({ what, next, warning: false })
+const warning = (what: string): Cause => ({ what, next: null, warning: true })

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import { causesOf } from '../../cli/database-verdict.ts'
+import type { Database, Server } from '../../cli/databases.ts'
+import { changesOf, saidOf } from '../../cli/watching.ts'
+
+type Facts = Partial<Server['database']>
+
+function server(instance: string, state: string, facts: Facts): Server {
+  const [node = '', host = ''] = instance.split('-')
+  return {
+    ...{ instance, state, az: null, addresses: ['127.0.0.1'], vm: `db-shop-${host}`, stemcell: null, disk: null },
+    processes: [],
+    database: {
+      ...{ database: 'shop', port: 5432, node, host, role: null, receivedBytes: null, lagBytes: null, peers: [] },
+      ...{ archive: null, kept: [], version: '18.1', startedAt: 1, waitingCommits: null, slots: [], disk: null },
+      ...facts,
+    },
+  }
+}
+
+const primary = (instance: string, facts: Facts = {}) => server(instance, 'running', { role: 'primary', ...facts })
+const replica = (instance: string, facts: Facts = {}) =>
+  server(instance, 'running', { role: 'replica', lagBytes: 0, receivedBytes: 900, ...facts })
+
+function database(instances: Server[], more: Partial<Database> = {}): Database {
+  const nodes = [...Map.groupBy(instances, (one) => one.database.node)].map(([node, own]) => ({
+    ...{ node, instances: own, archive: null, lastBackupAt: null },
+    primary: own.find(({ database }) => database.role === 'primary')?.database.host ?? null,
+  }))
+  const rest = { lastPlan: null, progress: null, lock: null, causes: [], versions: ['18.1'] }
+  return { name: 'shop', database: 'shop', state: 'running', nodes, ...rest, ...more }
+}
+
+const told = (instances: Server[], more: Partial<Database> = {}) =>
+  causesOf(database(instances, more)).map(({ what, next }) => [what, next])
+
+test('a database that is well has no causes', () => {
+  expect(told([primary('n1-a'), replica('n1-b'), primary('n2-c')])).toEqual([])
+})
+
+test('a node without a primary names why, who is ready, and the command; its replicas are not called failing', () => {
+  const astray = { lagBytes: null }
+  expect(
+    told([
+      server('n1-a', 'missing', {}),
+      replica('n1-b', { ...astray, receivedBytes: 800 }),
+      replica('n1-c', astray),
+      primary('n2-d'),
+    ]),
+  ).toEqual([
+    [
+      'n1 takes no writes: n1-a is missing: its machine on host a is gone; n1-c has most of the log of those that answer',
+      'remodel promote shop n1-c',
+    ],
+  ])
+})
+
+test('a node of which no server answers says what to do with each kind of silence', () => {
+  const deploy = 'remodel deploy FILE, with the document of shop'
+  expect(told([server('n1-a', 'unresponsive', {})])).toEqual([
+    [expect.stringMatching(/^n1 takes no writes: n1-a is unresponsive/), deploy],
+  ])
+  expect(told([server('n1-a', 'failing', {})])[0]![1]).toBe('remodel logs shop n1-a')
+  expect(told([server('n1-a', 'unresponsive', {})], { lock: 'someone' })[0]![1]).toBeNull()
+})
+
+test('replicas that are gone or follow nobody are named, and writes that wait for them', () => {
+  const [gone, waits] = told([primary('n1-a', { waitingCommits: 12 }), server('n1-b', 'missing', {})])
+  expect(gone![0]).toBe('n1-b is missing: its machine on host b is gone')
+  expect(waits![0]).toBe('writes on n1 wait: no replica is there to confirm them (12 sessions)')
+  expect(told([primary('n1-a', { waitingCommits: 3 }), replica('n1-b')])).toEqual([])
+  expect(told([primary('n1-a'), { ...replica('n1-b', { lagBytes: null }), state: 'failing' }])[0]![0]).toBe(
+    'n1-b follows no other server',
+  )
+})
+
+test('a disk that is nearly full, and log that is kept for a reader that is away, are warnings', () => {
+  const disk = { freeBytes: 2 ** 30, totalBytes: 40 * 2 ** 30 }
+  const slots = [{ reader: 'n2', connected: false, keptBytes: 3 * 2 ** 30 }]
+  const causes = causesOf(database([primary('n1-a', { disk, slots })]))
+  expect(causes.map(({ what, warning }) => [what, warning])).toEqual([
+    ['n1 keeps 3.0 GiB of its log for n2, which does not read it', true],
+    ['the disk of n1-a has 1.0 GiB of 40.0 GiB left', true],
+  ])
+})
+
+test('what is watched says each change once, and nothing where only amounts and times went on', () => {
+  const peer = { node: 'n2', connected: true, lagBytes: 5, lagSeconds: 1 }
+  const before = saidOf(database([primary('n1-a', { peers: [peer] }), replica('n1-b')]))
+  const more = { ...peer, lagBytes: 99, lagSeconds: 7 }
+  expect(
+    changesOf(before, saidOf(database([primary('n1-a', { peers: [more] }), replica('n1-b', { lagBytes: 7 })]))),
+  ).toEqual([])
+  const after = saidOf(database([server('n1-a', 'missing', {}), replica('n1-b')], { state: 'down' }))
+  expect(changesOf(before, after)).toEqual([
+    { subject: 'shop', before: 'running', after: 'down' },
+    { subject: 'n1', before: 'takes writes on a', after: 'takes no writes' },
+    { subject: 'n1-a', before: 'primary, running', after: 'missing' },
+    { subject: 'n1 to n2', before: 'connected', after: null },
+  ])
+})
