@@ -6,6 +6,11 @@ export function plannerSocket(home: string): string {
   return join(home, 'planner.sock')
 }
 
+/** Where it says at which address it listens for TCP. */
+export function plannerRecord(home: string): string {
+  return join(home, 'planner.json')
+}
+
 const folders = new Map<string, number>()
 
 /** A path to listen on or to connect to: an address of a socket has 107 bytes at most, so a longer one goes through its open folder. */

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
@@ -169,8 +168,7 @@ await runService(log, async () => {
     log,
   }
   const server = await buildServer(parts, access)
-  const { url, close } = await listen(server, home, access)
-  await announce({ url, pid: process.pid, planner: id })
+  const { url, close } = await listen(server, home, access, id)
   log.info({ url, board: `${url}/board` }, 'planner is ready')
 
   return {
@@ -188,15 +186,7 @@ await runService(log, async () => {
       cleaning.stop()
       await Promise.all([planners.stop(), heartbeat.stop()])
       await Promise.all([queues.close(), renderer.close()])
-      await rm(join(homeDirectory(), 'planner.json'), { force: true })
       for (const redis of [requests, steady, subscriber]) redis.disconnect()
     },
   }
 })
-
-/** Where this planner listens, for the CLI of the same machine. */
-async function announce(where: { url: string; pid: number; planner: string }): Promise<void> {
-  const file = join(homeDirectory(), 'planner.json')
-  await writeFile(`${file}.${process.pid}`, JSON.stringify(where))
-  await rename(`${file}.${process.pid}`, file)
-}

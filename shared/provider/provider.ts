@@ -75,8 +75,11 @@ export interface Provider {
   readonly name: string
   /** Throws `unsupported` with one sentence that says what this machine lacks. */
   check(): Promise<void>
-  /** `image` is a directory or tarball of a root file system; undefined means the machine's own root. Returns a cloud id. */
-  importStemcell(stemcell: { name: string; version: string; image?: string }): Promise<string>
+  /**
+   * `image` is a directory or tarball of a root file system, `digest` what it was stored under; without an image it is the machine's
+   * own root. Returns a cloud id, another one for each name, version and digest.
+   */
+  importStemcell(stemcell: { name: string; version: string; digest?: string; image?: string }): Promise<string>
   /** Ready when it returns: the agent answers. A half-made VM of the same id is finished or replaced. */
   createVm(request: VmRequest, fence: Fence, signal?: AbortSignal): Promise<Vm>
   /** Kills every process of the VM, unmounts, forgets it. A VM that does not exist is success. Attached disks survive. */

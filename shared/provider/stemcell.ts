@@ -17,5 +17,5 @@ export async function importStemcell(
   await using directory = await temporaryFolder('remodel-stemcell')
   const image = join(directory.path, 'image.tgz')
   await pipeline(await blobs.stream(digest), createWriteStream(image))
-  return await provider.importStemcell({ name, version, image })
+  return await provider.importStemcell({ name, version, digest, image })
 }

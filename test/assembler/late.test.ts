@@ -30,6 +30,7 @@ let server: TestRedis
 let home: string
 let ledger: Ledger
 let provider: LocalProvider
+let stemcell: string
 let blobs: DiskBlobstore
 const connections: Redis[] = []
 const settings = () => ({ url: server.url, prefix: 'test' })
@@ -48,7 +49,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'remodel-late-'))
   ledger = new Ledger(connection(), settings())
   provider = new LocalProvider({ directory: join(home, 'machines') })
-  await provider.importStemcell({ name: 'local', version: '1' })
+  stemcell = await provider.importStemcell({ name: 'local', version: '1' })
   blobs = await DiskBlobstore.open(join(home, 'blobs'))
 })
 
@@ -101,7 +102,7 @@ const vms = async (deployment: string) => {
   const ids = [`${deployment}-a`, `${deployment}-b`] as const
   for (const id of ids) {
     const ownership = { owner: `deployment/${deployment}`, purpose: 'test' }
-    const machine = { stemcell: 'light-local-1', addresses: [], network: 'none' as const, resources: {} }
+    const machine = { stemcell, addresses: [], network: 'none' as const, resources: {} }
     await provider.createVm({ id, ...machine, ownership }, { scope: `${deployment}:vm`, number: 1 })
   }
   return ids

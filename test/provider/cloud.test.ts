@@ -78,15 +78,44 @@ describe('a stemcell', () => {
         expect(String(await machine.read('/etc/hostname'))).toBe(`w${version}\n`)
         machine.close()
       }
-      expect(readdirSync(join(place.directory, 'stemcells')).sort()).toEqual([
-        'light-host-1',
-        'root-tiny-1',
-        'root-tiny-2',
-        'root-tiny-3',
-      ])
+      const names = ['light-host-1', 'root-tiny-1', 'root-tiny-2', 'root-tiny-3']
+      expect(readdirSync(join(place.directory, 'stemcells')).sort()).toEqual(
+        names.map((name) => expect.stringMatching(new RegExp(`^${name}-[0-9a-f]{16}$`))),
+      )
       await expect(place.provider.importStemcell({ name: 'x', version: '1', image: '/none' })).rejects.toMatchObject({
         code: 'not-found',
       })
+    } finally {
+      rmSync(image, { recursive: true })
+    }
+  })
+})
+
+describe('two stemcells', () => {
+  it('never share a root, whatever their names, versions and images are', async () => {
+    const image = mkdtempSync(join(tmpdir(), 'remodel-image-'))
+    try {
+      const of = (name: string, version: string, digest?: string) => ({
+        name,
+        version,
+        image,
+        ...(digest && { digest }),
+      })
+      const stemcells = [
+        of('a-1', '2'),
+        of('a', '1-2'),
+        of('a', '1+2'),
+        of('a', '1_2'),
+        of('a', '1'),
+        of('a', '1', 'sha256:one'),
+        of('a', '1', 'sha256:two'),
+        of('a', 'x'.repeat(128)),
+        of('a', `${'x'.repeat(127)}y`),
+        { name: 'a', version: '1' },
+      ]
+      const ids: string[] = []
+      for (const stemcell of stemcells) ids.push(await place.provider.importStemcell(stemcell))
+      expect(new Set(ids).size).toBe(stemcells.length)
     } finally {
       rmSync(image, { recursive: true })
     }

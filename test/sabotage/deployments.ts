@@ -11,6 +11,14 @@ export const deployments: readonly Sabotage[] = [
     caughtBy: 'test/kinds/deployment/inspector.test.ts',
   },
   {
+    name: 'two stemcells share a root',
+    guarantee: 14,
+    file: 'shared/provider/local/stemcell.ts',
+    find: "'root'}-${shown}-${whole.slice(0, 16)}`",
+    replace: "'root'}-${shown}`",
+    caughtBy: 'test/provider/cloud.test.ts',
+  },
+  {
     name: 'a compile VM is handed on after its package failed',
     guarantee: 14,
     file: 'services/compiler/pool.ts',

@@ -179,6 +179,14 @@ export const edges: readonly Sabotage[] = [
     caughtBy: 'test/api/door.test.ts',
   },
   {
+    name: 'a planner does not look whether another one of its home answers',
+    guarantee: 39,
+    file: 'services/planner/api/place-at-home.ts',
+    find: 'if (!(await isOwn(place)) && !(await answers(place))) await take()',
+    replace: 'if (await isOwn(place)) await take()',
+    caughtBy: 'test/api/place-at-home.test.ts',
+  },
+  {
     name: 'an open home stays open',
     guarantee: 40,
     file: 'shared/home.ts',

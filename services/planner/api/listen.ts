@@ -1,13 +1,11 @@
-import { chmod, rename, rm, stat } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
-import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { RemodelError } from '../../../shared/errors.ts'
 import { isLoopback } from '../../../shared/loopback.ts'
-import { plannerSocket, socketAddress } from '../../../shared/planner-socket.ts'
 import { plannerToken } from '../../../shared/token.ts'
 import type { Access } from './door.ts'
+import { answerAtHome } from './place-at-home.ts'
 
 export interface Listening {
   /** Where it listens for TCP. */
@@ -45,36 +43,22 @@ export async function accessOf(home: string, env: NodeJS.ProcessEnv = process.en
   return { token: await plannerToken(home, env), hosts, local: new WeakSet() }
 }
 
-/** Answers over TCP and through `<home>/planner.sock`, which only its owner can open. */
-export async function listen(server: FastifyInstance, home: string, access: Access): Promise<Listening> {
+/** Answers over TCP and through `<home>/planner.sock`. */
+export async function listen(
+  server: FastifyInstance,
+  home: string,
+  access: Access,
+  planner: string,
+): Promise<Listening> {
   const url = await server.listen(listenPlace(process.env.REMODEL_LISTEN))
   const socket = createServer((request, response) => server.routing(request, response))
   socket.on('connection', (connection: Socket) => access.local.add(connection))
-  const close = await openSocket(socket, home)
+  const leave = await answerAtHome(socket, home, { url, pid: process.pid, planner })
   return {
     url,
     async close() {
       socket.closeAllConnections()
-      await close()
+      await leave()
     },
-  }
-}
-
-/** Made beside its place and renamed, so the place never shows a socket that others can open, or that does not listen yet. */
-async function openSocket(socket: Server, home: string): Promise<() => Promise<void>> {
-  const draft = join(home, `planner.sock.${process.pid}`)
-  await rm(draft, { force: true })
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject)
-    socket.listen({ path: socketAddress(draft) }, () => resolve())
-  })
-  await chmod(draft, 0o600)
-  const { ino } = await stat(draft)
-  await rename(draft, plannerSocket(home))
-  return async () => {
-    await new Promise<void>((resolve) => socket.close(() => resolve()))
-    // Another planner of this home may have put its own there since.
-    const there = await stat(plannerSocket(home)).catch(() => undefined)
-    if (there?.ino === ino) await rm(plannerSocket(home), { force: true })
   }
 }

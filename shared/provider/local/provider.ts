@@ -72,7 +72,7 @@ export class LocalProvider implements Provider {
     }
   }
 
-  async importStemcell(stemcell: { name: string; version: string; image?: string }): Promise<string> {
+  async importStemcell(stemcell: { name: string; version: string; digest?: string; image?: string }): Promise<string> {
     await this.#prepare()
     return importStemcell(this.directory, stemcell)
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,15 +8,33 @@ import { checkId } from './names.ts'
 
 const run = promisify(execFile)
 
+/** A stemcell to import: `digest` is that of its image, where it is known. */
+interface LocalStemcell {
+  name: string
+  version: string
+  digest?: string
+  image?: string
+}
+
+/**
+ * Where a stemcell lies below the provider's directory. Name and version are for the eyes of people; what keeps two stemcells apart
+ * is the digest of all that makes one.
+ */
+function cloudId({ name, version, digest, image }: LocalStemcell): string {
+  const whole = createHash('sha256')
+    .update(JSON.stringify([name, version, digest ?? null]))
+    .digest('hex')
+  const shown = `${name}-${version}`.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(0, 50)
+  return `${image === undefined ? 'light' : 'root'}-${shown}-${whole.slice(0, 16)}`
+}
+
 /**
  * Makes `stemcells/<id>` once: unpacked beside it and renamed, so that a half-unpacked root never has the name. Of two that
  * import at the same time one wins and the other takes what is there.
  */
-export async function importStemcell(
-  directory: string,
-  { name, version, image }: { name: string; version: string; image?: string },
-): Promise<string> {
-  const id = `${image === undefined ? 'light' : 'root'}-${name}-${version}`.replaceAll(/[^A-Za-z0-9._-]/g, '_')
+export async function importStemcell(directory: string, stemcell: LocalStemcell): Promise<string> {
+  const { name, version, image } = stemcell
+  const id = cloudId(stemcell)
   checkId('stemcell', id)
   const place = join(directory, 'stemcells', id)
   if (await exists(join(place, 'stemcell.json'))) return id
