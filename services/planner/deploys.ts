@@ -12,10 +12,14 @@ const mostPlans = 32
  * A job of the `deploys` queue: plan it and apply the plan; plan it again where another deployment was faster to take an
  * exclusive name. The job ends when the plan is running, not when it is done:
  * no job ever waits for other jobs. Its result is shown in Bull Board; the plan's own history is in the ledger.
+ *
+ * A job may be delivered again, when its planner was lost before the job ended. One order opens one plan: what was opened for it
+ * then is its plan, also where that has ended, failed or was cancelled meanwhile.
+ *
+ * @param order.id another one for each order, the same for each delivery of it.
  */
 export async function takeOrder(
-  order: Payload<'deploys'>,
-  job: string,
+  { id, ...order }: Payload<'deploys'> & { id: string },
   planning: Planning,
   view?: JobView,
 ): Promise<{ plan: string; deployment: string; remodels: number }> {
@@ -35,15 +39,14 @@ export async function takeOrder(
     const taken = { deployment: plan.deployment, remodels: plan.remodels.length }
     view?.progress(60)
     view?.note(`plan ${plan.id} of ${plan.deployment} is drawn: remodel task ${plan.id} shows how it ends`)
-    const lock = { id: `deploys-${job}`, holder: order.holder, message: order.message }
-    // Delivered again after its planner was lost: the plan that it opened then may be parked.
-    const parked = await planning.parkedAs(plan.deployment, lock.id)
-    if (parked !== null) return { plan: parked, ...taken }
+    const lock = { id: `deploys-${id}`, holder: order.holder, message: order.message }
+    const opened = await planning.openedAs(plan.deployment, lock.id)
+    if (opened) return { plan: opened.id, deployment: plan.deployment, remodels: opened.counts.total }
     try {
       await planning.apply(plan.id, { ...lock, waitSeconds: 0 })
       return { plan: plan.id, ...taken }
     } catch (error) {
-      // Delivered again after its planner was lost: the plan that it opened then is the one that was asked for.
+      // In the hands of two planners at once, because of a stall: the other one was faster.
       const held = error instanceof RemodelError ? (error.details.lock as LockRecord | undefined) : undefined
       if (held?.id === lock.id) return { plan: held.plan, ...taken }
       throw error

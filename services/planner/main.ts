@@ -149,7 +149,8 @@ await runService(log, async () => {
   const orders = startWorker(
     'deploys',
     { redis: steady, settings, name: id, concurrency: 4, log },
-    (order, _signal, job) => takeOrder(order, job.id ?? '', planning, jobView(job)),
+    // An id may be given to another order when its job is gone.
+    (order, _signal, job) => takeOrder({ ...order, id: `${job.id}-${job.timestamp}` }, planning, jobView(job)),
   )
 
   const parts = {

@@ -211,9 +211,9 @@ export class Planning {
     }
   }
 
-  /** The parked plan that was opened under this id of a lock; null where there is none. */
-  parkedAs(deployment: string, lock: string): Promise<string | null> {
-    return this.#ledger.parkedAs(deployment, lock)
+  /** The plan that was opened under this id of a lock, whatever has become of it; null where there is none. */
+  openedAs(deployment: string, lock: string): Promise<PlanRecord | null> {
+    return this.#ledger.openedAs(deployment, lock)
   }
 
   async #draw(

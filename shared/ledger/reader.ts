@@ -70,11 +70,14 @@ export class LedgerReader {
     return this.redis.zrange(`${this.base(deployment)}:parked`, '0', '-1')
   }
 
-  /** The one of them that was opened under this id of a lock; null where there is none. */
-  async parkedAs(deployment: string, lock: string): Promise<string | null> {
-    for (const plan of await this.parked(deployment))
-      if ((await this.redis.hget(`${this.base(deployment)}:plan:${plan}`, 'lock')) === lock) return plan
-    return null
+  /** The plan that was opened under this id of a lock, whatever has become of it; null where there is none. */
+  async openedAs(deployment: string, lock: string): Promise<PlanRecord | null> {
+    const ids = await this.planIds(deployment, 0)
+    const pipeline = this.redis.pipeline()
+    for (const id of ids) pipeline.hget(`${this.base(deployment)}:plan:${id}`, 'lock')
+    const locks = ids.length === 0 ? [] : await run<(string | null)[]>(pipeline)
+    const plan = ids.find((_, i) => locks[i] === lock)
+    return plan === undefined ? null : this.planRecord(deployment, plan)
   }
 
   /** Whether a plan of it is carried out, or is parked and may go on. */

@@ -27,7 +27,7 @@ const openTowns = (range?: string) => {
 const deploysJob = (town: Town, name: string, more = {}) => {
   const { options: _, ...order } = town.order(name, more)
   const payload = { ...order, cloudConfigs: [...order.cloudConfigs], releases: [], holder: 'test', message: '' }
-  return takeOrder({ ...payload, options: { recreate: false, skipDrain: false } }, name, town.planning)
+  return takeOrder({ ...payload, id: name, options: { recreate: false, skipDrain: false } }, town.planning)
 }
 
 describe('two deployments in one network', () => {

@@ -443,6 +443,14 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/again.test.ts',
   },
   {
+    name: 'an order that is delivered again is carried out again',
+    guarantee: 27,
+    file: 'services/planner/deploys.ts',
+    find: 'if (opened) return {',
+    replace: 'if (opened?.finishedAt === null) return {',
+    caughtBy: 'test/dispatch/orders.test.ts',
+  },
+  {
     name: 'a plan that is drawn again while it is forgotten is on no list',
     guarantee: 31,
     file: 'shared/ledger/ledger.ts',

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { takeOrder } from '../../services/planner/deploys.ts'
+import { openTown, type Town } from '../reservation/town.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+let server: TestRedis
+let town: Town
+let counter = 0
+
+beforeAll(async () => {
+  server = await startRedis()
+  town = await openTown({ url: server.url, prefix: 'o' })
+})
+
+afterAll(async () => {
+  town.close()
+  await server.stop()
+})
+
+function orderOf(name: string, instances = 1) {
+  const { manifest, cloudConfigs } = town.order(name, { instances })
+  const options = { recreate: false, skipDrain: false }
+  const order = { manifest, cloudConfigs: [...cloudConfigs], releases: [], options, holder: 'test', message: '' }
+  return (id: string) => takeOrder({ ...order, id }, town.planning)
+}
+
+const fresh = () => `o${++counter}`
+const stateOf = async (deployment: string, plan: string) => (await town.ledger.planRecord(deployment, plan)).state
+
+describe('an order that is delivered again, because its planner was lost', () => {
+  test('opens no second plan while the first one runs', async () => {
+    const deliver = orderOf(fresh())
+    const first = await deliver('1')
+    expect(await deliver('1')).toEqual(first)
+  })
+
+  test('is not carried out a second time where its plan was cancelled meanwhile', async () => {
+    const name = fresh()
+    const deliver = orderOf(name)
+    const first = await deliver('1')
+    await town.ledger.cancel(name, first.plan, 'test', true)
+    expect(await stateOf(name, first.plan)).toBe('cancelled')
+    expect(await deliver('1')).toEqual(first)
+    expect(await town.ledger.lock(name)).toBeNull()
+  })
+
+  test('is not carried out a second time where its plan failed, or was done, meanwhile', async () => {
+    for (const [fails, state] of [
+      [true, 'failed'],
+      [false, 'done'],
+    ] as const) {
+      const name = fresh()
+      const deliver = orderOf(name)
+      const first = await deliver('1')
+      await town.run(name, first.plan, () => fails)
+      expect(await stateOf(name, first.plan)).toBe(state)
+      expect(await deliver('1')).toEqual(first)
+      expect(await town.ledger.lock(name)).toBeNull()
+    }
+  })
+})
+
+test('another order for the same deployment opens a plan of its own', async () => {
+  const name = fresh()
+  const first = await orderOf(name)('1')
+  await town.run(name, first.plan)
+  const second = await orderOf(name, 2)('2')
+  expect(second.plan).not.toBe(first.plan)
+  expect(await stateOf(name, second.plan)).toBe('running')
+})
