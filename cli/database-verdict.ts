@@ -21,14 +21,30 @@ const muchKept = 2 ** 30
 export function causesOf({ name, nodes, lock }: Pick<Database, 'name' | 'nodes' | 'lock'>): Cause[] {
   // What a plan has in hand is on its way: what the deploy mends is not asked for a second time.
   const deploy = lock === null ? `remodel deploy FILE, with the document of ${name}` : null
-  const headless = nodes.filter(({ primary }) => primary === null)
+  const headless = nodes.filter((node) => node.primary === null && !isBeingAdded(node))
   return [
+    ...nodes.flatMap((node) => closedNode(node, deploy)),
     ...headless.map((node) => withoutPrimary(name, node, deploy)),
     ...nodes.filter(({ primary }) => primary !== null).flatMap((node) => brokenServers(name, node, deploy)),
     ...nodes.flatMap((node) => writesThatWait(node)),
     ...nodes.flatMap(({ node, instances }) => readersAway(node, instances)),
     ...nodes.flatMap(({ instances }) => instances.flatMap((server) => scarceDisk(server))),
   ]
+}
+
+/** No server of it has ever let a client in: it may take no writes yet, which is as it should be. */
+function isBeingAdded({ instances }: Node): boolean {
+  return instances.every(({ database }) => database.closed === 'added')
+}
+
+/** Clients that are refused are told no more than that. */
+function closedNode(node: Node, deploy: string | null): Cause[] {
+  if (isBeingAdded(node)) {
+    const until = 'closed to clients until every other node gets what is written to it'
+    return [failure(`${node.node} is being added: ${until}`, deploy)]
+  }
+  const closed = node.instances.filter(({ database }) => database.closed !== '').map(({ instance }) => instance)
+  return closed.length === 0 ? [] : [failure(`${closed.join(', ')} of ${node.node} let no client in`, deploy)]
 }
 
 /** One that has most of the log of those that answer is to take over. */

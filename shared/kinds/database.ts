@@ -121,7 +121,7 @@ export const inputs = {
   /** It is asked, before anything is changed, whether a server could start with these settings. */
   rehearse: z.object({ deployment: z.string(), instance: InstanceAttributes }),
   'set-up-instance': inVersion(
-    2,
+    3,
     z.object({
       ...base,
       instance: InstanceAttributes,
@@ -135,6 +135,8 @@ export const inputs = {
       restore: Restore.nullable(),
       /** Users that its node was set up with and is to have no more. */
       gone: z.array(z.string()).default([]),
+      /** Its node is being added: a server that is made lets no client in before `open-node`. */
+      closed: z.boolean().default(false),
       source: z.array(Member),
       upstream: z.array(Member),
     }),
@@ -191,7 +193,16 @@ export const inputs = {
     peers: Members,
     loss: z.boolean(),
   }),
-  'populate-node': inVersion(2, z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) })),
+  /** Clients come to a node that was added. `peers`: the other nodes, which have slots on it by then. */
+  'open-node': z.object({
+    ...base,
+    node: z.string(),
+    database: z.string(),
+    members: z.array(Member),
+    peers: z.array(z.string()),
+  }),
+  /** Version 3: what it starts with settings of its own stays closed to clients. */
+  'populate-node': inVersion(3, z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) })),
   'send-mark': z.object(between),
   'await-mark': z.object({ ...between, mark: z.string() }),
   'read-position': z.object(between),

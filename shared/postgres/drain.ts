@@ -29,15 +29,19 @@ export async function noteDrained(session: Session, database: string): Promise<v
   await session.query(`ALTER DATABASE ${quoted(database)} SET ${mark} = 'done'`)
 }
 
-/** Answers whether there was a drain. */
-export async function endDrain(session: Session, database: string): Promise<boolean> {
-  if ((await drainOf(session, database)) === 'none') return false
+/** It is to be written to again, so it counts as drained no more. Answers whether there was a drain. */
+export async function reopenDrain(session: Session, database: string): Promise<boolean> {
+  const drain = await drainOf(session, database)
+  if (drain === 'done') await session.query(`ALTER DATABASE ${quoted(database)} SET ${mark} = 'begun'`)
+  return drain !== 'none'
+}
+
+export async function endDrain(session: Session, database: string): Promise<void> {
   await session.query(`ALTER DATABASE ${quoted(database)} RESET default_transaction_read_only`)
   await session.query(
     `ALTER ROLE ${replicationRole} IN DATABASE ${quoted(database)} RESET default_transaction_read_only`,
   )
   await session.query(`ALTER DATABASE ${quoted(database)} RESET ${mark}`)
-  return true
 }
 
 export async function drainOf(session: Session, database: string): Promise<Drain> {

@@ -12,7 +12,16 @@ function server(instance: string, state: string, facts: Facts): Server {
     processes: [],
     database: {
       ...{ database: 'shop', port: 5432, node, host, role: null, receivedBytes: null, lagBytes: null, peers: [] },
-      ...{ archive: null, kept: [], version: '18.1', startedAt: 1, waitingCommits: null, slots: [], disk: null },
+      ...{
+        archive: null,
+        kept: [],
+        closed: '',
+        version: '18.1',
+        startedAt: 1,
+        waitingCommits: null,
+        slots: [],
+        disk: null,
+      },
       ...facts,
     },
   }
@@ -97,5 +106,18 @@ test('what is watched says each change once, and nothing where only amounts and 
     { subject: 'n1', before: 'takes writes on a', after: 'takes no writes' },
     { subject: 'n1-a', before: 'primary, running', after: 'missing' },
     { subject: 'n1 to n2', before: 'connected', after: null },
+  ])
+})
+
+test('a node that is being added is told as closed to clients, and is not to be promoted', () => {
+  const added = { closed: 'added', lagBytes: 0 }
+  expect(told([primary('n1-a'), replica('n3-c', added), replica('n3-d', added)])).toEqual([
+    [
+      expect.stringMatching(/^n3 is being added: closed to clients until every other node/),
+      expect.stringMatching(/^remodel deploy/),
+    ],
+  ])
+  expect(told([primary('n3-c', { closed: 'opening' }), replica('n3-d', added)])).toEqual([
+    ['n3-c, n3-d of n3 let no client in', expect.stringMatching(/^remodel deploy/)],
   ])
 })

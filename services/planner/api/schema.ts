@@ -216,6 +216,8 @@ export const DatabaseServer = z.object({
   disk: z.object({ freeBytes: z.number(), totalBytes: z.number() }).nullable(),
   /** Directories on its disk with data that was put aside, as it had more than the primary it was copied from. */
   kept: z.array(z.string()),
+  /** It lets no client in: `added`: its node is being added; else its node was to go, or is being opened. Empty: it does. */
+  closed: z.string().default(''),
 })
 export type DatabaseServer = z.infer<typeof DatabaseServer>
 

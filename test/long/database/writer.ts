@@ -11,7 +11,6 @@ export class Writer {
   readonly #net: number
   readonly #hosts: string
   #stopped = false
-  #paused = false
   #running: Promise<void>
 
   constructor(net: number, node: string, hosts: string) {
@@ -26,15 +25,6 @@ export class Writer {
     await this.#running
   }
 
-  /** What is being written when this is called may still be acknowledged. */
-  set paused(paused: boolean) {
-    this.#paused = paused
-  }
-
-  get hosts(): string {
-    return this.#hosts
-  }
-
   /** The longest gap since it was asked last. */
   takeGap(): number {
     const gap = Math.round(this.longestGapMs)
@@ -47,10 +37,6 @@ export class Writer {
     let last = performance.now()
     for (let i = 0; !this.#stopped; i++) {
       const id = `${this.node}-w${i}`
-      if (this.#paused) {
-        await sleep(20)
-        continue
-      }
       try {
         client ??= await connect(this.#net, this.#hosts)
         const written = client.query(

@@ -7,6 +7,7 @@ import { openSession } from '../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { begunFor, noteBegun } from '../../instance/begun.ts'
 import { defineStep, type StepContext } from '../step.ts'
+import { noteClosed } from './server/admission.ts'
 import { arrangeNode } from './server/arrangement.ts'
 import { becomeNode } from './server/become.ts'
 import { configure } from './server/configuration.ts'
@@ -56,6 +57,7 @@ export default defineStep({
             await failpoint('populate-node.aimed')
           }
           await stopServer(connection)
+          await noteClosed(connection, 'added')
           const target = (await connection.read(place.target)).toString()
           const floors = await writtenFloors(connection)
           await configure(connection, instance, { is: 'promoting', target, floors }, password)

@@ -10,6 +10,7 @@ import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 import { ensureArchiveSlot } from './archive/line.ts'
 import { restoreData, restoredBy } from './archive/restore.ts'
+import { noteClosed } from './server/admission.ts'
 import { putBackAside, settleAside } from './server/aside.ts'
 import { configure, type Floors, followAsReplication, settingsOf } from './server/configuration.ts'
 import { floorsOf, writtenFloors } from './server/floors.ts'
@@ -48,6 +49,8 @@ type Input = z.infer<(typeof inputs)['set-up-instance']>
  *   data of a former primary, `follow`, and another primary is there -> a new copy; what it has more is kept beside (`kept.ts`)
  *   data                       -> kept
  *
+ * `closed` comes ahead of the data: whatever the server is when it starts first, no client comes in before its node is opened.
+ *
  * Changed settings are read again, and the server is started again only where one of them asks for it.
  */
 export default defineStep({
@@ -78,6 +81,7 @@ export default defineStep({
       await shell(connection, `mkdir -p ${place.root} ${place.run}; chown ${owner} ${place.root} ${place.run}`)
       const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
       const whole = await has(place.whole)
+      if (input.closed && !whole) await noteClosed(connection, 'added')
       if (whole && role !== 'restore') await rehearse(connection, instance)
       if (role === 'found' && !whole) {
         if (await putBackAside(connection)) context.say('it has what it had before the restore')

@@ -33,7 +33,7 @@ const slots = `SELECT slot_name, coalesce(active, false) AS connected, greatest(
   FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name`
 
 type DatabaseView = NonNullable<InstanceView['database']>
-type Facts = Omit<DatabaseView, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk'>
+type Facts = Omit<DatabaseView, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk' | 'closed'>
 
 /**
  * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
@@ -62,7 +62,7 @@ export async function describe(
   ])
   // The disk of a machine that does not answer has what was recorded last.
   const kept = machine === null || machine.silent ? recordedKept(meta.kept) : machine.kept
-  const own = { database, port, node, host, kept, disk: machine?.disk ?? null }
+  const own = { database, port, node, host, kept, closed: machine?.closed ?? '', disk: machine?.disk ?? null }
   if (facts === null) {
     const positions = { role: null, receivedBytes: null, lagBytes: null, peers: [], archive: null }
     const silent = { ...positions, version: null, startedAt: null, waitingCommits: null, slots: [] }

@@ -4,11 +4,13 @@ import type { Blueprint, Floorplan, StandingMaterial } from '../../../../shared/
 import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
 import type { Known, PlanOptions, Render } from '../kind.ts'
+import { closedNodes } from './closed.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
 import { handovers } from './foreman/handover.ts'
 import { inStandingOrder } from './foreman/in-order.ts'
 import { drainDraft, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
+import { openings } from './foreman/openings.ts'
 import { remodelsOf } from './foreman/remodels.ts'
 import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
@@ -73,12 +75,17 @@ export async function foreman(
   if (!options.remove) refuseHalfRemoved(strategy, start, materials)
   const restored = nodes.filter(({ node_name }) => restores.pending.has(node_name))
   const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
-  const situation = new Situation(blueprint.deployment, start, nodes, plans, { ...restores, heirs })
+  const situation = new Situation(blueprint.deployment, start, nodes, plans, {
+    ...restores,
+    heirs,
+    closed: closedNodes(materials),
+  })
   const remodels = remodelsOf(plans, found, situation, {
     before: [...preparations(restores, situation), ...rehearsals(nodes, situation)],
     drains: leaving
       .filter(({ drained }) => drained)
       .map((one) => ({ ...one, draft: drainDraft(one, situation, { database: strategy.database, loss }) })),
+    openings: options.remove ? [] : openings(nodes, materials, plans, situation),
     after: [
       ...lowerings(nodes, situation),
       ...forgetting(restores, situation),

@@ -131,7 +131,10 @@ function instanceAsFound(
   machine: Machine | undefined,
   primary: Server | undefined,
 ): StandingMaterial {
-  const kept = machine && machine.kept.length > 0 ? { kept: machine.kept } : {}
+  const aside = {
+    ...(machine && machine.kept.length > 0 ? { kept: machine.kept } : {}),
+    ...(machine && machine.closed !== '' ? { closed: machine.closed } : {}),
+  }
   if (!server) {
     const seen = machine
       ? {
@@ -141,7 +144,7 @@ function instanceAsFound(
           full: machine.full,
         }
       : {}
-    return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...kept })
+    return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...aside })
   }
   const { recovering, position, lagBytes, slots } = server
   // A replica that follows nobody is no replica: the step that sets it up finds out why.
@@ -156,7 +159,7 @@ function instanceAsFound(
     started: server.started,
     received: position.lsn,
     timeline: position.timeline,
-    ...kept,
+    ...aside,
     ...(recovering ? { lag_bytes: lagBytes, slots } : {}),
   })
 }

@@ -21,7 +21,7 @@ export const identities = `${adminRole} root ${adminRole}\n`
 /**
  * `pg_hba.conf`: who may come in, and how. Of the same name the first line counts.
  *
- * @param to `clients`: every role, with its password; `peers`: the same but for replicas; `servers`: replicas and other nodes, no clients;
+ * @param to `clients`: every role, with its password; `servers`: replicas and other nodes, no clients; `peers`: other nodes alone;
  * `none`: Remodel alone.
  */
 export function accessRules(to: 'clients' | 'peers' | 'servers' | 'none'): string {
@@ -30,7 +30,7 @@ export function accessRules(to: 'clients' | 'peers' | 'servers' | 'none'): strin
     ...admin,
     ...(to === 'peers' ? [] : [followRule]),
     `host all ${replicationRole} ${hosts} scram-sha-256`,
-    ...(to === 'servers' ? ['host all all 0.0.0.0/0 reject'] : clients),
+    ...(to === 'clients' ? clients : ['host all all 0.0.0.0/0 reject']),
     '',
   ].join('\n')
 }

@@ -4,6 +4,7 @@ import { adminRole, instanceSlot, replicationRole } from '../../../../../shared/
 import { settingLines } from '../../../../../shared/postgres/settings.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import { accessRules, identities } from './access.ts'
+import { isClosed } from './admission.ts'
 import { owner, place } from './place.ts'
 import { writePassword } from './replication.ts'
 import { shell } from './shell.ts'
@@ -100,7 +101,8 @@ export async function configure(
   mode: Mode,
   password: string,
 ): Promise<void> {
-  const open = mode.is === 'restoring' ? 'none' : mode.is === 'promoting' ? 'peers' : 'clients'
+  const usually = (await isClosed(connection)) ? 'servers' : 'clients'
+  const open = mode.is === 'restoring' ? 'none' : mode.is === 'promoting' ? 'peers' : usually
   await connection.write(`${place.data}/remodel.conf`, settingLines(settingsOf(instance, mode)))
   await connection.write(`${place.data}/pg_ident.conf`, identities)
   await connection.write(`${place.data}/pg_hba.conf`, accessRules(open))

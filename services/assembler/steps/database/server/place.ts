@@ -25,6 +25,8 @@ export const place = {
   replayed: `${layout.store}/postgres/replayed`,
   /** The fences that the databases had seen before the restore. */
   fences: `${layout.store}/postgres/fences.json`,
+  /** Why it lets no client in (`admission.ts`); not there where it does. */
+  closed: `${layout.store}/postgres/closed`,
   /** Password of the replication role, for libpq. */
   passwords: `${layout.store}/postgres/passwords`,
   /** Where it is asked whether a server could start. */

@@ -1,14 +1,13 @@
 import type { Member } from '../../../../../shared/kinds/database.ts'
-import { beginDrain, endDrain } from '../../../../../shared/postgres/drain.ts'
+import { beginDrain, endDrain, reopenDrain } from '../../../../../shared/postgres/drain.ts'
 import { openFenced } from '../../../../../shared/postgres/fenced.ts'
 import { adminRole, replicationRole } from '../../../../../shared/postgres/names.ts'
 import type { StepContext } from '../../step.ts'
-import { accessRules } from './access.ts'
+import { closeNode, openNode } from './admission.ts'
 import { arrange } from './configuration.ts'
-import { owner, place } from './place.ts'
+import { place } from './place.ts'
 import { lookAt, until } from './primary.ts'
 import { reloadServer } from './process.ts'
-import { readAgain } from './running.ts'
 import { shell } from './shell.ts'
 
 interface Node {
@@ -29,7 +28,7 @@ export async function stopWrites(context: StepContext, { members, database, prim
   const session = await openFenced(context.provider, primary, 'postgres', context)
   try {
     await beginDrain(session, database)
-    await letIn(context, members, 'servers')
+    await closeNode(context, members)
     await until(`the end of sessions on ${primary.instance}`, context.signal, endMs, async () => {
       const left = await session.value(
         `SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity
@@ -65,33 +64,19 @@ export async function giveWritesBack(
   if (!primary) return
   const session = await openFenced(context.provider, primary, 'postgres', context)
   try {
-    if (!(await endDrain(session, database))) return
-  } finally {
-    await session.close()
-  }
-  const connection = await context.provider.connect(primary.vm, context.fence)
-  try {
-    const back = arranged ? `rm -f ${kept}` : `if [ -e ${kept} ]; then mv ${kept} node.conf; fi`
-    await shell(connection, `cd ${place.data}; ${back}`)
-    await reloadServer(connection)
-  } finally {
-    connection.close()
-  }
-  await letIn(context, members, 'clients')
-}
-
-/** On all servers of the node that answer; returns when each of them goes by it. */
-async function letIn(context: StepContext, members: readonly Member[], who: 'clients' | 'servers'): Promise<void> {
-  const seen = await lookAt(context.provider, members)
-  for (const { member, recovering } of seen) {
-    if (recovering === null) continue
-    const connection = await context.provider.connect(member.vm, context.fence)
+    // From now on it is not drained any more; that it was to be is forgotten last, so that what is cut off is begun again.
+    if (!(await reopenDrain(session, database))) return
+    const connection = await context.provider.connect(primary.vm, context.fence)
     try {
-      await connection.write(`${place.data}/pg_hba.conf`, accessRules(who))
-      await shell(connection, `chown ${owner} ${place.data}/pg_hba.conf; chmod 0640 ${place.data}/pg_hba.conf`)
-      await readAgain(context, connection, member, [])
+      const back = arranged ? `rm -f ${kept}` : `if [ -e ${kept} ]; then mv ${kept} node.conf; fi`
+      await shell(connection, `cd ${place.data}; ${back}`)
+      await reloadServer(connection)
     } finally {
       connection.close()
     }
+    await openNode(context, members)
+    await endDrain(session, database)
+  } finally {
+    await session.close()
   }
 }

@@ -2,6 +2,7 @@ import type { Fault } from '../../../../../shared/errors.ts'
 import type { Json, StandingMaterial } from '../../../../../shared/model/material.ts'
 import { invalidInput } from '../../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../foreman/draft.ts'
+import { closedNodes } from '../closed.ts'
 import { findStanding, type NodeResources, type State } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
 import { NodeView } from './node-view.ts'
@@ -35,6 +36,7 @@ export function leavingNodes(
   const gone = Object.keys(start.resources['database.node'] ?? {}).filter((node) => !wanted.has(node))
   const stay = [...wanted].filter((node) => findStanding(start, 'database.node', node) !== undefined)
   const added = strategy.nodes.filter(({ node_name }) => !stay.includes(node_name))
+  const closed = closedNodes(materials)
   const leaving: Leaving[] = []
   const notes: string[] = []
   const faults: Fault[] = []
@@ -44,8 +46,12 @@ export function leavingNodes(
       notes.push(`node ${node} has no data: it goes as it is`)
       continue
     }
+    if (closed.get(node) === 'added') {
+      notes.push(`node ${node} was being added and has let no client in: it goes as it is`)
+      continue
+    }
     const isSource = added.some(({ source_node }) => source_node === node) || stay.length === 0
-    if (!isSource && !isLinked(materials, node)) continue
+    if (!isSource && !view.takesWrites && !isLinked(materials, node)) continue
     const losses = lossesOf(materials, view)
     const at = { path: 'nodes' }
     if (losses.length > 0 && !loss) {
@@ -65,7 +71,7 @@ export function leavingNodes(
   return { leaving, notes }
 }
 
-/** It was connected once: before that it takes no writes that another node could want. */
+/** It was connected once; one that does not answer and was not has never let clients in. */
 function isLinked(materials: readonly StandingMaterial[], node: string): boolean {
   return materials.some(({ id, attributes }) => id.startsWith('subscription/') && attributes.provider_node === node)
 }

@@ -5,6 +5,7 @@ import { materialId } from '../names.ts'
 import type { Event, NamedPlan, Phase } from '../operations/operations.ts'
 import type { Handover } from './handover.ts'
 import { handoverRemodels } from './handover-remodels.ts'
+import type { Opening } from './openings.ts'
 import type { Situation } from './situation.ts'
 import { workOf } from './steps.ts'
 
@@ -16,23 +17,34 @@ const attempts = 5
 
 /**
  * What comes `before` and handovers first, late handovers and what comes `after` last, in between the plans in their order: each
- * phase a set of remodels that may run at the same time, after all of the phase before. A resource that comes twice is told apart by the number of its plan.
+ * phase a set of remodels that may run at the same time, after all of the phase before. A node is opened right behind the phase that
+ * makes it ready. A resource that comes twice is told apart by the number of its plan.
  */
 export function remodelsOf(
   plans: readonly NamedPlan[],
   { handovers, late }: { handovers: readonly Handover[]; late: readonly Handover[] },
   situation: Situation,
-  {
-    before,
-    after,
-    drains = [],
-  }: { before: readonly RemodelDraft[]; after: readonly RemodelDraft[]; drains?: readonly Drain[] },
+  { before, after, drains, openings }: Beside,
 ): RemodelDraft[] {
   const remodels = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, situation))]
   let needs = remodels.map(({ id }) => id)
   const used = new Set(needs)
   const made = new Set(plans.flatMap(({ phases }) => phases.flat().filter(isMade).map(materialOf)))
   const open = new Set(drains)
+  const gather = (id: string, stage: string) => {
+    if (needs.length < 2) return
+    const barrier = { step: 'barrier', action: 'barrier', material: 'database/phase', title: id } as const
+    remodels.push({ id, ...barrier, stage, reasons: [], needs })
+    needs = [id]
+  }
+  const opening = (behind: Phase | undefined) => {
+    const due = openings.filter((one) => one.behind === behind)
+    if (due.length === 0) return
+    const needed = needs
+    remodels.push(...due.map(({ draft }) => ({ ...draft, needs: needed })))
+    needs = due.map(({ draft }) => draft.id)
+  }
+  opening(undefined)
   for (const [index, { name, phases }] of plans.entries()) {
     for (const [at, phase] of phases.entries()) {
       const due = [...open].filter(({ node, first }) => first || phase.some((event) => takesAway(event, node)))
@@ -42,12 +54,7 @@ export function remodelsOf(
         needs = due.map(({ draft }) => draft.id)
         for (const drain of due) open.delete(drain)
       }
-      if (needs.length > 1) {
-        const id = `plan ${index + 1} of ${plans.length}, phase ${at + 1}`
-        const barrier = { step: 'barrier', action: 'barrier', material: 'database/phase', title: id } as const
-        remodels.push({ id, ...barrier, stage: name, reasons: [], needs })
-        needs = [id]
-      }
+      gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1}`, name)
       const drafts = phase.map((event) => {
         const draft = draftOf(event, phase, made, situation)
         const id = used.has(draft.id) ? `${draft.id} (plan ${index + 1})` : draft.id
@@ -56,11 +63,23 @@ export function remodelsOf(
       })
       remodels.push(...drafts)
       needs = drafts.map(({ id }) => id)
+      if (openings.some(({ behind }) => behind === phase)) {
+        gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1} is over`, name)
+        opening(phase)
+      }
     }
   }
   const last = late.flatMap((handover) => handoverRemodels(handover, situation)).map((draft) => ({ ...draft, needs }))
   const behind = last.length > 0 ? last.map(({ id }) => id) : needs
   return [...remodels, ...last, ...after.map((draft) => ({ ...draft, needs: behind }))]
+}
+
+/** What is done beside what the operations plan. */
+interface Beside {
+  before: readonly RemodelDraft[]
+  after: readonly RemodelDraft[]
+  drains: readonly Drain[]
+  openings: readonly Opening[]
 }
 
 /** What is done before a node goes: ahead of everything, or of the first thing that is taken from it. */

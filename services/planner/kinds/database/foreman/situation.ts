@@ -10,12 +10,14 @@ import {
   type State,
 } from '../operations/operations.ts'
 
-interface Restoring {
+interface Found {
   pending: ReadonlyMap<string, Restore>
   /** Node that was restored -> the instance that has the data. */
   restored: ReadonlyMap<string, string>
   /** Node that is to be restored -> the instance that gets the data. */
   heirs: ReadonlyMap<string, string>
+  /** Nodes that let no client in. */
+  closed: ReadonlyMap<string, unknown>
 }
 
 /** What steps need to know beyond their own resource: who is in which node, and where a new node's data comes from. */
@@ -27,7 +29,7 @@ export class Situation {
   readonly #sources: ReadonlyMap<string, string>
   /** Instances that take the primary role over in this plan. */
   readonly #heirs: ReadonlySet<string>
-  readonly #restores: Restoring
+  readonly #found: Found
   /** Phase -> its number; instance -> the number of the last phase that sets it up. */
   readonly #order: ReadonlyMap<Phase, number>
   readonly #setUpIn: ReadonlyMap<string, number>
@@ -37,9 +39,9 @@ export class Situation {
     start: State,
     nodes: readonly NodeResources[],
     plans: readonly NamedPlan[],
-    restores: Restoring,
+    found: Found,
   ) {
-    this.#restores = restores
+    this.#found = found
     this.deployment = deployment
     this.#start = start
     this.#nodes = nodes
@@ -120,7 +122,7 @@ export class Situation {
   /** What an instance is to be while it is set up, and whom it gets its data from. */
   roleOf(instance: string, node: string): { role: 'found' | 'keep' | 'copy' | 'follow' | 'restore'; source: string } {
     if (this.restoreOf(node)) return { role: this.isRestored(instance, node) ? 'restore' : 'follow', source: node }
-    const whole = this.#restores.restored.get(node)
+    const whole = this.#found.restored.get(node)
     if (whole !== undefined && findStanding(this.#start, 'database.node', node) === undefined) {
       return { role: instance === whole ? 'keep' : 'follow', source: node }
     }
@@ -134,12 +136,12 @@ export class Situation {
 
   /** What the node is restored from in this plan. */
   restoreOf(node: string): Restore | undefined {
-    return this.#restores.pending.get(node)
+    return this.#found.pending.get(node)
   }
 
   /** It is the instance of a restored node that gets the data from the archive; it stands first. */
   isRestored(instance: string, node: string): boolean {
-    return this.restoreOf(node) !== undefined && this.#restores.heirs.get(node) === instance
+    return this.restoreOf(node) !== undefined && this.#found.heirs.get(node) === instance
   }
 
   #primaryOf(node: string): string {
@@ -182,6 +184,17 @@ export class Situation {
   /** Behind this phase comes one that sets the instance up. */
   isSetUpBehind(phase: Phase, instance: string): boolean {
     return (this.#setUpIn.get(instance) ?? -1) > (this.#order.get(phase) ?? 0)
+  }
+
+  /** It has never stood whole: no client has come to it, or may before this plan has connected it. */
+  isAdded(node: string): boolean {
+    const stands = findStanding(this.#start, 'database.node', node) !== undefined
+    return !stands || this.isCopied(node) || findStanding(this.#start, 'database.roles_source', node) !== undefined
+  }
+
+  /** A server that is made for it lets no client in. */
+  isClosed(node: string): boolean {
+    return this.isAdded(node) || this.#found.closed.has(node)
   }
 
   /** It is being filled from another node in this plan, so it takes no writes of its own before that is over. */

@@ -34,6 +34,7 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
           member: members.find((member) => member.instance === id),
           role,
           gone: situation.goneUsers(instance.node),
+          closed: situation.isClosed(instance.node),
           restore: (role === 'restore' && situation.restoreOf(instance.node)) || null,
           source: situation.membersOf(source).filter((member) => member.instance !== id),
           upstream: role === 'copy' ? situation.membersOf(source) : others,

@@ -15,12 +15,14 @@ export interface Machine {
   full: boolean
   /** The disk of its data and its log; of two the one with less left. */
   disk: { freeBytes: number; totalBytes: number } | null
+  /** Why its server lets no client in (`services/assembler/steps/database/server/admission.ts`); empty where it does. */
+  closed: string
   /** Directories with data that was put aside, as it has more than its primary. */
   kept: string[]
 }
 
 const root = `${layout.store}/postgres`
-const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; ls -d ${root}/kept-* 2>/dev/null; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
 /** Size of a file of the log. */
 const fileBytes = 16 * 2 ** 20
 const usualMs = 4000
@@ -40,13 +42,14 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
         aside: lines.includes('aside'),
         full: disk !== null && disk.freeBytes < fileBytes,
         disk,
+        closed: lines.find((line) => line.startsWith('closed '))?.slice('closed '.length) ?? '',
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
       }
     } finally {
       connection.close()
     }
   } catch {
-    return { silent: true, demoted: false, data: false, aside: false, full: false, disk: null, kept: [] }
+    return { silent: true, demoted: false, data: false, aside: false, full: false, disk: null, closed: '', kept: [] }
   }
 }
 
