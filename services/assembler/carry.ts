@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { type ErrorCode, RemodelError, toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
+import type { Heartbeat } from '../../shared/heartbeat.ts'
 import { versionOf } from '../../shared/input-version.ts'
 import { workerFor } from '../../shared/known-steps.ts'
 import type { Leaving } from '../../shared/leaving.ts'
@@ -21,6 +22,8 @@ import type { Step, StepContext, StepResult, Wait } from './steps/step.ts'
 
 export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'archives' | 'secrets'> {
   steps: Pick<StepCatalog, 'find'>
+  /** Tells whether a worker lives that knows a step. */
+  heartbeat: Pick<Heartbeat, 'knowing'>
   ledger: Ledger
   recorder: Recorder
   owed: OwedFences
@@ -38,6 +41,8 @@ export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compile
   log: Logger
 }
 
+/** A step that this worker does not know and a living one does is on its queue again after this time, until that one has it. */
+const passOnMs = 250
 /** How long one job may go on to further remodels: long enough for chains of quick ones, short enough to be fair. */
 const carryOnMs = 250
 
@@ -166,7 +171,9 @@ async function carryOne(
     if ('unknown' in known) {
       const { unknown: message, code } = known
       await failpoint('assembler.not-mine')
-      return await report({ outcome: 'not-mine', code, message }, `not mine: it needs ${message}`)
+      const { knowing } = await tools.heartbeat.knowing(claim.kind, claim.remodel)
+      const soon = code === 'unsupported' && knowing > 0 ? { afterMs: passOnMs } : {}
+      return await report({ outcome: 'not-mine', code, message, ...soon }, `not mine: it needs ${message}`)
     }
     const lost = AbortSignal.any([signal, tools.leaving.signal])
     const result = await attempt(claim, known, { lost, told }, tools)

@@ -51,6 +51,10 @@ await runService(log, async () => {
   const provider = await openProvider(log)
   const unseen = 'the board does not show what was taken along'
   const board = new EndedJobs(redis, settings, (err) => log.debug({ err }, unseen))
+  const site = process.env.REMODEL_SITE
+  const queue = site ? (`assemble-${site}` as const) : 'assemble'
+  const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 32
+  const heartbeat = new Heartbeat(redis, settings, id, { queue, concurrency, steps: await steps.known() })
   const tools = {
     provider,
     owed: new OwedFences(ledger, provider),
@@ -59,6 +63,7 @@ await runService(log, async () => {
     archives: new Archives(redis, settings, blobs),
     secrets: await Secrets.open(homeDirectory()),
     steps,
+    heartbeat,
     ledger,
     recorder,
     aborts,
@@ -68,10 +73,6 @@ await runService(log, async () => {
     leaving,
     log,
   }
-  const site = process.env.REMODEL_SITE
-  const queue = site ? (`assemble-${site}` as const) : 'assemble'
-  const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 32
-  const heartbeat = new Heartbeat(redis, settings, id, { queue, concurrency, steps: await steps.known() })
   await heartbeat.start(subscriber)
   const worker = startWorker(
     queue,

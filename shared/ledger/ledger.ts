@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { capTimes } from '../cap-times.ts'
 import { RemodelError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { linesOf } from '../history/lines.ts'
@@ -45,6 +46,8 @@ export interface LedgerSizes {
   parkAfterMs: number
 }
 
+/** Retention puts off no deployment for longer. */
+export const longestPutOffMs = 3600 * 1000
 const usualSizes: LedgerSizes = { slice: 60, part: 50, parkAfterMs: 60_000 }
 
 /**
@@ -388,7 +391,9 @@ export class Ledger extends LedgerReader {
 
   /** Plans of that list, which stand there for longer than `restingMs`, the longest first. */
   async endedPlans(restingMs: number, limit: number): Promise<{ deployment: string; plan: string }[]> {
-    const before = (await this.time()) - restingMs
+    const now = await this.time()
+    await capTimes(this.redis, endedKey(this.settings), now)
+    const before = now - restingMs
     const members = await this.redis.zrangebyscore(endedKey(this.settings), '-inf', before, 'LIMIT', 0, limit)
     return members.map((text) => {
       const [deployment, plan] = JSON.parse(text) as [string, string]
@@ -471,10 +476,12 @@ export class Ledger extends LedgerReader {
 
   /** Deployments that retention has to look at, the longest due first. */
   async dueForRetention(limit: number): Promise<string[]> {
-    return this.redis.zrangebyscore(dueKey(this.settings), '-inf', await this.time(), 'LIMIT', 0, limit)
+    const now = await this.time()
+    await capTimes(this.redis, dueKey(this.settings), now + longestPutOffMs)
+    return this.redis.zrangebyscore(dueKey(this.settings), '-inf', now, 'LIMIT', 0, limit)
   }
 
-  /** Retention has looked at a deployment and comes back in `ms`, or sooner where a plan is stored or ends. */
+  /** Retention has looked at a deployment and comes back in `ms`, an hour at most, or sooner where a plan is stored or ends. */
   async putOffRetention(deployment: string, ms: number): Promise<void> {
     await this.redis.zadd(dueKey(this.settings), 'XX', (await this.time()) + ms, deployment)
   }

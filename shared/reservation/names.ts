@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { capTimes } from '../cap-times.ts'
 import { type ExclusiveName, type Holder, nameKey, ReservedNames, type Space } from '../model/reservation.ts'
 import type { RedisSettings } from '../redis.ts'
 
@@ -104,6 +105,11 @@ export class Names {
       grounds.push({ deployment, why: 'plan', plan, round, since: Number(found[i + 1]) })
     }
     return grounds
+  }
+
+  /** A ground that was taken before the clock of Redis was set back counts as taken now, by that clock, in seconds. */
+  async capTaken(now: number): Promise<void> {
+    await capTimes(this.#redis, `${this.#base}:open`, now)
   }
 
   /** What other deployments than `deployment` hold in these spaces. */

@@ -12,6 +12,7 @@ import { defineStep, type Step, type StepContext } from '../../services/assemble
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { RemodelError } from '../../shared/errors.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
 import { inVersion } from '../../shared/input-version.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -66,6 +67,7 @@ async function toolsWith(apply: (context: StepContext) => ReturnType<Step['apply
     archives: new Archives(ledger.redis, settings(), await DiskBlobstore.open(join(home, 'blobs'))),
     secrets: await Secrets.open(home),
     steps: { find: async () => step },
+    heartbeat: new Heartbeat(ledger.redis, settings(), 'w'),
     ledger,
     recorder: new Recorder(ledger, 'w'),
     aborts: new Aborts(ledger.redis, ledger),
@@ -311,6 +313,21 @@ describe('a worker that is older than the plan', () => {
       ).toBe('done')
     })
   }
+
+  test('and takes a remodel again and again passes it on without delay while a worker lives that knows it', async () => {
+    const plan = await open('passed', [remodel('a', [], { attempts: 1, queue: 'assemble', version: 2 })])
+    const seats = { queue: 'assemble', concurrency: 1, steps: { 'test/nothing': 2 } }
+    const newer = new Heartbeat(ledger.redis, settings(), 'newer', seats)
+    await newer.start()
+    const tools = await knows({})
+    for (let release = 1; release <= 6; release++) {
+      await released(ledger, 'passed', plan)
+      await carryOut(jobOf('passed', plan, release), 'assemble', never, tools)
+    }
+    const { dueMs } = await ledger.advance('passed', plan)
+    expect(dueMs).toBeLessThanOrEqual(250)
+    await newer.stop()
+  })
 
   test('and does not know its format leaves it to one that does', async () => {
     const plan = await open('format')

@@ -12,6 +12,7 @@ import { defineStep, type StepContext } from '../../services/assembler/steps/ste
 import { startPaying } from '../../services/planner/dispatch/owing.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
+import { Heartbeat } from '../../shared/heartbeat.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { OwedFences } from '../../shared/ledger/owed.ts'
@@ -77,6 +78,7 @@ async function worker(name: string, apply: (context: StepContext) => Promise<voi
     compiled: new RedisCompiledIndex(redis, settings()),
     archives: new Archives(redis, settings(), blobs),
     steps: { find: async () => step },
+    heartbeat: new Heartbeat(ledger.redis, settings(), 'w'),
     ledger: own,
     recorder: new Recorder(own, name),
     aborts: new Aborts(redis, own),

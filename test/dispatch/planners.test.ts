@@ -18,6 +18,16 @@ afterAll(async () => {
   await server.stop()
 })
 
+test('a planner that was killed before the clock of Redis was set back leaves its deployments in seconds', async () => {
+  await redis.zadd('test:planners', Date.now() + 13 * 3_600_000, 'dead')
+  const alone = new Planners(redis, settings(), 'alone')
+  await alone.start()
+  const names = Array.from({ length: 32 }, (_, i) => `d${i}`)
+  expect(names.every((name) => alone.falls(name))).toBe(false)
+  await expect.poll(() => names.every((name) => alone.falls(name)), { timeout: 30_000, interval: 200 }).toBe(true)
+  await alone.stop()
+}, 40_000)
+
 test.each([
   ['an hour ahead', 3_600_000],
   ['an hour behind', -3_600_000],

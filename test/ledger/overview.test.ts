@@ -87,6 +87,17 @@ describe('retention', () => {
     expect(await due()).toEqual(new Set(['d3']))
   })
 
+  test('looks at a deployment within an hour, and moves a plan that has ended, though the clock of Redis was set back', async () => {
+    const ahead = Date.now() + 13 * 3_600_000
+    await redis.zadd('o:due', ahead, 'd1')
+    await redis.zadd('o:ended', ahead, JSON.stringify(['d1', 'p1']))
+    await ledger.dueForRetention(1000)
+    expect(Number(await redis.zscore('o:due', 'd1'))).toBeLessThanOrEqual(Date.now() + 3_600_000)
+    expect(await ledger.endedPlans(0, 1000)).toContainEqual({ deployment: 'd1', plan: 'p1' })
+    await redis.zrem('o:ended', JSON.stringify(['d1', 'p1']))
+    await ledger.putOffRetention('d1', 0)
+  })
+
   test('a name goes with the last plan of its deployment, unless something stands, and comes back with the next', async () => {
     const [now, month] = [Date.now(), 31 * dayMs]
     const end = async (deployment: string) => {

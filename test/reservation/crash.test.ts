@@ -44,6 +44,25 @@ describe('a planner', () => {
     for (const town of [left, right]) town.close()
   })
 
+  test('that died so before the clock of Redis was set back leaks nothing either', async () => {
+    const [left, right] = await openTowns()
+    const one = await left.planning.plan(left.order('one'))
+    await left.ledger.names.hold(groundOf('one', one.id), one.reservations!)
+    const grounds = `${left.ledger.settings.prefix}:{names}:open`
+    const ahead = Math.floor(Date.now() / 1000) + 13 * 3600
+    await left.redis.zadd(
+      grounds,
+      ...(await left.redis.zrange(grounds, '0', '-1')).flatMap((member) => [ahead, member]),
+    )
+    await right.settling.settleEnded()
+    expect(await right.ledger.names.open(), 'its time begins anew').toMatchObject([
+      { since: expect.closeTo(ahead - 13 * 3600, -2) },
+    ])
+    await right.impatient.settleEnded()
+    expect(await right.ledger.names.open()).toEqual([])
+    for (const town of [left, right]) town.close()
+  })
+
   test('that dies between ending the round and giving up the names leaks nothing either', async () => {
     const [left, right] = await openTowns()
     const one = await left.planning.plan(left.order('one'))

@@ -651,6 +651,14 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/waits.test.ts',
   },
   {
+    name: 'a step that a worker knows is offered to workers less and less often',
+    guarantee: 57,
+    file: 'services/assembler/carry.ts',
+    find: "code === 'unsupported' && knowing > 0 ? { afterMs: passOnMs } : {}",
+    replace: '{}',
+    caughtBy: 'test/assembler/carry.test.ts',
+  },
+  {
     name: 'a step that no worker knows goes round without a pause',
     guarantee: 57,
     file: 'shared/ledger/lua/waits.lua',
@@ -753,6 +761,14 @@ export const core: readonly Sabotage[] = [
     find: "[redis.pexpire(key, lifeMs, 'LT'), redis.get(key)]",
     replace: '[null, redis.get(key)]',
     caughtBy: 'test/dispatch/workers.test.ts',
+  },
+  {
+    name: 'deployments fall to a dead planner until a clock that was set back has caught up',
+    guarantee: 17,
+    file: 'services/planner/dispatch/planners.ts',
+    find: '    await capTimes(this.#redis, this.#key, now + lifeMs)\n',
+    replace: '',
+    caughtBy: 'test/dispatch/planners.test.ts',
   },
   {
     name: 'a parked plan goes on though another one has begun something',

@@ -18,6 +18,7 @@ import { Workers } from '../../services/planner/dispatch/workers.ts'
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { CompileRequests } from '../../shared/compile/requests.ts'
 import { Heartbeat } from '../../shared/heartbeat.ts'
+import { inVersion } from '../../shared/input-version.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { EpochWatch, type SeenMemory, tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger, type LedgerSizes } from '../../shared/ledger/ledger.ts'
@@ -123,18 +124,20 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
     await aborts.start(settings)
     const ledger = new Ledger(redis, settings, ground.sizes)
     tellEpochs(redis, settings, ledger.fences)
+    // The second assembler, where there is one, is an older one.
+    const version = ground.process.name.startsWith('assembler-1') ? 1 : 2
     const heartbeat = new Heartbeat(redis, settings, ground.process.name, {
       queue: 'assemble',
       concurrency: ground.concurrency,
+      steps: { 'sim/work': version },
     })
     await heartbeat.start(subscriber)
     const hands = new Hands(ledger)
     const leaving = { begun: false, signal: new AbortController().signal }
     const recorder = new Recorder(ledger, ground.process.name)
     recorder.repeatAfterReconnect(redis)
-    // The second assembler, where there is one, is an older one.
-    const version = ground.process.name.startsWith('assembler-1') ? 1 : 2
-    const step = { ...(ground.world.step(ground.process) as unknown as Step), version }
+    const known = ground.world.step(ground.process) as unknown as Step
+    const step = { ...known, input: inVersion(version, known.input.clone()) }
     const provider = ground.world.provider(ground.process, ground.compileMs)
     const tools = {
       provider,
@@ -144,6 +147,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       archives: new Archives(redis, settings, ground.world.blobs(ground.process)),
       secrets: new Secrets(Buffer.alloc(32)),
       steps: { find: async () => step },
+      heartbeat,
       ledger,
       recorder,
       aborts,

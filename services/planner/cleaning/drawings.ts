@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { RemodelError } from '../../../shared/errors.ts'
 import type { RedisSettings } from '../../../shared/redis.ts'
+import { signOfLife } from '../../../shared/sign-of-life.ts'
 
-/** What was begun so long ago was left by a planner that is gone: no drawing takes so long. */
+/** A drawing that lasts longer was left by a planner that is gone. */
 const forgottenMs = 15 * 60_000
 const lookMs = 50
 
@@ -23,12 +24,13 @@ export class Drawings {
 
   /** Does `work`, which reads supplies and stores a plan. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    const member = `${await this.#time()} ${randomUUID()}`
-    await this.#redis.zadd(this.#key, await this.#next(), member)
+    const drawing = randomUUID()
+    await this.#redis.set(this.#sign(drawing), 1, 'PX', forgottenMs)
+    await this.#redis.zadd(this.#key, await this.#next(), drawing)
     try {
       return await work()
     } finally {
-      await this.#redis.zrem(this.#key, member)
+      await this.#redis.multi().zrem(this.#key, drawing).del(this.#sign(drawing)).exec()
     }
   }
 
@@ -37,20 +39,18 @@ export class Drawings {
     const now = await this.#next()
     const until = performance.now() + timeoutMs
     for (;;) {
-      const members = await this.#redis.zrangebyscore(this.#key, '-inf', now)
-      const time = await this.#time()
-      const left = members.filter((member) => time - Number(member.split(' ')[0]) > forgottenMs)
+      const drawings = await this.#redis.zrangebyscore(this.#key, '-inf', now)
+      const signs = await Promise.all(drawings.map((one) => signOfLife(this.#redis, this.#sign(one), forgottenMs)))
+      const left = drawings.filter((_, i) => signs[i] === null)
       if (left.length > 0) await this.#redis.zrem(this.#key, ...left)
-      if (members.length === left.length) return
+      if (drawings.length === left.length) return
       if (performance.now() > until) throw new RemodelError('deadline', 'a plan is being drawn for very long')
       await sleep(lookMs)
     }
   }
 
-  /** Milliseconds by Redis' clock: those of two planners may be hours apart. */
-  async #time(): Promise<number> {
-    const [seconds] = await this.#redis.time()
-    return Number(seconds) * 1000
+  #sign(drawing: string): string {
+    return `${this.#key}:${drawing}`
   }
 
   #next(): Promise<number> {

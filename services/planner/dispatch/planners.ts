@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { capTimes } from '../../../shared/cap-times.ts'
 import type { RedisSettings } from '../../../shared/redis.ts'
 
 const beatMs = 1000
@@ -47,6 +48,8 @@ export class Planners {
     // Redis' clock: with its own, a planner that is an hour ahead would be taken for alive for an hour after its end.
     const [seconds] = await this.#redis.time()
     const now = Number(seconds) * 1000
+    // One that died before this clock was set back would have its share of the deployments until the clock has caught up.
+    await capTimes(this.#redis, this.#key, now + lifeMs)
     const replies = await this.#redis
       .multi()
       .zadd(this.#key, now + lifeMs, this.#self)

@@ -1,12 +1,10 @@
 import type { Logger } from 'pino'
 import { toError } from '../../../shared/errors.ts'
-import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import { type Ledger, longestPutOffMs } from '../../../shared/ledger/ledger.ts'
 import { numberSetting } from '../../../shared/settings.ts'
 
 const everyMs = 60_000
 const dayMs = 24 * 3600 * 1000
-/** Nothing is stored in a deployment: it is looked at again after this time, as what is there grows old. */
-const againMs = 3600 * 1000
 /** How many deployments are looked at each time. */
 const atOnce = 500
 
@@ -43,7 +41,8 @@ export async function forgetOld(
 ): Promise<void> {
   for (const deployment of await ledger.dueForRetention(atOnce)) {
     if (!falls(deployment)) continue
-    await ledger.putOffRetention(deployment, againMs)
+    // Also where nothing is stored there any more: what is there grows old.
+    await ledger.putOffRetention(deployment, longestPutOffMs)
     const forgotten = await ledger.forget(deployment, keep, dayMs, await ledger.time())
     if (forgotten > 0) log.info({ deployment, forgotten }, 'old plans were forgotten')
   }

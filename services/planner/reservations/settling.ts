@@ -34,21 +34,20 @@ export class Settling {
 
   /** Settles plans that have ended, and takes names back that were taken for a plan that was not opened. */
   async settleEnded(): Promise<void> {
+    const now = Number((await this.#ledger.redis.time())[0])
+    await this.#ledger.names.capTaken(now)
     const grounds = await this.#ledger.names.open()
     if (grounds.length === 0) return
     const pipeline = this.#ledger.redis.pipeline()
     for (const { deployment, plan } of grounds) {
       pipeline.hmget(`${this.#ledger.base(deployment)}:plan:${plan}`, 'state', 'round', 'kind')
     }
-    const [plans, [seconds]] = await Promise.all([
-      run<[string | null, string | null, string | null][]>(pipeline),
-      this.#ledger.redis.time(),
-    ])
+    const plans = await run<[string | null, string | null, string | null][]>(pipeline)
     for (const [i, ground] of grounds.entries()) {
       const [state, round, kind] = plans[i]!
       if (state === null || (round ?? '0') !== ground.round) await this.#ledger.names.giveUp(ground)
       else if (over.has(state)) await this.#settle(ground, state, kind ?? '')
-      else if (state === 'stored' && Number(seconds) - ground.since > this.#openWithinSeconds) {
+      else if (state === 'stored' && now - ground.since > this.#openWithinSeconds) {
         await this.#ledger.giveBack(ground)
       }
     }

@@ -11,7 +11,7 @@
 -- `wait` and `not-mine` end an attempt that uses none: waits.lua.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] JSON list of
---   {plan, remodel, fence, outcome: done|failed|retry|lost|wait|not-mine|progress|no-return, afterMs: of `wait`, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
+--   {plan, remodel, fence, outcome: done|failed|retry|lost|wait|not-mine|progress|no-return, afterMs: of `wait` and `not-mine`, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
 --    durationMs?, job?, take?: queue}
 -- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded} | {status: cancelled} | {status: malformed}
 --   superseded: another fence is current, or it is settled: nothing was changed

@@ -7,7 +7,7 @@
 -- The deadline is the one of the attempt that began to wait. It lies in :waits until the remodel is settled, whether it waits,
 -- is released again or runs.
 
--- How long is waited before the next worker is asked whether it knows a step.
+-- How long is waited before the next worker is asked whether it knows a step, where no living one does; where one does, its worker says.
 local soonest_other, latest_other = 250, 5000
 local soonest_look = 100
 -- What has been waited for for long is looked at less often: what comes about is noticed at most a twentieth of that time later.
@@ -64,7 +64,7 @@ local function pass_on(plan, id, cause)
   run.attempt = run.attempt - 1
   redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
   local deadline = before.deadline or (cause.code == 'invalid-input' and run.deadline) or nil
-  wait(plan, id, cause, { on = cause.message, strange = strange, deadline = deadline }, math.min(soonest_other * 2 ^ math.min(strange - 1, 10), latest_other))
+  wait(plan, id, cause, { on = cause.message, strange = strange, deadline = deadline }, cause.afterMs or math.min(soonest_other * 2 ^ math.min(strange - 1, 10), latest_other))
 end
 
 -- Ends waits whose deadline has passed; what runs has the same deadline, and ends by that.

@@ -1,0 +1,13 @@
+import type { Redis } from 'ioredis'
+
+/** So many are mended with each call: more are left to the next one. */
+const atOnce = 1000
+
+/**
+ * Makes the scores of a sorted set that lie after `latest`, which no process gives, `latest`: they were given before the clock of Redis
+ * was set back. A process that lives gives its own anew.
+ */
+export async function capTimes(redis: Redis, key: string, latest: number): Promise<void> {
+  const ahead = await redis.zrangebyscore(key, `(${latest}`, '+inf', 'LIMIT', 0, atOnce)
+  if (ahead.length > 0) await redis.zadd(key, 'XX', 'LT', ...ahead.flatMap((member) => [latest, member]))
+}
