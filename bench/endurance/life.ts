@@ -124,7 +124,11 @@ export class Life {
       wish.end === 'gone'
         ? await this.#client.planRemoval(this.#name)
         : await planSmall(this.#client, { ...wish.options, name: this.#name, net: this.#net })
-    if (plan.remodels.length === 0) return { ended: expected(wish), why: 'nothing was to do' }
+    if (plan.remodels.length === 0) {
+      // It would wait for a day to be applied, and be counted as a key that stays.
+      await this.#client.cancel(plan.id)
+      return { ended: expected(wish), why: 'nothing was to do' }
+    }
     await this.#client.apply(plan.id, { holder: this.#name, waitSeconds: 10 })
     this.#standing = wish.end === 'gone' ? null : wish.options
     if (wish.end === 'cancelled') {

@@ -70,8 +70,8 @@ export const deployments: readonly Sabotage[] = [
     name: 'a program that the job does not have is waited for at its stop',
     guarantee: 67,
     file: 'services/planner/render/thread.ts',
-    find: 'path.startsWith(own) && !job.files',
-    replace: 'path === own && !job.files',
+    find: 'path.startsWith(own) &&',
+    replace: 'path === own &&',
     caughtBy: 'test/render/renderer.test.ts',
   },
   {
