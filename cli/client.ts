@@ -17,6 +17,7 @@ import {
   Info,
   InspectedRelease,
   Instance,
+  ListedRelease,
   Lock,
   LogsResponse,
   type PlanRequest,
@@ -83,8 +84,8 @@ export class Client {
     })
   }
 
-  releases(): Promise<Release[]> {
-    return this.#get(z.array(Release), '/v1/releases')
+  releases(): Promise<ListedRelease[]> {
+    return this.#get(z.array(ListedRelease), '/v1/releases')
   }
 
   addRelease(release: Release): Promise<Release> {

@@ -18,7 +18,11 @@ export function compilingLine({ hits, packages, workers, longestMs, estimateMs }
   const guessed = open.filter((one) => !one.measured).length
   if (guessed === open.length) return `Packages: ${parts.join(', ')}; how long that takes is not known yet.`
   const chain = longestMs < estimateMs ? `, longest chain ${duration(longestMs)}` : ''
-  const guess = guessed > 0 ? `, ${count(guessed, 'package')} of it guessed` : ''
+  const similar = open.filter((one) => one.measured && !one.sameSource).length
+  const guess = [
+    similar > 0 ? `, ${count(similar, 'package')} by what another source of it took` : '',
+    guessed > 0 ? `, ${count(guessed, 'package')} of it guessed` : '',
+  ].join('')
   return `Packages: ${parts.join(', ')}; about ${duration(estimateMs)} with ${workers} at once${chain}${guess}.`
 }
 
@@ -31,7 +35,9 @@ export function packageNotes(compiling: Compiling | null, now: number): Map<stri
 function noteOf(one: Compiling['packages'][number], now: number): string {
   if (one.how === 'hit') return 'compiled meanwhile'
   if (one.how === 'join') return compiledFor(one.for ?? '', one.since === null ? null : now - one.since)
-  return one.measured ? `about ${duration(one.estimateMs)}` : ''
+  if (!one.measured) return ''
+  const took = duration(one.estimateMs)
+  return one.sameSource ? `took ${took} the last time` : `another source of it took ${took}`
 }
 
 function named(deployments: readonly string[]): string {

@@ -1,7 +1,8 @@
-import type { PlanStatus, PlanView } from '../../services/planner/api/schema.ts'
+import type { PlanView } from '../../services/planner/api/schema.ts'
 import type { Verdict } from '../../shared/model/verdict.ts'
 import { logLines } from './happening.ts'
 import type { StageTime } from './progress.ts'
+import { shownState } from './state.ts'
 import { padEnd, padStart, plain, type Style, width } from './style.ts'
 import { count } from './table.ts'
 import { duration } from './time.ts'
@@ -29,18 +30,18 @@ export function resultLines(
         `${style.green(style.bold(`Done${took}.`))} ${plain(ending ?? `${view.plan.deployment} stands as written.`)}`,
       ]
     case 'cancelled':
-      return [...lines, style.yellow(style.bold(`Cancelled${took}.`)), `  ${tally(status)}`, ...again(view, style)]
+      return [...lines, style.yellow(style.bold(`Cancelled${took}.`)), `  ${tally(view)}`, ...again(view, style)]
     case 'failed':
       return [
         ...lines,
         style.red(style.bold(`Failed${took}.`)),
         // Their logs were shown at the moment of failure.
         ...errorLines(view, style, false),
-        `  ${tally(status)}`,
+        `  ${tally(view)}`,
         ...again(view, style),
       ]
     default:
-      return [...lines, `${status.state}: ${tally(status)}`]
+      return [...lines, `${status.state}: ${tally(view)}`]
   }
 }
 
@@ -82,14 +83,17 @@ function notCompiled({ plan, remodels }: PlanView, failed: string): string[] {
   return names.length > 0 ? [`so not compiled: ${names.join(', ')}`] : []
 }
 
-/** `35 done, 1 failed, 4 not begun.` */
-export function tally(status: PlanStatus): string {
-  const { total, done, failed, skipped, running } = status.counts
-  const rest = total - done - failed - skipped - running
+/** `35 of 40 done, 1 failed, 4 skipped.` What a cancellation stopped is told apart from what it kept from beginning. */
+export function tally({ status, remodels }: Pick<PlanView, 'status' | 'remodels'>): string {
+  const { total, done, failed, running } = status.counts
+  const cancelled = remodels.filter((remodel) => shownState(remodel, status.state) === 'cancelled').length
+  const skipped = status.counts.skipped - cancelled
+  const rest = total - done - failed - status.counts.skipped - running
   const parts = [
     `${done} of ${total} done`,
     running > 0 ? `${running} running` : '',
     failed > 0 ? `${failed} failed` : '',
+    cancelled > 0 ? `${cancelled} cancelled` : '',
     skipped > 0 ? `${skipped} skipped` : '',
     rest > 0 ? `${rest} not begun` : '',
   ]

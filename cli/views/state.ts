@@ -1,3 +1,4 @@
+import type { RemodelStatus } from '../../services/planner/api/schema.ts'
 import { plain, type Style } from './style.ts'
 import { dateTime } from './time.ts'
 
@@ -29,6 +30,11 @@ export function parkedPhrase({ on, since }: { on: string; since: number }): stri
   return `parked: waits for ${plain(on)} since ${dateTime(since)}`
 }
 
+/** The state of a remodel for people: what was begun and left out in a plan that was cancelled is told as that. */
+export function shownState({ state, attempt }: Pick<RemodelStatus, 'state' | 'attempt'>, plan: string): string {
+  return state === 'skipped' && attempt > 0 && /^cancel/.test(plan) ? 'cancelled' : state
+}
+
 /** The mark before a remodel in a list: done, failed, running, waiting, left out, not begun. */
 export function stateMark(state: string, style: Style): string {
   switch (state) {
@@ -40,6 +46,7 @@ export function stateMark(state: string, style: Style): string {
       return style.cyan('▸')
     case 'waiting':
       return style.yellow('?')
+    case 'cancelled':
     case 'skipped':
       return style.dim('⊘')
     default:

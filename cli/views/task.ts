@@ -2,7 +2,7 @@ import type { PlanView, RemodelStatus } from '../../services/planner/api/schema.
 import type { Remodel } from '../../shared/model/plan.ts'
 import { compilingLine, packageNotes } from './compiling.ts'
 import { deviationLines, errorLines, tally } from './result.ts'
-import { parkedPhrase, stateMark, statePainted } from './state.ts'
+import { parkedPhrase, shownState, stateMark, statePainted } from './state.ts'
 import { padEnd, plain, type Style, width } from './style.ts'
 import { dateTime, duration } from './time.ts'
 
@@ -10,21 +10,25 @@ import { dateTime, duration } from './time.ts'
 export function planViewLines(view: PlanView, style: Style, verbose: boolean, now: number): string[] {
   const { plan, status } = view
   const states = new Map(view.remodels.map((remodel) => [remodel.id, remodel]))
-  const shown = plan.remodels.filter((remodel) => verbose || remodel.action !== 'barrier')
+  const shown = (id: string) => {
+    const remodel = states.get(id)
+    return remodel && { ...remodel, state: shownState(remodel, status.state) }
+  }
+  const listed = plan.remodels.filter((remodel) => verbose || remodel.action !== 'barrier')
   const lines = [
     `${style.bold(plan.id)}  ${plain(plan.deployment)}  ${statePainted(status.state, style)}`,
     `  ${times(view, now)}`,
-    `  ${tally(status)}`,
+    `  ${tally(view)}`,
   ]
   if (status.parked) lines.push(`  ${style.yellow(parkedPhrase(status.parked))}`)
   if (view.compiling && view.compiling.packages.length > 0) lines.push(`  ${plain(compilingLine(view.compiling))}`)
   const notes = packageNotes(view.compiling, now)
-  for (const [stage, remodels] of Map.groupBy(shown, (remodel) => remodel.stage)) {
+  for (const [stage, remodels] of Map.groupBy(listed, (remodel) => remodel.stage)) {
     const titles = Math.max(...remodels.map((remodel) => width(plain(remodel.title))))
     lines.push('', `  ${style.bold(plain(stage))}`)
     lines.push(
       ...remodels.map((remodel) =>
-        remodelLine(remodel, states.get(remodel.id), notes.get(remodel.id) ?? '', titles, style, verbose, now),
+        remodelLine(remodel, shown(remodel.id), { note: notes.get(remodel.id) ?? '', titles, style, verbose, now }),
       ),
     )
   }
@@ -35,12 +39,8 @@ export function planViewLines(view: PlanView, style: Style, verbose: boolean, no
 
 function remodelLine(
   remodel: Remodel,
-  status: RemodelStatus | undefined,
-  note: string,
-  titles: number,
-  style: Style,
-  verbose: boolean,
-  now: number,
+  status: (Omit<RemodelStatus, 'state'> & { state: string }) | undefined,
+  { note, titles, style, verbose, now }: { note: string; titles: number; style: Style; verbose: boolean; now: number },
 ): string {
   const state = status?.state ?? 'blocked'
   const took = status && status.startedAt !== null ? duration((status.finishedAt ?? now) - status.startedAt) : ''

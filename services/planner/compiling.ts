@@ -39,11 +39,12 @@ export class CompilingNow {
       this.#compiled.known([...needed]),
       this.#durations.find(specs.map((spec) => ({ ...spec, os: spec.stemcell.os }))),
     ])
-    const usual = usualMs(took.filter((ms) => ms !== null))
+    const usual = usualMs(took.flatMap((one) => one?.ms ?? []))
     const works = await this.of(specs.map(({ key }) => key).filter((key) => !there.has(key)))
     const packages = open.map(({ id: remodel }, i): Compiling['packages'][number] => {
       const { key, name } = specs[i]!
-      const common = { remodel, name, key, estimateMs: took[i] ?? usual, measured: took[i] !== null }
+      const [one, sameSource] = [took[i], took[i]?.sameSource ?? false]
+      const common = { remodel, name, key, estimateMs: one?.ms ?? usual, measured: one != null, sameSource }
       if (there.has(key)) return { ...common, how: 'hit', for: null, since: null }
       const work = works.get(key)
       if (!work) return { ...common, how: 'compile', for: null, since: null }

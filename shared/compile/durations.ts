@@ -8,9 +8,16 @@ export interface Timed {
   os: string
 }
 
-/** How long packages took to compile, in milliseconds: those of `packages` that are known, in their order, else null. */
+/** How long a package took to compile the last time. */
+export interface Duration {
+  ms: number
+  /** It was this very source, not another one of the same name. */
+  sameSource: boolean
+}
+
+/** How long packages took to compile: those of `packages` that are known, in their order, else null. */
 export interface Durations {
-  find(packages: readonly Timed[]): Promise<(number | null)[]>
+  find(packages: readonly Timed[]): Promise<(Duration | null)[]>
 }
 
 /** So many names are kept, two a package; the ones that were not compiled for longest go. About 1 MiB of Redis. */
@@ -31,14 +38,14 @@ export class RedisDurations implements Durations {
     this.#key = durationKeys(settings)[0]
   }
 
-  async find(packages: readonly Timed[]): Promise<(number | null)[]> {
-    const found: (number | null)[] = []
+  async find(packages: readonly Timed[]): Promise<(Duration | null)[]> {
+    const found: (Duration | null)[] = []
     for (let at = 0; at < packages.length; at += chunk) {
       const part = packages.slice(at, at + chunk)
       const texts = await this.#redis.hmget(this.#key, ...part.flatMap(durationNames))
       for (let i = 0; i < texts.length; i += 2) {
         const text = texts[i] ?? texts[i + 1]
-        found.push(text ? Number(text) : null)
+        found.push(text ? { ms: Number(text), sameSource: Boolean(texts[i]) } : null)
       }
     }
     return found

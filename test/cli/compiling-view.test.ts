@@ -10,7 +10,7 @@ type Package = Compiling['packages'][number]
 
 const one = (more: Partial<Package>): Package => ({
   ...{ remodel: 'compile-package zlib', name: 'zlib', key: 'k', how: 'compile', for: null, since: null },
-  ...{ estimateMs: 4000, measured: true },
+  ...{ estimateMs: 4000, measured: true, sameSource: true },
   ...more,
 })
 const compiling = (more: Partial<Compiling>): Compiling => ({
@@ -28,10 +28,15 @@ describe('what a plan says about its packages', () => {
   })
 
   test('tells a guess from what was measured, and does not guess from nothing', () => {
-    const packages = [one({}), one({ measured: false })]
+    const packages = [one({}), one({ measured: false }), one({ sameSource: false })]
     expect(compilingLine(compiling({ packages, longestMs: 4000, estimateMs: 4000 }))).toBe(
-      'Packages: 2 to compile; about 4.0 s with 2 at once, 1 package of it guessed.',
+      'Packages: 3 to compile; about 4.0 s with 2 at once, 1 package by what another source of it took, 1 package of it guessed.',
     )
+    expect(
+      packageNotes(compiling({ packages: [one({ sameSource: false })] }), 0)
+        .values()
+        .next().value,
+    ).toBe('another source of it took 4.0 s')
     expect(compilingLine(compiling({ packages: [one({ measured: false })], estimateMs: 1000 }))).toBe(
       'Packages: 1 to compile; how long that takes is not known yet.',
     )
@@ -48,7 +53,9 @@ describe('what a plan says about its packages', () => {
     expect(lines[1]).toMatch(/^Packages: 1 being compiled for shop, 1 to compile; about/)
     const zlib = lines.find((line) => line.includes('* compile zlib'))
     expect(zlib).toContain('not compiled for debian 12; being compiled for deployment shop since 12 s')
-    expect(lines.find((line) => line.includes('* compile nginx'))).toContain('its dependency zlib changed; about 4.0 s')
+    expect(lines.find((line) => line.includes('* compile nginx'))).toContain(
+      'its dependency zlib changed; took 4.0 s the last time',
+    )
     const stands = { ...view(samplePlan(), { state: 'running', finishedAt: null }, () => 'blocked'), compiling: now }
     const text = planViewLines(stands, createStyle(false), false, Date.now()).join('\n')
     expect(text).toMatch(/compile zlib .*being compiled for deployment shop since 12 s/)

@@ -5,6 +5,7 @@ import { logLines, plainLines } from '../../cli/views/happening.ts'
 import { Progress } from '../../cli/views/progress.ts'
 import { resultLines } from '../../cli/views/result.ts'
 import { createStyle, cut, width } from '../../cli/views/style.ts'
+import { planViewLines } from '../../cli/views/task.ts'
 import { duration, elapsed } from '../../cli/views/time.ts'
 import { events, samplePlan, view } from './sample.ts'
 
@@ -93,6 +94,26 @@ describe('progress', () => {
     expect(text).toContain('remodel task p3f2a91c04d7e')
     const well = { verdict: { at: 0, deviations: [] } }
     expect(resultLines(view(of), [], createStyle(false), well).at(-1)).toBe('Done in 14.2 s. web stands as written.')
+  })
+
+  test('of a plan that was cancelled tells what was stopped from what never began', () => {
+    const counts = { total: 4, done: 1, failed: 0, skipped: 3, running: 0 }
+    const [stopped] = of.remodels
+    const cancelled = view(of, { state: 'cancelled', counts }, () => 'skipped')
+    const remodels = cancelled.remodels.map((one) =>
+      one.id === stopped!.id ? { ...one, attempt: 1 } : { ...one, attempt: 0 },
+    )
+    const text = (shown: typeof cancelled) =>
+      [
+        ...resultLines(shown, [], createStyle(false), { verdict: null }),
+        ...planViewLines(shown, createStyle(false), true, 0),
+      ].join('\n')
+    expect(text({ ...cancelled, remodels })).toMatch(
+      /1 of 4 done, 1 cancelled, 2 skipped\.[\s\S]* cancelled\n[\s\S]* skipped/,
+    )
+    expect(text({ ...cancelled, remodels, status: { ...cancelled.status, state: 'failed' } })).toContain(
+      '1 of 4 done, 3 skipped.',
+    )
   })
 
   test('of a plan that was carried out says what is not as it was recorded', () => {

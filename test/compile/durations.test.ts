@@ -41,7 +41,7 @@ async function compiled(name: string, fingerprint: string, durationMs: number, o
 }
 
 const tookOf = async (name: string, fingerprint: string, os = 'local') =>
-  (await durations.find([{ name, fingerprint, os }]))[0]
+  (await durations.find([{ name, fingerprint, os }]))[0]?.ms ?? null
 
 describe('how long a package takes', () => {
   test('is what the same source took the last time, on whatever stemcell', async () => {
@@ -55,6 +55,8 @@ describe('how long a package takes', () => {
   test('is, for a source that was never compiled, what the last one of that name took on the same os, else unknown', async () => {
     await compiled('ruby', 'old', 60_000)
     expect(await tookOf('ruby', 'new')).toBe(60_000)
+    const of = (fingerprint: string) => ({ name: 'ruby', fingerprint, os: 'local' })
+    expect(await durations.find([of('old'), of('new')])).toMatchObject([{ sameSource: true }, { sameSource: false }])
     expect(await tookOf('ruby', 'new', 'another')).toBeNull()
     expect(await tookOf('perl', 'old')).toBeNull()
     await compiled('ruby', 'new', 70_000)

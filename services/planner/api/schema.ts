@@ -113,6 +113,8 @@ export const Compiling = z.object({
       /** How long it took the last time, or, where it is not `measured`, what others usually take. */
       estimateMs: z.number(),
       measured: z.boolean(),
+      /** It was measured with this very source, not with another one of the same name. */
+      sameSource: z.boolean().default(false),
     }),
   ),
   /** At most so many at once. */
@@ -299,6 +301,10 @@ export const RestartRequest = z.strictObject({
 export type RestartRequest = z.input<typeof RestartRequest>
 
 /** A release, and by package the stemcells (`<os>/<version>`) that it is compiled for. */
+/** `uploadedAt` is null of releases that were uploaded before it was kept. */
+export const ListedRelease = Release.extend({ uploadedAt: z.number().nullable().default(null) })
+export type ListedRelease = z.infer<typeof ListedRelease>
+
 export const InspectedRelease = z.object({ release: Release, compiled: z.record(z.string(), z.array(z.string())) })
 export type InspectedRelease = z.infer<typeof InspectedRelease>
 

@@ -433,6 +433,14 @@ test('what is accepted but not acted on is said in the notes', () => {
   ])
 })
 
+test('what `latest` has become is said in the notes, and a version that is written as it is needs none', () => {
+  expect(drawn(manifestText).versions).toEqual(['release app: latest is 1.10', 'stemcell jammy: 1.latest is 1.2'])
+  const exact = manifestText
+    .replace('version: latest', "version: '1.10'")
+    .replace('version: 1.latest', "version: '1.2'")
+  expect(drawn(exact).versions).toEqual([])
+})
+
 test('several cloud configs are one, in whatever order they are given', () => {
   const parts = [cloudText.replace(/^azs:.*\n/, ''), 'azs: [{name: z1}, {name: z2, cloud_properties: {rack: 2}}]\n']
   const { releases, stemcells } = given()

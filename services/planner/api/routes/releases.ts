@@ -4,7 +4,7 @@ import { exportRelease } from '../../../../shared/release/export.ts'
 import { osOf } from '../../../../shared/release/package-form.ts'
 import { compiledFor, takeRelease } from '../../releases.ts'
 import { releasesInUse } from '../../usage.ts'
-import { InspectedRelease, Release, UsedRelease } from '../schema.ts'
+import { InspectedRelease, ListedRelease, Release, UsedRelease } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
@@ -21,8 +21,11 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger }: Service
 
   server.get(
     '/v1/releases',
-    { schema: { description: 'Uploaded releases.', response: { 200: z.array(Release) } } },
-    async () => supply.releases(),
+    { schema: { description: 'Uploaded releases, and when.', response: { 200: z.array(ListedRelease) } } },
+    async () => {
+      const [releases, times] = await Promise.all([supply.releases(), supply.uploadTimes()])
+      return releases.map((one) => ({ ...one, uploadedAt: times.get(`${one.name}/${one.version}`) ?? null }))
+    },
   )
 
   server.post(

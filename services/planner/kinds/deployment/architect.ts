@@ -8,7 +8,7 @@ import { type DrawnGroup, drawGroup } from './architect/groups.ts'
 import { resolveLinks } from './architect/links.ts'
 import { checkMigrations } from './architect/migrations.ts'
 import { networkStrategy } from './architect/networks.ts'
-import { notesOn } from './architect/notes.ts'
+import { notesOn, versionNotes } from './architect/notes.ts'
 import { PackageClaims } from './architect/packages.ts'
 import { refusePlaceholders } from './architect/placeholders.ts'
 import { bindSupplies } from './architect/supplies.ts'
@@ -60,6 +60,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     packages: claims.byKey,
     groups: services.map((group) => group.strategy),
     notes: notesOn(parsed, supplies.configs.runtime.length),
+    versions: versionNotes(parsed, bound),
   }
   return {
     deployment: parsed.name,

@@ -36,6 +36,7 @@ function nothing(deployment: string): Blueprint {
     packages: {},
     groups: [],
     notes: [],
+    versions: [],
   }
   return { deployment, kind: 'deployment', materials: [], strategy: strategy as unknown as Json }
 }

@@ -169,7 +169,7 @@ async function compiledPackages(
     wanted.filter((material) => known.has(keyOf(material)) === there),
   ) as [Material[], Material[]]
   const durations = await world.durations.find(missing.map(timed))
-  const took = missing.flatMap(({ id }, i) => (durations[i] == null ? [] : [[id, durations[i]] as const]))
+  const took = missing.flatMap(({ id }, i) => (durations[i] == null ? [] : [[id, durations[i].ms] as const]))
   return { compiled: compiled.map((material) => ({ ...material, meta: {} })), took: Object.fromEntries(took) }
 }
 

@@ -16,6 +16,8 @@ export interface Strategy {
   /** In the order of the manifest; groups that are errands are left out. */
   groups: GroupStrategy[]
   notes: string[]
+  /** What `latest` and the like have become: notes of a plan that changes something. */
+  versions: string[]
 }
 
 /** Where and how packages are compiled: the `compilation` block. */

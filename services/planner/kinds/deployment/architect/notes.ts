@@ -1,4 +1,5 @@
 import type { Manifest } from '../schema/manifest.ts'
+import type { Bound } from './supplies.ts'
 
 /** What of a manifest is accepted but not acted on: said in each plan, so that nobody believes otherwise. */
 export function notesOn(manifest: Manifest, runtimeConfigs: number): string[] {
@@ -24,4 +25,18 @@ export function notesOn(manifest: Manifest, runtimeConfigs: number): string[] {
     }
   }
   return notes
+}
+
+/** Which versions `latest`, `621.latest` and `create` have become. */
+export function versionNotes(manifest: Manifest, bound: Bound): string[] {
+  const become = (what: string, wanted: string, version: string | undefined) =>
+    version === undefined || version === wanted ? [] : [`${what}: ${wanted} is ${version}`]
+  return [
+    ...manifest.releases.flatMap(({ name, version }) =>
+      become(`release ${name}`, version, bound.releases.get(name)?.release.version),
+    ),
+    ...manifest.stemcells.flatMap(({ alias, version }) =>
+      become(`stemcell ${alias}`, version, bound.stemcells.get(alias)?.version),
+    ),
+  ]
 }

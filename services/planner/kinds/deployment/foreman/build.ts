@@ -76,6 +76,7 @@ export function build(
   const runsScripts = isOutstanding(postDeploy, standing) || (tasks.length > 0 && postDeploy.machines.length > 0)
   const changes = tasks.length + unrecorded.length + leaving.length + found.renamings.length
   if (changes === 0 && isPublished(standing, final) && !runsScripts) return writer.finish()
+  writer.notes.push(...strategy.versions)
   for (const task of [...tasks.filter(needsNewVm), ...unrecorded]) writer.reserve(...addressesOf(task))
   const claims = claimAddresses(tasks, found.obsolete, found.spares, standing)
   // Whoever goes first, as its address is wanted, is not told and not told of.
