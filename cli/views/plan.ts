@@ -34,12 +34,13 @@ export interface PlanModel {
  * Counts are of materials, not of remodels: preparing, stopping and starting one instance is one update.
  */
 export function readPlan(plan: Plan, options: { barriers: boolean }): PlanModel {
-  const shown = plan.remodels.filter((remodel) => options.barriers || remodel.action !== 'barrier')
+  const told = options.barriers ? plan.remodels : withoutDetails(plan.remodels)
+  const shown = told.filter((remodel) => options.barriers || remodel.action !== 'barrier')
   const stages = [...groupBy(shown, (remodel) => remodel.stage)].map(([name, remodels]) => ({
     name,
     entries: [...groupBy(remodels, (remodel) => remodel.material)].map(([material, group]) => entry(material, group)),
   }))
-  const counts = countDeeds(plan)
+  const counts = countDeeds(told)
   const changes = Object.entries(counts).reduce(
     (sum, [deed, n]) => (deed === 'barrier' || deed === 'approve' ? sum : sum + n),
     0,
@@ -51,6 +52,12 @@ export function readPlan(plan: Plan, options: { barriers: boolean }): PlanModel 
     stages,
     destructive: plan.remodels.some((remodel) => remodel.destructive),
   }
+}
+
+/** Where a plan is of details alone they are what there is to say. */
+function withoutDetails(remodels: readonly Remodel[]): readonly Remodel[] {
+  const told = remodels.filter(({ detail }) => detail !== true)
+  return told.some(({ action }) => action !== 'barrier') ? told : remodels
 }
 
 /** True where carrying the plan out would do nothing at all. */
@@ -83,7 +90,7 @@ function part(number: number, what: string): string {
   return number > 0 ? `${number} ${what}` : ''
 }
 
-function countDeeds(plan: Plan): Record<Deed, number> {
+function countDeeds(all: readonly Remodel[]): Record<Deed, number> {
   const counts: Record<Deed, number> = {
     create: 0,
     update: 0,
@@ -94,11 +101,11 @@ function countDeeds(plan: Plan): Record<Deed, number> {
     approve: 0,
     barrier: 0,
   }
-  const approvals = plan.remodels.filter((remodel) => remodel.action === 'approve')
-  const doing = plan.remodels.filter((remodel) => remodel.action !== 'approve' && remodel.action !== 'barrier')
+  const approvals = all.filter((remodel) => remodel.action === 'approve')
+  const doing = all.filter((remodel) => remodel.action !== 'approve' && remodel.action !== 'barrier')
   for (const [, group] of groupBy(doing, (remodel) => remodel.material)) counts[deed(group)]++
   counts.approve = approvals.length
-  counts.barrier = plan.remodels.length - approvals.length - doing.length
+  counts.barrier = all.length - approvals.length - doing.length
   return counts
 }
 

@@ -46,6 +46,8 @@ export const Remodel = z.object({
   /** Why, each a phrase: `stemcell changed 1.2 -> 1.3`. */
   reasons: z.array(z.string()),
   changes: z.array(Change),
+  /** A part of what others of the plan do, which means nothing to people by itself: shown where all is asked for. */
+  detail: z.boolean().optional(),
   /** Data is lost when it is done. */
   destructive: z.boolean().default(false),
   /** What the step is given. Ids and digests only, never a secret. */

@@ -346,4 +346,20 @@ export const databases: readonly Sabotage[] = [
     replace: 'own.some(({ meta }) => meta.closed !== undefined)',
     caughtBy: 'test/kinds/database/adding.test.ts',
   },
+  {
+    name: 'a setting that starts a server again is said to interrupt nothing',
+    guarantee: 90,
+    file: 'shared/postgres/restart-settings.ts',
+    find: "return names.has(name) ? 'yes'",
+    replace: "return names.has('') ? 'yes'",
+    caughtBy: 'test/kinds/database/consequences.test.ts',
+  },
+  {
+    name: 'a plan shows what PostgreSQL stores of a password',
+    guarantee: 90,
+    file: 'services/planner/kinds/database/foreman/changes.ts',
+    find: 'const { users: usersAfter, ...wanted } = after',
+    replace: 'const { users: usersAfter } = after, wanted = after',
+    caughtBy: 'test/kinds/database/consequences.test.ts',
+  },
 ]

@@ -89,7 +89,7 @@ test('a node that leaves goes undrained where no server of it has ever let a cli
   const built = builtBy(await planOf(three, builtBy(await planOf(two))), builtBy(await planOf(two)))
   const never = await planOf(two, closedAs(built, { 'n3-c': 'added', 'n3-d': 'added' }))
   expect(never.remodels.map(({ step }) => step)).not.toContain('drain-node')
-  expect(never.notes).toContain('node n3 was being added and has let no client in: it goes as it is')
+  expect(never.consequences).toContain('node n3 was being added and has let no client in: it goes as it is')
   for (const closed of [{ 'n3-d': 'added' }, { 'n3-c': 'opening', 'n3-d': 'opening' }, {}]) {
     const plan = await planOf(two, closedAs(built, closed as Record<string, string>))
     expect(plan.remodels.map(({ step }) => step)).toContain('drain-node')

@@ -24,7 +24,7 @@ async function cutOff(): Promise<StandingMaterial[]> {
 
 test('a node begins on the host where its data lies aside, and the plan says first that the restore is given up', async () => {
   const plan = await planOf(wish, await cutOff())
-  expect(plan.notes[0]).toBe('the restore of n1 is given up: it comes back as it was, on n1-b')
+  expect(plan.consequences?.[0]).toBe('the restore of n1 is given up: it comes back as it was, on n1-b')
   const roles = plan.remodels
     .filter(({ step }) => step === 'set-up-instance')
     .map(({ input, material }) => [material, (input as { role: string }).role])

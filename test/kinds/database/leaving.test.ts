@@ -28,8 +28,8 @@ const steps = async (wanted: Wish, materials: StandingMaterial[]) => {
 }
 
 test('a node that leaves is drained before anything is taken from it, and the plan says so first', async () => {
-  const { remodels, notes } = await planOf(one, await standing())
-  expect(notes[0]).toMatch(/^node n2 goes: its writes end/)
+  const { remodels, consequences } = await planOf(one, await standing())
+  expect(consequences?.[0]).toMatch(/^node n2 goes: its writes end/)
   const order = remodels.map(({ step }) => step)
   const at = order.indexOf('drain-node')
   expect(at).toBeGreaterThanOrEqual(0)
@@ -62,8 +62,8 @@ test('a node that does not answer does not go, unless the loss is accepted: then
   await expect(planOf(one, await standing(silent))).rejects.toMatchObject({
     faults: [{ message: expect.stringMatching(/n2 does not answer.*--accept-loss/) }],
   })
-  const { remodels, notes } = await planOf(one, await standing(silent), { acceptLoss: true })
-  expect(notes[0]).toMatch(/^node n2 goes with what only it has: n2 does not answer/)
+  const { remodels, consequences } = await planOf(one, await standing(silent), { acceptLoss: true })
+  expect(consequences?.[0]).toMatch(/^node n2 goes with what only it has: n2 does not answer/)
   expect(remodels.map(({ step }) => step)).not.toContain('drain-node')
 })
 
@@ -76,8 +76,8 @@ test('a node whose link has stopped is refused with the number of rows', async (
 
 test('a node without data goes as it is, and what stands on it is not waited for', async () => {
   const empty = { 'instance/n2-b': { health: 'down', machine: 'answers', data: false } }
-  const { remodels, notes } = await planOf(one, await standing(empty))
-  expect(notes).toContain('node n2 has no data: it goes as it is')
+  const { remodels, consequences } = await planOf(one, await standing(empty))
+  expect(consequences).toContain('node n2 has no data: it goes as it is')
   expect(remodels.map(({ step }) => step)).not.toContain('drain-node')
   const deletes = remodels.filter(({ step }) => step === 'delete-subscription' || step === 'delete-slot')
   const going = deletes.map(({ id, input }) => [id, (input as { going: boolean }).going])

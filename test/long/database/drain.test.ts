@@ -65,7 +65,7 @@ describe('a node that is removed', { timeout: 600_000 }, () => {
     const client = new Client(1)
     await expect.poll(() => client.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(200)
     const plan = (await field.plan(one)) as Plan
-    expect(plan.notes[0]).toMatch(/^node n2 goes: its writes end/)
+    expect(plan.consequences?.[0]).toMatch(/^node n2 goes: its writes end/)
     expect(await field.carryOut(plan)).toMatchObject({ state: 'done', said: '' })
     await client.stop()
     const there = await rowsOfOne()
@@ -139,7 +139,7 @@ describe('a node that is removed', { timeout: 600_000 }, () => {
       manifest: { name: 'case.yml', content: one },
       options: { acceptLoss: true },
     })
-    expect(plan.notes[0]).toMatch(/^node n2 goes with what only it has: .*rows would be lost/)
+    expect(plan.consequences?.[0]).toMatch(/^node n2 goes with what only it has: .*rows would be lost/)
     expect(await field.carryOut(plan)).toMatchObject({ state: 'done', said: '' })
   })
 })

@@ -34,7 +34,7 @@ describe('a restore that fails when the data was laid aside', { timeout: 900_000
     expect(['cancelled', 'failed']).toContain((await field.ended(plan)).state)
     await field.arm('set-up-instance.put-back')
     const undo = (await field.plan(shop)) as Plan
-    expect(undo.notes.join('\n')).toMatch(/the restore of n1 is given up: it comes back as it was, on n1-a/)
+    expect(undo.consequences?.join('\n')).toMatch(/the restore of n1 is given up: it comes back as it was, on n1-a/)
     expect(await field.carryOut(undo, 400_000)).toMatchObject({ state: 'done', said: '' })
     expect(field.died).toEqual(['set-up-instance.put-back'])
     for (const [host, address] of [

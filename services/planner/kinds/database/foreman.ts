@@ -4,10 +4,12 @@ import type { Blueprint, Floorplan, StandingMaterial } from '../../../../shared/
 import { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
 import type { Known, PlanOptions, Render } from '../kind.ts'
+import { archivesIn } from './archived.ts'
 import { closedNodes } from './closed.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
 import { handovers } from './foreman/handover.ts'
+import { impactOf } from './foreman/impact.ts'
 import { inStandingOrder } from './foreman/in-order.ts'
 import { drainDraft, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
 import { openings } from './foreman/openings.ts'
@@ -80,7 +82,10 @@ export async function foreman(
     heirs,
     closed: closedNodes(materials),
   })
+  const all = Object.keys(recorded.resources['database.node'] ?? {})
+  const lost = new Set(options.remove ? all : leaving.flatMap((one) => (one.lost ? [one.node] : [])))
   const remodels = remodelsOf(plans, found, situation, {
+    lost,
     before: [...preparations(restores, situation), ...rehearsals(nodes, situation)],
     drains: leaving
       .filter(({ drained }) => drained)
@@ -92,12 +97,16 @@ export async function foreman(
       ...firstBackups(nodes, materials, situation, restores),
     ],
   })
-  const notes = [...asideNotes(aside), ...going, ...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
+  const { pending } = restores
+  const handed = { plans, handovers: [...found.handovers, ...found.late], pending, archives: archivesIn(materials) }
+  const impact = options.remove ? [] : impactOf(nodes, situation, handed)
+  const notes = [...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
   return {
     remodels: versioned(remodels, inputs),
     windows: [],
     places: [],
     reservations: holdings(blueprint.materials),
+    consequences: [...asideNotes(aside), ...going, ...impact],
     notes,
   }
 }

@@ -15,6 +15,8 @@ export interface Leaving {
   drained: boolean
   /** Ahead of everything: a node that is added gets nothing of it but through the others. Else ahead of its removal. */
   first: boolean
+  /** What only it has is lost. */
+  lost: boolean
 }
 
 /** Longer than any peer should need for the log of moments; a peer that is far behind is waited for without this. */
@@ -60,7 +62,8 @@ export function leavingNodes(
       continue
     }
     const drained = view.takesWrites
-    leaving.push({ node, drained, first: added.length > 0 && !isSource })
+    const heirs = stay.length > 0 || added.some(({ source_node }) => source_node === node)
+    leaving.push({ node, drained, first: added.length > 0 && !isSource, lost: losses.length > 0 || !heirs })
     notes.push(
       losses.length > 0
         ? `node ${node} goes with what only it has: ${losses.join('; ')}`

@@ -1,8 +1,8 @@
 import type { Material } from '../../../../../shared/model/material.ts'
-import { changesBetween } from '../../../foreman/diff.ts'
 import type { RemodelDraft } from '../../../foreman/draft.ts'
 import { materialId } from '../names.ts'
 import type { Event, NamedPlan, Phase } from '../operations/operations.ts'
+import { changesOf } from './changes.ts'
 import type { Handover } from './handover.ts'
 import { handoverRemodels } from './handover-remodels.ts'
 import type { Opening } from './openings.ts'
@@ -24,7 +24,7 @@ export function remodelsOf(
   plans: readonly NamedPlan[],
   { handovers, late }: { handovers: readonly Handover[]; late: readonly Handover[] },
   situation: Situation,
-  { before, after, drains, openings }: Beside,
+  { before, after, drains, openings, lost }: Beside,
 ): RemodelDraft[] {
   const remodels = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, situation))]
   let needs = remodels.map(({ id }) => id)
@@ -56,7 +56,7 @@ export function remodelsOf(
       }
       gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1}`, name)
       const drafts = phase.map((event) => {
-        const draft = draftOf(event, phase, made, situation)
+        const draft = draftOf(event, phase, situation, { made, lost })
         const id = used.has(draft.id) ? `${draft.id} (plan ${index + 1})` : draft.id
         used.add(id)
         return { ...draft, id, stage: name, needs }
@@ -76,6 +76,8 @@ export function remodelsOf(
 
 /** What is done beside what the operations plan. */
 interface Beside {
+  /** Nodes that go with data that no other one has. */
+  lost: ReadonlySet<string>
   before: readonly RemodelDraft[]
   after: readonly RemodelDraft[]
   drains: readonly Drain[]
@@ -102,31 +104,68 @@ const isMade = ({ type }: Event) => type !== 'delete'
 const materialOf = ({ resource }: Event) => materialId(resource.identifier)
 
 /** `made`: what some event of the plans makes or changes. */
-function draftOf(event: Event, phase: Phase, made: ReadonlySet<string>, situation: Situation): RemodelDraft {
+function draftOf(
+  event: Event,
+  phase: Phase,
+  situation: Situation,
+  { made, lost }: { made: ReadonlySet<string>; lost: ReadonlySet<string> },
+): RemodelDraft {
   const { type, resource } = event
   const material = materialOf(event)
-  const [noun = '', ...rest] = material.split('/')
-  const title = `${type} ${noun.replaceAll('_', ' ')} ${rest.join('/')}`
+  const [noun = ''] = material.split('/')
   const { step, input } = workOf(event, situation, phase)
   const stood = situation.standing(resource.identifier.type, resource.identifier.id)
-  const after = type === 'delete' ? {} : resource.attributes
+  const node = noun === 'instance' || noun === 'host' ? situation.standingNodeOf(resource) : undefined
+  const before = (stood?.attributes ?? {}) as Material['attributes']
+  const changes = type === 'delete' ? [] : changesOf(before, resource.attributes as Material['attributes'])
   return {
     id: `${step} ${material}`,
     step,
     action: type === 'refresh' ? 'run' : type,
     material,
-    title,
+    title: titleOf(event, material),
     stage: '',
-    reasons: [reasonOf(event, made.has(material))],
-    changes: changesBetween((stood?.attributes ?? {}) as Material['attributes'], after as Material['attributes']),
-    destructive: type === 'delete' && (noun === 'instance' || noun === 'host'),
+    reasons: [reasonOf(event, made.has(material), stood?.error ?? '')],
+    changes,
+    ...(isDetail(event, noun) ? { detail: true } : {}),
+    destructive: type === 'delete' && (noun === 'instance' || noun === 'host') && lost.has(node ?? ''),
     input,
     deadlineSeconds: longSteps.has(step) ? longSeconds : 300,
     attempts,
   }
 }
 
-function reasonOf({ type, reason }: Event, isMadeAnew: boolean): string {
+/** Of what lies between nodes people know the link; the rest is how it is made. */
+const details: ReadonlySet<string> = new Set([
+  ...['monitor', 'dump_roles', 'roles_source', 'replication_slot', 'replication_slot_create', 'sync_event'],
+  ...['wait_for_sync_event', 'peer_catchup', 'lag_tracker_commit_ts', 'replication_slot_advance_from_cts'],
+  'replication_origin_advance',
+])
+
+function isDetail({ reason }: Event, noun: string): boolean {
+  return details.has(noun) || (reason === 'dependency_updated' && noun !== 'instance' && noun !== 'host')
+}
+
+function titleOf({ type, resource: { attributes } }: Event, material: string): string {
+  const [noun = '', ...rest] = material.split('/')
+  if (noun !== 'subscription') return `${type} ${noun.replaceAll('_', ' ')} ${rest.join('/')}`
+  const link = `the link from ${attributes.provider_node} to ${attributes.subscriber_node}`
+  return attributes.sync_data === true && type !== 'delete'
+    ? `copy ${attributes.provider_node} to ${attributes.subscriber_node}`
+    : `${type} ${link}`
+}
+
+/** `error`: what is wrong with what stands. */
+function reasonOf({ type, reason }: Event, isMadeAnew: boolean, error: string): string {
   if (type === 'delete') return isMadeAnew ? 'is made anew' : 'is not wanted'
-  return (reason ?? 'does_not_exist').replaceAll('_', ' ')
+  switch (reason) {
+    case 'has_diff':
+      return 'the document changes it'
+    case 'needs_recreate':
+      return error || 'is gone, or half made'
+    case 'has_error':
+      return error || 'is not as it should be'
+    default:
+      return (reason ?? 'does_not_exist').replaceAll('_', ' ')
+  }
 }

@@ -10,14 +10,14 @@ import { workOf } from './steps.ts'
 const rehearsalSeconds = 120
 const attempts = 5
 
-interface Changed {
+export interface Changed {
   id: string
   before: InstanceAttributes
   wanted: InstanceAttributes
 }
 
 /** Instances that stand and are to have other settings. */
-function changedOf(nodes: readonly NodeResources[], situation: Situation): Changed[] {
+export function changedOf(nodes: readonly NodeResources[], situation: Situation): Changed[] {
   return nodes.flatMap(({ instances }) =>
     (instances ?? []).flatMap(({ instance_id: id, instance }): Changed[] => {
       const stood = situation.standing('database.instance', id)

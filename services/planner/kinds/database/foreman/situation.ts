@@ -114,6 +114,14 @@ export class Situation {
     return Object.fromEntries(nodes.map((node) => [node, this.membersOf(node)]))
   }
 
+  /** The node that a server, or the server on a host, is of as it stands. */
+  standingNodeOf({ identifier, attributes }: ResourceData): string | undefined {
+    if (identifier.type !== 'host') return String(attributes.node)
+    const instances = Object.values(this.#start.resources['database.instance'] ?? {})
+    const on = instances.find((one) => one.attributes.host_id === identifier.id)
+    return on && String(on.attributes.node)
+  }
+
   /** The node that a new one is filled from; undefined where it starts empty or stands. */
   sourceOf(node: string): string | undefined {
     return this.#sources.get(node)
