@@ -64,9 +64,9 @@ export class FieldDeploys {
     return failed.map((event) => JSON.stringify(event)).join('\n')
   }
 
-  async carryOut({ plan }: PlanView): Promise<string> {
+  async carryOut({ plan }: PlanView, limitMs = 240_000): Promise<string> {
     if (plan.remodels.length === 0) return 'done'
     await this.client.apply(plan.id, {})
-    return settled(this.client, plan.id, 240_000)
+    return settled(this.client, plan.id, limitMs)
   }
 }

@@ -7,6 +7,7 @@ import {
   lostSourcesAreSentAgain,
   nothingIsLeftBehind,
 } from './rules/compiled.ts'
+import { killedCompilersFailNoWaiter, steppedClockHeals } from './rules/compilers.ts'
 import { oneAfterAnother, reservedNames } from './rules/databases.ts'
 import { addressesOfTheirOwn, hooksEnd, littleMemory, noSecretsOnTheBoard } from './rules/deployed.ts'
 import {
@@ -14,6 +15,7 @@ import {
   nextStates,
   refusedAtTheirPlace,
   sameAsDefaults,
+  upIsAllThatIsKnown,
   versionsAsWritten,
 } from './rules/planned.ts'
 import { redisWithoutConfig } from './rules/started.ts'
@@ -35,6 +37,7 @@ export const drawn: Record<string, Rule> = {
   B18: reservedNames,
   B20: twoIdsTwoJobs,
   B21: redisWithoutConfig,
+  B24: upIsAllThatIsKnown,
   C05: refusedTarballs,
   C06: refusedTarballs,
   C07: refusedTarballs,
@@ -52,6 +55,7 @@ export const drawn: Record<string, Rule> = {
 /** On machines of a Remodel of their own. */
 export const carriedOut: Record<string, Rule> = {
   B08: hooksEnd,
+  B22: steppedClockHeals,
   B23: noSecretsOnTheBoard,
   C01: nothingIsLeftBehind,
   C02: brokenBlobsHeal,
@@ -60,6 +64,7 @@ export const carriedOut: Record<string, Rule> = {
   C08: exportsCanBeUploaded,
   C13: littleMemory,
   C15: nothingIsLeftBehind,
+  C16: killedCompilersFailNoWaiter,
   C19: immutableFilesGo,
   N01: addressesOfTheirOwn,
 }

@@ -121,6 +121,23 @@ export async function nextStates(given: FieldCase): Promise<void> {
   await given.check('a deployment that goes', async () => assert.deepEqual(stops(gone), ['delete, delete, delete']))
 }
 
+/** Of a job without health checks the plan says that its processes being up is all that is known. */
+export async function upIsAllThatIsKnown(given: FieldCase): Promise<void> {
+  const plans = await given.plans()
+  const releases = [await plans.release('release')]
+  const jobs = releases.flatMap((release) => release.jobs.map(({ name }) => name))
+  for (const file of await given.files(manifests)) {
+    await given.check(`${file} says that up is not serving`, async () => {
+      const { notes } = await plans.plan(file, { releases })
+      for (const job of jobs)
+        assert.ok(
+          notes.some((note) => note.includes('no health check') && note.includes(job)),
+          `the notes are: ${notes.join('; ')}`,
+        )
+    })
+  }
+}
+
 /** The faults of a refusal, each at a line. */
 async function refusalOf(work: Promise<unknown>) {
   const error = await work.then(
