@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { RemodelError } from '../../shared/errors.ts'
+import type { LocalProvider } from '../../shared/provider/local/index.ts'
 import { findPlanner } from '../address.ts'
 import type { Context } from '../context.ts'
 import { purgeHome } from '../stack/home.ts'
@@ -21,7 +22,12 @@ const down: Verb<{ purge?: boolean; force?: boolean }> = {
   async run(context, _args, options) {
     if (options.purge && !options.force) await refuseWhereSomethingStands(context)
     const ran = await stopStack(context.home, (sentence) => context.remark(sentence))
-    if (options.purge) await purgeHome(context.home)
+    if (options.purge) {
+      // What was still being made when it was asked for first is there by now.
+      if (!options.force) refuseWhere(await ownersHere(context.home))
+      await endCompileMachines(context.home)
+      await purgeHome(context.home)
+    }
     if (context.json) context.document({ stopped: ran, purged: options.purge === true, home: context.home })
     else {
       context.say(ran ? 'Remodel is down.' : `Nothing was up in ${context.home}.`)
@@ -38,15 +44,11 @@ export default down
  * asked for in any case, because a ledger may have lost what still runs.
  */
 async function refuseWhereSomethingStands(context: Context): Promise<void> {
-  const recorded = await recordedDeployments(context)
-  const { LocalProvider } = await import('../../shared/provider/local/index.ts')
-  const provider = new LocalProvider({ directory: join(context.home, 'machines') })
-  const [vms, disks] = existsSync(provider.directory)
-    ? await Promise.all([provider.listVms(), provider.listDisks()])
-    : [[], []]
-  const owners = [...vms, ...disks].map(({ ownership }) => ownership.owner)
-  const machines = owners.filter((owner) => owner.startsWith('deployment/')).map((owner) => owner.split('/')[1]!)
-  const standing = [...new Set([...recorded, ...machines])].sort()
+  refuseWhere([...(await recordedDeployments(context)), ...(await ownersHere(context.home))])
+}
+
+function refuseWhere(deployments: readonly string[]): void {
+  const standing = [...new Set(deployments)].sort()
   if (standing.length === 0) return
   const message = `${standing.join(', ')} still has machines or disks`
   throw new RemodelError(
@@ -54,6 +56,28 @@ async function refuseWhereSomethingStands(context: Context): Promise<void> {
     `${message}: \`remodel delete ${standing[0]}\` first, or add --force to leave its machines to themselves`,
     { details: { standing } },
   )
+}
+
+/** The provider of a home; undefined where it has made nothing there. */
+async function providerOf(home: string): Promise<LocalProvider | undefined> {
+  const directory = join(home, 'machines')
+  if (!existsSync(directory)) return undefined
+  const { LocalProvider } = await import('../../shared/provider/local/index.ts')
+  return new LocalProvider({ directory })
+}
+
+/** Deployments whose machines and disks lie in a home. */
+async function ownersHere(home: string): Promise<string[]> {
+  const provider = await providerOf(home)
+  if (!provider) return []
+  const all = [...(await provider.listVms()), ...(await provider.listDisks())]
+  return all.flatMap(({ ownership: { owner } }) => (owner.startsWith('deployment/') ? [owner.split('/')[1]!] : []))
+}
+
+/** A compiler that was killed has left its machines, and who would sweep them is gone as well. */
+async function endCompileMachines(home: string): Promise<void> {
+  const provider = await providerOf(home)
+  for (const { id } of (await provider?.listVms({ owner: 'compiler/' })) ?? []) await provider?.deleteVm(id, null)
 }
 
 async function recordedDeployments(context: Context): Promise<string[]> {

@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { isAlive, readUpFile, type UpFile } from '../../cli/stack/up-file.ts'
+import { prepareHome } from '../../cli/stack/home.ts'
+import { claimUpFile, isAlive, markOf, readUpFile, type UpFile } from '../../cli/stack/up-file.ts'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 import { BINARY, remodel, temporaryFolder } from './remodel.ts'
+
+const PROVIDER = new URL('../../shared/provider/local/index.ts', import.meta.url).href
 
 describe('up', { timeout: 90_000 }, () => {
   test('--detach runs everything until down, which leaves the data and no process', async () => {
@@ -111,7 +115,53 @@ describe('down --purge', { timeout: 90_000 }, () => {
     expect(await remodel(['down', '--purge'], home)).toMatchObject(refusal)
     expect(await remodel(['down', '--purge', '--force'], home)).toMatchObject({ code: 0 })
   })
+
+  test('keeps a home in which something was still made while it went down, and ends machines of compilers that are gone', async () => {
+    await using home = await upHome()
+    await prepareHome(home.path)
+    await using making = await supervisorThatMakes(home.in('machines'))
+    await claimUpFile(home.path, { ...nothingUp, supervisor: markOf(making.pid)! })
+    const refusal = { code: 1, stderr: expect.stringContaining('late still has machines or disks') }
+    expect(await remodel(['down', '--purge'], home)).toMatchObject(refusal)
+
+    const provider = new LocalProvider({ directory: home.in('machines') })
+    await provider.deleteDisk('d1', null)
+    const stemcell = await provider.importStemcell({ name: 'host', version: '1' })
+    const request = { id: 'c1', stemcell, addresses: [], network: 'none' as const, resources: {} }
+    const ownership = { owner: 'compiler/gone', purpose: 'compile' }
+    await provider.createVm({ ...request, ownership }, { scope: 'compile', number: 1 })
+    const connection = await provider.connect('c1', null)
+    const left = connection.exec(['sleep', '1000']).catch((error: unknown) => error)
+    expect(await remodel(['down', '--purge'], home)).toMatchObject({ code: 0 })
+    expect(await left).toMatchObject({ code: 'infrastructure' })
+    connection.close()
+    await expect(stat(home.path)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
 })
+
+const nothingUp = { state: 'up' as const, since: 1, planner: null, redis: 'redis://127.0.0.1:1', processes: [] }
+
+/** Stands for an `up` that, when it is told to stop, still carries out what it has in hand. */
+async function supervisorThatMakes(directory: string): Promise<AsyncDisposable & { pid: number }> {
+  const script = `import { LocalProvider } from ${JSON.stringify(PROVIDER)}
+    process.once('SIGTERM', async () => {
+      const ownership = { owner: 'deployment/late', purpose: 'disk/db/0' }
+      const fence = { scope: 'late:disk/db/0', number: 1 }
+      await new LocalProvider({ directory: ${JSON.stringify(directory)} }).createDisk({ id: 'd1', sizeMiB: 1, ownership }, fence)
+      process.exit()
+    })
+    setInterval(() => {}, 1000)
+    console.log('ready')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  return {
+    pid: child.pid!,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await ended(child)
+    },
+  }
+}
 
 /** A home of its own; at the end everything that runs in it is stopped and it is removed. */
 async function upHome() {

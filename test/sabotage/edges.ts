@@ -187,6 +187,22 @@ export const edges: readonly Sabotage[] = [
     caughtBy: 'test/api/place-at-home.test.ts',
   },
   {
+    name: 'a home is removed though something was made while it went down',
+    guarantee: 14,
+    file: 'cli/verbs/down.ts',
+    find: 'if (!options.force) refuseWhere(await ownersHere(context.home))',
+    replace: '',
+    caughtBy: 'test/cli/stack.test.ts',
+  },
+  {
+    name: 'machines of compilers that are gone outlive their home',
+    guarantee: 14,
+    file: 'cli/verbs/down.ts',
+    find: '      await endCompileMachines(context.home)',
+    replace: '',
+    caughtBy: 'test/cli/stack.test.ts',
+  },
+  {
     name: 'an open home stays open',
     guarantee: 40,
     file: 'shared/home.ts',
