@@ -4,6 +4,7 @@ import { RemodelError } from '../shared/errors.ts'
 import { gather, numberOrShare, wholeNumber } from './arguments.ts'
 import { readSource } from './files.ts'
 import type { UploadedVersion } from './manifest-releases.ts'
+import { beginOf } from './moment.ts'
 
 /** Options that shape a plan, the same for `plan` and `deploy`. */
 export interface PlanningOptions {
@@ -11,6 +12,8 @@ export interface PlanningOptions {
   recreate?: boolean
   skipDrain?: boolean
   acceptLoss?: boolean
+  notBefore?: string
+  notAfter?: string
   canaries?: number
   maxInFlight?: string
 }
@@ -21,6 +24,8 @@ export function addPlanningOptions(command: Command): void {
     .option('--recreate', 'recreate every VM')
     .option('--skip-drain', 'stop jobs without their pre-stop and drain scripts')
     .option('--accept-loss', 'fail over though rows that were acknowledged may be lost')
+    .option('--not-before <time>', 'begin at this time: 22:00, or 2026-12-24T22:00 (compiling begins at once)')
+    .option('--not-after <time>', 'fail where it could not begin by this time; what has begun goes on to its end')
     .option('--canaries <n>', 'override the number of canaries', wholeNumber(0))
     .option('--max-in-flight <n|%>', 'override how many instances change at once', numberOrShare)
 }
@@ -34,13 +39,19 @@ export async function planRequest(manifest: string, options: PlanningOptions): P
   return {
     manifest: await readSource(manifest),
     cloudConfigs: await Promise.all(configs.map(readSource)),
-    options: {
-      recreate: options.recreate ?? false,
-      skipDrain: options.skipDrain ?? false,
-      ...(options.acceptLoss ? { acceptLoss: true } : {}),
-      ...(options.canaries === undefined ? {} : { canaries: options.canaries }),
-      ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
-    },
+    options: planOptions(options),
+  }
+}
+
+/** The same for a planner and offline. */
+export function planOptions(options: PlanningOptions) {
+  return {
+    recreate: options.recreate ?? false,
+    skipDrain: options.skipDrain ?? false,
+    ...(options.acceptLoss ? { acceptLoss: true } : {}),
+    ...beginOf(options, Date.now()),
+    ...(options.canaries === undefined ? {} : { canaries: options.canaries }),
+    ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }),
   }
 }
 

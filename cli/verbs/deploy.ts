@@ -19,7 +19,7 @@ const deploy: Verb<Options> = {
   },
   examples: [
     ['deploy web.yml', 'show the plan, ask, apply it and watch'],
-    ['deploy web.yml -c cloud.yml -y', 'with a cloud config of its own, without a question'],
+    ['deploy web.yml -y --not-before 22:00 --not-after 04:00', 'tonight, or not at all'],
     ['deploy web.yml -y --wait-lock 600', 'in a pipeline: wait up to ten minutes for a running deploy'],
   ],
   async run(context, [file = ''], options) {

@@ -4,7 +4,7 @@ import { RemodelError, toError } from '../../shared/errors.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Context } from '../context.ts'
 import { readSource, unwritable } from '../files.ts'
-import { addPlanningOptions, type PlanningOptions, planRequest, withReleases } from '../inputs.ts'
+import { addPlanningOptions, type PlanningOptions, planOptions, planRequest, withReleases } from '../inputs.ts'
 import { exit, type Verb } from '../verb.ts'
 import { isEmpty } from '../views/plan.ts'
 
@@ -100,17 +100,10 @@ async function drawOffline(files: readonly string[], floorplan: string, options:
     import('../../services/planner/offline.ts'),
     import('../manifest-releases.ts'),
   ])
-  const { recreate = false, skipDrain = false, acceptLoss = false, canaries, maxInFlight } = options
   return planOffline({
     files: sources,
     releases: manifest ? localReleases(manifest) : [],
-    options: {
-      recreate,
-      skipDrain,
-      acceptLoss,
-      ...(canaries === undefined ? {} : { canaries }),
-      ...(maxInFlight === undefined ? {} : { maxInFlight }),
-    },
+    options: planOptions(options),
     floorplan: standing,
   })
 }

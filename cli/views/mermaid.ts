@@ -8,6 +8,7 @@ const looks: Record<Action, string> = {
   delete: 'fill:#ffebe9,stroke:#cf222e,color:#1f2328',
   compile: 'fill:#ddf4ff,stroke:#0969da,color:#1f2328',
   run: 'fill:#ddf4ff,stroke:#0969da,color:#1f2328',
+  gate: 'fill:#fff8c5,stroke:#9a6700,color:#1f2328,stroke-dasharray:4',
   approve: 'fill:#fff8c5,stroke:#9a6700,color:#1f2328,stroke-dasharray:4',
   barrier: 'fill:#f6f8fa,stroke:#8c959f,color:#59636e',
 }
@@ -21,7 +22,11 @@ export function mermaid(plan: Plan): string {
     for (const remodel of remodels) {
       const text = label(remodel.destructive ? `${remodel.title} (data is lost)` : remodel.title)
       const shape =
-        remodel.action === 'barrier' ? `(["${text}"])` : remodel.action === 'approve' ? `{{"${text}"}}` : `["${text}"]`
+        remodel.action === 'barrier'
+          ? `(["${text}"])`
+          : remodel.action === 'approve' || remodel.action === 'gate'
+            ? `{{"${text}"}}`
+            : `["${text}"]`
       lines.push(`    ${names.get(remodel.id)}${shape}:::${remodel.action}`)
     }
     lines.push('  end')

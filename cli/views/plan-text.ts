@@ -14,6 +14,7 @@ const symbols: Record<Deed, string> = {
   compile: '*',
   run: '>',
   approve: '?',
+  gate: '@',
   barrier: '|',
 }
 
@@ -125,6 +126,7 @@ function paint(style: Style, deed: Deed): (text: string) => string {
     compile: style.cyan,
     run: style.cyan,
     approve: style.yellow,
+    gate: style.yellow,
     barrier: style.dim,
   }
   return colors[deed]

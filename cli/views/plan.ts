@@ -3,7 +3,7 @@ import type { Action, Change, Plan, Remodel } from '../../shared/model/plan.ts'
 import { count } from './table.ts'
 
 /** What happens to one material, all its remodels taken together. */
-export type Deed = 'create' | 'update' | 'replace' | 'delete' | 'compile' | 'run' | 'approve' | 'barrier'
+export type Deed = 'create' | 'update' | 'replace' | 'delete' | 'compile' | 'run' | 'approve' | 'gate' | 'barrier'
 
 /** One material within one stage. */
 export interface Entry {
@@ -41,10 +41,8 @@ export function readPlan(plan: Plan, options: { barriers: boolean }): PlanModel 
     entries: [...groupBy(remodels, (remodel) => remodel.material)].map(([material, group]) => entry(material, group)),
   }))
   const counts = countDeeds(told)
-  const changes = Object.entries(counts).reduce(
-    (sum, [deed, n]) => (deed === 'barrier' || deed === 'approve' ? sum : sum + n),
-    0,
-  )
+  const { barrier: _barrier, approve: _approve, gate: _gate, ...works } = counts
+  const changes = Object.values(works).reduce((sum, n) => sum + n, 0)
   return {
     verdict: verdict(plan.deployment, counts, changes),
     changes,
@@ -57,7 +55,7 @@ export function readPlan(plan: Plan, options: { barriers: boolean }): PlanModel 
 /** Where a plan is of details alone they are what there is to say. */
 function withoutDetails(remodels: readonly Remodel[]): readonly Remodel[] {
   const told = remodels.filter(({ detail }) => detail !== true)
-  return told.some(({ action }) => action !== 'barrier') ? told : remodels
+  return told.some(({ action }) => action !== 'barrier' && action !== 'gate') ? told : remodels
 }
 
 /** True where carrying the plan out would do nothing at all. */
@@ -73,7 +71,10 @@ function subject(material: string): string {
 }
 
 function verdict(deployment: string, counts: Record<Deed, number>, changes: number): string {
-  const gates = counts.approve > 0 ? `; waits for ${count(counts.approve, 'approval')}` : ''
+  const waits = [counts.gate > 0 ? 'its time' : '', counts.approve > 0 ? count(counts.approve, 'approval') : ''].filter(
+    Boolean,
+  )
+  const gates = waits.length > 0 ? `; waits for ${waits.join(' and ')}` : ''
   if (changes === 0) return `No changes. ${deployment} stands as written${gates}.`
   const parts = [
     part(counts.create, 'to create'),
@@ -99,13 +100,15 @@ function countDeeds(all: readonly Remodel[]): Record<Deed, number> {
     compile: 0,
     run: 0,
     approve: 0,
+    gate: 0,
     barrier: 0,
   }
-  const approvals = all.filter((remodel) => remodel.action === 'approve')
-  const doing = all.filter((remodel) => remodel.action !== 'approve' && remodel.action !== 'barrier')
+  const doing = all.filter(({ action }) => {
+    const rests = action === 'approve' || action === 'gate' || action === 'barrier'
+    if (rests) counts[action]++
+    return !rests
+  })
   for (const [, group] of groupBy(doing, (remodel) => remodel.material)) counts[deed(group)]++
-  counts.approve = approvals.length
-  counts.barrier = all.length - approvals.length - doing.length
   return counts
 }
 
@@ -127,7 +130,7 @@ function entry(material: string, remodels: Remodel[]): Entry {
 function deed(remodels: readonly Remodel[]): Deed {
   const actions = new Set<Action>(remodels.map((remodel) => remodel.action))
   if (actions.has('replace') || (actions.has('create') && actions.has('delete'))) return 'replace'
-  const order: Deed[] = ['delete', 'create', 'update', 'run', 'compile', 'approve']
+  const order: Deed[] = ['delete', 'create', 'update', 'run', 'compile', 'approve', 'gate']
   return order.find((candidate) => actions.has(candidate)) ?? 'barrier'
 }
 

@@ -10,6 +10,7 @@ import { packRelease } from '../../shared/release/pack.ts'
 import type { Release, Stemcell } from '../../shared/release/release.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 import { schemaWords } from '../../shared/source/schema-words.ts'
+import { gated } from './foreman/gate.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { PlanOptions } from './kinds/kind.ts'
 import { deploymentOf, KindRegistry } from './kinds/registry.ts'
@@ -47,7 +48,8 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
   const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(cacheFolder(), 'rendered') })
   try {
     const all = { recreate: false, remove: false, skipDrain: false, ...options }
-    return sealPlan(await kind.foreman(blueprint, standing, all, renderer.render), blueprint, standing)
+    const draft = await kind.foreman(blueprint, standing, all, renderer.render)
+    return sealPlan(gated(draft, all), blueprint, standing)
   } catch (error) {
     throw manifest.place(error)
   } finally {

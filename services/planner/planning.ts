@@ -14,6 +14,7 @@ import type { Secrets } from '../../shared/secrets.ts'
 import { readDocument } from '../../shared/source/reading.ts'
 import { Drawings } from './cleaning/drawings.ts'
 import type { PlanDraft } from './foreman/draft.ts'
+import { gated } from './foreman/gate.ts'
 import { sealPlan } from './foreman/seal.ts'
 import type { Keeping, Kind, PlanOptions, Promotion, Render, Restart, World } from './kinds/kind.ts'
 import { deploymentOf, type KindRegistry } from './kinds/registry.ts'
@@ -232,7 +233,8 @@ export class Planning {
       this.#render,
       { ...(seen.took ? { took: seen.took } : {}), reserved },
     )
-    const plan = sealPlan({ ...draft, notes: [...seen.notes, ...draft.notes] }, blueprint, floorplan)
+    const noted = { ...draft, notes: [...seen.notes, ...draft.notes] }
+    const plan = sealPlan(gated(noted, options), blueprint, floorplan)
     warmUpFor(plan, this.#warmth)
     return this.#ledger.store(plan, await this.#ledger.time())
   }

@@ -71,6 +71,8 @@ function nodeOf(remodel: Remodel, n: number, dependants: readonly string[], part
     t: remodel.deadlineSeconds,
     a: remodel.attempts,
     m: remodel.material,
+    o: remodel.opens,
+    c: remodel.closes,
     x: remodel.weight,
   }
 }

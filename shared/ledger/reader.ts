@@ -415,13 +415,16 @@ export class LedgerReader {
     const settled = ended?.states.get(remodel)
     if (settled) return { state: settled.state, waitsFor: [] }
     const state = (await this.redis.hget(`${key}:state`, remodel)) as RemodelState | null
-    const { needs, place, queue, title } = await this.remodel(deployment, plan, remodel)
+    const { needs, place, queue, title, action } = await this.remodel(deployment, plan, remodel)
     if (state === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
     if (state === 'queued') return { state, waitsFor: [`a free seat for ${place} in its windows`] }
     if (state === 'released') return { state, waitsFor: [`a worker of queue ${queue}`] }
     if (state === 'waiting') {
       const { waits } = JSON.parse((await this.redis.hget(`${key}:runs`, remodel)) ?? '{}') as Run
-      return { state, waitsFor: [waits ? waits.on : `an approval: ${title}`] }
+      return {
+        state,
+        waitsFor: [waits ? waits.on : action === 'gate' ? `the moment to ${title}` : `an approval: ${title}`],
+      }
     }
     if (state !== 'blocked') return { state, waitsFor: [] }
     const states = await this.redis.hmget(`${key}:state`, ...needs)

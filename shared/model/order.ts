@@ -15,8 +15,15 @@ export const Order = z.strictObject({
       recreate: z.boolean().default(false),
       skipDrain: z.boolean().default(false),
       acceptLoss: z.boolean().optional(),
+      /** It is to begin in this time, in milliseconds since the epoch. */
+      notBefore: z.int().nonnegative().optional(),
+      notAfter: z.int().positive().optional(),
       canaries: z.int().nonnegative().optional(),
       maxInFlight: z.string().optional(),
+    })
+    .refine(({ notBefore = 0, notAfter = Number.POSITIVE_INFINITY }) => notBefore < notAfter, {
+      path: ['notAfter'],
+      message: 'must come after notBefore',
     })
     .default({ recreate: false, skipDrain: false }),
 })

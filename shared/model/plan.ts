@@ -16,14 +16,14 @@ export const When = z.enum(['healthy', 'independent', 'always'])
 export type When = z.infer<typeof When>
 
 /** What a remodel does to its material, as people see it: + ~ ± - and the two that change nothing by themselves. */
-export const Action = z.enum(['create', 'update', 'replace', 'delete', 'compile', 'run', 'barrier', 'approve'])
+export const Action = z.enum(['create', 'update', 'replace', 'delete', 'compile', 'run', 'barrier', 'approve', 'gate'])
 export type Action = z.infer<typeof Action>
 
 /**
  * One action that changes the floorplan.
  *
  * A `barrier` has no queue and no worker: the ledger completes it as soon as what it needs is done, which keeps "all of
- * these before all of those" at n + m edges. An `approve` waits for a person until its deadline.
+ * these before all of those" at n + m edges. An `approve` waits for a person until its deadline, a `gate` for a moment.
  */
 export const Remodel = z.object({
   /** Unique in its plan, stable for the same change: `start-instance web/0`. */
@@ -37,7 +37,7 @@ export const Remodel = z.object({
   title: z.string(),
   /** Group of remodels for people: `Updating instance web`. */
   stage: z.string(),
-  /** Which queue carries it; null for barriers and approvals. */
+  /** Which queue carries it; null for barriers, approvals and gates. */
   queue: z.string().nullable(),
   needs: z.array(z.string()),
   /** The place it belongs to; all remodels of one place share one seat in that place's windows. */
@@ -56,6 +56,9 @@ export const Remodel = z.object({
   version: z.int().positive().optional(),
   /** Seconds one attempt may take, and all of a wait; the absolute time is fixed when a worker claims it. */
   deadlineSeconds: z.number().positive(),
+  /** Of a gate: when it opens, in milliseconds since the epoch, and when at the latest; one that is too late fails. */
+  opens: z.int().nonnegative().optional(),
+  closes: z.int().positive().optional(),
   /** How often it may be begun, worker losses included, before it is blamed. */
   attempts: z.int().positive(),
   /** Larger goes first among ready work of one queue (longest remaining path, in milliseconds). */

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { findPlanner } from '../../cli/address.ts'
 import { addVerb, configureVerb, createProgram } from '../../cli/program.ts'
 import { verbs } from '../../cli/verbs/index.ts'
+import { documentOf } from '../long/database/support.ts'
 import { BINARY, remodel, temporaryFolder } from './remodel.ts'
 
 describe('wrong use', () => {
@@ -30,6 +31,7 @@ describe('wrong use', () => {
   test.each([
     [['deploy', 'a.yml', '-y', '--canaries', '-1'], 'whole number'],
     [['deploy', 'a.yml', '-y', '--max-in-flight', 'many'], '25%'],
+    [['deploy', '-', '-y', '--not-before', 'tonight'], 'wanted a time like 22:00'],
     [['exec', 'web', 'web', '--', 'true'], 'GROUP/INDEX'],
     [['tasks', '--planner', 'not an address'], '--planner'],
     [['upload-stemcell', '--light', '--name', 'x'], '--light needs'],
@@ -57,6 +59,27 @@ describe('wrong use', () => {
     const ran = await remodel(['deploy', '-'], { input: 'name: web\n' })
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('add -y')
+  })
+})
+
+describe('a plan with a time to begin', () => {
+  test('has that time in it, offline as well', async () => {
+    await using folder = await temporaryFolder()
+    await writeFile(folder.in('shop.yml'), documentOf({ net: 9, nodes: { n1: 'a' } }))
+    await writeFile(folder.in('floorplan.json'), '{}')
+    const files = [folder.in('shop.yml'), '--floorplan', folder.in('floorplan.json')]
+    const times = ['--not-before', '2126-12-24T22:00Z', '--not-after', '2126-12-24T23:00Z']
+    const drawn = await remodel(['plan', ...files, ...times, '--json'])
+    expect(drawn.code).toBe(3)
+    const [gate] = JSON.parse(drawn.stdout).remodels
+    expect(gate).toMatchObject({
+      action: 'gate',
+      opens: Date.UTC(2126, 11, 24, 22),
+      closes: Date.UTC(2126, 11, 24, 23),
+    })
+    const shown = await remodel(['plan', ...files, ...times])
+    expect(shown.stdout).toContain('; waits for its time.')
+    expect(shown.stdout).toContain('@ begin, not before 2126-12-24 22:00:00 UTC and not after 2126-12-24 23:00:00 UTC')
   })
 })
 

@@ -60,9 +60,9 @@ function unfairEnd(redis: RedisModel, { plan, intentions, between }: Order, faul
     const { nature, key: compiled } = input as { nature?: string; key?: string }
     return nature !== 'broken' && compiled !== 'broken-key' && (nature !== 'flaky' || attempts > 1)
   })
-  // Compiling may honestly take longer than its deadline.
-  const late =
-    errors.length > 0 && errors.every(({ remodel, code }) => code === 'deadline' && action(remodel) === 'compile')
+  // Compiling may honestly take longer than its deadline, and a gate may be reached when its time is over.
+  const lateAt = (remodel: string) => action(remodel) === 'compile' || action(remodel) === 'gate'
+  const late = errors.length > 0 && errors.every(({ remodel, code }) => code === 'deadline' && lateAt(remodel))
   if (faultless && willing && sound && !between?.opened && state !== 'done' && !late) {
     found.push(['fair-failure', `${plan.id} ended ${state} without any fault: ${JSON.stringify(errors)}`])
   }

@@ -61,7 +61,11 @@ export async function orderDeploys(
       }
       if (!current) {
         const { version } = await ledger.floorplan(deployment)
-        const drawn = drawPlan(deployment, `${2 * nth}`, version, random.fork(`${deployment} ${nth}`))
+        const drawn = drawPlan(
+          { deployment, version, now: Date.now() },
+          `${2 * nth}`,
+          random.fork(`${deployment} ${nth}`),
+        )
         current = { ...drawn, stored: false, cancelled: false }
         events.drawn(current)
         journal.drawn[nth] = current
@@ -129,7 +133,7 @@ export async function orderDeploys(
       const { version } = await ledger.floorplan(deployment)
       // One that the floorplan moved under is drawn again, as another plan.
       const nth = `${2 * journal.ended + 1}.${version}`
-      const drawn = drawPlan(deployment, nth, version, random.fork(`${deployment} between ${nth}`))
+      const drawn = drawPlan({ deployment, version, now: Date.now() }, nth, random.fork(`${deployment} between ${nth}`))
       events.drawn(drawn)
       parked.between = { ...drawn, stored: false, cancelled: false, opened: false }
     }

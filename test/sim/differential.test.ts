@@ -189,7 +189,9 @@ describe('the model of Redis and a real one', () => {
     async (seed) => {
       const random = new Random(1000 + seed)
       const both = new Both()
-      const { plan } = drawPlan('d', '0', 0, random.fork('plan'))
+      // The moments of gates are over or far away: no server sees one come before the other does.
+      const now = Date.now() + random.pick([-3600_000, 3600_000])
+      const { plan } = drawPlan({ deployment: 'd', version: 0, now }, '0', random.fork('plan'))
       const base = 'test:{d}'
       // A counter beyond every clock, so that both servers draw the same fences.
       const caller = { channel: 'channel', seed: 7, seen: 15_000_000_000_000, floor: 0, session: 's' }

@@ -21,7 +21,8 @@ const open = new Set(['running', 'parked', 'failing', 'cancelling'])
 
 /** From -> to that a remodel's state may take. */
 const legal: Record<string, string[]> = {
-  blocked: ['queued', 'released', 'waiting', 'running', 'done', 'skipped'],
+  // A gate that is reached when its time is over fails.
+  blocked: ['queued', 'released', 'waiting', 'running', 'done', 'failed', 'skipped'],
   queued: ['released', 'running', 'skipped'],
   // A wait whose time is up fails, also where it is to be looked at.
   released: ['running', 'failed', 'skipped'],
@@ -135,6 +136,8 @@ export class Oracle implements Watcher {
       if (before === 'blocked' || before === 'running') return
     }
     if (!legal[before]?.includes(after)) this.report('states-legal', `${plan} ${id} went from ${before} to ${after}`)
+    if (after === 'done' && remodel.opens !== undefined && this.#redis.now() < remodel.opens)
+      this.report('gate-in-time', `${plan} ${id} opened ${remodel.opens - this.#redis.now()} ms before its moment`)
     if (after !== before && (after === 'queued' || after === 'waiting' || after === 'running'))
       this.#checkMayStart(plan, remodel, before, after)
     if (after === 'skipped') this.#checkSettled(plan, remodel)

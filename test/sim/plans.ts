@@ -22,8 +22,16 @@ export interface DrawnPlan {
   intentions: Intentions
 }
 
-/** A random plan for a deployment whose floorplan has that version. `nth` begins with its number among those of the deployment. */
-export function drawPlan(deployment: string, nth: string, version: number, random: Random): DrawnPlan {
+/** Where a plan is drawn. */
+interface Ground {
+  deployment: string
+  /** Of its floorplan. */
+  version: number
+  now: number
+}
+
+/** A random plan for a deployment. `nth` begins with its number among those of the deployment. */
+export function drawPlan({ deployment, version, now }: Ground, nth: string, random: Random): DrawnPlan {
   const windows: Window[] = Array.from({ length: random.int(0, 2) }, (_, i) => ({
     name: `w${i}`,
     limit: random.int(1, 2),
@@ -71,6 +79,18 @@ export function drawPlan(deployment: string, nth: string, version: number, rando
     } else if (kind < 0.15) {
       approvals.set(id, random.chance(0.8) ? random.chance(0.85) : null)
       drafts.push({ ...usual, step: 'approve', action: 'approve', material: `gate/${id}`, needs: [...needs] })
+    } else if (kind < 0.2) {
+      const opens = Math.round(now + random.pick([-1000, 500, 3000, 8000]))
+      const closes = random.chance(0.15) ? { closes: opens + random.int(1, 4000) } : {}
+      drafts.push({
+        ...usual,
+        step: 'gate',
+        action: 'gate',
+        material: `gate/${id}`,
+        opens,
+        ...closes,
+        needs: [...needs],
+      })
     } else if (kind < 0.4) {
       const spec = drawPackage(random, trouble)
       if (compiled.has(spec.key)) continue

@@ -33,6 +33,8 @@ export interface SmallOptions {
   /** A job with a post-deploy script; `fail`: that fails. */
   after?: 'run' | 'fail'
   recreate?: boolean
+  /** When its plan may begin. */
+  notBefore?: number
   /** Version of the release; the newest by default. */
   release?: string
   /** Second number of its addresses: deployments of one test run must not meet. */
@@ -129,7 +131,7 @@ export function planSmall(client: Client, options: SmallOptions = {}): Promise<P
   return client.plan({
     manifest: { name: 'small.yml', content: smallManifest(options) },
     cloudConfigs: [{ name: 'cloud.yml', content: smallCloudConfig(options) }],
-    ...(options.recreate ? { options: { recreate: true } } : {}),
+    options: { recreate: options.recreate ?? false, notBefore: options.notBefore },
   })
 }
 

@@ -38,8 +38,13 @@ export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floo
   return { ...body, id: `p${digest.slice(7, 19)}`, digest }
 }
 
+/** What has no worker. */
+function isResting({ action }: Pick<RemodelDraft, 'action'>): boolean {
+  return action === 'barrier' || action === 'approve' || action === 'gate'
+}
+
 function complete(draft: RemodelDraft): Remodel {
-  const resting = draft.action === 'barrier' || draft.action === 'approve'
+  const resting = isResting(draft)
   return {
     queue: resting ? null : 'assemble',
     needs: [],
@@ -71,8 +76,10 @@ function check(remodels: readonly Remodel[], draft: PlanDraft): void {
     }
     if (remodel.place !== undefined && !places.has(remodel.place))
       broken.push(`${remodel.id} names place ${remodel.place}, which is not declared`)
-    if ((remodel.queue === null) !== (remodel.action === 'barrier' || remodel.action === 'approve')) {
-      broken.push(`${remodel.id} must have a queue unless it is a barrier or an approval`)
+    if (remodel.action === 'gate' && remodel.opens === undefined)
+      broken.push(`${remodel.id} is a gate without a moment`)
+    if ((remodel.queue === null) !== isResting(remodel)) {
+      broken.push(`${remodel.id} must have a queue unless it is a barrier, an approval or a gate`)
     }
   }
   if (broken.length > 0)

@@ -36,6 +36,9 @@ export interface PlanOptions {
   skipDrain: boolean
   /** Go on where something that was acknowledged may be lost, without asking. */
   acceptLoss?: boolean | undefined
+  /** It begins in this time, in milliseconds since the epoch. The core sees to it, no kind. */
+  notBefore?: number | undefined
+  notAfter?: number | undefined
   /** Overrides of the manifest's update block. */
   canaries?: number
   maxInFlight?: string

@@ -16,11 +16,11 @@ local function mend(plan)
       redis.call('ZADD', key(plan, 'published:' .. queue), clock, id)
     end
   end
-  -- No deadline is further away than all of its time. What is past its point of no return has none.
+  -- No deadline is further away than all of its time. What is past its point of no return has none; a gate looks at Redis' clock too.
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', '+inf', 'LIMIT', 0, most)) do
     local run, deadline = run_of(plan, id), clock + node(plan, id).t * 1000
     local at = tonumber(redis.call('ZSCORE', key(plan, 'running'), id))
-    if not run.noReturn and (at <= clock or at > deadline) then
+    if not run.noReturn and node(plan, id).g ~= 'gate' and (at <= clock or at > deadline) then
       if run.deadline then
         run.deadline = deadline
         redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))

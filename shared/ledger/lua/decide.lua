@@ -7,6 +7,8 @@ local state = state_of(plan, id)
 local run = run_of(plan, id)
 -- Sent again after an answer that was lost.
 if state and state ~= 'waiting' and run.decision == ARGV[6] then return cjson.encode({ status = 'recorded' }) end
+-- A step or a gate that waits is no person's to settle.
+if state == 'waiting' and node(plan, id).g ~= 'approve' then state = 'waiting for something else' end
 if state ~= 'waiting' then return cjson.encode({ status = 'state', found = state or 'absent' }) end
 if plan_state(plan) == 'parked' then
   local now = take_up(plan, true)

@@ -1,5 +1,5 @@
 -- Ends attempts that nobody else will end: deadlines that have passed, workers that are gone together with their job.
--- An attempt gets another one or fails; an approval that was not given in time fails, and so does a wait in vain. What only
+-- An attempt gets another one or fails; an approval that was not given in time fails, and so does a wait in vain; a gate opens. What only
 -- waited for the work of another remodel loses no attempt with its worker.
 --
 -- An attempt whose worker lives is ended by that worker, in whose process time cannot step; here it is only for one that does
@@ -28,6 +28,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', cl
   if state == 'running' or state == 'waiting' then fired[#fired + 1] = id end
   if state == 'waiting' and not may_start(plan, n) then
     settle(plan, id, 'skipped')
+  elseif state == 'waiting' and n.g == 'gate' then
+    if n.o <= wall then open_gate(plan, id, n) else wait_for_moment(plan, id, n) end
   elseif state == 'waiting' then
     fail(plan, id, { code = 'deadline', message = 'nobody approved within ' .. n.t .. ' s' })
   elseif state == 'running' then

@@ -5,7 +5,7 @@
 --   queued    ready, but its place has no seat in a window yet
 --   released  free for a worker; in the backlog until there is room in its queue (outlet.lua)
 --   running   claimed by a worker: has an attempt, a fence and a deadline
---   waiting   an approval that waits for a person, or a step that is looked at again later (waits.lua)
+--   waiting   an approval that waits for a person, a gate for its moment, or a step that is looked at again later (waits.lua)
 --   done, failed, skipped   settled, final
 --
 -- blocked -> queued -> released -> running -> done | failed, running -> released (another attempt), running -> waiting -> released,
@@ -23,7 +23,7 @@
 --   :session:<s>           string  fences were drawn for that session; only where Redis does not tell its run_id
 --   :plan:<p>              hash    state, total, done, failed, skipped, open, startedAt, finishedAt, ...
 --   :plan:<p>:graph        hash    remodel -> JSON {q queue, w when, p place, d dependants (the first of them where there are many),
---                                  n order, g gate, t seconds, a attempts, m material, x weight}
+--                                  n order, g kind of what has no worker, o opens, c closes, t seconds, a attempts, m material, x weight}
 --   :plan:<p>:lists        hash    <k> <list> -> JSON: part k of a long list: order, roots, dependants <remodel>, needs <remodel>
 --   :plan:<p>:remodels     hash    remodel -> JSON as planned; without its needs where they are many
 --   :plan:<p>:todo         list    JSON tasks that follow from what was recorded and are not worked off yet (agenda.lua)
@@ -35,7 +35,7 @@
 --   :plan:<p>:published:<q> zset   released remodel -> time it was published; only while unclaimed
 --   :plan:<p>:later        zset    released or waiting remodel -> time from which it may begin
 --   :plan:<p>:waits        zset    remodel that waits, or did -> deadline of the whole wait
---   :plan:<p>:running      zset    remodel -> deadline; only while running, or while an approval waits
+--   :plan:<p>:running      zset    remodel -> deadline; only while running, or while an approval waits; of a gate that waits: when it may open
 --   :plan:<p>:carried      hash    job -> the remodel it carries now, where that is not the one it was published for
 --   :plan:<p>:places       hash    of:<place> its line, windows:<line> JSON, at:<line> the window it waits at, left:<place>, in:<place>
 --   :plan:<p>:windows      hash    limit:<window>, used:<window>
@@ -48,7 +48,21 @@
 -- floor: fences are drawn above that counter; parkAfterMs: see park.lua}, and
 -- answers JSON.
 
-local settle, park_if_idle
+local settle, fail, park_if_idle
+
+-- A gate opens at a moment. It is measured by both clocks: by Redis', which may have been set right, and by the deployment's, which
+-- goes on as before when that one is set (clock.lua). So a clock that is set may open a gate later, but never too soon.
+local function wait_for_moment(plan, id, n)
+  redis.call('ZADD', key(plan, 'running'), clock + math.max(0, n.o - wall), id)
+end
+
+local function open_gate(plan, id, n)
+  if n.c and wall > n.c then
+    return fail(plan, id, { code = 'deadline', message = 'it was to begin in a time that was over before it could' })
+  end
+  event({ type = 'remodel.done', plan = plan, remodel = id })
+  settle(plan, id, 'done')
+end
 
 local function make_ready(plan, id)
   local n = node(plan, id)
@@ -58,6 +72,14 @@ local function make_ready(plan, id)
     put_state(plan, id, 'waiting')
     note_wait(plan)
     redis.call('ZADD', key(plan, 'running'), clock + n.t * 1000, id)
+    return event({ type = 'remodel.waiting', plan = plan, remodel = id })
+  end
+  if n.g == 'gate' then
+    if n.o <= wall then return open_gate(plan, id, n) end
+    spent = spent + 1
+    put_state(plan, id, 'waiting')
+    note_wait(plan)
+    wait_for_moment(plan, id, n)
     return event({ type = 'remodel.waiting', plan = plan, remodel = id })
   end
   if n.p and not is_inside(plan, n.p) then
@@ -257,7 +279,7 @@ local function first_of(text, bytes)
   return string.sub(text, 1, bytes) .. '...'
 end
 
-local function fail(plan, id, cause)
+fail = function(plan, id, cause)
   cause.message, cause.log = first_of(cause.message, 4096), last_of(cause.log, 16384)
   event({ type = 'remodel.failed', plan = plan, remodel = id, worker = cause.worker, attempt = cause.attempt, fence = cause.fence,
     code = cause.code, message = cause.message, log = cause.log, durationMs = cause.durationMs })

@@ -1,7 +1,7 @@
 -- Parked plans. A plan that does nothing but wait, for a person or for longer than a moment, gives the deployment's lock back: a
 -- repair or another deploy may go in between. Its remodels stay as they are meanwhile, and none of them is released.
 --
---   running  -- all that is in work waits: an approval, or a step that has waited for a minute -->  parked
+--   running  -- all that is in work waits: an approval, a gate, or a step that has waited for a minute -->  parked
 --   parked   -- a look or a deadline is due, a person decides or cancels, and the lock is free: take_up -->  running
 --   parked   -- another plan has begun something: supersede -->  cancelling, by force -->  cancelled
 --
@@ -13,6 +13,8 @@
 
 -- More that waits at once is not looked through in one script.
 local most_waits = 1000
+
+local waits_for = { approve = 'an approval: ', gate = 'the moment to ' }
 
 local function waits_in(plan, part)
   local found, at = redis.call('ZRANGE', key(plan, part), 0, most_waits, 'WITHSCORES'), {}
@@ -45,7 +47,7 @@ local function idle(plan)
   if not steps or #approvals + #steps == 0 or is_handed_out(plan) then return end
   local on, due = {}, math.huge
   for _, id in ipairs(approvals) do
-    on[#on + 1] = 'an approval: ' .. cjson.decode(redis.call('HGET', key(plan, 'remodels'), id)).title
+    on[#on + 1] = waits_for[node(plan, id).g] .. cjson.decode(redis.call('HGET', key(plan, 'remodels'), id)).title
     due = math.min(due, deadlines[id])
   end
   for i, text in ipairs(#steps > 0 and redis.call('HMGET', key(plan, 'runs'), unpack(steps)) or {}) do
