@@ -4,10 +4,10 @@ import type { Redis } from 'ioredis'
 const atOnce = 1000
 
 /**
- * Makes the scores of a sorted set that lie after `latest`, which no process gives, `latest`: they were given before the clock of Redis
- * was set back. A process that lives gives its own anew.
+ * Scores of a sorted set, times in whole numbers, become `latest` where they lie after it: no process gives such a time, so it was given
+ * before the clock of Redis was set back. A process that lives gives its own anew.
  */
 export async function capTimes(redis: Redis, key: string, latest: number): Promise<void> {
-  const ahead = await redis.zrangebyscore(key, `(${latest}`, '+inf', 'LIMIT', 0, atOnce)
+  const ahead = await redis.zrangebyscore(key, latest + 1, '+inf', 'LIMIT', 0, atOnce)
   if (ahead.length > 0) await redis.zadd(key, 'XX', 'LT', ...ahead.flatMap((member) => [latest, member]))
 }

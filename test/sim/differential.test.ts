@@ -147,7 +147,7 @@ Object.assign(draw, {
   SISMEMBER: (r: Random) => [key(r, 's'), word(r)],
   ZADD: (r: Random) => [
     key(r, 'z'),
-    ...r.pick([[], ['NX'], ['XX'], ['GT'], ['LT']]),
+    ...r.pick([[], ['NX'], ['XX'], ['GT'], ['LT'], ['XX', 'LT']]),
     ...several(r, () => [score(r), word(r)]).flat(),
   ],
   ZREM: (r: Random) => [key(r, 'z'), ...several(r, () => word(r))],

@@ -306,17 +306,17 @@ const commands: Record<string, Command> = {
   SCARD: (redis, [key]) => redis.read(key!, 'set')?.size ?? 0,
   SISMEMBER: (redis, [key, member]) => (redis.read(key!, 'set')?.has(member!) ? 1 : 0),
   ZADD: (redis, [key, ...rest]) => {
-    const option = rest[0]?.toUpperCase()
-    const known = ['NX', 'XX', 'GT', 'LT'].includes(option ?? '')
+    const scores = rest.findIndex((word) => !/^(NX|XX|GT|LT)$/i.test(word))
+    const options = new Set(rest.slice(0, scores).map((word) => word.toUpperCase()))
     const zset = redis.write(key!, 'zset')
     let added = 0
-    for (const [score, member] of pairs(known ? rest.slice(1) : rest)) {
+    for (const [score, member] of pairs(rest.slice(scores))) {
       const before = zset.get(member)
       const value = bound(score)
       if (before === undefined) {
-        if (option === 'XX') continue
+        if (options.has('XX')) continue
         added += 1
-      } else if (option === 'NX' || (option === 'GT' && value <= before) || (option === 'LT' && value >= before))
+      } else if (options.has('NX') || (options.has('GT') && value <= before) || (options.has('LT') && value >= before))
         continue
       zset.set(member, value)
     }
