@@ -26,6 +26,7 @@ export function causesOf({ name, nodes, lock }: Pick<Database, 'name' | 'nodes' 
     ...nodes.flatMap((node) => closedNode(node, deploy)),
     ...headless.map((node) => withoutPrimary(name, node, deploy)),
     ...nodes.filter(({ primary }) => primary !== null).flatMap((node) => brokenServers(name, node, deploy)),
+    ...nodes.flatMap(({ instances }) => instances.flatMap(({ database }) => database.stopped.map(stoppedLink))),
     ...nodes.flatMap((node) => writesThatWait(node)),
     ...nodes.flatMap(({ node, instances }) => readersAway(node, instances)),
     ...nodes.flatMap(({ instances }) => instances.flatMap((server) => scarceDisk(server))),
@@ -88,6 +89,12 @@ function stateText({ state, database: { host } }: Server): string {
     default:
       return state
   }
+}
+
+/** A person decides which row stays, so each way is said with what it does. */
+function stoppedLink({ from, to, why, repair }: Server['database']['stopped'][number]): Cause {
+  const ways = repair.map(({ statement, meaning }) => `${statement}; (${meaning})`).join(' or ')
+  return failure(`${to} gets nothing of what ${from} writes: ${why}`, ways === '' ? null : `run on ${to}: ${ways}`)
 }
 
 function writesThatWait({ node, instances }: Node): Cause[] {

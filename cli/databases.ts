@@ -11,8 +11,11 @@ export type Server = Instance & { database: DatabaseServer }
 export interface Database {
   name: string
   database: string | null
-  /** `running`; `failing`: a server does not run; `down`: a node takes no writes; `empty`: there is no server yet. */
-  state: 'running' | 'failing' | 'down' | 'empty'
+  /**
+   * `running`; `degraded`: a node does not get what another one writes; `failing`: a server does not run; `down`: a node takes no writes;
+   * `empty`: there is no server yet.
+   */
+  state: 'running' | 'degraded' | 'failing' | 'down' | 'empty'
   nodes: {
     node: string
     primary: string | null
@@ -86,7 +89,9 @@ async function describe({ name, lastPlan, lock }: Deployment, client: Client): P
 function stateOf(nodes: Database['nodes']): Database['state'] {
   if (nodes.length === 0) return 'empty'
   if (nodes.some(({ primary }) => primary === null)) return 'down'
-  return nodes.every(({ instances }) => instances.every(({ state }) => state === 'running')) ? 'running' : 'failing'
+  const servers = nodes.flatMap(({ instances }) => instances)
+  if (servers.some(({ state }) => state !== 'running')) return 'failing'
+  return servers.some(({ database }) => database.stopped.length > 0) ? 'degraded' : 'running'
 }
 
 /** Every plan of the operations is a stage: the first that is not over is the one that runs. Null: all are over. */

@@ -28,6 +28,7 @@ export function resultLines(
       return [
         ...lines,
         `${style.green(style.bold(`Done${took}.`))} ${plain(ending ?? `${view.plan.deployment} stands as written.`)}`,
+        ...warningLines(verdict, view.plan.notes, style),
       ]
     case 'cancelled':
       return [...lines, style.yellow(style.bold(`Cancelled${took}.`)), `  ${tally(view)}`, ...again(view, style)]
@@ -43,6 +44,12 @@ export function resultLines(
     default:
       return [...lines, `${status.state}: ${tally(view)}`]
   }
+}
+
+/** Those that its plan did not say. */
+function warningLines(verdict: Verdict | null, said: readonly string[], style: Style): string[] {
+  const fresh = (verdict?.warnings ?? []).filter((warning) => !said.includes(warning))
+  return fresh.map((warning) => style.yellow(`  Warning: ${plain(warning)}`))
 }
 
 /** What is not as it was recorded; nothing where everything is. */

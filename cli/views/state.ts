@@ -15,6 +15,7 @@ export function statePainted(state: string, style: Style): string {
     case 'missing':
     case 'down':
       return style.red(state)
+    case 'degraded':
     case 'waiting':
     case 'parked':
     case 'cancelling':

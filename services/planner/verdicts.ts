@@ -40,8 +40,10 @@ export class Verdicts {
   async look(deployment: string, kind: Kind, waitMs = 0): Promise<Verdict> {
     const until = performance.now() + waitMs
     for (;;) {
-      const deviations = await this.#deviations(deployment, kind)
-      if (deviations.length === 0 || performance.now() >= until) return { at: Date.now(), deviations }
+      const { deviations, warnings } = await this.#compare(deployment, kind)
+      if (deviations.length === 0 || performance.now() >= until) {
+        return { at: Date.now(), deviations, ...(warnings.length === 0 ? {} : { warnings }) }
+      }
       await setTimeout(againMs)
     }
   }
@@ -70,11 +72,14 @@ export class Verdicts {
     await this.#ledger.recordVerdict(deployment, plan, seen)
   }
 
-  async #deviations(deployment: string, { inspector, deviations, nothing }: Kind): Promise<Deviation[]> {
-    if (!deviations) return []
+  async #compare(
+    deployment: string,
+    { inspector, deviations, warnings, nothing }: Kind,
+  ): Promise<{ deviations: Deviation[]; warnings: string[] }> {
+    if (!deviations) return { deviations: [], warnings: [] }
     const recorded = await this.#ledger.floorplan(deployment)
     const { materials } = await inspector(nothing(deployment), { ...this.#world, recorded, closely: true })
-    return deviations(materials)
+    return { deviations: deviations(materials), warnings: warnings?.(materials) ?? [] }
   }
 }
 

@@ -169,15 +169,27 @@ export const inputs = {
       keep: z.array(z.string()),
     }),
   ),
-  'set-up-database': z.object({
-    ...base,
+  'set-up-database': inVersion(
+    2,
+    z.object({
+      ...base,
+      database: z.string(),
+      /** What it is called in a restored node, where that is another name. */
+      renameFrom: z.string(),
+      owner: z.string(),
+      script: z.array(z.string()),
+      members: z.array(Member),
+      copied: z.boolean(),
+      /** The node whose numbers its sequences draw; null where there is no other node. */
+      shareOf: z.string().nullable().default(null),
+    }),
+  ),
+  /** Sequences of a node draw numbers that no other node draws. */
+  'share-sequences': z.object({
+    deployment: z.string(),
+    node: z.string(),
     database: z.string(),
-    /** What it is called in a restored node, where that is another name. */
-    renameFrom: z.string(),
-    owner: z.string(),
-    script: z.array(z.string()),
     members: z.array(Member),
-    copied: z.boolean(),
   }),
   'create-slot': z.object(between),
   /** `going`: the node that it stands on leaves as a whole: nothing is waited for there. */

@@ -14,5 +14,7 @@ export const Verdict = z.object({
   at: z.number(),
   /** Empty: everything is as it was recorded. */
   deviations: z.array(Deviation),
+  /** What is as it was recorded and will be in someone's way, one sentence each. */
+  warnings: z.array(z.string()).optional(),
 })
 export type Verdict = z.infer<typeof Verdict>

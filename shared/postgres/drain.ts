@@ -1,3 +1,5 @@
+import { failureText } from './links/failure.ts'
+import { type Incoming, incomingOf } from './links/incoming.ts'
 import { linkName, publication, replicationRole } from './names.ts'
 import { quoted, type Session } from './server.ts'
 
@@ -71,21 +73,13 @@ export async function readingOf(session: Session, provider: string, subscriber: 
   return { behind: Number(row.behind), confirmed: String(row.confirmed), active: row.active === true }
 }
 
-/** How a reader does, by its own word. */
-export interface Reader {
-  enabled: boolean
-  /** How often it could not apply what it was sent. */
-  errors: number
-}
-
-/** Null where it has no such subscription. */
-export async function readerOf(session: Session, provider: string, subscriber: string): Promise<Reader | null> {
-  const [row] = await session.query(
-    `SELECT subenabled, coalesce(apply_error_count, 0)::int AS errors
-     FROM pg_subscription s LEFT JOIN pg_stat_subscription_stats t ON t.subid = s.oid WHERE s.subname = $1`,
-    [linkName(provider, subscriber)],
-  )
-  return row ? { enabled: row.subenabled === true, errors: Number(row.errors) } : null
+/** How a reader does, by its own word; null where it has no such subscription. */
+export async function readerOf(
+  session: Session,
+  { provider, database }: { provider: string; database: string },
+  readLog: () => Promise<string>,
+): Promise<Incoming | null> {
+  return (await incomingOf(session, database, readLog)).find((one) => one.provider === provider) ?? null
 }
 
 /** A link as both ends tell of it. */
@@ -93,7 +87,7 @@ export interface Link {
   /** Null: the provider keeps no log for it. */
   reading: Reading | null
   /** Null: there is no subscription. Undefined: the reader does not answer. */
-  reader: Reader | null | undefined
+  reader: Incoming | null | undefined
 }
 
 /** Why a link carries nothing, from two looks at it with time for another try in between; null where it does, or may only be slow. */
@@ -102,6 +96,9 @@ export function whyStopped(node: string, peer: string, before: Link, now: Link):
   if (now.reader === null) return `${peer} has no subscription to ${node}`
   if (now.reader === undefined) return before.reader === undefined ? `${peer} does not answer` : null
   if (!now.reader.enabled) return `the subscription of ${peer} to ${node} is disabled`
+  if (now.reader.failure !== null) {
+    return `${peer} cannot apply what ${node} sent it: ${failureText(now.reader.failure, [node, peer])}`
+  }
   const again = before.reader && now.reader.errors > before.reader.errors
   if (again && now.reading.confirmed === before.reading?.confirmed) {
     return `${peer} cannot apply what ${node} sent it (see the log of ${peer})`

@@ -24,6 +24,9 @@ export function linkName(provider: string, subscriber: string): string {
   return identifier(`remodel_${provider}_${subscriber}`)
 }
 
+/** A link's name: provider and subscriber. */
+export const linkPattern = /^remodel_(n\d+)_(n\d+)$/
+
 /** The physical slot that holds WAL for an instance on whoever is its primary. */
 export function instanceSlot(instance: string): string {
   return identifier(`instance_${instance}`)

@@ -20,6 +20,7 @@ function server(instance: string, state: string, facts: Facts): Server {
         startedAt: 1,
         waitingCommits: null,
         slots: [],
+        stopped: [],
         disk: null,
       },
       ...facts,
@@ -45,6 +46,26 @@ const told = (instances: Server[], more: Partial<Database> = {}) =>
 
 test('a database that is well has no causes', () => {
   expect(told([primary('n1-a'), replica('n1-b'), primary('n2-c')])).toEqual([])
+})
+
+test('a node that does not get what another one writes says why, and each way to go on', () => {
+  const link = {
+    from: 'n1',
+    to: 'n2',
+    why: 'a row of n1 meets another one on n2: insert_exists in table public.item, key (id)=(7)',
+    table: 'public.item',
+    key: '(id)=(7)',
+    repair: [
+      { statement: 'DELETE FROM public.item WHERE id = 7', meaning: 'lets the row of n1 win' },
+      { statement: 'ALTER SUBSCRIPTION one SKIP (lsn = 0/1)', meaning: 'leaves it out' },
+    ],
+  }
+  expect(told([primary('n1-a'), primary('n2-c', { stopped: [link] })])).toEqual([
+    [
+      `n2 gets nothing of what n1 writes: ${link.why}`,
+      'run on n2: DELETE FROM public.item WHERE id = 7; (lets the row of n1 win) or ALTER SUBSCRIPTION one SKIP (lsn = 0/1); (leaves it out)',
+    ],
+  ])
 })
 
 test('a node without a primary names why, who is ready, and the command; its replicas are not called failing', () => {

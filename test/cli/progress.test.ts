@@ -116,6 +116,12 @@ describe('progress', () => {
     )
   })
 
+  test('of a plan that was carried out says warnings that the plan did not say', () => {
+    const verdict = { at: 0, deviations: [], warnings: ['table public.note has no key on n1'] }
+    const text = resultLines(view(of), [], createStyle(false), { verdict }).join('\n')
+    expect(text).toMatch(/web stands as written\.\n {2}Warning: table public\.note has no key on n1$/)
+  })
+
   test('of a plan that was carried out says what is not as it was recorded', () => {
     const verdict = { at: 0, deviations: [{ material: 'instance/web/0', what: 'does not answer' }] }
     const text = resultLines(view(of), [], createStyle(false), { verdict }).join('\n')

@@ -3,6 +3,7 @@ import { Json } from '../../../shared/model/material.ts'
 import { Order } from '../../../shared/model/order.ts'
 import { Plan, PlanState, RemodelState } from '../../../shared/model/plan.ts'
 import { Verdict } from '../../../shared/model/verdict.ts'
+import { Stopped } from '../../../shared/postgres/links/stopped.ts'
 import { Release, Stemcell } from '../../../shared/release/release.ts'
 
 /** The schemas of the HTTP API: what the planner serves and the CLI reads. Times are milliseconds since the epoch. */
@@ -201,6 +202,8 @@ export const DatabaseServer = z.object({
   peers: z.array(
     z.object({ node: z.string(), connected: z.boolean(), lagBytes: z.number(), lagSeconds: z.number().nullable() }),
   ),
+  /** Of a primary: what it gets from other nodes no more, why, and the statements that repair it. */
+  stopped: z.array(Stopped),
   /**
    * Of a primary whose log is archived: everything that was committed up to then is in the archive (milliseconds, by the server's clock;
    * null: nothing is yet). `late`: something has been waiting for long; of a database that nobody writes to that is never so.

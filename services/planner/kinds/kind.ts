@@ -131,6 +131,8 @@ export interface Known {
 /** What describing an instance may look at. */
 export interface Looking extends Pick<World, 'provider' | 'archives'> {
   deployment: string
+  /** All that is recorded of the deployment. */
+  materials: readonly StandingMaterial[]
 }
 
 /** What `Kind.keep` may use. */
@@ -186,6 +188,8 @@ export interface Kind {
    * done, so it names what a user can act on. Absent: a plan's own word is all there is.
    */
   deviations?(seen: readonly StandingMaterial[]): Deviation[]
+  /** What, of the same floorplan, is as it was recorded and will not do what people expect: a sentence each. Pure. */
+  warnings?(seen: readonly StandingMaterial[]): string[]
   /** True where a machine or disk of this ownership was made by this kind: a deployment that no plan names is removed by it. */
   made?(ownership: import('../../../shared/provider/provider.ts').Ownership): boolean
   /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */

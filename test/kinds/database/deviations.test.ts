@@ -36,3 +36,23 @@ test('a link that stopped, a server that does not answer and a slot that is gone
     'does not answer',
   ])
 })
+
+test('a link that carries nothing is named with its cause and its repair, and what a node lacks before it stops a link', () => {
+  const cause = {
+    from: 'n1',
+    to: 'n2',
+    why: 'table public.extra is missing on n2',
+    table: 'public.extra',
+    key: null,
+    repair: [{ statement: 'CREATE TABLE public.extra (id integer)', meaning: 'makes the table as n1 has it' }],
+  }
+  const base = found(subscription(n1, n2), {})
+  const seen = [
+    found(subscription(n1, n2), {}, { link: cause }),
+    { ...base, id: 'postgres_database/n2:shop', meta: { ...base.meta, lacking: ['table public.extra, which n1 has'] } },
+  ]
+  expect(deviations(seen).map(({ what }) => what)).toEqual([
+    'carries nothing: table public.extra is missing on n2. To repair it, run on n2: CREATE TABLE public.extra (id integer); (makes the table as n1 has it)',
+    'has no table public.extra, which n1 has: the first row of it that another node writes stops the link',
+  ])
+})

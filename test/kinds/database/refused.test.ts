@@ -48,6 +48,13 @@ describe('a database document is refused with file, line, path and a way out', (
       '',
     ],
     [
+      'a node that would draw the numbers of another one',
+      added({ name: 'n18' }),
+      'nodes[2].name',
+      'node n18 would draw the same numbers from sequences as node n2, as their numbers have one remainder by 16: give it another name',
+      '',
+    ],
+    [
       'a host that is named twice',
       (value) => value.hosts.push({ ...spare, address: '127.80.0.27' }),
       'hosts[4].id',

@@ -30,7 +30,7 @@ const core = failpointsOf('deployment').filter(({ name }) =>
 )
 /** Reached by a first deploy, a restart for a parameter, another primary. */
 const inLife =
-  /^set-up-instance\.(founded|role|restarted)$|^(rehearse|arrange-node|set-up-database|switch-over|fail-over|kept)\./
+  /^set-up-instance\.(founded|role|restarted)$|^(rehearse|share-sequences|arrange-node|set-up-database|switch-over|fail-over|kept)\./
 /** Reached where a node is without a primary. */
 const inMending = /^promote-node\./
 /** Reached where a switch-over is cancelled. */
@@ -100,6 +100,7 @@ async function live(lane: Lane, points: readonly Failpoint[]): Promise<void> {
   await lane.deploy(wish)
   const both = ['ab', 'cd']
   const settings = { max_connections: 70 }
+  for (const hosts of both) await ask(lane.net, hosts, 'CREATE SEQUENCE made_since')
   await written(lane, both, both, () => lane.deploy({ ...wish, settings }))
   await written(lane, both, both, () => lane.deploy({ ...wish, settings, primary: { n1: 'b' } }))
   await lane.arm(second)

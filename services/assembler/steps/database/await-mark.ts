@@ -5,6 +5,7 @@ import { openSession } from '../../../../shared/postgres/server.ts'
 import { defineStep } from '../step.ts'
 import { primaryOf, waitFor } from './server/primary.ts'
 import { recorded } from './server/record.ts'
+import { whyLinkStopped } from './server/stopped-link.ts'
 
 /** Waits until the subscriber has confirmed the mark, as its provider's slot knows: hours, where a copy is far behind. */
 export default defineStep({
@@ -15,7 +16,7 @@ export default defineStep({
     if (typeof lsn !== 'string' || lsn === '') throw new RemodelError('infrastructure', `${mark} was not sent`)
     const slot = linkName(provider, subscriber)
     context.say(`waiting for ${subscriber} to have what ${provider} wrote`)
-    return waitFor(`${subscriber} having what ${provider} wrote`, context.signal, async () => {
+    const wait = await waitFor(`${subscriber} having what ${provider} wrote`, context.signal, async () => {
       const session = await openSession(
         context.provider,
         await primaryOf(context.provider, members[provider] ?? [], context.signal),
@@ -30,6 +31,8 @@ export default defineStep({
         await session.close()
       }
     })
+    const why = wait && (await whyLinkStopped(context, [provider, subscriber]))
+    return wait && why ? { ...wait, for: `${wait.for}: ${why}` } : wait
   },
   verify: async (context, input) => recorded(context, input),
 })

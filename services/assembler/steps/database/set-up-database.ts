@@ -1,6 +1,7 @@
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
 import { adminRole, publication, replicationRole } from '../../../../shared/postgres/names.ts'
+import { shareOwnSequences, shareSequences } from '../../../../shared/postgres/sequences.ts'
 import { quoted, type Session } from '../../../../shared/postgres/server.ts'
 import { defineStep } from '../step.ts'
 import { findPrimary, onPrimary } from './server/primary.ts'
@@ -9,12 +10,12 @@ import { giveWritesBack } from './server/writes.ts'
 
 /**
  * The database on a node: owner, publication of all tables, and the document's own statements, once. The publication is made
- * in the same transaction as the statements ran, so it tells whether they did.
+ * in the same transaction as the statements ran, so it tells whether they did; sequences draw the node's numbers from the first one on.
  */
 export default defineStep({
   input: inputs['set-up-database'],
   look: async () => null,
-  async apply(context, { members, database, renameFrom, owner, script, copied }) {
+  async apply(context, { members, database, renameFrom, owner, script, copied, shareOf }) {
     // A node that is filled from another gets the database with the copy.
     if (copied && (await findPrimary(context.provider, members)) === null) return
     await onPrimary(context, members, 'postgres', async (session) => {
@@ -33,11 +34,15 @@ export default defineStep({
       await session.query(`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${replicationRole}`)
       if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
       const made = await session.value('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication])
-      if (made !== null) return
+      if (made !== null) {
+        if (shareOf !== null) await shareSequences(session, shareOf)
+        return
+      }
       await session.query('BEGIN')
       if (owner !== '') await session.query(`SET LOCAL ROLE ${quoted(owner)}`)
       for (const statement of script) await session.query(statement)
       await session.query('RESET ROLE')
+      if (shareOf !== null) await shareOwnSequences(session, shareOf)
       await session.query(`CREATE PUBLICATION ${publication} FOR ALL TABLES`)
       await session.query('COMMIT')
       await failpoint('set-up-database.published')

@@ -15,7 +15,7 @@ async function surviveFailover(context: StepContext, providers: readonly Member[
   if (!primary) return
   const replicas = seen.filter(({ recovering }) => recovering === true)
   if (replicas.length > 0) context.say('waiting until replicas keep its slot')
-  await Promise.all(replicas.map(({ member }) => slotsArrived(context.provider, primary, member, context.signal)))
+  await Promise.all(replicas.map(({ member }) => slotsArrived(context, primary, member)))
 }
 
 /** One direction between two nodes; tables that came since are taken in. */

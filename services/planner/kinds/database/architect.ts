@@ -4,6 +4,7 @@ import { accessRulesOf } from '../../../../shared/kinds/database.ts'
 import { digestOf } from '../../../../shared/model/canonical.ts'
 import type { Blueprint, Json } from '../../../../shared/model/material.ts'
 import { adminRole, replicationRole } from '../../../../shared/postgres/names.ts'
+import { shareOf, stride } from '../../../../shared/postgres/sequences.ts'
 import { invalidInput, type SourceDocument, suggest } from '../../../../shared/source/document.ts'
 import type { Supplies } from '../kind.ts'
 import { restoresOf } from './architect/restores.ts'
@@ -181,6 +182,11 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
   for (const [at, node] of value.nodes.entries()) {
     if (names.indexOf(node.name) !== at)
       fault(['nodes', at, 'name'], `node ${node.name} is named twice: give one of them another name`)
+    const like = names.slice(0, at).find((other) => other !== node.name && shareOf(other) === shareOf(node.name))
+    if (like !== undefined) {
+      const what = `node ${node.name} would draw the same numbers from sequences as node ${like}, as their numbers have one remainder by ${stride}`
+      fault(['nodes', at, 'name'], `${what}: give it another name`)
+    }
     if (node.source_node === node.name) {
       const others = names.filter((other) => other !== node.name)
       fault(['nodes', at, 'source_node'], `node ${node.name} names itself`, { allowed: others.join(', ') || 'none' })

@@ -5,6 +5,7 @@ import { type Address, openSession, type Session } from '../../../../shared/post
 import type { InstanceView, Looking } from '../kind.ts'
 import { archiveState } from './archive-state.ts'
 import { askMachine } from './inspector/machines.ts'
+import { stoppedLinksOf } from './stopped-links.ts'
 
 /** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
 const timeoutMs = 2000
@@ -57,14 +58,14 @@ export async function describe(
   const known = { ...seen, vm, addresses: [address] }
   const missing = seen.state === 'missing'
   const [facts, machine] = await Promise.all([
-    missing ? null : ask(looking, { vm, address, port }, { node, archived }).catch(() => null),
+    missing ? null : ask(looking, { vm, address, port }, { node, database, archived }).catch(() => null),
     missing ? null : askMachine(looking.provider, vm, timeoutMs),
   ])
   // The disk of a machine that does not answer has what was recorded last.
   const kept = machine === null || machine.silent ? recordedKept(meta.kept) : machine.kept
   const own = { database, port, node, host, kept, closed: machine?.closed ?? '', disk: machine?.disk ?? null }
   if (facts === null) {
-    const positions = { role: null, receivedBytes: null, lagBytes: null, peers: [], archive: null }
+    const positions = { role: null, receivedBytes: null, lagBytes: null, peers: [], stopped: [], archive: null }
     const silent = { ...positions, version: null, startedAt: null, waitingCommits: null, slots: [] }
     const state = seen.state === 'running' ? 'unresponsive' : seen.state
     return { ...known, state, database: { ...own, ...silent } }
@@ -80,11 +81,13 @@ function recordedKept(kept: unknown): string[] {
 async function ask(
   looking: Looking,
   at: Address,
-  { node, archived }: { node: string; archived: boolean },
+  { node, database, archived }: { node: string; database: string; archived: boolean },
 ): Promise<Facts> {
   const session = await openSession(looking.provider, at, 'postgres', { timeoutMs })
   try {
-    const facts = await factsOf(session, node)
+    const own = await factsOf(session, node)
+    const stopped = own.role === 'primary' ? await stoppedLinksOf(session, { at, node, database }, looking) : []
+    const facts = { ...own, stopped }
     if (!archived || facts.role !== 'primary') return { ...facts, archive: null }
     const { deployment, archives } = looking
     return { ...facts, archive: await archiveState(session, { deployment, node }, archives) }
@@ -93,7 +96,7 @@ async function ask(
   }
 }
 
-async function factsOf(session: Session, node: string): Promise<Omit<Facts, 'archive'>> {
+async function factsOf(session: Session, node: string): Promise<Omit<Facts, 'archive' | 'stopped'>> {
   const [row] = await session.query(positions)
   const { recovering, received, lag } = row!
   const [server] = await session.query(running)

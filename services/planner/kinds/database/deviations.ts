@@ -1,22 +1,40 @@
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { Deviation } from '../../../../shared/model/verdict.ts'
+import { causeText, Stopped } from '../../../../shared/postgres/links/stopped.ts'
 import { closedNodes } from './closed.ts'
+import { lackingOf } from './foreman/degraded.ts'
+import { unsharedIn } from './foreman/sequences.ts'
 import { resourceOf } from './state.ts'
 
-/** Nodes that are closed to clients, machines, servers, slots and subscriptions that are gone or do not do as they should. */
+/**
+ * Nodes that are closed to clients, machines, servers, slots and subscriptions that are gone or do not do as they should, links that carry
+ * nothing, tables that are missing, sequences that draw what another node draws.
+ */
 export function deviations(seen: readonly StandingMaterial[]): Deviation[] {
   const closed = [...closedNodes(seen)].map(([node, why]): Deviation => {
     const added = 'is being added, and lets no client in before every other node gets what is written to it'
     return { material: `node/${node}`, what: why === 'added' ? added : 'lets no client in on some of its servers' }
   })
+  const isAlone = seen.filter(({ id }) => id.startsWith('node/')).length < 2
   const amiss = seen.flatMap((material): Deviation[] => {
-    if (material.meta.resource === undefined) return []
-    const { needs_recreate: gone, error } = resourceOf(material)
-    if (error) return [{ material: material.id, what: `is not as it should be: ${error}` }]
-    if (!gone) return []
-    return [
-      { material: material.id, what: material.meta.health === 'down' ? 'does not answer' : 'is gone, or not recorded' },
-    ]
+    const what = whyAmiss(material, isAlone)
+    return what === null ? [] : [{ material: material.id, what }]
   })
   return [...closed, ...amiss]
+}
+
+function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
+  if (material.meta.resource === undefined) return null
+  const { needs_recreate: gone, error } = resourceOf(material)
+  const link = Stopped.safeParse(material.meta.link)
+  if (link.success) return `carries nothing: ${causeText(link.data)}`
+  const lacking = lackingOf(material)
+  if (lacking.length > 0)
+    return `has no ${lacking.join('; no ')}: the first row of it that another node writes stops the link`
+  const unshared = isAlone ? [] : unsharedIn(material)
+  if (unshared.length > 0)
+    return `may draw numbers that other nodes draw too, by ${unshared.join(', ')}: the next deploy sets that right`
+  if (error) return `is not as it should be: ${error}`
+  if (!gone) return null
+  return material.meta.health === 'down' ? 'does not answer' : 'is gone, or not recorded'
 }

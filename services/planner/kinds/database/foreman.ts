@@ -8,6 +8,7 @@ import { archivesIn } from './archived.ts'
 import { closedNodes } from './closed.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
+import { degradedNotes, keylessNotes } from './foreman/degraded.ts'
 import { handovers } from './foreman/handover.ts'
 import { impactOf } from './foreman/impact.ts'
 import { inStandingOrder } from './foreman/in-order.ts'
@@ -16,6 +17,7 @@ import { openings } from './foreman/openings.ts'
 import { remodelsOf } from './foreman/remodels.ts'
 import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
+import { sharings } from './foreman/sequences.ts'
 import { lowerings, rehearsals } from './foreman/settings.ts'
 import { Situation } from './foreman/situation.ts'
 import { refuseOtherIdentity } from './foreman/standing.ts'
@@ -86,7 +88,11 @@ export async function foreman(
   const lost = new Set(options.remove ? all : leaving.flatMap((one) => (one.lost ? [one.node] : [])))
   const remodels = remodelsOf(plans, found, situation, {
     lost,
-    before: [...preparations(restores, situation), ...rehearsals(nodes, situation)],
+    before: [
+      ...preparations(restores, situation),
+      ...rehearsals(nodes, situation),
+      ...sharings(strategy, materials, situation),
+    ],
     drains: leaving
       .filter(({ drained }) => drained)
       .map((one) => ({ ...one, draft: drainDraft(one, situation, { database: strategy.database, loss }) })),
@@ -100,7 +106,12 @@ export async function foreman(
   const { pending } = restores
   const handed = { plans, handovers: [...found.handovers, ...found.late], pending, archives: archivesIn(materials) }
   const impact = options.remove ? [] : impactOf(nodes, situation, handed)
-  const notes = [...found.notes, ...userNotes(nodes, situation), ...keptData(materials)]
+  const notes = [
+    ...found.notes,
+    ...userNotes(nodes, situation),
+    ...keptData(materials),
+    ...(options.remove ? [] : [...degradedNotes(materials), ...keylessNotes(materials)]),
+  ]
   return {
     remodels: versioned(remodels, inputs),
     windows: [],

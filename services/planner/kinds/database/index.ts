@@ -3,6 +3,7 @@ import type { Kind } from '../kind.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back-up.ts'
 import { deviations } from './deviations.ts'
+import { keylessNotes } from './foreman/degraded.ts'
 import { foreman } from './foreman.ts'
 import { promote } from './promote.ts'
 import { holdings, spaces } from './reservations.ts'
@@ -22,6 +23,7 @@ export const kind: Kind = {
   inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
   foreman,
   deviations,
+  warnings: keylessNotes,
   made: ({ purpose, resource }) => purpose.startsWith('host/') && resource !== undefined,
   spaces,
   holdings,

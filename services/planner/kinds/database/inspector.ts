@@ -1,5 +1,6 @@
 import { restoredMaterial } from '../../../../shared/kinds/database.ts'
 import type { Blueprint, StandingMaterial } from '../../../../shared/model/material.ts'
+import { lackingOn } from '../../../../shared/postgres/links/tables.ts'
 import { instanceSlot } from '../../../../shared/postgres/names.ts'
 import { comparePositions } from '../../../../shared/postgres/position.ts'
 import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
@@ -9,6 +10,7 @@ import { stoppedLinks } from './inspector/leaving.ts'
 import { linkAsFound, strayLinks } from './inspector/links.ts'
 import { askMachine, type Machine } from './inspector/machines.ts'
 import { askServer, type Server } from './inspector/servers.ts'
+import { linksThatStopped } from './inspector/stopped.ts'
 import type { ResourceData } from './operations/operations.ts'
 import { resourceOf, standingOf } from './state.ts'
 import type { Strategy } from './strategy.ts'
@@ -52,10 +54,12 @@ export async function inspector(
       (await askMachine(world.provider, String(attributes.vm))).aside ? [identifier.id] : [],
     ),
   )
-  const stopped = await stoppedLinks(
-    { nodes: strategy.nodes.map(({ node_name }) => node_name), primaries, instances },
-    world.provider,
-  )
+  const nodes = strategy.nodes.map(({ node_name }) => node_name)
+  const [leaving, stopped] = await Promise.all([
+    stoppedLinks({ primaries, instances }, nodes, world.provider),
+    linksThatStopped({ primaries, instances }, world.provider),
+  ])
+  const tables = new Map([...primaries].map(([node, server]) => [node, server.tables]))
   const materials = recorded.map((resource): StandingMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
@@ -81,7 +85,20 @@ export async function inspector(
       return withMeta(nodeAsFound(resource, primaries.get(id), recorded), { ...known, ...draining })
     }
     if (type === 'database.replication_slot' || type === 'database.subscription') {
-      return withMeta(linkAsFound(resource, primaries), stopped.get(resource.identifier.id) ?? {})
+      const link = type === 'database.subscription' ? stopped.get(id) : undefined
+      const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
+      return withMeta(linkAsFound(resource, primaries), { ...leaving.get(id), ...carries })
+    }
+    if (type === 'database.postgres_database') {
+      const node = String(resource.attributes.node_name)
+      const lacking = lackingOn(node, tables)
+      const keyless = (tables.get(node) ?? []).flatMap(({ name, keyed }) => (keyed ? [] : [name]))
+      const unshared = primaries.get(node)?.unshared ?? []
+      return withMeta(resource, {
+        ...(lacking.length > 0 ? { lacking } : {}),
+        ...(keyless.length > 0 ? { keyless } : {}),
+        ...(unshared.length > 0 ? { unshared } : {}),
+      })
     }
     return standingOf(resource)
   })

@@ -34,7 +34,7 @@ export async function arrangeNode(
   await Promise.all(replicas.map((replica) => dropFormerSlots(context, replica)))
   // The same on all of them: whoever takes over waits for the others.
   for (const member of members) await write(context, member, members, of.synchronous ? members : [])
-  for (const replica of replicas) await slotsArrived(context.provider, primary, replica, context.signal)
+  for (const replica of replicas) await slotsArrived(context, primary, replica)
   return primary
 }
 

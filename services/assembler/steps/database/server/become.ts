@@ -1,5 +1,6 @@
 import { failpoint } from '../../../../../shared/failpoint.ts'
 import { positionOrigin } from '../../../../../shared/postgres/names.ts'
+import { shareSequences } from '../../../../../shared/postgres/sequences.ts'
 import type { Session } from '../../../../../shared/postgres/server.ts'
 import { dropSubscription, ensureSubscription, originOf } from './subscribe.ts'
 
@@ -8,7 +9,8 @@ type Link = Parameters<typeof ensureSubscription>[1]
 /**
  * On a copy of the source that has just become a primary: the source's own subscriptions came along, with how far it had
  * come with each peer at exactly this position of its log. That is kept, the subscriptions go (not their slots, which are
- * the source's), and the subscription to the source is made, to start at the target.
+ * the source's), and the subscription to the source is made, to start at the target. From now
+ * on it draws numbers of its own.
  */
 export async function becomeNode(session: Session, link: Link, target: string): Promise<void> {
   const { subscriber } = link
@@ -27,6 +29,7 @@ export async function becomeNode(session: Session, link: Link, target: string): 
     `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_type = 'logical' AND slot_name NOT LIKE $1`,
     [`remodel\\_${subscriber}\\_%`],
   )
+  await shareSequences(session, subscriber)
   const name = await ensureSubscription(session, link)
   const enabled = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])
   if (enabled !== true) {

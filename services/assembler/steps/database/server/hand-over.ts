@@ -56,7 +56,7 @@ async function prepare(context: StepContext, old: Member, heir: Member, others: 
   await refuseUnlessFollowing(context, old, heir)
   for (const { instance } of others) await ensureInstanceSlot(context.provider, heir, instance)
   context.say('waiting until its slots are on the heir')
-  await slotsArrived(context.provider, old, heir, context.signal)
+  await slotsArrived(context, old, heir)
   await refuseUnlessFollowing(context, old, heir)
   await failpoint('switch-over.checked')
 }

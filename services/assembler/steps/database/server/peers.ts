@@ -9,6 +9,7 @@ import {
   waitingRows,
   whyStopped,
 } from '../../../../../shared/postgres/drain.ts'
+import { endOfLog } from '../../../../../shared/postgres/links/server-log.ts'
 import { lsnOf } from '../../../../../shared/postgres/position.ts'
 import { openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import type { StepContext } from '../../step.ts'
@@ -100,7 +101,8 @@ async function look(context: StepContext, session: Session, written: Written): P
       if (!primary) return [peer, { reading, reader: undefined }]
       const there = await openSession(context.provider, primary, written.database, { timeoutMs: 5000 })
       try {
-        return [peer, { reading, reader: await readerOf(there, written.node, peer) }]
+        const of = { provider: written.node, database: written.database }
+        return [peer, { reading, reader: await readerOf(there, of, () => endOfLog(context.provider, primary.vm)) }]
       } finally {
         await there.close()
       }

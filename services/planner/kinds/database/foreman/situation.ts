@@ -99,6 +99,11 @@ export class Situation {
     return this.#nodes.some(({ instances }) => instances?.some(({ instance }) => instance.attributes.vm === vm))
   }
 
+  /** The document has one node: no other one could draw its numbers. */
+  get isAlone(): boolean {
+    return this.#nodes.length < 2
+  }
+
   isWanted(node: string): boolean {
     return this.#nodes.some(({ node_name }) => node_name === node)
   }

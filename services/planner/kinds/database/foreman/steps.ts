@@ -60,6 +60,7 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
           script: created?.statements ?? [],
           members: situation.membersOf(node),
           copied: situation.isCopied(node),
+          shareOf: situation.isAlone ? null : node,
         },
       }
     }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
 import {
   type Link,
   readerOf,
@@ -8,16 +7,10 @@ import {
   waitingRows,
   whyStopped,
 } from '../../../../../shared/postgres/drain.ts'
+import type { Incoming } from '../../../../../shared/postgres/links/incoming.ts'
+import { endOfLog } from '../../../../../shared/postgres/links/server-log.ts'
 import { type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
-import type { ResourceData } from '../operations/operations.ts'
-import type { Server } from './servers.ts'
-
-interface Found {
-  /** Nodes of the document. */
-  nodes: readonly string[]
-  primaries: ReadonlyMap<string, Server>
-  instances: readonly ResourceData[]
-}
+import { addressOf, type Found } from './found.ts'
 
 /** Between two looks: a link that has stopped tries again, and fails again, more often than that. */
 const betweenMs = 1500
@@ -30,20 +23,26 @@ type Stopped = { stopped: string; waiting: string }
  * Links of nodes that are to leave to nodes that stay, by their id, as far as they have stopped: a plan that removes such a node is
  * refused. One that is slow is none of these: its drain waits for it.
  */
-export async function stoppedLinks(found: Found, machines: Machines): Promise<ReadonlyMap<string, Stopped>> {
-  const leaving = [...found.primaries.keys()].filter((node) => !found.nodes.includes(node))
-  const staying = [...found.primaries.keys()].filter((node) => found.nodes.includes(node))
+export async function stoppedLinks(
+  found: Found,
+  /** Of the document. */
+  nodes: readonly string[],
+  machines: Machines,
+): Promise<ReadonlyMap<string, Stopped>> {
+  const leaving = [...found.primaries.keys()].filter((node) => !nodes.includes(node))
+  const staying = [...found.primaries.keys()].filter((node) => nodes.includes(node))
   const pairs = leaving.flatMap((from) => staying.map((to) => [from, to] as const))
   const entries = await Promise.all(
     pairs.map(async ([from, to]) => {
-      const why = await judge(found, [from, to], machines).catch(() => null)
+      const why = await judgeLink(found, [from, to], machines).catch(() => null)
       return why === null ? [] : [[why.id, why.stopped] as const]
     }),
   )
   return new Map(entries.flat())
 }
 
-async function judge(found: Found, [from, to]: readonly [string, string], machines: Machines) {
+/** Looks twice, with time for another try in between; null where the link carries what is written, or may only be slow. */
+export async function judgeLink(found: Found, [from, to]: readonly [string, string], machines: Machines) {
   const provider = addressOf(found, from)
   const subscriber = addressOf(found, to)
   if (!provider || !subscriber) return null
@@ -53,7 +52,9 @@ async function judge(found: Found, [from, to]: readonly [string, string], machin
     throw error
   })
   try {
-    const why = await whyLinkStopped(there, here, [from, to])
+    const reader = () =>
+      readerOf(here, { provider: from, database: subscriber.database_name }, () => endOfLog(machines, subscriber.vm))
+    const why = await whyLinkStopped({ there, reader }, [from, to])
     if (why === null) return null
     const waiting = rowsText(await waitingRows(there, from, to))
     return { id: `${from}:${to}:${provider.database_name}`, stopped: { stopped: why, waiting } }
@@ -63,22 +64,17 @@ async function judge(found: Found, [from, to]: readonly [string, string], machin
 }
 
 async function whyLinkStopped(
-  there: Session,
-  here: Session,
+  { there, reader }: { there: Session; reader: () => Promise<Incoming | null> },
   [from, to]: readonly [string, string],
 ): Promise<string | null> {
   const look = async (): Promise<Link> => ({
     reading: await readingOf(there, from, to),
-    reader: await readerOf(here, from, to),
+    reader: await reader(),
   })
   const link = await look()
   // One that was never made is not one that has stopped.
   if (!link.reading || !link.reader) return null
-  if (link.reader.enabled && link.reading.behind > 0) await sleep(betweenMs)
+  const isPlain = !link.reader.enabled || link.reader.failure !== null
+  if (!isPlain && link.reading.behind > 0) await sleep(betweenMs)
   return whyStopped(from, to, link, await look())
-}
-
-function addressOf({ instances, primaries }: Found, node: string) {
-  const primary = instances.find(({ identifier }) => identifier.id === primaries.get(node)?.instance)
-  return primary && InstanceAttributes.parse(primary.attributes)
 }

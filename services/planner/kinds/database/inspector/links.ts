@@ -1,4 +1,4 @@
-import { linkName } from '../../../../../shared/postgres/names.ts'
+import { linkName, linkPattern } from '../../../../../shared/postgres/names.ts'
 import { replicationSlot, siteOf, subscription } from '../operations/catalogue.ts'
 import type { ResourceData } from '../operations/operations.ts'
 import type { Server } from './servers.ts'
@@ -19,7 +19,10 @@ export function linkAsFound(resource: ResourceData, primaries: ReadonlyMap<strin
   if (resource.attributes.disabled === true) return resource
   if (!found.enabled) return { ...resource, error: 'the subscription is disabled' }
   if (found.asAdmin) return { ...resource, error: 'it comes in as the admin role, which is let in no more' }
-  if (found.missingTables > 0) return { ...resource, error: `${found.missingTables} tables are not replicated yet` }
+  if (found.missingTables > 0) {
+    const many = found.missingTables > 1
+    return { ...resource, error: `${found.missingTables} table${many ? 's are' : ' is'} not replicated yet` }
+  }
   return resource
 }
 
@@ -40,11 +43,11 @@ export function strayLinks(
   }
   for (const [node, { slots, subscriptions }] of primaries) {
     for (const slot of slots) {
-      const [, provider, subscriber] = /^remodel_(n\d+)_(n\d+)$/.exec(slot) ?? []
+      const [, provider, subscriber] = linkPattern.exec(slot) ?? []
       if (provider === node) add(replicationSlot(siteOf(provider, database), siteOf(subscriber!, database)))
     }
     for (const { name } of subscriptions) {
-      const [, provider, subscriber] = /^remodel_(n\d+)_(n\d+)$/.exec(name) ?? []
+      const [, provider, subscriber] = linkPattern.exec(name) ?? []
       if (subscriber === node) add(subscription(siteOf(provider!, database), siteOf(subscriber, database)))
     }
   }

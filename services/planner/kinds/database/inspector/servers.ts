@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InstanceAttributes } from '../../../../../shared/kinds/database.ts'
 import { type Drain, drainOf } from '../../../../../shared/postgres/drain.ts'
+import { type Incoming, incomingOf } from '../../../../../shared/postgres/links/incoming.ts'
+import { endOfLog } from '../../../../../shared/postgres/links/server-log.ts'
+import { isReplicated, type Table, tablesOf } from '../../../../../shared/postgres/links/tables.ts'
 import { adminRole } from '../../../../../shared/postgres/names.ts'
 import { type Position, positionOf, positionSql } from '../../../../../shared/postgres/position.ts'
 import { rolesAmiss } from '../../../../../shared/postgres/roles.ts'
+import { unsharedOf } from '../../../../../shared/postgres/sequences.ts'
 import { type Address, type Machines, openSession, type Session } from '../../../../../shared/postgres/server.ts'
 import { notInEffectSql } from '../../../../../shared/postgres/settings.ts'
 import { startedSql } from '../../../../../shared/postgres/started.ts'
@@ -30,6 +34,12 @@ export interface Server {
   /** A primary: whether the writes of its database were stopped, as it was to be removed. */
   drain: Drain
   subscriptions: { name: string; enabled: boolean; missingTables: number; asAdmin: boolean }[]
+  /** A primary: what it reads from other nodes. */
+  incoming: Incoming[]
+  /** A primary: tables of its database that other nodes are to have too. */
+  tables: Table[]
+  /** A primary: sequences by which it may draw a number that another node draws. */
+  unshared: string[]
 }
 
 /** A server that is just being started by its supervisor gets another chance. */
@@ -68,8 +78,11 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           drain: recovering ? 'none' : await drainOf(session, database_name),
           amiss: recovering ? [] : await rolesAmiss(session, users),
           ...(recovering
-            ? { slots: await names(session, copies), subscriptions: [] }
-            : await linksOf(machines, at, database_name)),
+            ? { slots: await names(session, copies), subscriptions: [], incoming: [], tables: [], unshared: [] }
+            : {
+                ...(await linksOf(machines, at, { database: database_name, node })),
+                incoming: await incomingOf(session, database_name, () => endOfLog(machines, vm)),
+              }),
         }
       } finally {
         await session.close()
@@ -81,11 +94,11 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
   }
 }
 
-async function linksOf(machines: Machines, at: Address, database: string) {
+async function linksOf(machines: Machines, at: Address, { database, node }: { database: string; node: string }) {
   const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
   try {
     const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
-    if (known === null) return { slots: [], subscriptions: [] }
+    if (known === null) return { slots: [], subscriptions: [], tables: [], unshared: [] }
   } finally {
     await session.close()
   }
@@ -97,9 +110,7 @@ async function linksOf(machines: Machines, at: Address, database: string) {
     )
     const rows = await inside.query(
       `SELECT subname, subenabled, subconninfo LIKE '%user=${adminRole} %' AS as_admin, (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-         WHERE relkind IN ('r', 'p') AND relpersistence = 'p' AND NOT relispartition
-         AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'remodel')
-         AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND
+         WHERE ${isReplicated} AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND
            (srrelid = c.oid OR srrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid)))) AS missing
        FROM pg_subscription s WHERE subname LIKE 'remodel\\_%' AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     )
@@ -109,7 +120,7 @@ async function linksOf(machines: Machines, at: Address, database: string) {
       missingTables: Number(missing),
       asAdmin: as_admin === true,
     }))
-    return { slots, subscriptions }
+    return { slots, subscriptions, tables: await tablesOf(inside), unshared: await unsharedOf(inside, node) }
   } finally {
     await inside.close()
   }

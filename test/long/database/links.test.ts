@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findDatabase } from '../../../cli/databases.ts'
+import { databaseLines } from '../../../cli/views/database.ts'
+import { createStyle } from '../../../cli/views/style.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
+import { Field } from './field.ts'
+
+let field: Field
+beforeAll(async () => {
+  field = await Field.open()
+})
+afterAll(() => field.close())
+
+const one = (...statements: string[]) => run('a', 1, statements)
+const two = (...statements: string[]) => run('c', 3, statements)
+async function run(host: string, address: number, statements: string[]): Promise<unknown> {
+  let last: unknown
+  await field.inDatabase('till', host, address, async (session) => {
+    for (const statement of statements) last = await session.value(statement)
+  })
+  return last
+}
+const state = async () => (await findDatabase('till', field.client)).state
+const deviations = async () => (await field.client.verdict('till', 0)).deviations
+
+describe('a link between two nodes', { timeout: 300_000 }, () => {
+  test('that has stopped at a conflict makes the database degraded, and is named until it is mended', async () => {
+    const document = field.document('B16/1-till.yml')
+    if (!document) return
+    expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
+    await expect.poll(state, { timeout: 60_000 }).toBe('running')
+    await two('ALTER SUBSCRIPTION remodel_n1_n2 DISABLE')
+    await one(`INSERT INTO item (id, name) VALUES (5000, 'here')`)
+    await one('ALTER SUBSCRIPTION remodel_n2_n1 DISABLE')
+    await two(`INSERT INTO item (id, name) VALUES (5000, 'there')`)
+    await two('ALTER SUBSCRIPTION remodel_n1_n2 ENABLE')
+    await one('ALTER SUBSCRIPTION remodel_n2_n1 ENABLE')
+    await expect.poll(async () => (await deviations()).length, { timeout: 60_000 }).toBe(2)
+    await one(`INSERT INTO item (id, name) VALUES (1001, 'later')`)
+    expect(await state()).toBe('degraded')
+    const lines = databaseLines(await findDatabase('till', field.client), createStyle(false)).join('\n')
+    expect(lines).toContain('n2 gets nothing of what n1 writes: a row of n1 meets another one on n2: insert_exists')
+    expect(lines).toContain(`next: run on n2: DELETE FROM public.item WHERE id = '5000'`)
+    expect((await deviations()).find(({ material }) => material === 'subscription/n1:n2:till')?.what).toMatch(
+      /^carries nothing: .* table public\.item, key \(id\)=\(5000\)\. To repair it, run on n2: DELETE FROM public\.item .* SKIP \(lsn = /,
+    )
+    const plan = (await field.plan(document)) as Plan
+    expect(plan.remodels.map(({ id }) => id)).toEqual([])
+    expect(plan.notes.join('\n')).toMatch(/n2 gets nothing of what n1 writes: .*5000/)
+    await two('DELETE FROM item WHERE id = 5000')
+    await one('DELETE FROM item WHERE id = 5000')
+    await expect.poll(() => two('SELECT name FROM item WHERE id = 1001'), { timeout: 60_000 }).toBe('later')
+    await expect.poll(deviations, { timeout: 60_000 }).toEqual([])
+    expect(await state()).toBe('running')
+  })
+
+  test('is told to stop before it does, where a node has a table that the other one has not', async () => {
+    const document = field.document('B16/1-till.yml')
+    if (!document) return
+    await one('CREATE TABLE public.extra (id int PRIMARY KEY)')
+    expect(await deviations()).toContainEqual({
+      material: 'postgres_database/n2:till',
+      what: 'has no table public.extra, which n1 has: the first row of it that another node writes stops the link',
+    })
+    await one('INSERT INTO public.extra VALUES (1)')
+    await expect.poll(state, { timeout: 60_000 }).toBe('degraded')
+    const without = document.replace('  - { name: n1, host_ids: [a, b] }\n', '')
+    expect(await field.plan(without)).toMatchObject({
+      state: 'refused',
+      said: expect.stringMatching(
+        /n2 cannot apply what n1 sent it: table public\.extra is missing on n2, and 1 row would be lost/,
+      ),
+    })
+    await two('CREATE TABLE public.extra (id int PRIMARY KEY)')
+    expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
+    await expect.poll(deviations, { timeout: 60_000 }).toEqual([])
+  })
+})
