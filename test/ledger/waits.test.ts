@@ -114,6 +114,19 @@ describe('a remodel that waits', () => {
     expect(told.map(({ message }) => message)).toEqual(['one', 'two'])
   })
 
+  test('tells what it does in its looks once, and again when that is something else', async () => {
+    const name = fresh()
+    const plan = await opened(name, [remodel('a')])
+    const told = async () =>
+      (await ledger.events(name, 0)).flatMap(({ type, message }) => (type === 'remodel.progress' ? [message] : []))
+    for (const message of ['watching', 'watching', 'watching', 'running scripts', 'watching']) {
+      const claim = await begin(name, plan)
+      await end(claim, { outcome: 'progress', message })
+      await waits(claim)
+    }
+    expect(await told()).toEqual(['watching', 'watching', 'running scripts', 'watching'])
+  })
+
   test('has one deadline for all looks, and each of them a minute at least', async () => {
     const ends = async (deadlineSeconds: number) => {
       const name = fresh()

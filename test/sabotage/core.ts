@@ -795,6 +795,14 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/parked.test.ts',
   },
   {
+    name: 'every look tells again what the last one told',
+    guarantee: 76,
+    file: 'shared/ledger/lua/complete.lua',
+    find: 'local is_news = not run.looks or run.said ~= c.message',
+    replace: 'local is_news = true',
+    caughtBy: 'test/ledger/waits.test.ts',
+  },
+  {
     name: 'a plan is parked behind a point of no return',
     guarantee: 76,
     file: 'shared/ledger/lua/park.lua',

@@ -72,7 +72,13 @@ for i, c in ipairs(completions) do
     results[i] = { status = 'recorded' }
     c.worker, c.attempt = run.worker, run.attempt
     if c.outcome == 'progress' then
-      event({ type = 'remodel.progress', plan = c.plan, remodel = c.remodel, worker = run.worker, attempt = run.attempt, fence = run.fence, message = c.message })
+      local is_news = not run.looks or run.said ~= c.message
+      -- Each look says again what the one before it said, for days.
+      if run.looks and is_news then
+        run.said = first_of(c.message, 1024)
+        redis.call('HSET', key(c.plan, 'runs'), c.remodel, cjson.encode(run))
+      end
+      if is_news then event({ type = 'remodel.progress', plan = c.plan, remodel = c.remodel, worker = run.worker, attempt = run.attempt, fence = run.fence, message = c.message }) end
     elseif c.outcome == 'no-return' then
       if plan_state(c.plan) == 'cancelling' and not run.noReturn then
         results[i] = { status = 'cancelled' }

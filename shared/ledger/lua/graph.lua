@@ -30,7 +30,7 @@
 --   :plan:<p>:unmet        hash    remodel -> number of needs not settled
 --   :plan:<p>:doomed       hash    blocked remodels that will be skipped: a need of theirs was not done
 --   :plan:<p>:state        hash    remodel -> state
---   :plan:<p>:runs         hash    remodel -> JSON {attempt, losses, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn, abandoned, waits, looks: its next attempt looks again}
+--   :plan:<p>:runs         hash    remodel -> JSON {attempt, losses, fence, worker, job, startedAt, finishedAt, deadline, releases, noReturn, abandoned, waits, looks: its next attempt looks again, said: by a look}
 --   :plan:<p>:backlog:<q>  zset    released remodel -> rank; not published yet
 --   :plan:<p>:published:<q> zset   released remodel -> time it was published; only while unclaimed
 --   :plan:<p>:later        zset    released or waiting remodel -> time from which it may begin
