@@ -80,38 +80,46 @@ export class SourceDocument {
         return text === undefined ? [] : [{ path, text }]
       })
       if (meant.length === 0)
-        throw invalidInput(result.error.issues.flatMap((issue) => this.#faultsOf(schema, issue, [])))
+        throw invalidInput(schemaFaults(schema, result.error.issues, (...fault) => this.fault(...fault)))
       value = withTexts(value, meant)
     }
   }
+}
 
-  #faultsOf(schema: z.ZodType, issue: z.core.$ZodIssue, parent: Path): Fault[] {
-    const path = [...parent, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
-    if (issue.code === 'unrecognized_keys') {
-      const allowed = allowedKeys(schema, path)
-      return issue.keys.map((key, i) =>
-        this.fault([...path, key], `unknown key "${key}"`, {
-          ...(allowed.length > 0 ? { allowed: allowed.join(', ') } : {}),
-          ...(i < faultsTold ? suggest(key, allowed) : {}),
-        }),
-      )
-    }
-    if (issue.code === 'invalid_union') {
-      // The alternative that got furthest is the one the user meant; the others would only be noise.
-      const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]
-      if (best && depth(best) > 0) return best.flatMap((inner) => this.#faultsOf(schema, inner, path))
-    }
-    const more: Partial<Fault> = 'input' in issue ? { found: show(issue.input) } : {}
-    if (issue.code === 'invalid_value') {
-      const allowed = issue.values.map(String)
-      more.allowed = allowed.join(', ')
-      if (typeof issue.input === 'string') Object.assign(more, suggest(issue.input, allowed))
-    }
-    if (issue.code === 'invalid_type') more.allowed = typeWords(issue.expected)
-    const missing = issue.code === 'invalid_type' && issue.input === undefined
-    if (missing) delete more.found
-    return [this.fault(path, missing ? 'is missing' : lowerFirst(issue.message), more)]
+/** A fault at a path of what was read. */
+type FaultAt = (path: Path, message: string, more?: Partial<Fault>) => Fault
+
+/** What a schema found wrong, as faults in our words; `at` says where each is. */
+export function schemaFaults(schema: z.ZodType, issues: readonly z.core.$ZodIssue[], at: FaultAt): Fault[] {
+  return issues.flatMap((issue) => faultsOf(schema, issue, { parent: [], at }))
+}
+
+function faultsOf(schema: z.ZodType, issue: z.core.$ZodIssue, { parent, at }: { parent: Path; at: FaultAt }): Fault[] {
+  const path = [...parent, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = allowedKeys(schema, path)
+    return issue.keys.map((key, i) =>
+      at([...path, key], `unknown key "${key}"`, {
+        ...(allowed.length > 0 ? { allowed: allowed.join(', ') } : {}),
+        ...(i < faultsTold ? suggest(key, allowed) : {}),
+      }),
+    )
   }
+  if (issue.code === 'invalid_union') {
+    // The alternative that got furthest is the one the user meant; the others would only be noise.
+    const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]
+    if (best && depth(best) > 0) return best.flatMap((inner) => faultsOf(schema, inner, { parent: path, at }))
+  }
+  const more: Partial<Fault> = 'input' in issue ? { found: show(issue.input) } : {}
+  if (issue.code === 'invalid_value') {
+    const allowed = issue.values.map(String)
+    more.allowed = allowed.join(', ')
+    if (typeof issue.input === 'string') Object.assign(more, suggest(issue.input, allowed))
+  }
+  if (issue.code === 'invalid_type') more.allowed = typeWords(issue.expected)
+  const missing = issue.code === 'invalid_type' && issue.input === undefined
+  if (missing) delete more.found
+  return [at(path, missing ? 'is missing' : lowerFirst(issue.message), more)]
 }
 
 /** Faults of one file that an error carries; its sentence counts all of them. */
@@ -143,7 +151,7 @@ function parsePath(text: string): Path {
 }
 
 /** `['a', 0, 'b']` -> `a[0].b` */
-function formatPath(path: Path): string {
+export function formatPath(path: Path): string {
   return path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
     '',

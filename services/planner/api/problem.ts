@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, RemodelError, toError } from '../../../shared/errors.ts'
 import type { Problem } from './schema.ts'
+import { refusalOf } from './validation.ts'
 
 const statuses: Record<ErrorCode, number> = {
   'invalid-input': 422,
@@ -45,15 +46,8 @@ export function errorHandler(redisAddress: string) {
 function asRemodelError(thrown: unknown, redisAddress: string): RemodelError {
   if (thrown instanceof RemodelError) return thrown
   const error = toError(thrown)
-  const validation = (thrown as { validation?: { instancePath: string; message?: string }[] }).validation
-  if (validation) {
-    return new RemodelError('invalid-input', 'the request does not fit the route', {
-      faults: validation.map((issue) => ({
-        path: issue.instancePath.split('/').filter(Boolean).join('.'),
-        message: issue.message ?? 'is wrong',
-      })),
-    })
-  }
+  const refusal = refusalOf(thrown)
+  if (refusal) return refusal
   if (isRedisAway(error))
     return new RemodelError('unavailable', `Redis at ${redisAddress} cannot be reached`, { cause: error })
   const status = (thrown as { statusCode?: number }).statusCode ?? 500

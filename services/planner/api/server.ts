@@ -1,11 +1,6 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
-import {
-  jsonSchemaTransform,
-  serializerCompiler,
-  validatorCompiler,
-  type ZodTypeProvider,
-} from 'fastify-type-provider-zod'
+import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { redisAddress } from '../../../shared/redis.ts'
 import { mountBoard } from './board/board.ts'
 import { BoardVisits } from './board/visits.ts'
@@ -22,6 +17,7 @@ import { verifyRoutes } from './routes/verify.ts'
 import { Info } from './schema.ts'
 import type { Services } from './services.ts'
 import { closeStalledBodies } from './stalled-bodies.ts'
+import { noSuchRoute, validatorCompiler } from './validation.ts'
 
 /**
  * The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet; without `access`
@@ -38,6 +34,7 @@ export async function buildServer(services: Services, access: Access = nobody) {
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.setErrorHandler(errorHandler(redisAddress(services.ledger.settings)))
+  server.setNotFoundHandler(noSuchRoute)
   const visits = new BoardVisits(access.token)
   guard(server, access, visits)
   await server.register(swagger, {
