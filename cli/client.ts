@@ -184,7 +184,12 @@ export class Client {
 
   apply(id: string, request: ApplyRequest): Promise<PlanStatus> {
     const timeoutMs = (request.waitSeconds ?? 0) * SECOND + SHORT
-    return this.#post(PlanStatus, `/v1/plans/${encodeURIComponent(id)}/apply`, request, timeoutMs)
+    return this.#post(
+      PlanStatus,
+      `/v1/plans/${encodeURIComponent(id)}/apply`,
+      { id: crypto.randomUUID(), ...request },
+      timeoutMs,
+    )
   }
 
   cancel(id: string): Promise<PlanStatus> {
@@ -192,7 +197,11 @@ export class Client {
   }
 
   approve(id: string, remodel: string, approve: boolean): Promise<PlanStatus> {
-    return this.#post(PlanStatus, `/v1/plans/${encodeURIComponent(id)}/approvals`, { remodel, approve })
+    return this.#post(PlanStatus, `/v1/plans/${encodeURIComponent(id)}/approvals`, {
+      id: crypto.randomUUID(),
+      remodel,
+      approve,
+    })
   }
 
   why(id: string, remodel: string): Promise<Why> {

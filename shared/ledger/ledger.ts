@@ -339,17 +339,14 @@ export class Ledger extends LedgerReader {
     }
   }
 
-  async decide(deployment: string, plan: string, remodel: string, approve: boolean, who: string): Promise<void> {
+  /** A person's answer to an approval; under one `id` it is given once, however often it is sent. */
+  async decide(
+    deployment: string,
+    plan: string,
+    { id = randomUUID(), remodel, approve, who }: { id?: string; remodel: string; approve: boolean; who: string },
+  ): Promise<void> {
     const answer = JSON.parse(
-      await this.#scripts.decide(
-        this.base(deployment),
-        this.#channel,
-        plan,
-        remodel,
-        approve ? 1 : 0,
-        who,
-        randomUUID(),
-      ),
+      await this.#scripts.decide(this.base(deployment), this.#channel, plan, remodel, approve ? 1 : 0, who, id),
     )
     if (answer.status === 'held') {
       const why = `${plan} is parked, and plan ${answer.found} has ${deployment} now`

@@ -73,8 +73,10 @@ describe('a command that is sent again after its answer was lost', () => {
       const plan = planOf(name, [remodel('sure?', [], { action: 'approve', deadlineSeconds: 1000 })])
       await ledger.store(plan, Date.now())
       await ledger.open(name, plan.id, lock)
-      await sentTwice('ledger_decide', () => ledger.decide(name, plan.id, 'sure?', approve, 'anna'))
-      await expect(ledger.decide(name, plan.id, 'sure?', approve, 'anna')).rejects.toMatchObject({ code: 'conflict' })
+      await sentTwice('ledger_decide', () => ledger.decide(name, plan.id, { remodel: 'sure?', approve, who: 'anna' }))
+      await expect(ledger.decide(name, plan.id, { remodel: 'sure?', approve, who: 'anna' })).rejects.toMatchObject({
+        code: 'conflict',
+      })
     }
   })
 })

@@ -83,7 +83,9 @@ describe('a gate', () => {
   test('opens for no sweep before its moment, and for no person', async () => {
     const run = await opened({ opens: Date.now() + hour })
     for (let n = 0; n < 3; n++) await sweep(run)
-    await expect(ledger.decide(run.name, run.id, 'begin', true, 'bert')).rejects.toMatchObject({ code: 'conflict' })
+    await expect(
+      ledger.decide(run.name, run.id, { remodel: 'begin', approve: true, who: 'bert' }),
+    ).rejects.toMatchObject({ code: 'conflict' })
     expect([await run.state(), await run.states()]).toEqual(['parked', { begin: 'waiting', a: 'blocked' }])
   })
 
@@ -151,7 +153,9 @@ describe('an approval', () => {
     if (claim?.status !== 'claimed') throw new Error('not claimed')
     const waits = { outcome: 'wait', message: 'better times', afterMs: 1000 } as const
     await ledger.complete(name, [{ plan: plan.id, remodel: 'a', fence: claim.claim.fence, ...waits }])
-    await expect(ledger.decide(name, plan.id, 'a', true, 'bert')).rejects.toMatchObject({ code: 'conflict' })
+    await expect(ledger.decide(name, plan.id, { remodel: 'a', approve: true, who: 'bert' })).rejects.toMatchObject({
+      code: 'conflict',
+    })
     expect((await ledger.remodelRecords(name, plan.id)).map(({ state }) => state)).toEqual(['waiting', 'blocked'])
   })
 })

@@ -507,9 +507,11 @@ describe('approvals', () => {
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
     expect(await begin(name, plan.id)).toEqual([])
-    await ledger.decide(name, plan.id, 'sure?', true, 'anna')
+    await ledger.decide(name, plan.id, { remodel: 'sure?', approve: true, who: 'anna' })
     expect(await runAll(name, plan.id)).toEqual(['a'])
-    await expect(ledger.decide(name, plan.id, 'sure?', true, 'anna')).rejects.toMatchObject({ code: 'conflict' })
+    await expect(ledger.decide(name, plan.id, { remodel: 'sure?', approve: true, who: 'anna' })).rejects.toMatchObject({
+      code: 'conflict',
+    })
   })
 })
 

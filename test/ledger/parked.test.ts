@@ -75,7 +75,7 @@ describe('a plan that only waits', () => {
     const { state, parked } = await ledger.planRecord(name, plan)
     expect({ state, on: parked?.on }).toEqual({ state: 'parked', on: 'an approval: go on with b' })
     expect(await ledger.lock(name)).toBeNull()
-    await ledger.decide(name, plan, 'b', true, 'bert')
+    await ledger.decide(name, plan, { remodel: 'b', approve: true, who: 'bert' })
     expect(await ledger.lock(name)).toMatchObject({ plan, ...lock })
     await end(await begin(name, plan, 'c'), { outcome: 'done' })
     expect(await stateOf(name, plan)).toBe('done')
@@ -141,9 +141,11 @@ describe('while a plan is parked', () => {
     const plan = await opened(name, [gate('a'), remodel('b', ['a'])])
     const other = await opened(name, [remodel('x')])
     expect(await ledger.resume(name, plan)).toBe('parked')
-    await expect(ledger.decide(name, plan, 'a', true, 'bert')).rejects.toMatchObject({ code: 'locked' })
+    await expect(ledger.decide(name, plan, { remodel: 'a', approve: true, who: 'bert' })).rejects.toMatchObject({
+      code: 'locked',
+    })
     await ledger.cancel(name, other, 'me')
-    await ledger.decide(name, plan, 'a', true, 'bert')
+    await ledger.decide(name, plan, { remodel: 'a', approve: true, who: 'bert' })
     await end(await begin(name, plan, 'b'), { outcome: 'done' })
     expect(await stateOf(name, plan)).toBe('done')
   })
@@ -170,7 +172,10 @@ describe('while a plan is parked', () => {
       const other = await opened(name, [remodel('x')])
       await end(await begin(name, other, 'x'), { outcome: 'done' })
       if (ask === 'cancel') await ledger.cancel(name, plan, 'bert')
-      else await expect(ledger.decide(name, plan, 'a', true, 'bert')).rejects.toMatchObject({ code: 'conflict' })
+      else
+        await expect(ledger.decide(name, plan, { remodel: 'a', approve: true, who: 'bert' })).rejects.toMatchObject({
+          code: 'conflict',
+        })
       expect(await stateOf(name, plan)).toBe('cancelled')
       expect(await statesOf(name, plan)).toEqual({ a: 'skipped', b: 'skipped' })
       expect(await ledger.lock(name)).toBeNull()

@@ -443,6 +443,22 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/again.test.ts',
   },
   {
+    name: 'a request that the command sends again is another one',
+    guarantee: 27,
+    file: 'cli/client.ts',
+    find: '{ id: crypto.randomUUID(), ...request }',
+    replace: 'request',
+    caughtBy: 'test/api/sent-again.test.ts',
+  },
+  {
+    name: 'an approval that is sent again is another one',
+    guarantee: 27,
+    file: 'services/planner/api/routes/plans.ts',
+    find: 'named === undefined ? answer : { ...answer, id: named }',
+    replace: 'named === undefined ? answer : { ...answer }',
+    caughtBy: 'test/api/sent-again.test.ts',
+  },
+  {
     name: 'an order that is delivered again is carried out again',
     guarantee: 27,
     file: 'services/planner/deploys.ts',

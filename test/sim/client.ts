@@ -161,7 +161,7 @@ export async function orderDeploys(
     for (const record of await ledger.remodelRecords(deployment, id)) {
       const decision = approvals.get(record.id)
       if (record.state !== 'waiting' || decision === null || decision === undefined) continue
-      await ledger.decide(deployment, id, record.id, decision, 'sim')
+      await ledger.decide(deployment, id, { remodel: record.id, approve: decision, who: 'sim' })
     }
   }
 }

@@ -136,7 +136,11 @@ export const PlanView = z.object({
 })
 export type PlanView = z.infer<typeof PlanView>
 
+/** Names one request of a caller: sent again with the same id, because its answer was lost, it is answered as it was. */
+export const RequestId = z.string().regex(/^[\w-]{1,100}$/, 'must be 1 to 100 letters, digits, dashes and underscores')
+
 export const ApplyRequest = z.strictObject({
+  id: RequestId.optional(),
   /** Who wants it, for the lock; shown to whoever is refused. */
   holder: z.string().default('api'),
   message: z.string().default(''),

@@ -6,6 +6,7 @@ import { workerFor } from '../../../../shared/known-steps.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
 import type { RemodelState } from '../../../../shared/model/plan.ts'
 import { CompilingNow } from '../../compiling.ts'
+import type { Planning } from '../../planning.ts'
 import {
   ApplyRequest,
   BackupRequest,
@@ -13,6 +14,7 @@ import {
   PlanStatus,
   PlanView,
   PromotionRequest,
+  RequestId,
   RestartRequest,
   Why,
 } from '../schema.ts'
@@ -176,7 +178,7 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
         response: { 202: PlanStatus },
       },
     },
-    async (request, reply) => reply.status(202).send(await planning.apply(request.params.id, request.body)),
+    async (request, reply) => reply.status(202).send(await planning.apply(request.params.id, lockOf(request.body))),
   )
 
   server.post(
@@ -203,14 +205,20 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
       schema: {
         description: 'Approves or refuses a remodel that waits for a person. 409 where it does not wait.',
         params: ById,
-        body: z.strictObject({ remodel: z.string(), approve: z.boolean(), who: z.string().default('api') }),
+        body: z.strictObject({
+          id: RequestId.optional(),
+          remodel: z.string(),
+          approve: z.boolean(),
+          who: z.string().default('api'),
+        }),
         response: { 200: PlanStatus },
       },
     },
     async (request) => {
       const { id } = request.params
       const deployment = await ledger.deploymentOfPlan(id)
-      await ledger.decide(deployment, id, request.body.remodel, request.body.approve, request.body.who)
+      const { id: named, ...answer } = request.body
+      await ledger.decide(deployment, id, named === undefined ? answer : { ...answer, id: named })
       return ledger.planRecord(deployment, id)
     },
   )
@@ -237,6 +245,11 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
       return { remodel, ...why, waitsFor: (await elsewhere(...at)) ?? (await unknown(...at)) ?? why.waitsFor, parked }
     },
   )
+}
+
+/** A lock that is asked for under an id is taken once, however often the request comes. */
+function lockOf({ id, ...lock }: z.output<typeof ApplyRequest>): Parameters<Planning['apply']>[1] {
+  return id === undefined ? lock : { ...lock, id }
 }
 
 /** Leaves out keys that are undefined, so that they do not count as given. */
