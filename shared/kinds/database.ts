@@ -170,7 +170,7 @@ export const inputs = {
     }),
   ),
   'set-up-database': inVersion(
-    2,
+    3,
     z.object({
       ...base,
       database: z.string(),
@@ -178,6 +178,9 @@ export const inputs = {
       renameFrom: z.string(),
       owner: z.string(),
       script: z.array(z.string()),
+      extensions: z.array(z.string()).default([]),
+      /** Those that its document had and has no more: what rests on one keeps it. */
+      goneExtensions: z.array(z.string()).default([]),
       members: z.array(Member),
       copied: z.boolean(),
       /** The node whose numbers its sequences draw; null where there is no other node. */

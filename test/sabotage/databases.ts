@@ -410,4 +410,20 @@ export const databases: readonly Sabotage[] = [
     replace: 'if (sequences.length > 0 ||',
     caughtBy: 'test/kinds/database/degraded.test.ts',
   },
+  {
+    name: 'no extension is looked for when planned',
+    guarantee: 94,
+    file: 'services/planner/kinds/database/settings/absent.ts',
+    find: 'if (here === null) return []',
+    replace: 'return []',
+    caughtBy: 'test/kinds/database/extensions.test.ts',
+  },
+  {
+    name: 'an extension that leaves takes along what rests on it',
+    guarantee: 94,
+    file: 'services/assembler/steps/database/server/extensions.ts',
+    find: '`DROP EXTENSION IF EXISTS ${quoted(name)}`',
+    replace: '`DROP EXTENSION IF EXISTS ${quoted(name)} CASCADE`',
+    caughtBy: 'test/long/database/extensions.test.ts',
+  },
 ]

@@ -96,7 +96,7 @@ async function addAndRemove(lane: Lane, points: readonly Failpoint[]): Promise<v
 async function live(lane: Lane, points: readonly Failpoint[]): Promise<void> {
   const second = points.filter(({ name }) => name.startsWith('switch-over.')).filter((_, at) => at % 2 === 1)
   await lane.arm(points.filter((point) => !second.includes(point)))
-  const wish: Omit<Wish, 'net'> = { nodes: { n1: 'ab', n2: 'cd' } }
+  const wish: Omit<Wish, 'net'> = { nodes: { n1: 'ab', n2: 'cd' }, extensions: ['pg_trgm'] }
   await lane.deploy(wish)
   const both = ['ab', 'cd']
   const settings = { max_connections: 70 }

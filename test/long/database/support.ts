@@ -15,6 +15,7 @@ export interface Wish {
   /** Commits wait for a replica, as they do unless this says otherwise. */
   synchronous?: boolean
   script?: string[]
+  extensions?: string[]
   /** So many base backups of a node are kept. */
   keep?: number
   /** Node, or `all` -> its `restore_config`. */
@@ -39,6 +40,7 @@ export function documentOf({
   settings = {},
   synchronous = true,
   script = tables,
+  extensions,
   keep,
   restore = {},
 }: Wish): string {
@@ -65,6 +67,7 @@ export function documentOf({
       ...(restore.all === undefined ? {} : { restore_config: restore.all }),
       ...(synchronous ? {} : { synchronous_replication: false }),
       postgresql_conf: { shared_buffers: '16MB', max_connections: 60, ...settings },
+      ...(extensions === undefined ? {} : { extensions }),
       scripts: { post_database_create: script },
     },
     null,

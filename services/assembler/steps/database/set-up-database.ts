@@ -4,6 +4,7 @@ import { adminRole, publication, replicationRole } from '../../../../shared/post
 import { shareOwnSequences, shareSequences } from '../../../../shared/postgres/sequences.ts'
 import { quoted, type Session } from '../../../../shared/postgres/server.ts'
 import { defineStep } from '../step.ts'
+import { makeExtensions } from './server/extensions.ts'
 import { findPrimary, onPrimary } from './server/primary.ts'
 import { recorded } from './server/record.ts'
 import { giveWritesBack } from './server/writes.ts'
@@ -15,7 +16,8 @@ import { giveWritesBack } from './server/writes.ts'
 export default defineStep({
   input: inputs['set-up-database'],
   look: async () => null,
-  async apply(context, { members, database, renameFrom, owner, script, copied, shareOf }) {
+  async apply(context, input) {
+    const { members, database, renameFrom, owner, script, copied, shareOf, extensions, goneExtensions } = input
     // A node that is filled from another gets the database with the copy.
     if (copied && (await findPrimary(context.provider, members)) === null) return
     await onPrimary(context, members, 'postgres', async (session) => {
@@ -33,6 +35,7 @@ export default defineStep({
       // A script may take it from everybody, and the other nodes come in as this role.
       await session.query(`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${replicationRole}`)
       if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
+      await makeExtensions(context, session, { extensions, goneExtensions })
       const made = await session.value('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication])
       if (made !== null) {
         if (shareOf !== null) await shareSequences(session, shareOf)

@@ -12,6 +12,7 @@ import { instanceId } from './names.ts'
 import { EndState, resourcesOf } from './operations/operations.ts'
 import { nodeResources } from './resources.ts'
 import { Document, Host } from './schema.ts'
+import { extensionFaults } from './settings/extensions.ts'
 import { textsOf } from './settings/text.ts'
 import { materialOf } from './state.ts'
 import type { Strategy } from './strategy.ts'
@@ -228,6 +229,7 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
     const reserved = reservedRole(user.username)
     if (reserved !== undefined) fault(path, reserved)
   }
+  faults.push(...extensionFaults(document, value))
   if (reservedDatabases.includes(value.database_name)) {
     fault(['database_name'], 'is a database that every server has for itself: choose another name')
   }

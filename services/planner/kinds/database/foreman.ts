@@ -8,6 +8,7 @@ import { archivesIn } from './archived.ts'
 import { closedNodes } from './closed.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
+import { copiedExtensions } from './foreman/copied-extensions.ts'
 import { degradedNotes, keylessNotes } from './foreman/degraded.ts'
 import { handovers } from './foreman/handover.ts'
 import { impactOf } from './foreman/impact.ts'
@@ -99,6 +100,7 @@ export async function foreman(
     openings: options.remove ? [] : openings(nodes, materials, plans, situation),
     after: [
       ...lowerings(nodes, situation),
+      ...copiedExtensions(plans, situation),
       ...forgetting(restores, situation),
       ...firstBackups(nodes, materials, situation, restores),
     ],

@@ -91,6 +91,7 @@ export function nodeResources(
       primary_instance_id: '',
       instances,
       restore_config: restore ? { source_database_name: restore.source_database_name ?? database_name } : null,
+      ...(document.extensions.length > 0 ? { extensions: document.extensions.toSorted() } : {}),
       scripts: script.length > 0 ? { post_database_create: { statements: script } } : null,
     }
   })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'must be up to 40 lower-case letters, digits and dashes')
 const identifier = z.string().regex(/^[A-Za-z_][A-Za-z0-9_$-]{0,30}$/, 'must be 1 to 31 letters, digits, _, $ and -')
+const extension = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'must be the name of an extension: pg_trgm')
 const port = z.int().min(1).max(65535)
 /** Values as people write them in YAML; the server's own parser judges them. */
 const settings = z.record(
@@ -110,6 +111,8 @@ export const Document = z.strictObject({
     .max(16)
     .default([]),
   postgresql_conf: settings.default({}),
+  /** Of PostgreSQL: made in the database on every node. */
+  extensions: z.array(extension).max(64).default([]),
   /** For all nodes that have none of their own. */
   backup_config: BackupConfig.optional(),
   restore_config: RestoreConfig.optional(),

@@ -93,12 +93,16 @@ export async function readAgain(
   })
 }
 
-/** Throws `job-failed` where it refuses some of its files. */
+/**
+ * Throws `job-failed` where it refuses some of its files. A setting that is in none of them any more, and goes with the next start only,
+ * is an error of no name and no file.
+ */
 export async function refuseUnread({ provider }: Pick<StepContext, 'provider'>, member: Member): Promise<void> {
   const refused = await asked(provider, member, (session) =>
     session.query(
       `SELECT name, setting, error FROM pg_file_settings f WHERE error IS NOT NULL
-         AND NOT EXISTS (SELECT FROM pg_settings s WHERE s.name = f.name AND s.pending_restart)`,
+         AND NOT EXISTS (SELECT FROM pg_settings s WHERE s.pending_restart
+           AND (s.name = f.name OR (f.name IS NULL AND f.sourcefile IS NULL)))`,
     ),
   )
   if (refused.length === 0) return

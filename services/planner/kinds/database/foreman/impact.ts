@@ -8,6 +8,7 @@ import { restartText, switchOverText } from './consequences.ts'
 import type { Handover } from './handover.ts'
 import { type Changed, changedOf } from './settings.ts'
 import type { Situation } from './situation.ts'
+import { extensionsOf } from './steps.ts'
 
 interface Planned {
   plans: readonly NamedPlan[]
@@ -26,6 +27,7 @@ export function impactOf(nodes: readonly NodeResources[], situation: Situation, 
       ...events.flatMap((event) => switchOverOf(event, situation)),
       ...settingTexts(changedOf(nodes, situation), situation),
       ...events.flatMap((event) => serverTexts(event, situation, planned)),
+      ...extensionTexts(events, situation),
       ...userTexts(nodes, situation),
     ]),
   ]
@@ -84,6 +86,23 @@ function serverTexts({ type, resource }: Event, situation: Situation, { pending 
   return situation.standing('database.instance', server) !== undefined
     ? [`${server} is set up again: ${node} goes on taking writes`]
     : [`${server} comes: it is copied from the primary of ${node}, which goes on taking writes`]
+}
+
+function extensionTexts(events: readonly Event[], situation: Situation): string[] {
+  return events.flatMap(({ type, resource }) => {
+    const { type: of, id } = resource.identifier
+    const stood = situation.standing(of, id)
+    if (of !== 'database.postgres_database' || type === 'delete' || !stood) return []
+    const [before, after] = [extensionsOf(stood), extensionsOf(resource)]
+    return [
+      ...after
+        .filter((name) => !before.includes(name))
+        .map((name) => `extension ${name} comes: nothing is interrupted`),
+      ...before
+        .filter((name) => !after.includes(name))
+        .map((name) => `extension ${name} goes; where something of the database rests on it, it stays`),
+    ]
+  })
 }
 
 /** Nodes that come back to the same moment of the same node are named together. */

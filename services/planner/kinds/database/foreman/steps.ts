@@ -51,6 +51,8 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
     case 'database.postgres_database': {
       const node = String(attributes.node_name)
       const created = attributes.post_database_create as { statements?: string[] } | undefined
+      const extensions = extensionsOf(resource)
+      const before = extensionsOf(situation.standing(type, id))
       return {
         step: 'set-up-database',
         input: {
@@ -58,6 +60,8 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
           renameFrom: attributes.rename_from ?? '',
           owner: attributes.owner,
           script: created?.statements ?? [],
+          extensions,
+          goneExtensions: before.filter((name) => !extensions.includes(name)),
           members: situation.membersOf(node),
           copied: situation.isCopied(node),
           shareOf: situation.isAlone ? null : node,
@@ -105,6 +109,11 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
     default:
       return { step: 'note-resource', input: {} }
   }
+}
+
+export function extensionsOf(database: ResourceData | undefined): string[] {
+  const { extensions } = database?.attributes ?? {}
+  return Array.isArray(extensions) ? extensions.map(String) : []
 }
 
 function removal({ resource }: Event, situation: Situation): Work {

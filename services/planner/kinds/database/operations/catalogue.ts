@@ -104,7 +104,7 @@ export function postgresDatabase(
   extra: readonly Identifier[],
   attributes: PostgresAttributes,
 ): ResourceData {
-  const { database_id, owner, rename_from, has_restore_config, post_database_create } = attributes
+  const { database_id, owner, rename_from, has_restore_config, post_database_create, extensions } = attributes
   return resource(
     site.postgres,
     site.executor,
@@ -117,6 +117,7 @@ export function postgresDatabase(
       has_restore_config,
       extra_dependencies: extra.length === 0 ? null : extra,
       ...(post_database_create === undefined ? {} : { post_database_create }),
+      ...(extensions === undefined ? {} : { extensions }),
     },
     [nodeId(site.node), ...extra],
   )
@@ -128,6 +129,7 @@ export interface PostgresAttributes {
   readonly rename_from: string
   readonly has_restore_config: boolean
   readonly post_database_create?: JsonObject
+  readonly extensions?: readonly string[]
 }
 
 export function replicationSlot(provider: Site, subscriber: Site): ResourceData {

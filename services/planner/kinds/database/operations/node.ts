@@ -35,6 +35,8 @@ export interface NodeResources {
   /** In the order of the spec: the first becomes the primary of a new node. */
   readonly instances: readonly InstanceResources[] | null
   readonly restore_config: RestoreConfig | null
+  /** Of PostgreSQL, to be made in the database; not of the reference. */
+  readonly extensions?: readonly string[]
   readonly scripts: { readonly post_database_create?: JsonObject } | null
 }
 
@@ -76,6 +78,7 @@ export function databaseState(of: NodeResources): ResourceData[] {
       rename_from: of.restore_config?.source_database_name ?? '',
       has_restore_config: of.restore_config !== null,
       ...(script === undefined ? {} : { post_database_create: script }),
+      ...(of.extensions === undefined ? {} : { extensions: of.extensions }),
     }),
   )
   return state

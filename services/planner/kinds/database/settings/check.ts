@@ -1,17 +1,19 @@
 import type { Fault } from '../../../../../shared/errors.ts'
 import { invalidInput, type Path, type SourceDocument, suggest } from '../../../../../shared/source/document.ts'
 import { Document } from '../schema.ts'
+import { absentExtensions } from './absent.ts'
 import { judge, knownSettings } from './judge.ts'
 import { textsOf } from './text.ts'
 
-/** Throws `invalid-input` with the place of every setting that PostgreSQL does not know or whose value it refuses. */
+/** Throws `invalid-input` with the place of every extension and setting that PostgreSQL does not have, and of every value it refuses. */
 export async function checkSettings(document: SourceDocument): Promise<void> {
-  const { postgresql_conf, nodes } = document.parse(Document)
+  const value = document.parse(Document)
+  const { postgresql_conf, nodes } = value
   const asked: { path: Path; settings: Record<string, string | number | boolean> }[] = [
     { path: ['postgresql_conf'], settings: postgresql_conf },
     ...nodes.map((node, at) => ({ path: ['nodes', at, 'postgresql_conf'], settings: node.postgresql_conf })),
   ]
-  const faults: Fault[] = []
+  const faults: Fault[] = absentExtensions(document, value)
   for (const { path, settings } of asked) {
     const texts = textsOf(document, path, settings)
     if (Object.keys(texts).length === 0) continue
