@@ -194,7 +194,8 @@ export const inputs = {
     database: z.string(),
     members: z.array(Member),
   }),
-  'create-slot': z.object(between),
+  /** `loss`: a subscriber whose slot was lost may go on without what was written since. */
+  'create-slot': inVersion(2, z.object({ ...between, loss: z.boolean().default(false) })),
   /** `going`: the node that it stands on leaves as a whole: nothing is waited for there. */
   'delete-slot': inVersion(2, z.object({ ...between, going: z.boolean().default(false) })),
   'set-up-subscription': z.object({ ...between, enabled: z.boolean(), copied: z.boolean() }),

@@ -426,4 +426,28 @@ export const databases: readonly Sabotage[] = [
     replace: '`DROP EXTENSION IF EXISTS ${quoted(name)} CASCADE`',
     caughtBy: 'test/long/database/extensions.test.ts',
   },
+  {
+    name: 'a plan is drawn over a slot that was lost',
+    guarantee: 94,
+    file: 'services/planner/kinds/database/foreman/lost-links.ts',
+    find: 'else faults.push({',
+    replace: 'else [].concat({',
+    caughtBy: 'test/kinds/database/lost-links.test.ts',
+  },
+  {
+    name: 'a slot that the server ended counts as one',
+    guarantee: 94,
+    file: 'services/planner/kinds/database/inspector/servers.ts',
+    find: 'all.filter(({ why }) => why === null)',
+    replace: 'all',
+    caughtBy: 'test/long/database/lost-slot.test.ts',
+  },
+  {
+    name: 'a slot that was lost is made anew in silence',
+    guarantee: 94,
+    file: 'services/assembler/steps/database/create-slot.ts',
+    find: 'if (!loss && (await hasRead(context, reader))) {',
+    replace: 'if (!loss && (await hasRead(context, reader)) && false) {',
+    caughtBy: 'test/long/database/lost-slot.test.ts',
+  },
 ]

@@ -25,6 +25,9 @@ export function deviations(seen: readonly StandingMaterial[]): Deviation[] {
 
 function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
   if (material.meta.resource === undefined) return null
+  const { provider_node: provider, subscriber_node: subscriber } = material.attributes
+  if (typeof material.meta.lost === 'string')
+    return `is lost (${material.meta.lost}): ${subscriber} misses what ${provider} wrote since`
   const { needs_recreate: gone, error } = resourceOf(material)
   const link = Stopped.safeParse(material.meta.link)
   if (link.success) return `carries nothing: ${causeText(link.data)}`

@@ -14,6 +14,7 @@ import { handovers } from './foreman/handover.ts'
 import { impactOf } from './foreman/impact.ts'
 import { inStandingOrder } from './foreman/in-order.ts'
 import { drainDraft, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
+import { lostLinks } from './foreman/lost-links.ts'
 import { openings } from './foreman/openings.ts'
 import { remodelsOf } from './foreman/remodels.ts'
 import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
@@ -78,12 +79,20 @@ export async function foreman(
     ? { leaving: [], notes: [] }
     : leavingNodes(strategy, start, materials, { loss })
   if (!options.remove) refuseHalfRemoved(strategy, start, materials)
+  const missing = options.remove
+    ? []
+    : lostLinks(strategy, materials, {
+        loss,
+        restored: new Set(restores.pending.keys()),
+        urgent: found.handovers.length > 0,
+      })
   const restored = nodes.filter(({ node_name }) => restores.pending.has(node_name))
   const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
   const situation = new Situation(blueprint.deployment, start, nodes, plans, {
     ...restores,
     heirs,
     closed: closedNodes(materials),
+    loss,
   })
   const all = Object.keys(recorded.resources['database.node'] ?? {})
   const lost = new Set(options.remove ? all : leaving.flatMap((one) => (one.lost ? [one.node] : [])))
@@ -119,7 +128,7 @@ export async function foreman(
     windows: [],
     places: [],
     reservations: holdings(blueprint.materials),
-    consequences: [...asideNotes(aside), ...going, ...impact],
+    consequences: [...asideNotes(aside), ...missing, ...going, ...impact],
     notes,
   }
 }

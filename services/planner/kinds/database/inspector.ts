@@ -7,7 +7,7 @@ import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts
 import type { World } from '../kind.ts'
 import { archivesAsFound } from './inspector/archive.ts'
 import { stoppedLinks } from './inspector/leaving.ts'
-import { linkAsFound, strayLinks } from './inspector/links.ts'
+import { linkAsFound, lostSlot, strayLinks } from './inspector/links.ts'
 import { askMachine, type Machine } from './inspector/machines.ts'
 import { askServer, type Server } from './inspector/servers.ts'
 import { linksThatStopped } from './inspector/stopped.ts'
@@ -87,7 +87,11 @@ export async function inspector(
     if (type === 'database.replication_slot' || type === 'database.subscription') {
       const link = type === 'database.subscription' ? stopped.get(id) : undefined
       const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
-      return withMeta(linkAsFound(resource, primaries), { ...leaving.get(id), ...carries })
+      return withMeta(linkAsFound(resource, primaries), {
+        ...leaving.get(id),
+        ...carries,
+        ...lostSlot(resource, primaries),
+      })
     }
     if (type === 'database.postgres_database') {
       const node = String(resource.attributes.node_name)

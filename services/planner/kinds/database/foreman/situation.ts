@@ -18,6 +18,8 @@ interface Found {
   heirs: ReadonlyMap<string, string>
   /** Nodes that let no client in. */
   closed: ReadonlyMap<string, unknown>
+  /** What was acknowledged may be lost. */
+  loss: boolean
 }
 
 /** What steps need to know beyond their own resource: who is in which node, and where a new node's data comes from. */
@@ -203,6 +205,12 @@ export class Situation {
   isAdded(node: string): boolean {
     const stands = findStanding(this.#start, 'database.node', node) !== undefined
     return !stands || this.isCopied(node) || findStanding(this.#start, 'database.roles_source', node) !== undefined
+  }
+
+  /** What the node has not got of others while it was away may be missed: it was told so, or it begins with what it had once. */
+  mayMiss(node: string): boolean {
+    const stands = findStanding(this.#start, 'database.node', node) !== undefined
+    return this.#found.loss || (!stands && !this.isCopied(node))
   }
 
   /** A server that is made for it lets no client in. */

@@ -70,7 +70,8 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
     }
     case 'database.replication_slot':
     case 'database.replication_slot_create': {
-      return { step: 'create-slot', input: between(resource, situation) }
+      const pair = between(resource, situation)
+      return { step: 'create-slot', input: { ...pair, loss: situation.mayMiss(pair.subscriber) } }
     }
     case 'database.subscription': {
       const pair = between(resource, situation)

@@ -56,7 +56,7 @@ export async function judgeLink(found: Found, [from, to]: readonly [string, stri
       readerOf(here, { provider: from, database: subscriber.database_name }, () => endOfLog(machines, subscriber.vm))
     const why = await whyLinkStopped({ there, reader }, [from, to])
     if (why === null) return null
-    const waiting = rowsText(await waitingRows(there, from, to))
+    const waiting = await waitingRows(there, from, to).then(rowsText, () => 'rows that cannot be counted')
     return { id: `${from}:${to}:${provider.database_name}`, stopped: { stopped: why, waiting } }
   } finally {
     await Promise.all([there.close(), here.close()])
@@ -73,8 +73,8 @@ async function whyLinkStopped(
   })
   const link = await look()
   // One that was never made is not one that has stopped.
-  if (!link.reading || !link.reader) return null
+  if (!link.reader) return null
   const isPlain = !link.reader.enabled || link.reader.failure !== null
-  if (!isPlain && link.reading.behind > 0) await sleep(betweenMs)
+  if (!isPlain && link.reading && link.reading.behind > 0) await sleep(betweenMs)
   return whyStopped(from, to, link, await look())
 }

@@ -27,6 +27,26 @@ export function linkAsFound(resource: ResourceData, primaries: ReadonlyMap<strin
 }
 
 /**
+ * Why a slot is lost whose subscription stands, and how much of its provider's log the subscriber has not got: a new slot would begin
+ * behind that. Nothing where it is there, or was never read from.
+ */
+export function lostSlot(
+  { identifier, attributes }: ResourceData,
+  primaries: ReadonlyMap<string, Server>,
+): { lost: string; missed: number | null } | Record<string, never> {
+  if (identifier.type !== 'database.replication_slot') return {}
+  const name = linkName(String(attributes.provider_node), String(attributes.subscriber_node))
+  const provider = primaries.get(String(attributes.provider_node))
+  const reader = primaries.get(String(attributes.subscriber_node))?.subscriptions.find((one) => one.name === name)
+  if (!provider || !reader || provider.slots.includes(name)) return {}
+  const why = provider.invalid.get(name)
+  return {
+    lost: why === undefined ? 'it is gone' : `it was ended by the server: ${why.replaceAll('_', ' ')}`,
+    missed: reader.received === null ? null : Math.max(0, provider.position.lsn - reader.received),
+  }
+}
+
+/**
  * Slots and subscriptions that stand but are in no record: made by a step that was cut off before it could say so. They
  * are to be created again, which finds them, or taken away.
  */
@@ -41,8 +61,8 @@ export function strayLinks(
       found.push({ ...resource, needs_recreate: true })
     }
   }
-  for (const [node, { slots, subscriptions }] of primaries) {
-    for (const slot of slots) {
+  for (const [node, { slots, invalid, subscriptions }] of primaries) {
+    for (const slot of [...slots, ...invalid.keys()]) {
       const [, provider, subscriber] = linkPattern.exec(slot) ?? []
       if (provider === node) add(replicationSlot(siteOf(provider, database), siteOf(subscriber!, database)))
     }

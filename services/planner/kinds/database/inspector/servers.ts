@@ -13,6 +13,15 @@ import { notInEffectSql } from '../../../../../shared/postgres/settings.ts'
 import { startedSql } from '../../../../../shared/postgres/started.ts'
 import type { ResourceData } from '../operations/operations.ts'
 
+interface Subscription {
+  name: string
+  enabled: boolean
+  missingTables: number
+  asAdmin: boolean
+  /** How far it has come in its provider's log; null: it has got nothing yet. */
+  received: number | null
+}
+
 /** What one server says of itself. */
 export interface Server {
   instance: string
@@ -31,9 +40,11 @@ export interface Server {
   amiss: string[]
   /** Logical slots: of a primary those of the database, of a replica those it keeps a copy of. */
   slots: string[]
+  /** A primary: slots of the database from which nothing can be read any more -> why. */
+  invalid: ReadonlyMap<string, string>
   /** A primary: whether the writes of its database were stopped, as it was to be removed. */
   drain: Drain
-  subscriptions: { name: string; enabled: boolean; missingTables: number; asAdmin: boolean }[]
+  subscriptions: Subscription[]
   /** A primary: what it reads from other nodes. */
   incoming: Incoming[]
   /** A primary: tables of its database that other nodes are to have too. */
@@ -78,7 +89,14 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           drain: recovering ? 'none' : await drainOf(session, database_name),
           amiss: recovering ? [] : await rolesAmiss(session, users),
           ...(recovering
-            ? { slots: await names(session, copies), subscriptions: [], incoming: [], tables: [], unshared: [] }
+            ? {
+                slots: await names(session, copies),
+                invalid: new Map(),
+                subscriptions: [],
+                incoming: [],
+                tables: [],
+                unshared: [],
+              }
             : {
                 ...(await linksOf(machines, at, { database: database_name, node })),
                 incoming: await incomingOf(session, database_name, () => endOfLog(machines, vm)),
@@ -98,29 +116,38 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
   const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
   try {
     const known = await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])
-    if (known === null) return { slots: [], subscriptions: [], tables: [], unshared: [] }
+    if (known === null)
+      return { slots: [], invalid: new Map<string, string>(), subscriptions: [], tables: [], unshared: [] }
   } finally {
     await session.close()
   }
   const inside = await openSession(machines, at, database, { timeoutMs: 1500 })
   try {
-    const slots = await names(
-      inside,
-      `SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'remodel\\_%' AND database = current_database()`,
+    const all = await inside.query(
+      `SELECT slot_name, invalidation_reason AS why FROM pg_replication_slots
+       WHERE slot_name LIKE 'remodel\\_%' AND database = current_database()`,
+    )
+    const slots = all.filter(({ why }) => why === null).map(({ slot_name }) => String(slot_name))
+    const invalid = new Map(
+      all.filter(({ why }) => why !== null).map(({ slot_name, why }) => [String(slot_name), String(why)]),
     )
     const rows = await inside.query(
-      `SELECT subname, subenabled, subconninfo LIKE '%user=${adminRole} %' AS as_admin, (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+      `SELECT subname, subenabled, subconninfo LIKE '%user=${adminRole} %' AS as_admin,
+         (SELECT remote_lsn - '0/0' FROM pg_replication_origin_status WHERE external_id = 'pg_' || s.oid) AS received, (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
          WHERE ${isReplicated} AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND
            (srrelid = c.oid OR srrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid)))) AS missing
        FROM pg_subscription s WHERE subname LIKE 'remodel\\_%' AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     )
-    const subscriptions = rows.map(({ subname, subenabled, missing, as_admin }) => ({
-      name: String(subname),
-      enabled: subenabled === true,
-      missingTables: Number(missing),
-      asAdmin: as_admin === true,
-    }))
-    return { slots, subscriptions, tables: await tablesOf(inside), unshared: await unsharedOf(inside, node) }
+    const subscriptions = rows.map(
+      ({ subname, subenabled, missing, as_admin, received }): Subscription => ({
+        name: String(subname),
+        enabled: subenabled === true,
+        missingTables: Number(missing),
+        asAdmin: as_admin === true,
+        received: received === null ? null : Number(received),
+      }),
+    )
+    return { slots, invalid, subscriptions, tables: await tablesOf(inside), unshared: await unsharedOf(inside, node) }
   } finally {
     await inside.close()
   }
