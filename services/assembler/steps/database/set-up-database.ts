@@ -1,3 +1,4 @@
+import { RemodelError } from '../../../../shared/errors.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
 import { adminRole, publication, replicationRole } from '../../../../shared/postgres/names.ts'
@@ -43,7 +44,11 @@ export default defineStep({
       }
       await session.query('BEGIN')
       if (owner !== '') await session.query(`SET LOCAL ROLE ${quoted(owner)}`)
-      for (const statement of script) await session.query(statement)
+      for (const [at, statement] of script.entries()) {
+        await session.query(statement).catch((error) => {
+          throw ofScript(error, at)
+        })
+      }
       await session.query('RESET ROLE')
       if (shareOf !== null) await shareOwnSequences(session, shareOf)
       await session.query(`CREATE PUBLICATION ${publication} FOR ALL TABLES`)
@@ -53,6 +58,18 @@ export default defineStep({
   },
   verify: async (context, input) => recorded(context, input),
 })
+
+/** Classes of errors that another attempt may not meet: connection, rollback, resources, locks, an operator, the system. */
+const passing = /^(08|40|53|55|57|58)/
+
+/** A statement of the document that the server refuses is refused the next time too. Its text stays out: it may hold what is secret. */
+function ofScript(error: unknown, at: number): unknown {
+  if (!(error instanceof RemodelError)) return error
+  const { sqlstate } = error.details
+  if (typeof sqlstate !== 'string' || passing.test(sqlstate)) return error
+  const message = `scripts.post_database_create[${at}] failed, and none of its statements has an effect, as they run in one transaction: ${error.message}`
+  return new RemodelError('job-failed', message, { details: { ...error.details, statement: at }, cause: error })
+}
 
 /** Who owned it has nothing of it by that any more; what is that role's own within it stays. */
 async function changeOwner(session: Session, database: string, owner: string): Promise<void> {
