@@ -428,7 +428,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a plan is drawn over a slot that was lost',
-    guarantee: 94,
+    guarantee: 95,
     file: 'services/planner/kinds/database/foreman/lost-links.ts',
     find: 'else faults.push({',
     replace: 'else [].concat({',
@@ -436,7 +436,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a slot that the server ended counts as one',
-    guarantee: 94,
+    guarantee: 95,
     file: 'services/planner/kinds/database/inspector/servers.ts',
     find: 'all.filter(({ why }) => why === null)',
     replace: 'all',
@@ -444,7 +444,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a slot that was lost is made anew in silence',
-    guarantee: 94,
+    guarantee: 95,
     file: 'services/assembler/steps/database/create-slot.ts',
     find: 'if (!loss && (await hasRead(context, reader))) {',
     replace: 'if (!loss && (await hasRead(context, reader)) && false) {',
