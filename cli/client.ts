@@ -26,11 +26,13 @@ import {
   type PromotionRequest,
   Release,
   type RestartRequest,
+  type StatementsRequest,
   Stemcell,
   UsedRelease,
   Why,
 } from '../services/planner/api/schema.ts'
 import { RemodelError } from '../shared/errors.ts'
+import { StatementOutcome } from '../shared/model/statements.ts'
 import { Verdict } from '../shared/model/verdict.ts'
 import { type Address, withoutPassword } from './address.ts'
 import { problemError } from './problem.ts'
@@ -219,6 +221,11 @@ export class Client {
 
   instances(deployment: string): Promise<Instance[]> {
     return this.#get(z.array(Instance), `${of(deployment)}/instances`)
+  }
+
+  /** As long as the statements take, up to an hour. */
+  runStatements(deployment: string, request: z.input<typeof StatementsRequest>): Promise<StatementOutcome[]> {
+    return this.#post(z.array(StatementOutcome), `${of(deployment)}/statements`, request, 3600 * SECOND)
   }
 
   exec(

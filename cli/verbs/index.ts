@@ -27,6 +27,12 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./backup-database.ts'),
   },
   {
+    name: 'exec-database',
+    group: deploying,
+    summary: 'run statements on all nodes of a database, or on none',
+    load: () => import('./exec-database.ts'),
+  },
+  {
     name: 'promote',
     group: deploying,
     summary: 'make a server of a database take writes',

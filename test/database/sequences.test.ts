@@ -70,13 +70,13 @@ test('a node that is a copy of another one draws numbers that neither has drawn'
 
 test('a table that was filled before goes on behind its rows, and behind those that are on their way', async () => {
   await everywhere('CREATE TABLE h (id serial PRIMARY KEY)')
+  // Most of the rows came from other nodes: the node's own sequence is far behind them.
   for (const [at, node] of nodes.entries()) {
-    await on(node).query(`INSERT INTO h SELECT g FROM generate_series(1, ${100 * (at + 1)}) g`)
-    await on(node).query(`SELECT setval('h_id_seq', ${100 * (at + 1)})`)
+    await on(node).query(`INSERT INTO h SELECT g FROM generate_series(1, ${3000 + at}) g`)
+    await on(node).query(`SELECT setval('h_id_seq', 100)`)
   }
   await shareAll()
-  const [first = []] = await drawn('h_id_seq')
-  expect(Math.min(...first)).toBeGreaterThan(300)
+  for (const numbers of await drawn('h_id_seq')) expect(Math.min(...numbers)).toBeGreaterThan(3500)
 })
 
 test('what begins anew begins with a number of the node', async () => {

@@ -450,4 +450,20 @@ export const databases: readonly Sabotage[] = [
     replace: 'if (!loss && (await hasRead(context, reader)) && false) {',
     caughtBy: 'test/long/database/lost-slot.test.ts',
   },
+  {
+    name: 'a node commits what another one refuses',
+    guarantee: 96,
+    file: 'shared/postgres/links/everywhere.ts',
+    find: "one.query('ROLLBACK')",
+    replace: "one.query('COMMIT')",
+    caughtBy: 'test/database/links/everywhere.test.ts',
+  },
+  {
+    name: 'a table that was made is applied from the next deploy on',
+    guarantee: 96,
+    file: 'shared/postgres/links/everywhere.ts',
+    find: 'await session.query(takeIn)',
+    replace: '',
+    caughtBy: 'test/database/links/everywhere.test.ts',
+  },
 ]

@@ -259,6 +259,10 @@ export const ExecRequest = z.strictObject({
   argv: z.array(z.string()).min(1),
   timeoutSeconds: z.number().positive().default(60),
 })
+export const StatementsRequest = z.strictObject({
+  sql: z.string().min(1),
+  nodes: z.array(z.string()).default([]),
+})
 export const ExecResponse = z.object({ exitCode: z.int().nullable(), stdout: z.string(), stderr: z.string() })
 export const LogsResponse = z.object({
   files: z.array(z.object({ path: z.string(), content: z.string() })),

@@ -135,6 +135,13 @@ export interface Looking extends Pick<World, 'provider' | 'archives'> {
   materials: readonly StandingMaterial[]
 }
 
+/** Statements for the nodes of a database. */
+export interface Statements {
+  sql: string
+  /** None: all. */
+  nodes: readonly string[]
+}
+
 /** What `Kind.keep` may use. */
 export interface Keeping {
   blobs: Pick<import('../../../shared/blobstore/blobstore.ts').Blobstore, 'put'>
@@ -207,6 +214,11 @@ export interface Kind {
   backUp?(floorplan: Floorplan, parts: readonly string[]): PlanDraft
   /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */
   logs?: readonly string[]
+  /** Runs statements on all nodes, or on none where one refuses. Absent: it has nothing that takes statements. */
+  runStatements?(
+    statements: Statements,
+    looking: Looking,
+  ): Promise<import('../../../shared/model/statements.ts').StatementOutcome[]>
   /**
    * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
    * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.

@@ -71,7 +71,14 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
         /n2 cannot apply what n1 sent it: table public\.extra is missing on n2, and 1 row would be lost/,
       ),
     })
-    await two('CREATE TABLE public.extra (id int PRIMARY KEY)')
+    const mended = { sql: 'CREATE TABLE extra (id int PRIMARY KEY)', nodes: ['n2'] }
+    expect(await field.client.runStatements('till', mended)).toEqual([{ node: 'n2', state: 'done', why: null }])
+    await expect.poll(() => two('SELECT count(*)::int FROM public.extra'), { timeout: 60_000 }).toBe(1)
+    const both = await field.client.runStatements('till', { sql: 'ALTER TABLE item ADD COLUMN note text' })
+    expect(both.map(({ node, state }) => [node, state])).toEqual([
+      ['n1', 'done'],
+      ['n2', 'done'],
+    ])
     expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
     await expect.poll(deviations, { timeout: 60_000 }).toEqual([])
   })

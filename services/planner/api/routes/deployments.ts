@@ -2,13 +2,14 @@ import { z } from 'zod'
 import { RemodelError } from '../../../../shared/errors.ts'
 import { type DeploymentRecord, Overview } from '../../../../shared/ledger/overview.ts'
 import { Floorplan } from '../../../../shared/model/material.ts'
+import { StatementOutcome } from '../../../../shared/model/statements.ts'
 import { Verdict } from '../../../../shared/model/verdict.ts'
 import { Archives } from '../../../../shared/postgres/archive/archives.ts'
 import { suggest } from '../../../../shared/source/document.ts'
 import type { Kind } from '../../kinds/kind.ts'
 import { connectInstance, instancesOf } from '../instances.ts'
 import { placeOf, readLogs } from '../logs.ts'
-import { Deployment, ExecRequest, ExecResponse, Instance, Lock, LogsResponse } from '../schema.ts'
+import { Deployment, ExecRequest, ExecResponse, Instance, Lock, LogsResponse, StatementsRequest } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
@@ -95,6 +96,26 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       const { name } = request.params
       const looking = { provider: services.provider, archives }
       return instancesOf(await ledger.floorplan(name), await kindOf(name), looking)
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/statements',
+    {
+      schema: {
+        description:
+          'Runs statements on all nodes of a database, or on none where one refuses; `nodes`: on those only.',
+        params: ByName,
+        body: StatementsRequest,
+        response: { 200: z.array(StatementOutcome) },
+      },
+    },
+    async ({ params: { name }, body }) => {
+      const kind = await kindOf(name)
+      if (!kind.runStatements)
+        throw new RemodelError('invalid-input', `${name} is of kind ${kind.name}, which takes no statements`)
+      const { materials } = await ledger.floorplan(name)
+      return kind.runStatements(body, { deployment: name, materials, provider: services.provider, archives })
     },
   )
 

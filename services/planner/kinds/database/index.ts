@@ -31,5 +31,7 @@ export const kind: Kind = {
   promote,
   restart,
   logs: [serverLog],
+  runStatements: async (statements, looking) =>
+    (await import('./everywhere.ts')).statementsOnNodes(statements, looking),
   describe: async (instance, seen, looking) => (await import('./describe.ts')).describe(instance, seen, looking),
 }

@@ -36,7 +36,7 @@ export async function stoppedLinksOf(
   return found.flat()
 }
 
-function serversOf(materials: readonly StandingMaterial[], node: string): Address[] {
+export function serversOf(materials: readonly StandingMaterial[], node: string): Address[] {
   return materials.flatMap(({ id, attributes }) => {
     if (!id.startsWith('instance/') || attributes.node !== node) return []
     return [InstanceAttributes.parse(attributes)]
@@ -44,7 +44,7 @@ function serversOf(materials: readonly StandingMaterial[], node: string): Addres
 }
 
 /** With the one of these that takes writes; null where none is found. */
-async function primarySession(
+export async function primarySession(
   machines: Machines,
   servers: readonly Address[],
   database: string,

@@ -1,0 +1,30 @@
+import { gather } from '../arguments.ts'
+import { exit, type Verb } from '../verb.ts'
+import { plain } from '../views/style.ts'
+
+/** Statements that change tables are not replicated: they are run on every node, or on none. */
+const execDatabase: Verb<{ node?: string[] }> = {
+  configure(command) {
+    command
+      .argument('<deployment>')
+      .argument('<sql>', 'statements, in one argument; all of them are one transaction on each node')
+      .option('--node <name>', 'on this node only, to mend it; may be given several times', gather)
+  },
+  examples: [
+    ["exec-database shop 'ALTER TABLE item ADD COLUMN note text'", 'on every node, or on none where one refuses'],
+    ["exec-database shop --node n2 'CREATE TABLE extra (id int PRIMARY KEY)'", 'what a node lacks'],
+  ],
+  async run(context, [deployment = '', sql = ''], { node = [] }) {
+    const outcomes = await (await context.client()).runStatements(deployment, { sql, nodes: node })
+    if (context.json) context.document(outcomes)
+    else {
+      for (const { node: name, state, why } of outcomes) {
+        const mark = state === 'done' ? context.style.green('✓') : context.style.red('✗')
+        context.say(`${mark} ${name}: ${state}${why === null ? '' : `: ${plain(why)}`}`)
+      }
+    }
+    return outcomes.every(({ state }) => state === 'done') ? exit.done : exit.failed
+  },
+}
+
+export default execDatabase

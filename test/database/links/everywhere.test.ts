@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runEverywhere } from '../../../shared/postgres/links/everywhere.ts'
+import { TwoNodes } from './servers.ts'
+
+let nodes: TwoNodes
+beforeAll(async () => {
+  nodes = await TwoNodes.open('CREATE TABLE item (id int PRIMARY KEY, name text)')
+  for (const session of [nodes.n1, nodes.n2]) await session.query('CREATE ROLE app; GRANT ALL ON SCHEMA public TO app')
+}, 60_000)
+afterAll(() => nodes.close())
+
+const both = () => new Map([...Object.entries({ n1: nodes.n1, n2: nodes.n2 })])
+const run = (sql: string, owner = 'app') => runEverywhere(both(), sql, { owner, share: true })
+const count = (node: 'n1' | 'n2', table: string) => nodes[node].value(`SELECT count(*)::int FROM ${table}`)
+
+describe('statements on all nodes', { timeout: 120_000 }, () => {
+  test('make a table that is replicated from its first row on, with numbers of each node', async () => {
+    const sql = 'CREATE TABLE extra (id serial PRIMARY KEY, v text); CREATE INDEX ON extra (v)'
+    expect(await run(sql)).toEqual([
+      { node: 'n1', state: 'done', why: null },
+      { node: 'n2', state: 'done', why: null },
+    ])
+    await Promise.all(
+      [nodes.n1, nodes.n2].map((session) =>
+        session.query(`INSERT INTO extra (v) SELECT 'x' FROM generate_series(1, 50)`),
+      ),
+    )
+    await expect.poll(() => count('n1', 'extra'), { timeout: 60_000 }).toBe(100)
+    await expect.poll(() => count('n2', 'extra'), { timeout: 60_000 }).toBe(100)
+    expect(await nodes.n1.value(`SELECT tableowner FROM pg_tables WHERE tablename = 'extra'`)).toBe('app')
+  })
+
+  test('are undone on all where one refuses', async () => {
+    await nodes.n2.query('CREATE TABLE only_here (id int PRIMARY KEY)')
+    const outcome = await run('CREATE TABLE before_it (id int); CREATE TABLE only_here (id int PRIMARY KEY)')
+    expect(outcome).toEqual([
+      { node: 'n1', state: 'undone', why: 'n2 refuses it' },
+      { node: 'n2', state: 'undone', why: expect.stringMatching(/relation "only_here" already exists/) },
+    ])
+    for (const node of ['n1', 'n2'] as const) {
+      expect(await nodes[node].value(`SELECT to_regclass('before_it')::text`)).toBeNull()
+    }
+  })
+
+  test('that end the transaction themselves are no more vouched for', async () => {
+    const [first] = await run('CREATE TABLE early (id int); COMMIT')
+    expect(first).toMatchObject({
+      node: 'n1',
+      state: 'unknown',
+      why: expect.stringMatching(/SAVEPOINT can only be used in transaction/),
+    })
+  })
+
+  test('on one node mend a link, and the row that stopped it arrives', async () => {
+    await nodes.n1.query(`CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1)`)
+    await expect.poll(() => nodes.failure(), { timeout: 60_000 }).toMatchObject({ table: 'public.late' })
+    await runEverywhere(new Map([['n2', nodes.n2]]), 'CREATE TABLE late (id int PRIMARY KEY)', {
+      owner: '',
+      share: true,
+    })
+    await expect.poll(() => count('n2', 'late'), { timeout: 60_000 }).toBe(1)
+  })
+})
