@@ -18,8 +18,9 @@ const benches: Record<string, Bench> = {
   database: () => import('./database/bench.ts'),
 }
 
-/** Only by name: the part of `compile` with real packages, and what takes as long as it is told. */
+/** Only by name: what needs room on the disk, the part of `compile` with real packages, and what takes as long as it is told. */
 const apart: Record<string, Bench> = {
+  'big-package': () => import('./big-package.ts'),
   'compile-c': () => import('./compile-c.ts'),
   endurance: () => import('./endurance.ts'),
 }
