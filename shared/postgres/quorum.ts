@@ -18,6 +18,16 @@ export function isEnough(commits: Commits, answered: readonly string[]): boolean
   return commits.of.filter((server) => answered.includes(server)).length >= answersNeeded(commits)
 }
 
+/** The same as a primary has it: what its `synchronous_standby_names` says; where it names none, these servers are the node's. */
+export function commitsIn(standbyNames: string, primary: string, servers: readonly string[]): Commits {
+  const names = [...standbyNames.matchAll(/"([^"]+)"/g)].map(([, name]) => name!)
+  return names.length > 0 ? commitsOf([primary, ...names], true) : commitsOf(servers, false)
+}
+
+export function isSame(one: Commits, other: Commits): boolean {
+  return one.confirm === other.confirm && [...one.of].sort().join() === [...other.of].sort().join()
+}
+
 /** Commits of these servers as they are arranged: one replica has to have it, where there is one and they wait at all. */
 export function commitsOf(servers: readonly string[], synchronous: boolean): Commits {
   return { of: [...servers], confirm: synchronous && servers.length > 1 ? 1 : 0 }

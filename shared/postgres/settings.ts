@@ -25,10 +25,15 @@ export function settingLines(settings: Readonly<Record<string, string>>): string
     .join('')
 }
 
-/** `name`: what a server does not have as its files say, or has from elsewhere of the settings `$1` (in lower case). */
+/** `name`: what was set with ALTER SYSTEM of what a remodel's files set, and of the settings `$1` (in lower case). */
+export const byHandSql = `SELECT DISTINCT name FROM pg_file_settings hand WHERE sourcefile LIKE '%/postgresql.auto.conf'
+  AND (lower(name) = ANY($1) OR EXISTS (SELECT FROM pg_file_settings own
+    WHERE lower(own.name) = lower(hand.name) AND own.sourcefile ~ '/(remodel|node)[.]conf$'))`
+
+/** `name`: what a server does not have as its files say, or has from elsewhere (`byHandSql`). */
 export const notInEffectSql = `SELECT name FROM pg_settings WHERE pending_restart
   UNION SELECT coalesce(name, 'a line of its files') FROM pg_file_settings WHERE error IS NOT NULL
-  UNION SELECT name FROM pg_file_settings WHERE sourcefile LIKE '%/postgresql.auto.conf' AND lower(name) = ANY($1)`
+  UNION ${byHandSql}`
 
 /** What a server says against its settings, in its own words; `setting` where it names one. */
 export interface Complaint {

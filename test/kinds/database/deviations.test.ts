@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { type ArchiveSeen, archiveMaterial } from '../../../services/planner/kinds/database/archived.ts'
 import { deviations } from '../../../services/planner/kinds/database/deviations.ts'
 import { replicationSlot, siteOf, subscription } from '../../../services/planner/kinds/database/operations/catalogue.ts'
 import type { ResourceData } from '../../../services/planner/kinds/database/operations/operations.ts'
@@ -55,4 +56,14 @@ test('a link that carries nothing is named with its cause and its repair, and wh
     'carries nothing: table public.extra is missing on n2. To repair it, run on n2: CREATE TABLE public.extra (id integer); (makes the table as n1 has it)',
     'has no table public.extra, which n1 has: the first row of it that another node writes stops the link',
   ])
+})
+
+test('a log that no backup goes with is a deviation; of a node that does not say where its log goes nothing is concluded', () => {
+  const backup = { id: 'b1', node: 'n1', line: 'before' } as ArchiveSeen['backups'][number]
+  const seen = { deployment: 'shop', node: 'n1', line: 'now', now: 1, nextXid: null, end: null, backups: [backup] }
+  const what = 'has no backup that goes with its log'
+  expect(deviations([archiveMaterial(seen)])).toEqual([{ material: 'archive/n1', what }])
+  expect(deviations([archiveMaterial({ ...seen, line: 'before' }), archiveMaterial({ ...seen, line: null })])).toEqual(
+    [],
+  )
 })

@@ -96,3 +96,48 @@ test('a node whose removal was cut off behind its drain comes back only by being
     faults: [{ message: expect.stringContaining('node n2 is half removed') }],
   })
 })
+
+/** n2 has a replica, as it stands when its primary's machine is gone; `has`: what the replica has of its log. */
+async function headless(has: number) {
+  const both: Wish = { net: 80, nodes: { n1: 'a', n2: 'bc' } }
+  const seen = { timeline: 1, lsn: 100 }
+  const meta: Record<string, StandingMaterial['meta']> = {
+    'host/b': { health: 'missing', disk: 'gone' },
+    'instance/n2-b': { health: 'down' },
+    'instance/n2-c': {
+      health: 'running',
+      role: 'replica',
+      received: has,
+      timeline: 1,
+      lag_bytes: 0,
+      slots: ['remodel_n2_n1'],
+    },
+    'node/n2': { commits: { of: ['n2-b', 'n2-c'], confirm: 1 }, seen: { 'n2-b': seen, 'n2-c': seen } },
+  }
+  return builtBy(await planOf(both, [])).map((material) => ({
+    ...material,
+    meta: { ...material.meta, ...meta[material.id] },
+  }))
+}
+
+test('a node without its primary goes through the drain where a replica has all that it acknowledged: that takes over first', async () => {
+  const { remodels, consequences } = await planOf(one, await headless(100))
+  expect((consequences ?? []).join('\n')).toMatch(
+    /node n2 goes without its primary n2-b: n2-c has all that it acknowledged, and takes over first/,
+  )
+  const order = remodels.map(({ step }) => step)
+  expect(order.indexOf('fail-over')).toBeGreaterThanOrEqual(0)
+  expect(order.indexOf('drain-node')).toBeGreaterThan(order.indexOf('fail-over'))
+  expect(remodels.find(({ step }) => step === 'fail-over')!.input).toMatchObject({ to: 'n2-c', acceptLoss: false })
+})
+
+test('where commits waited for no replica, nothing says that one has all: the loss is to be accepted', async () => {
+  const materials = (await headless(100)).map((material) =>
+    material.id === 'node/n2'
+      ? { ...material, meta: { ...material.meta, commits: { of: ['n2-b', 'n2-c'], confirm: 0 } } }
+      : material,
+  )
+  await expect(planOf(one, materials)).rejects.toMatchObject({
+    faults: [{ message: expect.stringMatching(/n2 does not answer.*--accept-loss/) }],
+  })
+})

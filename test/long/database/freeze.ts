@@ -1,9 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** The first process of a machine, by which Remodel reaches it. */
+function firstOf(machines: string, vm: string): number {
+  return Number(readFileSync(join(machines, 'vms', vm, 'pid'), 'utf8').split(' ')[0])
+}
+
 /** The processes of a machine as this one sees them. */
 function processesOf(machines: string, vm: string): number[] {
-  const first = Number(readFileSync(join(machines, 'vms', vm, 'pid'), 'utf8').split(' ')[0])
+  const first = firstOf(machines, vm)
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -22,4 +27,14 @@ function processesOf(machines: string, vm: string): number[] {
 /** Every process of a machine stands still, for good: only its end helps. */
 export function freeze(machines: string, vm: string): void {
   for (const pid of processesOf(machines, vm)) process.kill(pid, 'SIGSTOP')
+}
+
+/** Out of Remodel's reach, for good; its server goes on for clients and for other servers. */
+export function cutOff(machines: string, vm: string): void {
+  process.kill(firstOf(machines, vm), 'SIGSTOP')
+}
+
+/** Ends at once. */
+export function killMachine(machines: string, vm: string): void {
+  process.kill(firstOf(machines, vm), 'SIGKILL')
 }

@@ -1,6 +1,8 @@
 import { RemodelError } from '../../../../shared/errors.ts'
 import { failpoint } from '../../../../shared/failpoint.ts'
 import { inputs } from '../../../../shared/kinds/database.ts'
+import { databaseSeen, publicationFault } from '../../../../shared/postgres/database-seen.ts'
+import { drainOf } from '../../../../shared/postgres/drain.ts'
 import { adminRole, publication, replicationRole } from '../../../../shared/postgres/names.ts'
 import { shareOwnSequences, shareSequences } from '../../../../shared/postgres/sequences.ts'
 import { quoted, type Session } from '../../../../shared/postgres/server.ts'
@@ -18,7 +20,7 @@ export default defineStep({
   input: inputs['set-up-database'],
   look: async () => null,
   async apply(context, input) {
-    const { members, database, renameFrom, owner, script, copied, shareOf, extensions, goneExtensions } = input
+    const { event, members, database, renameFrom, owner, script, copied, shareOf, extensions, goneExtensions } = input
     // A node that is filled from another gets the database with the copy.
     if (copied && (await findPrimary(context.provider, members)) === null) return
     await onPrimary(context, members, 'postgres', async (session) => {
@@ -27,6 +29,7 @@ export default defineStep({
       if (known === null && old !== null) {
         await session.query(`ALTER DATABASE ${quoted(renameFrom)} RENAME TO ${quoted(database)}`)
       } else if (known === null) await session.query(`CREATE DATABASE ${quoted(database)}`)
+      await letIn(session, database)
       await failpoint('set-up-database.created')
     })
     // It was to be removed, and stays after all.
@@ -37,14 +40,17 @@ export default defineStep({
       await session.query(`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${replicationRole}`)
       if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
       await makeExtensions(context, session, { extensions, goneExtensions })
-      const made = await session.value('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication])
-      if (made !== null) {
+      if ((await publicationFault(session)) === '') {
         if (shareOf !== null) await shareSequences(session, shareOf)
         return
       }
+      // It was made once, so the statements have run.
+      const known = await session.value('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication])
+      const again = event === 'update' || known !== null
       await session.query('BEGIN')
+      await session.query(`DROP PUBLICATION IF EXISTS ${publication}`)
       if (owner !== '') await session.query(`SET LOCAL ROLE ${quoted(owner)}`)
-      for (const [at, statement] of script.entries()) {
+      for (const [at, statement] of (again ? [] : script).entries()) {
         await session.query(statement).catch((error) => {
           throw ofScript(error, at)
         })
@@ -69,6 +75,14 @@ function ofScript(error: unknown, at: number): unknown {
   if (typeof sqlstate !== 'string' || passing.test(sqlstate)) return error
   const message = `scripts.post_database_create[${at}] failed, and none of its statements has an effect, as they run in one transaction: ${error.message}`
   return new RemodelError('job-failed', message, { details: { ...error.details, statement: at }, cause: error })
+}
+
+/** Clients come in and write, unless it is drained: then `giveWritesBack` does that. */
+async function letIn(session: Session, database: string): Promise<void> {
+  const { faults } = await databaseSeen(session, database)
+  if (faults.length === 0 || (await drainOf(session, database)) !== 'none') return
+  await session.query(`ALTER DATABASE ${quoted(database)} ALLOW_CONNECTIONS true CONNECTION LIMIT -1`)
+  await session.query(`ALTER DATABASE ${quoted(database)} RESET default_transaction_read_only`)
 }
 
 /** Who owned it has nothing of it by that any more; what is that role's own within it stays. */

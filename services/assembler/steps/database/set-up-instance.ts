@@ -8,7 +8,7 @@ import { rolesAmiss } from '../../../../shared/postgres/roles.ts'
 import { openSession } from '../../../../shared/postgres/server.ts'
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
-import { ensureArchiveSlot } from './archive/line.ts'
+import { ensureArchiveSlot, keepsForArchive } from './archive/line.ts'
 import { restoreData, restoredBy } from './archive/restore.ts'
 import { noteClosed } from './server/admission.ts'
 import { putBackAside, settleAside } from './server/aside.ts'
@@ -27,6 +27,7 @@ import { ensureRoles } from './server/roles.ts'
 import {
   answering,
   awaitsRestart,
+  changedFiles,
   endOfLog,
   isUp,
   keepSettings,
@@ -66,6 +67,9 @@ export default defineStep({
       if (process?.state !== 'running' || seen!.recovering === null) return null
       if (input.role === 'follow' && !(await follows(context, input, 2000))) return null
       if (input.role === 'restore' && !(await isRestored(connection, input))) return null
+      if ((await changedFiles(connection)).length > 0) return null
+      const archived = input.instance.backup !== undefined
+      if (archived !== (await keepsForArchive(context.provider, input.member))) return null
       if ((await notInEffect(context, input.member, Object.keys(input.instance.settings))).length > 0) return null
       if (seen!.recovering === false && (await amiss(context, input)).length > 0) return null
       return await result(context, connection, input)

@@ -1,14 +1,15 @@
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { Deviation } from '../../../../shared/model/verdict.ts'
 import { causeText, Stopped } from '../../../../shared/postgres/links/stopped.ts'
+import { type ArchiveSeen, archivesIn } from './archived.ts'
 import { closedNodes } from './closed.ts'
 import { lackingOf } from './foreman/degraded.ts'
 import { unsharedIn } from './foreman/sequences.ts'
 import { resourceOf } from './state.ts'
 
 /**
- * Nodes that are closed to clients, machines, servers, slots and subscriptions that are gone or do not do as they should, links that carry
- * nothing, tables that are missing, sequences that draw what another node draws.
+ * Nodes that are closed to clients, machines, servers, databases, slots and subscriptions that are gone or do not do as they should, links that
+ * carry nothing, tables that are missing, sequences that draw what another node draws, and logs that no backup goes with.
  */
 export function deviations(seen: readonly StandingMaterial[]): Deviation[] {
   const closed = [...closedNodes(seen)].map(([node, why]): Deviation => {
@@ -18,7 +19,7 @@ export function deviations(seen: readonly StandingMaterial[]): Deviation[] {
   const isAlone = seen.filter(({ id }) => id.startsWith('node/')).length < 2
   const amiss = seen.flatMap((material): Deviation[] => {
     const what = whyAmiss(material, isAlone)
-    return what === null ? [] : [{ material: material.id, what }]
+    return what === null ? archivesIn([material]).flatMap(withoutBackup) : [{ material: material.id, what }]
   })
   return [...closed, ...amiss]
 }
@@ -40,4 +41,10 @@ function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
   if (error) return `is not as it should be: ${error}`
   if (!gone) return null
   return material.meta.health === 'down' ? 'does not answer' : 'is gone, or not recorded'
+}
+
+/** The log alone brings nothing back. Of a node that does not say where its log goes nothing is concluded. */
+function withoutBackup({ node, line, backups }: ArchiveSeen): Deviation[] {
+  if (line === null || backups.some((backup) => backup.line === line)) return []
+  return [{ material: `archive/${node}`, what: 'has no backup that goes with its log' }]
 }

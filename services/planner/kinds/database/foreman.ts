@@ -10,10 +10,11 @@ import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
 import { copiedExtensions } from './foreman/copied-extensions.ts'
 import { degradedNotes, keylessNotes } from './foreman/degraded.ts'
+import { refuseGoneDatabases } from './foreman/gone-database.ts'
 import { handovers } from './foreman/handover.ts'
 import { impactOf } from './foreman/impact.ts'
 import { inStandingOrder } from './foreman/in-order.ts'
-import { drainDraft, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
+import { drainDraft, leavingHandovers, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
 import { lostLinks } from './foreman/lost-links.ts'
 import { openings } from './foreman/openings.ts'
 import { remodelsOf } from './foreman/remodels.ts'
@@ -48,14 +49,19 @@ export async function foreman(
   const { materials } = floorplan
   if (!options.remove) refuseOtherIdentity(strategy, strategy.nodes, stateOfFloorplan(floorplan.materials))
   const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials)
+  if (!options.remove) refuseGoneDatabases(strategy, materials, restores)
   const kept = strategy.nodes.filter(({ node_name }) => !restores.pending.has(node_name))
   const recorded = stateOfFloorplan(materials)
   const filling = kept.filter((node) => unfinishedSource(recorded, node) !== undefined)
-  const found = handovers(materials, kept, strategy.primaries, {
+  const staying = handovers(materials, kept, strategy.primaries, {
     acceptLoss: options.acceptLoss ?? false,
     filling: new Set(filling.map(({ node_name }) => node_name)),
   })
-  const start = stateOfFloorplan(found.materials)
+  const led = options.remove
+    ? { handovers: [], materials: staying.materials, notes: [] }
+    : leavingHandovers(strategy, recorded, staying.materials)
+  const found = { ...staying, handovers: [...staying.handovers, ...led.handovers] }
+  const start = stateOfFloorplan(led.materials)
   const aside = options.remove ? new Map<string, string>() : laidAside(strategy, start, materials, restores)
   const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored), ...Object.fromEntries(aside) }
   const nodes = inStandingOrder(strategy.nodes, start, primaries).map((node) => originOf(node, start, restores))
@@ -77,7 +83,7 @@ export async function foreman(
   const loss = (options.acceptLoss ?? false) || strategy.dataLoss
   const { leaving, notes: going } = options.remove
     ? { leaving: [], notes: [] }
-    : leavingNodes(strategy, start, materials, { loss })
+    : leavingNodes(strategy, start, materials, { loss, led: new Set(led.handovers.map(({ node }) => node)) })
   if (!options.remove) refuseHalfRemoved(strategy, start, materials)
   const missing = options.remove
     ? []
@@ -115,7 +121,7 @@ export async function foreman(
     ],
   })
   const { pending } = restores
-  const handed = { plans, handovers: [...found.handovers, ...found.late], pending, archives: archivesIn(materials) }
+  const handed = { plans, handovers: [...staying.handovers, ...found.late], pending, archives: archivesIn(materials) }
   const impact = options.remove ? [] : impactOf(nodes, situation, handed)
   const notes = [
     ...found.notes,
@@ -128,7 +134,7 @@ export async function foreman(
     windows: [],
     places: [],
     reservations: holdings(blueprint.materials),
-    consequences: [...asideNotes(aside), ...missing, ...going, ...impact],
+    consequences: [...asideNotes(aside), ...missing, ...led.notes, ...going, ...impact],
     notes,
   }
 }

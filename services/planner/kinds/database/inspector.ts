@@ -1,8 +1,9 @@
-import { restoredMaterial } from '../../../../shared/kinds/database.ts'
+import { HostAttributes, InstanceAttributes, restoredMaterial } from '../../../../shared/kinds/database.ts'
 import type { Blueprint, StandingMaterial } from '../../../../shared/model/material.ts'
 import { lackingOn } from '../../../../shared/postgres/links/tables.ts'
-import { instanceSlot } from '../../../../shared/postgres/names.ts'
+import { adminRole, instanceSlot } from '../../../../shared/postgres/names.ts'
 import { comparePositions } from '../../../../shared/postgres/position.ts'
+import { Commits, commitsIn, isSame } from '../../../../shared/postgres/quorum.ts'
 import type { Disk, Provider, Vm } from '../../../../shared/provider/provider.ts'
 import type { World } from '../kind.ts'
 import { archivesAsFound } from './inspector/archive.ts'
@@ -59,14 +60,19 @@ export async function inspector(
     stoppedLinks({ primaries, instances }, nodes, world.provider),
     linksThatStopped({ primaries, instances }, world.provider),
   ])
-  const tables = new Map([...primaries].map(([node, server]) => [node, server.tables]))
+  // What a database holds that lets no session in is not known.
+  const tables = new Map(
+    [...primaries].flatMap(([node, server]) => (server.database.admin ? [[node, server.tables] as const] : [])),
+  )
+  const places = placesOf(instances)
   const materials = recorded.map((resource): StandingMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
       const stands = running.has(String(resource.attributes.vm))
       const mute = silent.has(String(resource.attributes.vm))
       const lost = { ...resource, needs_recreate: true, error: mute ? 'its machine does not answer' : resource.error }
-      return withMeta(stands && !mute ? resource : lost, {
+      const astray = stands ? diskFault(resource, vms, disks) : ''
+      return withMeta(stands && !mute ? (astray === '' ? resource : { ...resource, error: astray }) : lost, {
         health: mute ? 'silent' : stands ? 'running' : 'missing',
         disk: disks.some((disk) => disk.id === resource.attributes.disk) ? 'there' : 'gone',
         ...(aside.flat().includes(id) ? { aside: true } : {}),
@@ -82,27 +88,34 @@ export async function inspector(
       const known = { ...(commits === undefined ? {} : { commits }), ...(seen === undefined ? {} : { seen }) }
       const drain = primaries.get(id)?.drain ?? 'none'
       const draining = drain === 'none' ? {} : { drain }
-      return withMeta(nodeAsFound(resource, primaries.get(id), recorded), { ...known, ...draining })
+      return withMeta(nodeAsFound(resource, primaries.get(id), { recorded, commits }), { ...known, ...draining })
     }
     if (type === 'database.replication_slot' || type === 'database.subscription') {
       const link = type === 'database.subscription' ? stopped.get(id) : undefined
       const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
-      return withMeta(linkAsFound(resource, primaries), {
+      return withMeta(linkAsFound(resource, primaries, places), {
         ...leaving.get(id),
         ...carries,
         ...lostSlot(resource, primaries),
       })
     }
     if (type === 'database.postgres_database') {
+      const at = primaries.get(String(resource.attributes.node_name))
       const node = String(resource.attributes.node_name)
-      const lacking = lackingOn(node, tables)
+      const lacking = tables.has(node) ? lackingOn(node, tables) : []
       const keyless = (tables.get(node) ?? []).flatMap(({ name, keyed }) => (keyed ? [] : [name]))
-      const unshared = primaries.get(node)?.unshared ?? []
-      return withMeta(resource, {
+      const unshared = at?.unshared ?? []
+      return withMeta(databaseAsFound(resource, at), {
+        ...(at && !at.database.there ? { gone: true } : {}),
         ...(lacking.length > 0 ? { lacking } : {}),
         ...(keyless.length > 0 ? { keyless } : {}),
         ...(unshared.length > 0 ? { unshared } : {}),
       })
+    }
+    if (type === 'database.replication_slot' || type === 'database.subscription') {
+      const link = type === 'database.subscription' ? stopped.get(id) : undefined
+      const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
+      return withMeta(linkAsFound(resource, primaries, places), { ...leaving.get(id), ...carries })
     }
     return standingOf(resource)
   })
@@ -171,9 +184,15 @@ function instanceAsFound(
   // A replica that follows nobody is no replica: the step that sets it up finds out why.
   const astray = recovering && lagBytes === null
   const second = !recovering && primary !== undefined && primary !== server
-  const unset = server.notInEffect.length > 0 ? `it does not have its settings: ${server.notInEffect.join(', ')}` : ''
-  const roles = server.amiss.length > 0 ? `its roles are not as written: ${server.amiss.join(', ')}` : ''
-  const error = astray ? 'it follows nobody' : second ? `it takes writes beside ${primary.instance}` : unset || roles
+  const wrong = [
+    astray ? 'it follows nobody' : '',
+    second ? `it takes writes beside ${primary.instance}` : '',
+    server.notInEffect.length > 0 ? `it does not have its settings: ${server.notInEffect.join(', ')}` : '',
+    machine && machine.changed.length > 0 ? `another hand has changed its ${machine.changed.join(', ')}` : '',
+    server.amiss.length > 0 ? `its roles are not as written: ${server.amiss.join(', ')}` : '',
+    server.unarchived ? 'it keeps no log for its archive' : '',
+  ]
+  const error = wrong.filter((one) => one !== '').join('; ')
   return withMeta(error === '' ? resource : { ...resource, error }, {
     health: 'running',
     role: recovering ? 'replica' : 'primary',
@@ -196,23 +215,67 @@ function withHeld(found: StandingMaterial, held: unknown): StandingMaterial {
 function nodeAsFound(
   resource: ResourceData,
   primary: Server | undefined,
-  recorded: readonly ResourceData[],
+  { recorded, commits }: { recorded: readonly ResourceData[]; commits: unknown },
 ): ResourceData {
   if (!primary) return resource
-  const known = recorded
-    .filter(({ identifier }) => identifier.type === 'database.instance')
-    .map(({ identifier }) => instanceSlot(identifier.id))
+  const instances = recorded.filter(({ identifier }) => identifier.type === 'database.instance')
+  const known = instances.map(({ identifier }) => instanceSlot(identifier.id))
   const strays = primary.physicalSlots.filter((slot) => slot.startsWith('instance_') && !known.includes(slot))
+  const replicas = instances
+    .filter(({ identifier, attributes }) => attributes.node === primary.node && identifier.id !== primary.instance)
+    .map(({ identifier }) => identifier.id)
+  const unkept = replicas.filter((replica) => !primary.physicalSlots.includes(instanceSlot(replica)))
+  const before = String(resource.attributes.primary_instance_id ?? '')
+  const changed = before !== primary.instance
+  const wrong = [
+    strays.length > 0 ? `its log is kept for ${strays.join(', ')}, which no document names` : '',
+    primary.drain !== 'none' ? 'its writes were stopped, as it was to be removed' : '',
+    changed && before !== '' ? `${primary.instance} takes its writes, and it was left with ${before}` : '',
+    unkept.length > 0 ? `${primary.instance} keeps no log for ${unkept.join(', ')}` : '',
+    primary.drain === 'none' && waitsElse(commits, primary)
+      ? 'its commits do not wait for what they were arranged to wait for'
+      : '',
+  ].filter((one) => one !== '')
   return {
     ...resource,
     attributes: { ...resource.attributes, primary_instance_id: primary.instance },
-    error:
-      strays.length > 0
-        ? `its log is kept for ${strays.join(', ')}, which no document names`
-        : primary.drain === 'none'
-          ? resource.error
-          : 'its writes were stopped, as it was to be removed',
+    error: wrong.length > 0 ? wrong.join('; ') : resource.error,
   }
+}
+
+/** Its commits wait for others than was recorded; where nothing was, nothing is said. */
+function waitsElse(recorded: unknown, { instance, waitsFor }: Server): boolean {
+  const arranged = Commits.safeParse(recorded)
+  return arranged.success && !isSame(arranged.data, commitsIn(waitsFor, instance, arranged.data.of))
+}
+
+function databaseAsFound(resource: ResourceData, at: Server | undefined): ResourceData {
+  if (!at) return resource
+  if (!at.database.there) return { ...resource, needs_recreate: true }
+  if (at.drain !== 'none') return resource
+  const owner = resource.attributes.owner === '' ? adminRole : String(resource.attributes.owner)
+  const faults = [
+    ...at.database.faults,
+    ...(at.database.owner === owner ? [] : [`its owner is ${at.database.owner}, not ${owner}`]),
+  ]
+  return faults.length > 0 ? { ...resource, error: faults.join('; ') } : resource
+}
+
+/** Node -> where each of its servers is. */
+function placesOf(instances: readonly ResourceData[]): ReadonlyMap<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { attributes } of instances) {
+    const { node, address, port } = InstanceAttributes.parse(attributes)
+    found.set(node, [...(found.get(node) ?? []), `${address}:${port}`])
+  }
+  return found
+}
+
+function diskFault({ attributes }: ResourceData, vms: readonly Vm[], disks: readonly Disk[]): string {
+  const { vm, disk, disk_mib } = HostAttributes.parse(attributes)
+  if (!vms.find(({ id }) => id === vm)?.disks.includes(disk)) return 'its disk is not attached'
+  const size = disks.find(({ id }) => id === disk)?.sizeMiB ?? 0
+  return size < disk_mib ? `its disk has ${size} MiB instead of ${disk_mib}` : ''
 }
 
 /** Machines and disks that this deployment owns but nobody recorded; they carry themselves what they were made for. */

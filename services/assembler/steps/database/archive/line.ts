@@ -35,6 +35,16 @@ export async function ensureArchiveSlot(machines: Machines, at: Address, wanted:
   }
 }
 
+/** Whether a server keeps its log for the archive. */
+export async function keepsForArchive(machines: Machines, at: Address): Promise<boolean> {
+  const session = await openSession(machines, at, 'postgres')
+  try {
+    return (await session.value('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [archiveSlot])) !== null
+  } finally {
+    await session.close()
+  }
+}
+
 function newLine(): string {
   return randomBytes(6).toString('hex')
 }

@@ -1,5 +1,6 @@
 import { failpoint } from '../../../../../shared/failpoint.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
+import { noteWritten } from '../../../../../shared/postgres/written-files.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { StepContext } from '../../step.ts'
 import { accessRules } from './access.ts'
@@ -51,7 +52,10 @@ export async function openNode(context: StepContext, members: readonly Member[])
 
 async function follow(context: StepContext, connection: Connection, member: Member, who: 'clients' | 'servers') {
   await connection.write(`${place.data}/pg_hba.conf`, accessRules(who))
-  await shell(connection, `chown ${owner} ${place.data}/pg_hba.conf; chmod 0640 ${place.data}/pg_hba.conf`)
+  await shell(
+    connection,
+    `chown ${owner} ${place.data}/pg_hba.conf; chmod 0640 ${place.data}/pg_hba.conf; ${noteWritten(['pg_hba.conf'])}`,
+  )
   await readAgain(context, connection, member, [])
 }
 

@@ -2,6 +2,7 @@ import type { InstanceAttributes, Member } from '../../../../../shared/kinds/dat
 import type { Target } from '../../../../../shared/postgres/archive/chain.ts'
 import { adminRole, instanceSlot, replicationRole } from '../../../../../shared/postgres/names.ts'
 import { settingLines } from '../../../../../shared/postgres/settings.ts'
+import { noteWritten } from '../../../../../shared/postgres/written-files.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import { accessRules, identities } from './access.ts'
 import { isClosed } from './admission.ts'
@@ -108,7 +109,7 @@ export async function configure(
   await connection.write(`${place.data}/pg_hba.conf`, accessRules(open))
   await connection.write(`${place.data}/postgresql.conf`, "include 'remodel.conf'\ninclude_if_exists 'node.conf'\n")
   await writePassword(connection, password)
-  await owned(connection)
+  await owned(connection, ['remodel.conf', 'pg_ident.conf', 'pg_hba.conf', 'postgresql.conf'])
 }
 
 /** How a server follows, and what its commits wait for, when it is the primary. */
@@ -137,7 +138,7 @@ export async function arrange(connection: Connection, of: Arrangement): Promise<
         }),
   })
   await connection.write(`${place.data}/node.conf`, text)
-  await owned(connection)
+  await owned(connection, ['node.conf'])
 }
 
 /** A server that was arranged to follow as the admin role, as all were once, follows as the role that is let in. */
@@ -145,7 +146,7 @@ export async function followAsReplication(connection: Connection): Promise<void>
   const [before, now] = [`user=${adminRole} dbname`, `${follower} dbname`]
   const file = `${place.data}/node.conf`
   await shell(connection, `if [ -e ${file} ]; then sed -i 's|${before}|${now}|' ${file}; fi`)
-  await owned(connection)
+  await owned(connection, ['node.conf'])
 }
 
 function followInfo(self: string, upstream: readonly Member[], primaryOnly: boolean): string {
@@ -167,6 +168,8 @@ export function conninfo(
   return `host=${hosts} port=${ports} ${follower} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3`
 }
 
-function owned(connection: Connection): Promise<string> {
-  return shell(connection, `chown ${owner} ${place.data}/*.conf; chmod 0640 ${place.data}/*.conf`)
+/** Files that a remodel has just written are the server's, and are noted as they are. */
+export function owned(connection: Connection, files: readonly string[]): Promise<string> {
+  const own = `chown ${owner} ${place.data}/*.conf; chmod 0640 ${place.data}/*.conf`
+  return shell(connection, `${own}; ${noteWritten(files)}`)
 }

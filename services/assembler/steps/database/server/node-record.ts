@@ -1,6 +1,6 @@
 import type { Member, Resource } from '../../../../../shared/kinds/database.ts'
 import type { Attributes } from '../../../../../shared/model/material.ts'
-import { type Commits, commitsOf } from '../../../../../shared/postgres/quorum.ts'
+import { type Commits, commitsIn } from '../../../../../shared/postgres/quorum.ts'
 import { openSession } from '../../../../../shared/postgres/server.ts'
 import type { StepContext, StepResult } from '../../step.ts'
 import { lookAt } from './primary.ts'
@@ -30,11 +30,10 @@ async function commitsAsArranged(context: StepContext, primary: Member, members:
   const session = await openSession(context.provider, primary, 'postgres')
   try {
     const text = String(await session.value(`SELECT current_setting('synchronous_standby_names')`))
-    const names = [...text.matchAll(/"([^"]+)"/g)].map(([, name]) => name!)
-    if (names.length > 0) return commitsOf([primary.instance, ...names], true)
-    return commitsOf(
+    return commitsIn(
+      text,
+      primary.instance,
       members.map(({ instance }) => instance),
-      false,
     )
   } finally {
     await session.close()

@@ -94,7 +94,21 @@ export async function onPrimaryIfAny(
     const silent = seen.some(({ recovering }, index) => recovering === null && vms[index]?.state === 'running')
     if (!silent || seen.some(({ recovering }) => recovering === true)) return
   }
+  if (going && !(await hasDatabase(context, members, database))) return
   return onPrimary(context, members, database, work)
+}
+
+async function hasDatabase(context: StepContext, members: readonly Member[], database: string): Promise<boolean> {
+  const session = await openSession(
+    context.provider,
+    await primaryOf(context.provider, members, context.signal),
+    'postgres',
+  )
+  try {
+    return (await session.value('SELECT 1 FROM pg_database WHERE datname = $1', [database])) !== null
+  } finally {
+    await session.close()
+  }
 }
 
 /** Polls until it is so; throws `deadline` after `waitMs`. Statements that fail meanwhile count as not yet. */

@@ -2,8 +2,10 @@ import { failpoint } from '../../../../../shared/failpoint.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import { replicationRole } from '../../../../../shared/postgres/names.ts'
 import { setPassword } from '../../../../../shared/postgres/password.ts'
+import { isUsualRole, usualRole } from '../../../../../shared/postgres/roles.ts'
 import { verifierOf, verifies } from '../../../../../shared/postgres/scram.ts'
 import { openSession, quoted, type Session } from '../../../../../shared/postgres/server.ts'
+import { noteWritten } from '../../../../../shared/postgres/written-files.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { Secrets } from '../../../../../shared/secrets.ts'
 import type { StepContext } from '../../step.ts'
@@ -34,7 +36,10 @@ export async function admitReplicas(context: StepContext, primary: Member, deplo
   try {
     const rules = (await connection.read(`${place.data}/pg_hba.conf`)).toString()
     if (rules.includes(followRule)) return
-    await shell(connection, `cd ${place.data}; sed -i '1i ${followRule}' pg_hba.conf; chown ${owner} pg_hba.conf`)
+    await shell(
+      connection,
+      `cd ${place.data}; sed -i '1i ${followRule}' pg_hba.conf; chown ${owner} pg_hba.conf; ${noteWritten(['pg_hba.conf'])}`,
+    )
     await reloadServer(connection)
   } finally {
     connection.close()
@@ -82,8 +87,14 @@ export async function writePassword(connection: Connection, password: string): P
 
 /** On a primary: the role, with this password. A data directory of an archive may have it with another one. */
 export async function ensureReplicationRole(session: Session, password: string): Promise<void> {
-  const [known] = await session.query('SELECT rolpassword FROM pg_authid WHERE rolname = $1', [replicationRole])
-  if (!known) await session.query(`CREATE ROLE ${quoted(replicationRole)} LOGIN REPLICATION`)
+  const [known] = await session.query(
+    `SELECT rolpassword, rolcanlogin AND rolreplication AND ${isUsualRole} AS comes_in FROM pg_authid WHERE rolname = $1`,
+    [replicationRole],
+  )
+  // Links of several nodes are set up at once, and of two who change a role at once one fails.
+  if (known?.comes_in !== true) {
+    await session.query(`${known ? 'ALTER' : 'CREATE'} ROLE ${quoted(replicationRole)} LOGIN REPLICATION ${usualRole}`)
+  }
   const verifier = typeof known?.rolpassword === 'string' ? known.rolpassword : null
   if (await verifies(verifier, password)) return
   await setPassword(session, replicationRole, await verifierOf(password, crypto.getRandomValues(new Uint8Array(16))))

@@ -2,7 +2,7 @@ import { failpoint } from '../../../../../shared/failpoint.ts'
 import type { InstanceAttributes, Member, User } from '../../../../../shared/kinds/database.ts'
 import { openFenced } from '../../../../../shared/postgres/fenced.ts'
 import { setPassword } from '../../../../../shared/postgres/password.ts'
-import { documentRole, roleAttributes, rolesOfDocuments } from '../../../../../shared/postgres/roles.ts'
+import { documentRole, roleAttributes, rolesOfDocuments, usualRole } from '../../../../../shared/postgres/roles.ts'
 import { literal, quoted, type Session } from '../../../../../shared/postgres/server.ts'
 import type { StepContext } from '../../step.ts'
 import { ensureReplicationRole, replicationPassword } from './replication.ts'
@@ -37,7 +37,7 @@ export async function ensureRoles(
 async function ensureRole(context: StepContext, session: Session, { username, verifier, attributes }: User) {
   const known = await session.value('SELECT 1 FROM pg_roles WHERE rolname = $1', [username])
   const given = all.map((name) => (attributes.includes(name) ? name : `NO${name}`)).join(' ')
-  await session.query(`${known === null ? 'CREATE' : 'ALTER'} ROLE ${quoted(username)} ${given}`)
+  await session.query(`${known === null ? 'CREATE' : 'ALTER'} ROLE ${quoted(username)} ${given} ${usualRole}`)
   await session.query(`COMMENT ON ROLE ${quoted(username)} IS ${literal(documentRole)}`)
   await failpoint('set-up-instance.role')
   await setPassword(session, username, verifier === '' ? null : (await context.blobs.get(verifier)).toString())

@@ -1,7 +1,8 @@
 import { RemodelError } from '../../../../../shared/errors.ts'
 import type { Member } from '../../../../../shared/kinds/database.ts'
 import { type Machines, openSession, quoted, type Session } from '../../../../../shared/postgres/server.ts'
-import { complaintsIn, notInEffectSql } from '../../../../../shared/postgres/settings.ts'
+import { byHandSql, complaintsIn, notInEffectSql } from '../../../../../shared/postgres/settings.ts'
+import { changedIn, findChanged, noteWritten } from '../../../../../shared/postgres/written-files.ts'
 import type { Connection } from '../../../../../shared/provider/connection.ts'
 import type { StepContext } from '../../step.ts'
 import { owner, place } from './place.ts'
@@ -36,7 +37,7 @@ export async function putBackSettings(connection: Connection): Promise<boolean> 
   if ((await connection.exec(['test', '-e', place.earlier])).exitCode !== 0) return false
   await shell(
     connection,
-    `cp ${place.earlier}/* ${place.data}/; chown ${owner} ${place.data}/*.conf; rm -rf ${place.earlier}`,
+    `cp ${place.earlier}/* ${place.data}/; chown ${owner} ${place.data}/*.conf; ${noteWritten(files.split(' '))}; rm -rf ${place.earlier}`,
   )
   return true
 }
@@ -71,7 +72,7 @@ export async function endOfLog(connection: Connection): Promise<number> {
   return Number(stdout.trim())
 }
 
-/** Has it read its files again, and waits until it has. What was set by hand of these settings is taken back. */
+/** Has it read its files again, and waits until it has. What was set by hand of these settings, and of those of its files, is taken back. */
 export async function readAgain(
   { provider, signal }: Pick<StepContext, 'provider' | 'signal'>,
   connection: Connection,
@@ -80,10 +81,7 @@ export async function readAgain(
 ): Promise<void> {
   const loaded = (session: Session) => session.value('SELECT pg_conf_load_time()::text')
   const before = await asked(provider, member, async (session) => {
-    const byHand = await session.query(
-      `SELECT DISTINCT name FROM pg_file_settings WHERE sourcefile LIKE '%/postgresql.auto.conf' AND lower(name) = ANY($1)`,
-      [settings.map((name) => name.toLowerCase())],
-    )
+    const byHand = await session.query(byHandSql, [settings.map((name) => name.toLowerCase())])
     for (const { name } of byHand) await session.query(`ALTER SYSTEM RESET ${quoted(String(name))}`)
     return loaded(session)
   })
@@ -108,6 +106,11 @@ export async function refuseUnread({ provider }: Pick<StepContext, 'provider'>, 
   if (refused.length === 0) return
   const words = refused.map(({ name, setting, error }) => `${name === null ? '' : `${name} = ${setting}: `}${error}`)
   throw new RemodelError('job-failed', `${member.instance} refuses its settings: ${words.join('; ')}`)
+}
+
+/** Files of settings that another hand has changed since a remodel wrote them. */
+export async function changedFiles(connection: Connection): Promise<string[]> {
+  return changedIn((await connection.exec(['/bin/sh', '-c', findChanged])).stdout)
 }
 
 export function awaitsRestart(provider: Machines, member: Member): Promise<boolean> {

@@ -23,8 +23,23 @@ export async function ensureSubscription(session: Session, link: Link): Promise<
     await session.query(
       `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(info)} PUBLICATION ${publication} WITH (${options})`,
     )
-  } else if (known !== info) await session.query(`ALTER SUBSCRIPTION ${name} CONNECTION ${literal(info)}`)
+    return name
+  }
+  if (known !== info) await session.query(`ALTER SUBSCRIPTION ${name} CONNECTION ${literal(info)}`)
+  await readAsMade(session, name)
   return name
+}
+
+/** What another hand had it read is taken back. It does not run then, until it is enabled again. */
+async function readAsMade(session: Session, name: string): Promise<void> {
+  const asMade = await session.value(
+    `SELECT subslotname IS NOT DISTINCT FROM subname AND subpublications = ARRAY[$2] AND suborigin = 'none' FROM pg_subscription WHERE subname = $1`,
+    [name, publication],
+  )
+  if (asMade === true) return
+  await session.query(`ALTER SUBSCRIPTION ${name} DISABLE`)
+  await session.query(`ALTER SUBSCRIPTION ${name} SET (slot_name = ${name}, origin = none)`)
+  await session.query(`ALTER SUBSCRIPTION ${name} SET PUBLICATION ${publication} WITH (refresh = false)`)
 }
 
 /** Takes a subscription away and leaves the slot at its provider alone. */

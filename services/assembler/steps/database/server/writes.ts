@@ -4,7 +4,7 @@ import { openFenced } from '../../../../../shared/postgres/fenced.ts'
 import { adminRole, replicationRole } from '../../../../../shared/postgres/names.ts'
 import type { StepContext } from '../../step.ts'
 import { closeNode, openNode } from './admission.ts'
-import { arrange } from './configuration.ts'
+import { arrange, owned } from './configuration.ts'
 import { place } from './place.ts'
 import { lookAt, until } from './primary.ts'
 import { reloadServer } from './process.ts'
@@ -70,6 +70,7 @@ export async function giveWritesBack(
     try {
       const back = arranged ? `rm -f ${kept}` : `if [ -e ${kept} ]; then mv ${kept} node.conf; fi`
       await shell(connection, `cd ${place.data}; ${back}`)
+      await owned(connection, ['node.conf'])
       await reloadServer(connection)
     } finally {
       connection.close()

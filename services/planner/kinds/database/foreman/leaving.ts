@@ -3,8 +3,10 @@ import type { Json, StandingMaterial } from '../../../../../shared/model/materia
 import { invalidInput } from '../../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../foreman/draft.ts'
 import { closedNodes } from '../closed.ts'
-import { findStanding, type NodeResources, type State } from '../operations/operations.ts'
+import { findStanding, type State } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
+import { databaseIsGone } from './gone-database.ts'
+import { type Handover, handovers } from './handover.ts'
 import { NodeView } from './node-view.ts'
 import type { Situation } from './situation.ts'
 
@@ -25,13 +27,13 @@ const attempts = 5
 
 /**
  * Nodes that leave, and what is said of them. Throws `invalid-input` where what only such a node has would be lost, with how much
- * that is, unless it may be.
+ * that is, unless it may be. `led`: another server of the node takes over ahead of its removal.
  */
 export function leavingNodes(
   strategy: Strategy,
   start: State,
   materials: readonly StandingMaterial[],
-  { loss }: { loss: boolean },
+  { loss, led = new Set() }: { loss: boolean; led?: ReadonlySet<string> },
 ): { leaving: Leaving[]; notes: string[] } {
   const byId = new Map(materials.map((material) => [material.id, material]))
   const wanted = new Set(strategy.nodes.map(({ node_name }) => node_name))
@@ -43,7 +45,7 @@ export function leavingNodes(
   const notes: string[] = []
   const faults: Fault[] = []
   for (const node of gone) {
-    const view = new NodeView(byId, { node_name: node, instances: null } as NodeResources)
+    const view = new NodeView(byId, { node_name: node, instances: null })
     if (!view.servers.some((server) => view.hasData(server))) {
       notes.push(`node ${node} has no data: it goes as it is`)
       continue
@@ -52,16 +54,20 @@ export function leavingNodes(
       notes.push(`node ${node} was being added and has let no client in: it goes as it is`)
       continue
     }
+    if (databaseIsGone(materials, node)) {
+      notes.push(`node ${node} has no database any more: it goes as it is`)
+      continue
+    }
     const isSource = added.some(({ source_node }) => source_node === node) || stay.length === 0
     if (!isSource && !view.takesWrites && !isLinked(materials, node)) continue
-    const losses = lossesOf(materials, view)
+    const losses = led.has(node) ? [] : lossesOf(materials, view)
     const at = { path: 'nodes' }
     if (losses.length > 0 && !loss) {
       const way = `bring that back first, or deploy with --accept-loss to lose it`
       faults.push({ ...at, message: `node ${node} is to go, with what only it has: ${losses.join('; ')}: ${way}` })
       continue
     }
-    const drained = view.takesWrites
+    const drained = view.takesWrites || led.has(node)
     const heirs = stay.length > 0 || added.some(({ source_node }) => source_node === node)
     leaving.push({ node, drained, first: added.length > 0 && !isSource, lost: losses.length > 0 || !heirs })
     notes.push(
@@ -72,6 +78,40 @@ export function leavingNodes(
   }
   if (faults.length > 0) throw invalidInput(faults)
   return { leaving, notes }
+}
+
+/**
+ * A node that leaves without its primary, while those of its servers that answer hold all that was acknowledged: one of them takes over, so that
+ * the node can be drained. Where that would lose something, nothing is done.
+ */
+export function leavingHandovers(
+  strategy: Strategy,
+  start: State,
+  materials: readonly StandingMaterial[],
+): { handovers: Handover[]; materials: readonly StandingMaterial[]; notes: string[] } {
+  const wanted = new Set(strategy.nodes.map(({ node_name }) => node_name))
+  const gone = Object.keys(start.resources['database.node'] ?? {}).filter((node) => !wanted.has(node))
+  const closed = closedNodes(materials)
+  let seen = materials
+  const led: Handover[] = []
+  const notes: string[] = []
+  for (const node of gone) {
+    if (closed.get(node) === 'added' || !isLinked(materials, node) || databaseIsGone(materials, node)) continue
+    const { servers, isDrained } = new NodeView(new Map(seen.map((one) => [one.id, one])), {
+      node_name: node,
+      instances: null,
+    })
+    if (isDrained) continue
+    const found = handovers(seen, [{ node_name: node, instances: servers.map((instance_id) => ({ instance_id })) }], {})
+    const [handover] = found.handovers
+    if (!handover || handover.how === 'switch-over' || handover.acceptLoss || handover.loss !== undefined) continue
+    led.push(handover)
+    seen = found.materials
+    notes.push(
+      `node ${node} goes without its primary ${handover.from}: ${handover.to} has all that it acknowledged, and takes over first`,
+    )
+  }
+  return { handovers: led, materials: seen, notes }
 }
 
 /** It was connected once; one that does not answer and was not has never let clients in. */

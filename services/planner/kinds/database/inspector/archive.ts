@@ -12,11 +12,14 @@ interface Found {
   primaries: ReadonlyMap<string, Server>
 }
 
-/** The archives that a plan may need to know: of this deployment's nodes, and of those that something is restored from. */
-export async function archivesAsFound(strategy: Strategy, found: Found, { archives, provider }: World) {
-  const archived = strategy.nodes
+/** The archives that a plan or a verdict may need to know: of this deployment's nodes, and of those that something is restored from. */
+export async function archivesAsFound(strategy: Strategy, found: Found, { archives, provider, closely }: World) {
+  const standing = found.instances.map(({ attributes }) => InstanceAttributes.parse(attributes))
+  const kept = standing.flatMap(({ node, backup }) => (closely && backup !== undefined ? [node] : []))
+  const asked = strategy.nodes
     .filter(({ instances }) => instances?.some(({ instance }) => instance.attributes.backup !== undefined))
     .map(({ node_name }) => node_name)
+  const archived = [...new Set([...asked, ...kept])]
   const restores = Object.values(strategy.restores)
   if (archived.length === 0 && restores.length === 0) return []
   const deployments = new Set([...restores.map(({ deployment }) => deployment), found.deployment])

@@ -3,8 +3,15 @@ import { replicationSlot, siteOf, subscription } from '../operations/catalogue.t
 import type { ResourceData } from '../operations/operations.ts'
 import type { Server } from './servers.ts'
 
-/** A resource as it is found: gone, broken, or as recorded. Nothing is concluded of a node whose primary is silent. */
-export function linkAsFound(resource: ResourceData, primaries: ReadonlyMap<string, Server>): ResourceData {
+/**
+ * A resource as it is found: gone, broken, or as recorded. Nothing is concluded of a node whose primary is silent. `servers`: node -> where
+ * each of its servers is.
+ */
+export function linkAsFound(
+  resource: ResourceData,
+  primaries: ReadonlyMap<string, Server>,
+  servers: ReadonlyMap<string, readonly string[]>,
+): ResourceData {
   const { provider_node, subscriber_node } = resource.attributes
   const [provider, subscriber] = [String(provider_node), String(subscriber_node)]
   const name = linkName(provider, subscriber)
@@ -19,6 +26,9 @@ export function linkAsFound(resource: ResourceData, primaries: ReadonlyMap<strin
   if (resource.attributes.disabled === true) return resource
   if (!found.enabled) return { ...resource, error: 'the subscription is disabled' }
   if (found.asAdmin) return { ...resource, error: 'it comes in as the admin role, which is let in no more' }
+  if (!found.asMade) return { ...resource, error: 'the subscription does not read what it was made to read' }
+  const unknown = (servers.get(provider) ?? []).filter((server) => !found.servers.includes(server))
+  if (unknown.length > 0) return { ...resource, error: `the subscription does not know of ${unknown.join(', ')}` }
   if (found.missingTables > 0) {
     const many = found.missingTables > 1
     return { ...resource, error: `${found.missingTables} table${many ? 's are' : ' is'} not replicated yet` }

@@ -1,3 +1,4 @@
+import { changedIn, findChanged } from '../../../../../shared/postgres/written-files.ts'
 import { layout } from '../../../../../shared/provider/layout.ts'
 import type { Provider } from '../../../../../shared/provider/provider.ts'
 
@@ -19,10 +20,12 @@ export interface Machine {
   closed: string
   /** Directories with data that was put aside, as it has more than its primary. */
   kept: string[]
+  /** Files of settings that another hand has changed. */
+  changed: string[]
 }
 
 const root = `${layout.store}/postgres`
-const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; ${findChanged}; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
 /** Size of a file of the log. */
 const fileBytes = 16 * 2 ** 20
 const usualMs = 4000
@@ -44,12 +47,23 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
         disk,
         closed: lines.find((line) => line.startsWith('closed '))?.slice('closed '.length) ?? '',
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
+        changed: changedIn(stdout),
       }
     } finally {
       connection.close()
     }
   } catch {
-    return { silent: true, demoted: false, data: false, aside: false, full: false, disk: null, closed: '', kept: [] }
+    return {
+      silent: true,
+      demoted: false,
+      data: false,
+      aside: false,
+      full: false,
+      disk: null,
+      closed: '',
+      kept: [],
+      changed: [],
+    }
   }
 }
 
