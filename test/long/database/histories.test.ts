@@ -1,27 +1,36 @@
 import { randomInt } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { Client } from '../../../cli/client.ts'
 import { RemodelError } from '../../../shared/errors.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
-import { freeze } from './freeze.ts'
-import { type Chapter, changed, drawHistories, firstPage, type History, type Page } from './histories.ts'
+import {
+  asksForRestore,
+  type Chapter,
+  drawHistories,
+  firstPage,
+  type History,
+  type Page,
+  pagesOf,
+  roleNames,
+} from './histories.ts'
+import { inflict, makeRoom } from './inflict.ts'
 import { ownNet } from './net.ts'
-import { ask, documentOf, expectWhole } from './support.ts'
+import { addressOf, ask, documentOf, expectWhole } from './support.ts'
 import { Writer } from './writer.ts'
 
 /**
- * Histories of documents at random, on real servers under two writers: nodes that come, go, are renamed or get a replica, settings,
- * undos, with faults in between. No acknowledged row is ever lost, as no document says `data_loss`. HISTORY_SEED and HISTORY_RUNS
- * choose others (`npm run test:database-histories`).
+ * Histories of documents at random, on real servers under two writers: nodes that come, go, are renamed, move or get a replica, settings,
+ * roles, restores, undos, with faults in between. No acknowledged row is ever lost, as no document says `data_loss`; but for what is written
+ * while a restore that is asked for is carried out. HISTORY_SEED and HISTORY_RUNS choose others (`npm run test:database-histories`).
  */
 const seed = Number(process.env.HISTORY_SEED ?? randomInt(2 ** 31))
 const runs = Number(process.env.HISTORY_RUNS ?? 1)
 /** No plan of these small databases takes as long. */
 const limitMs = 300_000
 
-const sum = { seed, runs: 0, deploys: 0, refused: 0, failed: 0, rows: 0, lost: 0 }
+const sum = { seed, runs: 0, deploys: 0, refused: 0, failed: 0, restored: 0, rows: 0, lost: 0 }
 afterAll(() => console.log(`histories ${JSON.stringify(sum)}`))
 
 describe(`histories of documents at random, seed ${seed}`, () => {
@@ -30,9 +39,9 @@ describe(`histories of documents at random, seed ${seed}`, () => {
     { timeout: 1_800_000 },
     async (history) => {
       const net = await ownNet()
-      const stack = await startServices({ planner: 1, assembler: 1 })
+      const stack = await startServices({ planner: 1, assembler: 1 }, { REMODEL_ARCHIVE_SECONDS: '2' })
       try {
-        await play(history, { net, stack, client: stack.client() })
+        await new Play(net, stack).of(history)
         sum.runs += 1
       } finally {
         await stack.stop()
@@ -41,118 +50,203 @@ describe(`histories of documents at random, seed ${seed}`, () => {
   )
 })
 
-interface Stage {
-  net: number
-  stack: TestStack
-  client: Client
+interface Ended {
+  state: string
+  said: string
 }
 
-async function play({ chapters }: History, stage: Stage): Promise<void> {
-  const { net } = stage
-  expect((await deploy(stage, firstPage)).state).toBe('done')
-  const writers = [new Writer(net, 'w1', 'a'), new Writer(net, 'w2', 'b')]
-  let [current, before]: [Page, Page] = [firstPage, firstPage]
-  const told: string[] = []
-  try {
-    for (const chapter of chapters) {
-      await inflict(stage, current, chapter)
-      const wanted = changed(current, before, chapter)
-      const ended = await deploy(stage, wanted)
-      told.push(
-        `${chapter.fault} at ${chapter.at}, ${chapter.change} -> ${JSON.stringify(wanted.nodes)}: ${ended.state} ${ended.said}`,
-      )
-      if (ended.state === 'done') [current, before] = [wanted, current]
-      else {
-        // It is withdrawn: what stood before comes back whole.
-        const back = await deploy(stage, current)
-        told.push(`back to ${JSON.stringify(current.nodes)}: ${back.state} ${back.said}`)
-        expect(back.state, told.join('\n')).toBe('done')
-      }
-      await expectAsSaid(stage, current, told)
+class Play {
+  readonly #net: number
+  readonly #stack: TestStack
+  readonly #client: Client
+  readonly #told: string[] = []
+  #current: Page = firstPage
+  #before: Page = firstPage
+  /** Two write to the nodes that stand, all the time; the last one to nodes that are being added, as soon as it is let in. */
+  #writers: Writer[] = []
+  /** Rows that a restore may have dropped, as it was asked for: those acknowledged while it was carried out. */
+  readonly #dropped = new Set<string>()
+
+  constructor(net: number, stack: TestStack) {
+    this.#net = net
+    this.#stack = stack
+    this.#client = stack.client()
+  }
+
+  async of({ chapters }: History): Promise<void> {
+    expect((await this.#deploy(firstPage)).state).toBe('done')
+    this.#writers = [
+      new Writer(this.#net, 'w1', 'a'),
+      new Writer(this.#net, 'w2', 'b'),
+      new Writer(this.#net, 'early', ''),
+    ]
+    try {
+      for (const chapter of chapters) await this.#live(chapter)
+    } finally {
+      await Promise.all(this.#writers.map((writer) => writer.stop()))
+      console.log(this.#told.join('\n'))
     }
-  } finally {
-    await Promise.all(writers.map((writer) => writer.stop()))
-    console.log(told.join('\n'))
+    const acknowledged = this.#acknowledged.filter((id) => !this.#dropped.has(id))
+    sum.rows += acknowledged.length
+    const [[hosts]] = [Object.values(this.#current.nodes)] as [[string]]
+    const all = { timeout: 30_000, interval: 500 }
+    await vi.waitFor(async () => expect(await this.#missing(hosts, acknowledged)).toEqual([]), all).catch(() => {})
+    sum.lost += (await this.#missing(hosts, acknowledged)).length
+    await expectWhole(this.#net, Object.values(this.#current.nodes), acknowledged)
   }
-  const acknowledged = writers.flatMap((writer) => writer.acknowledged)
-  sum.rows += acknowledged.length
-  const [[hosts]] = [Object.values(current.nodes)] as [[string]]
-  await vi
-    .waitFor(async () => expect(await missing(net, hosts, acknowledged)).toEqual([]), {
-      timeout: 30_000,
-      interval: 500,
-    })
-    .catch(() => {})
-  sum.lost += (await missing(net, hosts, acknowledged)).length
-  await expectWhole(net, Object.values(current.nodes), acknowledged)
-}
 
-async function missing(net: number, hosts: string, acknowledged: readonly string[]): Promise<string[]> {
-  const known = new Set((await ask(net, hosts, 'SELECT id FROM entry')).map(([id]) => String(id)))
-  return acknowledged.filter((id) => !known.has(id))
-}
-
-/** Plans and carries out; a refusal is an answer, a plan that does not end is none. */
-async function deploy({ net, client }: Stage, page: Page): Promise<{ state: string; said: string }> {
-  sum.deploys += 1
-  let plan: Awaited<ReturnType<Client['plan']>>['plan']
-  try {
-    plan = (await client.plan({ manifest: { name: 'shop.yml', content: documentOf({ net, ...page }) } })).plan
-  } catch (error) {
-    if (!(error instanceof RemodelError) || error.code !== 'invalid-input') throw error
-    sum.refused += 1
-    return { state: 'refused', said: [error.message, ...error.faults.map(({ message }) => message)].join('; ') }
+  async #live(chapter: Chapter): Promise<void> {
+    const moment = await this.#quietMoment(chapter)
+    const standing = this.#acknowledged.length
+    await inflict(this.#stack, this.#net, this.#current, chapter)
+    for (const page of pagesOf(this.#current, { before: this.#before, moment }, chapter)) {
+      if (asksForRestore(page, this.#current) && moment === '') continue
+      const writing = this.#writers.map((writer) => writer.acknowledged.length)
+      const done = await this.#turnTo(page, chapter)
+      if (done && asksForRestore(page, this.#before)) {
+        sum.restored += 1
+        this.#writers.forEach((writer, index) => {
+          for (const id of writer.acknowledged.slice(writing[index])) this.#dropped.add(id)
+        })
+      }
+      if (!done) break
+    }
+    expect(this.#acknowledged.length).toBeGreaterThanOrEqual(standing)
+    await this.#expectAsSaid()
+    const nodes = Object.values(this.#current.nodes)
+    for (const [index, writer] of this.#writers.slice(0, 2).entries()) writer.hosts = nodes[index % nodes.length]!
+    this.#writers[2]!.hosts = ''
   }
-  if (plan.remodels.length === 0) return { state: 'done', said: '' }
-  await client.apply(plan.id, { holder: 'test' })
-  let said = ''
-  const state = await vi.waitFor(
-    async () => {
-      const { status } = await client.planView(plan.id)
-      said = status.errors.map(({ remodel, message }) => `${remodel}: ${message}`).join('; ')
-      expect(['done', 'failed'], said).toContain(status.state)
-      return status.state
-    },
-    { timeout: limitMs, interval: 200 },
-  )
-  if (state === 'failed') sum.failed += 1
-  return { state, said }
-}
 
-/** What a client of PostgreSQL sees is what was deployed, and there is nothing left to do. */
-async function expectAsSaid(stage: Stage, page: Page, told: readonly string[]): Promise<void> {
-  const { net, client } = stage
-  for (const hosts of Object.values(page.nodes)) {
-    const [[memory, recovering]] = (await ask(
-      net,
-      hosts,
-      `SELECT current_setting('work_mem'), pg_is_in_recovery()`,
-      'app',
-    )) as [[string, boolean]]
-    expect({ memory, recovering }, told.join('\n')).toEqual({ memory: page.settings?.work_mem, recovering: false })
-    await ask(net, hosts, 'CREATE TEMP TABLE seen (x int)', 'app')
+  /** Answers whether the document stands; where it does not, what stood before is whole again. */
+  async #turnTo(page: Page, chapter: Chapter): Promise<boolean> {
+    const standing = Object.values(this.#current.nodes).join('')
+    const added = Object.values(page.nodes).join('').split('')
+    this.#writers[2]!.hosts = added.filter((letter) => !standing.includes(letter)).join('')
+    let ended = await this.#deploy(page, chapter.change === 'withdrawn' ? chapter.afterMs : undefined)
+    if (chapter.fault === 'disk full') {
+      await makeRoom(this.#stack)
+      if (ended.state === 'done') ended = await this.#deploy(page)
+    }
+    this.#told.push(
+      `${chapter.fault} at ${chapter.at}, ${chapter.change} -> ${JSON.stringify(page.nodes)}: ${ended.state} ${ended.said}`,
+    )
+    if (ended.state === 'half restored') {
+      ended = await this.#deploy(page)
+      this.#told.push(`the restore goes on: ${ended.state} ${ended.said}`)
+      expect(ended.state, this.#told.join('\n')).toBe('done')
+    }
+    if (ended.state === 'done') {
+      ;[this.#current, this.#before] = [page, this.#current]
+      return true
+    }
+    const back = await this.#deploy(this.#current)
+    this.#told.push(`back to ${JSON.stringify(this.#current.nodes)}: ${back.state} ${back.said}`)
+    expect(back.state, this.#told.join('\n')).toBe('done')
+    return false
   }
-  const again = await client.plan({ manifest: { name: 'shop.yml', content: documentOf({ net, ...page }) } })
-  expect(
-    again.plan.remodels.map(({ id }) => id),
-    told.join('\n'),
-  ).toEqual([])
-}
 
-async function inflict({ net, stack }: Stage, page: Page, { fault, at }: Chapter): Promise<void> {
-  const vm = `db-shop-${at}`
-  if (fault === 'none' || !Object.values(page.nodes).join('').includes(at)) return
-  const machines = join(stack.home, 'machines')
-  if (fault === 'frozen') return freeze(machines, vm)
-  if (fault === 'killed') {
-    process.kill(Number((await readFile(join(machines, 'vms', vm, 'pid'), 'utf8')).split(' ')[0]), 'SIGKILL')
-  } else if (fault === 'server ended') {
-    const connection = await stack.provider.connect(vm, null)
-    await connection.stop(10_000)
-    connection.close()
-  } else {
-    const hosts = Object.values(page.nodes).find((letters) => letters.includes(at))!
-    const [name] = (await ask(net, hosts, 'SELECT subname FROM pg_subscription ORDER BY subname LIMIT 1')).flat()
-    if (name !== undefined) await ask(net, hosts, `ALTER SUBSCRIPTION ${String(name)} DISABLE`)
+  get #acknowledged(): string[] {
+    return this.#writers.flatMap((writer) => writer.acknowledged)
+  }
+
+  /** A moment, by a server's clock, at which every node has all that was acknowledged before; empty where there is none soon. */
+  async #quietMoment({ change }: Chapter): Promise<string> {
+    if (change !== 'restore' && change !== 'withdrawn') return ''
+    const nodes = Object.values(this.#current.nodes)
+    const known = this.#acknowledged.filter((id) => !this.#dropped.has(id))
+    const everywhere = async () => {
+      for (const hosts of nodes) expect(await this.#missing(hosts, known)).toEqual([])
+    }
+    try {
+      await vi.waitFor(everywhere, { timeout: 30_000, interval: 300 })
+    } catch {
+      return ''
+    }
+    const clock = `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+    return String((await ask(this.#net, nodes[0]!, clock))[0]![0])
+  }
+
+  async #missing(hosts: string, acknowledged: readonly string[]): Promise<string[]> {
+    const known = new Set((await ask(this.#net, hosts, 'SELECT id FROM entry')).map(([id]) => String(id)))
+    return acknowledged.filter((id) => !known.has(id))
+  }
+
+  #document({ roles, ...page }: Page): { manifest: { name: string; content: string } } {
+    const users = Object.entries(roles).map(([username, password]) => ({ username, password, attributes: ['LOGIN'] }))
+    return { manifest: { name: 'shop.yml', content: documentOf({ net: this.#net, keep: 2, users, ...page }) } }
+  }
+
+  /** Plans and carries out; a refusal is an answer, a plan that does not end is none. */
+  async #deploy(page: Page, cancelAfterMs?: number): Promise<Ended> {
+    sum.deploys += 1
+    let plan: Awaited<ReturnType<Client['plan']>>['plan']
+    try {
+      plan = (await this.#client.plan(this.#document(page))).plan
+    } catch (error) {
+      if (!(error instanceof RemodelError) || error.code !== 'invalid-input') throw error
+      sum.refused += 1
+      return { state: 'refused', said: [error.message, ...error.faults.map(({ message }) => message)].join('; ') }
+    }
+    if (plan.remodels.length === 0) return { state: 'done', said: '' }
+    await this.#client.apply(plan.id, { holder: 'test' })
+    if (cancelAfterMs !== undefined) {
+      await sleep(cancelAfterMs)
+      // It may be over by then.
+      await this.#client.cancel(plan.id).catch(() => {})
+    }
+    let said = ''
+    const { state, remodels } = await vi.waitFor(
+      async () => {
+        const view = await this.#client.planView(plan.id)
+        said = view.status.errors.map(({ remodel, message }) => `${remodel}: ${message}`).join('; ')
+        expect(['done', 'failed', 'cancelled'], said).toContain(view.status.state)
+        return { state: view.status.state, remodels: view.remodels }
+      },
+      { timeout: limitMs, interval: 200 },
+    )
+    if (state === 'failed') sum.failed += 1
+    const began = remodels.some(({ id, state: one }) => id.startsWith('set-up-instance ') && one === 'done')
+    return { state: state !== 'done' && asksForRestore(page, this.#current) && began ? 'half restored' : state, said }
+  }
+
+  /** What a client of PostgreSQL sees is what was deployed, nothing deviates, and there is nothing left to do. */
+  async #expectAsSaid(): Promise<void> {
+    const page = this.#current
+    const told = this.#told.join('\n')
+    for (const hosts of Object.values(page.nodes)) {
+      const question = `SELECT current_setting('work_mem'), pg_is_in_recovery()`
+      const [[memory, recovering]] = (await ask(this.#net, hosts, question, 'app')) as [[string, boolean]]
+      expect({ memory, recovering }, told).toEqual({ memory: page.settings.work_mem, recovering: false })
+      await ask(this.#net, hosts, 'CREATE TEMP TABLE seen (x int)', 'app')
+      for (const role of roleNames) {
+        const passwords = [page.roles[role] ?? 'none', 'of another']
+        const letIn = await Promise.all(passwords.map((password) => this.#comesIn(hosts[0]!, role, password)))
+        expect({ role, letIn }, told).toEqual({ role, letIn: [page.roles[role] !== undefined, false] })
+      }
+    }
+    const seen = await this.#client.verdict('shop', 20)
+    expect(seen.deviations, told).toEqual([])
+    const again = await this.#client.plan(this.#document(page))
+    expect(
+      again.plan.remodels.map(({ id }) => id),
+      told,
+    ).toEqual([])
+  }
+
+  async #comesIn(letter: string, user: string, password: string): Promise<boolean> {
+    const host = addressOf(this.#net, letter)
+    const client = new pg.Client({ host, port: 5432, database: 'shop', user, password, connectionTimeoutMillis: 5000 })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return true
+    } catch (error) {
+      // 28P01: wrong password, or no such role.
+      expect(error).toMatchObject({ code: '28P01' })
+      return false
+    } finally {
+      await client.end().catch(() => {})
+    }
   }
 }

@@ -1,10 +1,35 @@
 import { Random } from '../../sim/random.ts'
 import type { Wish } from './support.ts'
 
-/** What a document asks for beside the one before it. */
-const changes = ['add', 'remove', 'rename', 'replica', 'settings', 'undo', 'nothing'] as const
-/** What happens to a machine, or a link, before it is deployed. `frozen`: its processes stand still. */
-const faults = ['none', 'none', 'none', 'killed', 'frozen', 'server ended', 'link disabled'] as const
+/** What a document asks for beside the one before it. `withdrawn`: a restore is begun, cut off, and taken out of the document again. */
+const changes = [
+  'add',
+  'remove',
+  'rename',
+  'replica',
+  'move',
+  'settings',
+  'role',
+  'restore',
+  'withdrawn',
+  'undo',
+  'nothing',
+] as const
+/**
+ * What happens to a machine, or a link, before it is deployed. `frozen`: its processes stand still. `cut off`: it is out of Remodel's reach, and
+ * its server goes on taking writes. `disk full`: a person makes room when the deploy is over.
+ */
+const faults = [
+  'none',
+  'none',
+  'none',
+  'killed',
+  'frozen',
+  'cut off',
+  'disk full',
+  'server ended',
+  'link disabled',
+] as const
 
 export interface Chapter {
   change: (typeof changes)[number]
@@ -14,6 +39,9 @@ export interface Chapter {
   /** Which node is meant, of those that may be. */
   node: number
   workMem: string
+  password: string
+  /** When a restore that is withdrawn is cut off. */
+  afterMs: number
 }
 
 export interface History {
@@ -35,48 +63,82 @@ export function drawHistories(seed: number, runs: number): History[] {
         at: random.pick(['a', 'b']),
         node: random.int(0, 9),
         workMem: `${random.int(2, 30)}MB`,
+        password: `secret ${random.int(0, 999)}`,
+        afterMs: random.int(0, 8000),
       }),
     )
     return { run, chapters }
   })
 }
 
-/** Of a document: what these histories change of it. */
-export type Page = Pick<Wish, 'nodes' | 'settings'> & { source: Record<string, string> }
+/** Of a document: what these histories change of it. `roles`: name -> password. */
+export type Page = Required<Pick<Wish, 'nodes' | 'settings' | 'restore'>> & {
+  source: Record<string, string>
+  roles: Readonly<Record<string, string>>
+}
 
-export const firstPage: Page = { nodes: { n1: 'a', n2: 'b' }, source: {}, settings: { work_mem: '4MB' } }
+export const firstPage: Page = {
+  nodes: { n1: 'a', n2: 'b' },
+  source: {},
+  settings: { work_mem: '4MB' },
+  restore: {},
+  roles: {},
+}
 
-/** The document after this change; `before`: the one that stood ahead of the current one. */
-export function changed(current: Page, before: Page, { change, node, workMem }: Chapter): Page {
+/** The names that roles of these histories may have. */
+export const roleNames = ['reader', 'clerk']
+
+/** The documents of this change, one after the other; `before`: the one that stood ahead of the current one; `moment`: of a restore. */
+export function pagesOf(current: Page, { before, moment }: { before: Page; moment: string }, chapter: Chapter): Page[] {
+  const { change, node, workMem, password } = chapter
   const { nodes } = current
   const names = Object.keys(nodes)
   const picked = names[node % names.length]!
   const others = names.filter((name) => name !== picked)
+  const free = [...'abcef'].find((letter) => !Object.values(nodes).join('').includes(letter))
   switch (change) {
     case 'add': {
-      const free = [...'abce'].find((letter) => !Object.values(nodes).join('').includes(letter))
       const name = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6'].find((one) => !names.includes(one))!
-      if (free === undefined) return current
-      return { ...current, nodes: { ...nodes, [name]: free }, source: { ...current.source, [name]: picked } }
+      if (free === undefined) return [current]
+      return [{ ...current, nodes: { ...nodes, [name]: free }, source: { ...current.source, [name]: picked } }]
     }
     case 'remove':
-      return others.length === 0 ? current : { ...current, nodes: pick(nodes, others), source: {} }
+      return [others.length === 0 ? current : { ...current, nodes: pick(nodes, others), source: {} }]
     case 'rename': {
       const name = ['n7', 'n8', 'n9'].find((one) => !names.includes(one))!
-      return { ...current, nodes: { ...pick(nodes, others), [name]: nodes[picked]! }, source: {} }
+      return [{ ...current, nodes: { ...pick(nodes, others), [name]: nodes[picked]! }, source: {} }]
     }
     case 'replica': {
       const has = names.find((name) => nodes[name]!.includes('d'))
-      if (has !== undefined) return { ...current, nodes: { ...nodes, [has]: nodes[has]!.replace('d', '') } }
-      return { ...current, nodes: { ...nodes, [picked]: `${nodes[picked]}d` } }
+      if (has !== undefined && nodes[has] !== 'd')
+        return [{ ...current, nodes: { ...nodes, [has]: nodes[has]!.replace('d', '') } }]
+      return [has === undefined ? { ...current, nodes: { ...nodes, [picked]: `${nodes[picked]}d` } } : current]
+    }
+    case 'move': {
+      if (free === undefined) return [current]
+      const at = (letters: string): Page => ({ ...current, nodes: { ...nodes, [picked]: letters } })
+      return [at(`${nodes[picked]}${free}`), at(free)]
     }
     case 'settings':
-      return { ...current, settings: { work_mem: workMem } }
+      return [{ ...current, settings: { work_mem: workMem } }]
+    case 'role': {
+      const name = roleNames[node % roleNames.length]!
+      const { [name]: known, ...rest } = current.roles
+      return [{ ...current, roles: known !== undefined && node > 6 ? rest : { ...rest, [name]: password } }]
+    }
+    case 'restore':
+    case 'withdrawn':
+      return [{ ...current, restore: { all: { restore_options: { type: 'time', target: moment } } } }]
     case 'undo':
-      return before
+      return [before]
     case 'nothing':
-      return current
+      return [current]
   }
+}
+
+/** The document asks for another state of its data, so what is written meanwhile may go. */
+export function asksForRestore(wanted: Page, current: Page): boolean {
+  return wanted.restore.all !== undefined && JSON.stringify(wanted.restore) !== JSON.stringify(current.restore)
 }
 
 function pick(nodes: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> {

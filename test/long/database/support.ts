@@ -20,6 +20,8 @@ export interface Wish {
   keep?: number
   /** Node, or `all` -> its `restore_config`. */
   restore?: Record<string, object>
+  /** Users beside those of every document. */
+  users?: readonly { username: string; password: string; attributes: readonly string[] }[]
 }
 
 /** `entry` has no key: a row that came twice would stand there twice. */
@@ -43,6 +45,7 @@ export function documentOf({
   extensions,
   keep,
   restore = {},
+  users = [],
 }: Wish): string {
   const letters = [...new Set(Object.values(nodes).join(''))].sort()
   return JSON.stringify(
@@ -62,6 +65,7 @@ export function documentOf({
         { username: 'app', password: passwordOf('app'), db_owner: true },
         // Tests look at what only a superuser sees, and Remodel's own role takes no client of the network.
         { username: 'tester', password: passwordOf('tester'), attributes: ['LOGIN', 'SUPERUSER'] },
+        ...users,
       ],
       ...(keep === undefined ? {} : { backup_config: { repositories: [{ retention_full: keep }] } }),
       ...(restore.all === undefined ? {} : { restore_config: restore.all }),

@@ -9,7 +9,7 @@ export class Writer {
   longestGapMs = 0
   readonly node: string
   readonly #net: number
-  readonly #hosts: string
+  #hosts: string
   #stopped = false
   #running: Promise<void>
 
@@ -25,6 +25,11 @@ export class Writer {
     await this.#running
   }
 
+  /** It goes there with its next row; to no host at all, it waits. */
+  set hosts(hosts: string) {
+    this.#hosts = hosts
+  }
+
   /** The longest gap since it was asked last. */
   takeGap(): number {
     const gap = Math.round(this.longestGapMs)
@@ -35,10 +40,16 @@ export class Writer {
   async #run(): Promise<void> {
     let client: pg.Client | undefined
     let last = performance.now()
+    let at = this.#hosts
     for (let i = 0; !this.#stopped; i++) {
       const id = `${this.node}-w${i}`
       try {
-        client ??= await connect(this.#net, this.#hosts)
+        if (at !== this.#hosts) {
+          at = this.#hosts
+          await client?.end().catch(() => {})
+          client = undefined
+        }
+        client ??= await connect(this.#net, at)
         const written = client.query(
           'WITH one AS (INSERT INTO item VALUES ($1, $2)) INSERT INTO entry VALUES ($1, $2)',
           [id, this.node],
