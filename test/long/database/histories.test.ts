@@ -27,6 +27,8 @@ import { Writer } from './writer.ts'
  */
 const seed = Number(process.env.HISTORY_SEED ?? randomInt(2 ** 31))
 const runs = Number(process.env.HISTORY_RUNS ?? 1)
+/** Changes that go back to a moment. */
+const restoring = new Set<Chapter['change']>(['restore', 'withdrawn'])
 /** No plan of these small databases takes as long. */
 const limitMs = 300_000
 
@@ -97,10 +99,11 @@ class Play {
 
   async #live(chapter: Chapter): Promise<void> {
     const moment = await this.#quietMoment(chapter)
+    // Nothing is deployed where there is no moment to go back to: a fault of it would stay.
+    if (moment === '' && restoring.has(chapter.change)) return
     const standing = this.#acknowledged.length
     await inflict(this.#stack, this.#net, this.#current, chapter)
     for (const page of pagesOf(this.#current, { before: this.#before, moment }, chapter)) {
-      if (asksForRestore(page, this.#current) && moment === '') continue
       const writing = this.#writers.map((writer) => writer.acknowledged.length)
       const done = await this.#turnTo(page, chapter)
       if (done && asksForRestore(page, this.#before)) {
@@ -152,7 +155,7 @@ class Play {
 
   /** A moment, by a server's clock, at which every node has all that was acknowledged before; empty where there is none soon. */
   async #quietMoment({ change }: Chapter): Promise<string> {
-    if (change !== 'restore' && change !== 'withdrawn') return ''
+    if (!restoring.has(change)) return ''
     const nodes = Object.values(this.#current.nodes)
     const known = this.#acknowledged.filter((id) => !this.#dropped.has(id))
     const everywhere = async () => {

@@ -80,6 +80,12 @@ interface Undoing {
 
 const undone: Undoing[] = [
   {
+    of: 'share-sequences',
+    what: 'a sequence that counts by one',
+    undo: () => sql('c', 'shop', 'CREATE SEQUENCE public.made_since'),
+    says: /^postgres_database\/n2:shop may draw numbers that other nodes draw too, by .*made_since/,
+  },
+  {
     of: 'set-up-instance',
     what: 'a setting of the document, by ALTER SYSTEM',
     undo: () => sql('c', 'postgres', `ALTER SYSTEM SET work_mem = '1MB'`, reload),
@@ -332,6 +338,7 @@ const passing = [
   'advance-origin',
   'prepare-restore',
   'archive-log',
+  'restart-server',
 ]
 const records = ['note-resource']
 
