@@ -26,7 +26,20 @@ function processesOf(machines: string, vm: string): number[] {
 
 /** Every process of a machine stands still, for good: only its end helps. */
 export function freeze(machines: string, vm: string): void {
-  for (const pid of processesOf(machines, vm)) process.kill(pid, 'SIGSTOP')
+  const stopped = new Set<number>()
+  // Until a look finds none that was begun during the one before.
+  for (;;) {
+    const left = processesOf(machines, vm).filter((pid) => !stopped.has(pid))
+    if (left.length === 0) return
+    for (const pid of left) {
+      stopped.add(pid)
+      try {
+        process.kill(pid, 'SIGSTOP')
+      } catch {
+        // It has ended.
+      }
+    }
+  }
 }
 
 /** Out of Remodel's reach, for good; its server goes on for clients and for other servers. */
