@@ -74,8 +74,8 @@ describe('health checks', () => {
     expect(plan.remodels.find(({ step }) => step === 'start-instance')?.reasons).toEqual([
       'health checks of app changed',
     ])
-    expect(plan.notes).toEqual([
+    expect(plan.notes).toContain(
       'group app: no health check is written for app; that processes are up is all that is known of it',
-    ])
+    )
   })
 })
