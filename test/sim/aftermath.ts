@@ -26,10 +26,12 @@ export function waiting(redis: RedisModel, plans: readonly { id: string; deploym
 
 /** Plans that ended otherwise than they should: as [rule, message]. Only causes that the seed put there count. */
 export function unfairEnds(redis: RedisModel, journals: readonly Journal[], faultless: boolean): [string, string][] {
-  const all = journals.flatMap(({ drawn }) =>
-    drawn.flatMap((one) => [one, ...(one.between?.opened ? [one.between] : [])]),
+  return journals.flatMap(({ drawn }) =>
+    drawn.flatMap((one) => {
+      const together = one.between?.opened ? [one, one.between] : [one]
+      return together.flatMap((order) => unfairEnd(redis, order, { faultless, isAlone: together.length === 1 }))
+    }),
   )
-  return all.flatMap((one) => unfairEnd(redis, one, faultless))
 }
 
 interface PlanError {
@@ -38,7 +40,12 @@ interface PlanError {
   message: string
 }
 
-function unfairEnd(redis: RedisModel, { plan, intentions, between }: Order, faultless: boolean): [string, string][] {
+/** `isAlone`: no other plan of the deployment was open meanwhile. */
+function unfairEnd(
+  redis: RedisModel,
+  { plan, intentions }: Order,
+  { faultless, isAlone }: { faultless: boolean; isAlone: boolean },
+): [string, string][] {
   const found: [string, string][] = []
   const key = `${settings.prefix}:{${plan.deployment}}:plan:${plan.id}`
   const state = stateOf(redis, plan.deployment, plan.id)
@@ -49,8 +56,8 @@ function unfairEnd(redis: RedisModel, { plan, intentions, between }: Order, faul
   }
   for (const { remodel, code, message } of errors) {
     const refused = code === 'cancelled' && action(remodel) === 'approve'
-    // A client that orders one plan after the other is superseded by none.
-    if (code === 'superseded' && (between?.opened || !faultless)) continue
+    // Of two that are open together, each may be superseded by the other one while it is parked.
+    if (code === 'superseded' && !(isAlone && faultless)) continue
     if (refused || ['job-failed', 'infrastructure', 'deadline'].includes(code)) continue
     found.push(['fair-failure', `${plan.id} ${remodel} failed with ${code}: ${message}`])
   }
@@ -63,7 +70,7 @@ function unfairEnd(redis: RedisModel, { plan, intentions, between }: Order, faul
   // Compiling may honestly take longer than its deadline, and a gate may be reached when its time is over.
   const lateAt = (remodel: string) => action(remodel) === 'compile' || action(remodel) === 'gate'
   const late = errors.length > 0 && errors.every(({ remodel, code }) => code === 'deadline' && lateAt(remodel))
-  if (faultless && willing && sound && !between?.opened && state !== 'done' && !late) {
+  if (faultless && willing && sound && isAlone && state !== 'done' && !late) {
     found.push(['fair-failure', `${plan.id} ended ${state} without any fault: ${JSON.stringify(errors)}`])
   }
   return found
