@@ -169,11 +169,9 @@ async function carryOne(
   try {
     const known = await knownStep(claim, tools)
     if ('unknown' in known) {
-      const { unknown: message, code } = known
+      const { unknown: message, ...rest } = known
       await failpoint('assembler.not-mine')
-      const { knowing } = await tools.heartbeat.knowing(claim.kind, claim.remodel)
-      const soon = code === 'unsupported' && knowing > 0 ? { afterMs: passOnMs } : {}
-      return await report({ outcome: 'not-mine', code, message, ...soon }, `not mine: it needs ${message}`)
+      return await report({ outcome: 'not-mine', message, ...rest }, `not mine: it needs ${message}`)
     }
     const lost = AbortSignal.any([signal, tools.leaving.signal])
     const result = await attempt(claim, known, { lost, told }, tools)
@@ -241,15 +239,26 @@ interface KnownStep {
   input: unknown
 }
 
+interface UnknownStep {
+  /** What it takes to know it, as a noun phrase. */
+  unknown: string
+  code: ErrorCode
+  /** A living worker knows it, and is asked again after this time. */
+  afterMs?: number
+}
+
 /** The step of a remodel, or what a worker would need that knows it: the planner, or another worker, may be newer. */
 async function knownStep(
   { kind, remodel, format }: Claim,
-  { steps }: Tools,
-): Promise<KnownStep | { unknown: string; code: ErrorCode }> {
+  { steps, heartbeat }: Tools,
+): Promise<KnownStep | UnknownStep> {
   if (format > planFormat) return { unknown: `a worker that knows plans of format ${format}`, code: 'unsupported' }
   const step = await steps.find(kind, remodel.step)
-  if (!step || (remodel.version ?? 1) > versionOf(step.input))
-    return { unknown: workerFor(kind, remodel), code: 'unsupported' }
+  if (!step || (remodel.version ?? 1) > versionOf(step.input)) {
+    const [unknown, code] = [workerFor(kind, remodel), 'unsupported'] as const
+    const { knowing } = await heartbeat.knowing(kind, remodel)
+    return { unknown, code, ...(knowing > 0 ? { afterMs: passOnMs } : {}) }
+  }
   const input = step.input.safeParse(remodel.input, { error: schemaWords })
   if (input.success) return { step, input: input.data }
   const [issue] = input.error.issues

@@ -124,7 +124,7 @@ export class Planning {
     if (!kind.backUp) throw new RemodelError('conflict', `${deployment} is of kind ${kind.name}, which has no backups`)
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = { deployment, kind: kind.name, materials: [], strategy: { backUp: [...nodes] } }
-    return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded), await this.#ledger.time())
+    return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded))
   }
 
   /** Draws and stores the plan that makes a server take writes. */
@@ -154,7 +154,7 @@ export class Planning {
     const blueprint = kind.nothing(deployment)
     const { materials } = await kind.inspector(blueprint, this.#world(recorded))
     const seen = { ...recorded, materials }
-    return this.#ledger.store(sealPlan(draw(kind, seen), blueprint, seen), Date.now())
+    return this.#ledger.store(sealPlan(draw(kind, seen), blueprint, seen))
   }
 
   #world(recorded: Floorplan): World {
@@ -236,7 +236,7 @@ export class Planning {
     const noted = { ...draft, notes: [...seen.notes, ...draft.notes] }
     const plan = sealPlan(gated(noted, options), blueprint, floorplan)
     warmUpFor(plan, this.#warmth)
-    return this.#ledger.store(plan, await this.#ledger.time())
+    return this.#ledger.store(plan)
   }
 
   /** The exclusive names that other deployments hold, where this blueprint may take some. */

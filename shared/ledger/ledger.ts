@@ -75,9 +75,10 @@ export class Ledger extends LedgerReader {
    * Writes a plan, state last: a plan without a state was never stored. Returns it as it is stored: one that was drawn
    * before and waits to be applied is the same plan; where that one was used up already, this is another with its own id.
    *
-   * @param at by Redis' clock (`time`), which retention goes by: the clocks of two planners may be days apart.
+   * @param storedAt by Redis' clock, which retention goes by: the clocks of two planners may be days apart. Now, if left out.
    */
-  async store(drawn: Plan, at: number): Promise<Plan> {
+  async store(drawn: Plan, storedAt?: number): Promise<Plan> {
+    const at = storedAt ?? (await this.time())
     const base = this.base(drawn.deployment)
     const plan = { ...drawn }
     for (let copy = 2; ; copy++) {

@@ -338,6 +338,21 @@ describe('a worker that is older than the plan', () => {
       waitsFor: 'a worker that knows plans of format 2',
     })
   })
+
+  test('and does not know its format leaves it to others less and less often, though workers live that know the step', async () => {
+    const plan = await open('formats', [remodel('a', [], { attempts: 1, queue: 'assemble' })])
+    await ledger.redis.hset(`${ledger.base('formats')}:plan:${plan}`, 'format', 2)
+    const seats = { queue: 'assemble', concurrency: 1, steps: { 'test/nothing': 1 } }
+    const other = new Heartbeat(ledger.redis, settings(), 'other', seats)
+    await other.start()
+    const tools = await toolsWith(async () => {})
+    for (let release = 1; release <= 4; release++) {
+      await released(ledger, 'formats', plan)
+      await carryOut(jobOf('formats', plan, release), 'assemble', never, tools)
+    }
+    expect((await ledger.advance('formats', plan)).dueMs).toBeGreaterThan(500)
+    await other.stop()
+  })
 })
 
 test('what a machine refuses for its fence is begun again under a larger one, and blamed on nobody', async () => {

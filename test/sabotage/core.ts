@@ -485,9 +485,9 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a plan is as old as the clock of its planner says',
     guarantee: 31,
-    file: 'services/planner/planning.ts',
-    find: 'return this.#ledger.store(plan, await this.#ledger.time())',
-    replace: 'return this.#ledger.store(plan, Date.now())',
+    file: 'shared/ledger/ledger.ts',
+    find: 'storedAt ?? (await this.time())',
+    replace: 'storedAt ?? Date.now()',
     caughtBy: 'test/dispatch/retention.test.ts',
   },
   {
@@ -670,8 +670,8 @@ export const core: readonly Sabotage[] = [
     name: 'a step that a worker knows is offered to workers less and less often',
     guarantee: 57,
     file: 'services/assembler/carry.ts',
-    find: "code === 'unsupported' && knowing > 0 ? { afterMs: passOnMs } : {}",
-    replace: '{}',
+    find: 'return { unknown, code, ...(knowing > 0 ? { afterMs: passOnMs } : {}) }',
+    replace: 'return { unknown, code, ...(knowing < 0 ? { afterMs: passOnMs } : {}) }',
     caughtBy: 'test/assembler/carry.test.ts',
   },
   {

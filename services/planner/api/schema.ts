@@ -311,11 +311,11 @@ export const RestartRequest = z.strictObject({
 })
 export type RestartRequest = z.input<typeof RestartRequest>
 
-/** A release, and by package the stemcells (`<os>/<version>`) that it is compiled for. */
 /** `uploadedAt` is null of releases that were uploaded before it was kept. */
 export const ListedRelease = Release.extend({ uploadedAt: z.number().nullable().default(null) })
 export type ListedRelease = z.infer<typeof ListedRelease>
 
+/** A release, and by package the stemcells (`<os>/<version>`) that it is compiled for. */
 export const InspectedRelease = z.object({ release: Release, compiled: z.record(z.string(), z.array(z.string())) })
 export type InspectedRelease = z.infer<typeof InspectedRelease>
 
