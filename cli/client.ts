@@ -3,7 +3,6 @@ import { z } from 'zod'
 import {
   type ApplyRequest,
   Backup,
-  type BackupRequest,
   BoardKey,
   Check,
   type CheckRequest,
@@ -23,9 +22,7 @@ import {
   type PlanRequest,
   PlanStatus,
   PlanView,
-  type PromotionRequest,
   Release,
-  type RestartRequest,
   type StatementsRequest,
   Stemcell,
   UsedRelease,
@@ -155,16 +152,9 @@ export class Client {
     return this.#post(PlanView, `${of(deployment)}/removal${query}`, {}, PLANNING)
   }
 
-  planBackup(deployment: string, request: BackupRequest): Promise<PlanView> {
-    return this.#post(PlanView, `${of(deployment)}/backups`, request, PLANNING)
-  }
-
-  planPromotion(deployment: string, request: PromotionRequest): Promise<PlanView> {
-    return this.#post(PlanView, `${of(deployment)}/promotion`, request, PLANNING)
-  }
-
-  planRestart(deployment: string, request: RestartRequest): Promise<PlanView> {
-    return this.#post(PlanView, `${of(deployment)}/restart`, request, PLANNING)
+  /** The plan of an action of the deployment's kind: `back-up`, `promote` and `restart` of databases. */
+  planAction(deployment: string, action: string, input: unknown): Promise<PlanView> {
+    return this.#post(PlanView, `${of(deployment)}/actions/${encodeURIComponent(action)}`, input, PLANNING)
   }
 
   backups(deployment: string): Promise<Backup[]> {

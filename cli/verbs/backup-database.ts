@@ -1,3 +1,5 @@
+import type { z } from 'zod'
+import type { BackUp } from '../../shared/kinds/database-actions.ts'
 import { gather, wholeNumber } from '../arguments.ts'
 import { requireConsent, showAskApply } from '../carry-out.ts'
 import type { Verb } from '../verb.ts'
@@ -18,7 +20,8 @@ const backupDatabase: Verb<{ node?: string[]; yes?: boolean; waitLock?: number }
   async run(context, [deployment = ''], { node = [], yes = false, waitLock = 0 }) {
     requireConsent(yes, context, `remodel backups ${deployment}`)
     const client = await context.client()
-    return showAskApply(() => client.planBackup(deployment, { nodes: node }), context, {
+    const order = { nodes: node } satisfies z.input<typeof BackUp>
+    return showAskApply(() => client.planAction(deployment, 'back-up', order), context, {
       yes,
       waitLock,
       ending: `${deployment} is backed up: remodel backups ${deployment}`,

@@ -1,3 +1,5 @@
+import type { z } from 'zod'
+import type { Promotion } from '../../shared/kinds/database-actions.ts'
 import { wholeNumber } from '../arguments.ts'
 import { requireConsent, showAskApply } from '../carry-out.ts'
 import type { Verb } from '../verb.ts'
@@ -19,7 +21,8 @@ const promote: Verb<{ yes?: boolean; waitLock?: number; acceptLoss?: boolean }> 
   async run(context, [deployment = '', server = ''], { yes = false, waitLock = 0, acceptLoss = false }) {
     requireConsent(yes, context, `remodel database ${deployment}`)
     const client = await context.client()
-    return showAskApply(() => client.planPromotion(deployment, { server, acceptLoss }), context, {
+    const order = { server, acceptLoss } satisfies z.input<typeof Promotion>
+    return showAskApply(() => client.planAction(deployment, 'promote', order), context, {
       yes,
       waitLock,
       ending: `${server} takes writes.`,

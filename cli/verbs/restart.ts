@@ -1,3 +1,5 @@
+import type { z } from 'zod'
+import type { Restart } from '../../shared/kinds/database-actions.ts'
 import { wholeNumber } from '../arguments.ts'
 import { requireConsent, showAskApply } from '../carry-out.ts'
 import type { Verb } from '../verb.ts'
@@ -20,7 +22,8 @@ const restart: Verb<{ yes?: boolean; waitLock?: number; switchOver?: boolean }> 
   async run(context, [deployment = '', ...parts], { yes = false, waitLock = 0, switchOver = false }) {
     requireConsent(yes, context, `remodel database ${deployment}`)
     const client = await context.client()
-    return showAskApply(() => client.planRestart(deployment, { parts: [...parts], switchOver }), context, {
+    const order = { parts: [...parts], switchOver } satisfies z.input<typeof Restart>
+    return showAskApply(() => client.planAction(deployment, 'restart', order), context, {
       yes,
       waitLock,
       ending: 'All of them were started again.',

@@ -11,12 +11,12 @@ import { type Holder, nameText, ReservedNames } from '../../shared/model/reserva
 import { Archives } from '../../shared/postgres/archive/archives.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import type { Secrets } from '../../shared/secrets.ts'
+import { readInput } from '../../shared/source/input.ts'
 import { readDocument } from '../../shared/source/reading.ts'
 import { Drawings } from './cleaning/drawings.ts'
-import type { PlanDraft } from './foreman/draft.ts'
 import { gated } from './foreman/gate.ts'
 import { sealPlan } from './foreman/seal.ts'
-import type { Keeping, Kind, PlanOptions, Promotion, Render, Restart, World } from './kinds/kind.ts'
+import type { Keeping, Kind, PlanOptions, Render, World } from './kinds/kind.ts'
 import { deploymentOf, type KindRegistry } from './kinds/registry.ts'
 import { Settling } from './reservations/settling.ts'
 import type { Supply } from './supply.ts'
@@ -116,45 +116,22 @@ export class Planning {
     return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
   }
 
-  /** Draws and stores the plan that backs up what stands of a deployment; of these nodes only, where any are named. */
-  async planBackup(deployment: string, nodes: readonly string[]): Promise<Plan> {
-    const name = await this.#ledger.kindOf(deployment)
-    if (name === undefined) throw noDeployment(deployment)
-    const kind = this.#kinds.get(name)
-    if (!kind.backUp) throw new RemodelError('conflict', `${deployment} is of kind ${kind.name}, which has no backups`)
-    const recorded = await this.#ledger.floorplan(deployment)
-    const blueprint = { deployment, kind: kind.name, materials: [], strategy: { backUp: [...nodes] } }
-    return this.#ledger.store(sealPlan(kind.backUp(recorded, nodes), blueprint, recorded))
-  }
-
-  /** Draws and stores the plan that makes a server take writes. */
-  planPromotion(deployment: string, order: Promotion): Promise<Plan> {
-    return this.#planOnSight(deployment, ({ name, promote }, seen) => {
-      if (!promote)
-        throw new RemodelError('conflict', `${deployment} is of kind ${name}, which has no servers to promote`)
-      return promote(seen, order)
-    })
-  }
-
-  /** Draws and stores the plan that starts servers again. */
-  planRestart(deployment: string, order: Restart): Promise<Plan> {
-    return this.#planOnSight(deployment, ({ name, restart }, seen) => {
-      if (!restart)
-        throw new RemodelError('conflict', `${deployment} is of kind ${name}, which is restarted by no plan`)
-      return restart(seen, order)
-    })
-  }
-
-  /** A plan upon what the inspector has just read, without a document. */
-  async #planOnSight(deployment: string, draw: (kind: Kind, seen: Floorplan) => PlanDraft): Promise<Plan> {
-    const name = await this.#ledger.kindOf(deployment)
-    if (name === undefined) throw noDeployment(deployment)
-    const kind = this.#kinds.get(name)
+  /**
+   * Draws and stores the plan of one of its kind's actions, upon what the inspector has just read. Throws `invalid-input` for an input that
+   * the action does not take, and `conflict` where the kind has no such action.
+   */
+  async planAction(deployment: string, name: string, input: unknown): Promise<Plan> {
+    const kindName = await this.#ledger.kindOf(deployment)
+    if (kindName === undefined) throw noDeployment(deployment)
+    const kind = this.#kinds.get(kindName)
+    const action = kind.actions?.[name]
+    if (!action) throw new RemodelError('conflict', `${deployment} is of kind ${kindName}, which has no action ${name}`)
+    const order = readInput(action.input, input, `this is not what action ${name} takes`)
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = kind.nothing(deployment)
     const { materials } = await kind.inspector(blueprint, this.#world(recorded))
     const seen = { ...recorded, materials }
-    return this.#ledger.store(sealPlan(draw(kind, seen), blueprint, seen))
+    return this.#ledger.store(sealPlan(action.plan(seen, order), blueprint, seen))
   }
 
   #world(recorded: Floorplan): World {

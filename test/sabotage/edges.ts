@@ -5,7 +5,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'sentences of the schema library reach a caller of the API',
     guarantee: 83,
-    file: 'services/planner/api/validation.ts',
+    file: 'shared/source/input.ts',
     find: 'reportInput: true, error: schemaWords',
     replace: 'reportInput: true',
     caughtBy: 'test/api/validation.test.ts',

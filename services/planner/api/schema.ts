@@ -289,28 +289,6 @@ export const Backup = z.object({
 })
 export type Backup = z.infer<typeof Backup>
 
-export const BackupRequest = z.strictObject({
-  /** Of these nodes; none means all that are archived. */
-  nodes: z.array(z.string()).default([]),
-})
-export type BackupRequest = z.input<typeof BackupRequest>
-
-export const PromotionRequest = z.strictObject({
-  /** The server that is to take writes. */
-  server: z.string(),
-  /** Also where something that was acknowledged may be lost. */
-  acceptLoss: z.boolean().default(false),
-})
-export type PromotionRequest = z.input<typeof PromotionRequest>
-
-export const RestartRequest = z.strictObject({
-  /** Nodes or servers; none means all. */
-  parts: z.array(z.string()).default([]),
-  /** A primary hands over to a replica instead of being started again in place. */
-  switchOver: z.boolean().default(false),
-})
-export type RestartRequest = z.input<typeof RestartRequest>
-
 /** `uploadedAt` is null of releases that were uploaded before it was kept. */
 export const ListedRelease = Release.extend({ uploadedAt: z.number().nullable().default(null) })
 export type ListedRelease = z.infer<typeof ListedRelease>
@@ -385,9 +363,9 @@ export { Release, Stemcell }
  * POST   /v1/plans                                  PlanRequest -> PlanView (201); 422 faults
  * POST   /v1/deployments/:name/removal              -> PlanView of a plan that takes all away
  * GET    /v1/deployments/:name/backups              Backup[], oldest first
- * POST   /v1/deployments/:name/backups              BackupRequest -> PlanView of a plan that backs up (201); 409 not archived
- * POST   /v1/deployments/:name/promotion            PromotionRequest -> PlanView of a plan that makes a server take writes (201)
- * POST   /v1/deployments/:name/restart              RestartRequest -> PlanView of a plan that starts servers again (201)
+ * POST   /v1/deployments/:name/actions/:action      what the action takes -> PlanView of a plan that no document asks for (201); of databases
+ *        back-up, promote, restart (`shared/kinds/database-actions.ts`); 409 where its kind has no such action, or cannot do it now
+ * POST   /v1/deployments/:name/backups              the same as action back-up
  * DELETE /v1/deployments/:name/backups              Backup[] that are forgotten; 409 while the deployment stands
  * GET    /v1/plans?deployment=&limit=               PlanStatus[], newest first
  * GET    /v1/plans/:id                              PlanView

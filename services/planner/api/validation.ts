@@ -1,8 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import { RemodelError } from '../../../shared/errors.ts'
-import { formatPath, schemaFaults } from '../../../shared/source/document.ts'
-import { schemaWords } from '../../../shared/source/schema-words.ts'
+import { RemodelError, toError } from '../../../shared/errors.ts'
+import { readInput } from '../../../shared/source/input.ts'
 
 /** Parts of a request, as people call them. */
 const parts: Readonly<Record<string, string>> = {
@@ -15,15 +14,11 @@ const parts: Readonly<Record<string, string>> = {
 /** Reads a part of a request by the schema of its route. What is wrong is said with field and what is allowed, in our words. */
 export function validatorCompiler({ schema, httpPart = '' }: { schema: z.ZodType; httpPart?: string }) {
   return (data: unknown) => {
-    const result = schema.safeParse(data, { reportInput: true, error: schemaWords })
-    if (result.success) return { value: result.data }
-    const faults = schemaFaults(schema, result.error.issues, (path, message, more) => ({
-      ...(path.length > 0 ? { path: formatPath(path) } : {}),
-      message,
-      ...more,
-    }))
-    const part = parts[httpPart] ?? 'the request'
-    return { error: new RemodelError('invalid-input', `${part} is not what this route takes`, { faults }) }
+    try {
+      return { value: readInput(schema, data, `${parts[httpPart] ?? 'the request'} is not what this route takes`) }
+    } catch (error) {
+      return { error: toError(error) }
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { Fault } from '../../../shared/errors.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Reservation, ReservedNames, Space } from '../../../shared/model/reservation.ts'
@@ -44,19 +45,16 @@ export interface PlanOptions {
   maxInFlight?: string
 }
 
-/** Which server is to take writes. */
-export interface Promotion {
-  server: string
-  /** Take over although something that was acknowledged may be lost. */
-  acceptLoss: boolean
+/** A plan that no document asks for: back up, promote, restart. */
+export interface Action<Input extends z.ZodType = z.ZodType> {
+  input: Input
+  /** Upon a floorplan that the inspector has just read. Pure. Throws `not-found` for what there is not, `conflict` for what cannot be done now. */
+  plan(seen: Floorplan, input: z.output<Input>): PlanDraft
 }
 
-/** What is to be started again. */
-export interface Restart {
-  /** Servers, or groups of them; none means all. */
-  parts: readonly string[]
-  /** One that takes writes hands over to another one instead of being started again in place. */
-  switchOver: boolean
+/** Keeps the input's type when an action is written as an object literal. */
+export function defineAction<Input extends z.ZodType>(action: Action<Input>): Action<Input> {
+  return action
 }
 
 /** A pure function handed to the foreman: same requests, same results. It is a function of content, cached by digest. */
@@ -206,12 +204,8 @@ export interface Kind {
    * its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
    */
   holdings?(materials: readonly StandingMaterial[]): Reservation[]
-  /** The plan that makes a server the one of its part that takes writes, from what the inspector has just read. Pure. Absent: there is no such thing. */
-  promote?(seen: Floorplan, order: Promotion): PlanDraft
-  /** The plan that starts servers again, one after the other, from what the inspector has just read. Pure. Absent: nothing is restarted by a plan of its own. */
-  restart?(seen: Floorplan, order: Restart): PlanDraft
-  /** The plan that backs up what stands; `parts` names some of it, none means all. Pure. Absent: this kind has no backups. */
-  backUp?(floorplan: Floorplan, parts: readonly string[]): PlanDraft
+  /** Plans that no document asks for, by name: `POST /v1/deployments/:name/actions/:action`. Absent: there are none. */
+  actions?: Readonly<Record<string, Action>>
   /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */
   logs?: readonly string[]
   /** Runs statements on all nodes, or on none where one refuses. Absent: it has nothing that takes statements. */

@@ -136,7 +136,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
 
   test('is backed up again while it is written to, when somebody asks', async () => {
     await whileWritten('backup', async () => {
-      const { plan } = await client.planBackup('shop', { nodes: ['n1'] })
+      const { plan } = await client.planAction('shop', 'back-up', { nodes: ['n1'] })
       expect(plan.remodels.map(({ title }) => title)).toEqual(['back up n1'])
       const { code, stdout } = await run('backup-database', 'shop', '--node', 'n1', '-y')
       expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('shop is backed up') })
@@ -147,8 +147,8 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     expect(headings).toMatch(/^Node +Backup +Taken at +Size +Log +Restorable$/)
     expect(rows).toHaveLength(3)
     for (const row of rows) expect(row).toMatch(/^n[12] +n[12]-\d{14}-\d+ +\S+Z +\S+ MiB +\S+ [KM]iB +up to \S+Z$/)
-    await expect(client.planBackup('shop', { nodes: ['n7'] })).rejects.toMatchObject({ code: 'not-found' })
-    await expect(client.planBackup('nobody', {})).rejects.toMatchObject({ code: 'not-found' })
+    await expect(client.planAction('shop', 'back-up', { nodes: ['n7'] })).rejects.toMatchObject({ code: 'not-found' })
+    await expect(client.planAction('nobody', 'back-up', {})).rejects.toMatchObject({ code: 'not-found' })
   })
 
   test('a restore that cannot be, or that is not all that would change, is refused with its place; nothing changes', async () => {

@@ -7,7 +7,7 @@ import type { Routes } from './routes.ts'
 
 const ByName = z.object({ name: z.string() })
 
-/** What is archived of databases. Backups are made by a plan: `POST /v1/deployments/:name/backups` in `plans.ts`. */
+/** What is archived of databases. Backups are made by a plan: action `back-up`. */
 export function backupRoutes(server: Routes, { ledger, blobs }: Services): void {
   const archives = new Archives(ledger.redis, ledger.settings, blobs)
 

@@ -7,17 +7,7 @@ import { Overview } from '../../../../shared/ledger/overview.ts'
 import type { RemodelState } from '../../../../shared/model/plan.ts'
 import { CompilingNow } from '../../compiling.ts'
 import type { Planning } from '../../planning.ts'
-import {
-  ApplyRequest,
-  BackupRequest,
-  PlanRequest,
-  PlanStatus,
-  PlanView,
-  PromotionRequest,
-  RequestId,
-  RestartRequest,
-  Why,
-} from '../schema.ts'
+import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../schema.ts'
 import type { Services } from '../services.ts'
 import type { Routes } from './routes.ts'
 
@@ -94,54 +84,37 @@ export function planRoutes(server: Routes, { planning, ledger }: Services): void
     },
   )
 
+  const ofDeployment = z.object({ name: z.string() })
+  const drawAction = async (name: string, action: string, body: unknown) => {
+    const plan = await planning.planAction(name, action, body)
+    return view(plan.deployment, plan.id)
+  }
+
+  server.post(
+    '/v1/deployments/:name/actions/:action',
+    {
+      schema: {
+        description:
+          'Draws a plan that no document asks for, upon what the inspector has just read. Of databases: back-up, promote, restart. 404 for a node or server that there is not, 409 for an action that its kind does not have, or cannot do now.',
+        params: ofDeployment.extend({ action: z.string() }),
+        body: z.unknown(),
+        response: { 201: PlanView },
+      },
+    },
+    async ({ params: { name, action }, body }, reply) => reply.status(201).send(await drawAction(name, action, body)),
+  )
+
   server.post(
     '/v1/deployments/:name/backups',
     {
       schema: {
-        description:
-          'Draws the plan that backs up what stands. 404 for an unknown node, 409 for one that is not archived.',
-        params: z.object({ name: z.string() }),
-        body: BackupRequest,
+        description: 'The same as action back-up.',
+        params: ofDeployment,
+        body: z.unknown(),
         response: { 201: PlanView },
       },
     },
-    async (request, reply) => {
-      const plan = await planning.planBackup(request.params.name, request.body.nodes)
-      return reply.status(201).send(await view(plan.deployment, plan.id))
-    },
-  )
-
-  server.post(
-    '/v1/deployments/:name/promotion',
-    {
-      schema: {
-        description:
-          'Draws the plan that makes a server of a database take writes. 404 for an unknown server, 409 where it is behind.',
-        params: z.object({ name: z.string() }),
-        body: PromotionRequest,
-        response: { 201: PlanView },
-      },
-    },
-    async (request, reply) => {
-      const plan = await planning.planPromotion(request.params.name, request.body)
-      return reply.status(201).send(await view(plan.deployment, plan.id))
-    },
-  )
-
-  server.post(
-    '/v1/deployments/:name/restart',
-    {
-      schema: {
-        description: 'Draws the plan that starts servers of a database again, one after the other, primaries last.',
-        params: z.object({ name: z.string() }),
-        body: RestartRequest,
-        response: { 201: PlanView },
-      },
-    },
-    async (request, reply) => {
-      const plan = await planning.planRestart(request.params.name, request.body)
-      return reply.status(201).send(await view(plan.deployment, plan.id))
-    },
+    async ({ params: { name }, body }, reply) => reply.status(201).send(await drawAction(name, 'back-up', body)),
   )
 
   server.get(

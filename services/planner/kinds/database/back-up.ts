@@ -1,6 +1,7 @@
 import { RemodelError } from '../../../../shared/errors.ts'
 import { versioned } from '../../../../shared/input-version.ts'
 import { InstanceAttributes, inputs, type Member } from '../../../../shared/kinds/database.ts'
+import type { BackUp } from '../../../../shared/kinds/database-actions.ts'
 import type { Floorplan } from '../../../../shared/model/material.ts'
 import type { PlanDraft } from '../../foreman/draft.ts'
 import { backupDraft } from './foreman/archiving.ts'
@@ -9,7 +10,7 @@ import { backupDraft } from './foreman/archiving.ts'
  * A base backup of every node that is archived, or of those named, all at the same time. Pure. Throws `not-found` for a node that
  * does not stand, `conflict` for one that is not archived: a base backup is of no use without the log.
  */
-export function backUp({ deployment, materials }: Floorplan, nodes: readonly string[]): PlanDraft {
+export function backUp({ deployment, materials }: Floorplan, { nodes }: BackUp): PlanDraft {
   const found = new Map<string, { members: Member[]; of: InstanceAttributes }>()
   for (const { id, attributes } of materials.filter((material) => material.id.startsWith('instance/'))) {
     const of = InstanceAttributes.parse(attributes)

@@ -1,5 +1,6 @@
 import { serverLog } from '../../../../shared/kinds/database.ts'
-import type { Kind } from '../kind.ts'
+import { BackUp, Promotion, Restart } from '../../../../shared/kinds/database-actions.ts'
+import { defineAction, type Kind } from '../kind.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back-up.ts'
 import { deviations } from './deviations.ts'
@@ -27,9 +28,11 @@ export const kind: Kind = {
   made: ({ purpose, resource }) => purpose.startsWith('host/') && resource !== undefined,
   spaces,
   holdings,
-  backUp,
-  promote,
-  restart,
+  actions: {
+    'back-up': defineAction({ input: BackUp, plan: backUp }),
+    promote: defineAction({ input: Promotion, plan: promote }),
+    restart: defineAction({ input: Restart, plan: restart }),
+  },
   logs: [serverLog],
   runStatements: async (statements, looking) =>
     (await import('./everywhere.ts')).statementsOnNodes(statements, looking),
