@@ -29,7 +29,7 @@ async function planner(name: string): Promise<{ server: Server; leave(): Promise
   return { server, leave }
 }
 
-/** What a killed planner leaves: the link to a socket on which nobody listens any more. */
+/** What a killed planner leaves: the link to a socket on which no process listens any more. */
 const kill = ({ server }: { server: Server }) => new Promise((resolve) => server.close(resolve))
 
 /** Which planner answers the command of this home. */

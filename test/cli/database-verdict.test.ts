@@ -94,7 +94,7 @@ test('a node of which no server answers says what to do with each kind of silenc
   expect(told([server('n1-a', 'unresponsive', {})], { lock: 'someone' })[0]![1]).toBeNull()
 })
 
-test('replicas that are gone or follow nobody are named, and writes that wait for them', () => {
+test('replicas that are gone or follow no server are named, and writes that wait for them', () => {
   const [gone, waits] = told([primary('n1-a', { waitingCommits: 12 }), server('n1-b', 'missing', {})])
   expect(gone![0]).toBe('n1-b is missing: its machine on host b is gone')
   expect(waits![0]).toBe('writes on n1 wait: no replica is there to confirm them (12 sessions)')

@@ -27,10 +27,10 @@ export const databases: readonly Sabotage[] = [
     caughtBy: 'test/kinds/database/arrangement.test.ts',
   },
   {
-    name: 'an heir that follows nobody is switched over to first',
+    name: 'an heir that follows no server is switched over to first',
     guarantee: 48,
     file: 'services/planner/kinds/database/foreman/node-view.ts',
-    find: "    return lag === null ? `${server} follows nobody` : ''",
+    find: "    return lag === null ? `${server} follows no server` : ''",
     replace: "    return ''",
     caughtBy: 'test/kinds/database/handover.test.ts',
   },

@@ -77,7 +77,7 @@ async function sweep(home: string): Promise<void> {
   }
 }
 
-/** Whether somebody listens on a socket; one that has too many callers to answer does. */
+/** Whether a process listens on a socket; one that has too many callers to answer does. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path: socketAddress(path) })

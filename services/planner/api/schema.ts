@@ -200,7 +200,7 @@ export const DatabaseServer = z.object({
   role: z.enum(['primary', 'replica']).nullable(),
   /** How much it has: what a primary wrote, what a replica received. */
   receivedBytes: z.number().nullable(),
-  /** Of a replica: what it was sent and has not applied; null where it follows nobody. */
+  /** Of a replica: what it was sent and has not applied; null where it follows no server. */
   lagBytes: z.number().nullable(),
   /** Of a primary: the nodes that read from it, and what they have not confirmed. Seconds: null where they are not known. */
   peers: z.array(

@@ -9,7 +9,7 @@ import { planOf } from './planned.ts'
 /** How a server of a node may be found. */
 const states = {
   well: { server: { health: 'running', lag_bytes: 0 } },
-  'cut off': { server: { health: 'running', lag_bytes: null }, error: 'it follows nobody' },
+  'cut off': { server: { health: 'running', lag_bytes: null }, error: 'it follows no server' },
   silent: { server: { health: 'down', machine: 'answers' }, lost: true },
   lost: { server: { health: 'down' }, lost: true, host: { health: 'missing', disk: 'there' } },
   'lost with its disk': { server: { health: 'down' }, lost: true, host: { health: 'missing', disk: 'gone' } },

@@ -173,7 +173,7 @@ describe('a node whose document names another primary', () => {
   })
 
   test('is switched over last, and says why, where the heir has to be repaired', () => {
-    const astray = replica(100, { lag_bytes: null, resource: { error: 'it follows nobody' } })
+    const astray = replica(100, { lag_bytes: null, resource: { error: 'it follows no server' } })
     const unconnected = replica(100, { lag_bytes: null })
     for (const heir of [astray, unconnected, down]) {
       const { handovers: found, late, notes } = decide({ servers: { a: primary, b: heir }, wanted: 'n1-b' })

@@ -52,7 +52,7 @@ test('either of the two nodes may go', async () => {
   expect(other.remodels.map(({ step }) => step)).toContain('drain-node')
 })
 
-test('the step may not miss rows on its own account, whoever the subscriber is', async () => {
+test('the step may not miss rows on its own account, of any subscriber', async () => {
   const built = builtBy(await planOf(two, []))
   const { remodels } = await planOf({ net: 80, nodes: { ...two.nodes, n3: 'c' }, source: { n3: 'n1' } }, built)
   const made = remodels

@@ -54,7 +54,7 @@ test('one that is the primary already is left alone', async () => {
 
 test('one that does not follow, is far behind, or is not there is refused with the way out', async () => {
   const astray = await standing({ 'instance/n1-b': replica({ lag_bytes: null }) })
-  expect(() => promote(astray, order('n1-b'))).toThrow(/n1-b follows nobody, so n1-b cannot take over: deploy/)
+  expect(() => promote(astray, order('n1-b'))).toThrow(/n1-b follows no server, so n1-b cannot take over: deploy/)
   const behind = await standing({ 'instance/n1-b': replica({ lag_bytes: 2 ** 30 }) })
   expect(() => promote(behind, order('n1-b'))).toThrow(/n1-b is 1073741824 bytes behind n1-a/)
   expect(() => promote(behind, order('n1-c'))).not.toThrow()

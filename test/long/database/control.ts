@@ -5,7 +5,7 @@ import { requireLostRows } from './lost-rows.ts'
  * lost: a test that loses none there would find nothing. HANDOVER_SEED and HANDOVER_RUNS as for the test. Ends with 1 where none is lost.
  */
 const off = [
-  'an heir that follows nobody is switched over to first',
+  'an heir that follows no server is switched over to first',
   'a primary is stopped before it was asked about its heir',
   'an heir is promoted without the end of the log',
   'a fail-over takes the best of the replicas that happen to run',

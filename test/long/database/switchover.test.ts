@@ -31,7 +31,7 @@ describe('a node of three servers that is written to', { timeout: 400_000 }, () 
     expect(scene.rows).toBeGreaterThan(20)
   })
 
-  test('has a replica that follows nobody repaired before it is switched over to it', async () => {
+  test('has a replica that follows no server repaired before it is switched over to it', async () => {
     scene.write()
     await sleep(500)
     const plan = await scene.plan({ primary: { n1: 'b' } })

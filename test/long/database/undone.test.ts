@@ -159,7 +159,7 @@ const undone: Undoing[] = [
     of: 'arrange-node',
     what: 'whom a replica follows',
     undo: () => sql('b', 'postgres', `ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'`, reload),
-    says: /^instance\/n1-b is not as it should be: it follows nobody/,
+    says: /^instance\/n1-b is not as it should be: it follows no server/,
   },
   {
     of: 'arrange-node',

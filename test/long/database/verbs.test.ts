@@ -66,7 +66,7 @@ describe('verbs of a database', { timeout: 240_000 }, () => {
     const refused = () => run('promote', 'shop', 'n1-c', '-y')
     await expect
       .poll(async () => (await refused()).stderr, { timeout: 60_000 })
-      .toMatch(/follows nobody.*, so n1-c cannot take over/)
+      .toMatch(/follows no server.*, so n1-c cannot take over/)
     expect((await refused()).code).toBe(1)
     expect(await scene.primaries()).toEqual(['b'])
     await scene.heal()

@@ -38,7 +38,7 @@ type Facts = Omit<DatabaseView, 'database' | 'port' | 'node' | 'host' | 'kept' |
 
 /**
  * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
- * that follows nobody; `unresponsive`: its process runs and it does not answer.
+ * that follows no server; `unresponsive`: its process runs and it does not answer.
  */
 export async function describe(
   { attributes, meta }: StandingMaterial,

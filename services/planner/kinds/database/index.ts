@@ -35,6 +35,6 @@ export const kind: Kind = {
   },
   logs: [serverLog],
   runStatements: async (statements, looking) =>
-    (await import('./everywhere.ts')).statementsOnNodes(statements, looking),
+    (await import('./statements.ts')).statementsOnNodes(statements, looking),
   describe: async (instance, seen, looking) => (await import('./describe.ts')).describe(instance, seen, looking),
 }

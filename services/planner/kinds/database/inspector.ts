@@ -181,11 +181,11 @@ function instanceAsFound(
     return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...aside })
   }
   const { recovering, position, lagBytes, slots } = server
-  // A replica that follows nobody is no replica: the step that sets it up finds out why.
+  // A replica that follows no server is no replica: the step that sets it up finds out why.
   const astray = recovering && lagBytes === null
   const second = !recovering && primary !== undefined && primary !== server
   const wrong = [
-    astray ? 'it follows nobody' : '',
+    astray ? 'it follows no server' : '',
     second ? `it takes writes beside ${primary.instance}` : '',
     server.notInEffect.length > 0 ? `it does not have its settings: ${server.notInEffect.join(', ')}` : '',
     machine && machine.changed.length > 0 ? `another hand has changed its ${machine.changed.join(', ')}` : '',

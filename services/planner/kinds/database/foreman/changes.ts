@@ -5,31 +5,13 @@ import type { Change } from '../../../../../shared/model/plan.ts'
 import { changesBetween } from '../../../foreman/diff.ts'
 
 /** Book-keeping of the operations, and names that follow from others: nothing that a document says. */
-const own = new Set([
-  ...['database_id', 'database_name', 'db_name', 'dependent_resources', 'disabled', 'disk', 'extra_dependencies'],
-  ...[
-    'has_restore_config',
-    'host_id',
-    'instance_id',
-    'instance_ids',
-    'name',
-    'needs_update',
-    'node',
-    'node_name',
-    'primary_instance_id',
-  ],
-  ...[
-    'provider_node',
-    'rename_from',
-    'roles',
-    'statements',
-    'subscriber_node',
-    'sync_data',
-    'sync_event_lsn',
-    'sync_structure',
-    'vm',
-  ],
-])
+const own = new Set(
+  [
+    'database_id database_name db_name dependent_resources disabled disk extra_dependencies has_restore_config',
+    'host_id instance_id instance_ids name needs_update node node_name primary_instance_id',
+    'provider_node rename_from roles statements subscriber_node sync_data sync_event_lsn sync_structure vm',
+  ].flatMap((names) => names.split(' ')),
+)
 
 /** What people see change of a resource that is made or changed: what the document says of it. */
 export function changesOf(before: Readonly<Record<string, Json>>, after: Readonly<Record<string, Json>>): Change[] {

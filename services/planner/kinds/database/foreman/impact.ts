@@ -64,8 +64,7 @@ function settingTexts(changed: readonly Changed[], situation: Situation): string
     }
     const { node } = wanted
     const alone = situation.isSynchronous(node) && situation.membersOf(node).length === 2
-    const text = restartText({ node, server: id, primary: isPrimary(one), alone })
-    restarted.push(how.includes('yes') ? text : text.replace('restarts once', 'may restart once'))
+    restarted.push(restartText({ node, server: id, primary: isPrimary(one), alone, unsure: !how.includes('yes') }))
   }
   if (reloaded.length === 0) return restarted
   const own = reloaded.length === 1 ? 'reads its' : 'read their'

@@ -96,7 +96,7 @@ export class NodeView {
     if (!this.answers(server)) return `${server} does not answer`
     const { error } = (resource ?? {}) as { error?: unknown }
     if (typeof error === 'string' && error !== '') return `${server}: ${error}`
-    return lag === null ? `${server} follows nobody` : ''
+    return lag === null ? `${server} follows no server` : ''
   }
 
   /** A change of its primary was cut off: the one that was it is a replica now, or would start as one, and there is no other. */

@@ -46,7 +46,7 @@ export class StandingNodes {
   nodeOf(server: string): string {
     const node = this.names.find((name) => this.serversOf(name).includes(server))
     if (node !== undefined) return node
-    throw this.#unknown('server', server, this.#all)
+    throw this.unknown('server', server, this.#all)
   }
 
   /** Nodes and servers by name, as servers; none means all. Throws `not-found`. */
@@ -54,7 +54,7 @@ export class StandingNodes {
     const found = parts.flatMap((part) => {
       if (this.#nodes.has(part)) return this.serversOf(part)
       if (this.#all.includes(part)) return [part]
-      throw this.#unknown('node or server', part, [...this.names, ...this.#all])
+      throw this.unknown('node or server', part, [...this.names, ...this.#all])
     })
     return parts.length === 0 ? this.#all : this.#all.filter((server) => found.includes(server))
   }
@@ -63,7 +63,8 @@ export class StandingNodes {
     return this.names.flatMap((name) => this.serversOf(name))
   }
 
-  #unknown(what: string, name: string, known: readonly string[]): RemodelError {
+  /** `not-found`, with the nearest name. */
+  unknown(what: string, name: string, known: readonly string[]): RemodelError {
     const { suggestion } = suggest(name, known)
     const near = suggestion ? `; did you mean ${suggestion}?` : `; it has ${known.join(', ') || 'none'}`
     return new RemodelError('not-found', `${this.deployment} has no ${what} ${name}${near}`, { details: { known } })
@@ -83,6 +84,11 @@ export class StandingNodes {
       address,
       port,
     }))
+  }
+
+  /** What all servers of a node have in common, as the first of them is recorded. */
+  attributesOf(node: string): InstanceAttributes | undefined {
+    return this.#nodes.get(node)?.[0]?.attributes
   }
 
   meta(server: string): StandingMaterial['meta'] {

@@ -36,7 +36,7 @@ export interface Server {
   started: string
   /** How far it has come. */
   position: Position
-  /** A replica: how far behind its primary, in bytes; null where it follows nobody. */
+  /** A replica: how far behind its primary, in bytes; null where it follows no server. */
   lagBytes: number | null
   physicalSlots: string[]
   /** What its commits wait for: `synchronous_standby_names`. */
