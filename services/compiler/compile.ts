@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { addAbortSignal, PassThrough, Readable } from 'node:stream'
-import type { CompileSpec } from '../../shared/compile/requests.ts'
+import type { CompileSpec } from '../../shared/compile/spec.ts'
 import { RemodelError, toError } from '../../shared/errors.ts'
 import { failpoint } from '../../shared/failpoint.ts'
 import type { Connection } from '../../shared/provider/connection.ts'

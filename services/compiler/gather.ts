@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex, CompiledPackage } from '../../shared/compile/compiled.ts'
-import type { CompileSpec } from '../../shared/compile/requests.ts'
 import { isBlobFault } from '../../shared/compile/sound-packages.ts'
+import type { CompileSpec } from '../../shared/compile/spec.ts'
 import { RemodelError } from '../../shared/errors.ts'
 
 /** A tar, or a tar.gz. What is large is fetched when it is opened, and never held as a whole. */

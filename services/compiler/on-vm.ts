@@ -1,5 +1,5 @@
-import type { CompileSpec } from '../../shared/compile/requests.ts'
 import { isBlobFault } from '../../shared/compile/sound-packages.ts'
+import type { CompileSpec } from '../../shared/compile/spec.ts'
 import { RemodelError, toError } from '../../shared/errors.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import type { Fence, Provider } from '../../shared/provider/provider.ts'

@@ -1,5 +1,6 @@
 import { compiledFor } from '../../shared/compile/phrase.ts'
-import type { CompileRequests, CompileSpec, Subscriber } from '../../shared/compile/requests.ts'
+import type { CompileRequests, Subscriber } from '../../shared/compile/requests.ts'
+import type { CompileSpec } from '../../shared/compile/spec.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim } from '../../shared/ledger/ledger.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'

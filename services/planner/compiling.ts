@@ -1,6 +1,7 @@
 import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
 import { type Durations, RedisDurations } from '../../shared/compile/durations.ts'
-import { CompileRequests, type CompileSpec } from '../../shared/compile/requests.ts'
+import { CompileRequests } from '../../shared/compile/requests.ts'
+import type { CompileSpec } from '../../shared/compile/spec.ts'
 import type { StepInput } from '../../shared/kinds/deployment.ts'
 import type { LedgerReader } from '../../shared/ledger/reader.ts'
 import type { RemodelRecord } from '../../shared/ledger/records.ts'

@@ -1,4 +1,4 @@
-import type { CompileSpec } from './requests.ts'
+import type { CompileSpec } from './spec.ts'
 
 /**
  * For whom a package is being compiled, as people read it beside somebody else's plan. `ms`: for how long already; null where

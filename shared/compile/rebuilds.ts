@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { inputs } from '../kinds/deployment.ts'
 import type { RedisSettings } from '../redis.ts'
+import { CompileSpec } from './spec.ts'
 
 /** One package that is compiled a second time, to see whether the same comes out. */
 const Asked = z.object({
-  spec: inputs['compile-package'],
+  spec: CompileSpec,
   /** What is kept of the first time. */
   digest: z.string(),
 })

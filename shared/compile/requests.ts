@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
-import { inputs, type StepInput } from '../kinds/deployment.ts'
 import type { RedisSettings } from '../redis.ts'
 import { type CompiledPackage, compiledKey } from './compiled.ts'
 import { durationKeys, durationNames, keptDurations } from './durations.ts'
-
-/** What is to be compiled, as the plan's remodel says it. */
-export type CompileSpec = StepInput<'compile-package'>
+import { CompileSpec } from './spec.ts'
 
 /** The remodel that waits for a package: told when it is there, or why it is not. */
 export interface Subscriber {
@@ -78,7 +75,7 @@ export class CompileRequests {
       JSON.parse(name),
     )
     return {
-      spec: inputs['compile-package'].parse(JSON.parse(spec)),
+      spec: CompileSpec.parse(JSON.parse(spec)),
       subscribers,
       ...(by == null ? {} : { by: JSON.parse(by) }),
     }

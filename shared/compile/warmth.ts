@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { listen } from '../channel.ts'
-import { inputs } from '../kinds/deployment.ts'
 import type { RedisSettings } from '../redis.ts'
+import { CompileSpec } from './spec.ts'
 
 /** The kind of VM that a package is compiled on. */
-export const VmWish = inputs['compile-package'].pick({ stemcell: true, resources: true, network: true, orphan: true })
+export const VmWish = CompileSpec.pick({ stemcell: true, resources: true, network: true, orphan: true })
 export type VmWish = z.infer<typeof VmWish>
 
 const Hint = z.object({ wish: VmWish, tokens: z.string() })

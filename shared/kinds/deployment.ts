@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CompileSpec } from '../compile/spec.ts'
 import { inVersion } from '../input-version.ts'
 import { HealthCheck } from './health-checks.ts'
 
@@ -63,25 +64,7 @@ export type AddressRecord = z.infer<typeof AddressRecord>
 
 export const inputs = {
   /** On queue `compile`. Done when the compiled index knows `key`. */
-  'compile-package': z.object({
-    key: z.string(),
-    name: z.string(),
-    fingerprint: z.string(),
-    source: z.string(),
-    /** Direct dependencies only: a transitive one is not on disk, as in BOSH's agent. */
-    dependencies: z.array(z.object({ name: z.string(), key: z.string() })),
-    stemcell: z.object({ name: z.string(), os: z.string(), version: z.string(), digest: z.string().optional() }),
-    resources: z.object({
-      cpus: z.number().optional(),
-      memoryMiB: z.number().optional(),
-      diskMiB: z.number().optional(),
-    }),
-    reuse: z.boolean(),
-    /** Absent: no network but a loopback of its own. */
-    network: z.literal('host').optional(),
-    /** A new VM does not wait for room that others take on their way out. */
-    orphan: z.literal(true).optional(),
-  }),
+  'compile-package': CompileSpec,
   'create-vm': inVersion(
     2,
     z.object({

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { CompileRequests, type CompileSpec, type Subscriber } from '../../shared/compile/requests.ts'
+import { CompileRequests, type Subscriber } from '../../shared/compile/requests.ts'
+import type { CompileSpec } from '../../shared/compile/spec.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

@@ -1,6 +1,6 @@
 import type { RemodelDraft } from '../../services/planner/foreman/draft.ts'
 import { sealPlan } from '../../services/planner/foreman/seal.ts'
-import type { CompileSpec } from '../../shared/compile/requests.ts'
+import type { CompileSpec } from '../../shared/compile/spec.ts'
 import type { Json } from '../../shared/model/material.ts'
 import type { Place, Plan, Window } from '../../shared/model/plan.ts'
 import type { Random } from './random.ts'

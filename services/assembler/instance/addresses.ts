@@ -2,7 +2,7 @@ import { AddressRecord } from '../../../shared/kinds/deployment.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
 import type { Connection } from '../../../shared/provider/connection.ts'
 import { layout } from '../../../shared/provider/layout.ts'
-import { shell } from './unpack.ts'
+import { shell } from './shell.ts'
 
 const folder = `${layout.instance}/dns`
 

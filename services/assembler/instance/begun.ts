@@ -1,5 +1,5 @@
 import type { Connection } from '../../../shared/provider/connection.ts'
-import { shell } from './unpack.ts'
+import { shell } from './shell.ts'
 
 /** What an attempt has begun on a machine and then waits for. */
 export interface Begun {

@@ -1,5 +1,5 @@
 import type { Connection } from '../../../shared/provider/connection.ts'
-import { shell } from './unpack.ts'
+import { shell } from './shell.ts'
 
 /**
  * What every stemcell of BOSH has and another root may lack: users and groups that jobs run as and give files to, folders, and

@@ -2,7 +2,7 @@ import { RemodelError } from '../../../shared/errors.ts'
 import type { Connection, ProcessDefinition } from '../../../shared/provider/connection.ts'
 import { layout } from '../../../shared/provider/layout.ts'
 import { isMonitFile, type MonitProcess, parseMonit, type RunAs } from '../../../shared/release/monit.ts'
-import { shell } from './unpack.ts'
+import { shell } from './shell.ts'
 
 /** BOSH gives monit five minutes to stop everything. */
 export const stopTimeoutMs = 300_000

@@ -1,27 +1,7 @@
 import { posix } from 'node:path'
 import type { Readable } from 'node:stream'
-import { RemodelError } from '../../../shared/errors.ts'
 import type { Connection } from '../../../shared/provider/connection.ts'
-
-/** Runs a shell script on the machine; anything but exit 0 is the infrastructure's fault. */
-export async function shell(
-  connection: Connection,
-  script: string,
-  args: readonly string[] = [],
-  signal?: AbortSignal,
-): Promise<string> {
-  const result = await connection.exec(['/bin/sh', '-euc', script, 'sh', ...args], signal ? { signal } : {})
-  if (result.exitCode !== 0) {
-    throw new RemodelError(
-      'infrastructure',
-      `a command on the machine failed: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
-      {
-        details: { script, exitCode: result.exitCode, log: result.stderr },
-      },
-    )
-  }
-  return result.stdout
-}
+import { shell } from './shell.ts'
 
 /** Unpacks an archive to a directory that is there whole or not at all; `settle` is a script that has its path as `$1`. */
 export async function unpackOnce(

@@ -1,5 +1,6 @@
 import { packageName } from '../../../shared/compile/phrase.ts'
-import type { CompileRequests, CompileSpec } from '../../../shared/compile/requests.ts'
+import type { CompileRequests } from '../../../shared/compile/requests.ts'
+import type { CompileSpec } from '../../../shared/compile/spec.ts'
 import { failpoint } from '../../../shared/failpoint.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { Remodel } from '../../../shared/model/plan.ts'

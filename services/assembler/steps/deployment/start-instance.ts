@@ -9,7 +9,7 @@ import { writableForVcap } from '../../instance/furnish.ts'
 import { checksOf } from '../../instance/health-checks.ts'
 import { processesOf, stopTimeoutMs } from '../../instance/processes.ts'
 import { runHook } from '../../instance/scripts.ts'
-import { shell } from '../../instance/unpack.ts'
+import { shell } from '../../instance/shell.ts'
 import { watchUntilHealthy } from '../../instance/watch.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 

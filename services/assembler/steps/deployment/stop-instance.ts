@@ -4,7 +4,7 @@ import { appliedFile } from '../../instance/applied.ts'
 import { runDrain } from '../../instance/drain.ts'
 import { stopTimeoutMs } from '../../instance/processes.ts'
 import { runHook } from '../../instance/scripts.ts'
-import { shell } from '../../instance/unpack.ts'
+import { shell } from '../../instance/shell.ts'
 import { defineStep, type StepContext, type StepResult } from '../step.ts'
 
 /** pre-stop, drain, stop, post-stop. A machine that is gone has stopped; what was stopped is recorded as stopped. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { compiledFor } from '../../../../shared/compile/phrase.ts'
-import type { CompileSpec } from '../../../../shared/compile/requests.ts'
+import type { CompileSpec } from '../../../../shared/compile/spec.ts'
 import { Heartbeat } from '../../../../shared/heartbeat.ts'
 import { workerFor } from '../../../../shared/known-steps.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
