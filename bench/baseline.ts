@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { FlowProducer, Queue, QueueEvents, Worker } from 'bullmq'
-import { connectRedis, type RedisSettings } from '../shared/redis.ts'
+import { connectRedis, type RedisSettings } from '../shared/runtime/redis.ts'
 
 /** BullMQ by itself on the same Redis: the same shapes of no-op jobs, worked off by one worker process. */
 export interface Baseline {

@@ -1,5 +1,5 @@
-import type { RemodelDraft } from '../services/planner/foreman/draft.ts'
-import { sealPlan } from '../services/planner/foreman/seal.ts'
+import type { RemodelDraft } from '../kinds/contract/draft.ts'
+import { sealPlan } from '../services/planner/planning/seal.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import { startBaseline } from './baseline.ts'
 import { atLeast, atMost, type Figure, median, medianOf, noted, percentile } from './figure.ts'

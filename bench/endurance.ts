@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectRedis } from '../shared/redis.ts'
+import { connectRedis } from '../shared/runtime/redis.ts'
 import { ChaosStack, type Slot } from '../test/chaos/stack.ts'
 import { Random } from '../test/sim/random.ts'
 import { explanation, grown } from './endurance/explanation.ts'

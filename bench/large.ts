@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { sealPlan } from '../services/planner/foreman/seal.ts'
+import { sealPlan } from '../services/planner/planning/seal.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import { jobName } from '../shared/queue/catalog.ts'
 import { atMost, type Figure, noted, percentile } from './figure.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Step } from '../services/assembler/steps/step.ts'
+import type { Step } from '../kinds/contract/step.ts'
 
 /** A kind whose remodels do nothing: what is left is the cost of Remodel itself. Loaded through REMODEL_EXTENSIONS. */
 export const name = 'noop'

@@ -1,4 +1,4 @@
-import type { Client } from '../cli/client.ts'
+import type { Client } from '../shared/api/client.ts'
 
 /** Waits for the end of a plan on the live stream: asking again and again would be part of what is measured. */
 export async function over(client: Client, deployment: string, plan: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectRedis } from '../shared/redis.ts'
+import { connectRedis } from '../shared/runtime/redis.ts'
 
 /** Another client of a Redis, in a process of its own: how long its PINGs take says for how long others are held up. */
 export class Pinger {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Redis } from 'ioredis'
 import { Ledger } from '../shared/ledger/ledger.ts'
 import type { Plan } from '../shared/model/plan.ts'
-import { connectRedis, type RedisSettings } from '../shared/redis.ts'
+import { connectRedis, type RedisSettings } from '../shared/runtime/redis.ts'
 import { startRedis } from '../test/support/redis.ts'
 import { heldBy } from './process.ts'
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { RemodelError } from '../shared/errors.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 
 /** A whole number from `least` up. */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {

@@ -1,6 +1,6 @@
-import { RemodelError } from '../shared/errors.ts'
-import { type Address, findHome, findPlanner } from './address.ts'
-import type { Client } from './client.ts'
+import { type Address, findHome, findPlanner } from '../shared/api/address.ts'
+import type { Client } from '../shared/api/client.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 import { createStyle, type Style, visible } from './views/style.ts'
 import { columnsOf, wrapped } from './views/wrap.ts'
 
@@ -65,7 +65,7 @@ export function createContext(options: GlobalOptions): Context {
     },
     address: () => refuseOther(findPlanner(options.planner, home), options.home || process.env.REMODEL_HOME),
     client: () => {
-      client ??= import('./client.ts').then((module) => new module.Client(context.address()))
+      client ??= import('../shared/api/client.ts').then((module) => new module.Client(context.address()))
       return client
     },
   }

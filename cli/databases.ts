@@ -1,7 +1,7 @@
-import type { DatabaseServer, Deployment, Instance, PlanStatus, PlanView } from '../services/planner/api/schema.ts'
-import { RemodelError } from '../shared/errors.ts'
+import type { Client } from '../shared/api/client.ts'
+import type { DatabaseServer, Deployment, Instance, PlanStatus, PlanView } from '../shared/api/schema.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 import { suggest } from '../shared/source/document.ts'
-import type { Client } from './client.ts'
 import { type Cause, causesOf } from './database-verdict.ts'
 import { isFinal } from './follow.ts'
 

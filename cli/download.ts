@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import { RemodelError } from '../shared/errors.ts'
+import { withoutPassword } from '../shared/api/address.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
+import { reasonOf } from '../shared/runtime/system-error.ts'
+import { temporaryPath } from '../shared/runtime/temporary.ts'
 import { invalidInput } from '../shared/source/document.ts'
-import { reasonOf } from '../shared/system-error.ts'
-import { temporaryPath } from '../shared/temporary.ts'
-import { withoutPassword } from './address.ts'
 
 export interface LocalFile extends AsyncDisposable {
   path: string

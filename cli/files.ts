@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import { RemodelError } from '../shared/errors.ts'
-import { reasonOf, systemCode } from '../shared/system-error.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
+import { reasonOf, systemCode } from '../shared/runtime/system-error.ts'
 
 /** A file of the user's as text; `-` is the standard input. Throws `invalid-input` where it cannot be read. */
 export async function readSource(name: string): Promise<{ name: string; content: string }> {

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Event, PlanView } from '../services/planner/api/schema.ts'
-import { RemodelError } from '../shared/errors.ts'
-import type { Client } from './client.ts'
+import type { Client } from '../shared/api/client.ts'
+import type { Event, PlanView } from '../shared/api/schema.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 
 /** How long a lost planner is waited for. A restarted one is back within a second or two. */
 const RECONNECT_MS = 60_000

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { PlanRequest } from '../services/planner/api/schema.ts'
-import { RemodelError } from '../shared/errors.ts'
+import type { PlanRequest } from '../shared/api/schema.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 import { gather, numberOrShare, wholeNumber } from './arguments.ts'
 import { readSource } from './files.ts'
 import type { UploadedVersion } from './manifest-releases.ts'

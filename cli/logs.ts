@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Instance } from '../services/planner/api/schema.ts'
-import { RemodelError } from '../shared/errors.ts'
+import type { Client } from '../shared/api/client.ts'
+import type { Instance } from '../shared/api/schema.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 import { instancePath } from './arguments.ts'
-import type { Client } from './client.ts'
 
 export interface InstanceLogs {
   instance: string

@@ -1,4 +1,4 @@
-import { RemodelError } from '../shared/errors.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 
 const timeOfDay = /^([01]\d|2[0-3]):([0-5]\d)$/
 /** A date with a time of day; without a zone it is the reader's own. */

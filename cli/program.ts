@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { RemodelError } from '../shared/errors.ts'
+import { RemodelError } from '../shared/runtime/errors.ts'
 import { boshOption, boshVerb } from './bosh.ts'
 import { type Context, createContext, type GlobalOptions } from './context.ts'
 import { exit } from './verb.ts'

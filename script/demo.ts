@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findPlanner } from '../cli/address.ts'
-import { Client } from '../cli/client.ts'
 import { findLost, type LoadResult, startLoad } from '../examples/guestbook/load.ts'
+import { findPlanner } from '../shared/api/address.ts'
+import { Client } from '../shared/api/client.ts'
 import { LocalProvider } from '../shared/provider/local/index.ts'
 
 /** The demo as a user would type it: every step is a `remodel` command, shown before it runs. */

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { DiskWatch } from '../shared/disk-space.ts'
+import { DiskWatch } from '../shared/runtime/disk-space.ts'
 
 const mib = 2 ** 20
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { checkSettings, numberSetting } from '../shared/settings.ts'
+import { checkSettings, numberSetting } from '../shared/runtime/settings.ts'
 
 test('a number that is not set, or is empty, is what the documentation says', () => {
   expect(numberSetting('REMODEL_KEEP_PLANS', {})).toBe(50)

@@ -14,7 +14,7 @@ import { Readable } from 'node:stream'
 import { DiskBlobstore } from '${root}/shared/blobstore/disk.ts'
 import { spool } from '${root}/shared/blobstore/spool.ts'
 import { readReleaseTarball } from '${root}/shared/release/tarball.ts'
-import { temporaryFolder } from '${root}/shared/temporary.ts'
+import { temporaryFolder } from '${root}/shared/runtime/temporary.ts'
 const stalled = () => Readable.from((async function* () { yield Buffer.from('x'); await new Promise(() => {}) })())
 const store = await DiskBlobstore.open(process.env.STORE)
 ${more}

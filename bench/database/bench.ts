@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type NamedPlan, UpdateDatabase } from '../../services/planner/kinds/database/operations/operations.ts'
+import { type NamedPlan, UpdateDatabase } from '../../kinds/database/plan/operations/operations.ts'
 import { atMost, type Figure, medianOf, noted } from '../figure.ts'
 import { fleetOf, standingOf } from './fleet.ts'
 

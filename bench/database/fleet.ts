@@ -4,7 +4,7 @@ import {
   type NodeResources,
   type ResourceData,
   type State,
-} from '../../services/planner/kinds/database/operations/operations.ts'
+} from '../../kinds/database/plan/operations/operations.ts'
 
 /** A database of `count` nodes with three instances each and three orchestrator resources per instance. */
 export function fleetOf(count: number, change: { dependency?: boolean } = {}): NodeResources[] {

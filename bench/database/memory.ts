@@ -1,4 +1,4 @@
-import { UpdateDatabase } from '../../services/planner/kinds/database/operations/operations.ts'
+import { UpdateDatabase } from '../../kinds/database/plan/operations/operations.ts'
 import { fleetOf, standingOf } from './fleet.ts'
 
 /** Run as a process of its own: plans a no-op of so many nodes once and prints the peak memory of the process, in MB. */

@@ -1,4 +1,4 @@
-import type { Client } from '../../cli/client.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { planSmall, type SmallOptions } from '../../test/support/small.ts'
 import { over } from '../over.ts'
 

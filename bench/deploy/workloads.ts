@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Client } from '../../cli/client.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../test/support/services.ts'
 import { removeSmall, type SmallOptions, supplySmall } from '../../test/support/small.ts'
 import { atMost, type Figure, median, runs } from '../figure.ts'

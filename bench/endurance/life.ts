@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from '../../cli/client.ts'
-import { RemodelError, toError } from '../../shared/errors.ts'
+import type { Client } from '../../shared/api/client.ts'
+import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Random } from '../../test/sim/random.ts'
 import { planSmall, type SmallOptions, supplySmall } from '../../test/support/small.ts'
 

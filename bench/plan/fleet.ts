@@ -1,5 +1,5 @@
-import type { Supplies } from '../../services/planner/kinds/kind.ts'
-import type { StepInput } from '../../shared/kinds/deployment.ts'
+import type { Supplies } from '../../kinds/contract/kind.ts'
+import type { StepInput } from '../../kinds/deployment/inputs.ts'
 import type { Json, StandingMaterial } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Release } from '../../shared/release/release.ts'

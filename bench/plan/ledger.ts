@@ -1,5 +1,5 @@
 import { Ledger } from '../../shared/ledger/ledger.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis } from '../../test/support/redis.ts'
 import { type Figure, medianOf, noted } from '../figure.ts'
 import { noopPlan } from './noop-plan.ts'

@@ -1,4 +1,4 @@
-import { sealPlan } from '../../services/planner/foreman/seal.ts'
+import { sealPlan } from '../../services/planner/planning/seal.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 
 /** A plan of remodels that do nothing; each needs up to three of the 200 before it, the same graph every time. */

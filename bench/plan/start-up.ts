@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Queues } from '../../shared/queue/queues.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startServices } from '../../test/support/services.ts'
 import { atMost, type Figure, median, runs } from '../figure.ts'
 import { noopPlan } from './noop-plan.ts'

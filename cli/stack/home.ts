@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { RemodelError } from '../../shared/errors.ts'
-import { homeMark, homeRefused, openHome } from '../../shared/home.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
+import { homeMark, homeRefused, openHome } from '../../shared/runtime/home.ts'
 
 /** Makes the folders of `up`, for their owner only. */
 export async function prepareHome(home: string, tell: (sentence: string) => void = () => {}): Promise<void> {

@@ -4,10 +4,10 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { RemodelError } from '../../shared/errors.ts'
-import { connectRedis, redisAddressFile } from '../../shared/redis.ts'
-import { reasonOf } from '../../shared/system-error.ts'
-import { withoutPassword } from '../address.ts'
+import { withoutPassword } from '../../shared/api/address.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
+import { connectRedis, redisAddressFile } from '../../shared/runtime/redis.ts'
+import { reasonOf } from '../../shared/runtime/system-error.ts'
 
 /** Arguments of a Redis that loses nothing it has acknowledged, reachable from this machine only. */
 function redisArguments(port: number, directory: string): string[] {

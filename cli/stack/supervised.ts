@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { reasonOf } from '../../shared/system-error.ts'
+import { reasonOf } from '../../shared/runtime/system-error.ts'
 import { startFailure } from '../views/service-log.ts'
 
 export interface ProcessSpec {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { z } from 'zod'
-import { RemodelError } from '../../shared/errors.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { wholeNumber } from '../arguments.ts'
 import { applyAndWatch } from '../carry-out.ts'
 import { readSource } from '../files.ts'

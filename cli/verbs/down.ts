@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { RemodelError } from '../../shared/errors.ts'
+import { findPlanner } from '../../shared/api/address.ts'
 import type { LocalProvider } from '../../shared/provider/local/index.ts'
-import { findPlanner } from '../address.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import type { Context } from '../context.ts'
 import { purgeHome } from '../stack/home.ts'
 import { stopStack } from '../stack/stop.ts'
@@ -83,7 +83,7 @@ async function endCompileMachines(home: string): Promise<void> {
 async function recordedDeployments(context: Context): Promise<string[]> {
   const up = await readUpFile(context.home)
   if (!up?.planner || !isAlive(up.supervisor)) return []
-  const { Client } = await import('../client.ts')
+  const { Client } = await import('../../shared/api/client.ts')
   const deployments = await new Client({ ...findPlanner(up.planner, context.home), source: 'up' }).deployments()
   return deployments.filter((one) => Object.values(one.materials).some((number) => number > 0)).map((one) => one.name)
 }

@@ -1,4 +1,4 @@
-import { redisSettings } from '../../shared/redis.ts'
+import { redisSettings } from '../../shared/runtime/redis.ts'
 import { exit, type Verb } from '../verb.ts'
 
 /** The one place where the password of Redis is printed: asked for, for a shell that takes it in. */

@@ -1,5 +1,5 @@
-import type { Event } from '../../services/planner/api/schema.ts'
-import { RemodelError } from '../../shared/errors.ts'
+import type { Event } from '../../shared/api/schema.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { wholeNumber } from '../arguments.ts'
 import { followEvents } from '../follow.ts'
 import { exit, type Verb } from '../verb.ts'

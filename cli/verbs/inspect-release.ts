@@ -1,4 +1,4 @@
-import { RemodelError } from '../../shared/errors.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { exit, type Verb } from '../verb.ts'
 import { count, table } from '../views/table.ts'
 

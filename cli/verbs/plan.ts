@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
-import type { Compiling } from '../../services/planner/api/schema.ts'
-import { RemodelError, toError } from '../../shared/errors.ts'
+import type { Compiling } from '../../shared/api/schema.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Context } from '../context.ts'
 import { readSource, unwritable } from '../files.ts'
 import { addPlanningOptions, type PlanningOptions, planOptions, planRequest, withReleases } from '../inputs.ts'
@@ -97,7 +97,7 @@ async function drawOffline(files: readonly string[], floorplan: string, options:
   const standing = parseFloorplan(await readSource(floorplan))
   const [manifest] = sources
   const [{ planOffline }, { localReleases }] = await Promise.all([
-    import('../../services/planner/offline.ts'),
+    import('../../services/planner/planning/offline.ts'),
     import('../manifest-releases.ts'),
   ])
   return planOffline({

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Promotion } from '../../shared/kinds/database-actions.ts'
+import type { Promotion } from '../../kinds/database/action-inputs.ts'
 import { wholeNumber } from '../arguments.ts'
 import { requireConsent, showAskApply } from '../carry-out.ts'
 import type { Verb } from '../verb.ts'

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { RemodelError } from '../../shared/errors.ts'
-import { reasonOf, systemCode } from '../../shared/system-error.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
+import { reasonOf, systemCode } from '../../shared/runtime/system-error.ts'
 import { connectionUri, type Database, findDatabase } from '../databases.ts'
 import { exit, type Verb } from '../verb.ts'
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { RemodelError } from '../../shared/errors.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { exit, type Verb } from '../verb.ts'
 
 const simulator = fileURLToPath(new URL('../../test/sim/main.ts', import.meta.url))

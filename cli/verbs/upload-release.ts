@@ -1,5 +1,5 @@
-import { describeFault } from '../../shared/errors.ts'
 import type { Release } from '../../shared/release/release.ts'
+import { describeFault } from '../../shared/runtime/errors.ts'
 import { uploadRelease } from '../upload.ts'
 import { exit, type Verb } from '../verb.ts'
 import { count } from '../views/table.ts'

@@ -1,6 +1,6 @@
-import { RemodelError } from '../../shared/errors.ts'
 import type { Stemcell } from '../../shared/release/release.ts'
 import { readStemcell } from '../../shared/release/stemcell.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { localFile, ofPlace } from '../download.ts'
 import { uploadBlob } from '../upload.ts'
 import { exit, type Verb } from '../verb.ts'

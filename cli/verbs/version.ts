@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { RemodelError } from '../../shared/errors.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { exit, type Verb } from '../verb.ts'
 
 const version: Verb = {

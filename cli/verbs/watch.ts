@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RemodelError } from '../../shared/errors.ts'
-import type { Client } from '../client.ts'
+import type { Client } from '../../shared/api/client.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import type { Context } from '../context.ts'
 import { type Database, findDatabase } from '../databases.ts'
 import { exit, type Verb } from '../verb.ts'

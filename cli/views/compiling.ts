@@ -1,5 +1,5 @@
-import type { Compiling } from '../../services/planner/api/schema.ts'
-import { compiledFor } from '../../shared/compile/phrase.ts'
+import type { Compiling } from '../../shared/api/schema.ts'
+import { compiledFor } from '../../shared/compilation/phrase.ts'
 import { count } from './table.ts'
 import { duration } from './time.ts'
 

@@ -1,5 +1,5 @@
-import { describeFault, RemodelError, toError } from '../../shared/errors.ts'
-import { systemReason } from '../../shared/system-error.ts'
+import { describeFault, RemodelError, toError } from '../../shared/runtime/errors.ts'
+import { systemReason } from '../../shared/runtime/system-error.ts'
 import type { Context } from '../context.ts'
 import { plain } from './style.ts'
 import { wrapped } from './wrap.ts'

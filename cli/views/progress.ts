@@ -1,4 +1,4 @@
-import type { Event } from '../../services/planner/api/schema.ts'
+import type { Event } from '../../shared/api/schema.ts'
 import type { Plan, Remodel } from '../../shared/model/plan.ts'
 
 export interface Running {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { enqueueDeploy } from '../../shared/client/enqueue.ts'
+import { enqueueDeploy } from '../../shared/api/enqueue.ts'
 
 /** Deploys hello/ through the small client: node examples/enqueue/client.ts */
 const manifest = new URL('./hello/manifest.yml', import.meta.url)

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { CompiledIndex, CompiledPackage } from '../../shared/compile/compiled.ts'
-import { isBlobFault } from '../../shared/compile/sound-packages.ts'
-import type { CompileSpec } from '../../shared/compile/spec.ts'
-import { RemodelError } from '../../shared/errors.ts'
+import type { CompiledIndex, CompiledPackage } from '../../shared/compilation/compiled.ts'
+import { isBlobFault } from '../../shared/compilation/sound-packages.ts'
+import type { CompileSpec } from '../../shared/compilation/spec.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 
 /** A tar, or a tar.gz. What is large is fetched when it is opened, and never held as a whole. */
 export interface Archive {

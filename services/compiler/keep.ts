@@ -1,4 +1,4 @@
-import { numberSetting } from '../../shared/settings.ts'
+import { numberSetting } from '../../shared/runtime/settings.ts'
 import type { KeepRule } from './pool.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import type { RedisSettings } from '../../shared/redis.ts'
-import { signOfLife } from '../../shared/sign-of-life.ts'
+import type { RedisSettings } from '../../shared/runtime/redis.ts'
+import { signOfLife } from '../../shared/runtime/sign-of-life.ts'
 
 const defaultLifeMs = 5000
 

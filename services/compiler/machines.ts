@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { VmWish } from '../../shared/compile/warmth.ts'
-import { toError } from '../../shared/errors.ts'
-import { failpoint } from '../../shared/failpoint.ts'
+import type { VmWish } from '../../shared/compilation/warmth.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { importStemcell } from '../../shared/provider/stemcell.ts'
+import { toError } from '../../shared/runtime/errors.ts'
+import { failpoint } from '../../shared/runtime/failpoint.ts'
 
 interface Parts {
   provider: Provider

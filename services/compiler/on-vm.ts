@@ -1,8 +1,8 @@
-import { isBlobFault } from '../../shared/compile/sound-packages.ts'
-import type { CompileSpec } from '../../shared/compile/spec.ts'
-import { RemodelError, toError } from '../../shared/errors.ts'
+import { isBlobFault } from '../../shared/compilation/sound-packages.ts'
+import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import type { Fence, Provider } from '../../shared/provider/provider.ts'
+import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Place } from './place.ts'
 import type { CompilePool } from './pool.ts'
 

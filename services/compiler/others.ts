@@ -1,5 +1,5 @@
-import { packageName } from '../../shared/compile/phrase.ts'
-import type { CompileSpec } from '../../shared/compile/spec.ts'
+import { packageName } from '../../shared/compilation/phrase.ts'
+import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Claim } from '../../shared/ledger/ledger.ts'
 import { boardName, jobId } from '../../shared/queue/catalog.ts'
 import type { JobFailure } from '../../shared/queue/failure.ts'

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { VmWish } from '../../shared/compile/warmth.ts'
-import { toError } from '../../shared/errors.ts'
+import type { VmWish } from '../../shared/compilation/warmth.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import { toError } from '../../shared/runtime/errors.ts'
 import type { VmLease } from './lease.ts'
 import { Machines } from './machines.ts'
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { toError } from '../../shared/errors.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
+import { toError } from '../../shared/runtime/errors.ts'
 import type { VmLease } from './lease.ts'
 
 const everyMs = 3000

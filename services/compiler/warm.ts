@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import type { VmWish } from '../../shared/compile/warmth.ts'
-import { toError } from '../../shared/errors.ts'
+import type { VmWish } from '../../shared/compilation/warmth.ts'
+import { toError } from '../../shared/runtime/errors.ts'
 import type { CompilePool } from './pool.ts'
 
 /**

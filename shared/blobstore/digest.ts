@@ -1,4 +1,4 @@
-import { RemodelError } from '../errors.ts'
+import { RemodelError } from '../runtime/errors.ts'
 
 /** The name of a blob: `sha256:` and 64 hex digits. */
 export const DIGEST = /^sha256:[0-9a-f]{64}$/

@@ -3,9 +3,9 @@ import { link, mkdir, open, readdir, rename, rm, stat, unlink, utimes } from 'no
 import { dirname, join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { RemodelError } from '../errors.ts'
-import { reasonOf } from '../system-error.ts'
-import { temporaryPath } from '../temporary.ts'
+import { RemodelError } from '../runtime/errors.ts'
+import { reasonOf } from '../runtime/system-error.ts'
+import { temporaryPath } from '../runtime/temporary.ts'
 import type { Blobstore } from './blobstore.ts'
 import { DIGEST, hexOf } from './digest.ts'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { temporaryPath } from '../temporary.ts'
+import { temporaryPath } from '../runtime/temporary.ts'
 
 /** Bytes in a file of their own, until they are disposed of: where a digest must be known before the bytes are sent. */
 export async function spool(

@@ -1,6 +1,6 @@
-import { RemodelError } from '../errors.ts'
 import type { LedgerReader } from '../ledger/reader.ts'
 import { eventOf } from '../ledger/reader.ts'
+import { RemodelError } from '../runtime/errors.ts'
 import type { HistoryLine } from './plan-history.ts'
 
 /** How many events are in memory at a time. */

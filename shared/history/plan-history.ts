@@ -3,9 +3,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import type { Blobstore } from '../blobstore/blobstore.ts'
-import { RemodelError } from '../errors.ts'
 import type { LedgerEvent } from '../ledger/records.ts'
 import type { Plan, Remodel, RemodelState } from '../model/plan.ts'
+import { RemodelError } from '../runtime/errors.ts'
 
 /** What a worker's attempts at a remodel left behind: JSON of the ledger's. */
 export interface Run {

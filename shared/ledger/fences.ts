@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
-import { RemodelError } from '../errors.ts'
+import { RemodelError } from '../runtime/errors.ts'
 
 /** Put in front of every script that hands out fences; says how a fence is made. */
 export const fenceLua = readFileSync(new URL('./lua/fence.lua', import.meta.url), 'utf8')

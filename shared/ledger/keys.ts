@@ -1,4 +1,4 @@
-import type { RedisSettings } from '../redis.ts'
+import type { RedisSettings } from '../runtime/redis.ts'
 
 /** Base key of one deployment. */
 export function baseKey(prefix: string, deployment: string): string {

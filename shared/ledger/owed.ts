@@ -1,6 +1,6 @@
-import { RemodelError } from '../errors.ts'
-import { failpoint } from '../failpoint.ts'
 import type { Fence, Provider } from '../provider/provider.ts'
+import { RemodelError } from '../runtime/errors.ts'
+import { failpoint } from '../runtime/failpoint.ts'
 import type { Ledger, OwedFence } from './ledger.ts'
 
 /** The scope under which machines know the fences of a material: materials of two deployments may have one name. */

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
-import { isRetryable, RemodelError } from '../errors.ts'
-import { Heartbeat } from '../heartbeat.ts'
 import { Batches } from '../queue/batch.ts'
-import { pause } from '../timer.ts'
+import { isRetryable, RemodelError } from '../runtime/errors.ts'
+import { Heartbeat } from '../runtime/heartbeat.ts'
+import { pause } from '../runtime/timer.ts'
 import type { Claim, ClaimResult, Completion, CompletionResult, Ledger, WantedRun } from './ledger.ts'
 
 /** How long is waited between two tries to give something back. */

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
 import RedlockPackage, { type Lock } from 'redlock'
-import { RemodelError } from '../errors.ts'
 import { fenceLua } from '../ledger/fences.ts'
 import { epochKey } from '../ledger/keys.ts'
-import type { RedisSettings } from '../redis.ts'
+import { RemodelError } from '../runtime/errors.ts'
+import type { RedisSettings } from '../runtime/redis.ts'
 
 /**
  * Claims: short locks with a fence, for work that must have one doer at a time.

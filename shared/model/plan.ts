@@ -28,7 +28,7 @@ export type Action = z.infer<typeof Action>
 export const Remodel = z.object({
   /** Unique in its plan, stable for the same change: `start-instance web/0`. */
   id: z.string().min(1),
-  /** Which assembler step carries it out: the file name under `services/assembler/steps/<kind>/`. */
+  /** Which assembler step carries it out: the file name under `kinds/<kind>/steps/`. */
   step: z.string().min(1),
   action: Action,
   /** The material it changes: the scope of its fence. */

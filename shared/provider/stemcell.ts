@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Blobstore } from '../blobstore/blobstore.ts'
 import type { Stemcell } from '../release/release.ts'
-import { temporaryFolder } from '../temporary.ts'
+import { temporaryFolder } from '../runtime/temporary.ts'
 import type { Provider } from './provider.ts'
 
 /** Makes a stemcell known to the provider; returns its cloud id. A light one is the machine's own root. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import type { RedisSettings } from '../redis.ts'
+import type { RedisSettings } from '../runtime/redis.ts'
 import { JobFailure } from './failure.ts'
 import { keptJobs, queuePrefix } from './queues.ts'
 

@@ -1,7 +1,7 @@
 import type { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
-import { toError } from '../errors.ts'
+import { toError } from '../runtime/errors.ts'
 
 /** As long as a stall may last; that a worker is gone is noticed by its heartbeat, and sooner (`services/planner/dispatch/abandoned.ts`). */
 export const lockMs = 30_000

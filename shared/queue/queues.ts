@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { RedisSettings } from '../redis.ts'
+import type { RedisSettings } from '../runtime/redis.ts'
 import type { QueueName } from './catalog.ts'
 
 /** First part of BullMQ's keys: one hash tag, in a Redis Cluster that of all keys (`settingsFor`). */

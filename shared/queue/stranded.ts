@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
-import type { RedisSettings } from '../redis.ts'
+import type { RedisSettings } from '../runtime/redis.ts'
 import { queuePrefix } from './queues.ts'
 
 type Clear = (queue: string, due: number, ...ids: string[]) => Promise<string[]>

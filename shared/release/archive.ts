@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { Header, Pax } from 'tar'
-import { RemodelError } from '../errors.ts'
+import { RemodelError } from '../runtime/errors.ts'
 import { byteOrder } from './fingerprint.ts'
 
 /** Something to be put into an archive. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Fault } from '../errors.ts'
 import { Name, PartName, VersionName } from '../model/names.ts'
+import type { Fault } from '../runtime/errors.ts'
 import { invalidInput } from '../source/document.ts'
 import { schemaWords } from '../source/schema-words.ts'
 import type { Release, Stemcell } from './release.ts'

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { Parser, type ReadEntry } from 'tar'
-import { toError } from '../errors.ts'
+import { toError } from '../runtime/errors.ts'
+import { reasonOf } from '../runtime/system-error.ts'
 import { invalidInput } from '../source/document.ts'
-import { reasonOf } from '../system-error.ts'
 import { linkStaysInside, parentIn, safePath } from './safe-path.ts'
 
 /** How much an archive may hold before it is taken for an attack. */

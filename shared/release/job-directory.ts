@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Fault } from '../errors.ts'
+import type { Fault } from '../runtime/errors.ts'
 import { invalidInput, type SourceDocument, suggest } from '../source/document.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { LocalJob } from './local-release.ts'

@@ -1,4 +1,4 @@
-import type { Fault } from '../errors.ts'
+import type { Fault } from '../runtime/errors.ts'
 import type { ReleaseJob } from './release.ts'
 import type { SourceFile } from './source-tree.ts'
 

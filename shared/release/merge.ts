@@ -1,4 +1,4 @@
-import { RemodelError } from '../errors.ts'
+import { RemodelError } from '../runtime/errors.ts'
 import type { Release } from './release.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Fault } from '../errors.ts'
+import type { Fault } from '../runtime/errors.ts'
 import { invalidInput, type SourceDocument } from '../source/document.ts'
 import { fingerprint } from './fingerprint.ts'
 import { compileGlob, type Glob } from './glob.ts'

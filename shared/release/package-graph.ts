@@ -1,4 +1,4 @@
-import { type Fault, RemodelError } from '../errors.ts'
+import { type Fault, RemodelError } from '../runtime/errors.ts'
 import { byteOrder } from './fingerprint.ts'
 
 /** What the graph of a release is made of. */

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs'
 import { chmod, copyFile, lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { RemodelError } from '../errors.ts'
-import { temporaryFolder } from '../temporary.ts'
+import { RemodelError } from '../runtime/errors.ts'
+import { temporaryFolder } from '../runtime/temporary.ts'
 import type { ArchiveEntry } from './archive.ts'
 import type { LocalPackage } from './local-release.ts'
 

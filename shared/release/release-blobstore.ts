@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { RemodelError } from '../errors.ts'
+import { RemodelError } from '../runtime/errors.ts'
 import { invalidInput, SourceDocument } from '../source/document.ts'
 import { DigestCheck } from './digest.ts'
 

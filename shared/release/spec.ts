@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Fault } from '../errors.ts'
+import type { Fault } from '../runtime/errors.ts'
 import { type SourceDocument, suggest } from '../source/document.ts'
 import { LinkDefinition, type PropertyDefinition, type ReleaseJob } from './release.ts'
 import { name, names } from './yaml-text.ts'

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ReadEntry } from 'tar'
 import { z } from 'zod'
-import type { Fault } from '../errors.ts'
 import { Name, VersionName } from '../model/names.ts'
+import type { Fault } from '../runtime/errors.ts'
+import { temporaryFolder } from '../runtime/temporary.ts'
 import { invalidInput, SourceDocument, suggest } from '../source/document.ts'
-import { temporaryFolder } from '../temporary.ts'
 import { DigestCheck } from './digest.ts'
 import {
   type ArchiveLimits,

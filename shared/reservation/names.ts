@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
-import { capTimes } from '../cap-times.ts'
 import { type ExclusiveName, type Holder, nameKey, ReservedNames, type Space } from '../model/reservation.ts'
-import type { RedisSettings } from '../redis.ts'
+import { capTimes } from '../runtime/redis/cap-times.ts'
+import type { RedisSettings } from '../runtime/redis.ts'
 
 /** How many names one script takes or lets go. */
 const slice = 500

@@ -1,6 +1,6 @@
 import levenshtein from 'fastest-levenshtein'
 import type { z } from 'zod'
-import { type Fault, RemodelError } from '../errors.ts'
+import { type Fault, RemodelError } from '../runtime/errors.ts'
 import { schemaWords, typeWords } from './schema-words.ts'
 import { textsMeant, valueAt, withTexts } from './texts.ts'
 import { lineOf, type Position, readTree, type Tree } from './tree.ts'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { RemodelError } from '../errors.ts'
+import { RemodelError } from '../runtime/errors.ts'
 import { formatPath, schemaFaults } from './document.ts'
 import { schemaWords } from './schema-words.ts'
 

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { RemodelError, toError } from '../errors.ts'
+import { RemodelError, toError } from '../runtime/errors.ts'
 import { SourceDocument } from './document.ts'
 import type { Tree } from './tree.ts'
 

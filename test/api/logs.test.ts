@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { placeOf, readLogs } from '../../services/planner/api/logs.ts'
+import { placeOf, readLogs } from '../../services/planner/http/logs.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { machineForEachTest } from '../provider/machine.ts'
 

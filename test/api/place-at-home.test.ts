@@ -5,9 +5,9 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { findPlanner } from '../../cli/address.ts'
-import { readText, send } from '../../cli/transport.ts'
-import { answerAtHome } from '../../services/planner/api/place-at-home.ts'
+import { answerAtHome } from '../../services/planner/http/place-at-home.ts'
+import { findPlanner } from '../../shared/api/address.ts'
+import { readText, send } from '../../shared/api/transport.ts'
 
 let home: string
 const leaving: (() => Promise<void>)[] = []

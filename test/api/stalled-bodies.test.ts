@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { expect, test } from 'vitest'
-import { closeStalledBodies } from '../../services/planner/api/stalled-bodies.ts'
+import { closeStalledBodies } from '../../services/planner/http/stalled-bodies.ts'
 
 test('a body that stops arriving ends its connection, one that arrives slowly does not', async () => {
   const api = Fastify()

@@ -1,9 +1,9 @@
 import Fastify, { type InjectOptions } from 'fastify'
 import { afterAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { errorHandler } from '../../services/planner/api/problem.ts'
-import { PlanRequest } from '../../services/planner/api/schema.ts'
-import { noSuchRoute, validatorCompiler } from '../../services/planner/api/validation.ts'
+import { errorHandler } from '../../services/planner/http/problem.ts'
+import { noSuchRoute, validatorCompiler } from '../../services/planner/http/validation.ts'
+import { PlanRequest } from '../../shared/api/schema.ts'
 
 /** What a caller reads whose request does not fit a route. */
 

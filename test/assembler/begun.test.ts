@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { begunFor, noteBegun } from '../../services/assembler/instance/begun.ts'
-import { watchUntilHealthy } from '../../services/assembler/instance/watch.ts'
+import { begunFor, noteBegun } from '../../kinds/contract/begun.ts'
+import { watchUntilHealthy } from '../../kinds/deployment/instance/watch.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { machineForEachTest } from '../provider/machine.ts'
 

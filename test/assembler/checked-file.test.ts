@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { processesOf } from '../../services/assembler/instance/processes.ts'
+import { processesOf } from '../../kinds/deployment/instance/processes.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { fence, Place } from '../provider/place.ts'
 

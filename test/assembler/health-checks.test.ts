@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { checksOf, failedChecks } from '../../services/assembler/instance/health-checks.ts'
-import { HealthCheck, healthChecksFault } from '../../shared/kinds/health-checks.ts'
+import { HealthCheck, healthChecksFault } from '../../kinds/deployment/health-checks.ts'
+import { checksOf, failedChecks } from '../../kinds/deployment/instance/health-checks.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { fence, Place } from '../provider/place.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import { Ticks } from '../../services/assembler/ticks.ts'
+import { Ticks } from '../../shared/runtime/ticks.ts'
 
 const never = () => new Promise<void>(() => {})
 

@@ -31,8 +31,8 @@ const sharedBy: Record<string, ServiceName> = {
  */
 export function listFailpoints(): Failpoint[] {
   const found: Failpoint[] = []
-  const files = globSync(['shared/**/*.ts', 'services/**/*.ts'], { cwd: root }).sort()
-  for (const file of files.filter((name) => name !== 'shared/failpoint.ts')) {
+  const files = globSync(['shared/**/*.ts', 'kinds/**/*.ts', 'services/**/*.ts'], { cwd: root }).sort()
+  for (const file of files.filter((name) => name !== 'shared/runtime/failpoint.ts')) {
     const text = readFileSync(join(root, file), 'utf8')
     for (const match of text.matchAll(/\bfailpoint\((?:'([^']+)')?/g)) {
       const at = `${file}:${text.slice(0, match.index).split('\n').length}`
@@ -46,15 +46,13 @@ export function listFailpoints(): Failpoint[] {
 }
 
 function serviceOf(file: string, name: string, at: string): ServiceName {
-  const [top, folder] = file.split('/')
+  const [top, folder, half] = file.split('/')
   if (top === 'services') return folder as ServiceName
+  if (top === 'kinds') return half === 'plan' ? 'planner' : 'assembler'
   const prefix = Object.keys(sharedBy).find((start) => name.startsWith(start))
   if (!prefix) throw new Error(`${at}: who reaches ${name}? Say it in sharedBy`)
   return sharedBy[prefix]!
 }
-
-/** Folders of `shared/` that one kind alone uses. */
-const sharedOf: Record<string, string> = { postgres: 'database' }
 
 /** Points that no deploy of a kind passes for certain: a worker that is older than the plan, a step that has to wait. */
 const simulated = ['assembler.not-mine', 'assembler.waits']
@@ -65,8 +63,7 @@ const simulated = ['assembler.not-mine', 'assembler.waits']
  */
 export function suiteOf({ at, name }: Pick<Failpoint, 'at' | 'name'>): string {
   if (simulated.includes(name)) return 'simulator'
-  const kind = /^services\/(?:assembler\/steps|planner\/kinds)\/([^/]+)\//.exec(at)?.[1]
-  return kind ?? sharedOf[at.split('/')[1] ?? ''] ?? 'deployment'
+  return /^kinds\/(?!contract\/)([^/]+)\//.exec(at)?.[1] ?? 'deployment'
 }
 
 /** The points that the suite of a kind has to kill at. */

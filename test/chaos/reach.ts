@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RemodelError } from '../../shared/errors.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { planSmall, type SmallOptions } from '../support/small.ts'
 import type { ChaosStack } from './stack.ts'
 import type { User } from './user.ts'

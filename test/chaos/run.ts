@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { Random } from '../sim/random.ts'
 import { supplySmall } from '../support/small.ts'
 import { floorplanFaults, forgotten, stuck, sweepDone } from './aftermath.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from '../../cli/client.ts'
-import type { PlanView } from '../../services/planner/api/schema.ts'
-import { RemodelError, toError } from '../../shared/errors.ts'
+import type { Client } from '../../shared/api/client.ts'
+import type { PlanView } from '../../shared/api/schema.ts'
+import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Random } from '../sim/random.ts'
 import { planSmall, type SmallOptions } from '../support/small.ts'
 

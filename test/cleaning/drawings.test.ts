@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { Drawings } from '../../services/planner/cleaning/drawings.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { Drawings } from '../../services/planner/housekeeping/drawings.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

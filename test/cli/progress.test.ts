@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { readServerSentEvents } from '../../cli/stream.ts'
 import { logLines, plainLines } from '../../cli/views/happening.ts'
 import { Progress } from '../../cli/views/progress.ts'
 import { resultLines } from '../../cli/views/result.ts'
 import { createStyle, cut, width } from '../../cli/views/style.ts'
 import { planViewLines } from '../../cli/views/task.ts'
 import { duration, elapsed } from '../../cli/views/time.ts'
+import { readServerSentEvents } from '../../shared/api/stream.ts'
 import { events, samplePlan, view } from './sample.ts'
 
 const of = samplePlan()

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { Event, PlanStatus, PlanView } from '../../services/planner/api/schema.ts'
+import { Event, PlanStatus, PlanView } from '../../shared/api/schema.ts'
 import { Plan, type Remodel } from '../../shared/model/plan.ts'
 
 type RemodelInput = Pick<

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { enqueueDeploy } from '../../shared/client/enqueue.ts'
+import { enqueueDeploy } from '../../shared/api/enqueue.ts'
 import { freePort } from '../support/redis.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 
-const extension = new URL('../kinds/files.ts', import.meta.url).pathname
+const extension = new URL('../../examples/kinds/files.ts', import.meta.url).pathname
 let stack: TestStack
 
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { RedisCompiledIndex } from '../../shared/compile/compiled.ts'
-import { CompileRequests } from '../../shared/compile/requests.ts'
-import type { CompileSpec } from '../../shared/compile/spec.ts'
+import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
+import { CompileRequests } from '../../shared/compilation/requests.ts'
+import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import { Claims } from '../../shared/lock/claims.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

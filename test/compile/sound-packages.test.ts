@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
-import { type CompiledPackage, RedisCompiledIndex } from '../../shared/compile/compiled.ts'
-import { SoundPackages } from '../../shared/compile/sound-packages.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { type CompiledPackage, RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
+import { SoundPackages } from '../../shared/compilation/sound-packages.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { CompileRequests, type Subscriber } from '../../shared/compile/requests.ts'
-import type { CompileSpec } from '../../shared/compile/spec.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { CompileRequests, type Subscriber } from '../../shared/compilation/requests.ts'
+import type { CompileSpec } from '../../shared/compilation/spec.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

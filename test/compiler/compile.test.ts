@@ -7,9 +7,9 @@ import { create } from 'tar'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { compile } from '../../services/compiler/compile.ts'
 import type { Archive } from '../../services/compiler/gather.ts'
-import type { CompileSpec } from '../../shared/compile/spec.ts'
-import { RemodelError } from '../../shared/errors.ts'
+import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { fence, Place } from '../provider/place.ts'
 
 let place: Place

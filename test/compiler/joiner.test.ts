@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { begin, join, nameOf } from '../../services/compiler/wanted.ts'
-import type { Subscriber } from '../../shared/compile/requests.ts'
+import type { Subscriber } from '../../shared/compilation/requests.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { keepRule } from '../../services/compiler/keep.ts'
 import { Output } from '../../services/compiler/output.ts'
 import { Place } from '../../services/compiler/place.ts'
-import { wishesOf } from '../../services/planner/warming.ts'
+import { wishesOf } from '../../services/planner/planning/warming.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 
 describe('the output of a packaging script', () => {

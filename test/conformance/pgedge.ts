@@ -1,12 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import {
-  type OperationResult,
-  operationNames,
-  runOperation,
-} from '../../services/planner/kinds/database/operations/command.ts'
-import type { EventSummary } from '../../services/planner/kinds/database/operations/summary.ts'
+import { type OperationResult, operationNames, runOperation } from '../../kinds/database/plan/operations/command.ts'
+import type { EventSummary } from '../../kinds/database/plan/operations/summary.ts'
 import type { Suite, Verdict } from './suite.ts'
 
 /** One case of the reference: a function, its input and what it must come to. */

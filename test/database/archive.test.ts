@@ -12,7 +12,7 @@ import {
   segmentAt,
   segmentOf,
   timelineOf,
-} from '../../shared/postgres/archive/chain.ts'
+} from '../../kinds/database/archive/chain.ts'
 
 const backup = (start: string, stop: string): Backup => ({
   id: 'n1-1',

@@ -1,6 +1,6 @@
+import { LogIndex } from '../../kinds/database/archive/log-index.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
-import { LogIndex } from '../../shared/postgres/archive/log-index.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 
 /** Packs the index of one log in a process of its own, which a failpoint may end. */
 const [url = '', home = '', deployment = ''] = process.argv.slice(2)

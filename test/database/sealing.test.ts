@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isDue, isLate, type Moment, type Seal } from '../../shared/postgres/archive/sealing.ts'
+import { isDue, isLate, type Moment, type Seal } from '../../kinds/database/archive/sealing.ts'
 
 const everyMs = 60_000
 

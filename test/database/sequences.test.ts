@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { shareSequences, unsharedOf } from '../../shared/postgres/sequences.ts'
-import { openSession, type Session } from '../../shared/postgres/server.ts'
+import { shareSequences, unsharedOf } from '../../kinds/database/postgres/sequences.ts'
+import { openSession, type Session } from '../../kinds/database/postgres/server.ts'
 import { startPostgres, type TestServer } from '../support/postgres.ts'
 
 let server: TestServer

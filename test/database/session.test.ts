@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { setPassword } from '../../shared/postgres/password.ts'
-import { verifierOf, verifies } from '../../shared/postgres/scram.ts'
-import { openSession, type SessionOptions } from '../../shared/postgres/server.ts'
+import { setPassword } from '../../kinds/database/postgres/password.ts'
+import { verifierOf, verifies } from '../../kinds/database/postgres/scram.ts'
+import { openSession, type SessionOptions } from '../../kinds/database/postgres/server.ts'
 import { startPostgres, type TestServer } from '../support/postgres.ts'
 
 let server: TestServer

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { TransactionEnds } from '../../shared/postgres/archive/transactions.ts'
-import { openSession, type Session } from '../../shared/postgres/server.ts'
+import { TransactionEnds } from '../../kinds/database/archive/transactions.ts'
+import { openSession, type Session } from '../../kinds/database/postgres/server.ts'
 import { startPostgres, type TestServer } from '../support/postgres.ts'
 
 let server: TestServer

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Planners } from '../../services/planner/dispatch/planners.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { forgetOld } from '../../services/planner/dispatch/retention.ts'
+import { forgetOld } from '../../services/planner/housekeeping/retention.ts'
 import { openTown, type Town } from '../reservation/town.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { AbandonedJobs } from '../../services/planner/dispatch/abandoned.ts'
 import { Workers } from '../../services/planner/dispatch/workers.ts'
-import { Heartbeat } from '../../shared/heartbeat.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Event } from '../../services/planner/api/schema.ts'
+import { Event } from '../../shared/api/schema.ts'
 import { sabotages } from '../sabotage/sabotages.ts'
 
 const root = new URL('../..', import.meta.url).pathname
@@ -9,15 +9,15 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const pages = globSync(['*.md', 'docs/*.md', 'examples/**/*.md'], { cwd: root })
 
 test('docs/kinds.md shows the example kind as it is', () => {
-  expect(read('docs/kinds.md')).toContain(`\`\`\`ts\n${read('test/kinds/files.ts')}\`\`\``)
+  expect(read('docs/kinds.md')).toContain(`\`\`\`ts\n${read('examples/kinds/files.ts')}\`\`\``)
 })
 
 test('the example kind stays small', () => {
-  expect(read('test/kinds/files.ts').split('\n').length).toBeLessThanOrEqual(151)
+  expect(read('examples/kinds/files.ts').split('\n').length).toBeLessThanOrEqual(151)
 })
 
 test('every error code has a section', () => {
-  const codes = [...read('shared/errors.ts').matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, code]) => code)
+  const codes = [...read('shared/runtime/errors.ts').matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, code]) => code)
   expect(codes.length).toBeGreaterThan(10)
   expect(codes.filter((code) => !read('docs/errors.md').includes(`\n## ${code}\n`))).toEqual([])
 })
@@ -53,7 +53,7 @@ test('every dependency is explained with its version', () => {
 })
 
 test('every variable that the code reads is in docs/operating.md', () => {
-  const files = globSync(['cli/**/*.ts', 'services/**/*.ts', 'shared/**/*.{ts,c}'], { cwd: root })
+  const files = globSync(['cli/**/*.ts', 'kinds/**/*.ts', 'services/**/*.ts', 'shared/**/*.{ts,c}'], { cwd: root })
   const read_ = files.flatMap((file) => [...read(file).matchAll(/(?:env\.|getenv\(")(REMODEL_[A-Z_]+|REDIS_URL)/g)])
   const names = new Set(read_.map(([, name]) => name!))
   expect(names.size).toBeGreaterThan(10)

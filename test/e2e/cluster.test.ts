@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { settingsFor } from '../../shared/redis.ts'
+import { settingsFor } from '../../shared/runtime/redis.ts'
 import { clusterUrl, moveSlot, startCluster } from '../support/redis-cluster.ts'
 import { settled, startServices } from '../support/services.ts'
 import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'

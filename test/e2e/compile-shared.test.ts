@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
-import type { Event } from '../../services/planner/api/schema.ts'
-import { RedisDurations } from '../../shared/compile/durations.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import type { Client } from '../../shared/api/client.ts'
+import type { Event } from '../../shared/api/schema.ts'
+import { RedisDurations } from '../../shared/compilation/durations.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { remodel, temporaryFolder } from '../cli/remodel.ts'
 import { fresh } from '../support/fresh.ts'
 import {

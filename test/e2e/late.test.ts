@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
 

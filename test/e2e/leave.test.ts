@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { type ServiceName, settled, startServices, type TestStack } from '../support/services.ts'
 import { planSmall, removeSmall, supplySmall } from '../support/small.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, effectsOf, planSmall, removeSmall, supplySmall } from '../support/small.ts'
 

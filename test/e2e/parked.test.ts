@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
-import { startedFile } from '../../services/assembler/instance/applied.ts'
+import { startedFile } from '../../kinds/deployment/instance/applied.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { layout } from '../../shared/provider/layout.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
+import type { Client } from '../../shared/api/client.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { layout } from '../../shared/provider/layout.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
@@ -142,7 +142,7 @@ describe('the verdict after a plan says what was undone behind the back of', () 
   )
 
   test('every step that there is, or the step is followed by one that does it over again', async () => {
-    const steps = readdirSync(new URL('../../services/assembler/steps/deployment', import.meta.url))
+    const steps = readdirSync(new URL('../../kinds/deployment/steps', import.meta.url))
     const known = [...Object.keys(undone), ...Object.keys(replaced), ...scripts, ...records].sort()
     expect(steps.map((file) => file.replace('.ts', '')).sort()).toEqual(known)
     const plans = [

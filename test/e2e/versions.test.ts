@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 
 /** The planner is newer than the first assembler: it draws steps of a kind that this one has not loaded. */
-const newer = { REMODEL_EXTENSIONS: new URL('../kinds/files.ts', import.meta.url).pathname }
+const newer = { REMODEL_EXTENSIONS: new URL('../../examples/kinds/files.ts', import.meta.url).pathname }
 let stack: TestStack
 let directory: string
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Client } from '../../cli/client.ts'
 import { localReleases } from '../../cli/manifest-releases.ts'
 import { uploadRelease } from '../../cli/upload.ts'
-import type { PlanView } from '../../services/planner/api/schema.ts'
+import type { Client } from '../../shared/api/client.ts'
+import type { PlanView } from '../../shared/api/schema.ts'
 import { settled } from '../support/services.ts'
 
 /** Deploys manifests of one case's folder to real machines, as the command does. */

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { toError } from '../../shared/errors.ts'
+import { toError } from '../../shared/runtime/errors.ts'
 import { FieldPlans } from './case.ts'
 import { FieldDeploys } from './deploying.ts'
 import type { Machines } from './machines.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { StepInput } from '../../shared/kinds/deployment.ts'
+import type { StepInput } from '../../kinds/deployment/inputs.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { startServices, type TestStack } from '../support/services.ts'
 import { after, FieldPlans, fieldCase } from './case.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { gated } from '../../services/planner/foreman/gate.ts'
+import { gated } from '../../services/planner/planning/gate.ts'
 import { remodel } from '../support/plans.ts'
 
 const draft = (remodels: ReturnType<typeof remodel>[]) => ({ remodels, windows: [], places: [], notes: [] })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { changesBetween, diffMaterials } from '../../services/planner/foreman/diff.ts'
-import { inOrder } from '../../services/planner/foreman/order.ts'
+import { changesBetween, diffMaterials } from '../../kinds/contract/diff.ts'
+import { inOrder } from '../../kinds/contract/order.ts'
 import { planOf, remodel } from '../support/plans.ts'
 
 describe('a sealed plan', () => {

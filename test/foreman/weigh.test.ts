@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { makespan, remainingPaths, usualMs, type Work } from '../../services/planner/foreman/weigh.ts'
+import { makespan, remainingPaths, usualMs, type Work } from '../../kinds/contract/weigh.ts'
 
 /** In order: each after what it needs. */
 const works = fc

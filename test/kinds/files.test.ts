@@ -2,12 +2,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 
 /** A second kind, loaded from outside: the core carries it without knowing it. */
 
-const extension = { REMODEL_EXTENSIONS: new URL('./files.ts', import.meta.url).pathname }
+const extension = { REMODEL_EXTENSIONS: new URL('../../examples/kinds/files.ts', import.meta.url).pathname }
 let stack: TestStack
 let client: Client
 let directory: string

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { Cids } from '../../services/planner/kinds/deployment/foreman/cids.ts'
-import type { Strategy } from '../../services/planner/kinds/deployment/strategy.ts'
-import type { Kind } from '../../services/planner/kinds/kind.ts'
-import { deploymentOf } from '../../services/planner/kinds/registry.ts'
+import { kind as files } from '../../examples/kinds/files.ts'
+import type { Kind } from '../../kinds/contract/kind.ts'
+import { Cids } from '../../kinds/deployment/plan/foreman/cids.ts'
+import type { Strategy } from '../../kinds/deployment/plan/strategy.ts'
+import { deploymentOf } from '../../kinds/registry.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
-import { kind as files } from './files.ts'
 
 const kinds: readonly [string, Kind][] = [['files', files]]
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { defineStep } from '../../services/assembler/steps/step.ts'
-import { diffMaterials } from '../../services/planner/foreman/diff.ts'
-import type { Kind } from '../../services/planner/kinds/kind.ts'
-import { pause } from '../../shared/timer.ts'
+import { diffMaterials } from '../../kinds/contract/diff.ts'
+import type { Kind } from '../../kinds/contract/kind.ts'
+import { defineStep } from '../../kinds/contract/step.ts'
+import { pause } from '../../shared/runtime/timer.ts'
 
 /** A kind of things that take their time, for tests of stalls: an extension (REMODEL_EXTENSIONS). */
 export const name = 'slow'

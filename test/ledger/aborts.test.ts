@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { type Claim, Ledger } from '../../shared/ledger/ledger.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { releasedChannel, unlockedChannel } from '../../shared/ledger/keys.ts'
 import { type Claim, Ledger, type Released, type WantedRun } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

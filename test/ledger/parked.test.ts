@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RemodelDraft } from '../../services/planner/foreman/draft.ts'
+import type { RemodelDraft } from '../../kinds/contract/draft.ts'
 import { type Claim, type Completion, Ledger } from '../../shared/ledger/ledger.ts'
 import type { Plan } from '../../shared/model/plan.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

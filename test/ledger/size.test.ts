@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { releasedChannel } from '../../shared/ledger/keys.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 

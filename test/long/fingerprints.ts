@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import { parse } from 'yaml'
-import { describeFault, RemodelError, toError } from '../../shared/errors.ts'
 import { readBlobsIndex } from '../../shared/release/blobs-index.ts'
 import { readJobDirectory } from '../../shared/release/job-directory.ts'
 import { readPackageDirectory } from '../../shared/release/package-directory.ts'
 import { SourceTree } from '../../shared/release/source-tree.ts'
 import { compareVersions } from '../../shared/release/version.ts'
+import { describeFault, RemodelError, toError } from '../../shared/runtime/errors.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 
 /**

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Client } from '../../cli/client.ts'
 import { uploadRelease } from '../../cli/upload.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 
 /** Releases of others, as their repositories have them, on a light stemcell. REMODEL_PUBLIC_RELEASES holds a checkout of each. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { JobLocks } from '../../shared/queue/locks.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

@@ -2,11 +2,11 @@ import type { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { RemodelError } from '../../shared/errors.ts'
 import { JobFailure } from '../../shared/queue/failure.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis

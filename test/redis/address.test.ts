@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { withoutPassword } from '../../cli/address.ts'
-import { parseRedisUrl } from '../../shared/redis/address.ts'
-import { settingsFor } from '../../shared/redis.ts'
+import { withoutPassword } from '../../shared/api/address.ts'
+import { parseRedisUrl } from '../../shared/runtime/redis/address.ts'
+import { settingsFor } from '../../shared/runtime/redis.ts'
 
 test('one server is named by an ordinary address', () => {
   expect(parseRedisUrl('redis://u:p@db:6380/2')).toEqual({ url: 'redis://u:p@db:6380/2', shown: 'db:6380' })

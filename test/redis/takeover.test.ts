@@ -9,8 +9,8 @@ import { pino } from 'pino'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { freePort } from '../../cli/stack/redis.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
-import { checkRedis, watchRedis } from '../../shared/redis/rules.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { checkRedis, watchRedis } from '../../shared/runtime/redis/rules.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { planOf, remodel } from '../support/plans.ts'
 
 const ending: (() => Promise<unknown> | unknown)[] = []

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { firstDifference } from '../../shared/compile/difference.ts'
+import { firstDifference } from '../../shared/compilation/difference.ts'
 import type { ArchiveEntry } from '../../shared/release/archive.ts'
 import { fileEntry, tarGz } from './fixture.ts'
 

@@ -5,9 +5,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { extract } from 'tar'
 import { describe, expect, it } from 'vitest'
-import { describeFault, RemodelError } from '../../shared/errors.ts'
 import { readReleaseDirectory } from '../../shared/release/directory.ts'
 import { type FingerprintFile, fingerprint } from '../../shared/release/fingerprint.ts'
+import { describeFault, RemodelError } from '../../shared/runtime/errors.ts'
 import { readCases } from '../support/cases.ts'
 
 const fingerprints = readCases('bosh/fingerprints.ndjson')

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
-import { RemodelError } from '../../shared/errors.ts'
 import { type ArchiveEntry, archive } from '../../shared/release/archive.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 
 /** A folder that is gone when the test is. */
 export async function temporaryFolder(): Promise<string> {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { RemodelError } from '../../shared/errors.ts'
 import { fingerprint } from '../../shared/release/fingerprint.ts'
 import { PackageForms } from '../../shared/release/package-form.ts'
 import { packageGraph } from '../../shared/release/package-graph.ts'
 import { packageKey } from '../../shared/release/package-key.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 
 const stemcell = { os: 'ubuntu-jammy', version: '1.2' }
 const input = fc.record({

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { Header } from 'tar'
 import { expect, test } from 'vitest'
-import { readArchive } from '../../services/planner/render/archive.ts'
+import { readArchive } from '../../kinds/deployment/render/archive.ts'
 
 const entry = (path: string, content: Buffer) => {
   const head = Buffer.alloc(512)

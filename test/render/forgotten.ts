@@ -1,5 +1,5 @@
 // Renders once and does not close: the process must end all the same.
-import { TemplateRenderer } from '../../services/planner/render/renderer.ts'
+import { TemplateRenderer } from '../../kinds/deployment/render/renderer.ts'
 import { temporaryBlobs } from './blobs.ts'
 import { contextOf, putJob } from './job.ts'
 

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
-import type { RenderContext, RenderRequest } from '../../services/planner/kinds/kind.ts'
-import { pack } from '../../services/planner/render/bundle.ts'
+import type { RenderContext, RenderRequest } from '../../kinds/contract/kind.ts'
+import { pack } from '../../kinds/deployment/render/bundle.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 
 export interface JobText {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { TemplateRenderer } from '../../services/planner/render/renderer.ts'
+import { TemplateRenderer } from '../../kinds/deployment/render/renderer.ts'
 import { temporaryBlobs } from './blobs.ts'
 import { contextOf, putJob } from './job.ts'
 

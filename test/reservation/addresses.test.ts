@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { takeOrder } from '../../services/planner/deploys.ts'
+import { takeOrder } from '../../services/planner/planning/deploys.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { addressesOf, openTown, type Town } from './town.ts'
 

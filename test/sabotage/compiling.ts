@@ -5,7 +5,7 @@ export const compiling: readonly Sabotage[] = [
   {
     name: 'a compiled package is recorded under the number of a fence alone',
     guarantee: 12,
-    file: 'shared/compile/lua/record.lua',
+    file: 'shared/compilation/lua/record.lua',
     find: "if held ~= ARGV[3] then return 'superseded' end",
     replace: "if string.match(held, '%d+$') ~= string.match(ARGV[3], '%d+$') then return 'superseded' end",
     caughtBy: 'test/compile/requests.test.ts',
@@ -13,7 +13,7 @@ export const compiling: readonly Sabotage[] = [
   {
     name: 'a result is recorded under an old fence',
     guarantee: 12,
-    file: 'shared/compile/lua/record.lua',
+    file: 'shared/compilation/lua/record.lua',
     find: "if held ~= ARGV[3] then return 'superseded' end",
     replace: "if held == 'never' then return 'superseded' end",
     caughtBy: 'test/compile/requests.test.ts',
@@ -29,7 +29,7 @@ export const compiling: readonly Sabotage[] = [
   {
     name: 'a request ends while somebody has not been told',
     guarantee: 13,
-    file: 'shared/compile/lua/settle.lua',
+    file: 'shared/compilation/lua/settle.lua',
     find: "local left = redis.call('HLEN', KEYS[2])",
     replace: 'local left = 0',
     caughtBy: 'test/compile/requests.test.ts',
@@ -125,7 +125,7 @@ export const compiling: readonly Sabotage[] = [
   {
     name: 'the compiled index is believed without a look at the bytes',
     guarantee: 44,
-    file: 'shared/compile/sound-packages.ts',
+    file: 'shared/compilation/sound-packages.ts',
     find: 'if (!there || there.size !== size) return false',
     replace: 'if (!there || there.size !== size) return true',
     caughtBy: 'test/compile/sound-packages.test.ts',
@@ -133,7 +133,7 @@ export const compiling: readonly Sabotage[] = [
   {
     name: 'bytes that changed in their place are not read again',
     guarantee: 44,
-    file: 'shared/compile/sound-packages.ts',
+    file: 'shared/compilation/sound-packages.ts',
     find: 'this.#whole.get(digest) !== there.changedAt',
     replace: '!this.#whole.has(digest)',
     caughtBy: 'test/compile/sound-packages.test.ts',
@@ -165,7 +165,7 @@ export const compiling: readonly Sabotage[] = [
   {
     name: 'an archive of a job may unpack to anything',
     guarantee: 46,
-    file: 'services/planner/render/archive.ts',
+    file: 'kinds/deployment/render/archive.ts',
     find: ', limits: jobLimits }',
     replace: ' }',
     caughtBy: 'test/render/archive.test.ts',

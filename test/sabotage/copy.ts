@@ -6,7 +6,18 @@ import { casesFolder } from '../support/cases.ts'
 import type { Sabotage } from './sabotages.ts'
 
 const root = new URL('../..', import.meta.url).pathname
-const parts = ['bin', 'services', 'shared', 'cli', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+const parts = [
+  'bin',
+  'kinds',
+  'services',
+  'shared',
+  'cli',
+  'examples',
+  'test',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+]
 
 /** A copy of the sources, to be sabotaged. The caller removes it. */
 export async function copySources(): Promise<string> {

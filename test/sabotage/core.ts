@@ -237,7 +237,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a Redis that may evict is accepted',
     guarantee: 19,
-    file: 'shared/redis/rules.ts',
+    file: 'shared/runtime/redis/rules.ts',
     find: 'return value === wanted[name] ? []',
     replace: "return value !== '' ? []",
     caughtBy: 'test/ledger/redis-rules.test.ts',
@@ -445,7 +445,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a request that the command sends again is another one',
     guarantee: 27,
-    file: 'cli/client.ts',
+    file: 'shared/api/client.ts',
     find: '{ id: crypto.randomUUID(), ...request }',
     replace: 'request',
     caughtBy: 'test/api/sent-again.test.ts',
@@ -453,7 +453,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'an approval that is sent again is another one',
     guarantee: 27,
-    file: 'services/planner/api/routes/plans.ts',
+    file: 'services/planner/http/routes/plans.ts',
     find: 'named === undefined ? answer : { ...answer, id: named }',
     replace: 'named === undefined ? answer : { ...answer }',
     caughtBy: 'test/api/sent-again.test.ts',
@@ -461,7 +461,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'an order that is delivered again is carried out again',
     guarantee: 27,
-    file: 'services/planner/deploys.ts',
+    file: 'services/planner/planning/deploys.ts',
     find: 'if (opened) return {',
     replace: 'if (opened?.finishedAt === null) return {',
     caughtBy: 'test/dispatch/orders.test.ts',
@@ -477,7 +477,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a planner forgets plans by its own clock',
     guarantee: 31,
-    file: 'services/planner/dispatch/retention.ts',
+    file: 'services/planner/housekeeping/retention.ts',
     find: 'await ledger.forget(deployment, keep, dayMs, await ledger.time())',
     replace: 'await ledger.forget(deployment, keep, dayMs, Date.now())',
     caughtBy: 'test/dispatch/retention.test.ts',
@@ -517,7 +517,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'names are given back though what uses them may be there',
     guarantee: 32,
-    file: 'services/planner/reservations/settling.ts',
+    file: 'services/planner/planning/reservations/settling.ts',
     find: "const doubted = state === 'done' ? []",
     replace: "const doubted = state !== '' ? []",
     caughtBy: 'test/reservation/addresses.test.ts',
@@ -525,7 +525,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'names of a plan that ended are kept for ever',
     guarantee: 32,
-    file: 'services/planner/reservations/settling.ts',
+    file: 'services/planner/planning/reservations/settling.ts',
     find: 'else if (over.has(state)) await this.#settle',
     replace: "else if (state === '') await this.#settle",
     caughtBy: 'test/reservation/addresses.test.ts',
@@ -557,7 +557,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'the garbage collector does not know plans that were moved',
     guarantee: 33,
-    file: 'services/planner/cleaning/mark.ts',
+    file: 'services/planner/housekeeping/mark.ts',
     find: 'if (blob) named.add(blob)',
     replace: "if (blob === '') named.add(blob)",
     caughtBy: 'test/history/moving.test.ts',
@@ -589,7 +589,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'the rules are asked once only',
     guarantee: 34,
-    file: 'shared/redis/rules.ts',
+    file: 'shared/runtime/redis/rules.ts',
     find: "redis.on('ready', () => {",
     replace: "redis.on('asked twice', () => {",
     caughtBy: 'test/redis/takeover.test.ts',
@@ -597,7 +597,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a command that is answered by another node is lost',
     guarantee: 34,
-    file: 'shared/redis/cluster.ts',
+    file: 'shared/runtime/redis/cluster.ts',
     find: 'reconnectOnError: (error) => (isElsewhere(error) ? 2 : false),',
     replace: 'reconnectOnError: (error) => isElsewhere(error) && false,',
     caughtBy: 'test/redis/cluster.test.ts',
@@ -605,7 +605,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a cluster of which no node answers is given up',
     guarantee: 34,
-    file: 'shared/redis/cluster.ts',
+    file: 'shared/runtime/redis/cluster.ts',
     find: "if (!this.connecting || typeof delay !== 'number') throw error",
     replace: 'if (attempt > 0) throw error',
     caughtBy: 'test/redis/cluster.test.ts',
@@ -613,7 +613,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'keys on a cluster lie in many slots',
     guarantee: 34,
-    file: 'shared/redis.ts',
+    file: 'shared/runtime/redis.ts',
     find: "'cluster' in parseRedisUrl(url) && !isTag",
     replace: "'cluster' in parseRedisUrl(url) && isTag",
     caughtBy: 'test/redis/cluster.test.ts',
@@ -621,7 +621,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a node of a cluster is taken for a server of its own',
     guarantee: 34,
-    file: 'shared/redis/rules.ts',
+    file: 'shared/runtime/redis/rules.ts',
     find: "if (isNode === '1' && !named) {",
     replace: "if (isNode === '2' && !named) {",
     caughtBy: 'test/redis/cluster.test.ts',
@@ -693,7 +693,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a plan does not say the version of an input',
     guarantee: 57,
-    file: 'services/planner/kinds/deployment/foreman/draft.ts',
+    file: 'kinds/deployment/plan/foreman/draft.ts',
     find: 'versioned(this.#remodels, inputs)',
     replace: 'this.#remodels',
     caughtBy: 'test/kinds/inputs.test.ts',
@@ -701,7 +701,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'an input gains a field in its version of before',
     guarantee: 57,
-    file: 'shared/kinds/deployment.ts',
+    file: 'kinds/deployment/inputs.ts',
     find: "'resize-disk': z.object({ cid: z.string(), ",
     replace: "'resize-disk': z.object({ sure: z.boolean(), cid: z.string(), ",
     caughtBy: 'test/kinds/inputs.test.ts',
@@ -733,7 +733,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a machine that is taken up is not recorded',
     guarantee: 59,
-    file: 'services/planner/kinds/deployment/foreman/build.ts',
+    file: 'kinds/deployment/plan/foreman/build.ts',
     find: 'return standing.vms.get(task.cid)?.orphan === true',
     replace: 'return false',
     caughtBy: 'test/kinds/deployment/foreman.test.ts',
@@ -741,7 +741,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a disk that no record names and no instance wants is deleted',
     guarantee: 59,
-    file: 'services/planner/kinds/deployment/foreman/tidying.ts',
+    file: 'kinds/deployment/plan/foreman/tidying.ts',
     find: 'stays: disk.orphan || disk.kept',
     replace: 'stays: false',
     caughtBy: 'test/kinds/deployment/foreman.test.ts',
@@ -749,7 +749,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a machine that is gone is no deviation',
     guarantee: 60,
-    file: 'services/planner/kinds/deployment/deviations.ts',
+    file: 'kinds/deployment/plan/deviations.ts',
     find: "if (typeof health !== 'string' || health === 'running') return noted",
     replace: "if (typeof health !== 'string' || health !== 'failing') return noted",
     caughtBy: 'test/e2e/verdict.test.ts',
@@ -765,7 +765,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'the lease of a dead compiler lasts until a clock that was set back has caught up',
     guarantee: 17,
-    file: 'shared/sign-of-life.ts',
+    file: 'shared/runtime/sign-of-life.ts',
     find: "[redis.pexpire(key, lifeMs, 'LT'), redis.get(key)]",
     replace: '[null, redis.get(key)]',
     caughtBy: 'test/compiler/sweep.test.ts',
@@ -773,7 +773,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a dead worker counts until a clock that was set back has caught up',
     guarantee: 17,
-    file: 'shared/sign-of-life.ts',
+    file: 'shared/runtime/sign-of-life.ts',
     find: "[redis.pexpire(key, lifeMs, 'LT'), redis.get(key)]",
     replace: '[null, redis.get(key)]',
     caughtBy: 'test/dispatch/workers.test.ts',
@@ -837,7 +837,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a plan begins before its time',
     guarantee: 91,
-    file: 'services/planner/foreman/gate.ts',
+    file: 'services/planner/planning/gate.ts',
     find: "({ action }: RemodelDraft) => action !== 'compile'",
     replace: "({ action }: RemodelDraft) => action === 'approve'",
     caughtBy: 'test/foreman/gate.test.ts',

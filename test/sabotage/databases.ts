@@ -5,7 +5,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a fail-over takes the best of the replicas that happen to run',
     guarantee: 47,
-    file: 'services/planner/kinds/database/foreman/handover.ts',
+    file: 'kinds/database/plan/foreman/handover.ts',
     find: 'const enough = isEnough(commits, answering)',
     replace: 'const enough = true',
     caughtBy: 'test/kinds/database/handover.test.ts',
@@ -13,7 +13,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node of which no server takes writes is left as it is',
     guarantee: 47,
-    file: 'services/planner/kinds/database/foreman/handover.ts',
+    file: 'kinds/database/plan/foreman/handover.ts',
     find: '} else if (view.isCutOff) {',
     replace: '} else if (false) {',
     caughtBy: 'test/kinds/database/handover.test.ts',
@@ -21,7 +21,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'an arrangement of a node waits for a server that is set up behind it',
     guarantee: 47,
-    file: 'services/planner/kinds/database/foreman/steps.ts',
+    file: 'kinds/database/plan/foreman/steps.ts',
     find: '.filter((one) => situation.isSetUpBehind(phase, one))',
     replace: '.filter(() => false)',
     caughtBy: 'test/kinds/database/arrangement.test.ts',
@@ -29,7 +29,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'an heir that follows no server is switched over to first',
     guarantee: 48,
-    file: 'services/planner/kinds/database/foreman/node-view.ts',
+    file: 'kinds/database/plan/foreman/node-view.ts',
     find: "    return lag === null ? `${server} follows no server` : ''",
     replace: "    return ''",
     caughtBy: 'test/kinds/database/handover.test.ts',
@@ -37,7 +37,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a primary is stopped before it was asked about its heir',
     guarantee: 48,
-    file: 'services/assembler/steps/database/server/hand-over.ts',
+    file: 'kinds/database/server/hand-over.ts',
     find: '  if (why === null) return\n',
     replace: '  if (why !== undefined) return\n',
     caughtBy: 'test/long/database/switchover.test.ts',
@@ -45,7 +45,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'an heir is promoted without the end of the log',
     guarantee: 48,
-    file: 'services/assembler/steps/database/server/hand-over.ts',
+    file: 'kinds/database/server/hand-over.ts',
     find: '    return seen!.recovering === true && seen!.position.timeline === end.timeline && had > end.lsn',
     replace: '    return seen!.recovering === true',
     caughtBy: 'test/long/database/switchover.test.ts',
@@ -61,7 +61,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a switch-over that is stopped half-way leaves the old primary stopped',
     guarantee: 48,
-    file: 'services/assembler/steps/database/server/hand-over.ts',
+    file: 'kinds/database/server/hand-over.ts',
     find: '    await takeBack(context, connection, old)\n    throw error',
     replace: '    throw error',
     caughtBy: 'test/long/database/switchover.test.ts',
@@ -69,7 +69,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'work under a fence begins before a replica has the fence',
     guarantee: 49,
-    file: 'shared/postgres/fenced.ts',
+    file: 'kinds/database/postgres/fenced.ts',
     find: '  if (waits) {',
     replace: '  if (false) {',
     caughtBy: 'test/long/database/fence.test.ts',
@@ -77,7 +77,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a fence in a database ends newer sessions',
     guarantee: 49,
-    file: 'shared/postgres/fenced.ts',
+    file: 'kinds/database/postgres/fenced.ts',
     find: "       AND split_part(application_name, ' ', 3)::numeric <= $2::numeric`,",
     replace: '       AND $2::numeric > 0`,',
     caughtBy: 'test/long/database/fence.test.ts',
@@ -85,7 +85,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'the admin role is let in over the network',
     guarantee: 50,
-    file: 'services/assembler/steps/database/server/access.ts',
+    file: 'kinds/database/server/access.ts',
     find: '`host all ${adminRole} all reject`',
     replace: '`host all ${adminRole} 127.0.0.0/8 trust`',
     caughtBy: 'test/kinds/database/passwords.test.ts',
@@ -93,7 +93,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'the salt of a password is the same everywhere',
     guarantee: 51,
-    file: 'services/planner/kinds/database/keep-passwords.ts',
+    file: 'kinds/database/plan/keep-passwords.ts',
     find: "secrets.derive('salt', deployment, username, password)",
     replace: 'new Uint8Array(16)',
     caughtBy: 'test/kinds/database/passwords.test.ts',
@@ -101,7 +101,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a server logs the statement that gives a password',
     guarantee: 51,
-    file: 'shared/postgres/password.ts',
+    file: 'kinds/database/postgres/password.ts',
     find: "('log_min_error_statement', 'panic'),",
     replace: '',
     caughtBy: 'test/database/session.test.ts',
@@ -109,7 +109,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'an idle database is sealed again and again',
     guarantee: 52,
-    file: 'shared/postgres/archive/sealing.ts',
+    file: 'kinds/database/archive/sealing.ts',
     find: 'return isBehind(last, now) && (since < 0 || since >= everyMs)',
     replace: 'return since < 0 || since >= everyMs',
     caughtBy: 'test/database/sealing.test.ts',
@@ -117,7 +117,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'what was written since the last seal is not looked for',
     guarantee: 52,
-    file: 'shared/postgres/archive/sealing.ts',
+    file: 'kinds/database/archive/sealing.ts',
     find: 'return last === null || last.snapshot !== now.snapshot',
     replace: 'return last === null',
     caughtBy: 'test/database/sealing.test.ts',
@@ -125,7 +125,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a tick that hangs keeps its place',
     guarantee: 53,
-    file: 'services/assembler/ticks.ts',
+    file: 'shared/runtime/ticks.ts',
     find: 'await orAborted(work, signal)',
     replace: 'await work',
     caughtBy: 'test/assembler/ticks.test.ts',
@@ -133,7 +133,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a query of a session has no limit',
     guarantee: 53,
-    file: 'shared/postgres/server.ts',
+    file: 'kinds/database/postgres/server.ts',
     find: 'setTimeout(late, limitMs)',
     replace: 'undefined',
     caughtBy: 'test/database/session.test.ts',
@@ -141,7 +141,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'what is said of a file while it is packed is lost',
     guarantee: 54,
-    file: 'shared/postgres/archive/log-index.ts',
+    file: 'kinds/database/archive/log-index.ts',
     find: "if sealed ~= '' and redis.call('HGET', KEYS[2], file) == sealed then",
     replace: 'if true then',
     caughtBy: 'test/database/packs.test.ts',
@@ -149,7 +149,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'the packs of a log are not known to the clean-up',
     guarantee: 54,
-    file: 'shared/postgres/archive/log-index.ts',
+    file: 'kinds/database/archive/log-index.ts',
     find: '...packs.map(({ digest }) => digest), ',
     replace: '',
     caughtBy: 'test/database/packs.test.ts',
@@ -157,7 +157,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'an idle database has a late archive',
     guarantee: 55,
-    file: 'shared/postgres/archive/sealing.ts',
+    file: 'kinds/database/archive/sealing.ts',
     find: 'return unshipped || (oldest !== null && now - oldest > limit)',
     replace: 'return unshipped || now - last.at > limit',
     caughtBy: 'test/database/sealing.test.ts',
@@ -165,7 +165,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'settings are planned unjudged',
     guarantee: 70,
-    file: 'services/planner/kinds/database/settings/check.ts',
+    file: 'kinds/database/plan/settings/check.ts',
     find: 'if (Object.keys(texts).length === 0) continue',
     replace: 'continue',
     caughtBy: 'test/kinds/database/settings.test.ts',
@@ -173,7 +173,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a backslash in a setting is not escaped',
     guarantee: 70,
-    file: 'shared/postgres/settings.ts',
+    file: 'kinds/database/postgres/settings.ts',
     find: "  '\\\\': '\\\\\\\\',\n",
     replace: '',
     caughtBy: 'test/kinds/database/settings.test.ts',
@@ -181,7 +181,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a replica is lowered ahead of its primary',
     guarantee: 70,
-    file: 'services/assembler/steps/database/server/floors.ts',
+    file: 'kinds/database/server/floors.ts',
     find: 'if (floor > numberOf(wanted[name])) kept[name] = floor',
     replace: '',
     caughtBy: 'test/long/database/settings.test.ts',
@@ -189,7 +189,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'servers are changed unrehearsed',
     guarantee: 70,
-    file: 'services/planner/kinds/database/foreman.ts',
+    file: 'kinds/database/plan/foreman.ts',
     find: '...rehearsals(nodes, situation)',
     replace: '',
     caughtBy: 'test/kinds/database/settings.test.ts',
@@ -197,7 +197,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'what is taken out of a role stays',
     guarantee: 71,
-    file: 'services/assembler/steps/database/server/roles.ts',
+    file: 'kinds/database/server/roles.ts',
     find: '(attributes.includes(name) ? name : `NO${name}`)',
     replace: "(attributes.includes(name) ? name : '')",
     caughtBy: 'test/long/database/roles.test.ts',
@@ -205,7 +205,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'SASLprep looks at what it made',
     guarantee: 71,
-    file: 'shared/postgres/saslprep.ts',
+    file: 'kinds/database/postgres/saslprep.ts',
     find: 'mapped.some((code) => holds(prohibited, code) ||',
     replace: 'mapped.some((code) => false ||',
     caughtBy: 'test/kinds/database/passwords.test.ts',
@@ -213,7 +213,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a new node takes the host of another',
     guarantee: 72,
-    file: 'services/planner/kinds/database/foreman/standing.ts',
+    file: 'kinds/database/plan/foreman/standing.ts',
     find: 'if (!same && other) fault',
     replace: 'if (false && other) fault',
     caughtBy: 'test/kinds/database/refused.test.ts',
@@ -221,7 +221,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'any record of a transaction counts as its end',
     guarantee: 73,
-    file: 'shared/postgres/archive/transactions.ts',
+    file: 'kinds/database/archive/transactions.ts',
     find: 'record[17] !== transactions',
     replace: 'false',
     caughtBy: 'test/database/transactions.test.ts',
@@ -229,7 +229,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'data that lies aside is not looked for',
     guarantee: 74,
-    file: 'services/planner/kinds/database/foreman/aside.ts',
+    file: 'kinds/database/plan/foreman/aside.ts',
     find: 'meta.aside === true',
     replace: 'false',
     caughtBy: 'test/kinds/database/aside.test.ts',
@@ -237,7 +237,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node begins empty beside what it had',
     guarantee: 74,
-    file: 'services/assembler/steps/database/set-up-instance.ts',
+    file: 'kinds/database/steps/set-up-instance.ts',
     find: 'if (await putBackAside(connection))',
     replace: 'if (false)',
     caughtBy: 'test/long/database/withdrawn.test.ts',
@@ -245,7 +245,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node goes undrained',
     guarantee: 77,
-    file: 'services/planner/kinds/database/foreman/remodels.ts',
+    file: 'kinds/database/plan/foreman/remodels.ts',
     find: 'first || phase.some((event) => takesAway(event, node))',
     replace: 'first && node === undefined',
     caughtBy: 'test/kinds/database/leaving.test.ts',
@@ -253,7 +253,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node that does not answer goes',
     guarantee: 77,
-    file: 'services/planner/kinds/database/foreman/leaving.ts',
+    file: 'kinds/database/plan/foreman/leaving.ts',
     find: 'if (!view.takesWrites) return [',
     replace: 'if (false) return [',
     caughtBy: 'test/kinds/database/leaving.test.ts',
@@ -261,7 +261,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node goes before the others have the end of its log',
     guarantee: 77,
-    file: 'services/assembler/steps/database/server/peers.ts',
+    file: 'kinds/database/server/peers.ts',
     find: 'if (open.length === 0) return []',
     replace: 'return []',
     caughtBy: 'test/long/database/drain.test.ts',
@@ -269,7 +269,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node that is drained is written to',
     guarantee: 77,
-    file: 'services/assembler/steps/database/server/writes.ts',
+    file: 'kinds/database/server/writes.ts',
     find: 'await closeNode(context, members)',
     replace: '',
     caughtBy: 'test/long/database/drain.test.ts',
@@ -277,7 +277,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a machine that does not answer is taken for one that does',
     guarantee: 78,
-    file: 'services/planner/kinds/database/foreman/node-view.ts',
+    file: 'kinds/database/plan/foreman/node-view.ts',
     find: "if (this.#host(server)?.meta.health === 'silent') return",
     replace: 'if (false) return',
     caughtBy: 'test/kinds/database/handover.test.ts',
@@ -285,7 +285,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a primary with a full disk is waited for',
     guarantee: 78,
-    file: 'services/planner/kinds/database/foreman/node-view.ts',
+    file: 'kinds/database/plan/foreman/node-view.ts',
     find: 'this.#instance(server)?.meta.full === true',
     replace: 'false',
     caughtBy: 'test/kinds/database/handover.test.ts',
@@ -293,7 +293,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a restart that is done is not known to be',
     guarantee: 87,
-    file: 'services/assembler/steps/database/restart-server.ts',
+    file: 'kinds/database/steps/restart-server.ts',
     find: 'return now !== null && now !== started',
     replace: 'return false',
     caughtBy: 'test/long/database/verbs.test.ts',
@@ -301,7 +301,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a primary restarts ahead of its replicas',
     guarantee: 87,
-    file: 'services/planner/kinds/database/restart.ts',
+    file: 'kinds/database/plan/restart.ts',
     find: 'return inOrder.map(',
     replace: 'return own.map(',
     caughtBy: 'test/kinds/database/promote.test.ts',
@@ -309,7 +309,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a server that is far behind is promoted',
     guarantee: 87,
-    file: 'services/planner/kinds/database/promote.ts',
+    file: 'kinds/database/plan/promote.ts',
     find: 'if (behind > mostBehind) {',
     replace: 'if (false) {',
     caughtBy: 'test/kinds/database/promote.test.ts',
@@ -317,7 +317,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node that is added lets clients in',
     guarantee: 89,
-    file: 'services/assembler/steps/database/server/configuration.ts',
+    file: 'kinds/database/server/configuration.ts',
     find: "(await isClosed(connection)) ? 'servers' : 'clients'",
     replace: "'clients'",
     caughtBy: 'test/long/database/added.test.ts',
@@ -325,7 +325,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a server of a node that is added is set up open',
     guarantee: 89,
-    file: 'services/planner/kinds/database/foreman/situation.ts',
+    file: 'kinds/database/plan/foreman/situation.ts',
     find: 'return this.isAdded(node) || this.#found.closed.has(node)',
     replace: 'return this.#found.closed.has(node)',
     caughtBy: 'test/kinds/database/adding.test.ts',
@@ -333,7 +333,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node is opened before its links',
     guarantee: 89,
-    file: 'services/planner/kinds/database/foreman/openings.ts',
+    file: 'kinds/database/plan/foreman/openings.ts',
     find: '[provider_node, subscriber_node, node_name, own].includes(node)',
     replace: '[node_name, own].includes(node)',
     caughtBy: 'test/kinds/database/adding.test.ts',
@@ -341,7 +341,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node that was opened in part goes undrained',
     guarantee: 89,
-    file: 'services/planner/kinds/database/closed.ts',
+    file: 'kinds/database/plan/closed.ts',
     find: "own.every(({ meta }) => meta.closed === 'added')",
     replace: 'own.some(({ meta }) => meta.closed !== undefined)',
     caughtBy: 'test/kinds/database/adding.test.ts',
@@ -349,7 +349,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a setting that starts a server again is said to interrupt nothing',
     guarantee: 90,
-    file: 'shared/postgres/restart-settings.ts',
+    file: 'kinds/database/postgres/restart-settings.ts',
     find: "return names.has(name) ? 'yes'",
     replace: "return names.has('') ? 'yes'",
     caughtBy: 'test/kinds/database/consequences.test.ts',
@@ -357,7 +357,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a plan shows what PostgreSQL stores of a password',
     guarantee: 90,
-    file: 'services/planner/kinds/database/foreman/changes.ts',
+    file: 'kinds/database/plan/foreman/changes.ts',
     find: 'const { users: usersAfter, ...wanted } = after',
     replace: 'const { users: usersAfter } = after, wanted = after',
     caughtBy: 'test/kinds/database/consequences.test.ts',
@@ -365,7 +365,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a failure that was mended counts as open',
     guarantee: 92,
-    file: 'shared/postgres/links/failure.ts',
+    file: 'kinds/database/postgres/links/failure.ts',
     find: 'return lsnOf(failure.lsn) >= lsnOf(appliedUpTo)',
     replace: 'return true',
     caughtBy: 'test/database/links/failure.test.ts',
@@ -373,7 +373,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'what a client did wrong stops a link',
     guarantee: 92,
-    file: 'shared/postgres/links/failure.ts',
+    file: 'kinds/database/postgres/links/failure.ts',
     find: "if (level !== 'ERROR' || name === undefined || lsn === undefined) continue",
     replace: "if (level !== 'ERROR') continue",
     caughtBy: 'test/database/links/failure.test.ts',
@@ -381,7 +381,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a link that carries nothing is as it should be',
     guarantee: 92,
-    file: 'services/planner/kinds/database/deviations.ts',
+    file: 'kinds/database/plan/deviations.ts',
     find: 'if (link.success) return',
     replace: 'if (false) return',
     caughtBy: 'test/kinds/database/deviations.test.ts',
@@ -389,7 +389,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'every node draws every number',
     guarantee: 93,
-    file: 'shared/postgres/sequences.ts',
+    file: 'kinds/database/postgres/sequences.ts',
     find: 'const behind = (((BigInt(shareOf(node)) - from) % step) + step) % step',
     replace: 'const behind = 0n',
     caughtBy: 'test/database/sequences.test.ts',
@@ -397,7 +397,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a sequence goes on before rows that others have drawn',
     guarantee: 93,
-    file: 'shared/postgres/sequences.ts',
+    file: 'kinds/database/postgres/sequences.ts',
     find: 'const known = highest === null || highest < next ? next : highest + 1n',
     replace: 'const known = least',
     caughtBy: 'test/database/sequences.test.ts',
@@ -405,7 +405,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'sequences that were made since are left as they are',
     guarantee: 93,
-    file: 'services/planner/kinds/database/foreman/sequences.ts',
+    file: 'kinds/database/plan/foreman/sequences.ts',
     find: 'if (sequences.length === 0 ||',
     replace: 'if (sequences.length > 0 ||',
     caughtBy: 'test/kinds/database/degraded.test.ts',
@@ -413,7 +413,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'no extension is looked for when planned',
     guarantee: 94,
-    file: 'services/planner/kinds/database/settings/absent.ts',
+    file: 'kinds/database/plan/settings/absent.ts',
     find: 'if (here === null) return []',
     replace: 'return []',
     caughtBy: 'test/kinds/database/extensions.test.ts',
@@ -421,7 +421,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'an extension that leaves takes along what rests on it',
     guarantee: 94,
-    file: 'services/assembler/steps/database/server/extensions.ts',
+    file: 'kinds/database/server/extensions.ts',
     find: '`DROP EXTENSION IF EXISTS ${quoted(name)}`',
     replace: '`DROP EXTENSION IF EXISTS ${quoted(name)} CASCADE`',
     caughtBy: 'test/long/database/extensions.test.ts',
@@ -429,7 +429,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a plan is drawn over a slot that was lost',
     guarantee: 95,
-    file: 'services/planner/kinds/database/foreman/lost-links.ts',
+    file: 'kinds/database/plan/foreman/lost-links.ts',
     find: 'else faults.push({',
     replace: 'else [].concat({',
     caughtBy: 'test/kinds/database/lost-links.test.ts',
@@ -437,7 +437,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a slot that the server ended counts as one',
     guarantee: 95,
-    file: 'services/planner/kinds/database/inspector/servers.ts',
+    file: 'kinds/database/plan/inspector/servers.ts',
     find: 'all.filter(({ why }) => why === null)',
     replace: 'all',
     caughtBy: 'test/long/database/lost-slot.test.ts',
@@ -445,7 +445,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a slot that was lost is made anew in silence',
     guarantee: 95,
-    file: 'services/assembler/steps/database/create-slot.ts',
+    file: 'kinds/database/steps/create-slot.ts',
     find: 'if (!loss && (await hasRead(context, reader))) {',
     replace: 'if (!loss && (await hasRead(context, reader)) && false) {',
     caughtBy: 'test/long/database/lost-slot.test.ts',
@@ -453,7 +453,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node commits what another one refuses',
     guarantee: 96,
-    file: 'shared/postgres/links/everywhere.ts',
+    file: 'kinds/database/postgres/links/everywhere.ts',
     find: "one.query('ROLLBACK')",
     replace: "one.query('COMMIT')",
     caughtBy: 'test/database/links/everywhere.test.ts',
@@ -461,7 +461,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a table that was made is applied from the next deploy on',
     guarantee: 96,
-    file: 'shared/postgres/links/everywhere.ts',
+    file: 'kinds/database/postgres/links/everywhere.ts',
     find: 'await session.query(takeIn)',
     replace: '',
     caughtBy: 'test/database/links/everywhere.test.ts',
@@ -469,7 +469,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a node that has lost its primary goes without a drain',
     guarantee: 77,
-    file: 'services/planner/kinds/database/foreman/leaving.ts',
+    file: 'kinds/database/plan/foreman/leaving.ts',
     find: 'const drained = view.takesWrites || led.has(node)',
     replace: 'const drained = view.takesWrites',
     caughtBy: 'test/kinds/database/leaving.test.ts',
@@ -477,7 +477,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a file of settings that another hand has changed is not seen',
     guarantee: 97,
-    file: 'services/planner/kinds/database/inspector/machines.ts',
+    file: 'kinds/database/plan/inspector/machines.ts',
     find: 'changed: changedIn(stdout)',
     replace: 'changed: changedIn("")',
     caughtBy: 'test/long/database/undone.test.ts',
@@ -485,7 +485,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a database that is gone is made anew, empty',
     guarantee: 97,
-    file: 'services/planner/kinds/database/foreman/gone-database.ts',
+    file: 'kinds/database/plan/foreman/gone-database.ts',
     find: 'if (pending.has(node) ||',
     replace: 'if (node !== "" ||',
     caughtBy: 'test/kinds/database/gone.test.ts',
@@ -493,7 +493,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a log without a backup goes unnoticed',
     guarantee: 97,
-    file: 'services/planner/kinds/database/deviations.ts',
+    file: 'kinds/database/plan/deviations.ts',
     find: 'if (line === null ||',
     replace: 'if (line !== "" ||',
     caughtBy: 'test/kinds/database/deviations.test.ts',

@@ -5,7 +5,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a machine that nobody recorded is overlooked',
     guarantee: 14,
-    file: 'services/planner/kinds/deployment/inspector.ts',
+    file: 'kinds/deployment/plan/inspector.ts',
     find: '.filter((vm) => !known.has(vmId(vm.id)))',
     replace: '.filter((vm) => known.size < 0 && !known.has(vmId(vm.id)))',
     caughtBy: 'test/kinds/deployment/inspector.test.ts',
@@ -37,7 +37,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'an instance is stopped before its replacement is prepared',
     guarantee: 15,
-    file: 'services/planner/kinds/deployment/foreman/build.ts',
+    file: 'kinds/deployment/plan/foreman/build.ts',
     find: 'let after = [...needs, ...(prepared ? [prepared] : compiled)]',
     replace: 'let after = [...needs]',
     caughtBy: 'test/kinds/deployment/plan.property.test.ts',
@@ -45,7 +45,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a disk is not taken off the machine it hangs on',
     guarantee: 16,
-    file: 'services/assembler/steps/deployment/attach-disk.ts',
+    file: 'kinds/deployment/steps/attach-disk.ts',
     find: 'if (from !== undefined) {',
     replace: "if (from === '') {",
     caughtBy: 'test/e2e/lifecycle.test.ts',
@@ -69,7 +69,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a program that the job does not have is waited for at its stop',
     guarantee: 67,
-    file: 'services/planner/render/thread.ts',
+    file: 'kinds/deployment/render/thread.ts',
     find: 'path.startsWith(own) &&',
     replace: 'path === own &&',
     caughtBy: 'test/render/renderer.test.ts',
@@ -85,7 +85,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'of two processes of one name the last one is supervised',
     guarantee: 68,
-    file: 'services/planner/kinds/deployment/foreman/rendering.ts',
+    file: 'kinds/deployment/plan/foreman/rendering.ts',
     find: 'if (!other) return []',
     replace: 'return []',
     caughtBy: 'test/field/monit.test.ts',
@@ -93,7 +93,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a process runs as root, whatever its monit file says',
     guarantee: 68,
-    file: 'services/assembler/instance/processes.ts',
+    file: 'kinds/deployment/instance/processes.ts',
     find: 'start: runAs(start, startAs),',
     replace: 'start,',
     caughtBy: 'test/field/monit.test.ts',
@@ -101,7 +101,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a script is read until the last of its children lets go',
     guarantee: 69,
-    file: 'services/assembler/instance/scripts.ts',
+    file: 'kinds/deployment/instance/scripts.ts',
     find: '"$0" "$@" >"$LOG.stdout.log" 2>"$LOG.stderr.log"; s=$?; cat "$LOG.stdout.log";',
     replace: '"$0" "$@" 2>"$LOG.stderr.log" | tee "$LOG.stdout.log"; s=$?;',
     caughtBy: 'test/field/hooks.test.ts',
@@ -109,7 +109,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a deployment that goes is said to stay',
     guarantee: 69,
-    file: 'services/planner/kinds/deployment/foreman/stopping.ts',
+    file: 'kinds/deployment/plan/foreman/stopping.ts',
     find: "options.remove ? 'delete' : 'keep'",
     replace: "'keep'",
     caughtBy: 'test/field/hooks.test.ts',
@@ -125,7 +125,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'post-deploy scripts count as run though an instance was started since',
     guarantee: 80,
-    file: 'services/planner/kinds/deployment/foreman/build.ts',
+    file: 'kinds/deployment/plan/foreman/build.ts',
     find: 'const runsScripts = isOutstanding(postDeploy, standing) || (',
     replace: 'const runsScripts = standing.postDeploy === null && (',
     caughtBy: 'test/e2e/healthy.test.ts',
@@ -133,7 +133,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'an instance is healthy whatever its checks say',
     guarantee: 81,
-    file: 'services/assembler/instance/watch.ts',
+    file: 'kinds/deployment/instance/watch.ts',
     find: 'young.length > 0 ? []',
     replace: 'young.length >= 0 ? []',
     caughtBy: 'test/e2e/healthy.test.ts',
@@ -141,7 +141,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'checks that cannot be read are none',
     guarantee: 81,
-    file: 'services/planner/render/thread.ts',
+    file: 'kinds/deployment/render/thread.ts',
     find: 'return fault ? [{ template,',
     replace: 'return fault && !fault ? [{ template,',
     caughtBy: 'test/render/renderer.test.ts',
@@ -149,7 +149,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'an instance with a disk goes where its AZ does',
     guarantee: 82,
-    file: 'services/planner/kinds/deployment/foreman/loss.ts',
+    file: 'kinds/deployment/plan/foreman/loss.ts',
     find: 'if (lost.length <= ',
     replace: 'if (lost.length >= 0 || lost.length <= ',
     caughtBy: 'test/kinds/deployment/migrating.test.ts',
@@ -157,7 +157,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a group that is renamed begins with empty disks',
     guarantee: 82,
-    file: 'services/planner/kinds/deployment/foreman/migrating.ts',
+    file: 'kinds/deployment/plan/foreman/migrating.ts',
     find: 'if (name === group.name) continue',
     replace: 'if (name !== null) continue',
     caughtBy: 'test/kinds/deployment/migrating.test.ts',
@@ -165,7 +165,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'the verdict looks no closer than a plan does',
     guarantee: 86,
-    file: 'services/planner/verdicts.ts',
+    file: 'services/planner/planning/verdicts.ts',
     find: '{ ...this.#world, recorded, closely: true }',
     replace: '{ ...this.#world, recorded }',
     caughtBy: 'test/e2e/undone.test.ts',
@@ -173,7 +173,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'files of jobs stay those of root alone',
     guarantee: 85,
-    file: 'services/assembler/instance/unpack.ts',
+    file: 'kinds/deployment/instance/unpack.ts',
     find: 'if (settle !== undefined) await',
     replace: 'if (settle === null) await',
     caughtBy: 'test/field/vcap.test.ts',
@@ -189,7 +189,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: "what one plan has begun is taken for another plan's",
     guarantee: 75,
-    file: 'services/assembler/instance/begun.ts',
+    file: 'kinds/contract/begun.ts',
     find: 'const nameOf = ({ plan, what }: Begun) => `${plan} ${what}`',
     replace: 'const nameOf = ({ what }: Begun) => `p1 ${what}`',
     caughtBy: 'test/assembler/begun.test.ts',
@@ -197,7 +197,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'what is watched keeps its worker',
     guarantee: 75,
-    file: 'services/assembler/instance/watch.ts',
+    file: 'kinds/deployment/instance/watch.ts',
     find: 'if (passedMs >= momentMs) {',
     replace: 'if (passedMs >= maxMs) {',
     caughtBy: 'test/assembler/begun.test.ts',
@@ -205,7 +205,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'every look starts an instance again',
     guarantee: 75,
-    file: 'services/assembler/steps/deployment/start-instance.ts',
+    file: 'kinds/deployment/steps/start-instance.ts',
     find: 'if (startedMs === null) {',
     replace: 'if (startedMs !== -1) {',
     caughtBy: 'test/e2e/waits.test.ts',

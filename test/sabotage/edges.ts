@@ -37,7 +37,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'templates take as much memory as they like',
     guarantee: 35,
-    file: 'services/planner/render/pool.ts',
+    file: 'kinds/deployment/render/pool.ts',
     find: 'compileWasm(limitMemory(bytes, MEMORY_LIMIT))',
     replace: 'compileWasm(limitMemory(bytes, 2 ** 32))',
     caughtBy: 'test/render/renderer.test.ts',
@@ -45,7 +45,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'any text is a name',
     guarantee: 36,
-    file: 'services/planner/kinds/registry.ts',
+    file: 'kinds/registry.ts',
     find: 'if (checked.success) return name',
     replace: "if (checked.success || name !== '') return name",
     caughtBy: 'test/kinds/names.test.ts',
@@ -61,7 +61,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a stream is written faster than its listener reads',
     guarantee: 37,
-    file: 'services/planner/api/routes/events.ts',
+    file: 'services/planner/http/routes/events.ts',
     find: ': text)) continue',
     replace: ': text) || true) continue',
     caughtBy: 'test/api/events.test.ts',
@@ -69,7 +69,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a body that stops arriving is waited for',
     guarantee: 37,
-    file: 'services/planner/api/stalled-bodies.ts',
+    file: 'services/planner/http/stalled-bodies.ts',
     find: '&& !raw.isPaused()) raw.socket.destroy()',
     replace: '&& raw.complete) raw.socket.destroy()',
     caughtBy: 'test/api/stalled-bodies.test.ts',
@@ -125,7 +125,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'any name is a name of the planner',
     guarantee: 39,
-    file: 'services/planner/api/door.ts',
+    file: 'services/planner/http/door.ts',
     find: 'if (name !== undefined && own.includes(name)) return undefined',
     replace: 'if (name !== undefined) return undefined',
     caughtBy: 'test/api/door.test.ts',
@@ -133,7 +133,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a page of another origin may ask',
     guarantee: 39,
-    file: 'services/planner/api/door.ts',
+    file: 'services/planner/http/door.ts',
     find: 'if (origin !== undefined && !isSameHost(origin, host))',
     replace: "if (origin === 'never')",
     caughtBy: 'test/api/door.test.ts',
@@ -141,7 +141,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a page of another site changes something without a body',
     guarantee: 39,
-    file: 'services/planner/api/door.ts',
+    file: 'services/planner/http/door.ts',
     find: 'if (!safe.has(method) && site',
     replace: "if (method === 'PATCH' && site",
     caughtBy: 'test/api/door.test.ts',
@@ -149,7 +149,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a caller without the token is let in',
     guarantee: 39,
-    file: 'services/planner/api/door.ts',
+    file: 'services/planner/http/door.ts',
     find: '  if (local.has(request.raw.socket)) return true\n',
     replace: '  if (local) return true\n',
     caughtBy: 'test/api/door.test.ts',
@@ -157,7 +157,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a link to the board opens twice',
     guarantee: 39,
-    file: 'services/planner/api/board/visits.ts',
+    file: 'services/planner/http/board/visits.ts',
     find: '    this.#keys.delete(key)\n    if (until',
     replace: '    if (until',
     caughtBy: 'test/api/door.test.ts',
@@ -165,7 +165,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'the cookie of the board opens everything',
     guarantee: 39,
-    file: 'services/planner/api/board/visits.ts',
+    file: 'services/planner/http/board/visits.ts',
     find: "if (route !== '/board' && !route.startsWith('/board/')) return false",
     replace: "if (route === '') return false",
     caughtBy: 'test/api/door.test.ts',
@@ -173,7 +173,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'the board shows an order as it is',
     guarantee: 39,
-    file: 'services/planner/api/board/board.ts',
+    file: 'services/planner/http/board/board.ts',
     find: "    orders.setFormatter('data', maskOrder)\n",
     replace: '',
     caughtBy: 'test/api/door.test.ts',
@@ -181,7 +181,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a planner listens beyond this computer without a token of purpose',
     guarantee: 39,
-    file: 'services/planner/api/listen.ts',
+    file: 'services/planner/http/listen.ts',
     find: 'if (!isLoopback(host) && !env.REMODEL_TOKEN) {',
     replace: "if (host === '') {",
     caughtBy: 'test/api/door.test.ts',
@@ -189,7 +189,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a planner does not look whether another one of its home answers',
     guarantee: 39,
-    file: 'services/planner/api/place-at-home.ts',
+    file: 'services/planner/http/place-at-home.ts',
     find: 'if (!(await isOwn(place)) && !(await answers(place))) await take()',
     replace: 'if (await isOwn(place)) await take()',
     caughtBy: 'test/api/place-at-home.test.ts',
@@ -213,7 +213,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'an open home stays open',
     guarantee: 40,
-    file: 'shared/home.ts',
+    file: 'shared/runtime/home.ts',
     find: '  await chmod(home, 0o700)\n',
     replace: '',
     caughtBy: 'test/cli/owner-only.test.ts',
@@ -269,7 +269,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a signal ends a process with its temporary files left',
     guarantee: 62,
-    file: 'shared/temporary.ts',
+    file: 'shared/runtime/temporary.ts',
     find: 'for (const signal of signals) process.on(signal, endedBy)',
     replace: '{}',
     caughtBy: 'test/temporary.test.ts',
@@ -277,7 +277,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a service that leaves at once leaves its temporary files',
     guarantee: 62,
-    file: 'shared/temporary.ts',
+    file: 'shared/runtime/temporary.ts',
     find: "if (held.size === 0) process.on('exit', removeAll)",
     replace: '',
     caughtBy: 'test/temporary.test.ts',
@@ -341,7 +341,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'the order of keys in a map of properties is kept',
     guarantee: 64,
-    file: 'services/planner/kinds/deployment/architect/properties.ts',
+    file: 'kinds/deployment/plan/architect/properties.ts',
     find: 'put(effective, name, inOrder(value))',
     replace: 'put(effective, name, value)',
     caughtBy: 'test/field/yaml.test.ts',
@@ -349,7 +349,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a text is taken for a map that the spec defines',
     guarantee: 64,
-    file: 'services/planner/kinds/deployment/architect/properties.ts',
+    file: 'kinds/deployment/plan/architect/properties.ts',
     find: 'return [...misplaced.values()]',
     replace: 'return []',
     caughtBy: 'test/field/yaml.test.ts',
@@ -357,7 +357,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'every release is read for every plan',
     guarantee: 65,
-    file: 'services/planner/supply.ts',
+    file: 'services/planner/catalog/supply.ts',
     find: 'await this.#read(choose(catalog))',
     replace: 'await this.#read(catalog)',
     caughtBy: 'test/kinds/catalog.test.ts',
@@ -365,7 +365,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'any cloud config is stored',
     guarantee: 66,
-    file: 'services/planner/configs.ts',
+    file: 'services/planner/catalog/configs.ts',
     find: 'if (faults.length > 0) throw invalidInput(faults)',
     replace: 'if (faults.length < 0) throw invalidInput(faults)',
     caughtBy: 'test/kinds/configs.test.ts',
@@ -373,7 +373,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'one bad config keeps better ones out',
     guarantee: 66,
-    file: 'services/planner/configs.ts',
+    file: 'services/planner/catalog/configs.ts',
     find: 'const known = new Set(kinds.checkClouds(before).map(textOf))',
     replace: 'const known = new Set<string>()',
     caughtBy: 'test/kinds/configs.test.ts',
@@ -413,7 +413,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a log that is followed begins anew with each answer',
     guarantee: 88,
-    file: 'services/planner/api/logs.ts',
+    file: 'services/planner/http/logs.ts',
     find: 'const known = after[path] ?? 0',
     replace: 'const known = 0',
     caughtBy: 'test/api/logs.test.ts',
@@ -421,7 +421,7 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'an answer ends in the middle of a line',
     guarantee: 88,
-    file: 'services/planner/api/logs.ts',
+    file: 'services/planner/http/logs.ts',
     find: 'const whole = read.lastIndexOf(newLine) + 1',
     replace: 'const whole = read.length',
     caughtBy: 'test/api/logs.test.ts',

@@ -1,6 +1,6 @@
-import { RemodelError } from '../../shared/errors.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { type DrawnPlan, drawPlan } from './plans.ts'
 import type { Random } from './random.ts'
 import type { RedisClient } from './redis/client.ts'

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { FenceSource } from '../../shared/ledger/fences.ts'
 import { graphOf } from '../../shared/ledger/graph.ts'
 import { scriptsOn } from '../../shared/ledger/scripts.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { drawPlan } from './plans.ts'
 import { Random } from './random.ts'
@@ -295,7 +295,7 @@ describe('the model of Redis and a real one', () => {
     const random = new Random(7)
     const both = new Both()
     const file = (name: string) =>
-      readFileSync(new URL(`../../shared/compile/lua/${name}.lua`, import.meta.url), 'utf8')
+      readFileSync(new URL(`../../shared/compilation/lua/${name}.lua`, import.meta.url), 'utf8')
     const locks = await lockScripts()
     for (let i = 0; i < 300; i++) {
       const who = random.pick(['"a"', '"b"', '"c"'])

@@ -1,5 +1,5 @@
 /**
- * Imported before anything of the project: shared/failpoint.ts asks for this function when it is loaded.
+ * Imported before anything of the project: shared/runtime/failpoint.ts asks for this function when it is loaded.
  * What a failpoint does is up to the run that is going on.
  */
 type Fire = (name: string) => Promise<void> | undefined

@@ -44,7 +44,7 @@ describe('the core, simulated under faults', () => {
 
   test('knows every such boundary', () => {
     const root = new URL('../..', import.meta.url).pathname
-    const files = globSync(['shared/**/*.ts', 'services/**/*.ts'], { cwd: root })
+    const files = globSync(['shared/**/*.ts', 'kinds/**/*.ts', 'services/**/*.ts'], { cwd: root })
     const found = files
       .filter((file) => !file.includes('/steps/') && !file.includes('/provider/'))
       .flatMap((file) => [

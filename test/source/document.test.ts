@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { RemodelError } from '../../shared/errors.ts'
+import { RemodelError } from '../../shared/runtime/errors.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 import { longestDocument, readDocument } from '../../shared/source/reading.ts'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { describeFault, RemodelError } from '../../shared/errors.ts'
+import { describeFault, RemodelError } from '../../shared/runtime/errors.ts'
+import { reasonOf, systemReason } from '../../shared/runtime/system-error.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
-import { reasonOf, systemReason } from '../../shared/system-error.ts'
 
 const Sample = z.strictObject({
   name: z.string().min(1),

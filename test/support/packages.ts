@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from '../../cli/client.ts'
 import { uploadRelease } from '../../cli/upload.ts'
-import type { Event, PlanView } from '../../services/planner/api/schema.ts'
+import type { Client } from '../../shared/api/client.ts'
+import type { Event, PlanView } from '../../shared/api/schema.ts'
 import type { TestStack } from './services.ts'
 
 /** Package -> what it is compiled from, and the lines of its script before it writes its one file. */

@@ -1,8 +1,8 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Client } from '../../cli/client.ts'
 import { uploadRelease } from '../../cli/upload.ts'
+import type { Client } from '../../shared/api/client.ts'
 import { smallRelease } from './small.ts'
 
 /** A copy of the small release whose packaging scripts a test writes. */

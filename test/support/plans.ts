@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RemodelDraft } from '../../services/planner/foreman/draft.ts'
-import { sealPlan } from '../../services/planner/foreman/seal.ts'
+import type { RemodelDraft } from '../../kinds/contract/draft.ts'
+import { sealPlan } from '../../services/planner/planning/seal.ts'
 import type { Ledger, Released } from '../../shared/ledger/ledger.ts'
 import type { Place, Plan, Window } from '../../shared/model/plan.ts'
 

@@ -4,8 +4,8 @@ import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { postgresBinaries } from '../../shared/postgres/binaries.ts'
-import type { Address, Machines } from '../../shared/postgres/way-in.ts'
+import { postgresBinaries } from '../../kinds/database/postgres/binaries.ts'
+import type { Address, Machines } from '../../kinds/database/postgres/way-in.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { freePort } from './redis.ts'
 

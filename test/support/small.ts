@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Client } from '../../cli/client.ts'
 import { uploadRelease } from '../../cli/upload.ts'
-import type { PlanView } from '../../services/planner/api/schema.ts'
+import type { Client } from '../../shared/api/client.ts'
+import type { PlanView } from '../../shared/api/schema.ts'
 import type { TestStack } from './services.ts'
 import { settled } from './services.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { after, longestMs, pause, timeLimit } from '../../shared/timer.ts'
+import { after, longestMs, pause, timeLimit } from '../../shared/runtime/timer.ts'
 
 const dayMs = 24 * 3600 * 1000
 

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { queuePrefix } from '../../../shared/queue/queues.ts'
-import type { RedisSettings } from '../../../shared/redis.ts'
+import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 import type { Workers } from './workers.ts'
 
 /** A site's own queue is not among them: its work is released anew by the ledger, and the old job's lock runs out. */

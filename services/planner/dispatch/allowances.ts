@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { Heartbeat } from '../../../shared/heartbeat.ts'
-import type { RedisSettings } from '../../../shared/redis.ts'
+import { Heartbeat } from '../../../shared/runtime/heartbeat.ts'
+import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
 /** What is published for each job that workers carry out at a time: one in hand, one to go on with. */
 const ahead = 2

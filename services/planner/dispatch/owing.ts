@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { listen } from '../../../shared/channel.ts'
-import { toError } from '../../../shared/errors.ts'
 import { deploymentOf, owingChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { OwedFences } from '../../../shared/ledger/owed.ts'
+import { listen } from '../../../shared/runtime/channel.ts'
+import { toError } from '../../../shared/runtime/errors.ts'
 import type { Planners } from './planners.ts'
 
 /** How often machines are asked again that did not answer. */

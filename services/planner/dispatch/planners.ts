@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { capTimes } from '../../../shared/cap-times.ts'
-import type { RedisSettings } from '../../../shared/redis.ts'
+import { capTimes } from '../../../shared/runtime/redis/cap-times.ts'
+import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
 const beatMs = 1000
 const lifeMs = 3500

@@ -1,11 +1,11 @@
-import { packageName } from '../../../shared/compile/phrase.ts'
-import type { CompileRequests } from '../../../shared/compile/requests.ts'
-import type { CompileSpec } from '../../../shared/compile/spec.ts'
-import { failpoint } from '../../../shared/failpoint.ts'
+import { packageName } from '../../../shared/compilation/phrase.ts'
+import type { CompileRequests } from '../../../shared/compilation/requests.ts'
+import type { CompileSpec } from '../../../shared/compilation/spec.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { Remodel } from '../../../shared/model/plan.ts'
 import { boardName, jobId, type QueueName } from '../../../shared/queue/catalog.ts'
 import type { Queues } from '../../../shared/queue/queues.ts'
+import { failpoint } from '../../../shared/runtime/failpoint.ts'
 
 /** BullMQ's largest priority number; smaller goes first. */
 const lowest = 2 ** 21

@@ -1,6 +1,6 @@
-import { failpoint } from '../../../shared/failpoint.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { StrandedJobs } from '../../../shared/queue/stranded.ts'
+import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import type { Publisher } from './publish.ts'
 import type { Workers } from './workers.ts'
 

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { Heartbeat } from '../../../shared/heartbeat.ts'
-import type { RedisSettings } from '../../../shared/redis.ts'
+import { Heartbeat } from '../../../shared/runtime/heartbeat.ts'
+import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
 /** How long a worker is silent that is gone: one whose connection ended has died or comes back at once, else it may be stalled. */
 const patienceMs = { disconnected: 2000, connected: 9000 }

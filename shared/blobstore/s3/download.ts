@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RemodelError } from '../../errors.ts'
+import { RemodelError } from '../../runtime/errors.ts'
 
 /** Opens an object from a byte on; `etag` refuses another object than the one that was begun with. */
 export type OpenFrom = (from: number, etag?: string) => Promise<{ body: Readable; size: number; etag?: string }>

@@ -1,5 +1,5 @@
-import { RemodelError, toError } from '../../errors.ts'
-import { reasonOf } from '../../system-error.ts'
+import { RemodelError, toError } from '../../runtime/errors.ts'
+import { reasonOf } from '../../runtime/system-error.ts'
 import type { S3Place } from './place.ts'
 
 interface Answer {

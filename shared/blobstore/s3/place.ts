@@ -1,4 +1,4 @@
-import { RemodelError } from '../../errors.ts'
+import { RemodelError } from '../../runtime/errors.ts'
 
 /** Where an S3 blobstore is. */
 export interface S3Place {

@@ -10,7 +10,7 @@ import {
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3'
-import { RemodelError } from '../../errors.ts'
+import { RemodelError } from '../../runtime/errors.ts'
 import type { Blobstore } from '../blobstore.ts'
 import { DIGEST, hexOf } from '../digest.ts'
 import { spool } from '../spool.ts'

@@ -4,7 +4,7 @@ import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { RemodelError } from '../../errors.ts'
+import { RemodelError } from '../../runtime/errors.ts'
 
 const run = promisify(execFile)
 const sources = fileURLToPath(new URL('./agent/', import.meta.url))

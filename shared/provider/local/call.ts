@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type ErrorCode, RemodelError } from '../../errors.ts'
+import { type ErrorCode, RemodelError } from '../../runtime/errors.ts'
 import { decodeWords, encodeFrame, type Frame, FrameReader } from './frames.ts'
 import { dial } from './socket.ts'
 

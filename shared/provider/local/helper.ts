@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { type ErrorCode, RemodelError } from '../../errors.ts'
+import { type ErrorCode, RemodelError } from '../../runtime/errors.ts'
 import type { Fence } from '../provider.ts'
 
 /** The verbs of the agent binary that change the directory; also the names of effects and of injected failures. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RemodelError } from '../../errors.ts'
+import { RemodelError } from '../../runtime/errors.ts'
 import type { Verb } from './helper.ts'
 
 /** How the cloud misbehaves. Counts are used up by calls of any process that shares the directory. */

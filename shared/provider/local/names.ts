@@ -1,4 +1,4 @@
-import { RemodelError } from '../../errors.ts'
+import { RemodelError } from '../../runtime/errors.ts'
 import type { Fence } from '../provider.ts'
 
 /** Ids become names of files, sockets and hosts. Throws `invalid-input`. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { RemodelError, toError } from '../../errors.ts'
+import { RemodelError, toError } from '../../runtime/errors.ts'
 import type { Connection } from '../connection.ts'
 import type { Disk, Fence, Ownership, Provider, Vm, VmRequest } from '../provider.ts'
 import { agentBinary } from './binary.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Duplex, PassThrough } from 'node:stream'
-import { RemodelError, toError } from '../../errors.ts'
+import { RemodelError, toError } from '../../runtime/errors.ts'
 import type { Connection } from '../connection.ts'
 import { layout } from '../layout.ts'
 

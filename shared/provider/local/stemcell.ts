@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { RemodelError, toError } from '../../errors.ts'
+import { RemodelError, toError } from '../../runtime/errors.ts'
 import { checkId } from './names.ts'
 
 const run = promisify(execFile)

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { parseControlFile } from '../../../services/assembler/steps/database/server/control-file.ts'
-import { leftAt } from '../../../services/assembler/steps/database/server/kept.ts'
-import { comparePositions, lsnOf, lsnText } from '../../../shared/postgres/position.ts'
-import { answersNeeded, commitsOf, isEnough } from '../../../shared/postgres/quorum.ts'
+import { comparePositions, lsnOf, lsnText } from '../../../kinds/database/postgres/position.ts'
+import { answersNeeded, commitsOf, isEnough } from '../../../kinds/database/postgres/quorum.ts'
+import { parseControlFile } from '../../../kinds/database/server/control-file.ts'
+import { leftAt } from '../../../kinds/database/server/kept.ts'
 
 test('of three servers with one replica to confirm, two have to answer; with none, all', () => {
   const synchronous = commitsOf(['a', 'b', 'c'], true)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runEverywhere } from '../../../shared/postgres/links/everywhere.ts'
+import { runEverywhere } from '../../../kinds/database/postgres/links/everywhere.ts'
 import { TwoNodes } from './servers.ts'
 
 let nodes: TwoNodes

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failuresIn, failureText, isOpen } from '../../../shared/postgres/links/failure.ts'
+import { failuresIn, failureText, isOpen } from '../../../kinds/database/postgres/links/failure.ts'
 
 const context = (more: string) =>
   `CONTEXT:  processing remote data for replication origin "pg_16408" during message type "INSERT" ${more}, finished at 0/1B8E328`

@@ -1,7 +1,7 @@
-import type { Failure } from '../../../shared/postgres/links/failure.ts'
-import { type Incoming, incomingOf } from '../../../shared/postgres/links/incoming.ts'
-import { publication } from '../../../shared/postgres/names.ts'
-import { openSession, type Session } from '../../../shared/postgres/server.ts'
+import type { Failure } from '../../../kinds/database/postgres/links/failure.ts'
+import { type Incoming, incomingOf } from '../../../kinds/database/postgres/links/incoming.ts'
+import { publication } from '../../../kinds/database/postgres/names.ts'
+import { openSession, type Session } from '../../../kinds/database/postgres/server.ts'
 import { startPostgres, type TestServer } from '../../support/postgres.ts'
 
 const settings = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stoppedBy } from '../../../shared/postgres/links/repair.ts'
-import { lackingOn, tablesOf } from '../../../shared/postgres/links/tables.ts'
+import { stoppedBy } from '../../../kinds/database/postgres/links/repair.ts'
+import { lackingOn, tablesOf } from '../../../kinds/database/postgres/links/tables.ts'
 import { TwoNodes } from './servers.ts'
 
 let nodes: TwoNodes

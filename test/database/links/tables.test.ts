@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { tablesOf } from '../../../shared/postgres/links/tables.ts'
-import { openSession, type Session } from '../../../shared/postgres/server.ts'
+import { tablesOf } from '../../../kinds/database/postgres/links/tables.ts'
+import { openSession, type Session } from '../../../kinds/database/postgres/server.ts'
 import { startPostgres, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer

@@ -13,8 +13,8 @@ import {
   stateOf,
   UpdateDatabase,
   type UpdateDatabaseOptions,
-} from '../../../services/planner/kinds/database/operations/operations.ts'
-import { RemodelError } from '../../../shared/errors.ts'
+} from '../../../kinds/database/plan/operations/operations.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { built, nodesOf, type Shape, World } from './databases.ts'
 
 /** Where the reference is known to be wrong (docs/databases.md), and what is refused before anything is planned. */

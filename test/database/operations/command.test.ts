@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { operationNames, runBatch, runOperation } from '../../../services/planner/kinds/database/operations/command.ts'
+import { operationNames, runBatch, runOperation } from '../../../kinds/database/plan/operations/command.ts'
 import { built, empty, nodesOf, type Shape } from './databases.ts'
 
 const shape: Shape = {

@@ -7,8 +7,8 @@ import {
   nameOf,
   RestoreDatabase,
   UpdateDatabase,
-} from '../../../services/planner/kinds/database/operations/operations.ts'
-import { inputs } from '../../../services/planner/kinds/database/operations/schema.ts'
+} from '../../../kinds/database/plan/operations/operations.ts'
+import { inputs } from '../../../kinds/database/plan/operations/schema.ts'
 import { type Case, judge, readCases } from '../../conformance/pgedge.ts'
 import { casesFolder } from '../../support/cases.ts'
 

@@ -13,7 +13,7 @@ import {
   type State,
   stateOf,
   UpdateDatabase,
-} from '../../../services/planner/kinds/database/operations/operations.ts'
+} from '../../../kinds/database/plan/operations/operations.ts'
 
 export const empty: State = { version: '1.2.0', resources: {} }
 

@@ -15,7 +15,7 @@ import {
   type State,
   stateOf,
   UpdateDatabase,
-} from '../../../services/planner/kinds/database/operations/operations.ts'
+} from '../../../kinds/database/plan/operations/operations.ts'
 import { built, changes, nodesOf, resource, servicesOf, shapes, withPrimary } from './databases.ts'
 import { plainPlan, plainPlans } from './oracle.ts'
 

@@ -6,7 +6,7 @@ import {
   resourcesOf,
   type State,
   stateOf,
-} from '../../../services/planner/kinds/database/operations/operations.ts'
+} from '../../../kinds/database/plan/operations/operations.ts'
 
 /**
  * The planner written down as plainly as the reference describes it: whole states, whole graphs, every step anew. Slow,

@@ -16,7 +16,7 @@ import {
   type State,
   UpdateDatabase,
   type UpdateDatabaseOptions,
-} from '../../../services/planner/kinds/database/operations/operations.ts'
+} from '../../../kinds/database/plan/operations/operations.ts'
 import {
   built,
   changes,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from '../../../cli/client.ts'
 import { uploadRelease } from '../../../cli/upload.ts'
+import type { Client } from '../../../shared/api/client.ts'
 import { settled, startServices, type TestStack } from '../../support/services.ts'
 import { FieldDeploys } from '../deploying.ts'
 import type { FieldCase } from '../field-case.ts'

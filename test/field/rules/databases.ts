@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { planOffline } from '../../../services/planner/offline.ts'
-import { RemodelError } from '../../../shared/errors.ts'
+import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { builtBy } from '../../kinds/database/built.ts'
 import type { FieldCase } from '../field-case.ts'
 

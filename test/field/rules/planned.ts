@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { localReleases } from '../../../cli/manifest-releases.ts'
-import { RemodelError } from '../../../shared/errors.ts'
-import type { StepInput } from '../../../shared/kinds/deployment.ts'
+import type { StepInput } from '../../../kinds/deployment/inputs.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { after } from '../case.ts'
 import type { FieldCase } from '../field-case.ts'
 

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { S3Blobstore } from '../../../shared/blobstore/s3/s3.ts'
-import { RemodelError } from '../../../shared/errors.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { freePort } from '../../support/redis.ts'
 import type { FieldCase } from '../field-case.ts'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { buffer } from 'node:stream/consumers'
-import { prepareJob } from '../../../services/planner/render/job.ts'
-import { RemodelError } from '../../../shared/errors.ts'
+import { prepareJob } from '../../../kinds/deployment/render/job.ts'
 import { checkRelease } from '../../../shared/release/check.ts'
 import { readReleaseTarball } from '../../../shared/release/tarball.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { FieldCase } from '../field-case.ts'
 
 /** What an upload of a folder's tarballs must come to. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { deviations } from '../../../services/planner/kinds/database/deviations.ts'
-import { inputs } from '../../../shared/kinds/database.ts'
+import { inputs } from '../../../kinds/database/inputs.ts'
+import { deviations } from '../../../kinds/database/plan/deviations.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Wish } from '../../long/database/support.ts'

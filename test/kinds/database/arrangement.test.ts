@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { inputs } from '../../../shared/kinds/database.ts'
+import { inputs } from '../../../kinds/database/inputs.ts'
 import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Wish } from '../../long/database/support.ts'

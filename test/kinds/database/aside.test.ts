@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { planOffline } from '../../../services/planner/offline.ts'
+import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'

@@ -1,4 +1,4 @@
-import { inputs, type StepName } from '../../../shared/kinds/database.ts'
+import { inputs, type StepName } from '../../../kinds/database/inputs.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { type ArchiveSeen, archiveMaterial } from '../../../services/planner/kinds/database/archived.ts'
-import { deviations } from '../../../services/planner/kinds/database/deviations.ts'
-import { replicationSlot, siteOf, subscription } from '../../../services/planner/kinds/database/operations/catalogue.ts'
-import type { ResourceData } from '../../../services/planner/kinds/database/operations/operations.ts'
-import { standingOf } from '../../../services/planner/kinds/database/state.ts'
+import { type ArchiveSeen, archiveMaterial } from '../../../kinds/database/plan/archived.ts'
+import { deviations } from '../../../kinds/database/plan/deviations.ts'
+import { replicationSlot, siteOf, subscription } from '../../../kinds/database/plan/operations/catalogue.ts'
+import type { ResourceData } from '../../../kinds/database/plan/operations/operations.ts'
+import { standingOf } from '../../../kinds/database/plan/state.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 
 const [n1, n2] = [siteOf('n1', 'shop'), siteOf('n2', 'shop')]

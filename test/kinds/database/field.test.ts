@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { planOffline } from '../../../services/planner/offline.ts'
-import { RemodelError } from '../../../shared/errors.ts'
+import { planOffline } from '../../../services/planner/planning/offline.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { readCases } from '../../support/cases.ts'
 import { builtBy } from './built.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { handovers } from '../../../services/planner/kinds/database/foreman/handover.ts'
-import type { NodeResources } from '../../../services/planner/kinds/database/operations/operations.ts'
+import { handovers } from '../../../kinds/database/plan/foreman/handover.ts'
+import type { NodeResources } from '../../../kinds/database/plan/operations/operations.ts'
+import { commitsOf } from '../../../kinds/database/postgres/quorum.ts'
 import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
-import { commitsOf } from '../../../shared/postgres/quorum.ts'
 
 const replica = (lsn: number, more: Attributes = {}): Attributes => ({
   health: 'running',

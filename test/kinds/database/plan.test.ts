@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { inputs, type StepName } from '../../../shared/kinds/database.ts'
+import { inputs, type StepName } from '../../../kinds/database/inputs.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'

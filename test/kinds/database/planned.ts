@@ -1,5 +1,5 @@
-import { sealPlan } from '../../../services/planner/foreman/seal.ts'
-import { kind } from '../../../services/planner/kinds/database/index.ts'
+import { kind } from '../../../kinds/database/plan/index.ts'
+import { sealPlan } from '../../../services/planner/planning/seal.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { promote } from '../../../services/planner/kinds/database/promote.ts'
-import { restart } from '../../../services/planner/kinds/database/restart.ts'
+import { promote } from '../../../kinds/database/plan/promote.ts'
+import { restart } from '../../../kinds/database/plan/restart.ts'
 import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { planOf } from './planned.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { planOffline } from '../../../services/planner/offline.ts'
-import { RemodelError } from '../../../shared/errors.ts'
+import { planOffline } from '../../../services/planner/planning/offline.ts'
 import { emptyFloorplan } from '../../../shared/model/material.ts'
 import { nameKey, ReservedNames } from '../../../shared/model/reservation.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
 
@@ -230,7 +230,7 @@ describe('a database document is refused with file, line, path and a way out', (
   })
 
   test('an address that another deployment uses', async () => {
-    const { kind } = await import('../../../services/planner/kinds/database/index.ts')
+    const { kind } = await import('../../../kinds/database/plan/index.ts')
     const { SourceDocument } = await import('../../../shared/source/document.ts')
     const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
     const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(good)), supplies)

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { planOffline } from '../../../services/planner/offline.ts'
-import { RemodelError } from '../../../shared/errors.ts'
-import { InstanceAttributes } from '../../../shared/kinds/database.ts'
-import { complaintsIn, settingLines } from '../../../shared/postgres/settings.ts'
+import { InstanceAttributes } from '../../../kinds/database/inputs.ts'
+import { complaintsIn, settingLines } from '../../../kinds/database/postgres/settings.ts'
+import { planOffline } from '../../../services/planner/planning/offline.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
 

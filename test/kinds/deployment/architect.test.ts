@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { kind } from '../../../services/planner/kinds/deployment/index.ts'
-import type { Strategy } from '../../../services/planner/kinds/deployment/strategy.ts'
-import { describeFault, RemodelError } from '../../../shared/errors.ts'
+import { kind } from '../../../kinds/deployment/plan/index.ts'
+import type { Strategy } from '../../../kinds/deployment/plan/strategy.ts'
 import { emptyFloorplan } from '../../../shared/model/material.ts'
 import { nameKey, ReservedNames } from '../../../shared/model/reservation.ts'
 import type { Release } from '../../../shared/release/release.ts'
+import { describeFault, RemodelError } from '../../../shared/runtime/errors.ts'
 import { document, job, options, pack, render, supplies } from './planning.ts'
 import { app, cloudText, given, manifestText, older } from './shop.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { kind } from '../../../services/planner/kinds/deployment/index.ts'
-import type { Strategy } from '../../../services/planner/kinds/deployment/strategy.ts'
-import { describeFault, RemodelError } from '../../../shared/errors.ts'
+import { kind } from '../../../kinds/deployment/plan/index.ts'
+import type { Strategy } from '../../../kinds/deployment/plan/strategy.ts'
+import { describeFault, RemodelError } from '../../../shared/runtime/errors.ts'
 import { document } from './planning.ts'
 import { cloudText, given, manifestText } from './shop.ts'
 

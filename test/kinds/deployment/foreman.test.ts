@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
-import { architect } from '../../../services/planner/kinds/deployment/architect.ts'
-import { foreman } from '../../../services/planner/kinds/deployment/foreman.ts'
-import type { Strategy } from '../../../services/planner/kinds/deployment/strategy.ts'
-import { describeFault, type RemodelError } from '../../../shared/errors.ts'
-import { type AddressRecord, inputs, type StepName } from '../../../shared/kinds/deployment.ts'
+import { type AddressRecord, inputs, type StepName } from '../../../kinds/deployment/inputs.ts'
+import { architect } from '../../../kinds/deployment/plan/architect.ts'
+import { foreman } from '../../../kinds/deployment/plan/foreman.ts'
+import type { Strategy } from '../../../kinds/deployment/plan/strategy.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
 import {
   type Attributes,
@@ -12,6 +11,7 @@ import {
   type StandingMaterial,
 } from '../../../shared/model/material.ts'
 import type { Plan, Remodel } from '../../../shared/model/plan.ts'
+import { describeFault, type RemodelError } from '../../../shared/runtime/errors.ts'
 import { effect } from './apply.ts'
 import { execute } from './execution.ts'
 import { document, options, plan, render } from './planning.ts'

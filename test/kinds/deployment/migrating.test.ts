@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { RemodelError } from '../../../shared/errors.ts'
 import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { execute } from './execution.ts'
 import { plan } from './planning.ts'
 import { given as supplies } from './random-manifests.ts'

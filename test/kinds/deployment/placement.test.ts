@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { formatIp, parseInterval } from '../../../services/planner/kinds/deployment/network/ip.ts'
-import { place, type Standing, type Wanted } from '../../../services/planner/kinds/deployment/placement.ts'
+import { formatIp, parseInterval } from '../../../kinds/deployment/plan/network/ip.ts'
+import { place, type Standing, type Wanted } from '../../../kinds/deployment/plan/placement.ts'
 import { readCases } from '../../support/cases.ts'
 
 /** BOSH's own cases of placement; the schema is in the README beside them. */

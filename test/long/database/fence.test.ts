@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openFenced } from '../../../shared/postgres/fenced.ts'
-import { fenceSequence } from '../../../shared/postgres/names.ts'
-import { openSession } from '../../../shared/postgres/server.ts'
+import { openFenced } from '../../../kinds/database/postgres/fenced.ts'
+import { fenceSequence } from '../../../kinds/database/postgres/names.ts'
+import { openSession } from '../../../kinds/database/postgres/server.ts'
 import { startPair, startPostgres, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import type { Client } from '../../../cli/client.ts'
-import { RemodelError } from '../../../shared/errors.ts'
+import type { Client } from '../../../shared/api/client.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import {
   asksForRestore,

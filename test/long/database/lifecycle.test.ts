@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../../cli/client.ts'
+import type { Client } from '../../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ask, askServer, connect, deploy, documentOf, expectWhole, remove, standing } from './support.ts'
 import { Writer } from './writer.ts'

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { expect, vi } from 'vitest'
-import type { Client } from '../../../cli/client.ts'
+import type { Client } from '../../../shared/api/client.ts'
 import { settled, type TestStack } from '../../support/services.ts'
 
 /** A database of a test's own: hosts `a`, `b`, ... at 127.<net>.0.1, .2, ... */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openSession } from '../../../shared/postgres/server.ts'
+import { openSession } from '../../../kinds/database/postgres/server.ts'
 import { Field } from './field.ts'
 
 let field: Field

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Client } from '../../../cli/client.ts'
+import { openSession } from '../../../kinds/database/postgres/server.ts'
+import type { Client } from '../../../shared/api/client.ts'
 import { baseKey } from '../../../shared/ledger/keys.ts'
-import { openSession } from '../../../shared/postgres/server.ts'
-import { connectRedis } from '../../../shared/redis.ts'
+import { connectRedis } from '../../../shared/runtime/redis.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 import { addressOf, ask, deploy, documentOf, remove, type Wish } from './support.ts'
@@ -377,7 +377,7 @@ describe('the verdict says what was undone behind the back of', () => {
   })
 
   test('every step that there is', { timeout: 300_000 }, async () => {
-    const steps = readdirSync(new URL('../../../services/assembler/steps/database', import.meta.url))
+    const steps = readdirSync(new URL('../../../kinds/database/steps', import.meta.url))
       .filter((file) => file.endsWith('.ts'))
       .map((file) => file.replace('.ts', ''))
     const known = new Set([...undone.map(({ of }) => of), ...Object.keys(replaced), ...passing, ...records])

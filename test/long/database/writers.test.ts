@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Client } from '../../../cli/client.ts'
+import type { Client } from '../../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 import { ask, askServer, deploy, documentOf, expectWhole, remove, standing, type Wish } from './support.ts'

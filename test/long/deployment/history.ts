@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { RemodelError } from '../../../shared/errors.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Random } from '../../sim/random.ts'
 import { settled, type TestStack } from '../../support/services.ts'
 import { anyGroup, changed, cloud, type GroupWish, manifestOf, pidsOf } from './wish.ts'

@@ -39,7 +39,7 @@
  *   'L' n, n times scope number: remember all of them, the smaller ones of those it knows are passed over      'A'
  *   'D' <fence> kill every process and end              'A', then PID 1 is gone
  *   'P' ping, at any time                               'P'
- *   'T' exit code or "", signal number or ""; 'X' error code (shared/errors.ts), message: both are the last frame
+ *   'T' exit code or "", signal number or ""; 'X' error code (shared/runtime/errors.ts), message: both are the last frame
  *
  * The client closes the connection when it has the last frame. A client that goes away takes its command with it: the command and all its descendants are killed.
  */

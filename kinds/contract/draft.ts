@@ -1,0 +1,18 @@
+import type { Place, Remodel, Window } from '../../shared/model/plan.ts'
+import type { Reservation } from '../../shared/model/reservation.ts'
+
+/** A remodel as a kind writes it: what has a usual value may be left out. */
+export type RemodelDraft = Pick<Remodel, 'id' | 'step' | 'action' | 'material' | 'title' | 'stage' | 'reasons'> &
+  Partial<Remodel>
+
+/** What a kind's foreman returns; `sealPlan` checks it and turns it into a plan. */
+export interface PlanDraft {
+  remodels: RemodelDraft[]
+  windows: Window[]
+  places: Place[]
+  /** Exclusive names of what it makes or changes. */
+  reservations?: Reservation[]
+  /** What it means for those who use what stands. */
+  consequences?: string[]
+  notes: string[]
+}

@@ -1,0 +1,221 @@
+import type { z } from 'zod'
+import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
+import type { Reservation, ReservedNames, Space } from '../../shared/model/reservation.ts'
+import type { Deviation } from '../../shared/model/verdict.ts'
+import type { Release, Stemcell } from '../../shared/release/release.ts'
+import type { Fault } from '../../shared/runtime/errors.ts'
+import type { SourceDocument } from '../../shared/source/document.ts'
+import type { PlanDraft } from './draft.ts'
+
+/** A release that was uploaded, without what it holds. */
+export interface ReleaseId {
+  name: string
+  version: string
+}
+
+/** What the operator uploaded, as the architect may see it. Values, not handles: nothing here does I/O. */
+export interface Supplies {
+  /** Those that the kind has chosen, see `Kind.chooses`. */
+  releases: readonly Release[]
+  /** Name and version of every release that was uploaded; absent where `releases` are all there are: offline. */
+  catalog?: readonly ReleaseId[]
+  /** Release name -> the version that was uploaded for this plan: what `version: create` means. */
+  created: Readonly<Record<string, string>>
+  stemcells: readonly Stemcell[]
+  /** Cloud and runtime configs, by type. */
+  configs: { readonly cloud: readonly SourceDocument[]; readonly runtime: readonly SourceDocument[] }
+  /** What `Kind.keep` answered: digests of what the document says and no plan may. Absent where nothing is kept: offline. */
+  kept?: Readonly<Record<string, string>>
+}
+
+/** What the operator asked for beside the manifest, valid for one plan. */
+export interface PlanOptions {
+  /** Make every VM anew. */
+  recreate: boolean
+  /** Take the whole deployment away. */
+  remove: boolean
+  skipDrain: boolean
+  /** Go on where something that was acknowledged may be lost, without asking. */
+  acceptLoss?: boolean | undefined
+  /** It begins in this time, in milliseconds since the epoch. The core sees to it, no kind. */
+  notBefore?: number | undefined
+  notAfter?: number | undefined
+  /** Overrides of the manifest's update block. */
+  canaries?: number
+  maxInFlight?: string
+}
+
+/** A plan that no document asks for: back up, promote, restart. */
+export interface Action<Input extends z.ZodType = z.ZodType> {
+  input: Input
+  /** Upon a floorplan that the inspector has just read. Pure. Throws `not-found` for what there is not, `conflict` for what cannot be done now. */
+  plan(seen: Floorplan, input: z.output<Input>): PlanDraft
+}
+
+/** Keeps the input's type when an action is written as an object literal. */
+export function defineAction<Input extends z.ZodType>(action: Action<Input>): Action<Input> {
+  return action
+}
+
+/** A pure function handed to the foreman: same requests, same results. It is a function of content, cached by digest. */
+export type Render = (requests: readonly RenderRequest[]) => Promise<readonly RenderResult[]>
+
+export interface RenderRequest {
+  /** Blob of the job's archive. */
+  job: { name: string; digest: string; templates: Record<string, string> }
+  /** What `p`, `link` and `spec` see. Canonical JSON of it and the job's digest are the key of the cache. */
+  context: RenderContext
+  /** Where a fault is to be shown. */
+  place: { file?: string; line?: number; path?: string }
+}
+
+export interface RenderContext {
+  /** Nested properties with defaults filled in. */
+  properties: unknown
+  /** Link name -> what it resolved to; a missing optional link is absent. */
+  links: Record<string, RenderLink>
+  spec: {
+    name: string
+    index: number
+    id: string
+    az: string | null
+    bootstrap: boolean
+    deployment: string
+    address: string
+    ip: string
+    networks: Record<string, { ip: string; default: string[]; dns_record_name: string }>
+    persistent_disk: number
+    job: { name: string }
+    release: { name: string; version: string }
+  }
+}
+
+export interface RenderLink {
+  /** Name for the whole group. */
+  address: string
+  properties: unknown
+  instances: { name: string; index: number; id: string; az: string | null; bootstrap: boolean; address: string }[]
+}
+
+/** `processes`: names of what the job's monit files have supervised. */
+export type RenderResult = { digest: string; processes?: readonly string[] } | { fault: Fault }
+
+/** What the inspector may look at. Reads only. */
+export interface World {
+  /** What the ledger recorded. */
+  recorded: Floorplan
+  /** Machines and disks the provider says this deployment owns. */
+  provider: import('../../shared/provider/provider.ts').Provider
+  compiled: import('../../shared/compilation/compiled.ts').CompiledIndex
+  durations: import('../../shared/compilation/durations.ts').Durations
+  archives: import('../database/archive/archives.ts').Archives
+  /** Also looks at what no plan asks for, one question more to each machine: for the verdict after a plan. */
+  closely?: true
+}
+
+/**
+ * Material -> how many milliseconds it took to make it the last time. No part of the floorplan: a duration that changed since
+ * changes the order in which a plan does things, never whether there is something to do or whether a plan may be applied.
+ */
+export type Took = Readonly<Record<string, number>>
+
+/** What a foreman may know beside blueprint and floorplan. */
+export interface Known {
+  took?: Took
+  /** Exclusive names that other deployments hold, in the spaces that the kind asked for. */
+  reserved?: ReservedNames
+}
+
+/** What describing an instance may look at. */
+export interface Looking extends Pick<World, 'provider' | 'archives'> {
+  deployment: string
+  /** All that is recorded of the deployment. */
+  materials: readonly StandingMaterial[]
+}
+
+/** Statements for the nodes of a database. */
+export interface Statements {
+  sql: string
+  /** None: all. */
+  nodes: readonly string[]
+}
+
+/** What `Kind.keep` may use. */
+export interface Keeping {
+  blobs: Pick<import('../../shared/blobstore/blobstore.ts').Blobstore, 'put'>
+  secrets: import('../../shared/runtime/secrets.ts').Secrets
+}
+
+/** An instance as tables show it. */
+export type InstanceView = import('../../shared/api/schema.ts').Instance
+
+/**
+ * A kind of deployment. `schema` and `architect` know the user's document, `inspector` knows the world, `foreman` knows the
+ * way from one to the other; each is a file of the kind's folder. What carries the plan out is in
+ * `kinds/<name>/steps/`.
+ */
+export interface Kind {
+  name: string
+  /** True where the document is of this kind; asked in order of registration. */
+  recognises(document: SourceDocument): boolean
+  /**
+   * Puts into the blobstore what the document says and neither plan nor floorplan may: secrets. Answers digests for the architect,
+   * the same for the same document. Absent: there is no such thing.
+   */
+  keep?(document: SourceDocument, keeping: Keeping): Promise<Record<string, string>>
+  /** The releases that the document means: only those are read for the architect. Pure. Absent: the kind needs none. */
+  chooses?(document: SourceDocument, supplies: Required<Pick<Supplies, 'catalog' | 'created'>>): ReleaseId[]
+  /** What is wrong with these cloud configs, whatever document may come: a config that makes it more is not stored. Pure. */
+  checkClouds?(documents: readonly SourceDocument[]): Fault[]
+  /** Asks others about what the document says that a pure architect may not ask. Throws `invalid-input`. Absent: nothing is asked. */
+  check?(document: SourceDocument): Promise<void>
+  /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
+  nothing(deployment: string): Blueprint
+  /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */
+  architect(document: SourceDocument, supplies: Supplies): Blueprint
+  /** Name of the deployment a document describes; throws `invalid-input` where it has none. */
+  deploymentName(document: SourceDocument): string
+  /** The world -> floorplan. Adds to what is recorded what only the world knows; changes nothing. */
+  inspector(
+    blueprint: Blueprint,
+    world: World,
+  ): Promise<{ materials: StandingMaterial[]; notes: string[]; took?: Took }>
+  /** Blueprint x floorplan -> construction plan. Pure (`render` is a function of content). */
+  foreman(
+    blueprint: Blueprint,
+    floorplan: Floorplan,
+    options: PlanOptions,
+    render: Render,
+    known?: Known,
+  ): Promise<PlanDraft>
+  /**
+   * What, of a floorplan that the inspector has just read, is not as it was recorded. Pure. Said of a deployment when a plan is
+   * done, so it names what a user can act on. Absent: a plan's own word is all there is.
+   */
+  deviations?(seen: readonly StandingMaterial[]): Deviation[]
+  /** What, of the same floorplan, is as it was recorded and will not do what people expect: a sentence each. Pure. */
+  warnings?(seen: readonly StandingMaterial[]): string[]
+  /** True where a machine or disk of this ownership was made by this kind: a deployment that no plan names is removed by it. */
+  made?(ownership: import('../../shared/provider/provider.ts').Ownership): boolean
+  /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */
+  spaces?(blueprint: Blueprint): Space[]
+  /**
+   * Exclusive names that materials use, whether they stand or are only recorded. Pure. What a plan reserves is held on while
+   * its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
+   */
+  holdings?(materials: readonly StandingMaterial[]): Reservation[]
+  /** Plans that no document asks for, by name: `POST /v1/deployments/:name/actions/:action`. Absent: there are none. */
+  actions?: Readonly<Record<string, Action>>
+  /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */
+  logs?: readonly string[]
+  /** Runs statements on all nodes, or on none where one refuses. Absent: it has nothing that takes statements. */
+  runStatements?(
+    statements: Statements,
+    looking: Looking,
+  ): Promise<import('../../shared/model/statements.ts').StatementOutcome[]>
+  /**
+   * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
+   * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.
+   */
+  describe?(instance: StandingMaterial, seen: InstanceView, looking: Looking): Promise<InstanceView>
+}

@@ -1,0 +1,125 @@
+import type { Json, StandingMaterial } from '../../../../shared/model/material.ts'
+import type { RemodelDraft } from '../../../contract/draft.ts'
+import { type Restore, restoredMaterial } from '../../inputs.ts'
+import { archivesIn } from '../archived.ts'
+import type { NodeResources } from '../operations/operations.ts'
+import type { Restores } from './restores.ts'
+import type { Situation } from './situation.ts'
+
+const longSeconds = 6 * 3600
+const attempts = 5
+
+/** A base backup of a node. `node` as the document or the floorplan has it. */
+export function backupDraft(of: {
+  deployment: string
+  node: string
+  database: string
+  members: Json
+  keep: number | null
+  reason: string
+}): RemodelDraft {
+  const { reason, ...input } = of
+  return {
+    id: `back-up-node archive/${of.node}`,
+    step: 'back-up-node',
+    action: 'run',
+    material: `archive/${of.node}`,
+    title: `back up ${of.node}`,
+    stage: `back up ${of.node}`,
+    reasons: [reason],
+    input: input as Json,
+    deadlineSeconds: longSeconds,
+    attempts,
+  }
+}
+
+/**
+ * Nodes whose log is archived and that have no base backup which goes with it: without one the log is of no use. A node that is
+ * restored begins a new line, so its earlier backups do not count.
+ */
+export function firstBackups(
+  nodes: readonly NodeResources[],
+  materials: readonly StandingMaterial[],
+  situation: Situation,
+  { pending }: Restores,
+): RemodelDraft[] {
+  const seen = archivesIn(materials)
+  return nodes.flatMap((node) => {
+    const wanted = Object.values(situation.settingsOf(node.node_name))[0]?.backup
+    if (!wanted) return []
+    const archive = seen.find((one) => one.deployment === situation.deployment && one.node === node.node_name)
+    const stands = situation.standing('database.node', node.node_name) !== undefined
+    const silent = stands && archive?.now === null && !pending.has(node.node_name)
+    const has = archive?.backups.some(({ line }) => line === archive.line)
+    if ((has || silent) && !pending.has(node.node_name)) return []
+    return [
+      backupDraft({
+        deployment: situation.deployment,
+        node: node.node_name,
+        database: node.database_name,
+        members: situation.keptOf(node.node_name),
+        keep: wanted.keep,
+        reason: pending.has(node.node_name) ? 'it is restored' : 'it has no backup yet',
+      }),
+    ]
+  })
+}
+
+/**
+ * Before anything is taken down, one for each source: what the restore needs is archived and looked for. And what the other
+ * nodes that are taken down have written up to now is archived too, so that it stays restorable.
+ */
+export function preparations({ pending }: Restores, situation: Situation): RemodelDraft[] {
+  const { deployment } = situation
+  const sources = new Map<string, Restore>()
+  for (const restore of pending.values())
+    sources.set(`${restore.deployment}/${restore.node}/${restore.backup}`, restore)
+  const checks = [...sources.values()].map((restore) => {
+    const members = restore.deployment === deployment ? situation.membersOf(restore.node) : []
+    const title = `archive ${restore.node} up to now and check backup ${restore.backup}`
+    return preparation('prepare-restore', `backup/${restore.backup}`, title, { restore, members })
+  })
+  const archived = new Set([...sources.values()].flatMap((one) => (one.deployment === deployment ? [one.node] : [])))
+  const others = [...pending.keys()].filter(
+    (node) => !archived.has(node) && situation.standing('database.node', node) !== undefined,
+  )
+  const tails = others.map((node) => {
+    const input = { deployment, node, members: situation.membersOf(node) }
+    return preparation('archive-log', `archive/${node}`, `archive ${node} up to now`, input)
+  })
+  return [...checks, ...tails]
+}
+
+function preparation(step: string, material: string, title: string, input: object): RemodelDraft {
+  return {
+    id: `${step} ${material}`,
+    step,
+    action: 'run',
+    material,
+    title,
+    stage: 'prepare the restore',
+    reasons: ['the document asks for a restore'],
+    input: input as Json,
+    deadlineSeconds: longSeconds,
+    attempts,
+  }
+}
+
+/** A request that has left the document may be made again. */
+export function forgetting({ forgotten }: Restores, situation: Situation): RemodelDraft[] {
+  return forgotten.map((node) => {
+    const material = restoredMaterial(node)
+    const resource = { identifier: { type: 'restored', id: node }, attributes: {} }
+    return {
+      id: `note-resource ${material}`,
+      step: 'note-resource',
+      action: 'delete',
+      material,
+      title: `forget that ${node} was restored`,
+      stage: 'restore done',
+      reasons: ['its restore_config has left the document'],
+      input: { event: 'delete', resource, deployment: situation.deployment } as unknown as Json,
+      attempts,
+    }
+  })
+}

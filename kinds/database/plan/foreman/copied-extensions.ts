@@ -1,0 +1,34 @@
+import type { Json } from '../../../../shared/model/material.ts'
+import type { RemodelDraft } from '../../../contract/draft.ts'
+import { materialId } from '../names.ts'
+import type { NamedPlan } from '../operations/operations.ts'
+import type { Situation } from './situation.ts'
+import { extensionsOf, workOf } from './steps.ts'
+
+const attempts = 5
+
+/** A node that is copied has the extensions that its source had then: those that the same document adds come behind that. Pure. */
+export function copiedExtensions(plans: readonly NamedPlan[], situation: Situation): RemodelDraft[] {
+  const events = plans.flatMap(({ phases }) => phases.flat())
+  const made = events.filter(
+    ({ type, resource }) => type === 'create' && resource.identifier.type === 'database.postgres_database',
+  )
+  return made
+    .filter(({ resource }) => situation.isCopied(String(resource.attributes.node_name)))
+    .filter(({ resource }) => extensionsOf(resource).length > 0)
+    .map(({ resource }) => {
+      const material = materialId(resource.identifier)
+      const { step, input } = workOf({ type: 'update', resource }, situation, [])
+      return {
+        id: `${step} ${material} (behind its copy)`,
+        step,
+        action: 'update',
+        material,
+        title: `make the extensions of ${resource.attributes.node_name}`,
+        stage: 'extensions',
+        reasons: ['it was copied from a node that may have had fewer'],
+        input: { ...(input as Record<string, Json>), copied: false },
+        attempts,
+      }
+    })
+}

@@ -1,0 +1,31 @@
+import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { Stopped, stoppedText } from '../../postgres/links/stopped.ts'
+
+/** What a plan says of nodes that do not get what others write: no plan repairs it, a person decides which row stays. */
+export function degradedNotes(materials: readonly StandingMaterial[]): string[] {
+  return materials.flatMap((material) => {
+    const link = Stopped.safeParse(material.meta.link)
+    if (link.success) return [stoppedText(link.data)]
+    const node = String(material.attributes.node_name)
+    return lackingOf(material).map((what) => `${node} has no ${what}: the first row of it that comes stops the link`)
+  })
+}
+
+/** Tables and columns that a node does not have and others do. */
+export function lackingOf({ meta }: StandingMaterial): string[] {
+  return Array.isArray(meta.lacking) ? meta.lacking.map(String) : []
+}
+
+/** Tables without a key: rows of them can be added, and PostgreSQL refuses to change or delete any. */
+export function keylessNotes(materials: readonly StandingMaterial[]): string[] {
+  const nodes = new Map<string, string[]>()
+  for (const { attributes, meta } of materials) {
+    for (const table of Array.isArray(meta.keyless) ? meta.keyless.map(String) : []) {
+      nodes.set(table, [...(nodes.get(table) ?? []), String(attributes.node_name)])
+    }
+  }
+  return [...nodes].map(
+    ([table, on]) =>
+      `table ${table} has no key on ${on.join(', ')}: PostgreSQL refuses UPDATE and DELETE of its rows, and no row of it can be compared between nodes. Give it a primary key on every node, or REPLICA IDENTITY FULL`,
+  )
+}

@@ -1,0 +1,84 @@
+import type { Json } from '../../../../shared/model/material.ts'
+import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { Handover } from './handover.ts'
+import type { Situation } from './situation.ts'
+
+/** What a change of primary has to know of its node. */
+export type Surroundings = Pick<Situation, 'deployment' | 'membersOf' | 'standing' | 'isSynchronous'>
+
+/** A replication takes as long as it takes, but a worker may be lost more often than once meanwhile. */
+const attempts = 5
+/** A day: a node that takes no writes is worth a look sooner. */
+const approvalSeconds = 24 * 3600
+/** Servers that were silent may have much of their own log to read first. */
+const electionSeconds = 900
+
+/** The change itself; ahead of one that may lose something, a person's word. */
+export function handoverRemodels(
+  handover: Handover,
+  situation: Surroundings,
+  wanted = 'the document names another primary',
+): RemodelDraft[] {
+  const { node, from, to, how } = handover
+  const members = situation.membersOf(node)
+  const resource = situation.standing('database.node', node)
+  const material = `node/${node}`
+  const words = how === 'promote-node' ? 'promote' : how.replace('-', ' ')
+  const stage = `${words} ${node}`
+  const input = {
+    event: 'update',
+    resource,
+    deployment: situation.deployment,
+    node,
+    members,
+    to,
+    synchronous: situation.isSynchronous(node),
+    ...(how === 'switch-over' ? {} : electionOf(handover)),
+    ...(how === 'fail-over' ? { lost: members.filter(({ instance }) => instance === from) } : {}),
+  }
+  const change: RemodelDraft = {
+    id: `${how} ${material}`,
+    step: how,
+    action: 'update',
+    material,
+    title: titleOf(handover, words),
+    stage,
+    reasons: reasonsOf(handover, wanted),
+    changes: [{ path: 'primary_instance_id', before: from, after: to }],
+    input: input as unknown as Json,
+    deadlineSeconds: how === 'switch-over' ? 300 : electionSeconds,
+    attempts,
+  }
+  if (how !== 'fail-over' || handover.loss === undefined) return [change]
+  const approval: RemodelDraft = {
+    id: `approve ${change.id}`,
+    step: 'approve',
+    action: 'approve',
+    material,
+    title: `approve that ${node} may lose what it acknowledged`,
+    stage,
+    reasons: [handover.loss],
+    deadlineSeconds: approvalSeconds,
+  }
+  return [approval, { ...change, needs: [approval.id] }]
+}
+
+function electionOf({ candidates, wake, commits, slots, acceptLoss }: Exclude<Handover, { how: 'switch-over' }>) {
+  return { candidates, wake, commits, slots, acceptLoss }
+}
+
+function titleOf(handover: Handover, words: string): string {
+  const title = `${words} ${handover.node} to ${handover.to}`
+  if (handover.how === 'switch-over') return title
+  const others = handover.candidates.filter((candidate) => candidate !== handover.to)
+  const open = handover.how === 'promote-node' || handover.wake.length > 0
+  return open && others.length > 0 ? `${title}, or to ${others.join(' or ')} where that has more` : title
+}
+
+function reasonsOf(handover: Handover, wanted: string): string[] {
+  const { from, how } = handover
+  if (how === 'switch-over') return [wanted]
+  const gone = ('out' in handover && handover.out) || `the machine of its primary ${from} is gone`
+  const why = how === 'fail-over' ? gone : 'no server of it takes writes'
+  return [why, ...handover.wake.map((server) => `${server} is silent: it is started first`)]
+}

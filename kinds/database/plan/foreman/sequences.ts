@@ -1,0 +1,46 @@
+import type { Json, StandingMaterial } from '../../../../shared/model/material.ts'
+import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { Strategy } from '../strategy.ts'
+import type { Situation } from './situation.ts'
+
+const deadlineSeconds = 600
+const attempts = 5
+
+/** Sequences of a node, as the inspector has found them, by which it may draw a number that another node draws too. */
+export function unsharedIn({ meta }: StandingMaterial): string[] {
+  return Array.isArray(meta.unshared) ? meta.unshared.map(String) : []
+}
+
+/** Ahead of everything, so that a node that is added finds the numbers of those that stand apart from its own. */
+export function sharings(
+  { nodes, database }: Strategy,
+  materials: readonly StandingMaterial[],
+  situation: Situation,
+): RemodelDraft[] {
+  if (nodes.length < 2) return []
+  return nodes.flatMap(({ node_name: node }): RemodelDraft[] => {
+    const found = materials.find(({ id }) => id === `postgres_database/${node}:${database}`)
+    const sequences = found ? unsharedIn(found) : []
+    if (sequences.length === 0 || situation.restoreOf(node)) return []
+    const what = sequences.length > 3 ? `${sequences.length} sequences` : sequences.join(', ')
+    return [
+      {
+        id: `share-sequences node/${node}`,
+        step: 'share-sequences',
+        action: 'run',
+        material: `sequences/${node}`,
+        title: `have ${what} of ${node} draw numbers that no other node draws`,
+        stage: 'share sequences',
+        reasons: [`other nodes may draw the same numbers: ${sequences.join(', ')}`],
+        input: {
+          deployment: situation.deployment,
+          node,
+          database,
+          members: situation.membersOf(node),
+        } as unknown as Json,
+        deadlineSeconds,
+        attempts,
+      },
+    ]
+  })
+}

@@ -1,0 +1,79 @@
+import { canonical } from '../../../../shared/model/canonical.ts'
+import type { Json } from '../../../../shared/model/material.ts'
+import type { RemodelDraft } from '../../../contract/draft.ts'
+import { InstanceAttributes } from '../../inputs.ts'
+import { replicaFloors } from '../../postgres/settings.ts'
+import type { NodeResources } from '../operations/operations.ts'
+import type { Situation } from './situation.ts'
+import { workOf } from './steps.ts'
+
+const rehearsalSeconds = 120
+const attempts = 5
+
+export interface Changed {
+  id: string
+  before: InstanceAttributes
+  wanted: InstanceAttributes
+}
+
+/** Instances that stand and are to have other settings. */
+export function changedOf(nodes: readonly NodeResources[], situation: Situation): Changed[] {
+  return nodes.flatMap(({ instances }) =>
+    (instances ?? []).flatMap(({ instance_id: id, instance }): Changed[] => {
+      const stood = situation.standing('database.instance', id)
+      if (!stood) return []
+      const before = InstanceAttributes.parse(stood.attributes)
+      const wanted = InstanceAttributes.parse(instance.attributes)
+      return canonical(before.settings) === canonical(wanted.settings) ? [] : [{ id, before, wanted }]
+    }),
+  )
+}
+
+/** Ahead of everything that a plan changes: servers that stand could start with the settings that they are to have. */
+export function rehearsals(nodes: readonly NodeResources[], situation: Situation): RemodelDraft[] {
+  return changedOf(nodes, situation).map(({ id, wanted }) => ({
+    id: `rehearse instance/${id}`,
+    step: 'rehearse',
+    action: 'run',
+    material: `rehearsal/${id}`,
+    title: `rehearse the settings of ${id}`,
+    stage: 'rehearse settings',
+    reasons: ['the document changes its settings'],
+    input: { deployment: situation.deployment, instance: wanted } as unknown as Json,
+    deadlineSeconds: rehearsalSeconds,
+    attempts,
+  }))
+}
+
+/**
+ * What a replica must not have less of than its primary it keeps until that has less: so it is set up once more behind its primary.
+ * Where nothing was kept, that is done already.
+ */
+export function lowerings(nodes: readonly NodeResources[], situation: Situation): RemodelDraft[] {
+  const lowered = changedOf(nodes, situation).filter(({ before, wanted }) =>
+    replicaFloors.some((name) => isLess(wanted.settings[name], before.settings[name])),
+  )
+  const of = new Set(lowered.map(({ wanted }) => wanted.node))
+  return nodes
+    .filter(({ node_name }) => of.has(node_name))
+    .flatMap(({ instances }) => instances ?? [])
+    .filter(({ instance_id: id }) => situation.standing('database.instance', id) !== undefined)
+    .filter(({ instance_id: id, node_name }) => situation.roleOf(id, node_name).role === 'follow')
+    .map(({ instance_id: id, instance }) => ({
+      id: `set-up-instance instance/${id} (behind its primary)`,
+      step: 'set-up-instance',
+      action: 'update',
+      material: `instance/${id}`,
+      title: `lower settings of ${id} behind its primary`,
+      stage: 'lower settings',
+      reasons: ['a replica may not have less than its primary has'],
+      input: workOf({ type: 'update', resource: instance }, situation, []).input,
+      deadlineSeconds: 6 * 3600,
+      attempts,
+    }))
+}
+
+/** What is not said is the server's usual value, which this need not know: a setting that comes or goes may be less. */
+function isLess(now: string | undefined, before: string | undefined): boolean {
+  return now !== before && !(Number(now) >= Number(before))
+}

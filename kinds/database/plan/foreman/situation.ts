@@ -1,0 +1,225 @@
+import { InstanceAttributes, type Member, type Members, type Restore } from '../../inputs.ts'
+import { instanceSlot } from '../../postgres/names.ts'
+import {
+  findResource,
+  findStanding,
+  type NamedPlan,
+  type NodeResources,
+  type Phase,
+  type ResourceData,
+  type State,
+} from '../operations/operations.ts'
+
+interface Found {
+  pending: ReadonlyMap<string, Restore>
+  /** Node that was restored -> the instance that has the data. */
+  restored: ReadonlyMap<string, string>
+  /** Node that is to be restored -> the instance that gets the data. */
+  heirs: ReadonlyMap<string, string>
+  /** Nodes that let no client in. */
+  closed: ReadonlyMap<string, unknown>
+  /** What was acknowledged may be lost. */
+  loss: boolean
+}
+
+/** What steps need to know beyond their own resource: who is in which node, and where a new node's data comes from. */
+export class Situation {
+  readonly deployment: string
+  readonly members: Members = {}
+  readonly #start: State
+  readonly #nodes: readonly NodeResources[]
+  readonly #sources: ReadonlyMap<string, string>
+  /** Instances that take the primary role over in this plan. */
+  readonly #heirs: ReadonlySet<string>
+  readonly #found: Found
+  /** Phase -> its number; instance -> the number of the last phase that sets it up. */
+  readonly #order: ReadonlyMap<Phase, number>
+  readonly #setUpIn: ReadonlyMap<string, number>
+
+  constructor(
+    deployment: string,
+    start: State,
+    nodes: readonly NodeResources[],
+    plans: readonly NamedPlan[],
+    found: Found,
+  ) {
+    this.#found = found
+    this.deployment = deployment
+    this.#start = start
+    this.#nodes = nodes
+    for (const node of nodes) for (const { instance } of node.instances ?? []) this.#join(instance)
+    for (const instance of Object.values(start.resources['database.instance'] ?? {})) this.#join(instance)
+    const set = (type: string) =>
+      plans
+        .flatMap(({ phases }) => phases.flat())
+        .filter((event) => event.type !== 'delete' && event.resource.identifier.type === type)
+        .map(({ resource }) => resource)
+    this.#sources = new Map(
+      set('database.roles_source').map(({ identifier, attributes }) => [
+        identifier.id,
+        String(attributes.source_node_name),
+      ]),
+    )
+    const phases = plans.flatMap((plan) => plan.phases)
+    this.#order = new Map(phases.map((phase, number) => [phase, number]))
+    const instances = (phase: Phase) =>
+      phase.filter(({ type, resource }) => type !== 'delete' && resource.identifier.type === 'database.instance')
+    this.#setUpIn = new Map(
+      phases.flatMap((phase, number) =>
+        instances(phase).map(({ resource }) => [resource.identifier.id, number] as const),
+      ),
+    )
+    this.#heirs = new Set(set('database.switchover').map(({ identifier }) => identifier.id))
+  }
+
+  #join(resource: ResourceData): void {
+    const { node, vm, address, port } = InstanceAttributes.parse(resource.attributes)
+    const instance = resource.identifier.id
+    const members = this.members[node] ?? []
+    if (members.some((member) => member.instance === instance)) return
+    this.members[node] = [...members, { instance, vm, address, port }]
+  }
+
+  membersOf(node: string): Member[] {
+    return this.members[node] ?? []
+  }
+
+  /** Members that are to stay. */
+  keptOf(node: string): Member[] {
+    const wanted = this.#nodes.find(({ node_name }) => node_name === node)?.instances ?? []
+    return this.membersOf(node).filter(({ instance }) => wanted.some(({ instance_id }) => instance_id === instance))
+  }
+
+  /** The machine of this host stands and does not answer. */
+  isSilent(host: string): boolean {
+    const stood = findResource(this.#start, 'host', host)
+    return stood?.needs_recreate === true && stood.error !== ''
+  }
+
+  /** Some instance of the document is to be on it. */
+  usesMachine(vm: string): boolean {
+    return this.#nodes.some(({ instances }) => instances?.some(({ instance }) => instance.attributes.vm === vm))
+  }
+
+  /** The document has one node: no other one could draw its numbers. */
+  get isAlone(): boolean {
+    return this.#nodes.length < 2
+  }
+
+  isWanted(node: string): boolean {
+    return this.#nodes.some(({ node_name }) => node_name === node)
+  }
+
+  /** Nodes that are to have what this one wrote: those that stay, and those that this plan fills from it. */
+  peersOf(node: string): Members {
+    const stays = ({ node_name: name }: NodeResources) =>
+      findStanding(this.#start, 'database.node', name) !== undefined || this.sourceOf(name) === node
+    return this.pick(...this.#nodes.filter(stays).map(({ node_name }) => node_name))
+  }
+
+  pick(...nodes: string[]): Members {
+    return Object.fromEntries(nodes.map((node) => [node, this.membersOf(node)]))
+  }
+
+  /** The node that a server, or the server on a host, is of as it stands. */
+  standingNodeOf({ identifier, attributes }: ResourceData): string | undefined {
+    if (identifier.type !== 'host') return String(attributes.node)
+    const instances = Object.values(this.#start.resources['database.instance'] ?? {})
+    const on = instances.find((one) => one.attributes.host_id === identifier.id)
+    return on && String(on.attributes.node)
+  }
+
+  /** The node that a new one is filled from; undefined where it starts empty or stands. */
+  sourceOf(node: string): string | undefined {
+    return this.#sources.get(node)
+  }
+
+  /** What an instance is to be while it is set up, and whom it gets its data from. */
+  roleOf(instance: string, node: string): { role: 'found' | 'keep' | 'copy' | 'follow' | 'restore'; source: string } {
+    if (this.restoreOf(node)) return { role: this.isRestored(instance, node) ? 'restore' : 'follow', source: node }
+    const whole = this.#found.restored.get(node)
+    if (whole !== undefined && findStanding(this.#start, 'database.node', node) === undefined) {
+      return { role: instance === whole ? 'keep' : 'follow', source: node }
+    }
+    const source = this.sourceOf(node)
+    const stands = source === undefined && findStanding(this.#start, 'database.node', node) !== undefined
+    const primary = stands ? this.#primaryOf(node) : this.keptOf(node)[0]?.instance
+    if (primary !== instance) return { role: 'follow', source: source ?? node }
+    if (stands) return { role: 'keep', source: node }
+    return source === undefined ? { role: 'found', source: node } : { role: 'copy', source }
+  }
+
+  /** What the node is restored from in this plan. */
+  restoreOf(node: string): Restore | undefined {
+    return this.#found.pending.get(node)
+  }
+
+  /** It is the instance of a restored node that gets the data from the archive; it stands first. */
+  isRestored(instance: string, node: string): boolean {
+    return this.restoreOf(node) !== undefined && this.#found.heirs.get(node) === instance
+  }
+
+  #primaryOf(node: string): string {
+    const heir = this.membersOf(node).find(({ instance }) => this.#heirs.has(instance))
+    return heir?.instance ?? String(findResource(this.#start, 'database.node', node)?.attributes.primary_instance_id)
+  }
+
+  settingsOf(node: string): Record<string, InstanceAttributes> {
+    const instances = this.#nodes.find(({ node_name }) => node_name === node)?.instances ?? []
+    return Object.fromEntries(
+      instances.map(({ instance_id, instance }) => [instance_id, InstanceAttributes.parse(instance.attributes)]),
+    )
+  }
+
+  /** Users that some server of the node stands with and that the document has no more. */
+  goneUsers(node: string): string[] {
+    const named = (all: readonly InstanceAttributes[]) =>
+      all.flatMap(({ users }) => users.map(({ username }) => username))
+    const stood = Object.values(this.#start.resources['database.instance'] ?? {}).map(({ attributes }) =>
+      InstanceAttributes.parse(attributes),
+    )
+    const wanted = new Set(named(Object.values(this.settingsOf(node))))
+    return [...new Set(named(stood.filter((one) => one.node === node)))].filter((user) => !wanted.has(user))
+  }
+
+  /** Commits on the node wait for a replica. */
+  isSynchronous(node: string): boolean {
+    return Object.values(this.settingsOf(node)).some(({ synchronous }) => synchronous)
+  }
+
+  /** Physical slots of all instances that are to stand. */
+  slots(): string[] {
+    return this.#nodes.flatMap(({ instances }) => (instances ?? []).map(({ instance_id }) => instanceSlot(instance_id)))
+  }
+
+  standing(type: string, id: string): ResourceData | undefined {
+    return findResource(this.#start, type, id)
+  }
+
+  /** Behind this phase comes one that sets the instance up. */
+  isSetUpBehind(phase: Phase, instance: string): boolean {
+    return (this.#setUpIn.get(instance) ?? -1) > (this.#order.get(phase) ?? 0)
+  }
+
+  /** It has never stood whole: no client has come to it, or may before this plan has connected it. */
+  isAdded(node: string): boolean {
+    const stands = findStanding(this.#start, 'database.node', node) !== undefined
+    return !stands || this.isCopied(node) || findStanding(this.#start, 'database.roles_source', node) !== undefined
+  }
+
+  /** What the node has not got of others while it was away may be missed: it was told so, or it begins with what it had once. */
+  mayMiss(node: string): boolean {
+    const stands = findStanding(this.#start, 'database.node', node) !== undefined
+    return this.#found.loss || (!stands && !this.isCopied(node))
+  }
+
+  /** A server that is made for it lets no client in. */
+  isClosed(node: string): boolean {
+    return this.isAdded(node) || this.#found.closed.has(node)
+  }
+
+  /** It is being filled from another node in this plan, so it takes no writes of its own before that is over. */
+  isCopied(node: string): boolean {
+    return this.sourceOf(node) !== undefined
+  }
+}

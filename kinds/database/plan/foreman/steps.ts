@@ -1,0 +1,168 @@
+import type { Json } from '../../../../shared/model/material.ts'
+import { HostAttributes, InstanceAttributes, type StepName } from '../../inputs.ts'
+import { materialId } from '../names.ts'
+import type { Event, Phase, ResourceData } from '../operations/operations.ts'
+import type { Situation } from './situation.ts'
+
+interface Work {
+  step: StepName
+  input: object
+}
+
+/** The step that carries an event of a phase out, with what it is given. */
+export function workOf(event: Event, situation: Situation, phase: Phase): { step: StepName; input: Json } {
+  const { step, input } = event.type === 'delete' ? removal(event, situation) : setting(event, situation, phase)
+  const { deployment } = situation
+  return { step, input: { event: event.type, resource: event.resource, deployment, ...input } as unknown as Json }
+}
+
+function setting({ resource }: Event, situation: Situation, phase: Phase): Work {
+  const { type, id } = resource.identifier
+  const { attributes } = resource
+  switch (type) {
+    case 'host':
+      return { step: 'create-host', input: { host: HostAttributes.parse(attributes), silent: situation.isSilent(id) } }
+    case 'database.instance': {
+      const instance = InstanceAttributes.parse(attributes)
+      const { role, source } = situation.roleOf(id, instance.node)
+      const members = situation.membersOf(instance.node)
+      const others = members.filter((member) => member.instance !== id)
+      return {
+        step: 'set-up-instance',
+        input: {
+          instance,
+          member: members.find((member) => member.instance === id),
+          role,
+          gone: situation.goneUsers(instance.node),
+          closed: situation.isClosed(instance.node),
+          restore: (role === 'restore' && situation.restoreOf(instance.node)) || null,
+          source: situation.membersOf(source).filter((member) => member.instance !== id),
+          upstream: role === 'copy' ? situation.membersOf(source) : others,
+        },
+      }
+    }
+    case 'database.node': {
+      const members = situation.keptOf(id)
+      const synchronous = situation.isSynchronous(id)
+      const copied = situation.isCopied(id)
+      const later = members.map(({ instance }) => instance).filter((one) => situation.isSetUpBehind(phase, one))
+      return { step: 'arrange-node', input: { node: id, members, synchronous, copied, later, keep: situation.slots() } }
+    }
+    case 'database.postgres_database': {
+      const node = String(attributes.node_name)
+      const created = attributes.post_database_create as { statements?: string[] } | undefined
+      const extensions = extensionsOf(resource)
+      const before = extensionsOf(situation.standing(type, id))
+      return {
+        step: 'set-up-database',
+        input: {
+          database: attributes.database_name,
+          renameFrom: attributes.rename_from ?? '',
+          owner: attributes.owner,
+          script: created?.statements ?? [],
+          extensions,
+          goneExtensions: before.filter((name) => !extensions.includes(name)),
+          members: situation.membersOf(node),
+          copied: situation.isCopied(node),
+          shareOf: situation.isAlone ? null : node,
+        },
+      }
+    }
+    case 'database.replication_slot':
+    case 'database.replication_slot_create': {
+      const pair = between(resource, situation)
+      return { step: 'create-slot', input: { ...pair, loss: situation.mayMiss(pair.subscriber) } }
+    }
+    case 'database.subscription': {
+      const pair = between(resource, situation)
+      const { disabled, sync_data } = attributes
+      if (sync_data === true) {
+        return { step: 'populate-node', input: { ...pair, instances: situation.settingsOf(pair.subscriber) } }
+      }
+      // A node that is being filled cannot hold a subscription yet: it gets it with its position.
+      const copied = disabled === true && situation.isCopied(pair.subscriber)
+      return { step: 'set-up-subscription', input: { ...pair, enabled: disabled !== true, copied } }
+    }
+    case 'database.sync_event':
+      return { step: 'send-mark', input: between(resource, situation) }
+    case 'database.wait_for_sync_event':
+    case 'database.peer_catchup': {
+      const pair = between(resource, situation)
+      const mark = `${pair.provider}:${pair.subscriber}:${pair.database}`
+      return {
+        step: 'await-mark',
+        input: { ...pair, mark: materialId({ type: 'database.sync_event', id: mark }) },
+      }
+    }
+    case 'database.lag_tracker_commit_ts':
+      return { step: 'read-position', input: between(resource, situation) }
+    case 'database.replication_slot_advance_from_cts':
+      return { step: 'advance-slot', input: positioned(resource, situation) }
+    case 'database.replication_origin_advance':
+      return { step: 'advance-origin', input: positioned(resource, situation) }
+    case 'database.switchover': {
+      const node = String(situation.standing('database.instance', id)?.attributes.node)
+      return {
+        step: 'switch-over',
+        input: { node, members: situation.membersOf(node), to: id, synchronous: situation.isSynchronous(node) },
+      }
+    }
+    default:
+      return { step: 'note-resource', input: {} }
+  }
+}
+
+export function extensionsOf(database: ResourceData | undefined): string[] {
+  const { extensions } = database?.attributes ?? {}
+  return Array.isArray(extensions) ? extensions.map(String) : []
+}
+
+function removal({ resource }: Event, situation: Situation): Work {
+  const { type, id } = resource.identifier
+  switch (type) {
+    case 'host':
+      return { step: 'delete-host', input: { host: HostAttributes.parse(resource.attributes) } }
+    case 'database.instance': {
+      const { node } = InstanceAttributes.parse(resource.attributes)
+      const members = situation.membersOf(node)
+      return {
+        step: 'remove-instance',
+        input: {
+          member: members.find((member) => member.instance === id),
+          peers: Object.values(situation.members)
+            .flat()
+            .filter(({ instance }) => instance !== id),
+          aside: situation.isRestored(id, node),
+          machineGoes: !situation.usesMachine(String(resource.attributes.vm)),
+        },
+      }
+    }
+    case 'database.replication_slot':
+      return { step: 'delete-slot', input: goingBetween(resource, situation, 'provider') }
+    case 'database.subscription':
+      return { step: 'delete-subscription', input: goingBetween(resource, situation, 'subscriber') }
+    default:
+      return { step: 'note-resource', input: {} }
+  }
+}
+
+/** Provider and subscriber of what lies between two nodes, under whatever names the reference gives them. */
+function between({ attributes }: ResourceData, situation: Situation) {
+  const text = (...names: string[]) =>
+    String(names.map((name) => attributes[name]).find((value) => value !== undefined))
+  const provider = text('provider_node', 'origin_node', 'peer_node')
+  const subscriber = text('subscriber_node', 'receiver_node', 'source_node')
+  return { provider, subscriber, database: text('database_name'), members: situation.pick(provider, subscriber) }
+}
+
+/** With whether the node that it stands on leaves as a whole. */
+function goingBetween(resource: ResourceData, situation: Situation, on: 'provider' | 'subscriber') {
+  const pair = between(resource, situation)
+  return { ...pair, going: !situation.isWanted(pair[on]) }
+}
+
+function positioned(resource: ResourceData, situation: Situation) {
+  const pair = between(resource, situation)
+  const id = `${pair.provider}:${pair.subscriber}:${pair.database}`
+  return { ...pair, position: materialId({ type: 'database.lag_tracker_commit_ts', id }) }
+}

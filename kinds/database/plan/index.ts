@@ -1,0 +1,40 @@
+import { defineAction, type Kind } from '../../contract/kind.ts'
+import { BackUp, Promotion, Restart } from '../action-inputs.ts'
+import { serverLog } from '../inputs.ts'
+import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
+import { backUp } from './back-up.ts'
+import { deviations } from './deviations.ts'
+import { keylessNotes } from './foreman/degraded.ts'
+import { foreman } from './foreman.ts'
+import { promote } from './promote.ts'
+import { holdings, spaces } from './reservations.ts'
+import { restart } from './restart.ts'
+
+/** PostgreSQL databases of several nodes that all take writes; `docs/database-kind.md`. */
+export const kind: Kind = {
+  name: 'database',
+  recognises: ({ value }) => value !== null && typeof value === 'object' && Reflect.get(value, 'kind') === 'database',
+  deploymentName,
+  architect,
+  checkClouds,
+  nothing,
+  keep: async (document, keeping) => (await import('./keep-passwords.ts')).keepPasswords(document, keeping),
+  check: async (document) => (await import('./settings/check.ts')).checkSettings(document),
+  // It brings the client of PostgreSQL along, which planning offline and other kinds have no use for.
+  inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
+  foreman,
+  deviations,
+  warnings: keylessNotes,
+  made: ({ purpose, resource }) => purpose.startsWith('host/') && resource !== undefined,
+  spaces,
+  holdings,
+  actions: {
+    'back-up': defineAction({ input: BackUp, plan: backUp }),
+    promote: defineAction({ input: Promotion, plan: promote }),
+    restart: defineAction({ input: Restart, plan: restart }),
+  },
+  logs: [serverLog],
+  runStatements: async (statements, looking) =>
+    (await import('./statements.ts')).statementsOnNodes(statements, looking),
+  describe: async (instance, seen, looking) => (await import('./describe.ts')).describe(instance, seen, looking),
+}

@@ -1,0 +1,295 @@
+import type { Blueprint, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Disk, Provider, Vm } from '../../../shared/provider/provider.ts'
+import type { World } from '../../contract/kind.ts'
+import { HostAttributes, InstanceAttributes, restoredMaterial } from '../inputs.ts'
+import { lackingOn } from '../postgres/links/tables.ts'
+import { adminRole, instanceSlot } from '../postgres/names.ts'
+import { comparePositions } from '../postgres/position.ts'
+import { Commits, commitsIn, isSame } from '../postgres/quorum.ts'
+import { archivesAsFound } from './inspector/archive.ts'
+import { stoppedLinks } from './inspector/leaving.ts'
+import { linkAsFound, lostSlot, strayLinks } from './inspector/links.ts'
+import { askMachine, type Machine } from './inspector/machines.ts'
+import { askServer, type Server } from './inspector/servers.ts'
+import { linksThatStopped } from './inspector/stopped.ts'
+import type { ResourceData } from './operations/operations.ts'
+import { resourceOf, standingOf } from './state.ts'
+import type { Strategy } from './strategy.ts'
+
+/**
+ * The world -> floorplan: every recorded resource as it is found today, and what was made without being recorded. What is not
+ * there is marked `needs_recreate`, what does not do as it should carries an `error`: the operations know what follows from
+ * that. `meta` of an instance says its role, what it has received, and how far behind it is; that of a node what was recorded of
+ * its commits and of how far its servers had come. Changes nothing.
+ */
+export async function inspector(
+  blueprint: Blueprint,
+  world: World,
+): Promise<{ materials: StandingMaterial[]; notes: string[] }> {
+  const strategy = blueprint.strategy as unknown as Strategy
+  const recorded = world.recorded.materials.filter((material) => material.meta.resource !== undefined).map(resourceOf)
+  const of = (type: string) => recorded.filter(({ identifier }) => identifier.type === type)
+  const vms = await world.provider.listVms({ owner: `deployment/${blueprint.deployment}` })
+  const running = new Set(vms.filter(({ state }) => state === 'running').map(({ id }) => id))
+  const instances = of('database.instance')
+  const answers = await Promise.all(
+    instances.map((instance) =>
+      running.has(String(instance.attributes.vm)) ? askServer(world.provider, instance) : null,
+    ),
+  )
+  const machines = await machinesOf(instances, running, world.provider)
+  const silent = new Set(
+    instances
+      .filter(({ identifier }) => machines.get(identifier.id)?.silent)
+      .map(({ attributes }) => String(attributes.vm)),
+  )
+  const servers = new Map(answers.flatMap((server): [string, Server][] => (server ? [[server.instance, server]] : [])))
+  const primaries = primariesOf(of('database.node'), servers)
+
+  const disks = await world.provider.listDisks({ owner: `deployment/${blueprint.deployment}` })
+  const remembered = new Map(world.recorded.materials.map(({ id, meta }) => [id, meta]))
+  const used = new Set(instances.map(({ attributes }) => String(attributes.vm)))
+  const idle = of('host').filter(({ attributes: { vm } }) => running.has(String(vm)) && !used.has(String(vm)))
+  const aside = await Promise.all(
+    idle.map(async ({ identifier, attributes }) =>
+      (await askMachine(world.provider, String(attributes.vm))).aside ? [identifier.id] : [],
+    ),
+  )
+  const nodes = strategy.nodes.map(({ node_name }) => node_name)
+  const [leaving, stopped] = await Promise.all([
+    stoppedLinks({ primaries, instances }, nodes, world.provider),
+    linksThatStopped({ primaries, instances }, world.provider),
+  ])
+  // What a database holds that lets no session in is not known.
+  const tables = new Map(
+    [...primaries].flatMap(([node, server]) => (server.database.admin ? [[node, server.tables] as const] : [])),
+  )
+  const places = placesOf(instances)
+  const materials = recorded.map((resource): StandingMaterial => {
+    const { type, id } = resource.identifier
+    if (type === 'host') {
+      const stands = running.has(String(resource.attributes.vm))
+      const mute = silent.has(String(resource.attributes.vm))
+      const lost = { ...resource, needs_recreate: true, error: mute ? 'its machine does not answer' : resource.error }
+      const astray = stands ? diskFault(resource, vms, disks) : ''
+      return withMeta(stands && !mute ? (astray === '' ? resource : { ...resource, error: astray }) : lost, {
+        health: mute ? 'silent' : stands ? 'running' : 'missing',
+        disk: disks.some((disk) => disk.id === resource.attributes.disk) ? 'there' : 'gone',
+        ...(aside.flat().includes(id) ? { aside: true } : {}),
+      })
+    }
+    if (type === 'database.instance') {
+      const server = servers.get(id)
+      const found = instanceAsFound(resource, server, machines.get(id), server && primaries.get(server.node))
+      return withHeld(found, remembered.get(found.id)?.held)
+    }
+    if (type === 'database.node') {
+      const { commits, seen } = remembered.get(standingOf(resource).id) ?? {}
+      const known = { ...(commits === undefined ? {} : { commits }), ...(seen === undefined ? {} : { seen }) }
+      const drain = primaries.get(id)?.drain ?? 'none'
+      const draining = drain === 'none' ? {} : { drain }
+      return withMeta(nodeAsFound(resource, primaries.get(id), { recorded, commits }), { ...known, ...draining })
+    }
+    if (type === 'database.replication_slot' || type === 'database.subscription') {
+      const link = type === 'database.subscription' ? stopped.get(id) : undefined
+      const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
+      return withMeta(linkAsFound(resource, primaries, places), {
+        ...leaving.get(id),
+        ...carries,
+        ...lostSlot(resource, primaries),
+      })
+    }
+    if (type === 'database.postgres_database') {
+      const at = primaries.get(String(resource.attributes.node_name))
+      const node = String(resource.attributes.node_name)
+      const lacking = tables.has(node) ? lackingOn(node, tables) : []
+      const keyless = (tables.get(node) ?? []).flatMap(({ name, keyed }) => (keyed ? [] : [name]))
+      const unshared = at?.unshared ?? []
+      return withMeta(databaseAsFound(resource, at), {
+        ...(at && !at.database.there ? { gone: true } : {}),
+        ...(lacking.length > 0 ? { lacking } : {}),
+        ...(keyless.length > 0 ? { keyless } : {}),
+        ...(unshared.length > 0 ? { unshared } : {}),
+      })
+    }
+    if (type === 'database.replication_slot' || type === 'database.subscription') {
+      const link = type === 'database.subscription' ? stopped.get(id) : undefined
+      const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
+      return withMeta(linkAsFound(resource, primaries, places), { ...leaving.get(id), ...carries })
+    }
+    return standingOf(resource)
+  })
+  const known = new Set(recorded.map(({ identifier }) => `${identifier.type}::${identifier.id}`))
+  const database = String(instances[0]?.attributes.database_name ?? '')
+  const strays = [...strayLinks(primaries, database, known), ...strayHosts([...vms, ...disks], known)]
+  const marks = world.recorded.materials.filter(({ id }) => id.startsWith(restoredMaterial('')))
+  const found = { deployment: blueprint.deployment, instances, primaries }
+  const archives = await archivesAsFound(strategy, found, world)
+  return { materials: [...materials, ...strays.map(standingOf), ...marks, ...archives], notes: [] }
+}
+
+/** Node -> the server that takes writes; of two that say so the one that was promoted last. */
+function primariesOf(nodes: readonly ResourceData[], servers: ReadonlyMap<string, Server>): Map<string, Server> {
+  const found = new Map<string, Server>()
+  for (const { identifier, attributes } of nodes) {
+    const own = [...servers.values()].filter(({ node, recovering }) => node === identifier.id && !recovering)
+    const recorded = (server: Server) => Number(server.instance === attributes.primary_instance_id)
+    const [primary] = own.sort((a, b) => comparePositions(b.position, a.position) || recorded(b) - recorded(a))
+    if (primary) found.set(identifier.id, primary)
+  }
+  return found
+}
+
+/** Instance -> what its machine says; only of machines that run. */
+async function machinesOf(
+  instances: readonly ResourceData[],
+  running: ReadonlySet<string>,
+  provider: Provider,
+): Promise<Map<string, Machine>> {
+  const there = instances.filter(({ attributes }) => running.has(String(attributes.vm)))
+  return new Map(
+    await Promise.all(
+      there.map(async ({ identifier, attributes }): Promise<[string, Machine]> => {
+        const vm = String(attributes.vm)
+        const first = await askMachine(provider, vm)
+        // What follows from silence is its end: it is asked twice.
+        return [identifier.id, first.silent ? await askMachine(provider, vm) : first]
+      }),
+    ),
+  )
+}
+
+function instanceAsFound(
+  resource: ResourceData,
+  server: Server | undefined,
+  machine: Machine | undefined,
+  primary: Server | undefined,
+): StandingMaterial {
+  const aside = {
+    ...(machine && machine.kept.length > 0 ? { kept: machine.kept } : {}),
+    ...(machine && machine.closed !== '' ? { closed: machine.closed } : {}),
+  }
+  if (!server) {
+    const seen = machine
+      ? {
+          machine: machine.silent ? 'silent' : 'answers',
+          demoted: machine.demoted,
+          data: machine.silent || machine.data,
+          full: machine.full,
+        }
+      : {}
+    return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...aside })
+  }
+  const { recovering, position, lagBytes, slots } = server
+  // A replica that follows no server is no replica: the step that sets it up finds out why.
+  const astray = recovering && lagBytes === null
+  const second = !recovering && primary !== undefined && primary !== server
+  const wrong = [
+    astray ? 'it follows no server' : '',
+    second ? `it takes writes beside ${primary.instance}` : '',
+    server.notInEffect.length > 0 ? `it does not have its settings: ${server.notInEffect.join(', ')}` : '',
+    machine && machine.changed.length > 0 ? `another hand has changed its ${machine.changed.join(', ')}` : '',
+    server.amiss.length > 0 ? `its roles are not as written: ${server.amiss.join(', ')}` : '',
+    server.unarchived ? 'it keeps no log for its archive' : '',
+  ]
+  const error = wrong.filter((one) => one !== '').join('; ')
+  return withMeta(error === '' ? resource : { ...resource, error }, {
+    health: 'running',
+    role: recovering ? 'replica' : 'primary',
+    started: server.started,
+    received: position.lsn,
+    timeline: position.timeline,
+    ...aside,
+    ...(recovering ? { lag_bytes: lagBytes, slots } : {}),
+  })
+}
+
+/** A replica that has more of a setting than it is to have, as its primary had, is set up again. */
+function withHeld(found: StandingMaterial, held: unknown): StandingMaterial {
+  const resource = found.meta.resource as unknown as ResourceData
+  if (!Array.isArray(held) || held.length === 0 || resource.needs_recreate || resource.error) return found
+  const error = `it has more than its document says of ${held.join(', ')}, as its primary had`
+  return { ...found, meta: { ...found.meta, held, resource: { ...resource, error } as never } }
+}
+
+function nodeAsFound(
+  resource: ResourceData,
+  primary: Server | undefined,
+  { recorded, commits }: { recorded: readonly ResourceData[]; commits: unknown },
+): ResourceData {
+  if (!primary) return resource
+  const instances = recorded.filter(({ identifier }) => identifier.type === 'database.instance')
+  const known = instances.map(({ identifier }) => instanceSlot(identifier.id))
+  const strays = primary.physicalSlots.filter((slot) => slot.startsWith('instance_') && !known.includes(slot))
+  const replicas = instances
+    .filter(({ identifier, attributes }) => attributes.node === primary.node && identifier.id !== primary.instance)
+    .map(({ identifier }) => identifier.id)
+  const unkept = replicas.filter((replica) => !primary.physicalSlots.includes(instanceSlot(replica)))
+  const before = String(resource.attributes.primary_instance_id ?? '')
+  const changed = before !== primary.instance
+  const wrong = [
+    strays.length > 0 ? `its log is kept for ${strays.join(', ')}, which no document names` : '',
+    primary.drain !== 'none' ? 'its writes were stopped, as it was to be removed' : '',
+    changed && before !== '' ? `${primary.instance} takes its writes, and it was left with ${before}` : '',
+    unkept.length > 0 ? `${primary.instance} keeps no log for ${unkept.join(', ')}` : '',
+    primary.drain === 'none' && waitsElse(commits, primary)
+      ? 'its commits do not wait for what they were arranged to wait for'
+      : '',
+  ].filter((one) => one !== '')
+  return {
+    ...resource,
+    attributes: { ...resource.attributes, primary_instance_id: primary.instance },
+    error: wrong.length > 0 ? wrong.join('; ') : resource.error,
+  }
+}
+
+/** Its commits wait for others than was recorded; where nothing was, nothing is said. */
+function waitsElse(recorded: unknown, { instance, waitsFor }: Server): boolean {
+  const arranged = Commits.safeParse(recorded)
+  return arranged.success && !isSame(arranged.data, commitsIn(waitsFor, instance, arranged.data.of))
+}
+
+function databaseAsFound(resource: ResourceData, at: Server | undefined): ResourceData {
+  if (!at) return resource
+  if (!at.database.there) return { ...resource, needs_recreate: true }
+  if (at.drain !== 'none') return resource
+  const owner = resource.attributes.owner === '' ? adminRole : String(resource.attributes.owner)
+  const faults = [
+    ...at.database.faults,
+    ...(at.database.owner === owner ? [] : [`its owner is ${at.database.owner}, not ${owner}`]),
+  ]
+  return faults.length > 0 ? { ...resource, error: faults.join('; ') } : resource
+}
+
+/** Node -> where each of its servers is. */
+function placesOf(instances: readonly ResourceData[]): ReadonlyMap<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { attributes } of instances) {
+    const { node, address, port } = InstanceAttributes.parse(attributes)
+    found.set(node, [...(found.get(node) ?? []), `${address}:${port}`])
+  }
+  return found
+}
+
+function diskFault({ attributes }: ResourceData, vms: readonly Vm[], disks: readonly Disk[]): string {
+  const { vm, disk, disk_mib } = HostAttributes.parse(attributes)
+  if (!vms.find(({ id }) => id === vm)?.disks.includes(disk)) return 'its disk is not attached'
+  const size = disks.find(({ id }) => id === disk)?.sizeMiB ?? 0
+  return size < disk_mib ? `its disk has ${size} MiB instead of ${disk_mib}` : ''
+}
+
+/** Machines and disks that this deployment owns but nobody recorded; they carry themselves what they were made for. */
+function strayHosts(found: readonly (Vm | Disk)[], known: ReadonlySet<string>): ResourceData[] {
+  const seen = new Set(known)
+  return found.flatMap(({ ownership }): ResourceData[] => {
+    const id = ownership.purpose.slice('host/'.length)
+    if (seen.has(`host::${id}`) || ownership.resource === undefined) return []
+    seen.add(`host::${id}`)
+    return [{ ...(JSON.parse(ownership.resource) as ResourceData), needs_recreate: true }]
+  })
+}
+
+function withMeta(resource: ResourceData, meta: StandingMaterial['meta']): StandingMaterial {
+  const standing = standingOf(resource)
+  return { ...standing, meta: { ...standing.meta, ...meta } }
+}

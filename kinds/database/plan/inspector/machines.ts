@@ -1,0 +1,77 @@
+import { layout } from '../../../../shared/provider/layout.ts'
+import type { Provider } from '../../../../shared/provider/provider.ts'
+import { changedIn, findChanged } from '../../postgres/written-files.ts'
+
+/** What a machine says of the server on it, whether that runs or not. */
+export interface Machine {
+  /** It does not answer. */
+  silent: boolean
+  /** Its server can only start as a replica. */
+  demoted: boolean
+  /** Data of a server lies there, whole or not. */
+  data: boolean
+  /** What a node had before a restore that did not end lies there. */
+  aside: boolean
+  /** Its server cannot write any more of its log: there is no room for another file of it. */
+  full: boolean
+  /** The disk of its data and its log; of two the one with less left. */
+  disk: { freeBytes: number; totalBytes: number } | null
+  /** Why its server lets no client in (`kinds/database/server/admission.ts`); empty where it does. */
+  closed: string
+  /** Directories with data that was put aside, as it has more than its primary. */
+  kept: string[]
+  /** Files of settings that another hand has changed. */
+  changed: string[]
+}
+
+const root = `${layout.store}/postgres`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; ${findChanged}; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
+/** Size of a file of the log. */
+const fileBytes = 16 * 2 ** 20
+const usualMs = 4000
+
+/** Reads only. */
+export async function askMachine(provider: Provider, vm: string, timeoutMs = usualMs): Promise<Machine> {
+  try {
+    const connection = await provider.connect(vm, null)
+    try {
+      const { stdout } = await connection.exec(['/bin/sh', '-c', question], { timeoutMs })
+      const lines = stdout.split('\n').filter(Boolean)
+      const disk = scarcest(lines)
+      return {
+        silent: false,
+        demoted: lines.includes('demoted'),
+        data: lines.includes('data'),
+        aside: lines.includes('aside'),
+        full: disk !== null && disk.freeBytes < fileBytes,
+        disk,
+        closed: lines.find((line) => line.startsWith('closed '))?.slice('closed '.length) ?? '',
+        kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
+        changed: changedIn(stdout),
+      }
+    } finally {
+      connection.close()
+    }
+  } catch {
+    return {
+      silent: true,
+      demoted: false,
+      data: false,
+      aside: false,
+      full: false,
+      disk: null,
+      closed: '',
+      kept: [],
+      changed: [],
+    }
+  }
+}
+
+/** Of the lines of `df -Pk` the one with least left: size, used, left, share. */
+function scarcest(lines: readonly string[]): Machine['disk'] {
+  const disks = lines.flatMap((line) => {
+    const [, total, left] = /\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s/.exec(line) ?? []
+    return left === undefined ? [] : [{ freeBytes: Number(left) * 1024, totalBytes: Number(total) * 1024 }]
+  })
+  return disks.sort((a, b) => a.freeBytes - b.freeBytes)[0] ?? null
+}

@@ -1,0 +1,55 @@
+import type { Failure } from '../../postgres/links/failure.ts'
+import type { Incoming } from '../../postgres/links/incoming.ts'
+import { stoppedBy } from '../../postgres/links/repair.ts'
+import type { Stopped } from '../../postgres/links/stopped.ts'
+import { type Machines, openSession } from '../../postgres/server.ts'
+import { addressOf, type Found } from './found.ts'
+import { judgeLink } from './leaving.ts'
+
+const timeoutMs = 5000
+
+/**
+ * Links that carry nothing, by their id. Most are known by the log of the server that cannot apply; of one whose log does not tell, two
+ * looks do.
+ */
+export async function linksThatStopped(found: Found, machines: Machines): Promise<ReadonlyMap<string, Stopped>> {
+  const all = [...found.primaries].flatMap(([to, { incoming }]) => incoming.map((link) => ({ to, link })))
+  const entries = await Promise.all(
+    all.map(async ({ to, link }): Promise<[string, Stopped][]> => {
+      const id = `${link.provider}:${to}:${databaseOf(found)}`
+      const stopped = await judge(found, { to, link }, machines).catch(() => null)
+      return stopped === null ? [] : [[id, stopped]]
+    }),
+  )
+  return new Map(entries.flat())
+}
+
+async function judge(
+  found: Found,
+  { to, link }: { to: string; link: Incoming },
+  machines: Machines,
+): Promise<Stopped | null> {
+  const ends = [link.provider, to] as const
+  if (link.failure) return stoppedOf(found, { ends, failure: link.failure }, machines)
+  if (!link.enabled || link.errors === 0) return null
+  const judged = await judgeLink(found, ends, machines)
+  return judged && { from: ends[0], to, why: judged.stopped.stopped, table: null, key: null, repair: [] }
+}
+
+async function stoppedOf(
+  found: Found,
+  { ends, failure }: { ends: readonly [string, string]; failure: Failure },
+  machines: Machines,
+): Promise<Stopped | null> {
+  const [from, to] = ends.map((node) => addressOf(found, node))
+  if (!to) return null
+  const here = await openSession(machines, to, to.database_name, { timeoutMs })
+  const there = from && (await openSession(machines, from, from.database_name, { timeoutMs }).catch(() => undefined))
+  try {
+    return await stoppedBy(failure, ends, { here, there: there ?? null })
+  } finally {
+    await Promise.all([here.close(), there?.close()])
+  }
+}
+
+const databaseOf = ({ instances }: Found) => String(instances[0]?.attributes.database_name ?? '')

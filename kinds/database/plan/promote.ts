@@ -1,0 +1,71 @@
+import { versioned } from '../../../shared/model/input-version.ts'
+import type { Floorplan } from '../../../shared/model/material.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import type { PlanDraft } from '../../contract/draft.ts'
+import type { Promotion } from '../action-inputs.ts'
+import { inputs } from '../inputs.ts'
+import { switchOverText } from './foreman/consequences.ts'
+import { handovers } from './foreman/handover.ts'
+import { handoverRemodels } from './foreman/handover-remodels.ts'
+import { StandingNodes } from './foreman/standing-nodes.ts'
+
+/** A file of the log: one that lacks more would keep writers waiting while it comes on. */
+const mostBehind = 16 * 2 ** 20
+
+/**
+ * The change that makes `server` the primary of its node, by the rules of a document that names it: a switch-over where the primary
+ * answers, a fail-over where its machine is gone, a promotion where all servers are replicas. Pure. Throws `not-found` for a server
+ * that there is not, `conflict` where it cannot take over as it is, or another one has more.
+ */
+export function promote(seen: Floorplan, { server, acceptLoss }: Promotion): PlanDraft {
+  const standing = new StandingNodes(seen)
+  const node = standing.nodeOf(server)
+  const unfinished = standing.whyUnfinished(node)
+  if (unfinished !== undefined) throw refused(`${unfinished}: deploy its document, which finishes that`)
+  const view = standing.viewOf(node)
+  const instances = standing.serversOf(node).map((instance_id) => ({ instance_id }))
+  const found = handovers(seen.materials, [{ node_name: node, instances }], { [node]: server }, { acceptLoss })
+  const [change] = found.handovers
+  if (found.late.length > 0) {
+    const why = view.fault(server) || `${view.primary} does not answer`
+    throw refused(
+      `${why}, so ${server} cannot take over: deploy the document of ${standing.deployment}, which mends that`,
+    )
+  }
+  if (change === undefined) {
+    if (view.primary === server) return draft([], { notes: [`${server} is the primary of ${node} already`] })
+    throw refused(found.notes[0] ?? `${server} cannot take over`)
+  }
+  if (change.to !== server) {
+    const other = `remodel promote ${standing.deployment} ${change.to}`
+    throw refused(`${server} has less of the log than ${change.to}, or not the slots of other nodes: ${other}`)
+  }
+  if (change.how === 'switch-over') {
+    const behind = Number(standing.meta(server).lag_bytes ?? 0)
+    if (behind > mostBehind) {
+      const wait = `writers would wait for it. See \`remodel database ${standing.deployment}\`, and ask again when it has come on`
+      throw refused(`${server} is ${behind} bytes behind ${change.from}: ${wait}`)
+    }
+  }
+  const rest = 'deploy its document afterwards, which makes anew what is gone'
+  const notes = change.how === 'switch-over' ? [] : [rest]
+  return draft(handoverRemodels(change, standing.surroundings, 'it was asked for'), {
+    consequences: [
+      change.how === 'switch-over'
+        ? switchOverText(node, change.from, server)
+        : `${server} takes over: ${node} takes writes again`,
+    ],
+    notes: [...found.notes, ...notes, `a document whose primary_host_id of ${node} is another one switches it back`],
+  })
+}
+
+function draft(
+  remodels: PlanDraft['remodels'],
+  more: Pick<PlanDraft, 'notes'> & Partial<Pick<PlanDraft, 'consequences'>>,
+): PlanDraft {
+  return { remodels: versioned(remodels, inputs), windows: [], places: [], ...more }
+}
+
+function refused(why: string): RemodelError {
+  return new RemodelError('conflict', why)
+}

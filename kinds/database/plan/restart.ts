@@ -1,0 +1,109 @@
+import { versioned } from '../../../shared/model/input-version.ts'
+import type { Floorplan, Json } from '../../../shared/model/material.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import type { PlanDraft, RemodelDraft } from '../../contract/draft.ts'
+import type { Restart } from '../action-inputs.ts'
+import { inputs } from '../inputs.ts'
+import { restartText, switchOverText } from './foreman/consequences.ts'
+import { handoverRemodels } from './foreman/handover-remodels.ts'
+import type { NodeView } from './foreman/node-view.ts'
+import { StandingNodes } from './foreman/standing-nodes.ts'
+
+/** Longer than any crash recovery should take. */
+const restartSeconds = 900
+const attempts = 3
+
+interface Piece {
+  remodels: RemodelDraft[]
+  consequence: string
+}
+
+/**
+ * Servers start again one after the other: of each node its replicas, then its primary, in place or by a switch-over to a replica that is
+ * ready, which starts it again as a replica. Pure. Throws `not-found` for a part that there is not, `conflict` where a machine is gone.
+ */
+export function restart(seen: Floorplan, { parts, switchOver }: Restart): PlanDraft {
+  const standing = new StandingNodes(seen)
+  const chosen = new Set(standing.chosen(parts))
+  if (chosen.size === 0) throw new RemodelError('conflict', `${standing.deployment} has no servers`)
+  const pieces = standing.names.flatMap((node) => {
+    const own = standing.serversOf(node).filter((server) => chosen.has(server))
+    return own.length === 0 ? [] : piecesOf(standing, node, { own, switchOver })
+  })
+  const remodels: RemodelDraft[] = []
+  for (const draft of pieces.flatMap((piece) => piece.remodels)) {
+    const before = remodels.at(-1)
+    remodels.push({ ...draft, needs: before ? [before.id] : [] })
+  }
+  const consequences = pieces.map(({ consequence }) => consequence)
+  return { remodels: versioned(remodels, inputs), windows: [], places: [], consequences, notes: [] }
+}
+
+function piecesOf(
+  standing: StandingNodes,
+  node: string,
+  { own, switchOver }: { own: readonly string[]; switchOver: boolean },
+): Piece[] {
+  const unfinished = standing.whyUnfinished(node)
+  if (unfinished !== undefined)
+    throw new RemodelError('conflict', `${unfinished}: deploy its document, which finishes that`)
+  const view = standing.viewOf(node)
+  const { primary } = view
+  const inOrder = [...own.filter((server) => server !== primary), ...own.filter((server) => server === primary)]
+  return inOrder.map((server): Piece => {
+    refuseUnreachable(standing.deployment, view, server)
+    if (server !== primary || !switchOver || standing.serversOf(node).length === 1)
+      return inPlace(standing, view, server)
+    const to = standing.serversOf(node).find((other) => view.isReplica(other) && view.fault(other) === '')
+    if (to === undefined)
+      throw new RemodelError('conflict', `no replica of ${node} is ready to take over: leave --switch-over out`)
+    const change = { node, from: primary, to, how: 'switch-over' } as const
+    return {
+      remodels: handoverRemodels(change, standing.surroundings, `${primary} starts again as a replica by that`),
+      consequence: switchOverText(node, primary, to),
+    }
+  })
+}
+
+function refuseUnreachable(deployment: string, view: NodeView, server: string): void {
+  const why = view.machineIsGone(server) ? `the machine of ${server} is gone` : view.whyOut(server)
+  if (why !== '')
+    throw new RemodelError('conflict', `${why}: deploy the document of ${deployment}, which makes it anew`)
+}
+
+function inPlace(standing: StandingNodes, view: NodeView, server: string): Piece {
+  const { node, primary, commits } = view
+  const members = standing.membersOf(node)
+  const isPrimary = server === primary
+  const { started } = standing.meta(server)
+  const why = view.fault(server)
+  const input = {
+    deployment: standing.deployment,
+    node,
+    member: members.find(({ instance }) => instance === server)!,
+    others: members.filter(({ instance }) => instance !== server),
+    started: typeof started === 'string' ? started : null,
+    follows: why === '',
+  }
+  const others = members.filter(({ instance }) => instance !== server && instance !== primary && view.answers(instance))
+  return {
+    remodels: [
+      {
+        id: `restart-server instance/${server}`,
+        step: 'restart-server',
+        action: 'run',
+        material: `instance/${server}`,
+        title: `restart ${server}`,
+        stage: `restart ${node}`,
+        reasons: [
+          'it was asked for',
+          ...(why === '' || isPrimary ? [] : [`${why}: what does not follow now is not waited for`]),
+        ],
+        input: input as unknown as Json,
+        deadlineSeconds: restartSeconds,
+        attempts,
+      },
+    ],
+    consequence: restartText({ node, server, primary: isPrimary, alone: commits.confirm > others.length }),
+  }
+}

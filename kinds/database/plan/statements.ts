@@ -1,0 +1,40 @@
+import type { StatementOutcome } from '../../../shared/model/statements.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import type { Looking, Statements } from '../../contract/kind.ts'
+import { InstanceAttributes } from '../inputs.ts'
+import { runEverywhere } from '../postgres/links/everywhere.ts'
+import type { Session } from '../postgres/server.ts'
+import { primarySession, serversOf } from './stopped-links.ts'
+
+/**
+ * Statements on all nodes of a database, or on those that are named, as its owner. Throws `not-found` and `infrastructure` before anything
+ * is changed.
+ */
+export async function statementsOnNodes(
+  { sql, nodes: wanted }: Statements,
+  { materials, provider, deployment }: Looking,
+): Promise<StatementOutcome[]> {
+  const instances = materials.filter(({ id }) => id.startsWith('instance/'))
+  const nodes = [...new Set(instances.map(({ attributes }) => InstanceAttributes.parse(attributes).node))].sort()
+  const unknown = wanted.find((node) => !nodes.includes(node))
+  if (unknown !== undefined || nodes.length === 0) {
+    throw new RemodelError(
+      'not-found',
+      `${deployment} has no node ${unknown ?? 'yet'}; it has ${nodes.join(', ') || 'none'}`,
+    )
+  }
+  const [database] = materials.filter(({ id }) => id.startsWith('postgres_database/'))
+  const name = String(database?.attributes.database_name)
+  const sessions = new Map<string, Session>()
+  try {
+    for (const node of wanted.length === 0 ? nodes : nodes.filter((one) => wanted.includes(one))) {
+      const session = await primarySession(provider, serversOf(materials, node), name)
+      if (!session) throw new RemodelError('infrastructure', `${node} takes no writes, so nothing was run on any node`)
+      sessions.set(node, session)
+    }
+    const owner = String(database?.attributes.owner ?? '')
+    return await runEverywhere(sessions, sql, { owner, share: nodes.length > 1 })
+  } finally {
+    await Promise.all([...sessions.values()].map((session) => session.close()))
+  }
+}

@@ -1,0 +1,77 @@
+import type { StatementOutcome } from '../../../../shared/model/statements.ts'
+import { RemodelError, toError } from '../../../../shared/runtime/errors.ts'
+import { shareOwnSequences } from '../sequences.ts'
+import { quoted, type Session } from '../server.ts'
+
+/** A statement that waits for a table keeps all that come after it waiting. */
+const lockMs = 5000
+/** The statements have ended the transaction themselves: what came before that may be there. */
+const noTransaction = '25P01'
+
+/**
+ * What the subscriptions of a node apply: a row of a table that is not among them is left out without a word. `REFRESH PUBLICATION`
+ * does it outside of any transaction only, so rows that come between the table and the refresh would be lost for good; these lines are
+ * what it writes, in the transaction that makes the table.
+ */
+const takeIn = `INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
+  SELECT s.oid, c.oid, 'r' FROM pg_subscription s, pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE s.subname ~ '^remodel_n[0-9]+_n[0-9]+$' AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND relkind = 'r' AND relpersistence = 'p' AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'remodel')
+    AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND srrelid = c.oid)`
+
+/**
+ * Statements on several nodes: in one transaction on each, which is committed where all nodes have carried them out; where one refuses,
+ * none has them. Tables that they make are replicated, and sequences draw the node's own numbers, from the first moment on.
+ */
+export async function runEverywhere(
+  sessions: ReadonlyMap<string, Session>,
+  sql: string,
+  { owner, share }: { owner: string; share: boolean },
+): Promise<StatementOutcome[]> {
+  const nodes = [...sessions.keys()]
+  for (const [node, session] of sessions) {
+    try {
+      await prepare(session, sql, owner)
+      if (share) await shareOwnSequences(session, node)
+    } catch (error) {
+      await Promise.all([...sessions.values()].map((one) => one.query('ROLLBACK').catch(() => {})))
+      const why = toError(error).message
+      const ended = sqlstateOf(error) === noTransaction
+      return nodes.map((one) => ({
+        node: one,
+        state: ended && one === node ? 'unknown' : 'undone',
+        why: one === node ? why : `${node} refuses it`,
+      }))
+    }
+  }
+  const outcomes: StatementOutcome[] = []
+  for (const [node, session] of sessions) {
+    try {
+      await session.query('COMMIT')
+      outcomes.push({ node, state: 'done', why: null })
+    } catch (error) {
+      const state = sqlstateOf(error) === undefined ? 'unknown' : 'undone'
+      outcomes.push({ node, state, why: toError(error).message })
+    }
+  }
+  return outcomes
+}
+
+/** Of a server's refusal; undefined where the session itself has failed. */
+const sqlstateOf = (error: unknown) => (error instanceof RemodelError ? error.details.sqlstate : undefined)
+
+async function prepare(session: Session, sql: string, owner: string): Promise<void> {
+  await session.query('BEGIN')
+  await session.query(`SET LOCAL lock_timeout = ${lockMs}`)
+  await session.query('SET LOCAL synchronous_commit = on')
+  // The admin role's own schema is no place for tables.
+  await session.query(owner === '' ? 'SET LOCAL search_path = public' : `SET LOCAL ROLE ${quoted(owner)}`)
+  await session.query('SAVEPOINT statements')
+  await session.query(sql)
+  // Fails where the statements have ended the transaction themselves.
+  await session.query('RELEASE SAVEPOINT statements')
+  await session.query('RESET ROLE')
+  await session.query('SET LOCAL allow_system_table_mods = on')
+  await session.query(takeIn)
+  await session.query('SET LOCAL allow_system_table_mods = off')
+}

@@ -1,0 +1,137 @@
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import type { Row, Session } from './server.ts'
+
+/**
+ * Every sequence of a database of several nodes counts in steps of this, and node `n3` draws the numbers whose remainder by it is 3. So a
+ * node that is added needs no change on the others, and no two nodes whose numbers differ by less draw the same number.
+ */
+export const stride = 16
+
+/** The remainder of the numbers that a node draws. */
+export const shareOf = (node: string) => Number(node.replace(/^n/, '')) % stride
+
+/** Numbers that other nodes may have drawn and whose rows are on their way, where a sequence was in use before. */
+const onTheirWay = 1000n
+/** A transaction that has drawn a number and goes on keeps the sequence; others that draw wait behind this, so it is not long. */
+const lockMs = 2000
+const tries = 5
+
+interface Sequence {
+  /** Quoted, with its schema. */
+  name: string
+  increment: bigint
+  least: bigint
+  largest: bigint
+  /** What is drawn next. */
+  next: bigint
+  used: boolean
+}
+
+/**
+ * Those that count in other steps, downwards or round and round have a rule of their own, and are left alone; so are those that have no
+ * room for another step.
+ */
+const sql = `SELECT format('%I.%I', nspname, relname) AS name, seqincrement::text AS increment, seqmin::text AS least, seqmax::text AS largest
+  FROM pg_sequence JOIN pg_class c ON c.oid = seqrelid JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema', 'remodel') AND NOT seqcycle
+    AND seqincrement IN (1, ${stride}) ORDER BY 1`
+const atOnce = 200
+
+async function sequencesOf(session: Session): Promise<Sequence[]> {
+  const rows = await session.query(sql)
+  const found: Sequence[] = []
+  for (let at = 0; at < rows.length; at += atOnce) {
+    const some = rows.slice(at, at + atOnce)
+    const states = await session.query(
+      some
+        .map(({ name }, n) => `SELECT ${n} AS n, last_value::text AS last, is_called AS used FROM ${name}`)
+        .join(' UNION ALL '),
+    )
+    for (const state of states) found.push(sequenceOf(some[Number(state.n)]!, state))
+  }
+  return found
+}
+
+function sequenceOf(row: Row, { last, used }: Row): Sequence {
+  const increment = BigInt(String(row.increment))
+  const value = BigInt(String(last))
+  return {
+    name: String(row.name),
+    increment,
+    least: BigInt(String(row.least)),
+    largest: BigInt(String(row.largest)),
+    next: used === true ? value + increment : value,
+    used: used === true,
+  }
+}
+
+/** The first number from `from` on that is the node's. */
+function ownFrom(from: bigint, node: string): bigint {
+  const step = BigInt(stride)
+  const behind = (((BigInt(shareOf(node)) - from) % step) + step) % step
+  return from + behind
+}
+
+const isShared = ({ increment, next }: Sequence, node: string) =>
+  increment === BigInt(stride) && next === ownFrom(next, node)
+const hasRoom = ({ next, largest }: Sequence) => next + BigInt(2 * stride) <= largest
+
+/** Sequences by which the node may draw a number that another node draws too. */
+export async function unsharedOf(session: Session, node: string): Promise<string[]> {
+  const all = await sequencesOf(session)
+  return all.filter((one) => hasRoom(one) && !isShared(one, node)).map(({ name }) => name)
+}
+
+/** From now on the node draws its own numbers only, behind all that are known to be drawn. */
+export async function shareSequences(session: Session, node: string): Promise<void> {
+  for (const name of await unsharedOf(session, node)) {
+    for (let n = 1; ; n++) {
+      try {
+        await session.query('BEGIN')
+        await session.query(`SET LOCAL lock_timeout = ${lockMs}`)
+        await share(session, name, node)
+        await session.query('COMMIT')
+        break
+      } catch (error) {
+        await session.query('ROLLBACK')
+        const isBusy = error instanceof RemodelError && error.details.sqlstate === '55P03'
+        if (!isBusy || n === tries) throw error
+      }
+    }
+  }
+}
+
+/** The same within a transaction that has made them: no other one draws from them. */
+export async function shareOwnSequences(session: Session, node: string): Promise<void> {
+  for (const name of await unsharedOf(session, node)) await share(session, name, node)
+}
+
+async function share(session: Session, name: string, node: string): Promise<void> {
+  // From here on no number is drawn until it is committed.
+  await session.query(`ALTER SEQUENCE ${name} INCREMENT BY ${stride}`)
+  const [row] = await session.query(`SELECT * FROM (${sql}) AS one WHERE name = $1`, [name])
+  const [state] = await session.query(`SELECT last_value::text AS last, is_called AS used FROM ${name}`)
+  const { least, largest, next, used } = sequenceOf(row!, state!)
+  const highest = await highestOf(session, name)
+  const known = highest === null || highest < next ? next : highest + 1n
+  const later = known + onTheirWay
+  const from = (used || highest !== null) && ownFrom(later, node) <= largest ? later : known
+  const start = ownFrom(least, node)
+  await session.query(
+    `ALTER SEQUENCE ${name} START WITH ${start <= largest ? start : least} RESTART WITH ${ownFrom(from, node)}`,
+  )
+}
+
+/** The largest number in the column that it belongs to, where an index has it: rows of other nodes have drawn theirs there. */
+async function highestOf(session: Session, name: string): Promise<bigint | null> {
+  const [owner] = await session.query(
+    `SELECT refobjid::regclass::text AS relation, format('%I', attname) AS col FROM pg_depend
+       JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
+     WHERE classid = 'pg_class'::regclass AND objid = $1::regclass AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')
+       AND EXISTS (SELECT FROM pg_index WHERE indrelid = refobjid AND indkey[0] = attnum AND indisvalid AND indpred IS NULL)`,
+    [name],
+  )
+  if (!owner) return null
+  const value = await session.value(`SELECT max(${owner.col})::bigint::text FROM ${owner.relation}`)
+  return value === null ? null : BigInt(String(value))
+}

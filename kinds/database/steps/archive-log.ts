@@ -1,0 +1,16 @@
+import { defineStep } from '../../contract/step.ts'
+import { always } from '../archiving/every.ts'
+import { shipLog } from '../archiving/ship.ts'
+import { inputs } from '../inputs.ts'
+import { findPrimary } from '../server/primary.ts'
+
+/** What a node has written up to now is archived before it is taken down. One that nobody answers for has nothing to add. */
+export default defineStep({
+  input: inputs['archive-log'],
+  look: async () => null,
+  async apply(context, { deployment, node, members }) {
+    const primary = await findPrimary(context.provider, members)
+    if (primary) await shipLog(context, { deployment, node, primary, members }, always())
+  },
+  verify: async () => ({ floorplan: {} }),
+})

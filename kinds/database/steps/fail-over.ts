@@ -1,0 +1,68 @@
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import { failpoint } from '../../../shared/runtime/failpoint.ts'
+import { defineStep, type StepContext } from '../../contract/step.ts'
+import { inputs, type Member } from '../inputs.ts'
+import { arrange } from '../server/configuration.ts'
+import { elect } from '../server/election.ts'
+import { ensureInstanceSlot } from '../server/follow.ts'
+import { recordedNode } from '../server/node-record.ts'
+import { findPrimary, lookAt } from '../server/primary.ts'
+import { reloadServer } from '../server/process.ts'
+import { promote } from '../server/promote.ts'
+
+/**
+ * A replica takes over from a primary whose machine is gone. Whatever may be left of that machine is ended first, so that
+ * there are never two who take writes; its disk stays. Commits wait for the replicas that answer; where there is none, for nobody
+ * until the node is whole again.
+ */
+export default defineStep({
+  input: inputs['fail-over'],
+  look: async () => null,
+  async apply(context, input) {
+    const { members, to, lost, candidates, synchronous } = input
+    const gone = new Set(lost.map(({ instance }) => instance))
+    const there = members.filter(({ instance }) => !gone.has(instance))
+    if (await findPrimary(context.provider, lost)) {
+      const names = lost.map(({ instance }) => instance).join(', ')
+      throw new RemodelError('job-failed', `${names} takes writes again: nothing has to take over; plan again`)
+    }
+    for (const { vm } of lost) await context.provider.deleteVm(vm, context.fence)
+    await failpoint('fail-over.ended')
+    const preferred = [to, ...candidates.filter((one) => one !== to)]
+    const chosen = await elect(context, { ...input, members: there, candidates: preferred })
+    if (chosen.recovering === false) return
+    const living = (await lookAt(context.provider, there)).filter(
+      ({ member, recovering }) => member !== chosen.member && recovering !== null,
+    )
+    const confirming = living.map(({ member }) => member.instance)
+    for (const instance of confirming) await ensureInstanceSlot(context.provider, chosen.member, instance)
+    await takeOver(context, chosen.member, members, synchronous ? confirming : [])
+  },
+  async verify(context, input) {
+    const gone = new Set(input.lost.map(({ instance }) => instance))
+    const there = input.members.filter(({ instance }) => !gone.has(instance))
+    const primary = await findPrimary(context.provider, there)
+    if (!primary) throw new RemodelError('infrastructure', `no server of ${input.node} became the primary`)
+    return recordedNode(context, input, there, primary)
+  },
+})
+
+async function takeOver(
+  context: StepContext,
+  heir: Member,
+  members: readonly Member[],
+  synchronous: readonly string[],
+): Promise<void> {
+  const connection = await context.provider.connect(heir.vm, context.fence)
+  try {
+    const upstream = members.filter(({ instance }) => instance !== heir.instance)
+    await arrange(connection, { self: heir.instance, upstream, primaryOnly: true, synchronous })
+    await reloadServer(connection)
+    await context.pointOfNoReturn()
+    context.say(`${heir.instance} takes over`)
+    await promote(context, connection, heir)
+    await failpoint('fail-over.promoted')
+  } finally {
+    connection.close()
+  }
+}

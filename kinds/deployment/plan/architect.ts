@@ -1,0 +1,141 @@
+import type { Blueprint, Json, Material } from '../../../shared/model/material.ts'
+import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
+import type { Supplies } from '../../contract/kind.ts'
+import { type Cloud, mergeClouds } from './architect/cloud.ts'
+import { compileStrategy } from './architect/compilation.ts'
+import { Faults, type Sourced } from './architect/faults.ts'
+import { type DrawnGroup, drawGroup } from './architect/groups.ts'
+import { resolveLinks } from './architect/links.ts'
+import { checkMigrations } from './architect/migrations.ts'
+import { networkStrategy } from './architect/networks.ts'
+import { notesOn, versionNotes } from './architect/notes.ts'
+import { PackageClaims } from './architect/packages.ts'
+import { refusePlaceholders } from './architect/placeholders.ts'
+import { bindSupplies } from './architect/supplies.ts'
+import { diskId, instanceId, packageId } from './names.ts'
+import { Manifest } from './schema/manifest.ts'
+import type { GroupStrategy, Strategy } from './strategy.ts'
+
+/**
+ * Manifest, cloud configs, releases and stemcells -> what should stand. Pure; the order of the supplies does not matter.
+ *
+ * Where an instance stands (AZ, addresses) is not drawn here: it depends on what stands already, so the foreman decides it.
+ * Throws `invalid-input` with all faults of all documents at once.
+ */
+export function architect(document: SourceDocument, supplies: Supplies): Blueprint {
+  const faults = new Faults()
+  refusePlaceholders(document, faults)
+  const parsed = faults.catch(() => document.parse(Manifest))
+  const clouds = [...supplies.configs.cloud].sort((a, b) =>
+    a.file < b.file ? -1 : a.file > b.file ? 1 : a.text < b.text ? -1 : 1,
+  )
+  const cloud = mergeClouds(clouds, document, faults)
+  // Names can only be checked where both sides could be read.
+  if (!parsed || !cloud) throw invalidInput(faults.list)
+
+  const manifest: Sourced<Manifest> = { document, path: [], value: parsed }
+  const bound = bindSupplies(manifest, supplies, faults)
+  const claims = new PackageClaims()
+  const groups = parsed.instance_groups.map((value, index) => ({
+    name: value.name,
+    value,
+    document,
+    path: ['instance_groups', index],
+  }))
+  faults.duplicates('instance group', groups)
+  const drawn = groups.map(({ name: _, ...group }) => drawGroup(group, manifest, cloud, bound, claims, faults))
+  checkStaticsOnce(drawn, faults)
+  checkMigrations(groups, faults)
+  const services = drawn.filter((group) => group.source.value.lifecycle === 'service')
+  const useDns = parsed.features?.use_dns_addresses ?? false
+  resolveLinks(services, useDns, faults)
+  const compile = compileStrategy(cloud, faults)
+  faults.throwIfAny()
+
+  const strategy: Strategy = {
+    deployment: parsed.name,
+    useDns,
+    networks: usedNetworks(services, cloud),
+    compile,
+    packages: claims.byKey,
+    groups: services.map((group) => group.strategy),
+    notes: notesOn(parsed, supplies.configs.runtime.length),
+    versions: versionNotes(parsed, bound),
+  }
+  return {
+    deployment: parsed.name,
+    kind: 'deployment',
+    materials: [...packageMaterials(strategy), ...strategy.groups.flatMap(groupMaterials)],
+    strategy: strategy as unknown as Json,
+  }
+}
+
+/** One static address belongs to one group. */
+function checkStaticsOnce(groups: readonly DrawnGroup[], faults: Faults): void {
+  const owners = new Map<string, string>()
+  for (const { strategy, source } of groups) {
+    for (const [index, network] of strategy.networks.entries()) {
+      for (const { address } of network.static ?? []) {
+        const key = `${network.name} ${address}`
+        const owner = owners.get(key)
+        const below = ['networks', index, 'static_ips']
+        if (owner !== undefined && owner !== strategy.name) {
+          faults.add(source, below, `address ${address} is taken by group "${owner}" already`, { found: address })
+        }
+        owners.set(key, strategy.name)
+      }
+    }
+  }
+}
+
+function usedNetworks(groups: readonly DrawnGroup[], cloud: Cloud): Strategy['networks'] {
+  const names = [...new Set(groups.flatMap((group) => group.strategy.networks.map((network) => network.name)))].sort()
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const network = cloud.networks.get(name)?.value
+      return network ? [[name, networkStrategy(network)]] : []
+    }),
+  )
+}
+
+function packageMaterials(strategy: Strategy): Material[] {
+  return Object.entries(strategy.packages)
+    .map(([key, item]) => ({
+      id: packageId(item.name, key),
+      attributes: {
+        key,
+        name: item.name,
+        fingerprint: item.fingerprint,
+        stemcell: `${item.stemcell.os}/${item.stemcell.version}`,
+      },
+      needs: item.dependencies.map((need) => packageId(need.name, need.key)),
+    }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** Disks and instances of a group; the indexes are those of a first deploy. */
+function groupMaterials(group: GroupStrategy): Material[] {
+  const needs = Object.entries(group.packages).map(([name, key]) => packageId(name, key))
+  const attributes = {
+    azs: group.azs,
+    networks: group.networks.map((network) => network.name),
+    stemcell: `${group.stemcell.name}/${group.stemcell.version}`,
+    jobs: jobsOf(group),
+    packages: group.packages,
+    state: 'started',
+  }
+  return Array.from({ length: group.instances }, (_, index) => {
+    const disk = diskId(group.name, index)
+    const instance: Material = {
+      id: instanceId(group.name, index),
+      attributes,
+      needs: group.disk ? [...needs, disk] : needs,
+    }
+    return group.disk ? [{ id: disk, attributes: { ...group.disk }, needs: [] }, instance] : [instance]
+  }).flat()
+}
+
+/** Job name -> `<release>/<fingerprint>`. */
+export function jobsOf(group: GroupStrategy): Record<string, string> {
+  return Object.fromEntries(group.jobs.map((job) => [job.name, `${job.release.name}/${job.fingerprint}`]))
+}

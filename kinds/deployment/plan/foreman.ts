@@ -1,0 +1,46 @@
+import type { Blueprint, Floorplan } from '../../../shared/model/material.ts'
+import { ReservedNames } from '../../../shared/model/reservation.ts'
+import type { Fault } from '../../../shared/runtime/errors.ts'
+import { invalidInput } from '../../../shared/source/document.ts'
+import type { PlanDraft } from '../../contract/draft.ts'
+import type { Known, PlanOptions, Render } from '../../contract/kind.ts'
+import { build } from './foreman/build.ts'
+import { Cids } from './foreman/cids.ts'
+import { decide } from './foreman/decide.ts'
+import { migrate } from './foreman/migrating.ts'
+import { remove } from './foreman/removal.ts'
+import { renderJobs, unwatchedNotes } from './foreman/rendering.ts'
+import { readFloorplan } from './foreman/standing.ts'
+import { survey } from './foreman/survey.ts'
+import type { Strategy } from './strategy.ts'
+
+/**
+ * Blueprint and floorplan -> what is to be done, in which order. Pure, but for `render`, which is a function of content.
+ *
+ * Throws `invalid-input` with all faults at once: addresses that run out, disks that would become smaller, templates that
+ * cannot be rendered.
+ */
+export async function foreman(
+  blueprint: Blueprint,
+  floorplan: Floorplan,
+  options: PlanOptions,
+  render: Render,
+  { took = {}, reserved = new ReservedNames() }: Known = {},
+): Promise<PlanDraft> {
+  // The architect's own strategy, perhaps read back from JSON; nobody else writes one.
+  const strategy = blueprint.strategy as unknown as Strategy
+  const recorded = readFloorplan(floorplan)
+  if (options.remove) return remove(strategy, recorded, options)
+  const misplaced: Fault[] = []
+  const { standing, renamings } = migrate(strategy, recorded, misplaced)
+  const cids = new Cids(strategy, floorplan.version)
+  const found = survey(strategy, standing, options, { cids, reserved })
+  const refused = [...misplaced, ...found.faults]
+  if (refused.length > 0) throw invalidInput(refused)
+  const { faults, notes, unwatched } = await renderJobs(strategy, found.tasks, render)
+  if (faults.length > 0) throw invalidInput(faults)
+  decide(found.tasks, cids)
+  const started = new Set(found.tasks.filter(({ how }) => how !== 'none').map(({ group }) => group.name))
+  const said = [...found.notes, ...notes, ...unwatchedNotes(unwatched, started)]
+  return build(strategy, standing, { ...found, notes: said, renamings }, options, took)
+}

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import { digestOf } from '../../../../shared/model/canonical.ts'
+import type { Strategy } from '../strategy.ts'
+
+/** A cloud id is a host name (RFC 1035) and part of the path of a socket. */
+const longest = 63
+
+/**
+ * Cloud ids, chosen before anything is made: `vm-<deployment>-<group>-<index>-<8 hex>`. The same plan chooses the same ids;
+ * another floorplan or another blueprint chooses others, so that an id never means two machines.
+ */
+export class Cids {
+  readonly #strategy: Strategy
+  readonly #version: number
+  #seed: string | null = null
+
+  constructor(strategy: Strategy, floorplanVersion: number) {
+    this.#strategy = strategy
+    this.#version = floorplanVersion
+  }
+
+  vm(group: string, index: number): string {
+    return this.#cid('vm', group, index)
+  }
+
+  disk(group: string, index: number): string {
+    return this.#cid('disk', group, index)
+  }
+
+  #cid(type: string, group: string, index: number): string {
+    this.#seed ??= digestOf(this.#strategy)
+    const purpose = `${type}/${group}/${index}`
+    const hash = createHash('sha256')
+      .update(JSON.stringify([this.#version, this.#seed, purpose]))
+      .digest('hex')
+    const readable = `${type}-${this.#strategy.deployment}-${group}-${index}`
+    // What does not fit is cut; more of the hash then keeps apart what looks the same.
+    if (readable.length + 9 <= longest) return `${readable}-${hash.slice(0, 8)}`
+    return `${readable.slice(0, longest - 17)}-${hash.slice(0, 16)}`
+  }
+}

@@ -1,0 +1,98 @@
+import { versioned } from '../../../../shared/model/input-version.ts'
+import type { Json } from '../../../../shared/model/material.ts'
+import type { Remodel } from '../../../../shared/model/plan.ts'
+import type { Reservation } from '../../../../shared/model/reservation.ts'
+import type { PlanDraft, RemodelDraft } from '../../../contract/draft.ts'
+import { inputs, type StepInput, type StepName } from '../../inputs.ts'
+
+type Common = Pick<Remodel, 'action' | 'material' | 'stage'> & Partial<Remodel>
+
+/** Seconds one attempt may take. Drain and pre-start scripts are the user's: BOSH gives them all the time in the world. */
+const deadlines: Record<StepName, number> = {
+  'compile-package': 3600,
+  'create-vm': 600,
+  'delete-vm': 300,
+  'create-disk': 300,
+  'delete-disk': 300,
+  'resize-disk': 1800,
+  'attach-disk': 300,
+  'rename-instances': 300,
+  'prepare-instance': 900,
+  'stop-instance': 3600,
+  'start-instance': 3600,
+  'run-post-deploy': 3600,
+  'publish-addresses': 300,
+}
+
+/** BOSH's `max_vm_create_tries`. */
+const attempts: Partial<Record<StepName, number>> = { 'create-vm': 5 }
+
+/** A plan as it is written: remodels in order, windows and places as they are named. */
+export class DraftWriter {
+  readonly #remodels: RemodelDraft[] = []
+  readonly #windows = new Map<string, number>()
+  readonly #places = new Map<string, Set<string>>()
+  readonly #reservations: Reservation[] = []
+  readonly notes: string[]
+
+  constructor(notes: readonly string[]) {
+    this.notes = [...notes]
+  }
+
+  /** Adds a step; its id is `<step> <subject>`. Returns the id. */
+  step<Step extends StepName>(step: Step, subject: string, input: StepInput<Step>, common: Common): string {
+    const id = `${step} ${subject}`
+    this.#remodels.push({
+      id,
+      step,
+      title: id.replace('-', ' '),
+      reasons: [],
+      queue: step === 'compile-package' ? 'compile' : 'assemble',
+      deadlineSeconds: deadlines[step],
+      attempts: attempts[step] ?? 3,
+      // The inputs hold nothing but JSON; their optional fields are left out where they are undefined.
+      input: input as unknown as Json,
+      ...common,
+    })
+    return id
+  }
+
+  /** Adds a barrier: all of `needs` before all that need it. */
+  barrier(id: string, stage: string, material: string, needs: string[]): string {
+    this.#remodels.push({ id, step: 'barrier', action: 'barrier', material, title: id, stage, needs, reasons: [] })
+    return id
+  }
+
+  reserve(...reservations: Reservation[]): void {
+    this.#reservations.push(...reservations)
+  }
+
+  /** Ids of the remodels that no other waits for yet. */
+  ends(): string[] {
+    const needed = new Set(this.#remodels.flatMap(({ needs = [] }) => needs))
+    return this.#remodels.map(({ id }) => id).filter((id) => !needed.has(id))
+  }
+
+  window(name: string, limit: number): string {
+    this.#windows.set(name, limit)
+    return name
+  }
+
+  /** A place in windows that were named before; may be given more windows later. */
+  place(name: string, ...windows: string[]): string {
+    const place = this.#places.get(name) ?? new Set()
+    for (const window of windows) place.add(window)
+    this.#places.set(name, place)
+    return name
+  }
+
+  finish(): PlanDraft {
+    return {
+      remodels: versioned(this.#remodels, inputs),
+      windows: [...this.#windows].map(([name, limit]) => ({ name, limit })),
+      places: [...this.#places].map(([name, windows]) => ({ name, windows: [...windows] })),
+      reservations: this.#reservations,
+      notes: this.notes,
+    }
+  }
+}

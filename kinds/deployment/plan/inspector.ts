@@ -1,0 +1,180 @@
+import type { Timed } from '../../../shared/compilation/durations.ts'
+import type { Blueprint, Material, StandingMaterial } from '../../../shared/model/material.ts'
+import { materialType } from '../../../shared/model/material.ts'
+import type { Disk, Vm } from '../../../shared/provider/provider.ts'
+import { osOf } from '../../../shared/release/package-form.ts'
+import { eachAtMost } from '../../../shared/runtime/parallel.ts'
+import type { Took, World } from '../../contract/kind.ts'
+import { type DiskAttributes, type InstanceAttributes, VmAttributes } from '../inputs.ts'
+import { healthOf } from './inspector/health.ts'
+import { lookAtMachine } from './inspector/machine.ts'
+import { vmId } from './names.ts'
+
+/** As many machines are asked at once as BOSH asks (`max_threads`). */
+const atOnce = 32
+
+/**
+ * The world -> floorplan: what is recorded, with how it does today. Machines are asked in parallel with a short timeout, so a
+ * frozen one costs a second, not the deploy. Changes nothing.
+ *
+ * - `vm/<cid>`, `instance/...`, `disk/...`: `meta.health` is `running`, `failing`, `unresponsive` or `missing`.
+ * - Machines and disks that the provider says this deployment owns, and no record names, are added with `meta.orphan`: a step
+ *   was cut off before it could say so, or Redis has lost the end of what it had recorded. The foreman takes them up or away.
+ * - `package/...`: those of the blueprint that are compiled already; of the others, `took` says how long it took before.
+ */
+export async function inspector(
+  blueprint: Blueprint,
+  world: World,
+): Promise<{ materials: StandingMaterial[]; notes: string[]; took: Took }> {
+  const owner = `deployment/${blueprint.deployment}`
+  const [vms, disks, packages] = await Promise.all([
+    world.provider.listVms({ owner }),
+    world.provider.listDisks({ owner }),
+    compiledPackages(blueprint, world),
+  ])
+  const vmById = new Map(vms.map((vm) => [vm.id, vm]))
+  const diskById = new Map(disks.map((disk) => [disk.id, disk]))
+  const recorded = world.recorded.materials.filter((material) => materialType(material.id) !== 'package')
+  const instances = await withHealth(recorded, vmById, world)
+
+  const materials: StandingMaterial[] = []
+  for (const material of recorded) {
+    const type = materialType(material.id)
+    const { health: _, ...meta } = material.meta
+    if (type === 'vm')
+      materials.push({ ...material, meta: { ...meta, health: vmHealth(vmById.get(material.id.slice(3))) } })
+    else if (type === 'disk') {
+      const disk = diskById.get(String(material.meta.cid))
+      const wrong = world.closely && disk ? diskFaults(material, disk, { recorded, vmById }) : []
+      materials.push({ ...material, meta: { ...meta, ...(disk ? {} : { health: 'missing' }), ...noted(wrong) } })
+    } else materials.push(instances.get(material.id) ?? material)
+  }
+  const orphans = orphanDisks(disks, recorded)
+  const replaced = new Set(orphans.map(({ id }) => id))
+  const known = materials.filter(({ id }) => !replaced.has(id))
+  return {
+    materials: [...known, ...orphanVms(vms, recorded), ...orphans, ...packages.compiled],
+    notes: [],
+    took: packages.took,
+  }
+}
+
+async function withHealth(
+  recorded: readonly StandingMaterial[],
+  vms: ReadonlyMap<string, Vm>,
+  { provider, closely }: World,
+): Promise<Map<string, StandingMaterial>> {
+  const found = new Map<string, StandingMaterial>()
+  const instances = recorded.filter((material) => materialType(material.id) === 'instance')
+  const table = recorded.find(({ id }) => materialType(id) === 'addresses')?.attributes.table
+  const disks = new Set(recorded.map(({ id }) => id).filter((id) => materialType(id) === 'disk'))
+  await eachAtMost(atOnce, instances, async (material) => {
+    const vm = typeof material.meta.vm === 'string' ? vms.get(material.meta.vm) : undefined
+    const alive = vm !== undefined && vmHealth(vm) === 'running'
+    const expected = material.attributes.state === 'started'
+    const health = alive ? await healthOf(provider, vm.id, expected) : vmHealth(vm)
+    const wrong =
+      closely && alive
+        ? await lookAtMachine(provider, vm.id, {
+            attributes: material.attributes as InstanceAttributes,
+            table: typeof table === 'string' ? table : null,
+            disk: disks.has(material.id.replace('instance/', 'disk/')),
+          })
+        : []
+    found.set(material.id, { ...material, meta: { ...material.meta, health, ...noted(wrong) } })
+  })
+  return found
+}
+
+/** A disk of an instance hangs on the instance's machine, and has the size that was recorded. */
+function diskFaults(
+  material: StandingMaterial,
+  disk: Disk,
+  { recorded, vmById }: { recorded: readonly StandingMaterial[]; vmById: ReadonlyMap<string, Vm> },
+): string[] {
+  const wrong: string[] = []
+  const { sizeMiB } = material.attributes as DiskAttributes
+  if (disk.sizeMiB !== sizeMiB) wrong.push(`has ${disk.sizeMiB} MiB instead of ${sizeMiB}`)
+  const owner = recorded.find(({ id }) => id === material.id.replace('disk/', 'instance/'))
+  const stands = owner && material.meta.kept !== true && vmHealth(vmById.get(String(owner.meta.vm))) === 'running'
+  if (stands && disk.vm !== owner.meta.vm) wrong.push('is not attached to its machine')
+  return wrong
+}
+
+function noted(wrong: string[]): { wrong?: string[] } {
+  return wrong.length > 0 ? { wrong } : {}
+}
+
+/** A machine that is only half made answers nobody. */
+function vmHealth(vm: Vm | undefined): 'running' | 'unresponsive' | 'missing' {
+  if (!vm || vm.state === 'dead') return 'missing'
+  return vm.state === 'creating' ? 'unresponsive' : 'running'
+}
+
+/** `ownership.vm` holds the attributes the machine was asked for with; without them it fits nothing and is deleted. */
+function orphanVms(vms: readonly Vm[], recorded: readonly StandingMaterial[]): StandingMaterial[] {
+  const known = new Set(recorded.map((material) => material.id))
+  return vms
+    .filter((vm) => !known.has(vmId(vm.id)))
+    .map((vm) => ({
+      id: vmId(vm.id),
+      attributes: attributesOf(vm),
+      needs: [],
+      meta: { orphan: true, health: vmHealth(vm) },
+    }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+function attributesOf(vm: Vm): VmAttributes {
+  const { purpose, vm: stored } = vm.ownership
+  try {
+    const parsed = VmAttributes.safeParse(JSON.parse(stored ?? 'null'))
+    if (parsed.success) return parsed.data
+  } catch {
+    // Not ours, or of another version: then all that is known is what the provider says.
+  }
+  const networks = vm.addresses.map((address) => ({ name: '', address }))
+  return { purpose, az: null, stemcell: vm.stemcell, hardware: '', networks }
+}
+
+/**
+ * A disk that no record names is taken up again under the name it was made for, so that its data is not lost, also where the
+ * disk that is recorded there is gone. Where that name has a disk, or is none of a disk, it is `disk/<cid>`.
+ */
+function orphanDisks(disks: readonly Disk[], recorded: readonly StandingMaterial[]): StandingMaterial[] {
+  const cids = new Set(recorded.map((material) => material.meta.cid))
+  const existing = new Set(disks.map((disk) => disk.id))
+  const taken = new Set(recorded.filter(({ meta }) => existing.has(String(meta.cid))).map((material) => material.id))
+  // Of two that were made for one instance, the one that it has.
+  const order = (disk: Disk) => `${disk.vm === undefined ? 1 : 0} ${disk.id}`
+  const found: StandingMaterial[] = []
+  for (const disk of [...disks].sort((a, b) => (order(a) < order(b) ? -1 : 1))) {
+    if (cids.has(disk.id)) continue
+    const { purpose } = disk.ownership
+    const id = materialType(purpose) === 'disk' && !taken.has(purpose) ? purpose : `disk/${disk.id}`
+    taken.add(id)
+    const attributes: DiskAttributes = { sizeMiB: disk.sizeMiB, type: null }
+    found.push({ id, attributes, needs: [], meta: { cid: disk.id, orphan: true } })
+  }
+  return found
+}
+
+async function compiledPackages(
+  blueprint: Blueprint,
+  world: World,
+): Promise<{ compiled: StandingMaterial[]; took: Took }> {
+  const wanted = blueprint.materials.filter((material) => materialType(material.id) === 'package')
+  const known = await world.compiled.find(wanted.map(keyOf))
+  const [compiled, missing] = [true, false].map((there) =>
+    wanted.filter((material) => known.has(keyOf(material)) === there),
+  ) as [Material[], Material[]]
+  const durations = await world.durations.find(missing.map(timed))
+  const took = missing.flatMap(({ id }, i) => (durations[i] == null ? [] : [[id, durations[i].ms] as const]))
+  return { compiled: compiled.map((material) => ({ ...material, meta: {} })), took: Object.fromEntries(took) }
+}
+
+function timed({ attributes: { name, fingerprint, stemcell } }: Material): Timed {
+  return { name: String(name), fingerprint: String(fingerprint), os: osOf(String(stemcell)).os }
+}
+
+const keyOf = (material: Material) => String(material.attributes.key)

@@ -1,0 +1,70 @@
+import { Name } from '../shared/model/names.ts'
+import type { Ownership } from '../shared/provider/provider.ts'
+import { type Fault, RemodelError } from '../shared/runtime/errors.ts'
+import { loadExtensions } from '../shared/runtime/extensions.ts'
+import { invalidInput, type SourceDocument } from '../shared/source/document.ts'
+import type { Kind } from './contract/kind.ts'
+
+/** The kinds of this Remodel by name: one folder each, loaded when first needed so that a plan starts fast. */
+const builtIn: Record<string, () => Promise<Kind>> = {
+  deployment: async () => (await import('./deployment/plan/index.ts')).kind,
+  database: async () => (await import('./database/plan/index.ts')).kind,
+}
+
+/** All kinds a planner knows, its own first, then those of extensions. */
+export class KindRegistry {
+  readonly #kinds: readonly Kind[]
+
+  constructor(kinds: readonly Kind[]) {
+    this.#kinds = kinds
+  }
+
+  static async open(): Promise<KindRegistry> {
+    const own = await Promise.all(Object.values(builtIn).map((load) => load()))
+    const extensions = (await loadExtensions()).flatMap((extension) => (extension.kind ? [extension.kind as Kind] : []))
+    return new KindRegistry([...extensions, ...own])
+  }
+
+  get names(): string[] {
+    return this.#kinds.map((kind) => kind.name)
+  }
+
+  find(name: string): Kind | undefined {
+    return this.#kinds.find((candidate) => candidate.name === name)
+  }
+
+  /** Throws `not-found`. */
+  get(name: string): Kind {
+    const kind = this.find(name)
+    if (!kind)
+      throw new RemodelError('not-found', `this planner knows no kind ${name}; it knows ${this.names.join(', ')}`)
+    return kind
+  }
+
+  /** What any kind has against cloud configs, whatever document may come. */
+  checkClouds(documents: readonly SourceDocument[]): Fault[] {
+    return this.#kinds.flatMap((kind) => kind.checkClouds?.(documents) ?? [])
+  }
+
+  /** The kind that made these machines and disks, as far as one of them says so. */
+  ofWhatStands(found: readonly Ownership[]): Kind | undefined {
+    return this.#kinds.find((candidate) => found.some((ownership) => candidate.made?.(ownership)))
+  }
+
+  /** The kind of a document; throws `invalid-input` where none recognises it. */
+  recognise(document: SourceDocument): Kind {
+    const kind = this.#kinds.find((candidate) => candidate.recognises(document))
+    if (kind) return kind
+    throw invalidInput([
+      document.fault([], 'no kind of deployment is written like this', { allowed: this.names.join(', ') }),
+    ])
+  }
+}
+
+/** The deployment that a document is of. Throws `invalid-input` where its name is no name: this holds for every kind. */
+export function deploymentOf(kind: Kind, document: SourceDocument): string {
+  const name = kind.deploymentName(document)
+  const checked = Name.safeParse(name)
+  if (checked.success) return name
+  throw invalidInput([document.fault(['name'], checked.error.issues[0]!.message, { found: JSON.stringify(name) })])
+}

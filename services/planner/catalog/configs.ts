@@ -1,0 +1,40 @@
+import type { KindRegistry } from '../../../kinds/registry.ts'
+import { Name } from '../../../shared/model/names.ts'
+import type { Fault } from '../../../shared/runtime/errors.ts'
+import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
+import { readDocument } from '../../../shared/source/reading.ts'
+import { type Config, documentsOf, type Supply } from './supply.ts'
+
+/**
+ * Stores a config. Refused (`invalid-input`) where plans would be refused because of it: cloud configs are looked at together, as plans
+ * use them, by every kind. What was wrong with those that are there already keeps no better one out.
+ */
+export async function takeConfig(
+  config: Config,
+  { supply, kinds }: { supply: Supply; kinds: KindRegistry },
+): Promise<void> {
+  const file = `${config.type}-config ${config.name}`
+  const wrong = Name.safeParse(config.name).error?.issues[0]
+  if (wrong) throw invalidInput([{ file, path: 'name', message: wrong.message }])
+  const document = await readDocument(file, config.content)
+  const { value } = document
+  if (value === null || typeof value !== 'object' || Array.isArray(value) || Object.keys(value).length === 0)
+    throw invalidInput([document.fault([], `is no ${config.type} config: it has none of its keys`)])
+  if (config.type === 'cloud') {
+    const before = await documentsOf(await supply.configs(), 'cloud')
+    const known = new Set(kinds.checkClouds(before).map(textOf))
+    const after = [...before.filter((one) => one.file !== file), document].sort(byFile)
+    const faults = kinds.checkClouds(after).filter((fault) => !known.has(textOf(fault)))
+    if (faults.length > 0) throw invalidInput(faults)
+  }
+  await supply.putConfig(config)
+}
+
+/** Without the line, which changes with what stands above. */
+function textOf({ file, path, message, found }: Fault): string {
+  return JSON.stringify([file, path, message, found])
+}
+
+function byFile(a: SourceDocument, b: SourceDocument): number {
+  return a.file < b.file ? -1 : 1
+}

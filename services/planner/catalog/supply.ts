@@ -1,0 +1,162 @@
+import type { Redis } from 'ioredis'
+import type { ReleaseId, Supplies } from '../../../kinds/contract/kind.ts'
+import { canonical } from '../../../shared/model/canonical.ts'
+import { checkStemcell } from '../../../shared/release/check.ts'
+import { mergeReleases } from '../../../shared/release/merge.ts'
+import { Release, Stemcell } from '../../../shared/release/release.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import type { RedisSettings } from '../../../shared/runtime/redis.ts'
+import type { SourceDocument } from '../../../shared/source/document.ts'
+import { readDocument } from '../../../shared/source/reading.ts'
+
+export interface Config {
+  type: 'cloud' | 'runtime'
+  name: string
+  content: string
+}
+
+/** KEYS[1] a hash; ARGV: field, what it must hold, what it is to hold. Answers 1 where it was so. */
+const swap = `if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1`
+
+/** What operators uploaded: releases, stemcells and configs. Their bytes are in the blobstore, this is the index. */
+export class Supply {
+  readonly #redis: Redis
+  readonly #prefix: string
+
+  constructor(redis: Redis, settings: RedisSettings) {
+    this.#redis = redis
+    this.#prefix = `${settings.prefix}:{supply}`
+  }
+
+  /**
+   * Adds a release; forms of its packages that were missing are added to what stands. Throws `conflict` where the same name and
+   * version has other content. Answers what stands then, and whether that is new.
+   */
+  async addRelease(given: Release): Promise<{ release: Release; added: boolean }> {
+    const [key, id] = [`${this.#prefix}:releases`, `${given.name}/${given.version}`]
+    for (;;) {
+      if ((await this.#redis.hsetnx(key, id, JSON.stringify(given))) === 1) {
+        await this.#redis.hset(`${this.#prefix}:uploaded`, id, Date.now())
+        return { release: given, added: true }
+      }
+      const before = await this.#redis.hget(key, id)
+      if (before === null) continue
+      const stands = Release.parse(JSON.parse(before))
+      const release = mergeReleases(stands, given)
+      await this.#redis.hset(`${this.#prefix}:uploaded`, id, Date.now())
+      if (canonical(release) === canonical(stands)) return { release, added: false }
+      if ((await this.#redis.eval(swap, 1, key, id, before, JSON.stringify(release))) === 1)
+        return { release, added: true }
+    }
+  }
+
+  /** One release; throws `not-found`. */
+  async release(name: string, version: string): Promise<Release> {
+    const text = await this.#redis.hget(`${this.#prefix}:releases`, `${name}/${version}`)
+    if (text !== null) return Release.parse(JSON.parse(text))
+    const known = (await this.catalog()).filter((one) => one.name === name).map((one) => one.version)
+    const hint = known.length > 0 ? `; there is ${known.map((one) => `${name}/${one}`).join(', ')}` : ''
+    throw new RemodelError('not-found', `there is no release ${name}/${version}${hint}`, { details: { known } })
+  }
+
+  /** When a release was uploaded last, in milliseconds since the epoch, by `<name>/<version>`. */
+  async uploadTimes(): Promise<Map<string, number>> {
+    const times = await this.#redis.hgetall(`${this.#prefix}:uploaded`)
+    return new Map(Object.entries(times).map(([id, time]) => [id, Number(time)]))
+  }
+
+  /** Takes a release out of the catalog; its blobs stay until they are swept. */
+  async dropRelease(name: string, version: string): Promise<void> {
+    const id = `${name}/${version}`
+    await this.#redis.multi().hdel(`${this.#prefix}:releases`, id).hdel(`${this.#prefix}:uploaded`, id).exec()
+  }
+
+  async addStemcell(stemcell: Stemcell): Promise<boolean> {
+    checkStemcell(stemcell)
+    return this.#addOnce('stemcells', `${stemcell.name}/${stemcell.version}`, stemcell)
+  }
+
+  async releases(): Promise<Release[]> {
+    return (await this.#all('releases')).map((text) => Release.parse(JSON.parse(text)))
+  }
+
+  /** Name and version of every release, in the order of their names. */
+  async catalog(): Promise<ReleaseId[]> {
+    const ids = await this.#redis.hkeys(`${this.#prefix}:releases`)
+    return ids.sort().map((id) => ({ name: id.slice(0, id.indexOf('/')), version: id.slice(id.indexOf('/') + 1) }))
+  }
+
+  async #read(chosen: readonly ReleaseId[]): Promise<Release[]> {
+    if (chosen.length === 0) return []
+    const ids = chosen.map(({ name, version }) => `${name}/${version}`)
+    const texts = await this.#redis.hmget(`${this.#prefix}:releases`, ...ids)
+    return texts.flatMap((text) => (text === null ? [] : [Release.parse(JSON.parse(text))]))
+  }
+
+  async stemcells(): Promise<Stemcell[]> {
+    return (await this.#all('stemcells')).map((text) => Stemcell.parse(JSON.parse(text)))
+  }
+
+  /** Puts a config in the place of the one with its type and name, without a look at it: see `takeConfig`. */
+  async putConfig(config: Config): Promise<void> {
+    await this.#redis.hset(`${this.#prefix}:configs`, `${config.type}/${config.name}`, JSON.stringify(config))
+  }
+
+  /** Throws `not-found`. */
+  async config(type: Config['type'], name: string): Promise<Config> {
+    const text = await this.#redis.hget(`${this.#prefix}:configs`, `${type}/${name}`)
+    if (text !== null) return JSON.parse(text)
+    const known = (await this.configs()).filter((one) => one.type === type).map((one) => one.name)
+    const hint = known.length > 0 ? `; there is ${known.join(', ')}` : '; none is stored'
+    throw new RemodelError('not-found', `there is no ${type} config ${name}${hint}`, { details: { known } })
+  }
+
+  /** Takes a config away and answers it; throws `not-found`. */
+  async dropConfig(type: Config['type'], name: string): Promise<Config> {
+    const config = await this.config(type, name)
+    await this.#redis.hdel(`${this.#prefix}:configs`, `${type}/${name}`)
+    return config
+  }
+
+  async configs(): Promise<Config[]> {
+    return (await this.#all('configs')).map((text) => JSON.parse(text))
+  }
+
+  /**
+   * Everything an architect may see: of the catalog only what `choose` takes out of it; `cloudConfigs` given with a plan take the
+   * place of the uploaded ones.
+   */
+  async supplies(
+    cloudConfigs: readonly SourceDocument[],
+    choose: (catalog: readonly ReleaseId[]) => readonly ReleaseId[],
+  ): Promise<Omit<Supplies, 'created' | 'kept'>> {
+    const [catalog, stemcells, configs] = await Promise.all([this.catalog(), this.stemcells(), this.configs()])
+    const releases = await this.#read(choose(catalog))
+    const cloud = cloudConfigs.length > 0 ? cloudConfigs : await documentsOf(configs, 'cloud')
+    return { releases, catalog, stemcells, configs: { cloud, runtime: await documentsOf(configs, 'runtime') } }
+  }
+
+  async #addOnce(kind: string, id: string, value: Stemcell): Promise<boolean> {
+    const added = await this.#redis.hsetnx(`${this.#prefix}:${kind}`, id, JSON.stringify(value))
+    if (added === 1) return true
+    const stands = JSON.parse((await this.#redis.hget(`${this.#prefix}:${kind}`, id)) ?? 'null')
+    if (canonical(stands) !== canonical(value)) {
+      throw new RemodelError('conflict', `${id} exists with other content; give it another version`)
+    }
+    return false
+  }
+
+  /** In the order of their names, so that plans do not depend on the order of uploads. */
+  async #all(kind: string): Promise<string[]> {
+    const entries = Object.entries(await this.#redis.hgetall(`${this.#prefix}:${kind}`))
+    return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)
+  }
+}
+
+/** The configs of one type as documents. */
+export function documentsOf(configs: readonly Config[], wanted: Config['type']): Promise<SourceDocument[]> {
+  const those = configs.filter(({ type }) => type === wanted)
+  return Promise.all(those.map(({ type, name, content }) => readDocument(`${type}-config ${name}`, content)))
+}

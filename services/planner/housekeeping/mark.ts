@@ -1,0 +1,90 @@
+import { Archives } from '../../../kinds/database/archive/archives.ts'
+import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
+import type { CompiledPackage, RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
+import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import type { StandingMaterial } from '../../../shared/model/material.ts'
+import { materialType } from '../../../shared/model/material.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
+import type { Release } from '../../../shared/release/release.ts'
+import type { Supply } from '../catalog/supply.ts'
+import { releasesInUse } from '../catalog/usage.ts'
+
+export interface MarkParts {
+  ledger: Ledger
+  supply: Supply
+  compiled: RedisCompiledIndex
+  /** Packs of archives are read from it. */
+  blobs: Blobstore
+}
+
+/** What is needed at one moment. */
+export interface Marks {
+  /** Digests and package keys that floorplans and plans to come name. */
+  named: ReadonlySet<string>
+  /** `<name>/<version>` of releases that stand, or that an open plan is about to make stand. */
+  releases: ReadonlySet<string>
+  catalog: readonly Release[]
+  compiled: readonly CompiledPackage[]
+  /** Digests of stemcell images. */
+  stemcells: readonly string[]
+}
+
+const open = new Set(['stored', 'running', 'parked', 'failing', 'cancelling'])
+const name = /^(sha256:)?[0-9a-f]{64}$/
+
+/** Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least. */
+export async function mark({ ledger, supply, compiled, blobs }: MarkParts): Promise<Marks> {
+  const [catalog, stemcells, index] = await Promise.all([supply.releases(), supply.stemcells(), compiled.all()])
+  const archives = new Archives(ledger.redis, ledger.settings, blobs)
+  const named = new Set<string>()
+  const releases = new Set<string>()
+  for (const deployment of await ledger.deployments()) {
+    // Plans first: one that ends meanwhile has written its floorplan by the time that is read.
+    const plans = await openPlans(ledger, deployment, named)
+    const { materials } = await ledger.floorplan(deployment)
+    for (const plan of plans) collectNames(plan.remodels, named)
+    collectNames(materials, named)
+    for (const digest of await archives.digests(deployment)) named.add(digest)
+    for (const list of [materials, plans.flatMap(toStand)]) {
+      for (const used of releasesInUse(list, { releases: catalog, stemcells }))
+        releases.add(`${used.name}/${used.version}`)
+    }
+  }
+  return {
+    named,
+    releases,
+    catalog,
+    compiled: index,
+    stemcells: stemcells.flatMap(({ digest }) => (digest === undefined ? [] : [digest])),
+  }
+}
+
+/** Every digest and package key in a piece of JSON, whatever it is: so a kind of its own needs no word about its blobs. */
+export function collectNames(value: unknown, found: Set<string>): void {
+  if (typeof value === 'string') {
+    if (name.test(value)) found.add(value)
+  } else if (Array.isArray(value)) for (const item of value) collectNames(item, found)
+  else if (value !== null && typeof value === 'object')
+    for (const item of Object.values(value)) collectNames(item, found)
+}
+
+/** Plans that may still need blobs. `named` gets the blobs that plans lie in which have ended. */
+async function openPlans(ledger: Ledger, deployment: string, named: Set<string>): Promise<Plan[]> {
+  const plans: Plan[] = []
+  for (const id of await ledger.planIds(deployment, 0)) {
+    const [state, blob] = await ledger.redis.hmget(`${ledger.base(deployment)}:plan:${id}`, 'state', 'blob')
+    if (blob) named.add(blob)
+    if (state && open.has(state)) plans.push(await ledger.plan(deployment, id))
+  }
+  return plans
+}
+
+/** The instances that a plan will make stand. */
+function toStand(plan: Plan): StandingMaterial[] {
+  return plan.remodels.flatMap(({ material, input }) => {
+    const attributes = (input as { attributes?: StandingMaterial['attributes'] } | null)?.attributes
+    return materialType(material) === 'instance' && attributes
+      ? [{ id: material, attributes, needs: [], meta: {} }]
+      : []
+  })
+}

@@ -1,0 +1,56 @@
+import type { Logger } from 'pino'
+import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import { toError } from '../../../shared/runtime/errors.ts'
+import type { Planners } from '../dispatch/planners.ts'
+
+const everyMs = 5000
+/** A plan that has just ended is being looked at; its table and events are read from Redis so long. */
+const restMs = 30_000
+/** How many plans of the list are looked at each time. */
+const atOnce = 100
+
+/**
+ * Moves plans that have ended to the blobstore, so that Redis' memory is for what runs. `Settling` lists them; each is moved by the
+ * planner that its deployment falls to. What cannot be moved now stays on the list.
+ */
+export class Moving {
+  readonly #ledger: Ledger
+  readonly #planners: Pick<Planners, 'falls'>
+  readonly #log: Logger
+  #running = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(parts: { ledger: Ledger; planners: Pick<Planners, 'falls'>; log: Logger }) {
+    this.#ledger = parts.ledger
+    this.#planners = parts.planners
+    this.#log = parts.log
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.move(restMs).catch((error) => this.#failed(error))
+    }, everyMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** Moves what ended longer than `restingMs` ago. */
+  async move(restingMs: number): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    try {
+      for (const { deployment, plan } of await this.#ledger.endedPlans(restingMs, atOnce)) {
+        if (this.#planners.falls(deployment))
+          await this.#ledger.archive(deployment, plan).catch((error) => this.#failed(error, deployment, plan))
+      }
+    } finally {
+      this.#running = false
+    }
+  }
+
+  #failed(error: unknown, deployment?: string, plan?: string): void {
+    this.#log.warn({ err: toError(error), deployment, plan }, 'a plan that ended stays in Redis; it is tried again')
+  }
+}

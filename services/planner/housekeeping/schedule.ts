@@ -1,0 +1,45 @@
+import type { Logger } from 'pino'
+import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
+import { RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
+import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import { Claims } from '../../../shared/lock/claims.ts'
+import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
+import { numberSetting } from '../../../shared/runtime/settings.ts'
+import type { Supply } from '../catalog/supply.ts'
+import { type CleanParts, cleanUp } from './clean.ts'
+import { Drawings } from './drawings.ts'
+
+const everyMs = 3_600_000
+const dayMs = 24 * 3_600_000
+
+/** What a clean-up works with, on the Redis of the ledger. */
+export function cleanParts(parts: { ledger: Ledger; supply: Supply; blobs: Blobstore; planner: string }): CleanParts {
+  const { redis, settings } = parts.ledger
+  return {
+    ...parts,
+    compiled: new RedisCompiledIndex(redis, settings),
+    drawings: new Drawings(redis, settings),
+    claims: new Claims(redis, settings),
+    resource: `${settings.prefix}:{supply}:cleaning`,
+  }
+}
+
+/** How long a blob that nobody names is kept, in milliseconds: REMODEL_KEEP_BLOBS_DAYS, 7 by default. */
+export function keepBlobsMs(env: NodeJS.ProcessEnv = process.env): number {
+  return numberSetting('REMODEL_KEEP_BLOBS_DAYS', env) * dayMs
+}
+
+/** Takes away once an hour what nobody needs any more; of several planners the first to come does it. */
+export function startCleaning(parts: CleanParts, log: Logger): { stop(): void } {
+  const sweep = async () => {
+    const cleaned = await cleanUp(parts, { ageMs: keepBlobsMs(), all: false, dryRun: false })
+    if (cleaned.blobs > 0) log.info(cleaned, 'blobs that nobody needs were deleted')
+  }
+  const timer = setInterval(() => {
+    sweep().catch((error) => {
+      if (error instanceof RemodelError && error.code === 'locked') return
+      log.warn({ err: toError(error) }, 'cleaning up failed; it is tried again')
+    })
+  }, everyMs)
+  return { stop: () => clearInterval(timer) }
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { Archives } from '../../../../kinds/database/archive/archives.ts'
+import { Backup } from '../../../../shared/api/schema.ts'
+import { RemodelError } from '../../../../shared/runtime/errors.ts'
+import type { Services } from '../services.ts'
+import type { Routes } from './routes.ts'
+
+const ByName = z.object({ name: z.string() })
+
+/** What is archived of databases. Backups are made by a plan: action `back-up`. */
+export function backupRoutes(server: Routes, { ledger, blobs }: Services): void {
+  const archives = new Archives(ledger.redis, ledger.settings, blobs)
+
+  server.get(
+    '/v1/deployments/:name/backups',
+    {
+      schema: {
+        description:
+          'Base backups, oldest first, and which times each can be restored to. They outlive the deployment.',
+        params: ByName,
+        response: { 200: z.array(Backup) },
+      },
+    },
+    async (request) => archives.summaries(request.params.name),
+  )
+
+  server.delete(
+    '/v1/deployments/:name/backups',
+    {
+      schema: {
+        description: 'Forgets the backups of a deployment that is gone; the blobs go with the next clean-up.',
+        params: ByName,
+        response: { 200: z.array(Backup) },
+      },
+    },
+    async (request) => {
+      const { name } = request.params
+      const { materials } = await ledger.floorplan(name)
+      if (materials.length > 0 || (await ledger.isOpen(name))) {
+        throw new RemodelError('conflict', `${name} stands: its backups go with retention_full, or once it is deleted`)
+      }
+      const gone = await archives.summaries(name)
+      await archives.forget(name)
+      return gone
+    },
+  )
+}

@@ -1,0 +1,22 @@
+import { Cleaned, CleanRequest } from '../../../../shared/api/schema.ts'
+import { cleanUp } from '../../housekeeping/clean.ts'
+import { cleanParts, keepBlobsMs } from '../../housekeeping/schedule.ts'
+import type { Services } from '../services.ts'
+import type { Routes } from './routes.ts'
+
+/** Taking away what nobody needs any more. */
+export function cleaningRoutes(server: Routes, services: Services): void {
+  const parts = cleanParts(services)
+  server.post(
+    '/v1/clean-up',
+    {
+      schema: {
+        description:
+          'Deletes blobs that nothing names, and with `all` releases and compiled packages that nobody uses.',
+        body: CleanRequest,
+        response: { 200: Cleaned },
+      },
+    },
+    async ({ body }) => cleanUp(parts, { ...body, ageMs: keepBlobsMs() }),
+  )
+}

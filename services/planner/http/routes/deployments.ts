@@ -1,0 +1,217 @@
+import { z } from 'zod'
+import type { Kind } from '../../../../kinds/contract/kind.ts'
+import { Archives } from '../../../../kinds/database/archive/archives.ts'
+import {
+  Deployment,
+  ExecRequest,
+  ExecResponse,
+  Instance,
+  Lock,
+  LogsResponse,
+  StatementsRequest,
+} from '../../../../shared/api/schema.ts'
+import { type DeploymentRecord, Overview } from '../../../../shared/ledger/overview.ts'
+import { Floorplan } from '../../../../shared/model/material.ts'
+import { StatementOutcome } from '../../../../shared/model/statements.ts'
+import { Verdict } from '../../../../shared/model/verdict.ts'
+import { RemodelError } from '../../../../shared/runtime/errors.ts'
+import { suggest } from '../../../../shared/source/document.ts'
+import { connectInstance, instancesOf } from '../instances.ts'
+import { placeOf, readLogs } from '../logs.ts'
+import type { Services } from '../services.ts'
+import type { Routes } from './routes.ts'
+
+const ByName = z.object({ name: z.string() })
+/** `<group>/<index>` of a deployment, one name of kinds whose instances have one: both are their path. */
+const ByInstance = z.object({ name: z.string(), instance: z.string(), index: z.string().optional() })
+const ofInstances = ['/v1/deployments/:name/instances/:instance', '/v1/deployments/:name/instances/:instance/:index']
+const instanceName = ({ instance, index }: z.infer<typeof ByInstance>) =>
+  index === undefined ? instance : `${instance}/${index}`
+
+/** Deployments and what stands in them; locks. */
+export function deploymentRoutes(server: Routes, services: Services): void {
+  const { ledger } = services
+  const archives = new Archives(ledger.redis, ledger.settings, services.blobs)
+
+  const overview = new Overview(ledger)
+  const shown = ({ lastPlan, ...one }: DeploymentRecord): Deployment => ({ ...one, kind: lastPlan.kind, lastPlan })
+
+  const unknown = async (name: string) => {
+    const names = await ledger.deployments()
+    const { suggestion } = suggest(name, names)
+    const near = suggestion ? `; did you mean ${suggestion}?` : ''
+    return new RemodelError('not-found', `there is no deployment ${name}${near}`, { details: { deployments: names } })
+  }
+
+  const kindOf = async (name: string): Promise<Kind> => {
+    const kind = await ledger.kindOf(name)
+    if (kind === undefined) throw await unknown(name)
+    return services.kinds.get(kind)
+  }
+
+  server.get(
+    '/v1/deployments',
+    {
+      schema: { description: 'Deployments that stand or are being worked on.', response: { 200: z.array(Deployment) } },
+    },
+    async () => {
+      const all = await overview.deployments(await ledger.deployments())
+      return all.filter((one) => one.lock !== null || Object.keys(one.materials).length > 0).map(shown)
+    },
+  )
+
+  server.get(
+    '/v1/deployments/:name',
+    { schema: { description: 'One deployment.', params: ByName, response: { 200: Deployment } } },
+    async (request) => {
+      const [found] = await overview.deployments([request.params.name])
+      if (!found) throw await unknown(request.params.name)
+      return shown(found)
+    },
+  )
+
+  server.get(
+    '/v1/deployments/:name/floorplan',
+    { schema: { description: 'What stands, as recorded.', params: ByName, response: { 200: Floorplan } } },
+    async (request) => ledger.floorplan(request.params.name),
+  )
+
+  server.get(
+    '/v1/deployments/:name/verdict',
+    {
+      schema: {
+        description:
+          'Looks at what is there now and compares it with what is recorded; `waitSeconds`: looks again for so long while something deviates.',
+        params: ByName,
+        querystring: z.object({ waitSeconds: z.coerce.number().min(0).max(60).default(0) }),
+        response: { 200: Verdict },
+      },
+    },
+    async ({ params: { name }, query }) => services.verdicts.look(name, await kindOf(name), query.waitSeconds * 1000),
+  )
+
+  server.get(
+    '/v1/deployments/:name/instances',
+    {
+      schema: {
+        description:
+          'Instances with the state of their processes, asked of their machines now; of databases with role and lag.',
+        params: ByName,
+        response: { 200: z.array(Instance) },
+      },
+    },
+    async (request) => {
+      const { name } = request.params
+      const looking = { provider: services.provider, archives }
+      return instancesOf(await ledger.floorplan(name), await kindOf(name), looking)
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/statements',
+    {
+      schema: {
+        description:
+          'Runs statements on all nodes of a database, or on none where one refuses; `nodes`: on those only.',
+        params: ByName,
+        body: StatementsRequest,
+        response: { 200: z.array(StatementOutcome) },
+      },
+    },
+    async ({ params: { name }, body }) => {
+      const kind = await kindOf(name)
+      if (!kind.runStatements)
+        throw new RemodelError('invalid-input', `${name} is of kind ${kind.name}, which takes no statements`)
+      const { materials } = await ledger.floorplan(name)
+      return kind.runStatements(body, { deployment: name, materials, provider: services.provider, archives })
+    },
+  )
+
+  for (const path of ofInstances) {
+    server.post(
+      `${path}/exec`,
+      {
+        schema: {
+          description: 'Runs a command on an instance.',
+          params: ByInstance,
+          body: ExecRequest,
+          response: { 200: ExecResponse },
+        },
+      },
+      async (request) => {
+        const floorplan = await ledger.floorplan(request.params.name)
+        const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
+        try {
+          const { argv, timeoutSeconds } = request.body
+          const { exitCode, stdout, stderr } = await connection.exec(argv, { timeoutMs: timeoutSeconds * 1000 })
+          return { exitCode, stdout, stderr }
+        } finally {
+          connection.close()
+        }
+      },
+    )
+
+    server.get(
+      `${path}/logs`,
+      {
+        schema: {
+          description: 'The last lines of every log of an instance; with `after` what was written since that answer.',
+          params: ByInstance,
+          querystring: z.object({
+            lines: z.coerce.number().int().positive().max(10_000).default(20),
+            after: z.string().optional(),
+          }),
+          response: { 200: LogsResponse },
+        },
+      },
+      async (request) => {
+        const { name } = request.params
+        const floorplan = await ledger.floorplan(name)
+        const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
+        try {
+          const places = (await kindOf(name)).logs ?? []
+          const { lines, after } = request.query
+          return await readLogs(connection, places, after === undefined ? { lines } : { after: placeOf(after) })
+        } finally {
+          connection.close()
+        }
+      },
+    )
+  }
+
+  server.get(
+    '/v1/locks',
+    {
+      schema: {
+        description: 'Who holds which deployment, or who holds this one.',
+        querystring: z.object({ deployment: z.string().optional() }),
+        response: { 200: z.array(Lock) },
+      },
+    },
+    async (request) =>
+      (await overview.locks(request.query.deployment)).map(({ deployment, lock }) => ({
+        ...lock,
+        resource: `deployment/${deployment}`,
+      })),
+  )
+
+  server.delete(
+    '/v1/locks/:id',
+    {
+      schema: {
+        description: 'Forced unlock, by lock id only: the plan that held it ends at once.',
+        params: z.object({ id: z.string() }),
+        response: { 200: Lock },
+      },
+    },
+    async (request) => {
+      const found = (await overview.locks()).find(({ lock }) => lock.id === request.params.id)
+      if (found) {
+        const { deployment, lock } = found
+        await ledger.cancel(deployment, lock.plan, `forced unlock of ${lock.id}`, true)
+        return { ...lock, resource: `deployment/${deployment}` }
+      }
+      throw new RemodelError('not-found', `there is no lock ${request.params.id}`)
+    },
+  )
+}

@@ -1,0 +1,231 @@
+import { z } from 'zod'
+import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schema.ts'
+import { compiledFor } from '../../../../shared/compilation/phrase.ts'
+import type { CompileSpec } from '../../../../shared/compilation/spec.ts'
+import { Overview } from '../../../../shared/ledger/overview.ts'
+import type { RemodelState } from '../../../../shared/model/plan.ts'
+import { workerFor } from '../../../../shared/queue/known-steps.ts'
+import { Heartbeat } from '../../../../shared/runtime/heartbeat.ts'
+import { CompilingNow } from '../../catalog/compiling.ts'
+import type { Planning } from '../../planning/planning.ts'
+import type { Services } from '../services.ts'
+import type { Routes } from './routes.ts'
+
+const ById = z.object({ id: z.string() })
+
+/** Plans: draw, look at, apply, cancel, approve. */
+export function planRoutes(server: Routes, { planning, ledger }: Services): void {
+  const now = new CompilingNow(ledger)
+  const overview = new Overview(ledger)
+  const heartbeat = new Heartbeat(ledger.redis, ledger.settings, 'planner')
+  const view = async (deployment: string, id: string): Promise<PlanView> => {
+    const [plan, status, remodels] = await Promise.all([
+      ledger.plan(deployment, id),
+      ledger.planRecord(deployment, id),
+      ledger.remodelRecords(deployment, id),
+    ])
+    const over = status.finishedAt !== null
+    return { plan, status, remodels, compiling: over ? null : await now.read(plan, remodels) }
+  }
+
+  /** A package that is compiled for somebody else waits for that. */
+  const elsewhere = async (deployment: string, id: string, remodel: string, state: RemodelState) => {
+    if (state !== 'released' && state !== 'running') return undefined
+    const { step, input } = await ledger.remodel(deployment, id, remodel)
+    if (step !== 'compile-package') return undefined
+    const { key, name } = input as unknown as CompileSpec
+    const work = (await now.of([key])).get(key)
+    if (!work || work.plan === id) return undefined
+    return [`${name}: ${compiledFor(work.deployment, work.since === null ? null : Date.now() - work.since)}`]
+  }
+
+  /** Work that is on its queue, and that no living worker of it knows. */
+  const unknown = async (deployment: string, id: string, remodel: string, state: RemodelState) => {
+    if (state !== 'released') return undefined
+    const [asked, { kind }] = await Promise.all([
+      ledger.remodel(deployment, id, remodel),
+      ledger.planRecord(deployment, id),
+    ])
+    if (asked.queue === 'compile') return undefined
+    const { living, knowing } = await heartbeat.knowing(kind, asked)
+    if (living === 0 || knowing > 0) return undefined
+    return [`${workerFor(kind, asked)}: none of the ${living} that live does`]
+  }
+
+  server.post(
+    '/v1/plans',
+    {
+      schema: {
+        description: 'Draws a plan and stores it; changes nothing else. 422 with all faults.',
+        body: PlanRequest,
+        response: { 201: PlanView },
+      },
+    },
+    async (request, reply) => {
+      const { options, ...files } = request.body
+      const plan = await planning.plan({ ...files, options: definedOnly(options) })
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/removal',
+    {
+      schema: {
+        description: 'Draws the plan that takes a deployment away.',
+        params: z.object({ name: z.string() }),
+        querystring: z.object({ skip_drain: z.stringbool().default(false) }),
+        response: { 201: PlanView },
+      },
+    },
+    async (request, reply) => {
+      const plan = await planning.planRemoval(request.params.name, { skipDrain: request.query.skip_drain })
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  const ofDeployment = z.object({ name: z.string() })
+  const drawAction = async (name: string, action: string, body: unknown) => {
+    const plan = await planning.planAction(name, action, body)
+    return view(plan.deployment, plan.id)
+  }
+
+  server.post(
+    '/v1/deployments/:name/actions/:action',
+    {
+      schema: {
+        description:
+          'Draws a plan that no document asks for, upon what the inspector has just read. Of databases: back-up, promote, restart. 404 for a node or server that there is not, 409 for an action that its kind does not have, or cannot do now.',
+        params: ofDeployment.extend({ action: z.string() }),
+        body: z.unknown(),
+        response: { 201: PlanView },
+      },
+    },
+    async ({ params: { name, action }, body }, reply) => reply.status(201).send(await drawAction(name, action, body)),
+  )
+
+  server.post(
+    '/v1/deployments/:name/backups',
+    {
+      schema: {
+        description: 'The same as action back-up.',
+        params: ofDeployment,
+        body: z.unknown(),
+        response: { 201: PlanView },
+      },
+    },
+    async ({ params: { name }, body }, reply) => reply.status(201).send(await drawAction(name, 'back-up', body)),
+  )
+
+  server.get(
+    '/v1/plans',
+    {
+      schema: {
+        description: 'Plans, newest first.',
+        querystring: z.object({
+          deployment: z.string().optional(),
+          limit: z.coerce.number().int().positive().max(10_000).default(50),
+        }),
+        response: { 200: z.array(PlanStatus) },
+      },
+    },
+    async (request) => {
+      const { deployment, limit } = request.query
+      return overview.plans(limit, deployment)
+    },
+  )
+
+  server.get(
+    '/v1/plans/:id',
+    { schema: { description: 'A plan and where it stands.', params: ById, response: { 200: PlanView } } },
+    async (request) => view(await ledger.deploymentOfPlan(request.params.id), request.params.id),
+  )
+
+  server.post(
+    '/v1/plans/:id/apply',
+    {
+      schema: {
+        description: 'Carries out a stored plan, exactly as stored. 409 floorplan-moved, claimed, locked or conflict.',
+        params: ById,
+        body: ApplyRequest,
+        response: { 202: PlanStatus },
+      },
+    },
+    async (request, reply) => reply.status(202).send(await planning.apply(request.params.id, lockOf(request.body))),
+  )
+
+  server.post(
+    '/v1/plans/:id/cancel',
+    {
+      schema: {
+        description: 'Nothing but cleanup starts any more; running work is told to stop.',
+        params: ById,
+        body: z.strictObject({ who: z.string().default('api') }).default({ who: 'api' }),
+        response: { 202: PlanStatus },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const deployment = await ledger.deploymentOfPlan(id)
+      await ledger.cancel(deployment, id, request.body.who)
+      return reply.status(202).send(await ledger.planRecord(deployment, id))
+    },
+  )
+
+  server.post(
+    '/v1/plans/:id/approvals',
+    {
+      schema: {
+        description: 'Approves or refuses a remodel that waits for a person. 409 where it does not wait.',
+        params: ById,
+        body: z.strictObject({
+          id: RequestId.optional(),
+          remodel: z.string(),
+          approve: z.boolean(),
+          who: z.string().default('api'),
+        }),
+        response: { 200: PlanStatus },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const deployment = await ledger.deploymentOfPlan(id)
+      const { id: named, ...answer } = request.body
+      await ledger.decide(deployment, id, named === undefined ? answer : { ...answer, id: named })
+      return ledger.planRecord(deployment, id)
+    },
+  )
+
+  server.get(
+    '/v1/plans/:id/why',
+    {
+      schema: {
+        description: 'What a remodel waits for; empty where it runs or is settled.',
+        params: ById,
+        querystring: z.object({ remodel: z.string() }),
+        response: { 200: Why },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const { remodel } = request.query
+      const deployment = await ledger.deploymentOfPlan(id)
+      const [why, { parked }] = await Promise.all([
+        ledger.waitsFor(deployment, id, remodel),
+        ledger.planRecord(deployment, id),
+      ])
+      const at = [deployment, id, remodel, why.state] as const
+      return { remodel, ...why, waitsFor: (await elsewhere(...at)) ?? (await unknown(...at)) ?? why.waitsFor, parked }
+    },
+  )
+}
+
+/** A lock that is asked for under an id is taken once, however often the request comes. */
+function lockOf({ id, ...lock }: z.output<typeof ApplyRequest>): Parameters<Planning['apply']>[1] {
+  return id === undefined ? lock : { ...lock, id }
+}
+
+/** Leaves out keys that are undefined, so that they do not count as given. */
+function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as never
+}

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { Check, CheckRequest } from '../../../../shared/api/schema.ts'
+import { RedisCompiledIndex } from '../../../../shared/compilation/compiled.ts'
+import { Rebuilds } from '../../../../shared/compilation/rebuilds.ts'
+import { jobId } from '../../../../shared/queue/catalog.ts'
+import { sample, standOf } from '../../catalog/verifying.ts'
+import type { Services } from '../services.ts'
+import type { Routes } from './routes.ts'
+
+/** Compiles packages a second time, to see whether the same comes out. */
+export function verifyRoutes(server: Routes, { ledger, supply, blobs, queues }: Services): void {
+  const compiled = new RedisCompiledIndex(ledger.redis, ledger.settings)
+  const rebuilds = new Rebuilds(ledger.redis, ledger.settings)
+
+  server.post(
+    '/v1/checks',
+    {
+      schema: {
+        description:
+          'Compiles a random share of the compiled packages again. What is in use stays, whatever comes out.',
+        body: CheckRequest,
+        response: { 202: Check },
+      },
+    },
+    async ({ body }, reply) => {
+      const asked = await sample(body.rebuildPercent / 100, { supply, compiled })
+      const id = randomBytes(6).toString('hex')
+      if (asked.length > 0) {
+        await rebuilds.create(id, asked)
+        await queues.get('rebuild').addBulk(
+          asked.map(({ spec }, n) => ({
+            name: `${spec.name} ${spec.key.slice(0, 12)} again`,
+            data: { check: id, n },
+            opts: { jobId: jobId(id, n), attempts: 3, backoff: { type: 'fixed', delay: 500 } },
+          })),
+        )
+      }
+      return reply.status(202).send({ id, packages: await standOf(id, rebuilds, blobs) })
+    },
+  )
+
+  server.get(
+    '/v1/checks/:id',
+    {
+      schema: {
+        description: 'Where a check stands; kept for a day.',
+        params: z.object({ id: z.string() }),
+        response: { 200: Check },
+      },
+    },
+    async ({ params }) => ({ id: params.id, packages: await standOf(params.id, rebuilds, blobs) }),
+  )
+}

@@ -1,0 +1,66 @@
+import swagger from '@fastify/swagger'
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { Info } from '../../../shared/api/schema.ts'
+import { redisAddress } from '../../../shared/runtime/redis.ts'
+import { mountBoard } from './board/board.ts'
+import { BoardVisits } from './board/visits.ts'
+import { type Access, guard, nobody } from './door.ts'
+import { errorHandler } from './problem.ts'
+import { backupRoutes } from './routes/backups.ts'
+import { cleaningRoutes } from './routes/cleaning.ts'
+import { deploymentRoutes } from './routes/deployments.ts'
+import { eventRoutes } from './routes/events.ts'
+import { planRoutes } from './routes/plans.ts'
+import { releaseRoutes } from './routes/releases.ts'
+import { supplyRoutes } from './routes/supplies.ts'
+import { verifyRoutes } from './routes/verify.ts'
+import type { Services } from './services.ts'
+import { closeStalledBodies } from './stalled-bodies.ts'
+import { noSuchRoute, validatorCompiler } from './validation.ts'
+
+/**
+ * The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet; without `access`
+ * it lets nobody in.
+ */
+export async function buildServer(services: Services, access: Access = nobody) {
+  const server = Fastify({
+    loggerInstance: services.log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 64 * 2 ** 20,
+    // Deployments of earlier versions may have longer names than are allowed now: they must be seen and deleted.
+    routerOptions: { maxParamLength: 1024 },
+  }).withTypeProvider<ZodTypeProvider>()
+  server.setValidatorCompiler(validatorCompiler)
+  server.setSerializerCompiler(serializerCompiler)
+  server.setErrorHandler(errorHandler(redisAddress(services.ledger.settings)))
+  server.setNotFoundHandler(noSuchRoute)
+  const visits = new BoardVisits(access.token)
+  guard(server, access, visits)
+  await server.register(swagger, {
+    openapi: { info: { title: 'Remodel', version: services.version } },
+    transform: jsonSchemaTransform,
+  })
+  server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
+  server.get('/v1/info', { schema: { description: 'What answers here.', response: { 200: Info } } }, async () => {
+    await services.ledger.redis.ping()
+    return {
+      name: 'remodel' as const,
+      version: services.version,
+      planner: services.planner,
+      kinds: services.kinds.names,
+      warnings: services.disk.warning === undefined ? [] : [services.disk.warning],
+    }
+  })
+  closeStalledBodies(server)
+  planRoutes(server, services)
+  deploymentRoutes(server, services)
+  eventRoutes(server, services)
+  supplyRoutes(server, services)
+  releaseRoutes(server, services)
+  cleaningRoutes(server, services)
+  backupRoutes(server, services)
+  verifyRoutes(server, services)
+  await mountBoard(server, services, visits)
+  return server
+}

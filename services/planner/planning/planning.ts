@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto'
+import type { Keeping, Kind, PlanOptions, Render, World } from '../../../kinds/contract/kind.ts'
+import { Archives } from '../../../kinds/database/archive/archives.ts'
+import { deploymentOf, type KindRegistry } from '../../../kinds/registry.ts'
+import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
+import type { CompiledIndex } from '../../../shared/compilation/compiled.ts'
+import type { Durations } from '../../../shared/compilation/durations.ts'
+import type { Warmth } from '../../../shared/compilation/warmth.ts'
+import type { Ledger, LockRecord, PlanRecord } from '../../../shared/ledger/ledger.ts'
+import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
+import { type Holder, nameText, ReservedNames } from '../../../shared/model/reservation.ts'
+import type { Provider } from '../../../shared/provider/provider.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import type { Secrets } from '../../../shared/runtime/secrets.ts'
+import { readInput } from '../../../shared/source/input.ts'
+import { readDocument } from '../../../shared/source/reading.ts'
+import type { Supply } from '../catalog/supply.ts'
+import { Drawings } from '../housekeeping/drawings.ts'
+import { gated } from './gate.ts'
+import { Settling } from './reservations/settling.ts'
+import { sealPlan } from './seal.ts'
+import type { Turns } from './turns.ts'
+import { warmUpFor } from './warming.ts'
+
+/** Who waits in line asks again this often, to show that it is still there. */
+const askAgainMs = 1000
+/** A parked plan that looks whether it still waits is through in this time. */
+const lookMs = 15_000
+
+interface SourceText {
+  name: string
+  content: string
+}
+
+/** What somebody asks to be planned: the texts as the user has them. */
+export interface Order {
+  manifest: SourceText
+  cloudConfigs: readonly SourceText[]
+  releases: readonly { name: string; version: string }[]
+  options: Partial<PlanOptions>
+}
+
+/** The walk from a document to a stored plan, and from there to work: architect, inspector, foreman, ledger. */
+export class Planning {
+  readonly #ledger: Ledger
+  readonly #kinds: KindRegistry
+  readonly #supply: Supply
+  readonly #provider: Provider
+  readonly #compiled: CompiledIndex
+  readonly #durations: Durations
+  readonly #warmth: Warmth
+  readonly #render: Render
+  readonly #drawings: Drawings
+  readonly #turns: Turns
+  readonly #archives: Archives
+  readonly #settling: Settling
+  readonly #keeping: Keeping
+
+  constructor(parts: {
+    ledger: Ledger
+    kinds: KindRegistry
+    supply: Supply
+    provider: Provider
+    compiled: CompiledIndex
+    durations: Durations
+    warmth: Warmth
+    render: Render
+    turns: Turns
+    blobs: Blobstore
+    secrets: Secrets
+  }) {
+    this.#ledger = parts.ledger
+    this.#kinds = parts.kinds
+    this.#supply = parts.supply
+    this.#provider = parts.provider
+    this.#compiled = parts.compiled
+    this.#durations = parts.durations
+    this.#warmth = parts.warmth
+    this.#render = parts.render
+    this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
+    this.#turns = parts.turns
+    this.#keeping = { blobs: parts.blobs, secrets: parts.secrets }
+    this.#archives = new Archives(parts.ledger.redis, parts.ledger.settings, parts.blobs)
+    this.#settling = new Settling(parts.ledger, parts.kinds)
+  }
+
+  /** Draws and stores a plan; changes nothing else. Throws `invalid-input` with all faults. */
+  plan(order: Order): Promise<Plan> {
+    return this.#drawings.during(() => this.#plan(order))
+  }
+
+  async #plan(order: Order): Promise<Plan> {
+    const document = await readDocument(order.manifest.name, order.manifest.content)
+    const kind = this.#kinds.recognise(document)
+    const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
+    const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
+    const supplies = await this.#supply.supplies(
+      cloudConfigs,
+      (catalog) => kind.chooses?.(document, { catalog, created }) ?? [],
+    )
+    const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
+    const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
+    const blueprint = kind.architect(document, { ...supplies, created, kept })
+    await kind.check?.(document)
+    const drawn = this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
+    return drawn.catch((error) => {
+      throw document.place(error)
+    })
+  }
+
+  /** Draws and stores the plan that takes a deployment away. */
+  async planRemoval(deployment: string, options: Partial<PlanOptions> = {}): Promise<Plan> {
+    const [recorded, name] = [await this.#ledger.floorplan(deployment), await this.#ledger.kindOf(deployment)]
+    const kind = name === undefined ? await this.#kindByOwner(deployment) : this.#kinds.get(name)
+    return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
+  }
+
+  /**
+   * Draws and stores the plan of one of its kind's actions, upon what the inspector has just read. Throws `invalid-input` for an input that
+   * the action does not take, and `conflict` where the kind has no such action.
+   */
+  async planAction(deployment: string, name: string, input: unknown): Promise<Plan> {
+    const kindName = await this.#ledger.kindOf(deployment)
+    if (kindName === undefined) throw noDeployment(deployment)
+    const kind = this.#kinds.get(kindName)
+    const action = kind.actions?.[name]
+    if (!action) throw new RemodelError('conflict', `${deployment} is of kind ${kindName}, which has no action ${name}`)
+    const order = readInput(action.input, input, `this is not what action ${name} takes`)
+    const recorded = await this.#ledger.floorplan(deployment)
+    const blueprint = kind.nothing(deployment)
+    const { materials } = await kind.inspector(blueprint, this.#world(recorded))
+    const seen = { ...recorded, materials }
+    return this.#ledger.store(sealPlan(action.plan(seen, order), blueprint, seen))
+  }
+
+  #world(recorded: Floorplan): World {
+    return {
+      recorded,
+      provider: this.#provider,
+      compiled: this.#compiled,
+      durations: this.#durations,
+      archives: this.#archives,
+    }
+  }
+
+  /**
+   * The kind of a deployment that no plan names, by its machines and disks: what Redis has forgotten can be taken away. Throws
+   * `not-found` where it has none.
+   */
+  async #kindByOwner(deployment: string): Promise<Kind> {
+    const owner = `deployment/${deployment}`
+    const found = [...(await this.#provider.listVms({ owner })), ...(await this.#provider.listDisks({ owner }))]
+    const kind = this.#kinds.ofWhatStands(found.map(({ ownership }) => ownership))
+    if (!kind) throw noDeployment(deployment)
+    return kind
+  }
+
+  /**
+   * Carries out a stored plan, exactly as it was stored. Throws `floorplan-moved` where something changed since it was
+   * drawn, `claimed` where another deployment holds an exclusive name that it needs, `locked` where another plan holds the
+   * deployment for longer than `waitSeconds`.
+   */
+  async apply(
+    id: string,
+    lock: { id?: string; holder: string; message: string; waitSeconds: number },
+  ): Promise<PlanRecord> {
+    const deployment = await this.#ledger.deploymentOfPlan(id)
+    const began = performance.now()
+    let waiter = lock.waitSeconds > 0 ? randomUUID() : ''
+    for (let settled = false; ; ) {
+      const opened = await this.#ledger.open(deployment, id, lock, waiter)
+      if (opened.status === 'ok') return this.#ledger.planRecord(deployment, id)
+      if (opened.status === 'state') {
+        throw new RemodelError('conflict', `plan ${id} is ${opened.found}: a plan is applied once; plan again`)
+      }
+      if (opened.status === 'moved') throw await this.#moved(deployment, id, opened.found)
+      if (opened.status === 'claimed') {
+        if (settled) throw claimedBy(id, opened.holders)
+        // What a plan that has ended does not need any more may not have been given back yet.
+        await this.#settling.settleEnded()
+        settled = true
+        continue
+      }
+      const until = began + Math.max(lock.waitSeconds * 1000, opened.lock.looks ? lookMs : 0)
+      if (performance.now() >= until) throw lockedBy(deployment, opened.lock)
+      waiter ||= randomUUID()
+      await this.#turns.wait(waiter, Math.min(askAgainMs, until - performance.now()))
+    }
+  }
+
+  /** The plan that was opened under this id of a lock, whatever has become of it; null where there is none. */
+  openedAs(deployment: string, lock: string): Promise<PlanRecord | null> {
+    return this.#ledger.openedAs(deployment, lock)
+  }
+
+  async #draw(
+    kind: Kind,
+    blueprint: Blueprint,
+    recorded: Floorplan,
+    options: Partial<PlanOptions> & { remove: boolean },
+  ): Promise<Plan> {
+    const seen = await kind.inspector(blueprint, this.#world(recorded))
+    const floorplan: Floorplan = { ...recorded, materials: seen.materials }
+    const reserved = await this.#reserved(kind, blueprint, seen.materials)
+    const draft = await kind.foreman(
+      blueprint,
+      floorplan,
+      { recreate: false, skipDrain: false, ...options },
+      this.#render,
+      { ...(seen.took ? { took: seen.took } : {}), reserved },
+    )
+    const noted = { ...draft, notes: [...seen.notes, ...draft.notes] }
+    const plan = sealPlan(gated(noted, options), blueprint, floorplan)
+    warmUpFor(plan, this.#warmth)
+    return this.#ledger.store(plan)
+  }
+
+  /** The exclusive names that other deployments hold, where this blueprint may take some. */
+  async #reserved(kind: Kind, blueprint: Blueprint, seen: readonly StandingMaterial[]): Promise<ReservedNames> {
+    await this.#settling.looked(blueprint.deployment, kind, seen)
+    const spaces = kind.spaces?.(blueprint) ?? []
+    if (spaces.length === 0) return new ReservedNames()
+    await this.#settling.settleEnded()
+    return this.#ledger.names.reserved(spaces, blueprint.deployment)
+  }
+
+  async #moved(deployment: string, id: string, now: number): Promise<RemodelError> {
+    const { floorplan } = await this.#ledger.plan(deployment, id)
+    return new RemodelError(
+      'floorplan-moved',
+      `plan ${id} was drawn against version ${floorplan.version} of the floorplan of ${deployment}, which is now at version ${now}: plan again`,
+      { details: { planned: floorplan.version, found: now } },
+    )
+  }
+}
+
+function lockedBy(deployment: string, lock: LockRecord): RemodelError {
+  const message = lock.message ? `: ${lock.message}` : ''
+  return new RemodelError(
+    'locked',
+    `${deployment} is held by ${lock.holder} since ${new Date(lock.since).toISOString()} for plan ${lock.plan}${message}`,
+    { details: { lock } },
+  )
+}
+
+function claimedBy(plan: string, holders: readonly Holder[]): RemodelError {
+  const held = holders.map(({ name, deployment, plan: by }) => {
+    const whose = by === '' ? '' : ` (plan ${by})`
+    return `${nameText(name)} is held by deployment ${deployment}${whose}`
+  })
+  return new RemodelError('claimed', `plan ${plan} cannot be carried out: ${held.join('; ')}: plan again`, {
+    details: { holders },
+  })
+}
+
+function noDeployment(name: string): RemodelError {
+  return new RemodelError('not-found', `there is no deployment ${name}`)
+}

@@ -1,0 +1,98 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Kind, World } from '../../../kinds/contract/kind.ts'
+import type { KindRegistry } from '../../../kinds/registry.ts'
+import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import type { Deviation, Verdict } from '../../../shared/model/verdict.ts'
+import { toError } from '../../../shared/runtime/errors.ts'
+import { eachAtMost } from '../../../shared/runtime/parallel.ts'
+import type { Planners } from '../dispatch/planners.ts'
+
+const everyMs = 1000
+/** So many deployments are looked at side by side; one that deviates is looked at for seconds. */
+const atOnce = 8
+/** More plans do not rest between their end and the blobstore, unless that is away. */
+const mostResting = 1000
+/** A server that has just been set up may still be on its way: what deviates is looked at again for so long. */
+const patienceMs = 10_000
+const againMs = 500
+
+type Parts = Omit<World, 'recorded'> & { ledger: Ledger; kinds: KindRegistry }
+
+/**
+ * Verdicts: after every plan that is done the world is read again and compared with what the ledger has recorded. A plan says
+ * what its steps did; only the world says what is there now.
+ */
+export class Verdicts {
+  readonly #ledger: Ledger
+  readonly #kinds: KindRegistry
+  readonly #world: Omit<World, 'recorded'>
+  /** Plans among those that rest which need no further look: each is looked at once by a planner. */
+  #settled = new Set<string>()
+
+  constructor({ ledger, kinds, ...world }: Parts) {
+    this.#ledger = ledger
+    this.#kinds = kinds
+    this.#world = world
+  }
+
+  /** Looks at a deployment now, and again for up to `waitMs` while something deviates. */
+  async look(deployment: string, kind: Kind, waitMs = 0): Promise<Verdict> {
+    const until = performance.now() + waitMs
+    for (;;) {
+      const { deviations, warnings } = await this.#compare(deployment, kind)
+      if (deviations.length === 0 || performance.now() >= until) {
+        return { at: Date.now(), deviations, ...(warnings.length === 0 ? {} : { warnings }) }
+      }
+      await setTimeout(againMs)
+    }
+  }
+
+  /** Records the verdict on each plan that has ended well, has none, and is the last that changed its deployment. */
+  async record(falls: (deployment: string) => boolean): Promise<void> {
+    const resting = await this.#ledger.endedPlans(0, mostResting)
+    const ids = new Set(resting.map(({ plan }) => plan))
+    this.#settled = new Set([...this.#settled].filter((plan) => ids.has(plan)))
+    const open = resting.filter(({ deployment, plan }) => falls(deployment) && !this.#settled.has(plan))
+    await eachAtMost(atOnce, open, async ({ deployment, plan }) => {
+      await this.#recordOne(deployment, plan)
+      this.#settled.add(plan)
+    })
+  }
+
+  async #recordOne(deployment: string, plan: string): Promise<void> {
+    const { state, verdict, kind: name } = await this.#ledger.planRecord(deployment, plan)
+    const kind = this.#kinds.find(name)
+    if (state !== 'done' || verdict !== null || !kind) return
+    const before = await this.#ledger.floorplan(deployment)
+    const seen = await this.look(deployment, kind, patienceMs)
+    const [lock, after] = await Promise.all([this.#ledger.lock(deployment), this.#ledger.floorplan(deployment)])
+    // What was seen may belong to the plan that runs since.
+    if (lock || after.version !== before.version) return
+    await this.#ledger.recordVerdict(deployment, plan, seen)
+  }
+
+  async #compare(
+    deployment: string,
+    { inspector, deviations, warnings, nothing }: Kind,
+  ): Promise<{ deviations: Deviation[]; warnings: string[] }> {
+    if (!deviations) return { deviations: [], warnings: [] }
+    const recorded = await this.#ledger.floorplan(deployment)
+    const { materials } = await inspector(nothing(deployment), { ...this.#world, recorded, closely: true })
+    return { deviations: deviations(materials), warnings: warnings?.(materials) ?? [] }
+  }
+}
+
+/** Records verdicts soon after plans have ended. */
+export function startVerdicts(verdicts: Verdicts, planners: Pick<Planners, 'falls'>, log: Logger): { stop(): void } {
+  let running = false
+  const timer = setInterval(async () => {
+    if (running) return
+    running = true
+    await verdicts
+      .record((deployment) => planners.falls(deployment))
+      .catch((error) => log.warn({ err: toError(error) }, 'a deployment could not be compared; it is tried again'))
+    running = false
+  }, everyMs)
+  return { stop: () => clearInterval(timer) }
+}
