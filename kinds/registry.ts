@@ -25,6 +25,10 @@ export class KindRegistry {
     return new KindRegistry([...extensions, ...own])
   }
 
+  get all(): readonly Kind[] {
+    return this.#kinds
+  }
+
   get names(): string[] {
     return this.#kinds.map((kind) => kind.name)
   }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
 import type { Reservation, ReservedNames, Space } from '../../shared/model/reservation.ts'
 import type { Deviation } from '../../shared/model/verdict.ts'
@@ -6,6 +7,8 @@ import type { Release, Stemcell } from '../../shared/release/release.ts'
 import type { Fault } from '../../shared/runtime/errors.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
 import type { PlanDraft } from './draft.ts'
+import type { Routes } from './routes.ts'
+import type { Stores } from './stores.ts'
 
 /** A release that was uploaded, without what it holds. */
 export interface ReleaseId {
@@ -108,7 +111,7 @@ export interface World {
   provider: import('../../shared/provider/provider.ts').Provider
   compiled: import('../../shared/compilation/compiled.ts').CompiledIndex
   durations: import('../../shared/compilation/durations.ts').Durations
-  archives: import('../database/archive/archives.ts').Archives
+  stores: Stores
   /** Also looks at what no plan asks for, one question more to each machine: for the verdict after a plan. */
   closely?: true
 }
@@ -127,7 +130,7 @@ export interface Known {
 }
 
 /** What describing an instance may look at. */
-export interface Looking extends Pick<World, 'provider' | 'archives'> {
+export interface Looking extends Pick<World, 'provider' | 'stores'> {
   deployment: string
   /** All that is recorded of the deployment. */
   materials: readonly StandingMaterial[]
@@ -208,6 +211,10 @@ export interface Kind {
   actions?: Readonly<Record<string, Action>>
   /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */
   logs?: readonly string[]
+  /** Digests of the blobs that its stores name of a deployment: the clean-up leaves them. Absent: floorplan and plans name all. */
+  keptBlobs?(stores: Stores, deployment: string): Promise<Iterable<string>>
+  /** Routes of its own below `/v1`. Absent: it has none. */
+  routes?(server: Routes, parts: { ledger: Ledger; stores: Stores }): void
   /** Runs statements on all nodes, or on none where one refuses. Absent: it has nothing that takes statements. */
   runStatements?(
     statements: Statements,

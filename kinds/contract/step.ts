@@ -5,15 +5,15 @@ import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Attributes, StandingMaterial } from '../../shared/model/material.ts'
 import type { Fence, Provider } from '../../shared/provider/provider.ts'
 import type { Secrets } from '../../shared/runtime/secrets.ts'
-import type { Archives } from '../database/archive/archives.ts'
+import type { Stores } from './stores.ts'
 
 /** What a step may use. Everything that changes the world takes `fence`. */
 export interface StepContext {
   provider: Provider
   blobs: Blobstore
   compiled: CompiledIndex
-  /** Backups of databases. */
-  archives: Archives
+  /** Where its kind keeps what outlives plans. */
+  stores: Stores
   /** What services agree on and no plan says. */
   secrets: Secrets
   /** The plan that the remodel is of: what an earlier attempt has begun for it is told from what another plan left. */

@@ -20,7 +20,7 @@ import { schemaWords } from '../../shared/source/schema-words.ts'
 import type { StepCatalog } from './catalog.ts'
 import { type Hands, handName } from './hands.ts'
 
-export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'archives' | 'secrets'> {
+export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'stores' | 'secrets'> {
   steps: Pick<StepCatalog, 'find'>
   /** Tells whether a worker lives that knows a step. */
   heartbeat: Pick<Heartbeat, 'knowing'>
@@ -279,7 +279,7 @@ async function attempt(
     provider: claim.owes ? await tools.owed.inFront(claim.deployment) : tools.provider,
     blobs: tools.blobs,
     compiled: tools.compiled,
-    archives: tools.archives,
+    stores: tools.stores,
     secrets: tools.secrets,
     plan: claim.plan,
     material: remodel.material,

@@ -1,5 +1,3 @@
-import { Archives } from '../../kinds/database/archive/archives.ts'
-import { startArchiving } from '../../kinds/database/archiving/loop.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { SoundPackages } from '../../shared/compilation/sound-packages.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
@@ -24,6 +22,7 @@ import { numberSetting } from '../../shared/runtime/settings.ts'
 import { carryOut } from './carry.ts'
 import { StepCatalog } from './catalog.ts'
 import { Hands, handName } from './hands.ts'
+import { findKeepers, startKeeper } from './keepers.ts'
 
 /**
  * The assembler: applies remodels to machines, one job each, and reports how they ended.
@@ -60,7 +59,7 @@ await runService(log, async () => {
     owed: new OwedFences(ledger, provider),
     blobs,
     compiled: new SoundPackages(new RedisCompiledIndex(redis, settings), blobs, { read: false }),
-    archives: new Archives(redis, settings, blobs),
+    stores: { redis, settings, blobs },
     secrets: await Secrets.open(homeDirectory()),
     steps,
     heartbeat,
@@ -79,13 +78,14 @@ await runService(log, async () => {
     { redis, settings, name: id, concurrency, log, ours: (job) => hands.ours(handName(job)) },
     (work, signal, job) => carryOut(work, queue, signal, { ...tools, view: jobView(job) }),
   )
-  const archiving = startArchiving({ ...tools, claims: new Claims(redis, settings) }, id)
+  const claims = new Claims(redis, settings)
+  const keepers = [...(await findKeepers())].map(([name, keeper]) => startKeeper(name, keeper, { ...tools, claims }))
   log.info({ queue }, 'assembler is ready')
   return {
     redis,
     async stop() {
       leaving.begin()
-      await archiving.stop()
+      await Promise.all(keepers.map((keeper) => keeper.stop()))
       await worker.close()
       await board.settled()
       leaving.end()

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
-import { Archives } from '../../kinds/database/archive/archives.ts'
 import { TemplateRenderer } from '../../kinds/deployment/render/renderer.ts'
 import { KindRegistry } from '../../kinds/registry.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
@@ -81,10 +80,8 @@ await runService(log, async () => {
   const durations = new RedisDurations(requests, settings)
   const turns = new Turns(subscriber)
   await turns.start(settings)
-  const verdicts = new Verdicts({
-    ...{ ledger, kinds, provider, compiled, durations },
-    archives: new Archives(requests, settings, blobs),
-  })
+  const stores = { redis: requests, settings, blobs }
+  const verdicts = new Verdicts({ ledger, kinds, provider, compiled, durations, stores })
   const planning = new Planning({
     ledger,
     kinds,
@@ -95,7 +92,7 @@ await runService(log, async () => {
     warmth: new Warmth(requests, settings),
     render: renderer.render,
     turns,
-    blobs,
+    stores,
     secrets: await Secrets.open(homeDirectory()),
   })
 
@@ -143,7 +140,7 @@ await runService(log, async () => {
   })
   const retention = startRetention(steadyLedger, (deployment) => planners.falls(deployment), log)
   const cleaning = startCleaning(
-    cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, planner: id }),
+    cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, kinds, planner: id }),
     log,
   )
   const orders = startWorker(
@@ -162,6 +159,7 @@ await runService(log, async () => {
     supply,
     kinds,
     blobs,
+    stores,
     provider,
     queues,
     heartbeat,

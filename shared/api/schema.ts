@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { Stopped } from '../../kinds/database/postgres/links/stopped.ts'
 import { Json } from '../model/material.ts'
 import { Order } from '../model/order.ts'
 import { Plan, PlanState, RemodelState } from '../model/plan.ts'
@@ -191,6 +190,18 @@ export const Deployment = z.object({
 })
 export type Deployment = z.infer<typeof Deployment>
 
+/** A link of two nodes that carries nothing: why, and what a person may do about it. */
+export const StoppedLink = z.object({
+  from: z.string(),
+  to: z.string(),
+  why: z.string(),
+  table: z.string().nullable(),
+  key: z.string().nullable(),
+  /** Statements, any of which makes the link go on, each with what it does. They are to be run on `to`. */
+  repair: z.array(z.object({ statement: z.string(), meaning: z.string() })),
+})
+export type StoppedLink = z.infer<typeof StoppedLink>
+
 /** What a server of a database says of itself now. Bytes are of its write-ahead log; null: it does not say. */
 export const DatabaseServer = z.object({
   database: z.string(),
@@ -207,7 +218,7 @@ export const DatabaseServer = z.object({
     z.object({ node: z.string(), connected: z.boolean(), lagBytes: z.number(), lagSeconds: z.number().nullable() }),
   ),
   /** Of a primary: what it gets from other nodes no more, why, and the statements that repair it. */
-  stopped: z.array(Stopped),
+  stopped: z.array(StoppedLink),
   /**
    * Of a primary whose log is archived: everything that was committed up to then is in the archive (milliseconds, by the server's clock;
    * null: nothing is yet). `late`: something has been waiting for long; of a database that nobody writes to that is never so.

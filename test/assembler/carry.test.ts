@@ -7,7 +7,6 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineStep, type Step, type StepContext } from '../../kinds/contract/step.ts'
-import { Archives } from '../../kinds/database/archive/archives.ts'
 import { carryOut, type Tools } from '../../services/assembler/carry.ts'
 import { Hands } from '../../services/assembler/hands.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
@@ -64,7 +63,7 @@ async function toolsWith(apply: (context: StepContext) => ReturnType<Step['apply
     owed: new OwedFences(ledger, provider),
     blobs: await DiskBlobstore.open(join(home, 'blobs')),
     compiled: new RedisCompiledIndex(ledger.redis, settings()),
-    archives: new Archives(ledger.redis, settings(), await DiskBlobstore.open(join(home, 'blobs'))),
+    stores: { redis: ledger.redis, settings: settings(), blobs: await DiskBlobstore.open(join(home, 'blobs')) },
     secrets: await Secrets.open(home),
     steps: { find: async () => step },
     heartbeat: new Heartbeat(ledger.redis, settings(), 'w'),

@@ -7,7 +7,6 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineStep, type StepContext } from '../../kinds/contract/step.ts'
-import { Archives } from '../../kinds/database/archive/archives.ts'
 import { carryOut, type Tools } from '../../services/assembler/carry.ts'
 import { Hands } from '../../services/assembler/hands.ts'
 import { startPaying } from '../../services/planner/dispatch/owing.ts'
@@ -76,7 +75,7 @@ async function worker(name: string, apply: (context: StepContext) => Promise<voi
     owed: new OwedFences(own, provider),
     blobs,
     compiled: new RedisCompiledIndex(redis, settings()),
-    archives: new Archives(redis, settings(), blobs),
+    stores: { redis, settings: settings(), blobs },
     steps: { find: async () => step },
     heartbeat: new Heartbeat(ledger.redis, settings(), 'w'),
     ledger: own,

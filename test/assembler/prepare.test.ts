@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { StepContext } from '../../kinds/contract/step.ts'
-import { Archives } from '../../kinds/database/archive/archives.ts'
 import prepareInstance from '../../kinds/deployment/steps/prepare-instance.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
@@ -38,7 +37,7 @@ test('a package that is not compiled fails the attempt before another one is unp
     provider: place.provider,
     blobs,
     compiled: new RedisCompiledIndex(redis, settings),
-    archives: new Archives(redis, settings, blobs),
+    stores: { redis, settings, blobs },
     secrets: await Secrets.open(place.directory),
     material: 'instance/app/0',
     standing: async () => null,

@@ -182,9 +182,9 @@ describe('a plan that ended', () => {
     const blob = await redis.hget(`h${counter}:{d}:plan:${plan.id}`, 'blob')
     const supply = new Supply(redis, ledger.settings)
     const compiled = new RedisCompiledIndex(redis, ledger.settings)
-    expect((await mark({ ledger, supply, compiled, blobs })).named).toContain(blob)
+    expect((await mark({ ledger, supply, compiled, blobs, kinds: { all: [] } })).named).toContain(blob)
     await ledger.forget('d', 0, -1, Date.now() + 1)
-    expect((await mark({ ledger, supply, compiled, blobs })).named).not.toContain(blob)
+    expect((await mark({ ledger, supply, compiled, blobs, kinds: { all: [] } })).named).not.toContain(blob)
     redis.disconnect()
   })
 

@@ -36,20 +36,10 @@ const openToCli = [
  * through a facet of the contract.
  */
 const coreNamesKind = [
-  'kinds/contract/kind.ts kinds/database/archive/archives.ts',
-  'kinds/contract/step.ts kinds/database/archive/archives.ts',
-  'services/assembler/main.ts kinds/database/archive/archives.ts',
-  'services/assembler/main.ts kinds/database/archiving/loop.ts',
   'services/planner/catalog/compiling.ts kinds/deployment/inputs.ts',
   'services/planner/catalog/usage.ts kinds/deployment/inputs.ts',
-  'services/planner/housekeeping/mark.ts kinds/database/archive/archives.ts',
-  'services/planner/http/routes/backups.ts kinds/database/archive/archives.ts',
-  'services/planner/http/routes/deployments.ts kinds/database/archive/archives.ts',
-  'services/planner/main.ts kinds/database/archive/archives.ts',
   'services/planner/main.ts kinds/deployment/render/renderer.ts',
   'services/planner/planning/offline.ts kinds/deployment/render/renderer.ts',
-  'services/planner/planning/planning.ts kinds/database/archive/archives.ts',
-  'shared/api/schema.ts kinds/database/postgres/links/stopped.ts',
 ]
 
 /** Parts that decide: no I/O, no clock, no random of their own. */
@@ -61,8 +51,8 @@ const pure = [
 ]
 /** The kind that a file is of, and which half of it: `plan` runs in the planner, these in the assembler; the rest is for both. */
 const kindOf = (path: string) => /^kinds\/(?!contract\/)([^/]+)\//.exec(path)?.[1]
-const carriesOut = /^kinds\/[^/]+\/(steps|server|archiving|instance)\//
-const plans = /^kinds\/[^/]+\/(plan|render)\//
+const carriesOut = /^kinds\/[^/]+\/(steps|server|archiving|instance|keepers)\//
+const plans = /^kinds\/[^/]+\/(plan|render|http)\//
 
 const pureModules = ['zod', 'node:crypto', 'ipaddr.js', 'yaml', 'fastest-levenshtein']
 

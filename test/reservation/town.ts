@@ -61,7 +61,7 @@ export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): 
     render: async () => [],
     turns: new Turns(redis),
     // Documents of these deployments have no secrets to keep.
-    blobs: {} as Blobstore,
+    stores: { redis, settings, blobs: {} as Blobstore },
     secrets: new Secrets(Buffer.alloc(32)),
   })
   return {

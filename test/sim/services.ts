@@ -3,7 +3,6 @@ import type { Job } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Step } from '../../kinds/contract/step.ts'
-import { Archives } from '../../kinds/database/archive/archives.ts'
 import { carryOut } from '../../services/assembler/carry.ts'
 import { Hands, handName } from '../../services/assembler/hands.ts'
 import { VmLease } from '../../services/compiler/lease.ts'
@@ -144,7 +143,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       owed: new OwedFences(ledger, provider),
       blobs: ground.world.blobs(ground.process),
       compiled: new RedisCompiledIndex(redis, settings),
-      archives: new Archives(redis, settings, ground.world.blobs(ground.process)),
+      stores: { redis, settings, blobs: ground.world.blobs(ground.process) },
       secrets: new Secrets(Buffer.alloc(32)),
       steps: { find: async () => step },
       heartbeat,

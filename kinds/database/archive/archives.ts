@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import { baseKey } from '../../../shared/ledger/keys.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
+import type { Stores } from '../../contract/stores.ts'
 import { type ArchivedLog, Backup, type LogFile, segmentOf } from './chain.ts'
 import { type LineName, LogIndex } from './log-index.ts'
 import { neededFrom, Reach, reachOf, untilOf } from './reach.ts'
@@ -29,6 +30,14 @@ export interface BackupSummary {
   bytes: number
   logBytes: number
 }
+
+/** The archives in these stores: one object for all who ask, as it keeps what it has read of packs. */
+export function archivesOf(stores: Stores): Archives {
+  const known = opened.get(stores) ?? new Archives(stores.redis, stores.settings, stores.blobs)
+  opened.set(stores, known)
+  return known
+}
+const opened = new WeakMap<Stores, Archives>()
 
 /**
  * What is archived of a deployment's databases. The bytes are in the blobstore; here is which of them are what. Entries never

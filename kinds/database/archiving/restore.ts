@@ -5,6 +5,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { begunFor, noteBegun } from '../../contract/begun.ts'
 import type { StepContext, Wait } from '../../contract/step.ts'
+import { archivesOf } from '../archive/archives.ts'
 import { type ArchivedLog, type Backup, filesFor } from '../archive/chain.ts'
 import type { InstanceAttributes, Member, Restore } from '../inputs.ts'
 import { linkName } from '../postgres/names.ts'
@@ -84,9 +85,10 @@ export const restoredBy = ({ key }: Restore) => `restored ${key}`
 
 /** What a restore reads; throws `not-found` where some of it is not in the archive or in the blobstore. */
 export async function neededFor(
-  { archives, blobs }: Pick<StepContext, 'archives' | 'blobs'>,
+  { stores, blobs }: Pick<StepContext, 'stores' | 'blobs'>,
   { deployment, node, line, backup: id, target }: Restore,
 ): Promise<{ backup: Backup; log: ArchivedLog; files: string[] }> {
+  const archives = archivesOf(stores)
   const backup = await archives.backup(deployment, id)
   if (!backup) throw new RemodelError('not-found', `there is no backup ${id} of ${deployment} any more`)
   const log = await archives.log({ deployment, node, line }, backup.start)

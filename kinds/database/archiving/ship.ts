@@ -1,8 +1,8 @@
-import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { Connection } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
-import type { Archives } from '../archive/archives.ts'
+import type { Stores } from '../../contract/stores.ts'
+import { type Archives, archivesOf } from '../archive/archives.ts'
 import { lsnOf, segmentAt, segmentOf, switches, timelineOf } from '../archive/chain.ts'
 import type { LineName } from '../archive/log-index.ts'
 import type { Moment, Seal } from '../archive/sealing.ts'
@@ -15,8 +15,7 @@ import { lineOf } from './line.ts'
 
 export interface Shipping {
   provider: Provider
-  blobs: Blobstore
-  archives: Archives
+  stores: Stores
   signal: AbortSignal
 }
 
@@ -55,7 +54,8 @@ const answerMs = 15_000
  */
 export async function shipLog(tools: Shipping, source: Source, sealing: Sealing): Promise<Shipped | null> {
   const { deployment, node, primary, members } = source
-  const { archives, signal } = tools
+  const archives = archivesOf(tools.stores)
+  const { signal } = tools
   const session = await openSession(tools.provider, primary, 'postgres', {
     name: 'remodel archive',
     limitMs: answerMs,
@@ -143,16 +143,16 @@ async function finishedFiles(session: Session, from: number) {
 }
 
 async function shipFile(
-  { blobs, archives, signal }: Shipping,
+  { stores, signal }: Shipping,
   connection: Connection,
   of: LineName,
   file: string,
 ): Promise<void> {
   const packed = await gather(connection, `gzip -1 -n -c '${place.data}/pg_wal/${file}'`, signal)
-  const { digest, size } = await blobs.put(packed)
+  const { digest, size } = await stores.blobs.put(packed)
   await failpoint('archive.put')
   signal.throwIfAborted()
-  await archives.addFile(of, file, { digest, bytes: size })
+  await archivesOf(stores).addFile(of, file, { digest, bytes: size })
   await failpoint('archive.entered')
 }
 

@@ -1,5 +1,6 @@
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { InstanceView, Looking } from '../../contract/kind.ts'
+import { archivesOf } from '../archive/archives.ts'
 import { InstanceAttributes } from '../inputs.ts'
 import { archiveSlot } from '../postgres/names.ts'
 import { type Address, openSession, type Session } from '../postgres/server.ts'
@@ -89,8 +90,8 @@ async function ask(
     const stopped = own.role === 'primary' ? await stoppedLinksOf(session, { at, node, database }, looking) : []
     const facts = { ...own, stopped }
     if (!archived || facts.role !== 'primary') return { ...facts, archive: null }
-    const { deployment, archives } = looking
-    return { ...facts, archive: await archiveState(session, { deployment, node }, archives) }
+    const { deployment, stores } = looking
+    return { ...facts, archive: await archiveState(session, { deployment, node }, archivesOf(stores)) }
   } finally {
     await session.close()
   }

@@ -1,5 +1,7 @@
 import { defineAction, type Kind } from '../../contract/kind.ts'
 import { BackUp, Promotion, Restart } from '../action-inputs.ts'
+import { archivesOf } from '../archive/archives.ts'
+import { backupRoutes } from '../http/backups.ts'
 import { serverLog } from '../inputs.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back-up.ts'
@@ -33,6 +35,8 @@ export const kind: Kind = {
     promote: defineAction({ input: Promotion, plan: promote }),
     restart: defineAction({ input: Restart, plan: restart }),
   },
+  keptBlobs: (stores, deployment) => archivesOf(stores).digests(deployment),
+  routes: backupRoutes,
   logs: [serverLog],
   runStatements: async (statements, looking) =>
     (await import('./statements.ts')).statementsOnNodes(statements, looking),

@@ -1,6 +1,7 @@
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep } from '../../contract/step.ts'
+import { archivesOf } from '../archive/archives.ts'
 import { copyToBlobs } from '../archiving/backup.ts'
 import { always } from '../archiving/every.ts'
 import { shipLog } from '../archiving/ship.ts'
@@ -28,12 +29,12 @@ export default defineStep({
     context.say('archiving the log')
     if ((await ship(true)) !== line) throw new RemodelError('infrastructure', `${node} was restored meanwhile`)
     await failpoint('back-up-node.shipped')
-    await context.archives.addBackup(deployment, { ...backup, line })
+    await archivesOf(context.stores).addBackup(deployment, { ...backup, line })
     await failpoint('back-up-node.entered')
-    if (keep !== null) await context.archives.prune(deployment, node, line, keep)
+    if (keep !== null) await archivesOf(context.stores).prune(deployment, node, line, keep)
   },
   async verify(context, { deployment, node }) {
-    const last = (await context.archives.backups(deployment)).findLast((backup) => backup.node === node)
+    const last = (await archivesOf(context.stores).backups(deployment)).findLast((backup) => backup.node === node)
     if (!last) throw new RemodelError('infrastructure', `the backup of ${node} is not in the archive`)
     return { floorplan: {}, facts: { backup: last.id, bytes: last.bytes } }
   },

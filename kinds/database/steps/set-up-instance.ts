@@ -4,6 +4,7 @@ import type { Connection } from '../../../shared/provider/connection.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep, type StepContext, type StepResult } from '../../contract/step.ts'
+import { archivesOf } from '../archive/archives.ts'
 import { ensureArchiveSlot, keepsForArchive } from '../archiving/line.ts'
 import { restoreData, restoredBy } from '../archiving/restore.ts'
 import { inputs, restoredMaterial } from '../inputs.ts'
@@ -127,7 +128,7 @@ export default defineStep({
       }
       if (role !== 'follow' && role !== 'copy') await ensureRoles(context, member, instance, input)
       await ensureArchiveSlot(context.provider, member, instance.backup !== undefined)
-      if (instance.backup) await context.archives.follow(input.deployment)
+      if (instance.backup) await archivesOf(context.stores).follow(input.deployment)
       await settleAside(connection)
       await shell(connection, `rm -rf ${place.earlier}`)
       const held = Object.keys(await heldBack(connection, instance))

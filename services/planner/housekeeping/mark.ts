@@ -1,4 +1,4 @@
-import { Archives } from '../../../kinds/database/archive/archives.ts'
+import type { Kind } from '../../../kinds/contract/kind.ts'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { CompiledPackage, RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
@@ -13,8 +13,9 @@ export interface MarkParts {
   ledger: Ledger
   supply: Supply
   compiled: RedisCompiledIndex
-  /** Packs of archives are read from it. */
   blobs: Blobstore
+  /** Asked which blobs they keep. */
+  kinds: { all: readonly Pick<Kind, 'keptBlobs'>[] }
 }
 
 /** What is needed at one moment. */
@@ -33,9 +34,9 @@ const open = new Set(['stored', 'running', 'parked', 'failing', 'cancelling'])
 const name = /^(sha256:)?[0-9a-f]{64}$/
 
 /** Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least. */
-export async function mark({ ledger, supply, compiled, blobs }: MarkParts): Promise<Marks> {
+export async function mark({ ledger, supply, compiled, blobs, kinds }: MarkParts): Promise<Marks> {
   const [catalog, stemcells, index] = await Promise.all([supply.releases(), supply.stemcells(), compiled.all()])
-  const archives = new Archives(ledger.redis, ledger.settings, blobs)
+  const stores = { redis: ledger.redis, settings: ledger.settings, blobs }
   const named = new Set<string>()
   const releases = new Set<string>()
   for (const deployment of await ledger.deployments()) {
@@ -44,7 +45,9 @@ export async function mark({ ledger, supply, compiled, blobs }: MarkParts): Prom
     const { materials } = await ledger.floorplan(deployment)
     for (const plan of plans) collectNames(plan.remodels, named)
     collectNames(materials, named)
-    for (const digest of await archives.digests(deployment)) named.add(digest)
+    // Every kind: what a deployment leaves behind outlives the record of its kind.
+    for (const kind of kinds.all)
+      for (const digest of (await kind.keptBlobs?.(stores, deployment)) ?? []) named.add(digest)
     for (const list of [materials, plans.flatMap(toStand)]) {
       for (const used of releasesInUse(list, { releases: catalog, stemcells }))
         releases.add(`${used.name}/${used.version}`)

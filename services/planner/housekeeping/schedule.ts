@@ -1,11 +1,8 @@
 import type { Logger } from 'pino'
-import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import { RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
-import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import { Claims } from '../../../shared/lock/claims.ts'
 import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
 import { numberSetting } from '../../../shared/runtime/settings.ts'
-import type { Supply } from '../catalog/supply.ts'
 import { type CleanParts, cleanUp } from './clean.ts'
 import { Drawings } from './drawings.ts'
 
@@ -13,7 +10,7 @@ const everyMs = 3_600_000
 const dayMs = 24 * 3_600_000
 
 /** What a clean-up works with, on the Redis of the ledger. */
-export function cleanParts(parts: { ledger: Ledger; supply: Supply; blobs: Blobstore; planner: string }): CleanParts {
+export function cleanParts(parts: Pick<CleanParts, 'ledger' | 'supply' | 'blobs' | 'kinds' | 'planner'>): CleanParts {
   const { redis, settings } = parts.ledger
   return {
     ...parts,

@@ -16,9 +16,9 @@ const statusTimeoutMs = 2000
 export async function instancesOf(
   floorplan: Floorplan,
   kind: Kind,
-  { provider, archives }: Omit<Looking, 'deployment' | 'materials'>,
+  { provider, stores }: Omit<Looking, 'deployment' | 'materials'>,
 ): Promise<Instance[]> {
-  const looking = { deployment: floorplan.deployment, materials: floorplan.materials, provider, archives }
+  const looking = { deployment: floorplan.deployment, materials: floorplan.materials, provider, stores }
   const byId = new Map(floorplan.materials.map((material) => [material.id, material]))
   const instances = [...standingInstances(floorplan), ...begunInstances(floorplan)]
   return Promise.all(

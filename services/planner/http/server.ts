@@ -7,7 +7,6 @@ import { mountBoard } from './board/board.ts'
 import { BoardVisits } from './board/visits.ts'
 import { type Access, guard, nobody } from './door.ts'
 import { errorHandler } from './problem.ts'
-import { backupRoutes } from './routes/backups.ts'
 import { cleaningRoutes } from './routes/cleaning.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -59,8 +58,8 @@ export async function buildServer(services: Services, access: Access = nobody) {
   supplyRoutes(server, services)
   releaseRoutes(server, services)
   cleaningRoutes(server, services)
-  backupRoutes(server, services)
   verifyRoutes(server, services)
+  for (const kind of services.kinds.all) kind.routes?.(server, services)
   await mountBoard(server, services, visits)
   return server
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Stores } from '../../../kinds/contract/stores.ts'
 import type { KindRegistry } from '../../../kinds/registry.ts'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
@@ -20,6 +21,8 @@ export interface Services {
   supply: Supply
   kinds: KindRegistry
   blobs: Blobstore
+  /** Where kinds keep what is neither plan nor floorplan. */
+  stores: Stores
   provider: Provider
   queues: Queues
   heartbeat: Pick<Heartbeat, 'served'>

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Keeping, Kind, PlanOptions, Render, World } from '../../../kinds/contract/kind.ts'
-import { Archives } from '../../../kinds/database/archive/archives.ts'
+import type { Stores } from '../../../kinds/contract/stores.ts'
 import { deploymentOf, type KindRegistry } from '../../../kinds/registry.ts'
-import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../../shared/compilation/compiled.ts'
 import type { Durations } from '../../../shared/compilation/durations.ts'
 import type { Warmth } from '../../../shared/compilation/warmth.ts'
@@ -53,7 +52,7 @@ export class Planning {
   readonly #render: Render
   readonly #drawings: Drawings
   readonly #turns: Turns
-  readonly #archives: Archives
+  readonly #stores: Stores
   readonly #settling: Settling
   readonly #keeping: Keeping
 
@@ -67,7 +66,7 @@ export class Planning {
     warmth: Warmth
     render: Render
     turns: Turns
-    blobs: Blobstore
+    stores: Stores
     secrets: Secrets
   }) {
     this.#ledger = parts.ledger
@@ -80,8 +79,8 @@ export class Planning {
     this.#render = parts.render
     this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
     this.#turns = parts.turns
-    this.#keeping = { blobs: parts.blobs, secrets: parts.secrets }
-    this.#archives = new Archives(parts.ledger.redis, parts.ledger.settings, parts.blobs)
+    this.#keeping = { blobs: parts.stores.blobs, secrets: parts.secrets }
+    this.#stores = parts.stores
     this.#settling = new Settling(parts.ledger, parts.kinds)
   }
 
@@ -140,7 +139,7 @@ export class Planning {
       provider: this.#provider,
       compiled: this.#compiled,
       durations: this.#durations,
-      archives: this.#archives,
+      stores: this.#stores,
     }
   }
 

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Archives } from '../../../kinds/database/archive/archives.ts'
 import { architect } from '../../../kinds/deployment/plan/architect.ts'
 import { inspector } from '../../../kinds/deployment/plan/inspector.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
@@ -51,8 +50,8 @@ async function inspect(materials: StandingMaterial[]) {
   const recorded: Floorplan = { deployment: 'shop', version: 3, materials }
   const compiled = new RedisCompiledIndex(redis, settings)
   const durations = new RedisDurations(redis, settings)
-  const archives = new Archives(redis, settings, await DiskBlobstore.open(place.directory))
-  const found = await inspector(blueprint, { recorded, provider: place.provider, compiled, durations, archives })
+  const stores = { redis, settings, blobs: await DiskBlobstore.open(place.directory) }
+  const found = await inspector(blueprint, { recorded, provider: place.provider, compiled, durations, stores })
   return { ...found, byId: new Map(found.materials.map((material) => [material.id, material])) }
 }
 

@@ -1,4 +1,5 @@
 import type { World } from '../../../contract/kind.ts'
+import { archivesOf } from '../../archive/archives.ts'
 import { InstanceAttributes } from '../../inputs.ts'
 import { type Address, type Machines, openSession } from '../../postgres/server.ts'
 import { type ArchiveSeen, archiveMaterial } from '../archived.ts'
@@ -13,7 +14,7 @@ interface Found {
 }
 
 /** The archives that a plan or a verdict may need to know: of this deployment's nodes, and of those that something is restored from. */
-export async function archivesAsFound(strategy: Strategy, found: Found, { archives, provider, closely }: World) {
+export async function archivesAsFound(strategy: Strategy, found: Found, { stores, provider, closely }: World) {
   const standing = found.instances.map(({ attributes }) => InstanceAttributes.parse(attributes))
   const kept = standing.flatMap(({ node, backup }) => (closely && backup !== undefined ? [node] : []))
   const asked = strategy.nodes
@@ -25,7 +26,7 @@ export async function archivesAsFound(strategy: Strategy, found: Found, { archiv
   const deployments = new Set([...restores.map(({ deployment }) => deployment), found.deployment])
   const seen: ArchiveSeen[] = []
   for (const deployment of deployments) {
-    const backups = await archives.summaries(deployment)
+    const backups = await archivesOf(stores).summaries(deployment)
     const own = deployment === found.deployment
     const nodes = new Set([...backups.map(({ node }) => node), ...(own ? archived : [])])
     for (const node of [...nodes].sort()) {

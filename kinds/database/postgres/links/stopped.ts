@@ -1,16 +1,7 @@
-import { z } from 'zod'
+import { StoppedLink } from '../../../../shared/api/schema.ts'
 
-/** A link of two nodes that carries nothing: why, and what a person may do about it. */
-export const Stopped = z.object({
-  from: z.string(),
-  to: z.string(),
-  why: z.string(),
-  table: z.string().nullable(),
-  key: z.string().nullable(),
-  /** Statements, any of which makes the link go on, each with what it does. They are to be run on `to`. */
-  repair: z.array(z.object({ statement: z.string(), meaning: z.string() })),
-})
-export type Stopped = z.infer<typeof Stopped>
+export const Stopped = StoppedLink
+export type Stopped = StoppedLink
 
 /** Why, and what to do. */
 export function causeText({ to, why, repair }: Stopped): string {

@@ -1,8 +1,8 @@
+import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { Cleaned, CleanRequest } from '../../../../shared/api/schema.ts'
 import { cleanUp } from '../../housekeeping/clean.ts'
 import { cleanParts, keepBlobsMs } from '../../housekeeping/schedule.ts'
 import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
 
 /** Taking away what nobody needs any more. */
 export function cleaningRoutes(server: Routes, services: Services): void {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Kind } from '../../../../kinds/contract/kind.ts'
-import { Archives } from '../../../../kinds/database/archive/archives.ts'
+import type { Routes } from '../../../../kinds/contract/routes.ts'
 import {
   Deployment,
   ExecRequest,
@@ -19,7 +19,6 @@ import { suggest } from '../../../../shared/source/document.ts'
 import { connectInstance, instancesOf } from '../instances.ts'
 import { placeOf, readLogs } from '../logs.ts'
 import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
 
 const ByName = z.object({ name: z.string() })
 /** `<group>/<index>` of a deployment, one name of kinds whose instances have one: both are their path. */
@@ -31,7 +30,6 @@ const instanceName = ({ instance, index }: z.infer<typeof ByInstance>) =>
 /** Deployments and what stands in them; locks. */
 export function deploymentRoutes(server: Routes, services: Services): void {
   const { ledger } = services
-  const archives = new Archives(ledger.redis, ledger.settings, services.blobs)
 
   const overview = new Overview(ledger)
   const shown = ({ lastPlan, ...one }: DeploymentRecord): Deployment => ({ ...one, kind: lastPlan.kind, lastPlan })
@@ -102,7 +100,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     },
     async (request) => {
       const { name } = request.params
-      const looking = { provider: services.provider, archives }
+      const looking = { provider: services.provider, stores: services.stores }
       return instancesOf(await ledger.floorplan(name), await kindOf(name), looking)
     },
   )
@@ -123,7 +121,8 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       if (!kind.runStatements)
         throw new RemodelError('invalid-input', `${name} is of kind ${kind.name}, which takes no statements`)
       const { materials } = await ledger.floorplan(name)
-      return kind.runStatements(body, { deployment: name, materials, provider: services.provider, archives })
+      const { provider, stores } = services
+      return kind.runStatements(body, { deployment: name, materials, provider, stores })
     },
   )
 

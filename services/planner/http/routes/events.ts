@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
+import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { Event } from '../../../../shared/api/schema.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { EventFeed } from '../event-feed.ts'
 import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
 
 /** How long a listener waits for an event before its connection is kept alive with a comment. */
 const waitMs = 5000

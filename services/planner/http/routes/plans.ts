@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schema.ts'
 import { compiledFor } from '../../../../shared/compilation/phrase.ts'
 import type { CompileSpec } from '../../../../shared/compilation/spec.ts'
@@ -9,7 +10,6 @@ import { Heartbeat } from '../../../../shared/runtime/heartbeat.ts'
 import { CompilingNow } from '../../catalog/compiling.ts'
 import type { Planning } from '../../planning/planning.ts'
 import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
 
 const ById = z.object({ id: z.string() })
 

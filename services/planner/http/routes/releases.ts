@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { InspectedRelease, ListedRelease, Release, UsedRelease } from '../../../../shared/api/schema.ts'
 import { RedisCompiledIndex } from '../../../../shared/compilation/compiled.ts'
 import { exportRelease } from '../../../../shared/release/export.ts'
@@ -6,7 +7,6 @@ import { osOf } from '../../../../shared/release/package-form.ts'
 import { compiledFor, takeRelease } from '../../catalog/releases.ts'
 import { releasesInUse } from '../../catalog/usage.ts'
 import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
 
 const ById = z.object({ name: z.string(), version: z.string() })
 const ExportQuery = z.object({

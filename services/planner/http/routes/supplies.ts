@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { Config, Stemcell } from '../../../../shared/api/schema.ts'
 import { takeConfig } from '../../catalog/configs.ts'
 import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
 
 const ByDigest = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })
 

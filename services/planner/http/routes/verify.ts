@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { Check, CheckRequest } from '../../../../shared/api/schema.ts'
 import { RedisCompiledIndex } from '../../../../shared/compilation/compiled.ts'
 import { Rebuilds } from '../../../../shared/compilation/rebuilds.ts'
 import { jobId } from '../../../../shared/queue/catalog.ts'
 import { sample, standOf } from '../../catalog/verifying.ts'
 import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
 
 /** Compiles packages a second time, to see whether the same comes out. */
 export function verifyRoutes(server: Routes, { ledger, supply, blobs, queues }: Services): void {

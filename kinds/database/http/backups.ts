@@ -1,15 +1,14 @@
 import { z } from 'zod'
-import { Archives } from '../../../../kinds/database/archive/archives.ts'
-import { Backup } from '../../../../shared/api/schema.ts'
-import { RemodelError } from '../../../../shared/runtime/errors.ts'
-import type { Services } from '../services.ts'
-import type { Routes } from './routes.ts'
+import { Backup } from '../../../shared/api/schema.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import type { Kind } from '../../contract/kind.ts'
+import { archivesOf } from '../archive/archives.ts'
 
 const ByName = z.object({ name: z.string() })
 
 /** What is archived of databases. Backups are made by a plan: action `back-up`. */
-export function backupRoutes(server: Routes, { ledger, blobs }: Services): void {
-  const archives = new Archives(ledger.redis, ledger.settings, blobs)
+export const backupRoutes: NonNullable<Kind['routes']> = (server, { ledger, stores }) => {
+  const archives = archivesOf(stores)
 
   server.get(
     '/v1/deployments/:name/backups',
