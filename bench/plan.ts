@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
-import type { PlanOptions, Render } from '../kinds/contract/kind.ts'
-import { kind } from '../kinds/deployment/plan/index.ts'
+import type { PlanOptions } from '../kinds/contract/kind.ts'
+import { renderedBy } from '../kinds/deployment/plan/index.ts'
 import { TemplateRenderer } from '../kinds/deployment/render/renderer.ts'
+import type { Render } from '../kinds/deployment/rendering.ts'
 import { sealPlan } from '../services/planner/planning/seal.ts'
 import { digestOf } from '../shared/model/canonical.ts'
 import { emptyFloorplan, type Floorplan } from '../shared/model/material.ts'
@@ -63,20 +64,21 @@ async function draw(
   greeting?: string,
   job = archive,
 ): Promise<Plan> {
+  const kind = renderedBy(render)
   const blueprint = kind.architect(fleetManifest(instances, greeting), fleetSupplies(job))
-  return sealPlan(await kind.foreman(blueprint, floorplan, options, render), blueprint, floorplan)
+  return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
 }
 
 /** Milliseconds of planning against what stands after the first plan was carried out. Nothing must be planned. */
 async function noOp(instances: number, render: Render, job = archive): Promise<number> {
   const standing = JSON.stringify(standingAfter(await draw(instances, emptyFloorplan('fleet'), render, undefined, job)))
   const document = fleetManifest(instances)
-  const supplies = fleetSupplies(job)
+  const [kind, supplies] = [renderedBy(render), fleetSupplies(job)]
   return medianOf(async () => {
     const floorplan = { deployment: 'fleet', version: 1, materials: JSON.parse(standing) }
     const started = performance.now()
     const blueprint = kind.architect(document, supplies)
-    const plan = sealPlan(await kind.foreman(blueprint, floorplan, options, render), blueprint, floorplan)
+    const plan = sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
     const ms = performance.now() - started
     if (plan.remodels.length > 0) throw new Error(`the plan of ${instances} is not empty: ${plan.remodels[0]?.id}`)
     return ms

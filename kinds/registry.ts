@@ -3,11 +3,11 @@ import type { Ownership } from '../shared/provider/provider.ts'
 import { type Fault, RemodelError } from '../shared/runtime/errors.ts'
 import { loadExtensions } from '../shared/runtime/extensions.ts'
 import { invalidInput, type SourceDocument } from '../shared/source/document.ts'
-import type { Kind } from './contract/kind.ts'
+import type { Kind, KindTools } from './contract/kind.ts'
 
 /** The kinds of this Remodel by name: one folder each, loaded when first needed so that a plan starts fast. */
-const builtIn: Record<string, () => Promise<Kind>> = {
-  deployment: async () => (await import('./deployment/plan/index.ts')).kind,
+const builtIn: Record<string, (tools: KindTools) => Promise<Kind>> = {
+  deployment: async (tools) => (await import('./deployment/plan/index.ts')).open(tools),
   database: async () => (await import('./database/plan/index.ts')).kind,
 }
 
@@ -19,10 +19,15 @@ export class KindRegistry {
     this.#kinds = kinds
   }
 
-  static async open(): Promise<KindRegistry> {
-    const own = await Promise.all(Object.values(builtIn).map((load) => load()))
+  /** The caller closes it. */
+  static async open(tools: KindTools): Promise<KindRegistry> {
+    const own = await Promise.all(Object.values(builtIn).map((load) => load(tools)))
     const extensions = (await loadExtensions()).flatMap((extension) => (extension.kind ? [extension.kind as Kind] : []))
     return new KindRegistry([...extensions, ...own])
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#kinds.map((kind) => kind.close?.()))
   }
 
   get all(): readonly Kind[] {

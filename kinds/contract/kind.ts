@@ -1,10 +1,18 @@
 import type { z } from 'zod'
+import type { Instance, UsedRelease } from '../../shared/api/schema.ts'
+import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
+import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
+import type { Durations } from '../../shared/compilation/durations.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
+import type { Remodel } from '../../shared/model/plan.ts'
 import type { Reservation, ReservedNames, Space } from '../../shared/model/reservation.ts'
+import type { StatementOutcome } from '../../shared/model/statements.ts'
 import type { Deviation } from '../../shared/model/verdict.ts'
+import type { Ownership, Provider } from '../../shared/provider/provider.ts'
 import type { Release, Stemcell } from '../../shared/release/release.ts'
 import type { Fault } from '../../shared/runtime/errors.ts'
+import type { Secrets } from '../../shared/runtime/secrets.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
 import type { PlanDraft } from './draft.ts'
 import type { Routes } from './routes.ts'
@@ -60,57 +68,14 @@ export function defineAction<Input extends z.ZodType>(action: Action<Input>): Ac
   return action
 }
 
-/** A pure function handed to the foreman: same requests, same results. It is a function of content, cached by digest. */
-export type Render = (requests: readonly RenderRequest[]) => Promise<readonly RenderResult[]>
-
-export interface RenderRequest {
-  /** Blob of the job's archive. */
-  job: { name: string; digest: string; templates: Record<string, string> }
-  /** What `p`, `link` and `spec` see. Canonical JSON of it and the job's digest are the key of the cache. */
-  context: RenderContext
-  /** Where a fault is to be shown. */
-  place: { file?: string; line?: number; path?: string }
-}
-
-export interface RenderContext {
-  /** Nested properties with defaults filled in. */
-  properties: unknown
-  /** Link name -> what it resolved to; a missing optional link is absent. */
-  links: Record<string, RenderLink>
-  spec: {
-    name: string
-    index: number
-    id: string
-    az: string | null
-    bootstrap: boolean
-    deployment: string
-    address: string
-    ip: string
-    networks: Record<string, { ip: string; default: string[]; dns_record_name: string }>
-    persistent_disk: number
-    job: { name: string }
-    release: { name: string; version: string }
-  }
-}
-
-export interface RenderLink {
-  /** Name for the whole group. */
-  address: string
-  properties: unknown
-  instances: { name: string; index: number; id: string; az: string | null; bootstrap: boolean; address: string }[]
-}
-
-/** `processes`: names of what the job's monit files have supervised. */
-export type RenderResult = { digest: string; processes?: readonly string[] } | { fault: Fault }
-
 /** What the inspector may look at. Reads only. */
 export interface World {
   /** What the ledger recorded. */
   recorded: Floorplan
   /** Machines and disks the provider says this deployment owns. */
-  provider: import('../../shared/provider/provider.ts').Provider
-  compiled: import('../../shared/compilation/compiled.ts').CompiledIndex
-  durations: import('../../shared/compilation/durations.ts').Durations
+  provider: Provider
+  compiled: CompiledIndex
+  durations: Durations
   stores: Stores
   /** Also looks at what no plan asks for, one question more to each machine: for the verdict after a plan. */
   closely?: true
@@ -145,12 +110,19 @@ export interface Statements {
 
 /** What `Kind.keep` may use. */
 export interface Keeping {
-  blobs: Pick<import('../../shared/blobstore/blobstore.ts').Blobstore, 'put'>
-  secrets: import('../../shared/runtime/secrets.ts').Secrets
+  blobs: Pick<Blobstore, 'put'>
+  secrets: Secrets
+}
+
+/** What a process opens its kinds with, once. */
+export interface KindTools {
+  blobs: Blobstore
+  /** Exists; what a kind may find again after a restart, and make anew without. Of this user alone. */
+  cacheFolder: string
 }
 
 /** An instance as tables show it. */
-export type InstanceView = import('../../shared/api/schema.ts').Instance
+export type InstanceView = Instance
 
 /**
  * A kind of deployment. `schema` and `architect` know the user's document, `inspector` knows the world, `foreman` knows the
@@ -183,14 +155,8 @@ export interface Kind {
     blueprint: Blueprint,
     world: World,
   ): Promise<{ materials: StandingMaterial[]; notes: string[]; took?: Took }>
-  /** Blueprint x floorplan -> construction plan. Pure (`render` is a function of content). */
-  foreman(
-    blueprint: Blueprint,
-    floorplan: Floorplan,
-    options: PlanOptions,
-    render: Render,
-    known?: Known,
-  ): Promise<PlanDraft>
+  /** Blueprint x floorplan -> construction plan. Pure, but for functions of content that the kind was opened with. */
+  foreman(blueprint: Blueprint, floorplan: Floorplan, options: PlanOptions, known?: Known): Promise<PlanDraft>
   /**
    * What, of a floorplan that the inspector has just read, is not as it was recorded. Pure. Said of a deployment when a plan is
    * done, so it names what a user can act on. Absent: a plan's own word is all there is.
@@ -199,7 +165,7 @@ export interface Kind {
   /** What, of the same floorplan, is as it was recorded and will not do what people expect: a sentence each. Pure. */
   warnings?(seen: readonly StandingMaterial[]): string[]
   /** True where a machine or disk of this ownership was made by this kind: a deployment that no plan names is removed by it. */
-  made?(ownership: import('../../shared/provider/provider.ts').Ownership): boolean
+  made?(ownership: Ownership): boolean
   /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */
   spaces?(blueprint: Blueprint): Space[]
   /**
@@ -211,15 +177,21 @@ export interface Kind {
   actions?: Readonly<Record<string, Action>>
   /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */
   logs?: readonly string[]
+  /** Which releases these materials are of: they are in use, and not cleaned up. Pure. Absent: the kind runs none. */
+  releasesInUse?(
+    materials: readonly StandingMaterial[],
+    supplies: Pick<Supplies, 'releases' | 'stemcells'>,
+  ): UsedRelease[]
+  /** Keys of the packages that have to be compiled before this remodel, or are by it. Pure. Absent: none. */
+  packagesOf?(remodel: Remodel): string[]
   /** Digests of the blobs that its stores name of a deployment: the clean-up leaves them. Absent: floorplan and plans name all. */
   keptBlobs?(stores: Stores, deployment: string): Promise<Iterable<string>>
+  /** Ends what it has started in this process: threads, children. Absent: it starts none. */
+  close?(): Promise<void>
   /** Routes of its own below `/v1`. Absent: it has none. */
   routes?(server: Routes, parts: { ledger: Ledger; stores: Stores }): void
   /** Runs statements on all nodes, or on none where one refuses. Absent: it has nothing that takes statements. */
-  runStatements?(
-    statements: Statements,
-    looking: Looking,
-  ): Promise<import('../../shared/model/statements.ts').StatementOutcome[]>
+  runStatements?(statements: Statements, looking: Looking): Promise<StatementOutcome[]>
   /**
    * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
    * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.

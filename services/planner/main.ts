@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
-import { TemplateRenderer } from '../../kinds/deployment/render/renderer.ts'
 import { KindRegistry } from '../../kinds/registry.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { RedisDurations } from '../../shared/compilation/durations.ts'
@@ -71,8 +70,8 @@ await runService(log, async () => {
   const subscriber = connectRedis(settings, 'service')
   await watchRedis(steady, settings, log)
 
-  const [blobs, provider, kinds] = await Promise.all([openBlobstore(), openProvider(log), KindRegistry.open()])
-  const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(homeDirectory(), 'rendered') })
+  const [blobs, provider] = await Promise.all([openBlobstore(), openProvider(log)])
+  const kinds = await KindRegistry.open({ blobs, cacheFolder: home })
   const history = new PlanHistory(blobs)
   const ledger = new Ledger(requests, settings, { history })
   const supply = new Supply(requests, settings)
@@ -90,7 +89,6 @@ await runService(log, async () => {
     compiled,
     durations,
     warmth: new Warmth(requests, settings),
-    render: renderer.render,
     turns,
     stores,
     secrets: await Secrets.open(homeDirectory()),
@@ -184,7 +182,7 @@ await runService(log, async () => {
       comparing.stop()
       cleaning.stop()
       await Promise.all([planners.stop(), heartbeat.stop()])
-      await Promise.all([queues.close(), renderer.close()])
+      await Promise.all([queues.close(), kinds.close()])
       for (const redis of [requests, steady, subscriber]) redis.disconnect()
     },
   }

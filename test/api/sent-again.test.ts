@@ -1,13 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KindRegistry } from '../../kinds/registry.ts'
 import { buildServer } from '../../services/planner/http/server.ts'
 import type { Services } from '../../services/planner/http/services.ts'
 import { Client } from '../../shared/api/client.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { openTown, type Town } from '../reservation/town.ts'
+import { openKinds } from '../support/kinds.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const services = {
     ...{ ledger, planning, queues },
     ...{ planner: 'p', version: '0', disk: {}, log: pino({ level: 'silent' }) },
-    kinds: await KindRegistry.open(),
+    kinds: await openKinds(),
     heartbeat: new Heartbeat(town.redis, ledger.settings, 'p'),
   }
   api = await buildServer(services as unknown as Services, { token, hosts: [], local: new WeakSet() })

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PlanOptions, Render } from '../../kinds/contract/kind.ts'
-import { kind } from '../../kinds/deployment/plan/index.ts'
+import type { PlanOptions } from '../../kinds/contract/kind.ts'
+import { renderedBy } from '../../kinds/deployment/plan/index.ts'
 import { readArchive } from '../../kinds/deployment/render/archive.ts'
 import { TemplateRenderer } from '../../kinds/deployment/render/renderer.ts'
 import { sealPlan } from '../../services/planner/planning/seal.ts'
@@ -63,6 +63,7 @@ export class FieldPlans {
   ): Promise<Plan> {
     const read = async (file: string) => new SourceDocument(file, await readFile(join(this.folder, file), 'utf8'))
     const document = await read(manifest)
+    const kind = renderedBy(this.#renderer.render)
     const blueprint = kind.architect(document, {
       releases: given.releases,
       created: Object.fromEntries(given.releases.map(({ name, version }) => [name, version])),
@@ -72,13 +73,11 @@ export class FieldPlans {
     const floorplan = given.floorplan ?? emptyFloorplan(blueprint.deployment)
     const options = { recreate: false, remove: false, skipDrain: false, ...asked }
     try {
-      return sealPlan(await kind.foreman(blueprint, floorplan, options, this.#render), blueprint, floorplan)
+      return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
     } catch (error) {
       throw document.place(error)
     }
   }
-
-  readonly #render: Render = (requests) => this.#renderer.render(requests)
 
   /** The files that a job has on its machine, by path. */
   async files(floorplan: Floorplan, instance: string, job: string): Promise<Map<string, string>> {

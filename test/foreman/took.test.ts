@@ -1,20 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Took } from '../../kinds/contract/kind.ts'
-import { kind } from '../../kinds/deployment/plan/index.ts'
 import { sealPlan } from '../../services/planner/planning/seal.ts'
 import { emptyFloorplan, type Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { execute } from '../kinds/deployment/execution.ts'
-import { document, options, render } from '../kinds/deployment/planning.ts'
+import { document, kind, options } from '../kinds/deployment/planning.ts'
 import { given, manifests } from '../kinds/deployment/random-manifests.ts'
 
 /** A plan of a random manifest with recorded durations by material; null where the manifest is refused. */
 async function planned(manifest: unknown, took: Took, floorplan = emptyFloorplan('shop')): Promise<Plan | null> {
   try {
     const blueprint = kind.architect(document('shop.yml', manifest), given(false))
-    return sealPlan(await kind.foreman(blueprint, floorplan, options, render, { took }), blueprint, floorplan)
+    return sealPlan(await kind.foreman(blueprint, floorplan, options, { took }), blueprint, floorplan)
   } catch (error) {
     if (error instanceof RemodelError && error.code === 'invalid-input') return null
     throw error

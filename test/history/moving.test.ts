@@ -15,6 +15,7 @@ import { PlanHistory } from '../../shared/history/plan-history.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { steps } from '../reservation/steps.ts'
+import { openKinds } from '../support/kinds.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -31,7 +32,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'remodel-history-'))
   blobs = await DiskBlobstore.open(directory)
   // A kind without names of its own, as hand-made plans are of.
-  const own = await KindRegistry.open()
+  const own = await openKinds()
   kinds = new KindRegistry([{ ...own.get('deployment'), name: 'test', holdings: () => [] }])
 })
 

@@ -2,12 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { KindRegistry } from '../../kinds/registry.ts'
+import type { KindRegistry } from '../../kinds/registry.ts'
 import { takeConfig } from '../../services/planner/catalog/configs.ts'
 import { Supply } from '../../services/planner/catalog/supply.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { refusal } from '../release/fixture.ts'
 import { casesFolder } from '../support/cases.ts'
+import { openKinds } from '../support/kinds.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis
@@ -19,7 +20,7 @@ beforeAll(async () => {
   server = await startRedis()
   redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
   supply = new Supply(redis, { url: server.url, prefix: 'test' })
-  kinds = await KindRegistry.open()
+  kinds = await openKinds()
 })
 beforeEach(() => redis.flushall())
 afterAll(async () => {

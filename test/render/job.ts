@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
-import type { RenderContext, RenderRequest } from '../../kinds/contract/kind.ts'
 import { pack } from '../../kinds/deployment/render/bundle.ts'
+import type { RenderContext, RenderRequest } from '../../kinds/deployment/rendering.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 
 export interface JobText {

@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis'
-import { KindRegistry } from '../../kinds/registry.ts'
 import { Supply } from '../../services/planner/catalog/supply.ts'
 import { Planning } from '../../services/planner/planning/planning.ts'
 import { Settling } from '../../services/planner/planning/reservations/settling.ts'
@@ -13,6 +12,7 @@ import type { Plan } from '../../shared/model/plan.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { connectRedis, type RedisSettings } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
+import { openKinds } from '../support/kinds.ts'
 import { steps } from './steps.ts'
 
 /** One planner of several, on a Redis of the test's, for deployments that nothing but addresses matter of. */
@@ -36,7 +36,7 @@ export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): 
   const redis = connectRedis(settings, 'service')
   const ledger = new Ledger(redis, settings)
   const supply = new Supply(redis, settings)
-  const kinds = await KindRegistry.open()
+  const kinds = await openKinds()
   await supply.addStemcell({ name: 'jammy', os: 'ubuntu-jammy', version: '1.1' })
   const cloud = (cloudName?: string) =>
     JSON.stringify({
@@ -58,7 +58,6 @@ export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): 
     compiled: new RedisCompiledIndex(redis, settings),
     durations: new RedisDurations(redis, settings),
     warmth: new Warmth(redis, settings),
-    render: async () => [],
     turns: new Turns(redis),
     // Documents of these deployments have no secrets to keep.
     stores: { redis, settings, blobs: {} as Blobstore },

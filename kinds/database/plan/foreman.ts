@@ -2,7 +2,7 @@ import { versioned } from '../../../shared/model/input-version.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
 import { ReservedNames } from '../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../contract/draft.ts'
-import type { Known, PlanOptions, Render } from '../../contract/kind.ts'
+import type { Known, PlanOptions } from '../../contract/kind.ts'
 import { inputs } from '../inputs.ts'
 import { archivesIn } from './archived.ts'
 import { closedNodes } from './closed.ts'
@@ -41,7 +41,6 @@ export async function foreman(
   blueprint: Blueprint,
   floorplan: Floorplan,
   options: PlanOptions,
-  _render?: Render,
   { reserved = new ReservedNames() }: Known = {},
 ): Promise<PlanDraft> {
   const strategy = blueprint.strategy as unknown as Strategy

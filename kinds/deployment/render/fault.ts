@@ -1,6 +1,6 @@
 import type { Fault } from '../../../shared/runtime/errors.ts'
 import { suggest } from '../../../shared/source/document.ts'
-import type { RenderContext } from '../../contract/kind.ts'
+import type { RenderContext } from '../rendering.ts'
 import type { PreparedJob } from './job.ts'
 import type { PoolAnswer } from './pool.ts'
 import { redact } from './redact.ts'

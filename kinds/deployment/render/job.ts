@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { longestSpec } from '../../../shared/release/yaml-text.ts'
 import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
 import { readTree } from '../../../shared/source/tree.ts'
-import type { RenderRequest } from '../../contract/kind.ts'
+import type { RenderRequest } from '../rendering.ts'
 import { readArchive } from './archive.ts'
 import type { EngineFile } from './engine.ts'
 

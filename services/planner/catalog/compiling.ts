@@ -1,5 +1,5 @@
 import { makespan, remainingPaths, usualMs } from '../../../kinds/contract/weigh.ts'
-import type { StepInput } from '../../../kinds/deployment/inputs.ts'
+import type { KindRegistry } from '../../../kinds/registry.ts'
 import type { Compiling } from '../../../shared/api/schema.ts'
 import { RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import { type Durations, RedisDurations } from '../../../shared/compilation/durations.ts'
@@ -8,7 +8,7 @@ import type { CompileSpec } from '../../../shared/compilation/spec.ts'
 import type { LedgerReader } from '../../../shared/ledger/reader.ts'
 import type { RemodelRecord } from '../../../shared/ledger/records.ts'
 import { Claims } from '../../../shared/lock/claims.ts'
-import type { Plan, Remodel } from '../../../shared/model/plan.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
 
 const over = new Set(['done', 'failed', 'skipped'])
 
@@ -21,8 +21,10 @@ export class CompilingNow {
   readonly #durations: Durations
   readonly #requests: CompileRequests
   readonly #claims: Claims
+  readonly #kinds: Pick<KindRegistry, 'find'>
 
-  constructor({ redis, settings }: Pick<LedgerReader, 'redis' | 'settings'>) {
+  constructor({ redis, settings }: Pick<LedgerReader, 'redis' | 'settings'>, kinds: Pick<KindRegistry, 'find'>) {
+    this.#kinds = kinds
     this.#compiled = new RedisCompiledIndex(redis, settings)
     this.#durations = new RedisDurations(redis, settings)
     this.#requests = new CompileRequests(redis, settings)
@@ -31,10 +33,11 @@ export class CompilingNow {
 
   /** Null where the plan needs no packages. */
   async read(plan: Plan, records: readonly RemodelRecord[]): Promise<Compiling | null> {
-    const needed = new Set(plan.remodels.flatMap(keysOf))
+    const kind = this.#kinds.find(plan.kind)
+    const needed = new Set(plan.remodels.flatMap((remodel) => kind?.packagesOf?.(remodel) ?? []))
     if (needed.size === 0) return null
     const states = new Map(records.map(({ id, state }) => [id, state]))
-    const open = plan.remodels.filter((one) => one.step === 'compile-package' && !over.has(states.get(one.id) ?? ''))
+    const open = plan.remodels.filter((one) => one.queue === 'compile' && !over.has(states.get(one.id) ?? ''))
     const specs = open.map((remodel) => remodel.input as unknown as CompileSpec)
     const [there, took] = await Promise.all([
       this.#compiled.known([...needed]),
@@ -74,14 +77,4 @@ export class CompilingNow {
       asked.map(([key, { deployment, plan }], i) => [key, { deployment, plan, since: holders[i]?.since ?? null }]),
     )
   }
-}
-
-/** Packages that must be compiled before the remodel can be carried out, or after it are. */
-function keysOf({ step, input }: Remodel): string[] {
-  if (step === 'prepare-instance') {
-    return (input as unknown as StepInput<'prepare-instance'>).packages.map(({ key }) => key)
-  }
-  if (step !== 'compile-package') return []
-  const { key, dependencies } = input as unknown as CompileSpec
-  return [key, ...dependencies.map((need) => need.key)]
 }

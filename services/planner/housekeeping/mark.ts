@@ -7,7 +7,6 @@ import { materialType } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Release } from '../../../shared/release/release.ts'
 import type { Supply } from '../catalog/supply.ts'
-import { releasesInUse } from '../catalog/usage.ts'
 
 export interface MarkParts {
   ledger: Ledger
@@ -15,7 +14,7 @@ export interface MarkParts {
   compiled: RedisCompiledIndex
   blobs: Blobstore
   /** Asked which blobs they keep. */
-  kinds: { all: readonly Pick<Kind, 'keptBlobs'>[] }
+  kinds: { all: readonly Pick<Kind, 'keptBlobs' | 'releasesInUse'>[] }
 }
 
 /** What is needed at one moment. */
@@ -48,10 +47,10 @@ export async function mark({ ledger, supply, compiled, blobs, kinds }: MarkParts
     // Every kind: what a deployment leaves behind outlives the record of its kind.
     for (const kind of kinds.all)
       for (const digest of (await kind.keptBlobs?.(stores, deployment)) ?? []) named.add(digest)
-    for (const list of [materials, plans.flatMap(toStand)]) {
-      for (const used of releasesInUse(list, { releases: catalog, stemcells }))
-        releases.add(`${used.name}/${used.version}`)
-    }
+    for (const list of [materials, plans.flatMap(toStand)])
+      for (const kind of kinds.all)
+        for (const used of kind.releasesInUse?.(list, { releases: catalog, stemcells }) ?? [])
+          releases.add(`${used.name}/${used.version}`)
   }
   return {
     named,

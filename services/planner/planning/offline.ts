@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { PlanOptions } from '../../../kinds/contract/kind.ts'
-import { TemplateRenderer } from '../../../kinds/deployment/render/renderer.ts'
 import { deploymentOf, KindRegistry } from '../../../kinds/registry.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { emptyFloorplan, Floorplan } from '../../../shared/model/material.ts'
@@ -33,9 +32,10 @@ export interface OfflineOrder {
 export async function planOffline({ files, releases, options, floorplan }: OfflineOrder): Promise<Plan> {
   const [manifest, ...cloud] = files.map(({ name, content }) => new SourceDocument(name, content))
   if (!manifest) throw new RemodelError('invalid-input', 'a plan needs a manifest')
-  const kind = (await KindRegistry.open()).recognise(manifest)
-  deploymentOf(kind, manifest)
   const blobs = await openCache()
+  const kinds = await KindRegistry.open({ blobs, cacheFolder: cacheFolder() })
+  const kind = kinds.recognise(manifest)
+  deploymentOf(kind, manifest)
   const packed = await Promise.all(releases.map(({ path, version }) => pack(path, version, blobs)))
   const blueprint = kind.architect(manifest, {
     releases: packed,
@@ -45,15 +45,14 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
   })
   await kind.check?.(manifest)
   const standing = readFloorplan(floorplan, blueprint.deployment)
-  const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(cacheFolder(), 'rendered') })
   try {
     const all = { recreate: false, remove: false, skipDrain: false, ...options }
-    const draft = await kind.foreman(blueprint, standing, all, renderer.render)
+    const draft = await kind.foreman(blueprint, standing, all)
     return sealPlan(gated(draft, all), blueprint, standing)
   } catch (error) {
     throw manifest.place(error)
   } finally {
-    await renderer.close()
+    await kinds.close()
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Keeping, Kind, PlanOptions, Render, World } from '../../../kinds/contract/kind.ts'
+import type { Keeping, Kind, PlanOptions, World } from '../../../kinds/contract/kind.ts'
 import type { Stores } from '../../../kinds/contract/stores.ts'
 import { deploymentOf, type KindRegistry } from '../../../kinds/registry.ts'
 import type { CompiledIndex } from '../../../shared/compilation/compiled.ts'
@@ -49,7 +49,6 @@ export class Planning {
   readonly #compiled: CompiledIndex
   readonly #durations: Durations
   readonly #warmth: Warmth
-  readonly #render: Render
   readonly #drawings: Drawings
   readonly #turns: Turns
   readonly #stores: Stores
@@ -64,7 +63,6 @@ export class Planning {
     compiled: CompiledIndex
     durations: Durations
     warmth: Warmth
-    render: Render
     turns: Turns
     stores: Stores
     secrets: Secrets
@@ -76,7 +74,6 @@ export class Planning {
     this.#compiled = parts.compiled
     this.#durations = parts.durations
     this.#warmth = parts.warmth
-    this.#render = parts.render
     this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
     this.#turns = parts.turns
     this.#keeping = { blobs: parts.stores.blobs, secrets: parts.secrets }
@@ -206,7 +203,6 @@ export class Planning {
       blueprint,
       floorplan,
       { recreate: false, skipDrain: false, ...options },
-      this.#render,
       { ...(seen.took ? { took: seen.took } : {}), reserved },
     )
     const noted = { ...draft, notes: [...seen.notes, ...draft.notes] }

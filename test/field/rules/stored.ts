@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { KindRegistry } from '../../../kinds/registry.ts'
 import { takeConfig } from '../../../services/planner/catalog/configs.ts'
 import { Supply } from '../../../services/planner/catalog/supply.ts'
 import { jobId } from '../../../shared/queue/catalog.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { connectRedis } from '../../../shared/runtime/redis.ts'
+import { openKinds } from '../../support/kinds.ts'
 import { startRedis } from '../../support/redis.ts'
 import type { FieldCase } from '../field-case.ts'
 
@@ -14,7 +14,7 @@ export async function noCloudConfigs(given: FieldCase): Promise<void> {
   const redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
   try {
     const supply = new Supply(redis, { url: server.url, prefix: 'test' })
-    const parts = { supply, kinds: await KindRegistry.open() }
+    const parts = { supply, kinds: await openKinds() }
     for (const file of await given.files(/\.yml$/)) {
       await given.check(`${file} is refused, and nothing is stored`, async () => {
         const content = await given.text(file)

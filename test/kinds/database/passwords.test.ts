@@ -37,7 +37,7 @@ async function planOf(document: SourceDocument, secrets: Secrets) {
   const options = { recreate: false, remove: false, skipDrain: false }
   return {
     kept,
-    plan: sealPlan(await kind.foreman(blueprint, floorplan, options, async () => []), blueprint, floorplan),
+    plan: sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan),
   }
 }
 

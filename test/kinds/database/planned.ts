@@ -13,5 +13,5 @@ export async function planOf(wish: Wish | string, materials: StandingMaterial[] 
   const document = new SourceDocument('shop.yml', typeof wish === 'string' ? wish : documentOf(wish))
   const blueprint = kind.architect(document, supplies)
   const floorplan = { deployment: blueprint.deployment, version: 1, materials }
-  return sealPlan(await kind.foreman(blueprint, floorplan, options, async () => []), blueprint, floorplan)
+  return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
 }

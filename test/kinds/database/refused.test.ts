@@ -237,7 +237,7 @@ describe('a database document is refused with file, line, path and a way out', (
     const name = { type: 'address', scope: '', name: '127.80.0.3' }
     const reserved = new ReservedNames(new Map([[nameKey(name), 'other']]))
     const options = { recreate: false, remove: false, skipDrain: false }
-    const drawn = kind.foreman(blueprint, emptyFloorplan('shop'), options, async () => [], { reserved })
+    const drawn = kind.foreman(blueprint, emptyFloorplan('shop'), options, { reserved })
     await expect(drawn).rejects.toMatchObject({
       faults: [
         {

@@ -10,13 +10,12 @@ import { builtBy } from './built.ts'
 
 const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
 const options = { recreate: false, remove: false, skipDrain: false }
-const render = async () => []
 const wish: Wish = { net: 80, nodes: { n1: 'ab', n2: 'cd' }, keep: 3 }
 
 async function planOf(of: Wish, materials: StandingMaterial[] = []): Promise<Plan> {
   const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(of)), supplies)
   const floorplan = { deployment: blueprint.deployment, version: 1, materials }
-  return sealPlan(await kind.foreman(blueprint, floorplan, options, render), blueprint, floorplan)
+  return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
 }
 
 /** What the inspector finds of a node's archive: a backup of hour `from` that is good until hour `until`. */

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { kind } from '../../../kinds/deployment/plan/index.ts'
 import type { Strategy } from '../../../kinds/deployment/plan/strategy.ts'
 import { emptyFloorplan } from '../../../shared/model/material.ts'
 import { nameKey, ReservedNames } from '../../../shared/model/reservation.ts'
 import type { Release } from '../../../shared/release/release.ts'
 import { describeFault, RemodelError } from '../../../shared/runtime/errors.ts'
-import { document, job, options, pack, render, supplies } from './planning.ts'
+import { document, job, kind, options, pack, supplies } from './planning.ts'
 import { app, cloudText, given, manifestText, older } from './shop.ts'
 
 function drawn(manifest = manifestText, cloud = cloudText, releases?: Release[]): Strategy {
@@ -363,7 +362,7 @@ test('a static address that another deployment holds is refused where it stands,
   const reserved = new ReservedNames(new Map([[nameKey(name), 'other']]))
   const draw = (cloud: string) => {
     const blueprint = kind.architect(document('shop.yml', manifestText), given(cloud))
-    return kind.foreman(blueprint, emptyFloorplan('shop'), options, render, { reserved })
+    return kind.foreman(blueprint, emptyFloorplan('shop'), options, { reserved })
   }
   await expect(draw(cloudText)).rejects.toMatchObject({
     faults: [{ message: 'address 10.0.0.10 is held by deployment other', line: 19 }],

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { kind } from '../../../kinds/deployment/plan/index.ts'
 import type { Strategy } from '../../../kinds/deployment/plan/strategy.ts'
 import { describeFault, RemodelError } from '../../../shared/runtime/errors.ts'
-import { document } from './planning.ts'
+import { document, kind } from './planning.ts'
 import { cloudText, given, manifestText } from './shop.ts'
 
 /** How packages are compiled with this `compilation` block, and what `public`, a vm extension, adds to a machine. */

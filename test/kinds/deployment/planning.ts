@@ -1,5 +1,6 @@
-import type { PlanOptions, Render, Supplies } from '../../../kinds/contract/kind.ts'
-import { kind } from '../../../kinds/deployment/plan/index.ts'
+import type { PlanOptions, Supplies } from '../../../kinds/contract/kind.ts'
+import { renderedBy } from '../../../kinds/deployment/plan/index.ts'
+import type { Render } from '../../../kinds/deployment/rendering.ts'
 import { sealPlan } from '../../../services/planner/planning/seal.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
 import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
@@ -10,6 +11,8 @@ import { SourceDocument } from '../../../shared/source/document.ts'
 /** Rendering is a function of content; so is this. */
 export const render: Render = async (requests) =>
   requests.map(({ job, context }) => ({ digest: digestOf({ job, context }) }))
+
+export const kind = renderedBy(render)
 
 export const options: PlanOptions = { recreate: false, remove: false, skipDrain: false }
 
@@ -34,7 +37,7 @@ export async function plan(
   asked: Partial<PlanOptions> = {},
 ): Promise<Plan> {
   const blueprint = kind.architect(document('shop.yml', manifest), given)
-  const draft = await kind.foreman(blueprint, floorplan, { ...options, ...asked }, render)
+  const draft = await kind.foreman(blueprint, floorplan, { ...options, ...asked })
   return sealPlan(draft, blueprint, floorplan)
 }
 

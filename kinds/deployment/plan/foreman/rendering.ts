@@ -1,6 +1,6 @@
 import type { Fault } from '../../../../shared/runtime/errors.ts'
-import type { Render, RenderContext, RenderLink, RenderRequest } from '../../../contract/kind.ts'
 import { healthChecksFile } from '../../health-checks.ts'
+import type { Render, RenderContext, RenderLink, RenderRequest } from '../../rendering.ts'
 import { rendersTo } from '../names.ts'
 import type { GroupStrategy, JobStrategy, Strategy } from '../strategy.ts'
 import { groupHost, instanceHost } from './table.ts'

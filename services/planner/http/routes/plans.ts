@@ -14,8 +14,8 @@ import type { Services } from '../services.ts'
 const ById = z.object({ id: z.string() })
 
 /** Plans: draw, look at, apply, cancel, approve. */
-export function planRoutes(server: Routes, { planning, ledger }: Services): void {
-  const now = new CompilingNow(ledger)
+export function planRoutes(server: Routes, { planning, ledger, kinds }: Services): void {
+  const now = new CompilingNow(ledger, kinds)
   const overview = new Overview(ledger)
   const heartbeat = new Heartbeat(ledger.redis, ledger.settings, 'planner')
   const view = async (deployment: string, id: string): Promise<PlanView> => {

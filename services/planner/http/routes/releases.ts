@@ -5,7 +5,6 @@ import { RedisCompiledIndex } from '../../../../shared/compilation/compiled.ts'
 import { exportRelease } from '../../../../shared/release/export.ts'
 import { osOf } from '../../../../shared/release/package-form.ts'
 import { compiledFor, takeRelease } from '../../catalog/releases.ts'
-import { releasesInUse } from '../../catalog/usage.ts'
 import type { Services } from '../services.ts'
 
 const ById = z.object({ name: z.string(), version: z.string() })
@@ -16,7 +15,7 @@ const ExportQuery = z.object({
 })
 
 /** Releases: taken in, looked at, handed out compiled. */
-export function releaseRoutes(server: Routes, { supply, blobs, ledger }: Services): void {
+export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: Services): void {
   const compiled = new RedisCompiledIndex(ledger.redis, ledger.settings)
 
   server.get(
@@ -90,12 +89,13 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger }: Service
       },
     },
     async ({ params }) => {
-      const [{ materials }, releases, stemcells] = await Promise.all([
+      const [kind, { materials }, releases, stemcells] = await Promise.all([
+        ledger.kindOf(params.name),
         ledger.floorplan(params.name),
         supply.releases(),
         supply.stemcells(),
       ])
-      return releasesInUse(materials, { releases, stemcells })
+      return kinds.find(kind ?? '')?.releasesInUse?.(materials, { releases, stemcells }) ?? []
     },
   )
 }

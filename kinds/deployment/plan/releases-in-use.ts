@@ -1,15 +1,9 @@
-import { InstanceAttributes, VmAttributes } from '../../../kinds/deployment/inputs.ts'
+import type { UsedRelease } from '../../../shared/api/schema.ts'
 import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import { osOf, PackageForms } from '../../../shared/release/package-form.ts'
 import type { Release, Stemcell } from '../../../shared/release/release.ts'
 import { compareVersions } from '../../../shared/release/version.ts'
-
-/** A release that a deployment runs, and what of it. */
-export interface UsedRelease {
-  name: string
-  version: string
-  jobs: string[]
-}
+import { InstanceAttributes, VmAttributes } from '../inputs.ts'
 
 interface Use {
   /** Job -> fingerprint. */
