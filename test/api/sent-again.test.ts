@@ -30,6 +30,7 @@ beforeAll(async () => {
     ...{ ledger, planning, queues },
     ...{ planner: 'p', version: '0', disk: {}, log: pino({ level: 'silent' }) },
     kinds: await openKinds(),
+    stores: { redis: town.redis, settings: ledger.settings, blobs: {} },
     heartbeat: new Heartbeat(town.redis, ledger.settings, 'p'),
   }
   api = await buildServer(services as unknown as Services, { token, hosts: [], local: new WeakSet() })
