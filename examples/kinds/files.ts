@@ -3,12 +3,16 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
-import { type Difference, diffMaterials } from '../../kinds/contract/diff.ts'
-import type { RemodelDraft } from '../../kinds/contract/draft.ts'
-import type { Kind } from '../../kinds/contract/kind.ts'
-import { defineStep, type StepContext, type StepResult } from '../../kinds/contract/step.ts'
-import { RemodelError } from '../../shared/runtime/errors.ts'
-import { failpoint } from '../../shared/runtime/failpoint.ts'
+import {
+  type Difference,
+  defineStep,
+  diffMaterials,
+  failpoint,
+  type Kind,
+  type RemodelDraft,
+  RemodelError,
+  type StepContext,
+} from '../../kinds/contract/sdk.ts'
 
 /**
  * A small kind that does everything: files in a directory. An extension (REMODEL_EXTENSIONS), explained in docs/kinds.md.
@@ -117,7 +121,7 @@ export const steps = {
   }),
 }
 
-function result({ material }: StepContext, found: string | null): StepResult {
+function result({ material }: StepContext, found: string | null) {
   return { floorplan: { [material]: found === null ? null : { attributes: { digest: found }, needs: [], meta: {} } } }
 }
 

@@ -90,6 +90,12 @@ describe('the house', () => {
     expect(wrong).toEqual([])
   })
 
+  test('an extension imports one file of ours', () => {
+    const text = readFileSync(join(root, 'examples/kinds/files.ts'), 'utf8')
+    const of = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, target]) => target)
+    expect(of).toEqual(['../../kinds/contract/sdk.ts'])
+  })
+
   test('the halves of a kind do not import each other', () => {
     expect(own.filter(({ file, target }) => plans.test(file) && carriesOut.test(target))).toEqual([])
     expect(own.filter(({ file, target }) => carriesOut.test(file) && plans.test(target))).toEqual([])
