@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { toError } from '../../shared/runtime/errors.ts'
+import { type Loop, startLoop } from '../../shared/runtime/loop.ts'
 import type { VmLease } from './lease.ts'
 
 const everyMs = 3000
@@ -41,17 +42,11 @@ export async function sweepOnce({ provider, worker, pool, lease, log }: Parts): 
   }
 }
 
-export function sweepCompileVms(parts: Parts): { stop(): void } {
-  let running = false
-  const sweep = async () => {
-    if (running) return
-    running = true
-    await sweepOnce(parts).catch((error) =>
-      parts.log.warn({ err: toError(error) }, 'sweep of compile VMs failed; the next one tries again'),
-    )
-    running = false
-  }
-  const timer = setInterval(sweep, everyMs)
-  void sweep()
-  return { stop: () => clearInterval(timer) }
+export function sweepCompileVms(parts: Parts): Loop {
+  return startLoop({
+    everyMs,
+    atOnce: true,
+    turn: () => sweepOnce(parts),
+    failed: (error) => parts.log.warn({ err: toError(error) }, 'sweep of compile VMs failed; the next one tries again'),
+  })
 }

@@ -173,6 +173,7 @@ await runService(log, async () => {
     async stop() {
       server.server.closeAllConnections()
       await Promise.all([server.close(), close(), orders.close(), dispatcher.stop()])
+      // What one of these has under way is begun again by another planner.
       epoch.stop()
       disk.stop()
       retention.stop()

@@ -7,6 +7,7 @@ import type { StrandedJobs } from '../../../shared/queue/stranded.ts'
 import { listen } from '../../../shared/runtime/channel.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
+import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import type { AbandonedJobs } from './abandoned.ts'
 import { Allowances } from './allowances.ts'
 import { DeploymentClocks } from './clocks.ts'
@@ -54,8 +55,7 @@ export class Dispatcher {
   /** Deployments whose plan is being advanced -> whether it was asked for again meanwhile. */
   readonly #advancing = new Map<string, boolean>()
   readonly #due = new Map<string, NodeJS.Timeout>()
-  #timer: NodeJS.Timeout | undefined
-  #sweeping: Promise<void> | undefined
+  #loop: Loop | undefined
   #stopped = false
   #sweeps = 0
 
@@ -87,14 +87,17 @@ export class Dispatcher {
     )
     await this.#ledger.recall()
     await this.sweep(true)
-    this.#timer = setInterval(() => this.#tick(), sweepMs)
+    this.#loop = startLoop({
+      everyMs: sweepMs,
+      turn: () => this.#sweepOverdue(),
+      failed: (error) => this.#failed(error),
+    })
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    clearInterval(this.#timer)
     for (const timer of this.#due.values()) clearTimeout(timer)
-    await this.#sweeping
+    await this.#loop?.stop()
   }
 
   /** Publishes what was never claimed, where `all` is false only what is overdue, and fires deadlines. */
@@ -118,15 +121,6 @@ export class Dispatcher {
     if (this.#sweeps % mendSweeps === mendSweeps - 1) await this.#ledger.mend(deployment, lock.plan)
     await this.#advance(deployment, lock.plan)
     await publishMissing(deployment, lock.plan, all ? '+inf' : now - overdueMs, this.#parts)
-  }
-
-  /** One sweep at a time: where it takes longer than usual, the next ones are left out. */
-  #tick(): void {
-    this.#sweeping ??= this.#sweepOverdue()
-      .catch((error) => this.#failed(error))
-      .finally(() => {
-        this.#sweeping = undefined
-      })
   }
 
   async #sweepOverdue(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
+import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import type { Planners } from '../dispatch/planners.ts'
 
 const everyMs = 5000
@@ -17,8 +18,7 @@ export class Moving {
   readonly #ledger: Ledger
   readonly #planners: Pick<Planners, 'falls'>
   readonly #log: Logger
-  #running = false
-  #timer: NodeJS.Timeout | undefined
+  #loop: Loop | undefined
 
   constructor(parts: { ledger: Ledger; planners: Pick<Planners, 'falls'>; log: Logger }) {
     this.#ledger = parts.ledger
@@ -27,26 +27,18 @@ export class Moving {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.move(restMs).catch((error) => this.#failed(error))
-    }, everyMs)
+    this.#loop = startLoop({ everyMs, turn: () => this.move(restMs), failed: (error) => this.#failed(error) })
   }
 
-  stop(): void {
-    clearInterval(this.#timer)
+  async stop(): Promise<void> {
+    await this.#loop?.stop()
   }
 
   /** Moves what ended longer than `restingMs` ago. */
   async move(restingMs: number): Promise<void> {
-    if (this.#running) return
-    this.#running = true
-    try {
-      for (const { deployment, plan } of await this.#ledger.endedPlans(restingMs, atOnce)) {
-        if (this.#planners.falls(deployment))
-          await this.#ledger.archive(deployment, plan).catch((error) => this.#failed(error, deployment, plan))
-      }
-    } finally {
-      this.#running = false
+    for (const { deployment, plan } of await this.#ledger.endedPlans(restingMs, atOnce)) {
+      if (this.#planners.falls(deployment))
+        await this.#ledger.archive(deployment, plan).catch((error) => this.#failed(error, deployment, plan))
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { type Ledger, longestPutOffMs } from '../../../shared/ledger/ledger.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
+import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { numberSetting } from '../../../shared/runtime/settings.ts'
 
 const everyMs = 60_000
@@ -18,18 +19,13 @@ export function startRetention(
   falls: (deployment: string) => boolean,
   log: Logger,
   env: NodeJS.ProcessEnv = process.env,
-): { stop(): void } {
+): Loop {
   const keep = numberSetting('REMODEL_KEEP_PLANS', env)
-  let running = false
-  const timer = setInterval(async () => {
-    if (running) return
-    running = true
-    await forgetOld(ledger, falls, keep, log).catch((error) =>
-      log.warn({ err: toError(error) }, 'retention failed; it is tried again'),
-    )
-    running = false
-  }, everyMs)
-  return { stop: () => clearInterval(timer) }
+  return startLoop({
+    everyMs,
+    turn: () => forgetOld(ledger, falls, keep, log),
+    failed: (error) => log.warn({ err: toError(error) }, 'retention failed; it is tried again'),
+  })
 }
 
 /** One look at deployments that are due. What is old is so by Redis' clock, whatever the clock of this planner says. */

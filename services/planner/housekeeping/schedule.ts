@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import { Claims } from '../../../shared/lock/claims.ts'
 import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
+import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { numberSetting } from '../../../shared/runtime/settings.ts'
 import { type CleanParts, cleanUp } from './clean.ts'
 import { Drawings } from './drawings.ts'
@@ -27,16 +28,14 @@ export function keepBlobsMs(env: NodeJS.ProcessEnv = process.env): number {
 }
 
 /** Takes away once an hour what nobody needs any more; of several planners the first to come does it. */
-export function startCleaning(parts: CleanParts, log: Logger): { stop(): void } {
+export function startCleaning(parts: CleanParts, log: Logger): Loop {
   const sweep = async () => {
     const cleaned = await cleanUp(parts, { ageMs: keepBlobsMs(), all: false, dryRun: false })
     if (cleaned.blobs > 0) log.info(cleaned, 'blobs that nobody needs were deleted')
   }
-  const timer = setInterval(() => {
-    sweep().catch((error) => {
-      if (error instanceof RemodelError && error.code === 'locked') return
-      log.warn({ err: toError(error) }, 'cleaning up failed; it is tried again')
-    })
-  }, everyMs)
-  return { stop: () => clearInterval(timer) }
+  const failed = (error: unknown) => {
+    if (error instanceof RemodelError && error.code === 'locked') return
+    log.warn({ err: toError(error) }, 'cleaning up failed; it is tried again')
+  }
+  return startLoop({ everyMs, turn: sweep, failed })
 }

@@ -3,6 +3,7 @@ import { chmod, link, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { startLoop } from '../../../shared/runtime/loop.ts'
 import { plannerRecord, plannerSocket, socketAddress } from '../../../shared/runtime/planner-socket.ts'
 
 /** How often a planner looks whether the one that has the place still answers. */
@@ -49,17 +50,9 @@ export async function answerAtHome(server: Server, home: string, record: Planner
 
   await take()
   await sweep(home)
-  let looking: Promise<void> | undefined
-  const timer = setInterval(() => {
-    looking ??= look()
-      .catch(() => {})
-      .finally(() => {
-        looking = undefined
-      })
-  }, lookMs)
+  const looking = startLoop({ everyMs: lookMs, turn: look, failed: () => {} })
   return async () => {
-    clearInterval(timer)
-    await looking
+    await looking.stop()
     const had = await isOwn(place)
     await new Promise<void>((resolve) => server.close(() => resolve()))
     await rm(own, { force: true })

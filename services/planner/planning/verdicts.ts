@@ -5,6 +5,7 @@ import type { KindRegistry } from '../../../kinds/registry.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { Deviation, Verdict } from '../../../shared/model/verdict.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
+import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { eachAtMost } from '../../../shared/runtime/parallel.ts'
 import type { Planners } from '../dispatch/planners.ts'
 
@@ -84,15 +85,10 @@ export class Verdicts {
 }
 
 /** Records verdicts soon after plans have ended. */
-export function startVerdicts(verdicts: Verdicts, planners: Pick<Planners, 'falls'>, log: Logger): { stop(): void } {
-  let running = false
-  const timer = setInterval(async () => {
-    if (running) return
-    running = true
-    await verdicts
-      .record((deployment) => planners.falls(deployment))
-      .catch((error) => log.warn({ err: toError(error) }, 'a deployment could not be compared; it is tried again'))
-    running = false
-  }, everyMs)
-  return { stop: () => clearInterval(timer) }
+export function startVerdicts(verdicts: Verdicts, planners: Pick<Planners, 'falls'>, log: Logger): Loop {
+  return startLoop({
+    everyMs,
+    turn: () => verdicts.record((deployment) => planners.falls(deployment)),
+    failed: (error) => log.warn({ err: toError(error) }, 'a deployment could not be compared; it is tried again'),
+  })
 }

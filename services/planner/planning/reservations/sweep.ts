@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { toError } from '../../../../shared/runtime/errors.ts'
+import { type Loop, startLoop } from '../../../../shared/runtime/loop.ts'
 import type { Settling } from './settling.ts'
 
 const everyMs = 2000
@@ -8,16 +9,10 @@ const everyMs = 2000
  * Gives names back soon after a plan has ended. Who plans or opens settles what it waits for by itself, so this is for names that
  * nobody asks for: one command each time while no plan is open.
  */
-export function startSettling(settling: Settling, log: Logger): { stop(): void } {
-  let running = false
-  const sweep = async () => {
-    if (running) return
-    running = true
-    await settling
-      .settleEnded()
-      .catch((error) => log.warn({ err: toError(error) }, 'names could not be given back; it is tried again'))
-    running = false
-  }
-  const timer = setInterval(sweep, everyMs)
-  return { stop: () => clearInterval(timer) }
+export function startSettling(settling: Settling, log: Logger): Loop {
+  return startLoop({
+    everyMs,
+    turn: () => settling.settleEnded(),
+    failed: (error) => log.warn({ err: toError(error) }, 'names could not be given back; it is tried again'),
+  })
 }
