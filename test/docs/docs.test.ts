@@ -6,7 +6,7 @@ import { sabotages } from '../sabotage/sabotages.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
-const pages = globSync(['*.md', 'docs/*.md', 'examples/**/*.md'], { cwd: root })
+const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root })
 
 test('docs/kinds.md shows the example kind as it is', () => {
   expect(read('docs/kinds.md')).toContain(`\`\`\`ts\n${read('examples/kinds/files.ts')}\`\`\``)
@@ -66,7 +66,7 @@ test('links and paths of the pages lead somewhere', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, to]) =>
       join(dirname(page), to!),
     )
-    const paths = [...text.matchAll(/`((?:shared|services|cli|test|script|bench|examples)\/[\w./-]+)`/g)].map(
+    const paths = [...text.matchAll(/`((?:shared|kinds|services|cli|test|script|bench|examples)\/[\w./-]+)`/g)].map(
       ([, to]) => to!,
     )
     return [...links, ...paths].filter((to) => !existsSync(join(root, to))).map((to) => `${page}: ${to}`)
