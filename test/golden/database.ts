@@ -1,0 +1,40 @@
+import type { Attributes, StandingMaterial } from '../../shared/model/material.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import { builtBy } from '../kinds/database/built.ts'
+import { planOf } from '../kinds/database/planned.ts'
+import type { Wish } from '../long/database/support.ts'
+
+const two: Wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }
+const primary: Attributes = { health: 'running', role: 'primary', received: 900, timeline: 1, started: '7.5' }
+const replica: Attributes = { ...primary, role: 'replica', lag_bytes: 0, slots: ['remodel_n1_n2'], started: '8.5' }
+
+/** The two nodes as the inspector finds them; `found` is what it finds otherwise. */
+async function standing(found: Record<string, Attributes> = {}): Promise<StandingMaterial[]> {
+  const seen: Record<string, Attributes> = {
+    'instance/n1-a': primary,
+    'instance/n1-b': replica,
+    'instance/n2-c': primary,
+    ...found,
+  }
+  return builtBy(await planOf(two)).map((one) => ({ ...one, meta: { ...one.meta, ...seen[one.id] } }))
+}
+
+const down: Attributes = { health: 'down', machine: 'answers' }
+
+/** Name of the file -> the plan in it. */
+export const databaseScenarios: Record<string, () => Promise<Plan>> = {
+  'first-deploy': () => planOf(two),
+  'nothing-changed': async () => planOf(two, await standing()),
+  'setting-that-restarts': async () => planOf({ ...two, settings: { max_connections: 70 } }, await standing()),
+  'setting-that-reloads': async () => planOf({ ...two, settings: { work_mem: '8MB' } }, await standing()),
+  'node-added': async () =>
+    planOf({ ...two, nodes: { ...two.nodes, n3: 'd' }, source: { n3: 'n1' } }, await standing()),
+  'node-removed': async () => planOf({ ...two, nodes: { n1: 'ab' } }, await standing()),
+  'replica-added': async () => planOf({ ...two, nodes: { n1: 'ab', n2: 'cd' } }, await standing()),
+  'replica-removed': async () => planOf({ ...two, nodes: { n1: 'a', n2: 'c' } }, await standing()),
+  'switched-over': async () => planOf({ ...two, primary: { n1: 'b' } }, await standing()),
+  'primary-lost': async () =>
+    planOf(two, await standing({ 'instance/n1-a': down, 'host/a': { health: 'missing', disk: 'gone' } })),
+  'no-primary': async () => planOf(two, await standing({ 'instance/n1-a': { ...replica, slots: [] } })),
+  'extension-added': async () => planOf({ ...two, extensions: ['pg_trgm'] }, await standing()),
+}

@@ -1,0 +1,77 @@
+import { emptyFloorplan, type Floorplan, type StandingMaterial } from '../../shared/model/material.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import { execute } from '../kinds/deployment/execution.ts'
+import { plan } from '../kinds/deployment/planning.ts'
+import { cloudText, given, manifestText, older } from '../kinds/deployment/shop.ts'
+
+const supplies = given()
+const nothing = emptyFloorplan('shop')
+
+/** What is recorded once a manifest was deployed. */
+async function deployed(manifest = manifestText, with_ = supplies): Promise<Floorplan> {
+  return execute(await plan(manifest, with_, nothing), nothing, () => 0).floorplan
+}
+
+/** The manifest with pieces of its text replaced; each is there once at least. */
+function edited(...pieces: [string, string][]): string {
+  return pieces.reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`the manifest has no ${from}`)
+    return text.replace(from, to)
+  }, manifestText)
+}
+
+/** With what the inspector finds of some materials. */
+function seen(floorplan: Floorplan, found: Record<string, StandingMaterial['meta']>): Floorplan {
+  const materials = floorplan.materials.map((one) => ({ ...one, meta: { ...one.meta, ...found[one.id] } }))
+  return { ...floorplan, materials }
+}
+
+const twoAddresses = (db: string, web: string) =>
+  edited(
+    ['[10.0.0.10]', `[${db}]`],
+    ['azs: [z1, z2]\n  instances: 3', 'azs: [z1]\n  instances: 1'],
+    ['networks: [{name: net}]', `networks: [{name: net, static_ips: [${web}]}]`],
+  )
+
+/** Name of the file -> the plan in it. */
+export const deploymentScenarios: Record<string, () => Promise<Plan>> = {
+  'first-deploy': () => plan(manifestText, supplies),
+  'nothing-changed': async () => plan(manifestText, supplies, await deployed()),
+  'property-changed': async () => plan(edited(['8080', '9090']), supplies, await deployed()),
+  'other-stemcell': async () => plan(edited(['1.latest', '1.1']), supplies, await deployed()),
+  'new-release-version': async () =>
+    plan(manifestText, supplies, await deployed(manifestText, given(cloudText, [older]))),
+  'scaled-up': async () => plan(edited(['instances: 3', 'instances: 5']), supplies, await deployed()),
+  'scaled-down': async () => plan(edited(['instances: 3', 'instances: 2']), supplies, await deployed()),
+  'larger-disk': async () =>
+    plan(manifestText, given(cloudText.replace('disk_size: 1024', 'disk_size: 2048')), await deployed()),
+  'disk-not-wanted': async () => plan(edited(['  persistent_disk_type: fast\n', '']), supplies, await deployed()),
+  'addresses-exchanged': async () =>
+    plan(twoAddresses('10.0.0.11', '10.0.0.10'), supplies, await deployed(twoAddresses('10.0.0.10', '10.0.0.11'))),
+  'group-renamed': async () =>
+    plan(edited(['- name: db\n', '- name: store\n  migrated_from: [{name: db}]\n']), supplies, await deployed()),
+  'group-removed': async () =>
+    plan(
+      twoAddresses('10.0.0.10', '10.0.0.11').replace(/- name: web[\s\S]*$/, ''),
+      supplies,
+      await deployed(twoAddresses('10.0.0.10', '10.0.0.11')),
+    ),
+  'machine-gone': async () => {
+    const before = await deployed()
+    const vm = before.materials.find(({ id }) => id === 'instance/db/0')?.meta.vm
+    return plan(manifestText, supplies, seen(before, { [`vm/${vm}`]: { health: 'missing' } }))
+  },
+  'processes-failing': async () =>
+    plan(manifestText, supplies, seen(await deployed(), { 'instance/web/2': { health: 'failing' } })),
+  'canary-failed': async () => {
+    // The plan that follows the one whose canary did not come up: its machine is there, the others are as they were.
+    const [before, next] = [await deployed(), edited(['8080', '9090'])]
+    const failed = await plan(next, supplies, before)
+    const until = execute(failed, before, () => 0, {
+      most: failed.remodels.findIndex(({ id }) => id === 'start-instance web/0'),
+    })
+    return plan(next, supplies, seen(until.floorplan, { 'instance/web/0': { health: 'failing' } }))
+  },
+  recreated: async () => plan(manifestText, supplies, await deployed(), { recreate: true }),
+  removed: async () => plan(manifestText, supplies, await deployed(), { remove: true }),
+}
