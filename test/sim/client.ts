@@ -112,7 +112,8 @@ export async function orderDeploys(
     for (;;) {
       const { state } = await ledger.planRecord(deployment, id)
       if (final.has(state)) {
-        if (current.between?.opened) await followBetween(ledger, current)
+        // Opened just before a crash, it may run though this is not known here.
+        if (current.between) await followBetween(ledger, current)
         return true
       }
       if (state === 'stored') return false
