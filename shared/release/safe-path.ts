@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 
-/** Where an entry of an archive would stand, `.//` and `//` taken out; null where that is outside or depends on `..`. */
+/** Where an entry of an archive would stand, `./` and `//` taken out; null where that is outside or depends on `..`. */
 export function safePath(path: string): string | null {
   if (path.startsWith('/') || path.includes('\0') || path.split('/').includes('..')) return null
   return posix.normalize(path).replace(/\/$/, '')

@@ -41,7 +41,7 @@ export interface Data {
 
 /** Files may grow, shrink or go meanwhile: replaying the log makes that good. */
 export async function readData(from: Connection, signal: AbortSignal): Promise<Data> {
-  const without = leftOut.map((pattern) => `! -path './/${pattern}'`).join(' ')
+  const without = leftOut.map((pattern) => `! -path './${pattern}'`).join(' ')
   const list = (type: string) =>
     gather(from, `cd ${place.data} && find . -type ${type} ${without} -printf '%s\\t%P\\0'`, signal)
   const directories = entries(await list('d')).map(({ path }) => path)

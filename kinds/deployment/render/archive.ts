@@ -11,7 +11,7 @@ export interface ArchiveFile {
 const pieceBytes = 4096
 
 /**
- * The regular files of a tar or tar.gz by their path without a leading `.//`. Throws where the bytes are neither, or unpack to more than
+ * The regular files of a tar or tar.gz by their path without a leading `./`. Throws where the bytes are neither, or unpack to more than
  * a job may hold.
  */
 export async function readArchive(bytes: Buffer): Promise<Map<string, ArchiveFile>> {
