@@ -73,7 +73,7 @@ export const verbs: readonly VerbEntry[] = [
   {
     name: 'database',
     group: looking,
-    summary: 'show the servers of a database, their roles and lag',
+    summary: 'show the servers of a database, or compare its nodes',
     load: () => import('./database.ts'),
   },
   {

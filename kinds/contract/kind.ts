@@ -189,7 +189,7 @@ export interface Kind {
   /** Ends what it has started in this process: threads, children. Absent: it starts none. */
   close?(): Promise<void>
   /** Routes of its own below `/v1`. Absent: it has none. */
-  routes?(server: Routes, parts: { ledger: Ledger; stores: Stores }): void
+  routes?(server: Routes, parts: { ledger: Ledger; stores: Stores; provider: Provider }): void
   /** Runs statements on all nodes, or on none where one refuses. Absent: it has nothing that takes statements. */
   runStatements?(statements: Statements, looking: Looking): Promise<StatementOutcome[]>
   /**

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
+import { Comparison } from '../model/comparison.ts'
 import { StatementOutcome } from '../model/statements.ts'
 import { Verdict } from '../model/verdict.ts'
 import { RemodelError } from '../runtime/errors.ts'
@@ -216,6 +217,11 @@ export class Client {
   /** As long as the statements take, up to an hour. */
   runStatements(deployment: string, request: z.input<typeof StatementsRequest>): Promise<StatementOutcome[]> {
     return this.#post(z.array(StatementOutcome), `${of(deployment)}/statements`, request, 3600 * SECOND)
+  }
+
+  /** All nodes of a database against each other; as long as that takes, up to an hour. */
+  compareNodes(deployment: string): Promise<Comparison> {
+    return this.#ask(Comparison, { method: 'GET', path: `${of(deployment)}/comparison`, timeoutMs: 3600 * SECOND })
   }
 
   exec(

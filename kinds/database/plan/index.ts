@@ -2,6 +2,7 @@ import { defineAction, type Kind } from '../../contract/kind.ts'
 import { BackUp, Promotion, Restart } from '../action-inputs.ts'
 import { archivesOf } from '../archive/archives.ts'
 import { backupRoutes } from '../http/backups.ts'
+import { comparisonRoutes } from '../http/comparison.ts'
 import { serverLog } from '../inputs.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back-up.ts'
@@ -36,7 +37,10 @@ export const kind: Kind = {
     restart: defineAction({ input: Restart, plan: restart }),
   },
   keptBlobs: (stores, deployment) => archivesOf(stores).digests(deployment),
-  routes: backupRoutes,
+  routes: (server, services) => {
+    backupRoutes(server, services)
+    comparisonRoutes(server, services)
+  },
   logs: [serverLog],
   runStatements: async (statements, looking) =>
     (await import('./statements.ts')).statementsOnNodes(statements, looking),

@@ -5,7 +5,7 @@ import { incomingOf } from '../postgres/links/incoming.ts'
 import { stoppedBy } from '../postgres/links/repair.ts'
 import { endOfLog } from '../postgres/links/server-log.ts'
 import type { Stopped } from '../postgres/links/stopped.ts'
-import { type Address, type Machines, openSession, type Session } from '../postgres/server.ts'
+import { type Address, type Machines, openSession, type Session, type SessionOptions } from '../postgres/server.ts'
 
 /** As long as the rest of a look at a server may take. */
 const timeoutMs = 2000
@@ -43,14 +43,15 @@ export function serversOf(materials: readonly StandingMaterial[], node: string):
   })
 }
 
-/** With the one of these that takes writes; null where none is found. */
+/** With the one of these that takes writes; null where none is found. A query takes no longer than a look does, unless `limitMs` is given. */
 export async function primarySession(
   machines: Machines,
   servers: readonly Address[],
   database: string,
+  more: Pick<SessionOptions, 'limitMs' | 'signal'> = {},
 ): Promise<Session | null> {
   for (const at of servers) {
-    const session = await openSession(machines, at, database, { timeoutMs }).catch(() => null)
+    const session = await openSession(machines, at, database, { timeoutMs, ...more }).catch(() => null)
     if ((await session?.value('SELECT pg_is_in_recovery()').catch(() => true)) === false) return session
     await session?.close()
   }

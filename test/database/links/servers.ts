@@ -42,6 +42,11 @@ export class TwoNodes {
     for (const server of this.#servers) server.stop()
   }
 
+  another(node: 'n1' | 'n2'): Promise<Session> {
+    const server = this.#servers[node === 'n1' ? 0 : 1]!
+    return openSession(server.host, server.at, 'postgres')
+  }
+
   /** What n2 gets from n1. */
   async incoming(): Promise<Incoming> {
     const [found] = await incomingOf(this.n2, 'postgres', async () => this.#servers[1]!.log())
