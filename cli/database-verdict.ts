@@ -1,3 +1,4 @@
+import { isDue } from '../shared/certificates/renewal.ts'
 import type { Database, Server } from './databases.ts'
 import { bytesText } from './views/bytes.ts'
 
@@ -30,6 +31,7 @@ export function causesOf({ name, nodes, lock }: Pick<Database, 'name' | 'nodes' 
     ...nodes.flatMap((node) => writesThatWait(node)),
     ...nodes.flatMap(({ node, instances }) => readersAway(node, instances)),
     ...nodes.flatMap(({ instances }) => instances.flatMap((server) => scarceDisk(server))),
+    ...endingCertificates(nodes, deploy),
   ]
 }
 
@@ -116,6 +118,19 @@ function readersAway(node: string, instances: readonly Server[]): Cause[] {
 function scarceDisk({ instance, database: { disk } }: Server): Cause[] {
   if (disk === null || disk.freeBytes >= scarce * disk.totalBytes) return []
   return [warning(`the disk of ${instance} has ${bytesText(disk.freeBytes)} of ${bytesText(disk.totalBytes)} left`)]
+}
+
+/** One that has ended keeps every client away that checks it. */
+function endingCertificates(nodes: readonly Node[], next: string | null): Cause[] {
+  const now = Date.now()
+  return nodes.flatMap(({ instances }) =>
+    instances.flatMap(({ instance, database: { tls } }) => {
+      if (!tls || tls.begins === null || tls.ends === null || !isDue(tls.begins, tls.ends, now)) return []
+      const day = new Date(tls.ends).toISOString().slice(0, 10)
+      const what = `the certificate of ${instance} ${now > tls.ends ? 'ended' : 'ends'} on ${day}`
+      return [now > tls.ends ? failure(what, next) : { ...warning(`${what}: the next deploy renews it`), next }]
+    }),
+  )
 }
 
 const failure = (what: string, next: string | null): Cause => ({ what, next, warning: false })

@@ -107,17 +107,38 @@ function progressOf({ plan, remodels }: Pick<PlanView, 'plan' | 'remodels'>): Da
   return at < 0 ? null : { plan: at + 1, of: stages.length, name: stages[at]![0] }
 }
 
+type Connectable = Pick<Database, 'name' | 'database' | 'nodes'>
+
 /**
  * Where clients of a node connect: all its servers, its primary first, of which they take the one that takes writes. No user is in it:
- * each client has his own. Undefined where the node has no server.
+ * each client has his own. `ca`: the file that the CA's certificate is in. Undefined where the node has no server.
  */
-export function connectionUri({ database, nodes }: Database, node: string, user?: string): string | undefined {
+export function connectionUri(
+  of: Connectable,
+  node: string,
+  { user, ca }: { user?: string; ca?: string } = {},
+): string | undefined {
+  const { database, nodes } = of
   const servers = nodes.find((one) => one.node === node)?.instances ?? []
   const hosts = servers
     .toSorted((a, b) => Number(b.database.role === 'primary') - Number(a.database.role === 'primary'))
     .flatMap(({ addresses, database: { port } }) => addresses.slice(0, 1).map((address) => `${address}:${port}`))
   if (hosts.length === 0 || database === null) return undefined
   const who = user === undefined ? '' : `${encodeURIComponent(user)}@`
-  const only = hosts.length > 1 ? '?target_session_attrs=read-write' : ''
-  return `postgresql://${who}${hosts.join(',')}/${encodeURIComponent(database)}${only}`
+  const checked = servers.every(({ database: { tls } }) => tls !== null)
+  const parameters = [
+    ...(hosts.length > 1 ? ['target_session_attrs=read-write'] : []),
+    ...(checked ? ['sslmode=verify-full', `sslrootcert=${encodeURIComponent(ca ?? authorityFile(of))}`] : []),
+  ]
+  const more = parameters.length > 0 ? `?${parameters.join('&')}` : ''
+  return `postgresql://${who}${hosts.join(',')}/${encodeURIComponent(database)}${more}`
+}
+
+/** Where a person is asked to put the CA's certificate. */
+export const authorityFile = ({ name }: Pick<Database, 'name'>) => `${name}-ca.pem`
+
+/** The certificate of the CA that all servers of a database have theirs of; undefined where they take no TLS. */
+export function authorityOf({ nodes }: Pick<Database, 'nodes'>): string | undefined {
+  const servers = nodes.flatMap(({ instances }) => instances)
+  return servers.map(({ database: { tls } }) => tls?.ca).find((ca) => typeof ca === 'string')
 }

@@ -77,6 +77,12 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./database.ts'),
   },
   {
+    name: 'database-ca',
+    group: looking,
+    summary: 'print the certificate by which clients check the servers of a database',
+    load: () => import('./database-ca.ts'),
+  },
+  {
     name: 'watch',
     group: looking,
     summary: 'show the verdict on a database, and each change as it happens',

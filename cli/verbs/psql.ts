@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { reasonOf, systemCode } from '../../shared/runtime/system-error.ts'
-import { connectionUri, type Database, findDatabase } from '../databases.ts'
+import { authorityOf, connectionUri, type Database, findDatabase } from '../databases.ts'
 import { exit, type Verb } from '../verb.ts'
 
 const psql: Verb<{ node?: string; user?: string }> = {
@@ -19,9 +22,14 @@ const psql: Verb<{ node?: string; user?: string }> = {
   ],
   async run(context, [name = '', ...more], { node, user }) {
     const found = await findDatabase(name, await context.client())
-    const uri = connectionUri(found, nodeOf(found, node), user)
+    const ca = authorityOf(found)
+    const at = nodeOf(found, node)
+    const who = user === undefined ? {} : { user }
+    const uri = connectionUri(found, at, who)
     if (uri === undefined)
       throw new RemodelError('not-found', `${name} has no server yet: see \`remodel database ${name}\``)
+    if (!context.json && ca !== undefined)
+      return withFile(ca, (file) => runPsql(connectionUri(found, at, { ...who, ca: file }) ?? uri, more))
     if (!context.json) return runPsql(uri, more)
     context.document({ uri })
     return exit.done
@@ -35,6 +43,18 @@ function nodeOf({ name, nodes }: Database, wanted: string | undefined): string {
   if (wanted !== undefined && !known.includes(wanted))
     throw new RemodelError('not-found', `${name} has no node ${wanted}; it has ${known.join(', ') || 'none'}`)
   return wanted ?? nodes.find(({ primary }) => primary !== null)?.node ?? known[0] ?? ''
+}
+
+/** libpq reads the CA's certificate from a file. */
+async function withFile<T>(text: string, use: (file: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'remodel-psql-'))
+  try {
+    const file = join(folder, 'ca.pem')
+    await writeFile(file, text)
+    return await use(file)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
 /** The exit code of psql is passed through. Ctrl-C is for the statement that runs: psql hears it from the terminal itself. */

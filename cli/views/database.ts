@@ -1,5 +1,5 @@
 import type { Cause } from '../database-verdict.ts'
-import { connectionUri, type Database, type Server } from '../databases.ts'
+import { authorityFile, connectionUri, type Database, type Server } from '../databases.ts'
 import { bytesText } from './bytes.ts'
 import { statePainted } from './state.ts'
 import { plain, type Style } from './style.ts'
@@ -133,12 +133,23 @@ function peerText({ node, connected, lagBytes, lagSeconds }: Server['database'][
 
 /** Where clients connect, and when each node was last backed up. */
 function connectionLines(one: Database): string[] {
-  return one.nodes.flatMap(({ node, lastBackupAt, archive }) => {
+  const lines = one.nodes.flatMap(({ node, lastBackupAt, archive }) => {
     const uri = connectionUri(one, node)
     const backup =
       lastBackupAt === null ? 'no backup yet' : `last backup at ${dateTime(lastBackupAt)}, ${ago(lastBackupAt)}`
     return [...(uri ? [`${node}: ${uri}`] : []), ...(archive === null ? [] : [`${node}: ${backup}`])]
   })
+  return [...lines, ...tlsLines(one)]
+}
+
+/** What clients need so that they know the server that they talk to. */
+function tlsLines(one: Database): string[] {
+  const servers = one.nodes.flatMap(({ instances }) => instances)
+  const modes = [...new Set(servers.flatMap(({ database: { tls } }) => tls?.mode ?? []))]
+  if (modes.length === 0) return []
+  const how = modes.includes('required') ? 'clients come with TLS alone' : 'clients may come with or without TLS'
+  const file = authorityFile(one)
+  return [`TLS: ${how}; the CA's certificate: remodel database-ca ${one.name} > ${file}`]
 }
 
 function deployText({ lastPlan, progress }: Database, style: Style): string {

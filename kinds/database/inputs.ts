@@ -46,6 +46,13 @@ export type User = z.infer<typeof User>
  */
 export const accessRulesOf = (key: string) => `3 ${key}`.trimEnd()
 
+/** How clients come to a server, and for how long its certificates are. `required`: no client comes in without TLS. */
+export const Tls = z.object({ mode: z.enum(['on', 'required']), days: z.number() })
+export type Tls = z.infer<typeof Tls>
+
+/** What is recorded of a server's certificate: when it began and ends, and the CA's own certificate. */
+export const Certified = z.object({ from: z.number(), until: z.number(), ca: z.string() })
+
 /** `instance/<id>`: a server. Paths, roles and slots are not here: they follow from these and from who is primary. */
 export const InstanceAttributes = z.object({
   node: z.string(),
@@ -61,6 +68,8 @@ export const InstanceAttributes = z.object({
   synchronous: z.boolean(),
   /** Its log is archived; `keep`: so many base backups of the node, the newest, stay; null: all of them. */
   backup: z.object({ keep: z.number().nullable() }).optional(),
+  /** Absent: it takes no TLS. */
+  tls: Tls.optional(),
 })
 export type InstanceAttributes = z.infer<typeof InstanceAttributes>
 
@@ -121,7 +130,7 @@ export const inputs = {
   /** It is asked, before anything is changed, whether a server could start with these settings. */
   rehearse: z.object({ deployment: z.string(), instance: InstanceAttributes }),
   'set-up-instance': inVersion(
-    3,
+    4,
     z.object({
       ...base,
       instance: InstanceAttributes,
@@ -217,8 +226,8 @@ export const inputs = {
     members: z.array(Member),
     peers: z.array(z.string()),
   }),
-  /** Version 3: what it starts with settings of its own stays closed to clients. */
-  'populate-node': inVersion(3, z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) })),
+  /** Version 3: what it starts with settings of its own stays closed to clients. Version 4: certificates. */
+  'populate-node': inVersion(4, z.object({ ...between, instances: z.record(z.string(), InstanceAttributes) })),
   'send-mark': z.object(between),
   'await-mark': z.object({ ...between, mark: z.string() }),
   'read-position': z.object(between),

@@ -238,6 +238,16 @@ export const DatabaseServer = z.object({
   kept: z.array(z.string()),
   /** It lets no client in: `added`: its node is being added; else its node was to go, or is being opened. Empty: it does. */
   closed: z.string().default(''),
+  /** How clients come in encrypted; `ends`: when its certificate does; `ca`: the certificate of the CA, PEM. Null: not at all. */
+  tls: z
+    .object({
+      mode: z.enum(['on', 'required']),
+      begins: z.number().nullable(),
+      ends: z.number().nullable(),
+      ca: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
 })
 export type DatabaseServer = z.infer<typeof DatabaseServer>
 

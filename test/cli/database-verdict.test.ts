@@ -22,6 +22,7 @@ function server(instance: string, state: string, facts: Facts): Server {
         slots: [],
         stopped: [],
         disk: null,
+        tls: null,
       },
       ...facts,
     },

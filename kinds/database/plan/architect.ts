@@ -39,6 +39,9 @@ const own = new Set([
   'sync_replication_slots',
 ])
 
+/** Where Remodel makes the certificates it says which they are; how strong TLS is to be stays the document's. */
+const ofTls = new Set(['ssl', 'ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_crl_dir'])
+
 /** A file of settings takes these words for what they are, not for names. */
 const directives = /^include(_dir|_if_exists)?$/
 const ofRecovery = /^(recovery_|restore_command$|archive_cleanup_command$)/
@@ -46,12 +49,13 @@ const ofRecovery = /^(recovery_|restore_command$|archive_cleanup_command$)/
 /** The server does not look at the case of a name, so neither does this. */
 function refuseSettings(
   settings: Readonly<Record<string, unknown>>,
+  tls: boolean,
   fault: (setting: string, message: string) => void,
 ) {
   const first = new Map<string, string>()
   for (const setting of Object.keys(settings)) {
     const name = setting.toLowerCase()
-    if (own.has(name) || directives.test(name) || ofRecovery.test(name)) {
+    if (own.has(name) || (tls && ofTls.has(name)) || directives.test(name) || ofRecovery.test(name)) {
       fault(setting, 'is decided by Remodel: leave it out')
     }
     const other = first.get(name)
@@ -179,6 +183,7 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
       fault(['hosts', index, 'address'], `is the address of host ${hosts[same]!.id}: each host has one of its own`)
   }
   const names = value.nodes.map(({ name }) => name)
+  const tls = (value.tls?.mode ?? 'off') !== 'off'
   const used = new Map<string, string>()
   for (const [at, node] of value.nodes.entries()) {
     if (names.indexOf(node.name) !== at)
@@ -216,11 +221,11 @@ function refuse(document: SourceDocument, value: Document, hosts: readonly Host[
     if (node.restore_config && node.source_node !== '') {
       fault(['nodes', at, 'source_node'], `node ${node.name} has both a source node and a restore config: choose one`)
     }
-    refuseSettings(node.postgresql_conf, (setting, message) =>
+    refuseSettings(node.postgresql_conf, tls, (setting, message) =>
       fault(['nodes', at, 'postgresql_conf', setting], message),
     )
   }
-  refuseSettings(value.postgresql_conf, (setting, message) => fault(['postgresql_conf', setting], message))
+  refuseSettings(value.postgresql_conf, tls, (setting, message) => fault(['postgresql_conf', setting], message))
   const users = value.database_users.map(({ username }) => username)
   for (const [index, user] of value.database_users.entries()) {
     const path = ['database_users', index, 'username']

@@ -1,7 +1,7 @@
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { InstanceView, Looking } from '../../contract/kind.ts'
 import { archivesOf } from '../archive/archives.ts'
-import { InstanceAttributes } from '../inputs.ts'
+import { Certified, InstanceAttributes } from '../inputs.ts'
 import { archiveSlot } from '../postgres/names.ts'
 import { type Address, openSession, type Session } from '../postgres/server.ts'
 import { archiveState } from './archive-state.ts'
@@ -35,7 +35,7 @@ const slots = `SELECT slot_name, coalesce(active, false) AS connected, greatest(
   FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name`
 
 type DatabaseView = NonNullable<InstanceView['database']>
-type Facts = Omit<DatabaseView, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk' | 'closed'>
+type Facts = Omit<DatabaseView, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk' | 'closed' | 'tls'>
 
 /**
  * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
@@ -54,6 +54,7 @@ export async function describe(
     database_name: database,
     vm,
     backup,
+    tls,
   } = InstanceAttributes.parse(attributes)
   const archived = backup !== undefined
   const known = { ...seen, vm, addresses: [address] }
@@ -64,7 +65,16 @@ export async function describe(
   ])
   // The disk of a machine that does not answer has what was recorded last.
   const kept = machine === null || machine.silent ? recordedKept(meta.kept) : machine.kept
-  const own = { database, port, node, host, kept, closed: machine?.closed ?? '', disk: machine?.disk ?? null }
+  const own = {
+    database,
+    port,
+    node,
+    host,
+    kept,
+    closed: machine?.closed ?? '',
+    disk: machine?.disk ?? null,
+    tls: tls ? { mode: tls.mode, ...certificateOf(meta.certificate) } : null,
+  }
   if (facts === null) {
     const positions = { role: null, receivedBytes: null, lagBytes: null, peers: [], stopped: [], archive: null }
     const silent = { ...positions, version: null, startedAt: null, waitingCommits: null, slots: [] }
@@ -73,6 +83,14 @@ export async function describe(
   }
   const astray = facts.role === 'replica' && facts.lagBytes === null
   return { ...known, state: astray ? 'failing' : 'running', database: { ...own, ...facts } }
+}
+
+/** As it was recorded: a server that does not answer has it too. */
+function certificateOf(recorded: unknown): Omit<NonNullable<DatabaseView['tls']>, 'mode'> {
+  const known = Certified.safeParse(recorded)
+  if (!known.success) return { begins: null, ends: null, ca: null }
+  const { from, until, ca } = known.data
+  return { begins: from, ends: until, ca }
 }
 
 function recordedKept(kept: unknown): string[] {

@@ -1,3 +1,4 @@
+import { whyRenew } from '../../../shared/certificates/renewal.ts'
 import type { Blueprint, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Disk, Provider, Vm } from '../../../shared/provider/provider.ts'
 import type { World } from '../../contract/kind.ts'
@@ -191,6 +192,7 @@ function instanceAsFound(
     machine && machine.changed.length > 0 ? `another hand has changed its ${machine.changed.join(', ')}` : '',
     server.amiss.length > 0 ? `its roles are not as written: ${server.amiss.join(', ')}` : '',
     server.unarchived ? 'it keeps no log for its archive' : '',
+    tlsFault(resource, server, { machine, primary }),
   ]
   const error = wrong.filter((one) => one !== '').join('; ')
   return withMeta(error === '' ? resource : { ...resource, error }, {
@@ -202,6 +204,20 @@ function instanceAsFound(
     ...aside,
     ...(recovering ? { lag_bytes: lagBytes, slots } : {}),
   })
+}
+
+/** Why a server, or what it follows by, is not encrypted as its document asks; what is to be renewed is one of these. */
+function tlsFault(
+  { attributes }: ResourceData,
+  { tls, checks, recovering }: Server,
+  { machine, primary }: { machine: Machine | undefined; primary: Server | undefined },
+): string {
+  const wanted = InstanceAttributes.parse(attributes)
+  if (!wanted.tls) return ''
+  if (!tls) return 'it takes no TLS'
+  if (recovering && primary?.tls === true && !checks) return `it does not check the certificate of ${primary.instance}`
+  if (!machine || machine.silent) return ''
+  return whyRenew(machine.certificate, { address: wanted.address, days: wanted.tls.days })
 }
 
 /** A replica that has more of a setting than it is to have, as its primary had, is set up again. */

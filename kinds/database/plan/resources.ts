@@ -30,6 +30,10 @@ function hostResource(deployment: string, host: Host): ResourceData {
   return resource('host', host.id, { type: 'host', id: host.id }, attributes)
 }
 
+function tlsOf({ tls }: Document): InstanceAttributes['tls'] {
+  return tls === undefined || tls.mode === 'off' ? undefined : { mode: tls.mode, days: tls.certificate_days }
+}
+
 /** What the architect has made of the document for the instances. */
 interface NodeTexts extends Pick<InstanceAttributes, 'users' | 'access'> {
   /** Of the node at an index: as text, as the server is to read them. */
@@ -48,6 +52,7 @@ export function nodeResources(
   const script = scripts.post_database_create
   return document.nodes.map((node, at) => {
     const port = node.port ?? document.port
+    const tls = tlsOf(document)
     const backup = node.backup_config ?? document.backup_config
     const instances = node.host_ids.map((host_id): InstanceResources => {
       // A host that does not exist is refused by the operations, with all other faults.
@@ -64,6 +69,7 @@ export function nodeResources(
         users: [...users],
         access,
         synchronous: document.synchronous_replication,
+        ...(tls ? { tls } : {}),
         ...(backup ? { backup: { keep: backup.repositories[0]?.retention_full ?? null } } : {}),
       }
       const id = instanceId(node.name, host_id)

@@ -74,6 +74,21 @@ const BackupConfig = z.strictObject({
 })
 export type BackupConfig = z.infer<typeof BackupConfig>
 
+const yes = 'on'
+/** YAML of another version reads these words as booleans. */
+const TlsMode = z.preprocess(
+  (given) => (typeof given === 'boolean' ? (given ? yes : 'off') : given),
+  z.enum(['off', yes, 'required']),
+)
+
+/** Encrypted connections, with certificates of the deployment's own CA. */
+const Tls = z.strictObject({
+  /** `on`: clients may; `required`: clients must. Servers come to each other by TLS in both. */
+  mode: TlsMode.default(yes),
+  /** For how long a server's certificate is; a deploy renews one of which less than a third is left. */
+  certificate_days: z.int().min(1).max(3650).default(365),
+})
+
 const Node = z.strictObject({
   name: nodeName,
   host_ids: z.array(name).min(1),
@@ -116,6 +131,7 @@ export const Document = z.strictObject({
   /** For all nodes that have none of their own. */
   backup_config: BackupConfig.optional(),
   restore_config: RestoreConfig.optional(),
+  tls: Tls.optional(),
   /** Commits wait until a replica has them, so that losing a primary's machine loses nothing that was acknowledged. */
   synchronous_replication: z.boolean().default(true),
   node_update_strategy: z.enum(['rolling', 'concurrent']).default('rolling'),

@@ -1,10 +1,25 @@
+import type { Tls } from '../inputs.ts'
 import { adminRole, replicationRole } from '../postgres/names.ts'
 
 /** Where the machines of a database are. */
 const hosts = '127.0.0.0/8'
 
 /** Lets replicas follow a server. */
-export const followRule = `host replication ${replicationRole} ${hosts} scram-sha-256`
+const followRule = (by: Way) => `${by} replication ${replicationRole} ${hosts} scram-sha-256`
+
+/** `hostssl`: nothing is told to a client that comes without TLS. */
+type Way = 'host' | 'hostssl'
+
+/** The rule that lets replicas in, where these rules lack it; undefined where they have it. */
+export function missingFollowRule(rules: string): string | undefined {
+  const by = wayIn(rules)
+  return rules.includes(followRule(by)) ? undefined : followRule(by)
+}
+
+/** By which way clients come in with these rules: one that is written anew keeps to it. */
+export const wayIn = (rules: string): Way => (/^hostssl /m.test(rules) ? 'hostssl' : 'host')
+
+export const wayOf = (tls: Tls | undefined): Way => (tls?.mode === 'required' ? 'hostssl' : 'host')
 
 /** The admin role is root of the machine, on the server's own socket; clients of the network are not asked for a password even. */
 const admin = [
@@ -13,7 +28,7 @@ const admin = [
   `host replication ${adminRole} all reject`,
 ]
 
-const clients = ['local all all scram-sha-256', 'host all all 0.0.0.0/0 scram-sha-256']
+const clients = (by: Way) => ['local all all scram-sha-256', `${by} all all 0.0.0.0/0 scram-sha-256`]
 
 /** `pg_ident.conf`: which user of the machine may be the admin role. */
 export const identities = `${adminRole} root ${adminRole}\n`
@@ -24,13 +39,13 @@ export const identities = `${adminRole} root ${adminRole}\n`
  * @param to `clients`: every role, with its password; `servers`: replicas and other nodes, no clients; `peers`: other nodes alone;
  * `none`: Remodel alone.
  */
-export function accessRules(to: 'clients' | 'peers' | 'servers' | 'none'): string {
+export function accessRules(to: 'clients' | 'peers' | 'servers' | 'none', by: Way): string {
   if (to === 'none') return `${admin.join('\n')}\n`
   return [
     ...admin,
-    ...(to === 'peers' ? [] : [followRule]),
-    `host all ${replicationRole} ${hosts} scram-sha-256`,
-    ...(to === 'clients' ? clients : ['host all all 0.0.0.0/0 reject']),
+    ...(to === 'peers' ? [] : [followRule(by)]),
+    `${by} all ${replicationRole} ${hosts} scram-sha-256`,
+    ...(to === 'clients' ? clients(by) : ['host all all 0.0.0.0/0 reject']),
     '',
   ].join('\n')
 }

@@ -3,7 +3,7 @@ import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import type { StepContext } from '../../contract/step.ts'
 import type { Member } from '../inputs.ts'
 import { noteWritten } from '../postgres/written-files.ts'
-import { accessRules } from './access.ts'
+import { accessRules, wayIn } from './access.ts'
 import { owner, place } from './place.ts'
 import { lookAt } from './primary.ts'
 import { readAgain } from './running.ts'
@@ -51,7 +51,8 @@ export async function openNode(context: StepContext, members: readonly Member[])
 }
 
 async function follow(context: StepContext, connection: Connection, member: Member, who: 'clients' | 'servers') {
-  await connection.write(`${place.data}/pg_hba.conf`, accessRules(who))
+  const rules = (await connection.read(`${place.data}/pg_hba.conf`)).toString()
+  await connection.write(`${place.data}/pg_hba.conf`, accessRules(who, wayIn(rules)))
   await shell(
     connection,
     `chown ${owner} ${place.data}/pg_hba.conf; chmod 0640 ${place.data}/pg_hba.conf; ${noteWritten(['pg_hba.conf'])}`,

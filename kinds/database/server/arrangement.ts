@@ -9,6 +9,7 @@ import { whyNotFollowing } from './following.ts'
 import { primaryOf } from './primary.ts'
 import { reloadServer } from './process.ts'
 import { slotsArrived } from './slots.ts'
+import { isVerifiable } from './tls.ts'
 
 /**
  * Makes a node of its servers: every replica has a slot at the primary and follows whoever takes writes, and commits wait
@@ -23,7 +24,8 @@ export async function arrangeNode(
   const replicas = members.filter(({ instance }) => instance !== primary.instance)
   for (const { instance } of replicas) await ensureInstanceSlot(context.provider, primary, instance)
   await dropForeignSlots(context, primary, [...of.keep, ...replicas.map(({ instance }) => instanceSlot(instance))])
-  for (const replica of replicas) await write(context, replica, members, [])
+  const verified = await isVerifiable(context.provider, members)
+  for (const replica of replicas) await write(context, replica, { members, verified, synchronous: [] })
   const whys = await Promise.all(
     replicas.map((replica) =>
       whyNotFollowing(context.provider, replica, [primary], { waitMs: 60_000, signal: context.signal }),
@@ -33,7 +35,9 @@ export async function arrangeNode(
   if (why !== undefined) throw new RemodelError('infrastructure', why)
   await Promise.all(replicas.map((replica) => dropFormerSlots(context, replica)))
   // The same on all of them: whoever takes over waits for the others.
-  for (const member of members) await write(context, member, members, of.synchronous ? members : [])
+  for (const member of members) {
+    await write(context, member, { members, verified, synchronous: of.synchronous ? members : [] })
+  }
   for (const replica of replicas) await slotsArrived(context, primary, replica)
   return primary
 }
@@ -41,8 +45,7 @@ export async function arrangeNode(
 async function write(
   context: StepContext,
   member: Member,
-  members: readonly Member[],
-  synchronous: readonly Member[],
+  { members, verified, synchronous }: { members: readonly Member[]; verified: boolean; synchronous: readonly Member[] },
 ): Promise<void> {
   const others = (list: readonly Member[]) => list.filter(({ instance }) => instance !== member.instance)
   const connection = await context.provider.connect(member.vm, context.fence)
@@ -51,6 +54,7 @@ async function write(
       self: member.instance,
       upstream: others(members),
       primaryOnly: true,
+      verified,
       synchronous: others(synchronous).map(({ instance }) => instance),
     })
     await reloadServer(connection)

@@ -3,8 +3,9 @@ import type { Target } from '../archive/chain.ts'
 import type { InstanceAttributes, Member } from '../inputs.ts'
 import { adminRole, instanceSlot, replicationRole } from '../postgres/names.ts'
 import { settingLines } from '../postgres/settings.ts'
+import { verifying } from '../postgres/tls.ts'
 import { noteWritten } from '../postgres/written-files.ts'
-import { accessRules, identities } from './access.ts'
+import { accessRules, identities, wayOf } from './access.ts'
 import { isClosed } from './admission.ts'
 import { owner, place } from './place.ts'
 import { writePassword } from './replication.ts'
@@ -59,6 +60,7 @@ export function settingsOf(instance: InstanceAttributes, mode: Mode): Record<str
     hot_standby_feedback: 'on',
     wal_log_hints: 'on',
     track_commit_timestamp: 'on',
+    ...(instance.tls ? { ssl: 'on', ssl_cert_file: place.certificate, ssl_key_file: place.certificate } : {}),
     sync_replication_slots: mode.is === 'standing' ? 'on' : 'off',
     ...(mode.is === 'promoting'
       ? {
@@ -106,7 +108,7 @@ export async function configure(
   const open = mode.is === 'restoring' ? 'none' : mode.is === 'promoting' ? 'peers' : usually
   await connection.write(`${place.data}/remodel.conf`, settingLines(settingsOf(instance, mode)))
   await connection.write(`${place.data}/pg_ident.conf`, identities)
-  await connection.write(`${place.data}/pg_hba.conf`, accessRules(open))
+  await connection.write(`${place.data}/pg_hba.conf`, accessRules(open, wayOf(instance.tls)))
   await connection.write(`${place.data}/postgresql.conf`, "include 'remodel.conf'\ninclude_if_exists 'node.conf'\n")
   await writePassword(connection, password)
   await owned(connection, ['remodel.conf', 'pg_ident.conf', 'pg_hba.conf', 'postgresql.conf'])
@@ -119,16 +121,16 @@ export interface Arrangement {
   upstream: readonly Member[]
   /** Only a primary may be followed; a node that is being filled has none. */
   primaryOnly: boolean
+  /** The one that it follows shows a certificate of the deployment's CA (`tls.ts`). */
+  verified: boolean
   /** Replicas that commits wait for: one of them has to have it. */
   synchronous: readonly string[]
 }
 
 export async function arrange(connection: Connection, of: Arrangement): Promise<void> {
-  const { self, upstream, primaryOnly, synchronous } = of
+  const { self, upstream, synchronous } = of
   const text = settingLines({
-    ...(upstream.length === 0
-      ? {}
-      : { primary_conninfo: followInfo(self, upstream, primaryOnly), primary_slot_name: instanceSlot(self) }),
+    ...(upstream.length === 0 ? {} : { primary_conninfo: followInfo(of), primary_slot_name: instanceSlot(self) }),
     ...(synchronous.length === 0
       ? {}
       : {
@@ -149,23 +151,29 @@ export async function followAsReplication(connection: Connection): Promise<void>
   await owned(connection, ['node.conf'])
 }
 
-function followInfo(self: string, upstream: readonly Member[], primaryOnly: boolean): string {
-  return conninfo(upstream, 'postgres', self, primaryOnly ? 'read-write' : 'any')
+function followInfo({ self, upstream, primaryOnly, verified }: Arrangement): string {
+  const wanted = primaryOnly ? 'read-write' : 'any'
+  return conninfo(upstream, { database: 'postgres', name: self, wanted, verified })
 }
 
 /** As whom servers come to each other, for libpq. */
 const follower = `user=${replicationRole} passfile=${place.passwords}`
 
+interface Connecting {
+  database: string
+  name: string
+  wanted: 'read-write' | 'any'
+  verified: boolean
+}
+
+/** Without it libpq takes TLS where a server has it, from whatever server that is. */
+const checked = ` ${verifying} sslrootcert=${place.authority}`
+
 /** libpq tries the servers in turn and stays with the one that is the primary, so it follows a failover by itself. */
-export function conninfo(
-  servers: readonly Member[],
-  database: string,
-  name: string,
-  wanted: 'read-write' | 'any' = 'read-write',
-): string {
+export function conninfo(servers: readonly Member[], { database, name, wanted, verified }: Connecting): string {
   const hosts = servers.map(({ address }) => address).join(',')
   const ports = servers.map(({ port }) => port).join(',')
-  return `host=${hosts} port=${ports} ${follower} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3`
+  return `host=${hosts} port=${ports} ${follower} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3${verified ? checked : ''}`
 }
 
 /** Files that a remodel has just written are the server's, and are noted as they are. */

@@ -1,7 +1,7 @@
 import type { Connection } from '../../../shared/provider/connection.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import type { StepContext } from '../../contract/step.ts'
-import type { Member } from '../inputs.ts'
+import type { InstanceAttributes, Member } from '../inputs.ts'
 import { instanceSlot } from '../postgres/names.ts'
 import { type Machines, openSession } from '../postgres/server.ts'
 import { arrange } from './configuration.ts'
@@ -11,9 +11,11 @@ import { asServer, place } from './place.ts'
 import { findPrimary, lookAt, primaryOf } from './primary.ts'
 import { stopServer } from './process.ts'
 import { shell } from './shell.ts'
+import { isVerifiable } from './tls.ts'
 
 interface Following {
   member: Member
+  instance: Pick<InstanceAttributes, 'tls'>
   role: string
   source: readonly Member[]
   upstream: readonly Member[]
@@ -24,7 +26,7 @@ interface Following {
  * what was here before is thrown away, or kept beside where it has more than that primary.
  */
 export async function follow(context: StepContext, connection: Connection, of: Following): Promise<void> {
-  const { member, role, source, upstream } = of
+  const { member, instance, role, source, upstream } = of
   const from = await primaryOf(context.provider, source, context.signal)
   const primary = await findPrimary(context.provider, upstream)
   const head =
@@ -38,7 +40,13 @@ export async function follow(context: StepContext, connection: Connection, of: F
   await copyData(context, from, connection)
   await failpoint('follow.copied')
   await forgetOverrides(connection)
-  await arrange(connection, { self: member.instance, upstream, primaryOnly: primary !== null, synchronous: [] })
+  await arrange(connection, {
+    self: member.instance,
+    upstream,
+    primaryOnly: primary !== null,
+    verified: instance.tls !== undefined && (await isVerifiable(context.provider, upstream)),
+    synchronous: [],
+  })
   await shell(connection, asServer(`touch ${place.data}/standby.signal`))
   await connection.write(place.whole, role)
 }

@@ -1,6 +1,7 @@
 import { layout } from '../../../shared/provider/layout.ts'
 import { serverLog } from '../inputs.ts'
 import { mountedPostgres } from '../postgres/binaries.ts'
+import { certificateFile } from '../postgres/tls.ts'
 import { socketDirectory } from '../postgres/way-in.ts'
 
 /** Where a server lives on its machine: all of it on the persistent disk, but for the socket. */
@@ -29,6 +30,10 @@ export const place = {
   closed: `${layout.store}/postgres/closed`,
   /** Password of the replication role, for libpq. */
   passwords: `${layout.store}/postgres/passwords`,
+  /** A server's key and certificate in one file, so both change at once. Beside the data: a copy of that takes no key along. */
+  certificate: certificateFile,
+  /** The CA's certificate, for libpq. */
+  authority: `${layout.store}/postgres/ca.pem`,
   /** Where it is asked whether a server could start. */
   rehearsal: `${layout.store}/postgres/rehearsal`,
   /** Files of settings that a server ran with, until it runs with others. */

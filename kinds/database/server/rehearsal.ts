@@ -26,7 +26,10 @@ const ask = `${place.binaries}/postgres -C shared_memory_size -D ${place.rehears
 /** Throws `job-failed`, with the server's own words, where a server could not start with the settings of `instance`. */
 export async function rehearse(connection: Connection, instance: InstanceAttributes): Promise<void> {
   if ((await connection.exec(['test', '-e', `${place.data}/global/pg_control`])).exitCode !== 0) return
-  const settings = settingsOf(instance, { is: 'standing' })
+  const certified = (await connection.exec(['test', '-e', place.certificate])).exitCode === 0
+  const { tls, ...rest } = instance
+  // Ahead of a plan that brings TLS there is no certificate yet; once there is, its step rehearses once more.
+  const settings = settingsOf(tls && certified ? instance : rest, { is: 'standing' })
   const loaded = libraries.flatMap((name) => settings[name] || [])
   const text = settingLines({
     ...settings,

@@ -9,11 +9,12 @@ import { isUsualRole, usualRole } from '../postgres/roles.ts'
 import { verifierOf, verifies } from '../postgres/scram.ts'
 import { openSession, quoted, type Session } from '../postgres/server.ts'
 import { noteWritten } from '../postgres/written-files.ts'
-import { followRule } from './access.ts'
+import { missingFollowRule } from './access.ts'
 import { owner, place } from './place.ts'
 import { findPrimary } from './primary.ts'
 import { reloadServer } from './process.ts'
 import { shell } from './shell.ts'
+import { isVerifiable, writeAuthority } from './tls.ts'
 
 /** As this role servers follow each other: of one deployment all have the same password, and others another one. */
 export function replicationPassword(secrets: Secrets, deployment: string): string {
@@ -35,10 +36,11 @@ export async function admitReplicas(context: StepContext, primary: Member, deplo
   const connection = await context.provider.connect(primary.vm, context.fence)
   try {
     const rules = (await connection.read(`${place.data}/pg_hba.conf`)).toString()
-    if (rules.includes(followRule)) return
+    const rule = missingFollowRule(rules)
+    if (rule === undefined) return
     await shell(
       connection,
-      `cd ${place.data}; sed -i '1i ${followRule}' pg_hba.conf; chown ${owner} pg_hba.conf; ${noteWritten(['pg_hba.conf'])}`,
+      `cd ${place.data}; sed -i '1i ${rule}' pg_hba.conf; chown ${owner} pg_hba.conf; ${noteWritten(['pg_hba.conf'])}`,
     )
     await reloadServer(connection)
   } finally {
@@ -47,14 +49,15 @@ export async function admitReplicas(context: StepContext, primary: Member, deplo
 }
 
 /**
- * What a subscription needs to come to its provider: the role there, and its password on the subscriber's machines. Servers that are
+ * What a subscription needs to come to its provider: the role there, its password and the CA's certificate on the subscriber's machines. Servers that are
  * changed one by one have both before their own turn comes.
  */
 export async function admitSubscriber(
   context: StepContext,
   deployment: string,
   { provider, subscriber }: { provider: readonly Member[]; subscriber: readonly Member[] },
-): Promise<void> {
+): Promise<{ verified: boolean }> {
+  const verified = await isVerifiable(context.provider, provider)
   const password = replicationPassword(context.secrets, deployment)
   const primary = await findPrimary(context.provider, provider)
   if (primary) {
@@ -70,10 +73,12 @@ export async function admitSubscriber(
     const connection = await context.provider.connect(vm, context.fence)
     try {
       await writePassword(connection, password)
+      if (verified) await writeAuthority(connection, { secrets: context.secrets, deployment })
     } finally {
       connection.close()
     }
   }
+  return { verified }
 }
 
 /** For libpq, in a file that only the server can read. */

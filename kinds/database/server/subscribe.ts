@@ -8,6 +8,8 @@ interface Link {
   subscriber: string
   database: string
   members: Record<string, Member[]>
+  /** The provider shows a certificate of the deployment's CA. */
+  verified: boolean
 }
 
 /**
@@ -16,7 +18,12 @@ interface Link {
  */
 export async function ensureSubscription(session: Session, link: Link): Promise<string> {
   const name = linkName(link.provider, link.subscriber)
-  const info = conninfo(link.members[link.provider] ?? [], link.database, name)
+  const info = conninfo(link.members[link.provider] ?? [], {
+    database: link.database,
+    name,
+    wanted: 'read-write',
+    verified: link.verified,
+  })
   const known = await session.value('SELECT subconninfo FROM pg_subscription WHERE subname = $1', [name])
   if (known === null) {
     const options = `slot_name = ${name}, create_slot = false, copy_data = false, enabled = false, origin = none, streaming = off, failover = true`

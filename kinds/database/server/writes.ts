@@ -9,6 +9,7 @@ import { place } from './place.ts'
 import { lookAt, until } from './primary.ts'
 import { reloadServer } from './process.ts'
 import { shell } from './shell.ts'
+import { isVerifiable } from './tls.ts'
 
 interface Node {
   members: readonly Member[]
@@ -47,7 +48,8 @@ export async function stopWrites(context: StepContext, { members, database, prim
       `cd ${place.data}; if [ ! -e ${kept} ] && [ -e node.conf ]; then cp -p node.conf ${kept}; fi`,
     )
     const upstream = members.filter(({ instance }) => instance !== primary.instance)
-    await arrange(connection, { self: primary.instance, upstream, primaryOnly: true, synchronous: [] })
+    const verified = await isVerifiable(context.provider, members)
+    await arrange(connection, { self: primary.instance, upstream, primaryOnly: true, verified, synchronous: [] })
     await reloadServer(connection)
   } finally {
     connection.close()

@@ -9,6 +9,7 @@ import { recordedNode } from '../server/node-record.ts'
 import { findPrimary, lookAt } from '../server/primary.ts'
 import { reloadServer } from '../server/process.ts'
 import { promote } from '../server/promote.ts'
+import { isVerifiable } from '../server/tls.ts'
 
 /**
  * A replica takes over from a primary whose machine is gone. Whatever may be left of that machine is ended first, so that
@@ -56,7 +57,8 @@ async function takeOver(
   const connection = await context.provider.connect(heir.vm, context.fence)
   try {
     const upstream = members.filter(({ instance }) => instance !== heir.instance)
-    await arrange(connection, { self: heir.instance, upstream, primaryOnly: true, synchronous })
+    const verified = await isVerifiable(context.provider, members)
+    await arrange(connection, { self: heir.instance, upstream, primaryOnly: true, verified, synchronous })
     await reloadServer(connection)
     await context.pointOfNoReturn()
     context.say(`${heir.instance} takes over`)

@@ -5,7 +5,7 @@ import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { begunFor, noteBegun } from '../../contract/begun.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
 import { inputs, type Member } from '../inputs.ts'
-import { instanceSlot } from '../postgres/names.ts'
+import { instanceSlot, linkName } from '../postgres/names.ts'
 import { openSession } from '../postgres/server.ts'
 import { noteClosed } from '../server/admission.ts'
 import { arrangeNode } from '../server/arrangement.ts'
@@ -16,7 +16,7 @@ import { place } from '../server/place.ts'
 import { findPrimary, lookAt, onPrimary, primaryOf, until, waitFor } from '../server/primary.ts'
 import { restartServer, resumeServer, startServer, stopServer, supervise } from '../server/process.ts'
 import { recorded } from '../server/record.ts'
-import { replicationPassword } from '../server/replication.ts'
+import { admitSubscriber, replicationPassword } from '../server/replication.ts'
 import { shell } from '../server/shell.ts'
 import { ensureSubscription, originOf } from '../server/subscribe.ts'
 
@@ -44,6 +44,8 @@ export default defineStep({
     const connection = await context.provider.connect(first.vm, context.fence)
     const instance = input.instances[first.instance]!
     const password = replicationPassword(context.secrets, input.deployment)
+    const ends = { provider: input.members[input.provider] ?? [], subscriber: members }
+    const link = await admitSubscriber(context, input.deployment, ends)
     try {
       const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
       if (await has(`${place.data}/standby.signal`)) {
@@ -82,7 +84,7 @@ export default defineStep({
           60_000,
           async () => (await findPrimary(context.provider, [first])) !== null,
         )
-        await onPrimary(context, [first], database, (session) => becomeNode(session, input, target))
+        await onPrimary(context, [first], database, (session) => becomeNode(session, { ...input, ...link }, target))
         await failpoint('populate-node.own')
         await configure(connection, instance, { is: 'standing' }, password)
         await restartServer(connection)
@@ -97,14 +99,14 @@ export default defineStep({
     const kept = members.filter(({ instance: id }) => id in input.instances)
     await arrangeNode(context, kept, { synchronous, keep: [] })
     await onPrimary(context, members, database, async (session) => {
-      const name = await ensureSubscription(session, input)
+      const name = await ensureSubscription(session, { ...input, ...link })
       await session.query(`ALTER SUBSCRIPTION ${name} ENABLE`)
     })
     await failpoint('populate-node.subscribed')
   },
   async verify(context, input) {
     await onPrimary(context, input.members[input.subscriber] ?? [], input.database, async (session) => {
-      const name = await ensureSubscription(session, input)
+      const name = linkName(input.provider, input.subscriber)
       const origin = await originOf(session, name)
       const place = await session.value('SELECT pg_replication_origin_progress($1, true)::text', [origin])
       if (place === null)

@@ -38,6 +38,7 @@ import {
   refuseUnread,
 } from '../server/running.ts'
 import { shell } from '../server/shell.ts'
+import { certified, ensureCertificate, forgetCertificate, whyNotCertified } from '../server/tls.ts'
 
 type Input = z.infer<(typeof inputs)['set-up-instance']>
 
@@ -69,6 +70,8 @@ export default defineStep({
       if (input.role === 'follow' && !(await follows(context, input, 2000))) return null
       if (input.role === 'restore' && !(await isRestored(connection, input))) return null
       if ((await changedFiles(connection)).length > 0) return null
+      const of = { secrets: context.secrets, deployment: input.deployment }
+      if ((await whyNotCertified(connection, input.instance, of)) !== '') return null
       const archived = input.instance.backup !== undefined
       if (archived !== (await keepsForArchive(context.provider, input.member))) return null
       if ((await notInEffect(context, input.member, Object.keys(input.instance.settings))).length > 0) return null
@@ -86,6 +89,8 @@ export default defineStep({
       await shell(connection, `mkdir -p ${place.root} ${place.run}; chown ${owner} ${place.root} ${place.run}`)
       const has = async (path: string) => (await connection.exec(['test', '-e', path])).exitCode === 0
       const whole = await has(place.whole)
+      const of = { secrets: context.secrets, deployment: input.deployment }
+      await ensureCertificate(connection, instance, of)
       if (input.closed && !whole) await noteClosed(connection, 'added')
       if (whole && role !== 'restore') await rehearse(connection, instance)
       if (role === 'found' && !whole) {
@@ -131,6 +136,7 @@ export default defineStep({
       if (instance.backup) await archivesOf(context.stores).follow(input.deployment)
       await settleAside(connection)
       await shell(connection, `rm -rf ${place.earlier}`)
+      await forgetCertificate(connection, instance)
       const held = Object.keys(await heldBack(connection, instance))
       await connection.write(place.applied, [digestOf(instance), ...held].join(' '))
       await failpoint('set-up-instance.applied')
@@ -166,7 +172,11 @@ async function result(context: StepContext, connection: Connection, input: Input
     context,
     input,
     {},
-    { kept: await keptOn(connection), ...(held.length > 0 ? { held } : {}) },
+    {
+      kept: await keptOn(connection),
+      ...(held.length > 0 ? { held } : {}),
+      ...(await certified(connection, input.instance)),
+    },
   )
   const { restore, role, instance, member } = input
   if (role !== 'restore' || !restore) return { floorplan }

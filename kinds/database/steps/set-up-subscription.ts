@@ -27,10 +27,10 @@ export default defineStep({
     // A node that still follows its source gets the subscription together with its position: `advance-origin`.
     if (input.copied && (await findPrimary(context.provider, members)) === null) return
     const provider = input.members[input.provider] ?? []
-    await admitSubscriber(context, input.deployment, { provider, subscriber: members })
+    const link = await admitSubscriber(context, input.deployment, { provider, subscriber: members })
     await failpoint('set-up-subscription.admitted')
     await onPrimary(context, members, input.database, async (session) => {
-      const name = await ensureSubscription(session, input)
+      const name = await ensureSubscription(session, { ...input, ...link })
       await failpoint('set-up-subscription.created')
       if (!input.enabled) return
       const runs = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])

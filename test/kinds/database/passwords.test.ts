@@ -93,7 +93,7 @@ describe('the password of a user of a database', () => {
 
 describe('who may come in to a server', () => {
   test.each(['clients', 'peers', 'none'] as const)('no rule for %s lets the admin role in over the network', (to) => {
-    const rules = accessRules(to)
+    const rules = accessRules(to, 'host')
       .split('\n')
       .map((line) => line.split(/\s+/))
     for (const database of ['all', 'replication']) {

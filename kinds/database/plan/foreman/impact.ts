@@ -28,6 +28,7 @@ export function impactOf(nodes: readonly NodeResources[], situation: Situation, 
       ...settingTexts(changedOf(nodes, situation), situation),
       ...events.flatMap((event) => serverTexts(event, situation, planned)),
       ...extensionTexts(events, situation),
+      ...tlsTexts(nodes, situation),
       ...userTexts(nodes, situation),
     ]),
   ]
@@ -177,6 +178,22 @@ function userTexts(nodes: readonly NodeResources[], situation: Situation): strin
     })
   }
   return []
+}
+
+/** All servers are to have the same; those that come now are not told of. */
+function tlsTexts(nodes: readonly NodeResources[], situation: Situation): string[] {
+  return nodes.flatMap(({ instances }) =>
+    (instances ?? []).flatMap(({ instance_id: id, instance }): string[] => {
+      const stood = situation.standing('database.instance', id)
+      if (!stood) return []
+      const [before, after] = [stood, instance].map(({ attributes }) => InstanceAttributes.parse(attributes).tls?.mode)
+      if (before === after) return []
+      if (after === undefined) return ['TLS goes: sessions stay, and clients that ask for it are refused from then on']
+      if (after === 'required') return ['clients that come without TLS are refused from then on: sessions stay']
+      const comes = 'clients may come with TLS'
+      return [before === undefined ? `${comes}: nothing is interrupted` : `${comes}, and without it again`]
+    }),
+  )
 }
 
 function listed(names: readonly string[]): string {

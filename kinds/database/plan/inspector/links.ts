@@ -29,6 +29,11 @@ export function linkAsFound(
   if (!found.asMade) return { ...resource, error: 'the subscription does not read what it was made to read' }
   const unknown = (servers.get(provider) ?? []).filter((server) => !found.servers.includes(server))
   if (unknown.length > 0) return { ...resource, error: `the subscription does not know of ${unknown.join(', ')}` }
+  const from = primaries.get(provider)
+  if (from?.tls === true && !found.checks)
+    return { ...resource, error: `the subscription does not check the certificate of ${provider}` }
+  if (from?.tls === false && found.checks)
+    return { ...resource, error: `the subscription asks for TLS, which ${provider} does not take` }
   if (found.missingTables > 0) {
     const many = found.missingTables > 1
     return { ...resource, error: `${found.missingTables} table${many ? 's are' : ' is'} not replicated yet` }

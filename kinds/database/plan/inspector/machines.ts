@@ -1,5 +1,8 @@
+import type { X509Certificate } from 'node:crypto'
+import { certificateIn } from '../../../../shared/certificates/renewal.ts'
 import { layout } from '../../../../shared/provider/layout.ts'
 import type { Provider } from '../../../../shared/provider/provider.ts'
+import { certificateFile } from '../../postgres/tls.ts'
 import { changedIn, findChanged } from '../../postgres/written-files.ts'
 
 /** What a machine says of the server on it, whether that runs or not. */
@@ -22,10 +25,12 @@ export interface Machine {
   kept: string[]
   /** Files of settings that another hand has changed. */
   changed: string[]
+  /** Of its server; null where it has none. */
+  certificate: X509Certificate | null
 }
 
 const root = `${layout.store}/postgres`
-const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; ${findChanged}; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; ${findChanged}; sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' ${certificateFile} 2>/dev/null; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
 /** Size of a file of the log. */
 const fileBytes = 16 * 2 ** 20
 const usualMs = 4000
@@ -48,6 +53,7 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
         closed: lines.find((line) => line.startsWith('closed '))?.slice('closed '.length) ?? '',
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
         changed: changedIn(stdout),
+        certificate: certificateIn(stdout),
       }
     } finally {
       connection.close()
@@ -63,6 +69,7 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
       closed: '',
       kept: [],
       changed: [],
+      certificate: null,
     }
   }
 }

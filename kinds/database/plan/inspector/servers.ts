@@ -12,6 +12,7 @@ import { unsharedOf } from '../../postgres/sequences.ts'
 import { type Address, type Machines, openSession, type Session } from '../../postgres/server.ts'
 import { notInEffectSql } from '../../postgres/settings.ts'
 import { startedSql } from '../../postgres/started.ts'
+import { servesTlsSql, verifying } from '../../postgres/tls.ts'
 import type { ResourceData } from '../operations/operations.ts'
 
 interface Subscription {
@@ -23,6 +24,8 @@ interface Subscription {
   received: number | null
   /** It reads the slot of its own name, all that the publication has, and nothing that came from other nodes. */
   asMade: boolean
+  /** It checks the certificate of its provider. */
+  checks: boolean
   /** `<address>:<port>` of the servers that it knows. */
   servers: string[]
 }
@@ -45,6 +48,10 @@ export interface Server {
   database: DatabaseSeen
   /** It is archived and keeps no log for that. */
   unarchived: boolean
+  /** It takes TLS with the certificate that Remodel has given it. */
+  tls: boolean
+  /** A replica: it checks the certificate of the one that it follows. */
+  checks: boolean
   /** Settings that it does not have as its files say, or that were set by hand. */
   notInEffect: string[]
   /** A primary: roles that are not as the document has them. */
@@ -99,6 +106,8 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           lagBytes: behind === null ? null : Math.max(0, Number(behind)),
           physicalSlots: slots,
           notInEffect,
+          tls: (await session.value(servesTlsSql)) === true,
+          checks: String(await session.value(`SELECT current_setting('primary_conninfo')`)).includes(verifying),
           waitsFor: String(await session.value(`SELECT current_setting('synchronous_standby_names')`)),
           unarchived: backup !== undefined && !slots.includes(archiveSlot),
           drain: recovering ? 'none' : await drainOf(session, database_name),
@@ -168,6 +177,7 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
         missingTables: inside.missing.get(String(subname)) ?? 0,
         asAdmin: as_admin === true,
         asMade: as_made === true,
+        checks: String(subconninfo).includes(verifying),
         servers: serversIn(String(subconninfo)),
         received: received === null ? null : Number(received),
       }),
