@@ -514,4 +514,28 @@ export const databases: readonly Sabotage[] = [
     replace: 'const textOf = ({ rows }: Sum) => `${rows}`',
     caughtBy: 'test/database/compare.test.ts',
   },
+  {
+    name: 'servers let replicas in without TLS where it is required',
+    guarantee: 98,
+    file: 'kinds/database/server/access.ts',
+    find: '`${by} replication',
+    replace: '`host replication',
+    caughtBy: 'test/kinds/database/tls.test.ts',
+  },
+  {
+    name: 'a link does not check who answers',
+    guarantee: 98,
+    file: 'kinds/database/server/configuration.ts',
+    find: "${verified ? checked : ''}",
+    replace: '',
+    caughtBy: 'test/kinds/database/tls.test.ts',
+  },
+  {
+    name: 'a certificate is renewed when it has ended only',
+    guarantee: 98,
+    file: 'shared/certificates/renewal.ts',
+    find: 'now > until - (until - from) / 3',
+    replace: 'now > until',
+    caughtBy: 'test/certificates/authority.test.ts',
+  },
 ]

@@ -158,6 +158,8 @@ function followInfo({ self, upstream, primaryOnly, verified }: Arrangement): str
 
 /** As whom servers come to each other, for libpq. */
 const follower = `user=${replicationRole} passfile=${place.passwords}`
+/** Else libpq looks for a certificate of the client in a home folder that the server cannot read, and gives TLS up. */
+const noClientCertificate = 'sslcertmode=disable'
 
 interface Connecting {
   database: string
@@ -173,7 +175,7 @@ const checked = ` ${verifying} sslrootcert=${place.authority}`
 export function conninfo(servers: readonly Member[], { database, name, wanted, verified }: Connecting): string {
   const hosts = servers.map(({ address }) => address).join(',')
   const ports = servers.map(({ port }) => port).join(',')
-  return `host=${hosts} port=${ports} ${follower} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3${verified ? checked : ''}`
+  return `host=${hosts} port=${ports} ${follower} dbname=${database} application_name=${name} target_session_attrs=${wanted} connect_timeout=2 keepalives_idle=2 keepalives_interval=1 keepalives_count=3 ${noClientCertificate}${verified ? checked : ''}`
 }
 
 /** Files that a remodel has just written are the server's, and are noted as they are. */

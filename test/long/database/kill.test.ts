@@ -49,8 +49,8 @@ const mending = own.filter(({ name }) => inMending.test(name))
 const cancelling = own.filter(({ name }) => inCancelling.test(name))
 const living = own.filter(({ name }) => inLife.test(name) && !inCancelling.test(name))
 const adding = own.filter((point) => ![restoring, mending, cancelling, living].some((list) => list.includes(point)))
-const two = { nodes: { n1: 'a', n2: 'c' } }
-const three = { nodes: { n1: 'a', n2: 'c', n3: 'ef' }, source: { n3: 'n1' } }
+const two = { nodes: { n1: 'a', n2: 'c' }, tls: { mode: 'on' as const } }
+const three = { ...two, nodes: { n1: 'a', n2: 'c', n3: 'ef' }, source: { n3: 'n1' } }
 
 async function expectNothingOf(node: string, lane: Lane): Promise<void> {
   for (const hosts of ['a', 'c']) {

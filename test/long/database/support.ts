@@ -16,6 +16,7 @@ export interface Wish {
   synchronous?: boolean
   script?: string[]
   extensions?: string[]
+  tls?: { mode: 'off' | 'on' | 'required'; certificate_days?: number }
   /** So many base backups of a node are kept. */
   keep?: number
   /** Node, or `all` -> its `restore_config`. */
@@ -43,6 +44,7 @@ export function documentOf({
   synchronous = true,
   script = tables,
   extensions,
+  tls,
   keep,
   restore = {},
   users = [],
@@ -72,6 +74,7 @@ export function documentOf({
       ...(synchronous ? {} : { synchronous_replication: false }),
       postgresql_conf: { shared_buffers: '16MB', max_connections: 60, ...settings },
       ...(extensions === undefined ? {} : { extensions }),
+      ...(tls === undefined ? {} : { tls }),
       scripts: { post_database_create: script },
     },
     null,
@@ -101,28 +104,38 @@ export async function carryOut(client: Client, plan: string, timeoutMs: number):
   throw new Error([ended, JSON.stringify(status.errors), ...events.map((event) => JSON.stringify(event))].join('\n'))
 }
 
+/** As libpq does that is told nothing: by TLS where the server has it, whatever certificate that shows, else without. */
+async function preferring(config: pg.ClientConfig): Promise<pg.Client> {
+  const [encrypted, plain] = [{ ssl: { rejectUnauthorized: false } }, {}].map((more) => {
+    const client = new pg.Client({ ...config, ...more })
+    client.on('error', () => {})
+    return client
+  })
+  try {
+    await encrypted!.connect()
+    return encrypted!
+  } catch {
+    await encrypted!.end().catch(() => {})
+    await plain!.connect()
+    return plain!
+  }
+}
+
 /** Whoever takes writes of these hosts, as any client of the database finds it. */
 export async function connect(net: number, hosts: string, user = 'app'): Promise<pg.Client> {
   let last: unknown
   for (const letter of hosts) {
-    const host = addressOf(net, letter)
-    const client = new pg.Client({
-      host,
-      port: 5432,
-      database: 'shop',
-      user,
-      password: passwordOf(user),
-      connectionTimeoutMillis: 2000,
-    })
-    client.on('error', () => {})
+    const password = passwordOf(user)
+    const to = { host: addressOf(net, letter), port: 5432, database: 'shop', user, password }
+    let client: pg.Client | undefined
     try {
-      await client.connect()
+      client = await preferring({ ...to, connectionTimeoutMillis: 2000 })
       const { rows } = await client.query('SELECT pg_is_in_recovery() AS recovering')
       if (!rows[0].recovering) return client
       await client.end()
     } catch (error) {
       last = error
-      await client.end().catch(() => {})
+      await client?.end().catch(() => {})
     }
   }
   throw new Error(`nobody of ${hosts} takes writes`, { cause: last })
@@ -140,15 +153,9 @@ export async function ask(net: number, hosts: string, sql: string, user = 'teste
 
 /** Asks one server, whatever its role. */
 export async function askServer(net: number, letter: string, sql: string): Promise<unknown[][]> {
-  const client = new pg.Client({
-    host: addressOf(net, letter),
-    port: 5432,
-    database: 'shop',
-    user: 'tester',
-    password: passwordOf('tester'),
-  })
-  client.on('error', () => {})
-  await client.connect()
+  const user = 'tester'
+  const password = passwordOf(user)
+  const client = await preferring({ host: addressOf(net, letter), port: 5432, database: 'shop', user, password })
   try {
     return (await client.query({ text: sql, rowMode: 'array' })).rows
   } finally {
