@@ -516,7 +516,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'servers let replicas in without TLS where it is required',
-    guarantee: 98,
+    guarantee: 99,
     file: 'kinds/database/server/access.ts',
     find: '`${by} replication',
     replace: '`host replication',
@@ -524,7 +524,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a link does not check who answers',
-    guarantee: 98,
+    guarantee: 99,
     file: 'kinds/database/server/configuration.ts',
     find: "${verified ? checked : ''}",
     replace: '',
@@ -532,7 +532,7 @@ export const databases: readonly Sabotage[] = [
   },
   {
     name: 'a certificate is renewed when it has ended only',
-    guarantee: 98,
+    guarantee: 99,
     file: 'shared/certificates/renewal.ts',
     find: 'now > until - (until - from) / 3',
     replace: 'now > until',
