@@ -203,12 +203,34 @@ export const inputs = {
     database: z.string(),
     members: z.array(Member),
   }),
-  /** `loss`: a subscriber whose slot was lost may go on without what was written since. */
-  'create-slot': inVersion(2, z.object({ ...between, loss: z.boolean().default(false) })),
-  /** `going`: the node that it stands on leaves as a whole: nothing is waited for there. */
-  'delete-slot': inVersion(2, z.object({ ...between, going: z.boolean().default(false) })),
-  'set-up-subscription': z.object({ ...between, enabled: z.boolean(), copied: z.boolean() }),
-  'delete-subscription': inVersion(2, z.object({ ...between, going: z.boolean().default(false) })),
+  /**
+   * `loss`: a subscriber whose slot was lost may go on without what was written since. `read`: it has read from one, as was recorded. `anew`: it
+   * was restored, and a slot that was kept meanwhile gives way to a new one.
+   */
+  'create-slot': inVersion(
+    3,
+    z.object({
+      ...between,
+      loss: z.boolean().default(false),
+      read: z.boolean().default(false),
+      anew: z.boolean().default(false),
+    }),
+  ),
+  /** `going`: the node that it stands on leaves as a whole: nothing is waited for there. `kept`: it stays while one of the nodes is restored. */
+  'delete-slot': inVersion(
+    3,
+    z.object({ ...between, going: z.boolean().default(false), kept: z.boolean().default(false) }),
+  ),
+  /** `read`: it has read from its slot, as was recorded, and may not do so twice. */
+  'set-up-subscription': inVersion(
+    2,
+    z.object({ ...between, enabled: z.boolean(), copied: z.boolean(), read: z.boolean().default(false) }),
+  ),
+  /** `keep`: both nodes stay, and the link is made anew. */
+  'delete-subscription': inVersion(
+    3,
+    z.object({ ...between, going: z.boolean().default(false), keep: z.boolean().default(false) }),
+  ),
   /** All that a node acknowledged is on the others before it goes. `loss`: what is not may be lost. */
   'drain-node': z.object({
     deployment: z.string(),

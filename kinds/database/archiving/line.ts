@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { StepContext } from '../../contract/step.ts'
+import type { Member } from '../inputs.ts'
 import { schemaLock } from '../postgres/locks.ts'
 import { archiveSlot } from '../postgres/names.ts'
 import { type Address, type Machines, openSession, type Session } from '../postgres/server.ts'
+import { primaryOf } from '../server/primary.ts'
 
 /**
  * The line of the archive that a node's data belongs to. It is written in the data itself (database `postgres`), so replicas
@@ -11,6 +14,19 @@ export async function lineOf(session: Session): Promise<string> {
   await prepare(session)
   await session.query('INSERT INTO remodel.archive (line) VALUES ($1) ON CONFLICT DO NOTHING', [newLine()])
   return String(await session.value('SELECT line FROM remodel.archive'))
+}
+
+/** The line of the node of these servers. */
+export async function lineAt(
+  { provider, signal }: Pick<StepContext, 'provider' | 'signal'>,
+  members: readonly Member[],
+): Promise<string> {
+  const session = await openSession(provider, await primaryOf(provider, members, signal), 'postgres', { signal })
+  try {
+    return await lineOf(session)
+  } finally {
+    await session.close()
+  }
 }
 
 /** What is written from now on goes to a line of its own: the data was restored, or copied from another node. */

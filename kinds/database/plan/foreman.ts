@@ -63,7 +63,7 @@ export async function foreman(
   const start = stateOfFloorplan(led.materials)
   const aside = options.remove ? new Map<string, string>() : laidAside(strategy, start, materials, restores)
   const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored), ...Object.fromEntries(aside) }
-  const nodes = inStandingOrder(strategy.nodes, start, primaries).map((node) => originOf(node, start, restores))
+  const nodes = inStandingOrder(strategy.nodes, start, primaries).map((node) => originOf(node, start, restores, aside))
   const down = takesDown(start, restores)
   if (down) refuseOtherChanges(strategy, start, nodes, restores)
   const plans = down
@@ -96,6 +96,7 @@ export async function foreman(
   const situation = new Situation(blueprint.deployment, start, nodes, plans, {
     ...restores,
     heirs,
+    aside,
     closed: closedNodes(materials),
     loss,
   })

@@ -51,11 +51,14 @@ export async function inspector(
   const remembered = new Map(world.recorded.materials.map(({ id, meta }) => [id, meta]))
   const used = new Set(instances.map(({ attributes }) => String(attributes.vm)))
   const idle = of('host').filter(({ attributes: { vm } }) => running.has(String(vm)) && !used.has(String(vm)))
-  const aside = await Promise.all(
-    idle.map(async ({ identifier, attributes }) =>
+  // A removal that was cut off may have laid data aside and not have recorded that the instance is gone.
+  const removed = instances.filter(({ identifier: { id } }) => machines.get(id)?.aside && !servers.has(id))
+  const aside = await Promise.all([
+    ...removed.map(({ attributes }) => [String(attributes.host_id)]),
+    ...idle.map(async ({ identifier, attributes }) =>
       (await askMachine(world.provider, String(attributes.vm))).aside ? [identifier.id] : [],
     ),
-  )
+  ])
   const nodes = strategy.nodes.map(({ node_name }) => node_name)
   const [leaving, stopped] = await Promise.all([
     stoppedLinks({ primaries, instances }, nodes, world.provider),
@@ -66,6 +69,8 @@ export async function inspector(
     [...primaries].flatMap(([node, server]) => (server.database.admin ? [[node, server.tables] as const] : [])),
   )
   const places = placesOf(instances)
+  const links = of('database.subscription').filter(({ attributes }) => attributes.disabled !== true)
+  const read = new Set(links.map(({ identifier }) => identifier.id))
   const materials = recorded.map((resource): StandingMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
@@ -97,7 +102,7 @@ export async function inspector(
       return withMeta(linkAsFound(resource, primaries, places), {
         ...leaving.get(id),
         ...carries,
-        ...lostSlot(resource, primaries),
+        ...lostSlot(resource, primaries, read),
       })
     }
     if (type === 'database.postgres_database') {

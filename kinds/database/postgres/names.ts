@@ -37,6 +37,14 @@ export function positionOrigin(provider: string): string {
   return identifier(`remodel_position_${provider}`)
 }
 
+/** Keeps, on a node whose subscription was dropped, how far it had come with one line of what `provider` writes. */
+export function placeOrigin(provider: string, line: string): string {
+  return `${placesOf(provider)}${line}`
+}
+
+/** What the names of all places in what `provider` writes begin with. */
+export const placesOf = (provider: string) => `remodel_place_${provider}_`
+
 /** A sequence that holds the highest fence shown for a scope: not replicated between nodes, but to a node's replicas. */
 export function fenceSequence(scope: string): string {
   return `fence_${createHash('sha256').update(scope).digest('hex').slice(0, 24)}`

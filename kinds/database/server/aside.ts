@@ -5,6 +5,11 @@ import { shell } from './shell.ts'
 
 const mark = `${place.data}/put-back`
 
+/** What a node had before a restore that did not end is here, and not its whole data again. */
+export async function isLaidAside(connection: Connection): Promise<boolean> {
+  return (await connection.exec(['/bin/sh', '-c', `[ -d ${place.aside} ] || [ -e ${mark} ]`])).exitCode === 0
+}
+
 /**
  * What a node had before a restore that did not end is its data again: the request was withdrawn. False where nothing lies aside. The mark in
  * the data says that it is whole, until the file beside it does.

@@ -2,6 +2,7 @@ import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { positionOrigin } from '../postgres/names.ts'
 import { shareSequences } from '../postgres/sequences.ts'
 import type { Session } from '../postgres/server.ts'
+import { moveOrigin } from './kept-place.ts'
 import { dropSubscription, ensureSubscription, originOf } from './subscribe.ts'
 
 type Link = Parameters<typeof ensureSubscription>[1]
@@ -10,9 +11,13 @@ type Link = Parameters<typeof ensureSubscription>[1]
  * On a copy of the source that has just become a primary: the source's own subscriptions came along, with how far it had
  * come with each peer at exactly this position of its log. That is kept, the subscriptions go (not their slots, which are
  * the source's), and the subscription to the source is made, to start at the target. From now
- * on it draws numbers of its own.
+ * on it draws numbers of its own. `line`: of the source.
  */
-export async function becomeNode(session: Session, link: Link, target: string): Promise<void> {
+export async function becomeNode(
+  session: Session,
+  link: Link,
+  { target, line }: { target: string; line: string },
+): Promise<void> {
   const { subscriber } = link
   const rows = await session.query(
     `SELECT subname, pg_replication_origin_progress('pg_' || oid, true)::text AS position FROM pg_subscription
@@ -21,7 +26,7 @@ export async function becomeNode(session: Session, link: Link, target: string): 
   )
   for (const { subname, position } of rows) {
     const peer = /^remodel_(n\d+)_/.exec(String(subname))?.[1]
-    if (peer !== undefined) await keepPosition(session, positionOrigin(peer), String(position ?? '0/0'))
+    if (peer !== undefined) await moveOrigin(session, positionOrigin(peer), String(position ?? '0/0'))
     await failpoint('populate-node.position')
     await dropSubscription(session, String(subname))
   }
@@ -30,17 +35,9 @@ export async function becomeNode(session: Session, link: Link, target: string): 
     [`remodel\\_${subscriber}\\_%`],
   )
   await shareSequences(session, subscriber)
-  const name = await ensureSubscription(session, link)
+  const name = await ensureSubscription(session, link, line)
   const enabled = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])
   if (enabled !== true) {
     await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [await originOf(session, name), target])
-  }
-}
-
-async function keepPosition(session: Session, origin: string, position: string): Promise<void> {
-  const known = await session.value('SELECT 1 FROM pg_replication_origin WHERE roname = $1', [origin])
-  if (known === null) await session.query('SELECT pg_replication_origin_create($1)', [origin])
-  if (position !== '0/0') {
-    await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [origin, position])
   }
 }

@@ -2,7 +2,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { StepContext } from '../../contract/step.ts'
 import type { Member } from '../inputs.ts'
 import { linkPattern } from '../postgres/names.ts'
-import { openSession } from '../postgres/server.ts'
+import { openSession, type Session } from '../postgres/server.ts'
 import { until } from './primary.ts'
 import { whyLinkStopped } from './stopped-link.ts'
 
@@ -44,6 +44,16 @@ export async function slotsArrived(context: StepContext, primary: Member, replic
     if (known.length === 0) throw cause
     throw new RemodelError('infrastructure', `${what} has not happened: ${known.join('; ')}`, { cause })
   }
+}
+
+/** Whoever reads from it is cut off. */
+export async function dropSlot(session: Session, name: string, signal: AbortSignal): Promise<void> {
+  await until(`dropping the slot ${name}`, signal, 20_000, async () => {
+    const of = 'FROM pg_replication_slots WHERE slot_name = $1'
+    await session.query(`SELECT pg_terminate_backend(active_pid, 1000) ${of} AND active`, [name])
+    await session.query(`SELECT pg_drop_replication_slot(slot_name) ${of}`, [name])
+    return true
+  })
 }
 
 /** A slot that its reader does not move lies before what a new replica has: no copy of it can be made. */

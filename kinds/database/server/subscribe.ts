@@ -2,6 +2,7 @@ import type { Member } from '../inputs.ts'
 import { linkName, publication } from '../postgres/names.ts'
 import { literal, type Session } from '../postgres/server.ts'
 import { conninfo } from './configuration.ts'
+import { lineIn, remarkOf } from './kept-place.ts'
 
 interface Link {
   provider: string
@@ -14,25 +15,36 @@ interface Link {
 
 /**
  * A subscription that does not run yet, unless there is one. It takes what its provider's own clients write and nothing
- * that came from other nodes (`origin = none`), else rows would go round in circles. Its slot is there already.
+ * that came from other nodes (`origin = none`), else rows would go round in circles. Its slot is there already. `line`: of the
+ * provider's data as it is. One that reads another line, as its node was away when the provider was restored, is of no use: its
+ * position means nothing there, and rows would be skipped.
  */
-export async function ensureSubscription(session: Session, link: Link): Promise<string> {
+export async function ensureSubscription(session: Session, link: Link, line: string): Promise<string> {
   const name = linkName(link.provider, link.subscriber)
+  const comment = `COMMENT ON SUBSCRIPTION ${name} IS ${literal(remarkOf(line))}`
   const info = conninfo(link.members[link.provider] ?? [], {
     database: link.database,
     name,
     wanted: 'read-write',
     verified: link.verified,
   })
-  const known = await session.value('SELECT subconninfo FROM pg_subscription WHERE subname = $1', [name])
-  if (known === null) {
+  const [found] = await session.query(
+    `SELECT subconninfo AS info, obj_description(oid, 'pg_subscription') AS comment FROM pg_subscription WHERE subname = $1`,
+    [name],
+  )
+  const reads = lineIn(found?.comment)
+  const isOther = reads !== null && reads !== line
+  if (isOther) await dropSubscription(session, name)
+  if (!found || isOther) {
     const options = `slot_name = ${name}, create_slot = false, copy_data = false, enabled = false, origin = none, streaming = off, failover = true`
+    // One transaction: there is none that does not say what it reads.
     await session.query(
-      `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(info)} PUBLICATION ${publication} WITH (${options})`,
+      `CREATE SUBSCRIPTION ${name} CONNECTION ${literal(info)} PUBLICATION ${publication} WITH (${options}); ${comment}`,
     )
     return name
   }
-  if (known !== info) await session.query(`ALTER SUBSCRIPTION ${name} CONNECTION ${literal(info)}`)
+  if (reads === null) await session.query(comment)
+  if (found.info !== info) await session.query(`ALTER SUBSCRIPTION ${name} CONNECTION ${literal(info)}`)
   await readAsMade(session, name)
   return name
 }
@@ -54,6 +66,7 @@ export async function dropSubscription(session: Session, name: string): Promise<
   if ((await session.value('SELECT 1 FROM pg_subscription WHERE subname = $1', [name])) === null) return
   await session.query(`ALTER SUBSCRIPTION ${name} DISABLE`)
   await session.query(`ALTER SUBSCRIPTION ${name} SET (slot_name = NONE)`)
+  await session.query(`COMMENT ON SUBSCRIPTION ${name} IS NULL`)
   await session.query(`DROP SUBSCRIPTION ${name}`)
 }
 

@@ -1,5 +1,6 @@
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep } from '../../contract/step.ts'
+import { lineAt } from '../archiving/line.ts'
 import { inputs } from '../inputs.ts'
 import { positionAt } from '../server/position.ts'
 import { onPrimary } from '../server/primary.ts'
@@ -18,8 +19,9 @@ export default defineStep({
       provider: members[provider] ?? [],
       subscriber: members[subscriber] ?? [],
     })
+    const line = await lineAt(context, members[provider] ?? [])
     await onPrimary(context, members[subscriber] ?? [], input.database, async (session) => {
-      const name = await ensureSubscription(session, { ...input, ...link })
+      const name = await ensureSubscription(session, { ...input, ...link }, line)
       const enabled = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])
       if (enabled !== true && lsn !== '0/0') {
         await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [

@@ -4,6 +4,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { begunFor, noteBegun } from '../../contract/begun.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
+import { beginLine, lineAt } from '../archiving/line.ts'
 import { inputs, type Member } from '../inputs.ts'
 import { instanceSlot, linkName } from '../postgres/names.ts'
 import { openSession } from '../postgres/server.ts'
@@ -84,7 +85,10 @@ export default defineStep({
           60_000,
           async () => (await findPrimary(context.provider, [first])) !== null,
         )
-        await onPrimary(context, [first], database, (session) => becomeNode(session, { ...input, ...link }, target))
+        const source = { target, line: await lineAt(context, input.members[input.provider] ?? []) }
+        await onPrimary(context, [first], database, (session) => becomeNode(session, { ...input, ...link }, source))
+        // What it writes is no part of what its source writes.
+        await onPrimary(context, [first], 'postgres', (session) => beginLine(session))
         await failpoint('populate-node.own')
         await configure(connection, instance, { is: 'standing' }, password)
         await restartServer(connection)
@@ -98,8 +102,9 @@ export default defineStep({
     const synchronous = Object.values(input.instances).some((one) => one.synchronous)
     const kept = members.filter(({ instance: id }) => id in input.instances)
     await arrangeNode(context, kept, { synchronous, keep: [] })
+    const line = await lineAt(context, input.members[input.provider] ?? [])
     await onPrimary(context, members, database, async (session) => {
-      const name = await ensureSubscription(session, { ...input, ...link })
+      const name = await ensureSubscription(session, { ...input, ...link }, line)
       await session.query(`ALTER SUBSCRIPTION ${name} ENABLE`)
     })
     await failpoint('populate-node.subscribed')

@@ -12,7 +12,7 @@ import { adminRole } from '../postgres/names.ts'
 import { rolesAmiss } from '../postgres/roles.ts'
 import { openSession } from '../postgres/server.ts'
 import { noteClosed } from '../server/admission.ts'
-import { putBackAside, settleAside } from '../server/aside.ts'
+import { isLaidAside, putBackAside, settleAside } from '../server/aside.ts'
 import { configure, type Floors, followAsReplication, settingsOf } from '../server/configuration.ts'
 import { floorsOf, writtenFloors } from '../server/floors.ts'
 import { follow } from '../server/follow.ts'
@@ -91,7 +91,15 @@ export default defineStep({
       const whole = await has(place.whole)
       const of = { secrets: context.secrets, deployment: input.deployment }
       await ensureCertificate(connection, instance, of)
-      if (input.closed && !whole) await noteClosed(connection, 'added')
+      if (role === 'copy' && !whole && (await isLaidAside(connection))) {
+        throw new RemodelError(
+          'job-failed',
+          `${instance.host_id} has what its node had before a restore that did not end, and did not answer when this was planned: deploy again, and the node begins with that`,
+        )
+      }
+      // What comes back is what clients wrote: it does not go as a node that was never open would.
+      const comesBack = role === 'found' && (await isLaidAside(connection))
+      if (input.closed && !whole) await noteClosed(connection, comesBack ? 'opening' : 'added')
       if (whole && role !== 'restore') await rehearse(connection, instance)
       if (role === 'found' && !whole) {
         if (await putBackAside(connection)) context.say('it has what it had before the restore')

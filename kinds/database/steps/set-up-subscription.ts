@@ -1,12 +1,21 @@
+import type { z } from 'zod'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
+import { lineAt } from '../archiving/line.ts'
 import { inputs, type Member } from '../inputs.ts'
-import { positionOrigin } from '../postgres/names.ts'
+import { rowsText, waitingRows } from '../postgres/drain.ts'
+import { tablesLock } from '../postgres/locks.ts'
+import { linkName, placeOrigin, positionOrigin } from '../postgres/names.ts'
+import type { Session } from '../postgres/server.ts'
+import { forgetPlaces, takeUpPlace } from '../server/kept-place.ts'
 import { findPrimary, lookAt, onPrimary } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 import { admitSubscriber } from '../server/replication.ts'
 import { slotsArrived } from '../server/slots.ts'
 import { ensureSubscription } from '../server/subscribe.ts'
+
+type Link = Pick<z.infer<(typeof inputs)['set-up-subscription']>, 'provider' | 'subscriber' | 'database' | 'members'>
 
 /** The provider may lose its primary at any time from now on: whoever takes over has the slot. */
 async function surviveFailover(context: StepContext, providers: readonly Member[]): Promise<void> {
@@ -16,6 +25,32 @@ async function surviveFailover(context: StepContext, providers: readonly Member[
   const replicas = seen.filter(({ recovering }) => recovering === true)
   if (replicas.length > 0) context.say('waiting until replicas keep its slot')
   await Promise.all(replicas.map(({ member }) => slotsArrived(context, primary, member)))
+}
+
+/**
+ * A subscription that was dropped by hand took along how far it had come. Where nothing waits in its slot it had come to the end; else some of
+ * what waits may be there already, and would come twice.
+ */
+async function refuseLostPlace(
+  context: StepContext,
+  session: Session,
+  { provider, subscriber, database, members }: Link,
+  line: string,
+): Promise<void> {
+  const known = await session.value(
+    `SELECT 1 WHERE EXISTS (SELECT FROM pg_subscription WHERE subname = $1)
+       OR EXISTS (SELECT FROM pg_replication_origin WHERE roname IN ($2, $3))`,
+    [linkName(provider, subscriber), placeOrigin(provider, line), positionOrigin(provider)],
+  )
+  if (known !== null) return
+  const waiting = await onPrimary(context, members[provider] ?? [], database, (there) =>
+    waitingRows(there, provider, subscriber),
+  )
+  if (waiting.rows === 0) return
+  throw new RemodelError(
+    'job-failed',
+    `the subscription of ${subscriber} to ${provider} was dropped, and how far it had come with it: of the ${rowsText(waiting)} that wait for ${subscriber} some may be there already. Deploy without ${subscriber}, then add it again with source_node ${provider}; or deploy with --accept-loss, and they come once more`,
+  )
 }
 
 /** One direction between two nodes; tables that came since are taken in. */
@@ -29,11 +64,16 @@ export default defineStep({
     const provider = input.members[input.provider] ?? []
     const link = await admitSubscriber(context, input.deployment, { provider, subscriber: members })
     await failpoint('set-up-subscription.admitted')
+    const line = await lineAt(context, provider)
     await onPrimary(context, members, input.database, async (session) => {
-      const name = await ensureSubscription(session, { ...input, ...link })
+      await session.query(`SELECT pg_advisory_lock_shared(${tablesLock})`)
+      if (input.read) await refuseLostPlace(context, session, input, line)
+      const name = await ensureSubscription(session, { ...input, ...link }, line)
       await failpoint('set-up-subscription.created')
       if (!input.enabled) return
       const runs = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])
+      if (runs !== true) await takeUpPlace(session, input, line)
+      await failpoint('set-up-subscription.placed')
       // A slot that was made with a restore is not kept by replicas yet: this tells the provider.
       if (runs !== true) await session.query(`ALTER SUBSCRIPTION ${name} SET (failover = true)`)
       await session.query(`ALTER SUBSCRIPTION ${name} ENABLE`)
@@ -42,6 +82,7 @@ export default defineStep({
       await session.query('SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE roname = $1', [
         positionOrigin(input.provider),
       ])
+      await forgetPlaces(session, input.provider)
     })
     await failpoint('set-up-subscription.enabled')
     if (input.enabled) await surviveFailover(context, provider)

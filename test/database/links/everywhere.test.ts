@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runEverywhere } from '../../../kinds/database/postgres/links/everywhere.ts'
+import { tablesLock } from '../../../kinds/database/postgres/locks.ts'
 import { TwoNodes } from './servers.ts'
 
 let nodes: TwoNodes
@@ -39,6 +40,27 @@ describe('statements on all nodes', { timeout: 120_000 }, () => {
     ])
     for (const node of ['n1', 'n2'] as const) {
       expect(await nodes[node].value(`SELECT to_regclass('before_it')::text`)).toBeNull()
+    }
+  })
+
+  test('are on none while a plan takes in the tables of other nodes: what it refreshes would leave theirs out', async () => {
+    await nodes.n2.query(`SELECT pg_advisory_lock_shared(${tablesLock})`)
+    const other = await nodes.another('n2')
+    try {
+      const sessions = new Map([...both(), ['n2', other]])
+      const sql = 'CREATE TABLE meanwhile (id int PRIMARY KEY)'
+      const outcome = await runEverywhere(sessions, sql, { owner: 'app', share: true })
+      expect(outcome).toEqual([
+        { node: 'n1', state: 'undone', why: 'n2 refuses it' },
+        { node: 'n2', state: 'undone', why: expect.stringMatching(/lock timeout/) },
+      ])
+      await nodes.n2.query(`SELECT pg_advisory_unlock_shared(${tablesLock})`)
+      const again = await runEverywhere(sessions, sql, { owner: 'app', share: true })
+      expect(again.map(({ state }) => state)).toEqual(['done', 'done'])
+      expect(await nodes.n2.value(`SELECT pg_try_advisory_lock(${tablesLock})`)).toBe(true)
+    } finally {
+      await nodes.n2.query('SELECT pg_advisory_unlock_all()')
+      await other.close()
     }
   })
 

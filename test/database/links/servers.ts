@@ -47,6 +47,11 @@ export class TwoNodes {
     return openSession(server.host, server.at, 'postgres')
   }
 
+  /** Where n1 is, as its readers are told. */
+  get members() {
+    return { n1: [{ instance: 'n1-a', vm: 'n1', address: '127.0.0.1', port: this.#servers[0]!.at.port }] }
+  }
+
   /** What n2 gets from n1. */
   async incoming(): Promise<Incoming> {
     const [found] = await incomingOf(this.n2, 'postgres', async () => this.#servers[1]!.log())

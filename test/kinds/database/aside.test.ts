@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { inputs } from '../../../kinds/database/inputs.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
@@ -33,6 +34,51 @@ test('a node begins on the host where its data lies aside, and the plan says fir
     'instance/n1-b': 'found',
     'instance/n2-c': 'found',
   })
+})
+
+test('beside nodes that stand it begins with that too: it is no copy of another node, which may lack what it wrote', async () => {
+  const standing = builtBy(await planOf(wish, []))
+  const left = standing
+    .filter(({ id }) => id.startsWith('host/') || /n2/.test(id) === false)
+    .filter(({ id }) => !/^(replication_slot|subscription)/.test(id))
+    .map((one) => (one.id === 'host/c' ? { ...one, meta: { ...one.meta, aside: true } } : one))
+  const plan = await planOf(wish, left)
+  expect(plan.consequences?.[0]).toBe('the restore of n2 is given up: it comes back as it was, on n2-c')
+  const roles = plan.remodels
+    .filter(({ step, material }) => step === 'set-up-instance' && material.startsWith('instance/n2'))
+    .map(({ input }) => (input as { role: string }).role)
+  expect([...new Set(roles)]).toEqual(['found'])
+  expect(plan.remodels.map(({ step }) => step)).not.toContain('populate-node')
+  const after = await planOf(
+    wish,
+    builtBy(
+      plan,
+      left.map((one) => ({ ...one, meta: { ...one.meta, aside: false } })),
+    ),
+  )
+  expect(after.remodels.map(({ id }) => id)).toEqual([])
+})
+
+test('a node that was restored by an earlier request, which stands in the document again, begins with that', async () => {
+  const restored: Wish = { ...wish, restore: { n2: { restore_options: { type: 'immediate' } } } }
+  const hour = (at: number) => Date.UTC(2026, 0, 1, at)
+  const reach = { from: hour(10), until: hour(14), stop: '0/3000100', nextXid: '700' }
+  const backup = { id: 'n2-1', node: 'n2', line: 'n2', ...reach, dataBytes: 1, bytes: 1, logBytes: 1 }
+  const attributes = { deployment: 'shop', node: 'n2', line: 'n2', now: hour(15), backups: [backup] }
+  const archive = { id: 'archive/shop:n2', attributes, needs: [], meta: {} }
+  const hosts = (await cutOff()).map((one) => ({ ...one, meta: { ...one.meta, aside: one.id === 'host/c' } }))
+  const first = await planOf(restored, [
+    ...hosts.map((one) => ({ ...one, meta: { ...one.meta, aside: false } })),
+    archive,
+  ])
+  const restore = first.remodels.flatMap(({ step, input }) => {
+    const given = step === 'set-up-instance' ? inputs['set-up-instance'].parse(input).restore : null
+    return given ? [given] : []
+  })
+  const mark = { id: 'restored/n2', attributes: { key: restore[0]!.key, primary: 'n2-c' }, needs: [], meta: {} }
+  const plan = await planOf(restored, [...hosts, archive, mark])
+  const roles = plan.remodels.filter(({ id }) => id === 'set-up-instance instance/n2-c').map(({ input }) => input)
+  expect(roles).toMatchObject([{ role: 'found', restore: null }])
 })
 
 test('a document that has no use for that host is refused, unless it may lose data', async () => {

@@ -84,8 +84,13 @@ export function documentOf({
 
 export const addressOf = (net: number, letter: string) => `127.${net}.0.${letter.charCodeAt(0) - 96}`
 
-export async function deploy(client: Client, wish: Wish, timeoutMs = 60_000): Promise<string> {
-  const { plan } = await client.plan({ manifest: { name: 'shop.yml', content: documentOf(wish) } })
+export async function deploy(
+  client: Client,
+  wish: Wish,
+  timeoutMs = 60_000,
+  options: { acceptLoss?: boolean } = {},
+): Promise<string> {
+  const { plan } = await client.plan({ manifest: { name: 'shop.yml', content: documentOf(wish) }, options })
   return carryOut(client, plan.id, timeoutMs)
 }
 

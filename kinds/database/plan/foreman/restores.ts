@@ -17,6 +17,8 @@ export interface Restores {
   restored: ReadonlyMap<string, string>
   /** Nodes that were added since the database was restored: they are filled from those that stand. */
   joining: ReadonlySet<string>
+  /** Node -> the request that it was restored by last, or is to be now. */
+  requests: ReadonlyMap<string, string>
   /** Of nodes whose request has left the document. */
   forgotten: readonly string[]
 }
@@ -59,6 +61,10 @@ export function restoresToDo(strategy: Strategy, start: State, materials: readon
   return {
     pending,
     restored,
+    requests: new Map([
+      ...[...marks].map(([node, { key }]) => [node, key] as const),
+      ...[...pending].map(([node, { key }]) => [node, key] as const),
+    ]),
     joining: new Set(joining),
     forgotten: [...marks.keys()].filter((node) => strategy.restores[node] === undefined),
   }

@@ -19,8 +19,15 @@ export function restorePlans(
  * A node that stands came from where it came from, whatever the document says of that now: the operations take it for a part of
  * the node. Only one that is to be restored, or was and does not stand yet, is as the document says.
  */
-export function originOf(node: NodeResources, start: State, { pending, restored, joining }: Restores): NodeResources {
+export function originOf(
+  node: NodeResources,
+  start: State,
+  { pending, restored, joining }: Restores,
+  aside: ReadonlyMap<string, string>,
+): NodeResources {
   const { node_name: name, database_name } = node
+  // It has data of its own: it is no copy of a node that stands.
+  if (aside.has(name)) return { ...node, source_node: '', restore_config: { source_database_name: database_name } }
   if (joining.has(name)) return { ...node, restore_config: null }
   const stands = findStanding(start, 'database.node', name) !== undefined
   if (pending.has(name) || (restored.has(name) && !stands)) return node

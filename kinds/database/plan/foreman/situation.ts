@@ -14,8 +14,12 @@ interface Found {
   pending: ReadonlyMap<string, Restore>
   /** Node that was restored -> the instance that has the data. */
   restored: ReadonlyMap<string, string>
+  /** Node -> the request that it was restored by last, or is restored by in this plan. */
+  requests: ReadonlyMap<string, string>
   /** Node that is to be restored -> the instance that gets the data. */
   heirs: ReadonlyMap<string, string>
+  /** Node that comes back as it was before a restore -> the instance that has the data. */
+  aside: ReadonlyMap<string, string>
   /** Nodes that let no client in. */
   closed: ReadonlyMap<string, unknown>
   /** What was acknowledged may be lost. */
@@ -137,6 +141,8 @@ export class Situation {
   /** What an instance is to be while it is set up, and whom it gets its data from. */
   roleOf(instance: string, node: string): { role: 'found' | 'keep' | 'copy' | 'follow' | 'restore'; source: string } {
     if (this.restoreOf(node)) return { role: this.isRestored(instance, node) ? 'restore' : 'follow', source: node }
+    const back = this.#found.aside.get(node)
+    if (back !== undefined) return { role: instance === back ? 'found' : 'follow', source: node }
     const whole = this.#found.restored.get(node)
     if (whole !== undefined && findStanding(this.#start, 'database.node', node) === undefined) {
       return { role: instance === whole ? 'keep' : 'follow', source: node }
@@ -157,6 +163,28 @@ export class Situation {
   /** It is the instance of a restored node that gets the data from the archive; it stands first. */
   isRestored(instance: string, node: string): boolean {
     return this.restoreOf(node) !== undefined && this.#found.heirs.get(node) === instance
+  }
+
+  /**
+   * A slot of `provider` that nobody recorded may be of the time before `node` was restored. One of a node that comes back with it is not: it was
+   * made with that.
+   */
+  isRestoredSince(node: string, provider: string): boolean {
+    const { requests } = this.#found
+    const own = requests.get(node)
+    const isApart = own !== undefined && own !== requests.get(provider)
+    return isApart && this.restoreOf(provider) === undefined && !this.isCopied(node)
+  }
+
+  /** Both nodes stand with the link between them, which the subscriber has read by, and neither is restored. */
+  hasRead({ provider, subscriber, database }: { provider: string; subscriber: string; database: string }): boolean {
+    const id = `${provider}:${subscriber}:${database}`
+    const subscription = this.standing('database.subscription', id)
+    const isRecorded = subscription !== undefined && subscription.attributes.disabled !== true
+    const stand = [provider, subscriber].every(
+      (node) => findStanding(this.#start, 'database.node', node) !== undefined && this.restoreOf(node) === undefined,
+    )
+    return isRecorded && stand && this.standing('database.replication_slot', id) !== undefined
   }
 
   #primaryOf(node: string): string {
@@ -207,10 +235,13 @@ export class Situation {
     return !stands || this.isCopied(node) || findStanding(this.#start, 'database.roles_source', node) !== undefined
   }
 
-  /** What the node has not got of others while it was away may be missed: it was told so, or it begins with what it had once. */
+  /**
+   * What the node has not got of others while it was away may be missed: that was accepted, or it begins with what it had once. One that comes
+   * back as it was before a restore goes on from its places.
+   */
   mayMiss(node: string): boolean {
     const stands = findStanding(this.#start, 'database.node', node) !== undefined
-    return this.#found.loss || (!stands && !this.isCopied(node))
+    return this.#found.loss || (!stands && !this.isCopied(node) && !this.#found.aside.has(node))
   }
 
   /** A server that is made for it lets no client in. */

@@ -71,7 +71,9 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
     case 'database.replication_slot':
     case 'database.replication_slot_create': {
       const pair = between(resource, situation)
-      return { step: 'create-slot', input: { ...pair, loss: situation.mayMiss(pair.subscriber) } }
+      const anew = type === 'database.replication_slot' && situation.isRestoredSince(pair.subscriber, pair.provider)
+      const loss = situation.mayMiss(pair.subscriber)
+      return { step: 'create-slot', input: { ...pair, loss, read: situation.hasRead(pair), anew } }
     }
     case 'database.subscription': {
       const pair = between(resource, situation)
@@ -81,7 +83,8 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
       }
       // A node that is being filled cannot hold a subscription yet: it gets it with its position.
       const copied = disabled === true && situation.isCopied(pair.subscriber)
-      return { step: 'set-up-subscription', input: { ...pair, enabled: disabled !== true, copied } }
+      const read = situation.hasRead(pair) && !situation.mayMiss(pair.subscriber)
+      return { step: 'set-up-subscription', input: { ...pair, enabled: disabled !== true, copied, read } }
     }
     case 'database.sync_event':
       return { step: 'send-mark', input: between(resource, situation) }
@@ -137,10 +140,16 @@ function removal({ resource }: Event, situation: Situation): Work {
         },
       }
     }
-    case 'database.replication_slot':
-      return { step: 'delete-slot', input: goingBetween(resource, situation, 'provider') }
-    case 'database.subscription':
-      return { step: 'delete-subscription', input: goingBetween(resource, situation, 'subscriber') }
+    case 'database.replication_slot': {
+      const pair = goingBetween(resource, situation, 'provider')
+      const kept = [pair.provider, pair.subscriber].some((node) => situation.restoreOf(node) !== undefined)
+      return { step: 'delete-slot', input: { ...pair, kept } }
+    }
+    case 'database.subscription': {
+      const pair = goingBetween(resource, situation, 'subscriber')
+      const keep = situation.isWanted(pair.provider) && situation.isWanted(pair.subscriber)
+      return { step: 'delete-subscription', input: { ...pair, keep } }
+    }
     default:
       return { step: 'note-resource', input: {} }
   }

@@ -42,22 +42,26 @@ export function linkAsFound(
 }
 
 /**
- * Why a slot is lost whose subscription stands, and how much of its provider's log the subscriber has not got: a new slot would begin
- * behind that. Nothing where it is there, or was never read from.
+ * Why a slot is lost that was read from, and how much of its provider's log the subscriber has not got: a new slot would begin
+ * behind that. Nothing where it is there, or was never read from. `read`: the links that are recorded to have been read by; a subscription
+ * may be gone with its slot.
  */
 export function lostSlot(
   { identifier, attributes }: ResourceData,
   primaries: ReadonlyMap<string, Server>,
+  read: ReadonlySet<string>,
 ): { lost: string; missed: number | null } | Record<string, never> {
   if (identifier.type !== 'database.replication_slot') return {}
   const name = linkName(String(attributes.provider_node), String(attributes.subscriber_node))
   const provider = primaries.get(String(attributes.provider_node))
-  const reader = primaries.get(String(attributes.subscriber_node))?.subscriptions.find((one) => one.name === name)
-  if (!provider || !reader || provider.slots.includes(name)) return {}
+  const subscriber = primaries.get(String(attributes.subscriber_node))
+  if (!provider || !subscriber || provider.slots.includes(name)) return {}
+  const reader = subscriber.subscriptions.find((one) => one.name === name)
+  if (!reader && !read.has(identifier.id)) return {}
   const why = provider.invalid.get(name)
   return {
     lost: why === undefined ? 'it is gone' : `it was ended by the server: ${why.replaceAll('_', ' ')}`,
-    missed: reader.received === null ? null : Math.max(0, provider.position.lsn - reader.received),
+    missed: reader?.received == null ? null : Math.max(0, provider.position.lsn - reader.received),
   }
 }
 

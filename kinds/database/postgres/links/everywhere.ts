@@ -1,5 +1,6 @@
 import type { StatementOutcome } from '../../../../shared/model/statements.ts'
 import { RemodelError, toError } from '../../../../shared/runtime/errors.ts'
+import { tablesLock } from '../locks.ts'
 import { shareOwnSequences } from '../sequences.ts'
 import { quoted, type Session } from '../server.ts'
 
@@ -24,6 +25,20 @@ const takeIn = `INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
  * none has them. Tables that they make are replicated, and sequences draw the node's own numbers, from the first moment on.
  */
 export async function runEverywhere(
+  sessions: ReadonlyMap<string, Session>,
+  sql: string,
+  of: { owner: string; share: boolean },
+): Promise<StatementOutcome[]> {
+  try {
+    return await carriedOut(sessions, sql, of)
+  } finally {
+    // Not with each commit: a table is not on all nodes before the last one.
+    const unlock = `SELECT pg_advisory_unlock(${tablesLock})`
+    await Promise.all([...sessions.values()].map((session) => session.query(unlock).catch(() => {})))
+  }
+}
+
+async function carriedOut(
   sessions: ReadonlyMap<string, Session>,
   sql: string,
   { owner, share }: { owner: string; share: boolean },
@@ -64,6 +79,7 @@ async function prepare(session: Session, sql: string, owner: string): Promise<vo
   await session.query('BEGIN')
   await session.query(`SET LOCAL lock_timeout = ${lockMs}`)
   await session.query('SET LOCAL synchronous_commit = on')
+  await session.query(`SELECT pg_advisory_lock(${tablesLock})`)
   // The admin role's own schema is no place for tables.
   await session.query(owner === '' ? 'SET LOCAL search_path = public' : `SET LOCAL ROLE ${quoted(owner)}`)
   await session.query('SAVEPOINT statements')
