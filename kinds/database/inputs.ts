@@ -240,6 +240,22 @@ export const inputs = {
     peers: Members,
     loss: z.boolean(),
   }),
+  /** A node goes on under another name, with its servers, their data and its links. */
+  'rename-node': z.object({
+    ...base,
+    from: z.string(),
+    to: z.string(),
+    database: z.string(),
+    /** Its servers, under their new names. */
+    members: z.array(Member),
+    /** Those of all other nodes. */
+    peers: Members,
+    /** Ids of what is recorded of it, under the old name. */
+    materials: z.array(z.string()),
+    synchronous: z.boolean(),
+    /** Physical slots of the deployment that stay. */
+    keep: z.array(z.string()),
+  }),
   /** Clients come to a node that was added. `peers`: the other nodes, which have slots on it by then. */
   'open-node': z.object({
     ...base,

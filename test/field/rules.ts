@@ -8,7 +8,7 @@ import {
   nothingIsLeftBehind,
 } from './rules/compiled.ts'
 import { killedCompilersFailNoWaiter, steppedClockHeals } from './rules/compilers.ts'
-import { oneAfterAnother, reservedNames } from './rules/databases.ts'
+import { oneAfterAnother, renamed, reservedNames } from './rules/databases.ts'
 import { addressesOfTheirOwn, hooksEnd, littleMemory, noSecretsOnTheBoard } from './rules/deployed.ts'
 import {
   mapsOfProperties,
@@ -46,7 +46,7 @@ export const drawn: Record<string, Rule> = {
   C11: refusedAtTheirPlace,
   C14: takenTarballs,
   C18: noCloudConfigs,
-  D02: oneAfterAnother,
+  D02: renamed,
   D05: oneAfterAnother,
   N03: refusedAtTheirPlace,
   N05: noCloudConfigs,

@@ -634,4 +634,28 @@ export const databases: readonly Sabotage[] = [
     replace: 'if (waiting.rows >= 0) return',
     caughtBy: 'test/long/database/kept-place.test.ts',
   },
+  {
+    name: 'a renamed node is taken for another one',
+    guarantee: 101,
+    file: 'kinds/database/plan/foreman/renaming.ts',
+    find: 'return from === undefined ? [] : [{ from, to }]',
+    replace: "return from !== '' ? [] : [{ from, to }]",
+    caughtBy: 'test/kinds/database/renaming.test.ts',
+  },
+  {
+    name: 'a restore is carried out once more under the new name',
+    guarantee: 101,
+    file: 'kinds/database/renaming.ts',
+    find: "meta.resource !== undefined || id.startsWith(restoredMaterial(''))",
+    replace: 'meta.resource !== undefined',
+    caughtBy: 'test/kinds/database/renaming.test.ts',
+  },
+  {
+    name: 'a link begins anew where its node is renamed',
+    guarantee: 101,
+    file: 'kinds/database/server/rename-link.ts',
+    find: "SELECT pg_copy_logical_replication_slot($1, $2)', [was, now]",
+    replace: "SELECT pg_create_logical_replication_slot($1, $2, false, false, true)', [now, 'pgoutput']",
+    caughtBy: 'test/long/database/rename.test.ts',
+  },
 ]

@@ -18,6 +18,8 @@ import { drainDraft, leavingHandovers, leavingNodes, refuseHalfRemoved } from '.
 import { lostLinks } from './foreman/lost-links.ts'
 import { openings } from './foreman/openings.ts'
 import { remodelsOf } from './foreman/remodels.ts'
+import { renamedNodes } from './foreman/renaming.ts'
+import { refuseBesideRenaming, renamingRemodels, renamingTexts } from './foreman/renaming-remodels.ts'
 import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
 import { sharings } from './foreman/sequences.ts'
@@ -45,8 +47,8 @@ export async function foreman(
 ): Promise<PlanDraft> {
   const strategy = blueprint.strategy as unknown as Strategy
   refuseReserved(strategy, reserved)
-  const { materials } = floorplan
-  if (!options.remove) refuseOtherIdentity(strategy, strategy.nodes, stateOfFloorplan(floorplan.materials))
+  const { renamings, materials } = renamedNodes(strategy, floorplan.materials)
+  if (!options.remove) refuseOtherIdentity(strategy, strategy.nodes, stateOfFloorplan(materials))
   const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials)
   if (!options.remove) refuseGoneDatabases(strategy, materials, restores)
   const kept = strategy.nodes.filter(({ node_name }) => !restores.pending.has(node_name))
@@ -60,6 +62,10 @@ export async function foreman(
     ? { handovers: [], materials: staying.materials, notes: [] }
     : leavingHandovers(strategy, recorded, staying.materials)
   const found = { ...staying, handovers: [...staying.handovers, ...led.handovers] }
+  refuseBesideRenaming(renamings, strategy, {
+    handovers: [...found.handovers, ...found.late],
+    restores: restores.pending,
+  })
   const start = stateOfFloorplan(led.materials)
   const aside = options.remove ? new Map<string, string>() : laidAside(strategy, start, materials, restores)
   const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored), ...Object.fromEntries(aside) }
@@ -104,6 +110,7 @@ export async function foreman(
   const lost = new Set(options.remove ? all : leaving.flatMap((one) => (one.lost ? [one.node] : [])))
   const remodels = remodelsOf(plans, found, situation, {
     lost,
+    renamings: renamingRemodels(renamings, strategy, situation),
     before: [
       ...preparations(restores, situation),
       ...rehearsals(nodes, situation),
@@ -134,7 +141,14 @@ export async function foreman(
     windows: [],
     places: [],
     reservations: holdings(blueprint.materials),
-    consequences: [...asideNotes(aside), ...missing, ...led.notes, ...going, ...impact],
+    consequences: [
+      ...renamingTexts(renamings, situation),
+      ...asideNotes(aside),
+      ...missing,
+      ...led.notes,
+      ...going,
+      ...impact,
+    ],
     notes,
   }
 }

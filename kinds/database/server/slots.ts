@@ -3,7 +3,7 @@ import type { StepContext } from '../../contract/step.ts'
 import type { Member } from '../inputs.ts'
 import { linkPattern } from '../postgres/names.ts'
 import { openSession, type Session } from '../postgres/server.ts'
-import { until } from './primary.ts'
+import { lookAt, until } from './primary.ts'
 import { whyLinkStopped } from './stopped-link.ts'
 
 /** A sleeping synchronisation looks every 30 s at the latest. */
@@ -54,6 +54,16 @@ export async function dropSlot(session: Session, name: string, signal: AbortSign
     await session.query(`SELECT pg_drop_replication_slot(slot_name) ${of}`, [name])
     return true
   })
+}
+
+/** The provider may lose its primary at any time from now on: whichever server takes over has the slot. */
+export async function surviveFailover(context: StepContext, providers: readonly Member[]): Promise<void> {
+  const seen = await lookAt(context.provider, providers)
+  const primary = seen.find(({ recovering }) => recovering === false)?.member
+  if (!primary) return
+  const replicas = seen.filter(({ recovering }) => recovering === true)
+  if (replicas.length > 0) context.say('waiting until replicas keep its slot')
+  await Promise.all(replicas.map(({ member }) => slotsArrived(context, primary, member)))
 }
 
 /** A slot that its reader does not move lies before what a new replica has: no copy of it can be made. */

@@ -3,29 +3,19 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
 import { lineAt } from '../archiving/line.ts'
-import { inputs, type Member } from '../inputs.ts'
+import { inputs } from '../inputs.ts'
 import { rowsText, waitingRows } from '../postgres/drain.ts'
 import { tablesLock } from '../postgres/locks.ts'
 import { linkName, placeOrigin, positionOrigin } from '../postgres/names.ts'
 import type { Session } from '../postgres/server.ts'
 import { forgetPlaces, takeUpPlace } from '../server/kept-place.ts'
-import { findPrimary, lookAt, onPrimary } from '../server/primary.ts'
+import { findPrimary, onPrimary } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 import { admitSubscriber } from '../server/replication.ts'
-import { slotsArrived } from '../server/slots.ts'
+import { surviveFailover } from '../server/slots.ts'
 import { ensureSubscription } from '../server/subscribe.ts'
 
 type Link = Pick<z.infer<(typeof inputs)['set-up-subscription']>, 'provider' | 'subscriber' | 'database' | 'members'>
-
-/** The provider may lose its primary at any time from now on: whoever takes over has the slot. */
-async function surviveFailover(context: StepContext, providers: readonly Member[]): Promise<void> {
-  const seen = await lookAt(context.provider, providers)
-  const primary = seen.find(({ recovering }) => recovering === false)?.member
-  if (!primary) return
-  const replicas = seen.filter(({ recovering }) => recovering === true)
-  if (replicas.length > 0) context.say('waiting until replicas keep its slot')
-  await Promise.all(replicas.map(({ member }) => slotsArrived(context, primary, member)))
-}
 
 /**
  * A subscription that was dropped by hand took along how far it had come. Where nothing waits in its slot it had come to the end; else some of

@@ -26,6 +26,20 @@ export async function oneAfterAnother(given: FieldCase, pattern = /\.yml$/): Pro
   }
 }
 
+/** The folder's second document has a node of the first one under another name: it keeps its data. */
+export async function renamed(given: FieldCase): Promise<void> {
+  const [first, second] = await given.files(/\.yml$/)
+  if (first === undefined || second === undefined) return
+  await given.check(`${second} after ${first} renames the node, and takes nothing away`, async () => {
+    const plan = await drawn(given, first, {})
+    const floorplan = { deployment: plan.deployment, version: 1, materials: builtBy(plan) }
+    const { remodels } = await drawn(given, second, floorplan)
+    assert.ok(remodels.some(({ step }) => step === 'rename-node'))
+    const others = remodels.filter(({ action, destructive }) => destructive || ['create', 'delete'].includes(action))
+    assert.deepEqual(others, [])
+  })
+}
+
 async function drawn(given: FieldCase, name: string, floorplan: unknown): Promise<Plan> {
   return planOffline({ files: [{ name, content: await given.text(name) }], releases: [], options: {}, floorplan })
 }

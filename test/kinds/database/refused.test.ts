@@ -186,13 +186,6 @@ describe('a database document is refused with file, line, path and a way out', (
       '',
     ],
     [
-      'another name of a node',
-      (value) => Object.assign(value.nodes[1], { name: 'n3' }),
-      'nodes[1].host_ids[0]',
-      'host c has the data of node n2: keep the name, or remove n2 in a deploy of its own first',
-      '',
-    ],
-    [
       'another name of a host',
       (value) => {
         value.hosts[2].id = 'z'

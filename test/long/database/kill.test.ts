@@ -22,7 +22,9 @@ const inLongLog = /^archive\.pack/
 const inRefusal = /^set-up-instance\.(going-back|role-closed|put-back)$/
 /** Servers are started again because that was asked for: `verbs.test.ts`. */
 const inVerbs = /^restart-server\./
-const elsewhere = [inLongLog, inRefusal, inVerbs]
+/** A node gets another name: `rename.test.ts`. */
+const inRenaming = /^rename-node\./
+const elsewhere = [inLongLog, inRefusal, inVerbs, inRenaming]
 const own = failpointsOf('database').filter(({ name }) => !elsewhere.some((points) => points.test(name)))
 /** What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten: `test/chaos/every-failpoint.test.ts`. */
 const core = failpointsOf('deployment').filter(({ name }) =>

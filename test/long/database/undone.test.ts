@@ -328,6 +328,7 @@ const undone: Undoing[] = [
 const replaced = {
   'populate-node': ['set-up-subscription'],
   'promote-node': ['arrange-node'],
+  'rename-node': ['create-slot', 'set-up-subscription', 'arrange-node'],
   'fail-over': ['arrange-node'],
   'drain-node': ['remove-instance', 'delete-host'],
 }

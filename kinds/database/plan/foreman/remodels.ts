@@ -24,11 +24,13 @@ export function remodelsOf(
   plans: readonly NamedPlan[],
   { handovers, late }: { handovers: readonly Handover[]; late: readonly Handover[] },
   situation: Situation,
-  { before, after, drains, openings, lost }: Beside,
+  { renamings, before, after, drains, openings, lost }: Beside,
 ): RemodelDraft[] {
-  const remodels = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, situation))]
-  let needs = remodels.map(({ id }) => id)
-  const used = new Set(needs)
+  const renamed = renamings.slice(-1).map(({ id }) => id)
+  const early = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, situation))]
+  const remodels = [...renamings, ...early.map((draft) => ({ ...draft, needs: [...(draft.needs ?? []), ...renamed] }))]
+  let needs = early.length > 0 ? early.map(({ id }) => id) : renamed
+  const used = new Set(remodels.map(({ id }) => id))
   const made = new Set(plans.flatMap(({ phases }) => phases.flat().filter(isMade).map(materialOf)))
   const open = new Set(drains)
   const gather = (id: string, stage: string) => {
@@ -78,6 +80,8 @@ export function remodelsOf(
 interface Beside {
   /** Nodes that go with data that no other one has. */
   lost: ReadonlySet<string>
+  /** One after the other, ahead of everything. */
+  renamings: readonly RemodelDraft[]
   before: readonly RemodelDraft[]
   after: readonly RemodelDraft[]
   drains: readonly Drain[]

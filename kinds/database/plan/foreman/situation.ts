@@ -110,14 +110,18 @@ export class Situation {
     return this.#nodes.length < 2
   }
 
+  /** It is there before the plan begins. */
+  stands(node: string): boolean {
+    return findStanding(this.#start, 'database.node', node) !== undefined
+  }
+
   isWanted(node: string): boolean {
     return this.#nodes.some(({ node_name }) => node_name === node)
   }
 
   /** Nodes that are to have what this one wrote: those that stay, and those that this plan fills from it. */
   peersOf(node: string): Members {
-    const stays = ({ node_name: name }: NodeResources) =>
-      findStanding(this.#start, 'database.node', name) !== undefined || this.sourceOf(name) === node
+    const stays = ({ node_name: name }: NodeResources) => this.stands(name) || this.sourceOf(name) === node
     return this.pick(...this.#nodes.filter(stays).map(({ node_name }) => node_name))
   }
 
