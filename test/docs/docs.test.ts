@@ -34,6 +34,7 @@ test('every guarantee has a sabotage, and every sabotage stands in the table', (
   expect(table.match(/^\| \d+ \| .* \| `test\/.*` \|$/gm)).toHaveLength(sabotages.length)
   const numbers = [...text.matchAll(/^\| (\d+) \| .* \| .* \| .* \|$/gm)].map(([, number]) => Number(number))
   expect(numbers.length).toBeGreaterThan(20)
+  expect(numbers, 'each has its number').toEqual(numbers.map((_, at) => at + 1))
   expect(numbers.filter((number) => !sabotages.some(({ guarantee }) => guarantee === number))).toEqual([])
 })
 

@@ -874,4 +874,20 @@ export const core: readonly Sabotage[] = [
     replace: 'if false then',
     caughtBy: 'test/ledger/gates.test.ts',
   },
+  {
+    name: 'a plan may wait for its own seats',
+    guarantee: 102,
+    file: 'services/planner/planning/check-plan.ts',
+    find: "    ...waitsForSeats(ordered, plan).map((message) => error('no-wait-for-a-seat', message)),\n",
+    replace: '',
+    caughtBy: 'test/foreman/seats.test.ts',
+  },
+  {
+    name: 'windows that are waited for crosswise are not seen',
+    guarantee: 102,
+    file: 'services/planner/planning/seats.ts',
+    find: 'to === window || leadsTo(waits, to, window)',
+    replace: 'to === window',
+    caughtBy: 'test/foreman/seats.test.ts',
+  },
 ]
