@@ -365,52 +365,6 @@ export type Check = z.infer<typeof Check>
 
 export { Release, Stemcell }
 
-/**
- * Routes (all JSON unless said; errors are `application/problem+json` of shape `Problem`):
- *
- * GET    /v1/info                                   Info
- * HEAD   /v1/blobs/:digest                          200 or 404
- * PUT    /v1/blobs/:digest                          octet-stream; 201, or 200 where it was there; 409 other bytes
- * GET    /v1/releases                               Release[]
- * POST   /v1/releases                               Release; 201; 409 same name+version, other content
- * GET    /v1/releases/:name/:version                InspectedRelease
- * GET    /v1/releases/:name/:version/export?stemcell=&jobs=   compiled release tarball; 409 names what is not compiled
- * GET    /v1/stemcells                              Stemcell[]
- * POST   /v1/stemcells                              Stemcell; 201
- * GET    /v1/configs                                { type, name, content }[]
- * GET    /v1/configs/:type/:name                    Config; type is cloud or runtime
- * PUT    /v1/configs/:type/:name                    { content }
- * DELETE /v1/configs/:type/:name                    Config that was deleted
- * POST   /v1/plans                                  PlanRequest -> PlanView (201); 422 faults
- * POST   /v1/deployments/:name/removal              -> PlanView of a plan that takes all away
- * GET    /v1/deployments/:name/backups              Backup[], oldest first
- * POST   /v1/deployments/:name/actions/:action      what the action takes -> PlanView of a plan that no document asks for (201); of databases
- *        back-up, promote, restart (`kinds/database/action-inputs.ts`); 409 where its kind has no such action, or cannot do it now
- * POST   /v1/deployments/:name/backups              the same as action back-up
- * DELETE /v1/deployments/:name/backups              Backup[] that are forgotten; 409 while the deployment stands
- * GET    /v1/plans?deployment=&limit=               PlanStatus[], newest first
- * GET    /v1/plans/:id                              PlanView
- * POST   /v1/plans/:id/apply                        ApplyRequest -> PlanStatus (202); 409 floorplan-moved | claimed | locked | conflict
- * POST   /v1/plans/:id/cancel                       PlanStatus (202)
- * POST   /v1/plans/:id/approvals                    { remodel, approve: boolean } -> PlanStatus
- * GET    /v1/plans/:id/why?remodel=                 { remodel, state, waitsFor: string[], parked }
- * GET    /v1/deployments/:name/events?after=&plan=&follow=  Event[]; server-sent events with follow=true or Accept:
- *                                                   text/event-stream (id: seq, data: Event; resumes by Last-Event-ID)
- * GET    /v1/deployments                            Deployment[]
- * GET    /v1/deployments/:name                      Deployment
- * GET    /v1/deployments/:name/floorplan            Floorplan
- * GET    /v1/deployments/:name/instances            Instance[], asked of their machines now; of databases with role and lag
- * POST   /v1/deployments/:name/instances/:group/:index/exec   ExecRequest -> ExecResponse
- * GET    /v1/deployments/:name/instances/:group/:index/logs?lines=&after=  LogsResponse
- * GET    /v1/deployments/:name/releases             UsedRelease[], of each name the newest first
- * POST   /v1/clean-up                               CleanRequest -> Cleaned; 409 where somebody cleans up already
- * POST   /v1/checks                                 CheckRequest -> Check (202): compiles packages a second time
- * GET    /v1/checks/:id                             Check
- * GET    /v1/locks                                  Lock[]
- * DELETE /v1/locks/:id                              forced unlock, by id only
- * GET    /board                                     Bull Board
- */
-
 /** Where a browser gets in, once: a path of the planner. */
 export const BoardKey = z.object({ path: z.string() })
 export type BoardKey = z.infer<typeof BoardKey>

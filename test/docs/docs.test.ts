@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Event } from '../../shared/api/schema.ts'
 import { sabotages } from '../sabotage/sabotages.ts'
+import { commandsPage } from './commands-page.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -73,4 +74,8 @@ test('links and paths of the pages lead somewhere', () => {
     return [...links, ...paths].filter((to) => !existsSync(join(root, to))).map((to) => `${page}: ${to}`)
   })
   expect(broken).toEqual([])
+})
+
+test('docs/commands.md has every verb as it is', async () => {
+  await expect(await commandsPage()).toMatchFileSnapshot('../../docs/commands.md')
 })

@@ -70,7 +70,7 @@ export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services)
     {
       schema: {
         description:
-          'Puts a config in the place of the one of that type and name. 400 where plans would be refused because of it.',
+          'Puts a config in the place of the one of that type and name. 422 where plans would be refused because of it.',
         params: Config.pick({ type: true, name: true }),
         body: Config.pick({ content: true }),
         response: { 200: Config },
