@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { capTimes } from '../../../shared/runtime/redis/cap-times.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
@@ -18,7 +17,7 @@ export class Planners {
   readonly #key: string
   readonly #self: string
   #alive: string[]
-  #loop: Loop | undefined
+  #timer: NodeJS.Timeout | undefined
 
   constructor(redis: Redis, settings: RedisSettings, self: string) {
     this.#redis = redis
@@ -29,12 +28,12 @@ export class Planners {
 
   async start(): Promise<void> {
     await this.#beat()
-    this.#loop = startLoop({ everyMs: beatMs, turn: () => this.#beat(), failed: () => {} })
+    // Beats may overlap: one that hangs with a lost connection must not be the last one.
+    this.#timer = setInterval(() => this.#beat().catch(() => {}), beatMs)
   }
 
   async stop(): Promise<void> {
-    // A beat that ended later would enter this planner again.
-    await this.#loop?.stop()
+    clearInterval(this.#timer)
     await this.#redis.zrem(this.#key, this.#self)
   }
 
