@@ -8,6 +8,9 @@ import { JobFailure } from './failure.ts'
 import { JobLocks, lockMs } from './locks.ts'
 import { keptJobs, queuePrefix } from './queues.ts'
 
+/** How often jobs of a queue are looked for that no worker has in hand any more, by one of its workers. */
+export const stalledCheckMs = 1000
+
 export interface WorkerSettings<Name extends QueueName = QueueName> {
   redis: Redis
   settings: RedisSettings
@@ -54,7 +57,7 @@ export function startWorker<Name extends QueueName>(
       concurrency: options.concurrency,
       lockDuration: lockMs,
       skipLockRenewal: true,
-      stalledInterval: 1000,
+      stalledInterval: stalledCheckMs,
       maxStalledCount: 1_000_000,
       drainDelay: 5,
       removeOnComplete: { count: keptJobs.count, age: keptJobs.completedAge },

@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis'
+import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { AbandonedJobs } from '../../services/planner/dispatch/abandoned.ts'
 import { Workers } from '../../services/planner/dispatch/workers.ts'
+import { startWorker } from '../../shared/queue/worker.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -85,6 +87,29 @@ test('a worker that was killed before the clock of Redis was set back is not cou
   expect(await heartbeat.seats('compile')).toBe(1)
   await expect.poll(() => heartbeat.seats('compile'), { timeout: 30_000, interval: 500 }).toBe(0)
   expect(await heartbeat.alive('dead')).toBe(false)
+}, 40_000)
+
+test('jobs of a worker that is gone are given to another one, though the last check for them was made before the clock of Redis was set back', async () => {
+  const key = 'a'.repeat(64)
+  await redis.set('{test}:compile:stalled-check', '1', 'PX', 36_000_000)
+  await redis.rpush('{test}:compile:active', 'left')
+  await redis.hset('{test}:compile:left', {
+    ...{ name: 'compile', data: JSON.stringify({ key, deployment: 'd', plan: 'p' }), opts: '{}', timestamp: '1' },
+  })
+  const done: string[] = []
+  const log = pino({ level: 'silent' })
+  const parts = { redis: connectRedis(settings(), 'service'), settings: settings(), name: 'other', concurrency: 1, log }
+  const worker = startWorker('compile', parts, async (payload) => done.push(payload.key))
+  ending.push(() => {
+    void worker.close(true).catch(() => {})
+    parts.redis.disconnect()
+  })
+  const abandoned = new AbandonedJobs(redis, settings(), new Workers(redis, settings()))
+  const look = async () => {
+    await abandoned.free()
+    return done
+  }
+  await expect.poll(look, { timeout: 30_000, interval: 200 }).toEqual([key])
 }, 40_000)
 
 test('locks of jobs are taken from workers that are gone, and left to those that live', async () => {
