@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import type { Keeper, KeeperContext } from '../../kinds/contract/keeper.ts'
 import type { Claims } from '../../shared/lock/claims.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
+import { startLoop } from '../../shared/runtime/loop.ts'
 import { orAborted, Ticks } from '../../shared/runtime/ticks.ts'
 
 const lookMs = 5000
@@ -58,10 +59,10 @@ export function startKeeper(
     }
   }
   // Redis may be away: the next look finds it back.
-  const timer = setInterval(() => void look().catch(() => {}), Math.min(lookMs, keeper.everyMs()))
+  const looking = startLoop({ everyMs: Math.min(lookMs, keeper.everyMs()), turn: look, failed: () => {} })
   return {
     async stop() {
-      clearInterval(timer)
+      await looking.stop()
       await ticks.stop()
     },
   }

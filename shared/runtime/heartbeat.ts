@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Remodel } from '../model/plan.ts'
 import { countKnowing, type KnownSteps } from '../queue/known-steps.ts'
+import { type Loop, startLoop } from './loop.ts'
 import type { RedisSettings } from './redis.ts'
 import { signOfLife } from './sign-of-life.ts'
 
@@ -28,7 +29,7 @@ export class Heartbeat {
   readonly #prefix: string
   readonly #self: string
   readonly #seats: Seats | undefined
-  #timer: NodeJS.Timeout | undefined
+  #loop: Loop | undefined
   #beats = 0
 
   constructor(redis: Redis, settings: RedisSettings, self: string, seats?: Seats) {
@@ -42,12 +43,12 @@ export class Heartbeat {
   async start(subscriber?: Redis): Promise<void> {
     await subscriber?.subscribe(this.#alive(this.#self))
     await this.#beat()
-    // Beats may overlap: one that hangs with a lost connection must not be the last one.
-    this.#timer = setInterval(() => this.#beat().catch(() => {}), beatMs)
+    this.#loop = startLoop({ everyMs: beatMs, turn: () => this.#beat(), failed: () => {} })
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    // A beat that ended later would enter this process again.
+    await this.#loop?.stop()
     if (this.#seats) await this.#redis.srem(this.#workers(this.#seats.queue), this.#self)
     await this.#redis.del(this.#alive(this.#self))
     if (this.#seats?.steps) await this.#redis.del(this.#steps(this.#self))

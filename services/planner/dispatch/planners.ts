@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { capTimes } from '../../../shared/runtime/redis/cap-times.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
@@ -17,7 +18,7 @@ export class Planners {
   readonly #key: string
   readonly #self: string
   #alive: string[]
-  #timer: NodeJS.Timeout | undefined
+  #loop: Loop | undefined
 
   constructor(redis: Redis, settings: RedisSettings, self: string) {
     this.#redis = redis
@@ -28,12 +29,12 @@ export class Planners {
 
   async start(): Promise<void> {
     await this.#beat()
-    // Beats may overlap: one that hangs with a lost connection must not be the last one.
-    this.#timer = setInterval(() => this.#beat().catch(() => {}), beatMs)
+    this.#loop = startLoop({ everyMs: beatMs, turn: () => this.#beat(), failed: () => {} })
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    // A beat that ended later would enter this planner again.
+    await this.#loop?.stop()
     await this.#redis.zrem(this.#key, this.#self)
   }
 
