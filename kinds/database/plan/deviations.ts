@@ -1,6 +1,7 @@
+import { StoppedLink } from '../../../shared/api/schema.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Deviation } from '../../../shared/model/verdict.ts'
-import { causeText, Stopped } from '../postgres/links/stopped.ts'
+import { causeText } from '../postgres/links/stopped.ts'
 import { type ArchiveSeen, archivesIn } from './archived.ts'
 import { closedNodes } from './closed.ts'
 import { lackingOf } from './foreman/degraded.ts'
@@ -30,7 +31,7 @@ function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
   if (typeof material.meta.lost === 'string')
     return `is lost (${material.meta.lost}): ${subscriber} misses what ${provider} wrote since`
   const { needs_recreate: gone, error } = resourceOf(material)
-  const link = Stopped.safeParse(material.meta.link)
+  const link = StoppedLink.safeParse(material.meta.link)
   if (link.success) return `carries nothing: ${causeText(link.data)}`
   const lacking = lackingOf(material)
   if (lacking.length > 0)

@@ -1,10 +1,10 @@
+import type { StoppedLink } from '../../../shared/api/schema.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Looking } from '../../contract/kind.ts'
 import { InstanceAttributes } from '../inputs.ts'
 import { incomingOf } from '../postgres/links/incoming.ts'
 import { stoppedBy } from '../postgres/links/repair.ts'
 import { endOfLog } from '../postgres/links/server-log.ts'
-import type { Stopped } from '../postgres/links/stopped.ts'
 import { type Address, type Machines, openSession, type Session, type SessionOptions } from '../postgres/server.ts'
 
 /** As long as the rest of a look at a server may take. */
@@ -15,10 +15,10 @@ export async function stoppedLinksOf(
   session: Session,
   { at, node, database }: { at: Address; node: string; database: string },
   { provider, materials }: Looking,
-): Promise<Stopped[]> {
+): Promise<StoppedLink[]> {
   const incoming = await incomingOf(session, database, () => endOfLog(provider, at.vm))
   const found = await Promise.all(
-    incoming.map(async ({ provider: from, enabled, failure }): Promise<Stopped[]> => {
+    incoming.map(async ({ provider: from, enabled, failure }): Promise<StoppedLink[]> => {
       const off = { from, to: node, table: null, key: null, repair: [] }
       if (failure === null)
         return enabled ? [] : [{ ...off, why: `the subscription of ${node} to ${from} is disabled` }]

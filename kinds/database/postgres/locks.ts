@@ -8,7 +8,7 @@ const lockClass = 0x52454d4f
 export const schemaLock = `${lockClass}, 0`
 
 /**
- * Of a class beside that: taken on a node by statements that make tables on several nodes, until all nodes have them; shared by whoever takes
+ * Of a class beside that: taken on a node by statements that make tables on several nodes, until all nodes have them; shared by steps that take
  * in the tables that another node has. Between two of these commits one node has a table and another one has not, and what is refreshed
  * then leaves it out for good.
  */

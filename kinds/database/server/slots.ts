@@ -46,7 +46,7 @@ export async function slotsArrived(context: StepContext, primary: Member, replic
   }
 }
 
-/** Whoever reads from it is cut off. */
+/** Its reader is cut off. */
 export async function dropSlot(session: Session, name: string, signal: AbortSignal): Promise<void> {
   await until(`dropping the slot ${name}`, signal, 20_000, async () => {
     const of = 'FROM pg_replication_slots WHERE slot_name = $1'

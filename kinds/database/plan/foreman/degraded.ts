@@ -1,10 +1,11 @@
+import { StoppedLink } from '../../../../shared/api/schema.ts'
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
-import { Stopped, stoppedText } from '../../postgres/links/stopped.ts'
+import { stoppedText } from '../../postgres/links/stopped.ts'
 
 /** What a plan says of nodes that do not get what others write: no plan repairs it, a person decides which row stays. */
 export function degradedNotes(materials: readonly StandingMaterial[]): string[] {
   return materials.flatMap((material) => {
-    const link = Stopped.safeParse(material.meta.link)
+    const link = StoppedLink.safeParse(material.meta.link)
     if (link.success) return [stoppedText(link.data)]
     const node = String(material.attributes.node_name)
     return lackingOf(material).map((what) => `${node} has no ${what}: the first row of it that comes stops the link`)

@@ -170,7 +170,7 @@ export class Situation {
   }
 
   /**
-   * A slot of `provider` that nobody recorded may be of the time before `node` was restored. One of a node that comes back with it is not: it was
+   * A slot of `provider` that no record names may be of the time before `node` was restored. One of a node that comes back with it is not: it was
    * made with that.
    */
   isRestoredSince(node: string, provider: string): boolean {

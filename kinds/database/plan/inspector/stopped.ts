@@ -1,7 +1,7 @@
+import type { StoppedLink } from '../../../../shared/api/schema.ts'
 import type { Failure } from '../../postgres/links/failure.ts'
 import type { Incoming } from '../../postgres/links/incoming.ts'
 import { stoppedBy } from '../../postgres/links/repair.ts'
-import type { Stopped } from '../../postgres/links/stopped.ts'
 import { type Machines, openSession } from '../../postgres/server.ts'
 import { addressOf, type Found } from './found.ts'
 import { judgeLink } from './leaving.ts'
@@ -12,10 +12,10 @@ const timeoutMs = 5000
  * Links that carry nothing, by their id. Most are known by the log of the server that cannot apply; of one whose log does not tell, two
  * looks do.
  */
-export async function linksThatStopped(found: Found, machines: Machines): Promise<ReadonlyMap<string, Stopped>> {
+export async function linksThatStopped(found: Found, machines: Machines): Promise<ReadonlyMap<string, StoppedLink>> {
   const all = [...found.primaries].flatMap(([to, { incoming }]) => incoming.map((link) => ({ to, link })))
   const entries = await Promise.all(
-    all.map(async ({ to, link }): Promise<[string, Stopped][]> => {
+    all.map(async ({ to, link }): Promise<[string, StoppedLink][]> => {
       const id = `${link.provider}:${to}:${databaseOf(found)}`
       const stopped = await judge(found, { to, link }, machines).catch(() => null)
       return stopped === null ? [] : [[id, stopped]]
@@ -28,7 +28,7 @@ async function judge(
   found: Found,
   { to, link }: { to: string; link: Incoming },
   machines: Machines,
-): Promise<Stopped | null> {
+): Promise<StoppedLink | null> {
   const ends = [link.provider, to] as const
   if (link.failure) return stoppedOf(found, { ends, failure: link.failure }, machines)
   if (!link.enabled || link.errors === 0) return null
@@ -40,7 +40,7 @@ async function stoppedOf(
   found: Found,
   { ends, failure }: { ends: readonly [string, string]; failure: Failure },
   machines: Machines,
-): Promise<Stopped | null> {
+): Promise<StoppedLink | null> {
   const [from, to] = ends.map((node) => addressOf(found, node))
   if (!to) return null
   const here = await openSession(machines, to, to.database_name, { timeoutMs })

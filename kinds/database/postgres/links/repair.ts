@@ -1,7 +1,7 @@
+import type { StoppedLink } from '../../../../shared/api/schema.ts'
 import { linkName } from '../names.ts'
 import { literal, quoted, type Session } from '../server.ts'
 import { type Failure, failureText } from './failure.ts'
-import type { Stopped } from './stopped.ts'
 
 /** `there`: a session with the node that sends; null where it does not answer. `here`: with the one that cannot apply. */
 interface Ends {
@@ -13,7 +13,7 @@ export async function stoppedBy(
   failure: Failure,
   [from, to]: readonly [string, string],
   { there, here }: Ends,
-): Promise<Stopped> {
+): Promise<StoppedLink> {
   const { table, key, lsn } = failure
   const skip = {
     statement: `ALTER SUBSCRIPTION ${quoted(linkName(from, to))} SKIP (lsn = ${literal(lsn)})`,
@@ -37,7 +37,7 @@ async function waysOf(
   { cause, table, columns, key }: Failure,
   [from]: readonly [string, string],
   { there, here }: Ends,
-): Promise<Stopped['repair']> {
+): Promise<StoppedLink['repair']> {
   if (table === null) return []
   const way = (statement: string | null, meaning: string) => (statement === null ? [] : [{ statement, meaning }])
   switch (cause) {

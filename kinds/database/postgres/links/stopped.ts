@@ -1,14 +1,11 @@
-import { StoppedLink } from '../../../../shared/api/schema.ts'
-
-export const Stopped = StoppedLink
-export type Stopped = StoppedLink
+import type { StoppedLink } from '../../../../shared/api/schema.ts'
 
 /** Why, and what to do. */
-export function causeText({ to, why, repair }: Stopped): string {
+export function causeText({ to, why, repair }: StoppedLink): string {
   const ways = repair.map(({ statement, meaning }) => `${statement}; (${meaning})`).join(' or ')
   return ways === '' ? why : `${why}. To repair it, run on ${to}: ${ways}`
 }
 
 /** One sentence for a plan, a table or a step that waits. */
-export const stoppedText = (stopped: Stopped) =>
+export const stoppedText = (stopped: StoppedLink) =>
   `${stopped.to} gets nothing of what ${stopped.from} writes: ${causeText(stopped)}`

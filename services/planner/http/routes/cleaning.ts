@@ -12,7 +12,7 @@ export function cleaningRoutes(server: Routes, services: Services): void {
     {
       schema: {
         description:
-          'Deletes blobs that nothing names, and with `all` releases and compiled packages that nobody uses.',
+          'Deletes blobs that nothing names, and with `all` releases and compiled packages that no deployment uses.',
         body: CleanRequest,
         response: { 200: Cleaned },
       },
