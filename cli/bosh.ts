@@ -44,7 +44,7 @@ const options: Readonly<Record<string, string>> = {
   '--vars-store': 'there are no variables: fill the manifest in before it is given',
 }
 
-const more = 'docs/bosh-users.md has the rest'
+const more = 'docs/use/bosh-users.md has the rest'
 
 /** The answer to a word that BOSH knows; undefined where BOSH does not know it either. */
 export function boshVerb(word: string): string | undefined {

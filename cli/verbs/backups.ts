@@ -12,7 +12,7 @@ const backups: Verb = {
     const list = await (await context.client()).backups(deployment)
     if (context.json) context.document(list)
     else if (list.length === 0) {
-      context.say(`${deployment} has no backups. Its document needs a backup_config: docs/database-kind.md`)
+      context.say(`${deployment} has no backups. Its document needs a backup_config: docs/use/database-kind.md`)
     } else {
       const rows = list.map((one) => [
         one.node,

@@ -7,7 +7,7 @@ interface Options {
   batch?: boolean
 }
 
-/** pgEdge's pure functions on inputs of the user's: no planner, no Redis (docs/databases.md). */
+/** pgEdge's pure functions on inputs of the user's: no planner, no Redis (docs/use/databases.md). */
 const operations: Verb<Options> = {
   configure(command) {
     command

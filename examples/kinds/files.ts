@@ -15,7 +15,7 @@ import {
 } from '../../kinds/contract/sdk.ts'
 
 /**
- * A small kind that does everything: files in a directory. An extension (REMODEL_EXTENSIONS), explained in docs/kinds.md.
+ * A small kind that does everything: files in a directory. An extension (REMODEL_EXTENSIONS), explained in docs/design/kinds.md.
  *
  * `file/srv/www/index.html` is the file `/srv/www/index.html`. Beside it lies `.index.html.fence`, the highest fence that was
  * ever shown for the file and for whom. It stays when the file goes: a writer that wakes up late is refused even then.

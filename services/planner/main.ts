@@ -37,7 +37,7 @@ import { startRetention } from './housekeeping/retention.ts'
 import { cleanParts, startCleaning } from './housekeeping/schedule.ts'
 import { accessOf, listen } from './http/listen.ts'
 import { buildServer } from './http/server.ts'
-import { takeOrder } from './planning/deploys.ts'
+import { takeDeployRequest } from './planning/deploy-request.ts'
 import { Planning } from './planning/planning.ts'
 import { Settling } from './planning/reservations/settling.ts'
 import { startSettling } from './planning/reservations/sweep.ts'
@@ -145,7 +145,7 @@ await runService(log, async () => {
     'deploys',
     { redis: steady, settings, name: id, concurrency: 4, log },
     // An id may be given to another order when its job is gone.
-    (order, _signal, job) => takeOrder({ ...order, id: `${job.id}-${job.timestamp}` }, planning, jobView(job)),
+    (order, _signal, job) => takeDeployRequest({ ...order, id: `${job.id}-${job.timestamp}` }, planning, jobView(job)),
   )
 
   const parts = {

@@ -77,7 +77,7 @@ export type Place = z.infer<typeof Place>
 /** The format of plans that this Remodel draws and carries out. A worker leaves a later one to others. */
 export const planFormat = 1
 
-/** Every remodel needed, with precedence, windows and gates. Immutable once written; `docs/plan-format.md`. */
+/** Every remodel needed, with precedence, windows and gates. Immutable once written; `docs/use/plan-format.md`. */
 export const Plan = z.object({
   format: z.literal(planFormat),
   /** `p` and the first 12 hex digits of `digest`; with `-2`, `-3` ... where an equal plan was carried out before. */

@@ -7,7 +7,7 @@ const year = 365 * 24 * 3600
 
 /**
  * Every variable of the environment that holds a number: what it may be, and what it is where it is not set. An empty value
- * counts as not set. docs/operating.md says what each is for.
+ * counts as not set. docs/use/operating.md says what each is for.
  */
 const numbers = {
   REMODEL_KEEP_PLANS: { allowed: whole(1, 1_000_000), unset: 50, words: 'a whole number from 1 to 1,000,000' },

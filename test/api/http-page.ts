@@ -3,7 +3,7 @@ type Paths = Record<string, Record<string, { description?: string }>>
 const head = `# HTTP API
 
 What the command does, it does over this API. The table of routes is written from the routes themselves
-(\`vitest run test/api/openapi.test.ts --update\`). [shared/api/openapi.json](../shared/api/openapi.json) has every shape, and so has
+(\`vitest run test/api/openapi.test.ts --update\`). [shared/api/openapi.json](../../shared/api/openapi.json) has every shape, and so has
 \`GET /v1/openapi.json\` of a planner. \`shared/api/client.ts\` is a typed client, \`shared/api/enqueue.ts\` puts a deploy on the queue without a planner.
 
 ## Getting in

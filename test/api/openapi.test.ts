@@ -42,8 +42,8 @@ test('the API is as shared/api/openapi.json describes it', async () => {
 const routes = () =>
   (api.swagger() as unknown as { paths: Record<string, Record<string, { description?: string }>> }).paths
 
-test('docs/http-api.md has every route', async () => {
-  await expect(httpPage(routes())).toMatchFileSnapshot('../../docs/http-api.md')
+test('docs/use/http-api.md has every route', async () => {
+  await expect(httpPage(routes())).toMatchFileSnapshot('../../docs/use/http-api.md')
 })
 
 test('every route says what it does', () => {

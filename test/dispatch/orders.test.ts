@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { takeOrder } from '../../services/planner/planning/deploys.ts'
+import { takeDeployRequest } from '../../services/planner/planning/deploy-request.ts'
 import { openTown, type Town } from '../reservation/town.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -21,7 +21,7 @@ function orderOf(name: string, instances = 1) {
   const { manifest, cloudConfigs } = town.order(name, { instances })
   const options = { recreate: false, skipDrain: false }
   const order = { manifest, cloudConfigs: [...cloudConfigs], releases: [], options, holder: 'test', message: '' }
-  return (id: string) => takeOrder({ ...order, id }, town.planning)
+  return (id: string) => takeDeployRequest({ ...order, id }, town.planning)
 }
 
 const fresh = () => `o${++counter}`

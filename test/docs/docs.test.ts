@@ -9,8 +9,8 @@ const root = new URL('../..', import.meta.url).pathname
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root })
 
-test('docs/kinds.md shows the example kind as it is', () => {
-  expect(read('docs/kinds.md')).toContain(`\`\`\`ts\n${read('examples/kinds/files.ts')}\`\`\``)
+test('docs/design/kinds.md shows the example kind as it is', () => {
+  expect(read('docs/design/kinds.md')).toContain(`\`\`\`ts\n${read('examples/kinds/files.ts')}\`\`\``)
 })
 
 test('the example kind stays small', () => {
@@ -20,11 +20,11 @@ test('the example kind stays small', () => {
 test('every error code has a section', () => {
   const codes = [...read('shared/runtime/errors.ts').matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, code]) => code)
   expect(codes.length).toBeGreaterThan(10)
-  expect(codes.filter((code) => !read('docs/errors.md').includes(`\n## ${code}\n`))).toEqual([])
+  expect(codes.filter((code) => !read('docs/use/errors.md').includes(`\n## ${code}\n`))).toEqual([])
 })
 
 test('every type of event is described', () => {
-  expect(Event.shape.type.options.filter((type) => !read('docs/events.md').includes(`| \`${type}\` |`))).toEqual([])
+  expect(Event.shape.type.options.filter((type) => !read('docs/use/events.md').includes(`| \`${type}\` |`))).toEqual([])
 })
 
 test('every guarantee has a sabotage, and every sabotage stands in the table', () => {
@@ -46,7 +46,7 @@ test('every sabotage changes a line that stands in its file exactly once', () =>
 
 test('every dependency is explained with its version', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json'))
-  const text = read('docs/dependencies.md')
+  const text = read('docs/design/dependencies.md')
   const missing = Object.entries({ ...dependencies, ...devDependencies }).filter(
     ([name, version]) =>
       !text.split('\n').some((line) => line.includes(`\`${name}\``) && line.includes(` ${version} `)),
@@ -54,12 +54,12 @@ test('every dependency is explained with its version', () => {
   expect(missing).toEqual([])
 })
 
-test('every variable that the code reads is in docs/operating.md', () => {
+test('every variable that the code reads is in docs/use/operating.md', () => {
   const files = globSync(['cli/**/*.ts', 'kinds/**/*.ts', 'services/**/*.ts', 'shared/**/*.{ts,c}'], { cwd: root })
   const read_ = files.flatMap((file) => [...read(file).matchAll(/(?:env\.|getenv\(")(REMODEL_[A-Z_]+|REDIS_URL)/g)])
   const names = new Set(read_.map(([, name]) => name!))
   expect(names.size).toBeGreaterThan(10)
-  expect([...names].filter((name) => !read('docs/operating.md').includes(`\`${name}\``))).toEqual([])
+  expect([...names].filter((name) => !read('docs/use/operating.md').includes(`\`${name}\``))).toEqual([])
 })
 
 test('links and paths of the pages lead somewhere', () => {
@@ -76,6 +76,6 @@ test('links and paths of the pages lead somewhere', () => {
   expect(broken).toEqual([])
 })
 
-test('docs/commands.md has every verb as it is', async () => {
-  await expect(await commandsPage()).toMatchFileSnapshot('../../docs/commands.md')
+test('docs/use/commands.md has every verb as it is', async () => {
+  await expect(await commandsPage()).toMatchFileSnapshot('../../docs/use/commands.md')
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { takeOrder } from '../../services/planner/planning/deploys.ts'
+import { takeDeployRequest } from '../../services/planner/planning/deploy-request.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { addressesOf, openTown, type Town } from './town.ts'
 
@@ -27,7 +27,7 @@ const openTowns = (range?: string) => {
 const deploysJob = (town: Town, name: string, more = {}) => {
   const { options: _, ...order } = town.order(name, more)
   const payload = { ...order, cloudConfigs: [...order.cloudConfigs], releases: [], holder: 'test', message: '' }
-  return takeOrder({ ...payload, id: name, options: { recreate: false, skipDrain: false } }, town.planning)
+  return takeDeployRequest({ ...payload, id: name, options: { recreate: false, skipDrain: false } }, town.planning)
 }
 
 describe('two deployments in one network', () => {

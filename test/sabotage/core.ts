@@ -13,7 +13,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a machine does what an older fence asks',
     guarantee: 1,
-    file: 'shared/provider/local/agent/connection.c',
+    file: 'shared/provider/local/agent/fence.c',
     find: 'if (number < largest) {',
     replace: 'if (number < 0) {',
     caughtBy: 'test/provider/fence.test.ts',
@@ -21,9 +21,9 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a provider does what an older fence asks',
     guarantee: 1,
-    file: 'shared/provider/local/agent/lock.c',
-    find: 'if (number < largest)',
-    replace: 'if (number < 0)',
+    file: 'shared/provider/local/agent/fence.c',
+    find: 'if (number < largest)\n',
+    replace: 'if (number < 0)\n',
     caughtBy: 'test/provider/fence.test.ts',
   },
   {
@@ -357,7 +357,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a machine that is made later takes what was fenced off',
     guarantee: 25,
-    file: 'shared/provider/local/agent/lock.c',
+    file: 'shared/provider/local/agent/fence.c',
     find: 'if (number < off) refuse(',
     replace: 'if (number < 0) refuse(',
     caughtBy: 'test/provider/fence.test.ts',
@@ -461,7 +461,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'an order that is delivered again is carried out again',
     guarantee: 27,
-    file: 'services/planner/planning/deploys.ts',
+    file: 'services/planner/planning/deploy-request.ts',
     find: 'if (opened) return {',
     replace: 'if (opened?.finishedAt === null) return {',
     caughtBy: 'test/dispatch/orders.test.ts',

@@ -13,7 +13,7 @@ import { promote } from './promote.ts'
 import { holdings, spaces } from './reservations.ts'
 import { restart } from './restart.ts'
 
-/** PostgreSQL databases of several nodes that all take writes; `docs/database-kind.md`. */
+/** PostgreSQL databases of several nodes that all take writes; `docs/use/database-kind.md`. */
 export const kind: Kind = {
   name: 'database',
   recognises: ({ value }) => value !== null && typeof value === 'object' && Reflect.get(value, 'kind') === 'database',

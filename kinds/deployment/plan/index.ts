@@ -15,7 +15,7 @@ import { releasesInUse } from './releases-in-use.ts'
 import { holdings, spaces } from './reservations.ts'
 import type { Strategy } from './strategy.ts'
 
-/** BOSH deployments: manifest v2 with cloud configs, releases and stemcells; `docs/deployment-kind.md`. */
+/** BOSH deployments: manifest v2 with cloud configs, releases and stemcells; `docs/use/deployment-kind.md`. */
 export function open({ blobs, cacheFolder }: KindTools): Kind {
   const renderer = new TemplateRenderer({ blobs, cacheDirectory: join(cacheFolder, 'rendered') })
   return { ...renderedBy(renderer.render), close: () => renderer.close() }

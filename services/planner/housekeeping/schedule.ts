@@ -4,7 +4,7 @@ import { Claims } from '../../../shared/lock/claims.ts'
 import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
 import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { numberSetting } from '../../../shared/runtime/settings.ts'
-import { type CleanParts, cleanUp } from './clean.ts'
+import { type CleanParts, cleanUp } from './clean-up.ts'
 import { Drawings } from './drawings.ts'
 
 const everyMs = 3_600_000

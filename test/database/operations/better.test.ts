@@ -17,7 +17,7 @@ import {
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { built, nodesOf, type Shape, World } from './databases.ts'
 
-/** Where the reference is known to be wrong (docs/databases.md), and what is refused before anything is planned. */
+/** Where the reference is known to be wrong (docs/use/databases.md), and what is refused before anything is planned. */
 
 function database(nodes: Record<string, number[]>, setting = 0): Shape {
   const named = Object.entries(nodes).map(([name, hosts]) => ({

@@ -1,6 +1,6 @@
 import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { Cleaned, CleanRequest } from '../../../../shared/api/schema.ts'
-import { cleanUp } from '../../housekeeping/clean.ts'
+import { cleanUp } from '../../housekeeping/clean-up.ts'
 import { cleanParts, keepBlobsMs } from '../../housekeeping/schedule.ts'
 import type { Services } from '../services.ts'
 

@@ -70,28 +70,6 @@ void conn_done_with(struct conn *c, const char *word) {
   c->ending = true;
 }
 
-/*
- * The fence, in the same step as the change: a smaller number is refused before anything happens, a larger one is written
- * down first, and ends what still runs under a smaller one before the new request begins. An equal one is of the same attempt.
- */
-bool admit(struct conn *c, const char *scope, long number) {
-  if (!*scope) return true;
-  long largest = fence_largest(held.fences, scope);
-  if (number < largest) {
-    conn_fail(c, "superseded", "fence %ld of %s is older than %ld, which this VM has seen", number, scope, largest);
-    return false;
-  }
-  if (number == largest) return true;
-  if (fence_append(held.fences, scope, number)) {
-    conn_fail(c, "infrastructure", "the fence cannot be recorded: %s", strerror(errno));
-    return false;
-  }
-  fence_compact(held.vm_dir, "fences", &held.fences);
-  if (commands_supersede(scope, number)) return true;
-  conn_fail(c, "infrastructure", "a command of an older fence of %s does not end", scope);
-  return false;
-}
-
 /* Numbers that others owe this VM: what runs under smaller ones ends, and no such request is admitted any more. */
 static void remember(struct conn *c, struct fields *f) {
   for (long n = field_number(f); n > 0 && !f->bad; n--) {

@@ -2,104 +2,73 @@
 #include <sys/file.h>
 
 /*
- * A fence file is append-only: `<number> <scope>` a line, one write each, so that a kill leaves whole lines or nothing.
- * A line without its end was never confirmed to anyone and does not count. Who writes holds the lock, or is the agent.
+ * Where a fence is checked: a change under a smaller number than the largest one seen is refused. Helpers check before they
+ * change the directory (check_fence), agents before they do what a request asks for (admit).
  */
-static char *content(int fd, size_t *length) {
-  struct stat s;
-  if (fstat(fd, &s)) return NULL;
-  char *text = must(malloc((size_t)s.st_size + 1));
-  ssize_t n = pread(fd, text, (size_t)s.st_size, 0);
-  if (n < 0) return free(text), NULL;
-  while (n && text[n - 1] != '\n') n--;
-  text[n] = 0;
-  *length = (size_t)n;
-  return text;
-}
 
-static long largest_in(const char *text, const char *scope, size_t length) {
-  long largest = -1;
-  for (const char *line = text; *line;) {
-    const char *end = strchr(line, '\n'), *space = strchr(line, ' ');
-    if (space && space < end && (size_t)(end - space - 1) == length && !memcmp(space + 1, scope, length)) {
-      long n = atol(line);
-      if (n > largest) largest = n;
-    }
-    line = end + 1;
-  }
-  return largest;
-}
-
-/* The largest number seen for the scope; -1 where none was. */
-long fence_largest(int fd, const char *scope) {
-  size_t length;
-  char *text = content(fd, &length);
-  if (!text) return -1;
-  long largest = largest_in(text, scope, strlen(scope));
-  free(text);
-  return largest;
-}
-
-int fence_append(int fd, const char *scope, long number) {
-  char line[1200];
-  size_t length;
-  char *text = content(fd, &length);
-  if (!text) return -1;
-  free(text);
-  /* A torn line of someone killed would swallow this one. */
-  if (ftruncate(fd, (off_t)length)) return -1;
-  int n = snprintf(line, sizeof line, "%ld %s\n", number, scope);
-  if (n >= (int)sizeof line) return errno = ENAMETOOLONG, -1;
-  return write(fd, line, (size_t)n) == n ? 0 : -1;
-}
-
-/* Copies what `from` knows and `to` does not. */
-int fence_merge(int from, int to) {
-  size_t length;
-  char *text = content(from, &length);
-  if (!text) return -1;
-  int wrong = 0;
-  for (char *line = text; *line;) {
-    char *end = strchr(line, '\n'), *space = strchr(line, ' ');
-    *end = 0;
-    if (space && atol(line) > fence_largest(to, space + 1)) wrong |= fence_append(to, space + 1, atol(line));
-    line = end + 1;
-  }
-  free(text);
-  return wrong;
+static int lock_scope(const char *scope, int how) {
+  unsigned hash = 2166136261u;
+  char name[8];
+  for (const char *at = scope; *at; at++) hash = (hash ^ (unsigned char)*at) * 16777619u;
+  snprintf(name, sizeof name, "%02x", hash & 0xff);
+  return lock_file("scopes", name, how);
 }
 
 /*
- * Keeps one line a scope once the file has grown; `*fd` becomes the new file. The lock of a helper goes along: the new file
- * is locked before it takes the name (lock.c looks again at the name after it waited).
+ * Refuses a number smaller than the largest seen, else records it. Called with the lock held, before any change. The shared lock of
+ * the scope is kept until we end. An equal number is of the same attempt: no two attempts have one (shared/ledger/lua/fence.lua).
  */
-void fence_compact(int dir, const char *name, int *fd) {
-  struct stat s;
-  if (fstat(*fd, &s) || s.st_size < 16384) return;
-  char temporary[300];
-  snprintf(temporary, sizeof temporary, "%s.new", name);
-  unlinkat(dir, temporary, 0);
-  int fresh = openat(dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-  if (fresh < 0) return;
-  struct buf lines = {0};
-  size_t length;
-  char *text = content(*fd, &length);
-  for (char *line = text; text && *line;) {
-    char *end = strchr(line, '\n'), *space = strchr(line, ' ');
-    *end = 0;
-    if (space && space < end && largest_in(end + 1, space + 1, strlen(space + 1)) < atol(line)) {
-      *end = '\n';
-      buf_add(&lines, line, (size_t)(end + 1 - line));
-    }
-    line = end + 1;
+void check_fence(int *lock_fd, const char *kind, const char *id, const char *scope, long number) {
+  if (!*scope) return;
+  long off = fence_largest(lock_scope(scope, LOCK_SH), scope);
+  if (number < off) refuse("superseded", "fence %ld of %s was fenced off by %ld", number, scope, off);
+  long largest = fence_largest(*lock_fd, scope);
+  if (number < largest)
+    refuse("superseded", "fence %ld of %s is older than %ld, which %s %s has seen", number, scope, largest, kind, id);
+  if (number > largest && fence_append(*lock_fd, scope, number))
+    refuse("infrastructure", "cannot record the fence of %s %s: %s", kind, id, strerror(errno));
+  char name[300];
+  snprintf(name, sizeof name, "fences/%s-%s", kind, id);
+  fence_compact(AT_FDCWD, name, lock_fd);
+}
+
+/*
+ * The fence, in the same step as the change: a smaller number is refused before anything happens, a larger one is written
+ * down first, and ends what still runs under a smaller one before the new request begins. An equal one is of the same attempt.
+ */
+bool admit(struct conn *c, const char *scope, long number) {
+  if (!*scope) return true;
+  long largest = fence_largest(held.fences, scope);
+  if (number < largest) {
+    conn_fail(c, "superseded", "fence %ld of %s is older than %ld, which this VM has seen", number, scope, largest);
+    return false;
   }
-  if (text && !write_all(fresh, lines.p, lines.len) && !flock(fresh, LOCK_EX | LOCK_NB) && !renameat(dir, temporary, dir, name)) {
-    close(*fd);
-    *fd = fresh;
-  } else {
-    unlinkat(dir, temporary, 0);
-    close(fresh);
+  if (number == largest) return true;
+  if (fence_append(held.fences, scope, number)) {
+    conn_fail(c, "infrastructure", "the fence cannot be recorded: %s", strerror(errno));
+    return false;
   }
-  free(text);
-  buf_free(&lines);
+  fence_compact(held.vm_dir, "fences", &held.fences);
+  if (commands_supersede(scope, number)) return true;
+  conn_fail(c, "infrastructure", "a command of an older fence of %s does not end", scope);
+  return false;
+}
+
+/*
+ * Records numbers for everything that a scope may change, whether it exists already or not: `n`, then scope and number. Waits
+ * for the changes that are under way: what began under a smaller number has ended when this answers.
+ */
+void verb_fence_off(struct fields *f) {
+  for (long n = field_number(f); n > 0 && !f->bad; n--) {
+    const char *scope = field(f);
+    long number = field_number(f);
+    if (f->bad || !*scope) break;
+    int fd = lock_scope(scope, LOCK_EX);
+    if (number > fence_largest(fd, scope) && fence_append(fd, scope, number))
+      refuse("infrastructure", "cannot record the fence of %s: %s", scope, strerror(errno));
+    close(fd);
+  }
+  if (f->bad) refuse("invalid-input", "a malformed request");
+  failpoint("fence_off.recorded");
+  answer("ok", NULL);
 }

@@ -87,11 +87,15 @@ int make_dirs(const char *path, int mode);
 int remove_tree(int dir, const char *name);
 const char *not_removed(void);
 
-/* fence.c */
+/* fence-file.c: the numbers that a VM or disk has seen */
 long fence_largest(int fd, const char *scope);
 int fence_append(int fd, const char *scope, long number);
 int fence_merge(int from, int to);
 void fence_compact(int dir, const char *name, int *fd);
+
+/* fence.c: where a fence is checked */
+void verb_fence_off(struct fields *f);
+void check_fence(int *lock_fd, const char *kind, const char *id, const char *scope, long number);
 
 /* refuse.c: what a helper answers */
 void answer(const char *first, ...) __attribute__((sentinel));
@@ -100,9 +104,8 @@ extern const char *armed_failpoint;
 void failpoint(const char *name);
 
 /* lock.c */
+int lock_file(const char *kind, const char *id, int how);
 int lock(const char *kind, const char *id);
-void verb_fence_off(struct fields *f);
-void check_fence(int *lock_fd, const char *kind, const char *id, const char *scope, long number);
 void effect(const char *name, const char *id, const char *other_key, const char *other, const char *scope, long number,
             long pid);
 
@@ -201,7 +204,7 @@ void conn_send(struct conn *c, char type, const void *p, size_t n);
 void conn_fail(struct conn *c, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void conn_done(struct conn *c);
 void conn_done_with(struct conn *c, const char *word);
-bool admit(struct conn *c, const char *scope, long number);
+bool admit(struct conn *c, const char *scope, long number); /* fence.c */
 
 /* command.c */
 void command_start(struct conn *c, const char *scope, long number, struct fields *f);

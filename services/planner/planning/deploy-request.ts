@@ -18,7 +18,7 @@ const mostPlans = 32
  *
  * @param order.id another one for each order, the same for each delivery of it.
  */
-export async function takeOrder(
+export async function takeDeployRequest(
   { id, ...order }: Payload<'deploys'> & { id: string },
   planning: Planning,
   view?: JobView,

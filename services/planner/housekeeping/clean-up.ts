@@ -1,7 +1,8 @@
 import type { Claims } from '../../../shared/lock/claims.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
+import { type Deleted, type Dropped, deleteOldBlobs } from './delete-old-blobs.ts'
 import type { Drawings } from './drawings.ts'
-import { collectNames, type MarkParts, type Marks, mark } from './mark.ts'
+import { type MarkParts, type Marks, mark } from './mark.ts'
 
 export interface CleanParts extends MarkParts {
   drawings: Drawings
@@ -12,37 +13,33 @@ export interface CleanParts extends MarkParts {
 }
 
 export interface CleanOptions {
-  /** Younger than this is never taken, whatever names it. Milliseconds. */
+  /** A blob that is younger is never deleted. Milliseconds. */
   ageMs: number
   /** Also releases and compiled packages that no deployment uses. */
   all: boolean
-  /** Says what would go; changes nothing. */
+  /** Answers what would be deleted, and changes nothing. */
   dryRun: boolean
 }
 
-/** What went, or would go. */
-export interface Cleaned {
+/** What was deleted; of a dry run what would be. */
+export interface Cleaned extends Deleted {
   releases: string[]
   compiled: number
-  blobs: number
-  bytes: number
-  /** Blobs that stay. */
-  kept: number
 }
 
 /**
- * Takes away what nobody needs. A blob stays while a release, a stemcell, the compiled index, a floorplan or a plan that is stored
- * or open names it, and while it is young. Throws `locked` where somebody cleans up already.
+ * Deletes what is not needed. A blob stays while a release, a stemcell, the compiled index, a floorplan or a plan that is stored
+ * or open names it, and while it is young. Throws `locked` where another clean-up is under way.
  *
  * The order makes it safe beside everything else:
  *
- * 1. Compiled packages are condemned; whoever finds one from here on saves it (`shared/compilation/lua/find.lua`).
- * 2. All who were drawing a plan are waited for: what they found before is named by their stored plans now.
- * 3. Packages that are still condemned and not named are forgotten, releases that nobody uses leave the catalog. From here
- *    on nobody new can come upon their blobs.
- * 4. Those who are drawing with such a release in hand are waited for.
- * 5. What is old and not named by then is deleted, unless somebody has put or kept it meanwhile. Everybody who is about to name a
- *    blob from elsewhere keeps it first: uploads, and the cache of rendered jobs, which trusts what it saw for a minute.
+ * 1. Compiled packages are condemned; a look-up that finds one from here on saves it (`shared/compilation/lua/find.lua`).
+ * 2. The planners that are drawing a plan at this moment are waited for: their stored plans name what they found before.
+ * 3. Packages that are still condemned and not named are forgotten, and releases that no deployment uses leave the catalog.
+ *    From here on no process can find their blobs any more.
+ * 4. The planners that found such a release before step 3 and are still drawing are waited for.
+ * 5. A blob that is old and not named by then is deleted, unless a process has put or kept it meanwhile. A process that is about
+ *    to name a blob from elsewhere keeps it first: uploads, and the cache of rendered jobs, which trusts what it saw for a minute.
  */
 export async function cleanUp(parts: CleanParts, options: CleanOptions): Promise<Cleaned> {
   const held = await parts.claims.take([parts.resource], {
@@ -58,17 +55,11 @@ export async function cleanUp(parts: CleanParts, options: CleanOptions): Promise
     return {
       releases: gone.releases,
       compiled: gone.compiled.length,
-      ...(await sweep(parts, before, gone, options, held.signal)),
+      ...(await deleteOldBlobs(parts, { before, gone, dryRun: options.dryRun }, held.signal)),
     }
   } finally {
     await held.release()
   }
-}
-
-interface Dropped {
-  releases: string[]
-  /** Package keys. */
-  compiled: string[]
 }
 
 async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): Promise<Dropped> {
@@ -105,43 +96,4 @@ function unusedKeys(marks: Marks, leaving: ReadonlySet<string>, before: number):
   return marks.compiled
     .filter((item) => !marks.named.has(item.key) && !brought.has(item.digest) && item.compiledAt < before)
     .map((item) => item.key)
-}
-
-async function sweep(
-  parts: CleanParts,
-  before: number,
-  gone: Dropped,
-  { dryRun }: CleanOptions,
-  signal: AbortSignal,
-): Promise<Pick<Cleaned, 'blobs' | 'bytes' | 'kept'>> {
-  const old: { digest: string; size: number }[] = []
-  let kept = 0
-  for await (const blob of parts.blobs.list()) {
-    if (blob.changedAt < before) old.push(blob)
-    else kept++
-  }
-  const needed = neededBlobs(await mark(parts), gone)
-  await failpoint('cleaning.marked')
-  let [blobs, bytes] = [0, 0]
-  for (const { digest, size } of old) {
-    signal.throwIfAborted()
-    const goes = !needed.has(digest) && (dryRun || (await parts.blobs.deleteUnchanged(digest, before)))
-    if (goes) {
-      blobs++
-      bytes += size
-    } else kept++
-  }
-  return { blobs, bytes, kept }
-}
-
-/** `gone` counts where nothing was dropped yet: in a dry run. */
-function neededBlobs(marks: Marks, gone: Dropped): Set<string> {
-  const [releases, keys] = [new Set(gone.releases), new Set(gone.compiled)]
-  const needed = new Set([...marks.named, ...marks.stemcells])
-  collectNames(
-    marks.catalog.filter((release) => !releases.has(`${release.name}/${release.version}`)),
-    needed,
-  )
-  for (const item of marks.compiled) if (!keys.has(item.key) || marks.named.has(item.key)) needed.add(item.digest)
-  return needed
 }
