@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { checkSettings, numberSetting } from '../shared/runtime/settings.ts'
+import { checkSettings, numberSetting, unknownSettings } from '../shared/runtime/settings.ts'
 
 test('a number that is not set, or is empty, is what the documentation says', () => {
   expect(numberSetting('REMODEL_KEEP_PLANS', {})).toBe(50)
@@ -21,4 +21,10 @@ test('an environment with several wrong values is refused with all of them', () 
     /REMODEL_ARCHIVE_SECONDS is "0".*; REMODEL_CONCURRENCY is "many"/,
   )
   expect(() => checkSettings({ REMODEL_CONCURRENCY: '8', REMODEL_KEEP_BLOBS_DAYS: '0.000001' })).not.toThrow()
+})
+
+test('a misspelt variable is named with the nearest one, and variables of others are left alone', () => {
+  expect(unknownSettings({ REMODEL_KEEP_PLAN: '3', REMODEL_LOG: 'info', PATH: '/bin' })).toEqual([
+    'REMODEL_KEEP_PLAN is not a variable of Remodel; the nearest name is REMODEL_KEEP_PLANS',
+  ])
 })

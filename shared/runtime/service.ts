@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { toError } from './errors.ts'
 import { redisAddress, redisSettings } from './redis.ts'
-import { checkSettings } from './settings.ts'
+import { checkSettings, unknownSettings } from './settings.ts'
 import { reasonOf } from './system-error.ts'
 
 /** A service that runs. Without its `redis` there is nobody to hand anything back to. */
@@ -19,7 +19,7 @@ const sayMs = 3000
 const patienceMs = 5000
 
 /**
- * Runs a service until it is told to leave.
+ * Runs a service until a signal asks it to leave.
  *
  * The first SIGTERM or SIGINT: `stop` finishes or hands back what is in hand, then the process ends with 0. A second one
  * ends it at once with 1, and so does a Redis that stays away for five seconds meanwhile: others take over what was in hand.
@@ -33,6 +33,7 @@ export async function runService(log: Logger, start: () => Promise<Service>): Pr
   const running = Promise.resolve()
     .then(() => {
       checkSettings()
+      for (const sentence of unknownSettings()) log.warn(sentence)
       return start()
     })
     .then((started) => {

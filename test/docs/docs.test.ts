@@ -2,8 +2,11 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Event } from '../../shared/api/schema.ts'
+import { numbers } from '../../shared/runtime/settings.ts'
+import { texts } from '../../shared/runtime/text-settings.ts'
 import { sabotages } from '../sabotage/sabotages.ts'
 import { commandsPage } from './commands-page.ts'
+import { settingsPage } from './settings-page.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -54,12 +57,20 @@ test('every dependency is explained with its version', () => {
   expect(missing).toEqual([])
 })
 
-test('every variable that the code reads is in docs/use/operating.md', () => {
+test('docs/use/settings.md has every variable as it is', async () => {
+  await expect(settingsPage()).toMatchFileSnapshot('../../docs/use/settings.md')
+})
+
+test('the variables of the settings are those that the code reads', () => {
   const files = globSync(['cli/**/*.ts', 'kinds/**/*.ts', 'services/**/*.ts', 'shared/**/*.{ts,c}'], { cwd: root })
-  const read_ = files.flatMap((file) => [...read(file).matchAll(/(?:env\.|getenv\(")(REMODEL_[A-Z_]+|REDIS_URL)/g)])
-  const names = new Set(read_.map(([, name]) => name!))
-  expect(names.size).toBeGreaterThan(10)
-  expect([...names].filter((name) => !read('docs/use/operating.md').includes(`\`${name}\``))).toEqual([])
+  const found = files.flatMap((file) => [
+    ...read(file).matchAll(/(?:env\.|getenv\("|numberSetting\(')([A-Z]+_[A-Z_]+)/g),
+  ])
+  const names = found.map(([, name]) => name!)
+  const known = [...Object.keys(numbers), ...Object.keys(texts)]
+  expect(names.filter((name) => !known.includes(name))).toEqual([])
+  const unread = known.filter((name) => texts[name]?.readBy !== 'tests' && !names.includes(name))
+  expect(unread).toEqual([])
 })
 
 test('links and paths of the pages lead somewhere', () => {
