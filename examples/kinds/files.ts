@@ -32,7 +32,7 @@ const Document = z.strictObject({
 const pathOf = (id: string) => id.slice('file'.length)
 const digest = (content: string | Buffer) => `sha256:${createHash('sha256').update(content).digest('hex')}`
 
-/** Digest of what stands at a path; null where nothing does. */
+/** Digest of the file at a path; null where there is none. */
 async function digestAt(path: string): Promise<string | null> {
   const content = await readFile(path).catch(() => null)
   return content && digest(content)
@@ -51,7 +51,7 @@ export const kind: Kind = {
     return { deployment, kind: name, materials, strategy: Object.fromEntries(contents) }
   },
 
-  /** What is recorded, with the content it has today: a file that somebody changed or removed is written again. */
+  /** The recorded files, with the content they have now: a file that was changed or removed by hand is written again. */
   async inspector(_blueprint, { recorded }) {
     const look = async (id: string) => ({ id, attributes: { digest: await digestAt(pathOf(id)) }, needs: [], meta: {} })
     return { materials: await Promise.all(recorded.materials.map(({ id }) => look(id))), notes: [] }

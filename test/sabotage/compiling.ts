@@ -27,7 +27,7 @@ export const compiling: readonly Sabotage[] = [
     caughtBy: 'test/e2e/compile.test.ts',
   },
   {
-    name: 'a request ends while somebody has not been told',
+    name: 'a request ends while a subscriber has not got the outcome',
     guarantee: 13,
     file: 'shared/compilation/lua/settle.lua',
     find: "local left = redis.call('HLEN', KEYS[2])",

@@ -651,7 +651,7 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/waits.test.ts',
   },
   {
-    name: 'every look is told as news',
+    name: 'every look is reported as news',
     guarantee: 56,
     file: 'shared/ledger/lua/waits.lua',
     find: 'if not is_news then return end',

@@ -3,7 +3,7 @@ import type { Sabotage } from './sabotages.ts'
 /** Of machines and deployments. */
 export const deployments: readonly Sabotage[] = [
   {
-    name: 'a machine that nobody recorded is overlooked',
+    name: 'a machine that is not recorded is overlooked',
     guarantee: 14,
     file: 'kinds/deployment/plan/inspector.ts',
     find: '.filter((vm) => !known.has(vmId(vm.id)))',

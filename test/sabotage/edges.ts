@@ -11,7 +11,7 @@ export const edges: readonly Sabotage[] = [
     caughtBy: 'test/api/validation.test.ts',
   },
   {
-    name: 'only the first fault of a file is told',
+    name: 'only the first fault of a file is reported',
     guarantee: 21,
     file: 'shared/source/document.ts',
     find: 'throw invalidInput(schemaFaults(schema, result.error.issues,',
@@ -227,7 +227,7 @@ export const edges: readonly Sabotage[] = [
     caughtBy: 'test/cli/owner-only.test.ts',
   },
   {
-    name: 'a blob is readable for everybody',
+    name: 'a blob is readable for every user',
     guarantee: 40,
     file: 'shared/blobstore/disk.ts',
     find: '0o400',
