@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { listFailpoints } from '../chaos/failpoints.ts'
 
-/** Who may import whom (docs/design/architecture.md). */
+/** The import rules of docs/design/architecture.md. */
 
 interface Import {
   file: string
