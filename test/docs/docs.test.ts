@@ -1,7 +1,9 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { problemOf } from '../../services/planner/http/problem.ts'
 import { Event } from '../../shared/api/schema.ts'
+import { type ErrorCode, RemodelError } from '../../shared/runtime/errors.ts'
 import { numbers } from '../../shared/runtime/settings.ts'
 import { texts } from '../../shared/runtime/text-settings.ts'
 import { sabotages } from '../sabotage/sabotages.ts'
@@ -24,6 +26,18 @@ test('every error code has a section', () => {
   const codes = [...read('shared/runtime/errors.ts').matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, code]) => code)
   expect(codes.length).toBeGreaterThan(10)
   expect(codes.filter((code) => !read('docs/use/errors.md').includes(`\n## ${code}\n`))).toEqual([])
+})
+
+test('docs/use/errors.md has the status that each code is answered with', () => {
+  const rows = [...read('docs/use/errors.md').matchAll(/^\| \[([a-z-]+)\]\(#[a-z-]+\) \| (\d+) \|/gm)]
+  const answered = rows.map(([, code]) => [code, problemOf(new RemodelError(code as ErrorCode, '')).status])
+  expect(rows.map(([, code, status]) => [code, Number(status)])).toEqual(answered)
+  expect(rows.length).toBeGreaterThan(10)
+})
+
+test('docs/design/architecture.md has every script of the ledger', () => {
+  const scripts = globSync('shared/ledger/lua/*.lua', { cwd: root }).map((file) => basename(file))
+  expect(scripts.filter((script) => !read('docs/design/architecture.md').includes(`\`${script}\``))).toEqual([])
 })
 
 test('every type of event is described', () => {
@@ -79,9 +93,9 @@ test('links and paths of the pages lead somewhere', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, to]) =>
       join(dirname(page), to!),
     )
-    const paths = [...text.matchAll(/`((?:shared|kinds|services|cli|test|script|bench|examples)\/[\w./-]+)`/g)].map(
-      ([, to]) => to!,
-    )
+    const paths = [
+      ...text.matchAll(/`((?:shared|kinds|services|cli|test|script|bench|examples|docs)\/[\w./-]+)`/g),
+    ].map(([, to]) => to!)
     return [...links, ...paths].filter((to) => !existsSync(join(root, to))).map((to) => `${page}: ${to}`)
   })
   expect(broken).toEqual([])

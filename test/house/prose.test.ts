@@ -52,7 +52,9 @@ test('sentences name their subject', () => {
 })
 
 test('every exception of these words is still needed', () => {
-  const idle = allowed.filter(({ file, text }) => !linesOf(file).some((line) => line.includes(text) && vague.test(line)))
+  const idle = allowed.filter(
+    ({ file, text }) => !linesOf(file).some((line) => line.includes(text) && vague.test(line)),
+  )
   expect(idle).toEqual([])
 })
 
