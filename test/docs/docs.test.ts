@@ -8,6 +8,7 @@ import { numbers } from '../../shared/runtime/settings.ts'
 import { texts } from '../../shared/runtime/text-settings.ts'
 import { sabotages } from '../sabotage/sabotages.ts'
 import { commandsPage } from './commands-page.ts'
+import { keysPage } from './keys-page.ts'
 import { settingsPage } from './settings-page.ts'
 
 const root = new URL('../..', import.meta.url).pathname
@@ -73,6 +74,10 @@ test('every dependency is explained with its version', () => {
 
 test('docs/use/settings.md has every variable as it is', async () => {
   await expect(settingsPage()).toMatchFileSnapshot('../../docs/use/settings.md')
+})
+
+test('docs/use/document-keys.md has every key as it is', async () => {
+  await expect(keysPage()).toMatchFileSnapshot('../../docs/use/document-keys.md')
 })
 
 test('the variables of the settings are those that the code reads', () => {
