@@ -114,7 +114,11 @@ export const texts: Readonly<Record<string, TextVariable>> = {
   REMODEL_LOCAL_FAILPOINT: { readBy: 'tests', type: 'name', what: 'the same for the agent of the local provider' },
   REMODEL_CASES: { readBy: 'tests', type: 'directory', what: 'reference cases to compare with' },
   REMODEL_PROPERTY_RUNS: { readBy: 'tests', type: 'number', what: 'how many random cases a property is tried on' },
-  REMODEL_RESERVATION_ROUNDS: { readBy: 'tests', type: 'number', what: 'how many rounds the race for addresses goes on' },
+  REMODEL_RESERVATION_ROUNDS: {
+    readBy: 'tests',
+    type: 'number',
+    what: 'how many rounds the race for addresses goes on',
+  },
   REMODEL_PUBLIC_RELEASES: {
     readBy: 'tests',
     type: 'directory',
