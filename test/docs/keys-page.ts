@@ -12,7 +12,7 @@ are accepted and not acted on, and [the deployment kind](deployment-kind.md) how
 
 /** The part of a JSON schema that the page needs. */
 interface Schema {
-  type?: string
+  type?: string | string[]
   properties?: Record<string, Schema>
   required?: string[]
   items?: Schema
@@ -66,7 +66,7 @@ function typeOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ')
   if (schema.const !== undefined) return `\`${schema.const}\``
   if (schema.items) return `list of ${typeOf(schema.items)}`
-  return schema.type ?? 'any'
+  return [schema.type ?? 'any'].flat().join(' or ')
 }
 
 const cell = (text: string) => text.replaceAll('|', '\\|')
