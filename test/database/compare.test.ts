@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ComparedTable } from '../../kinds/database/api/comparison.ts'
 import { compareNodes, usualLimits } from '../../kinds/database/postgres/comparison/compare.ts'
 import type { Session } from '../../kinds/database/postgres/server.ts'
-import type { ComparedTable } from '../../shared/model/comparison.ts'
 import { TwoNodes } from './links/servers.ts'
 
 let nodes: TwoNodes

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Comparison } from '../../../shared/model/comparison.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Kind } from '../../contract/kind.ts'
+import { Comparison } from '../api/comparison.ts'
 
 const ByName = z.object({ name: z.string() })
 

@@ -1,6 +1,6 @@
-import type { Comparison } from '../../../shared/model/comparison.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Looking } from '../../contract/kind.ts'
+import type { Comparison } from '../api/comparison.ts'
 import { InstanceAttributes } from '../inputs.ts'
 import { compareNodes } from '../postgres/comparison/compare.ts'
 import type { Session } from '../postgres/server.ts'

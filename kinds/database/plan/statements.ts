@@ -1,6 +1,6 @@
-import type { StatementOutcome } from '../../../shared/model/statements.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Looking, Statements } from '../../contract/kind.ts'
+import type { StatementOutcome } from '../api/statements.ts'
 import { InstanceAttributes } from '../inputs.ts'
 import { runEverywhere } from '../postgres/links/everywhere.ts'
 import type { Session } from '../postgres/server.ts'

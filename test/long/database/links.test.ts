@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findDatabase } from '../../../cli/databases.ts'
-import { databaseLines } from '../../../cli/views/database.ts'
 import { createStyle } from '../../../cli/views/style.ts'
+import { findDatabase } from '../../../kinds/database/cli/databases.ts'
+import { databaseLines } from '../../../kinds/database/cli/views/database.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { Field } from './field.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findDatabase } from '../../../cli/databases.ts'
+import { findDatabase } from '../../../kinds/database/cli/databases.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { Field } from './field.ts'
 

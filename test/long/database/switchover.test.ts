@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findDatabase } from '../../../cli/databases.ts'
-import { databaseLines } from '../../../cli/views/database.ts'
 import { createStyle } from '../../../cli/views/style.ts'
+import { findDatabase } from '../../../kinds/database/cli/databases.ts'
+import { databaseLines } from '../../../kinds/database/cli/views/database.ts'
 import { Scene } from './scene.ts'
 
 /** Each of these lost acknowledged rows, or left the node without a primary, before the primary was asked. */

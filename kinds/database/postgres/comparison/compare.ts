@@ -1,4 +1,4 @@
-import type { ComparedTable, Comparison, DifferingRow } from '../../../../shared/model/comparison.ts'
+import type { ComparedTable, Comparison, DifferingRow } from '../../api/comparison.ts'
 import type { Session } from '../server.ts'
 import { whatIsBehind } from './arrived.ts'
 import { type Key, keyBehind, type Range, readPlainly, rowsIn, type Sum, sumOf, sumsOf } from './rows.ts'

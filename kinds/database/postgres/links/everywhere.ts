@@ -1,5 +1,5 @@
-import type { StatementOutcome } from '../../../../shared/model/statements.ts'
 import { RemodelError, toError } from '../../../../shared/runtime/errors.ts'
+import type { StatementOutcome } from '../../api/statements.ts'
 import { tablesLock } from '../locks.ts'
 import { shareOwnSequences } from '../sequences.ts'
 import { quoted, type Session } from '../server.ts'

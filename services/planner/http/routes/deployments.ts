@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Kind } from '../../../../kinds/contract/kind.ts'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
+import { StatementOutcome } from '../../../../kinds/database/api/statements.ts'
 import {
   Deployment,
   ExecRequest,
@@ -12,7 +13,6 @@ import {
 } from '../../../../shared/api/schema.ts'
 import { type DeploymentRecord, Overview } from '../../../../shared/ledger/overview.ts'
 import { Floorplan } from '../../../../shared/model/material.ts'
-import { StatementOutcome } from '../../../../shared/model/statements.ts'
 import { Verdict } from '../../../../shared/model/verdict.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { suggest } from '../../../../shared/source/document.ts'

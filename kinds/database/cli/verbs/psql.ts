@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { RemodelError } from '../../shared/runtime/errors.ts'
-import { reasonOf, systemCode } from '../../shared/runtime/system-error.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { RemodelError } from '../../../../shared/runtime/errors.ts'
+import { reasonOf, systemCode } from '../../../../shared/runtime/system-error.ts'
 import { authorityOf, connectionUri, type Database, findDatabase } from '../databases.ts'
-import { exit, type Verb } from '../verb.ts'
 
 const psql: Verb<{ node?: string; user?: string }> = {
   configure(command) {

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import type { Restart } from '../../kinds/database/action-inputs.ts'
-import { wholeNumber } from '../arguments.ts'
-import { requireConsent, showAskApply } from '../carry-out.ts'
-import type { Verb } from '../verb.ts'
+import { wholeNumber } from '../../../../cli/arguments.ts'
+import { requireConsent, showAskApply } from '../../../../cli/carry-out.ts'
+import type { Verb } from '../../../../cli/verb.ts'
+import type { Restart } from '../../action-inputs.ts'
 
 /** Starts servers of a database again, one after the other, as a plan like everything else. */
 const restart: Verb<{ yes?: boolean; waitLock?: number; switchOver?: boolean }> = {

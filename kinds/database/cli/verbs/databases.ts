@@ -1,5 +1,5 @@
+import { exit, type Verb } from '../../../../cli/verb.ts'
 import { listDatabases } from '../databases.ts'
-import { exit, type Verb } from '../verb.ts'
 import { databasesTable } from '../views/database.ts'
 
 const databases: Verb = {

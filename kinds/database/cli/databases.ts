@@ -1,9 +1,9 @@
-import type { Client } from '../shared/api/client.ts'
-import type { DatabaseServer, Deployment, Instance, PlanStatus, PlanView } from '../shared/api/schema.ts'
-import { RemodelError } from '../shared/runtime/errors.ts'
-import { suggest } from '../shared/source/document.ts'
-import { type Cause, causesOf } from './database-verdict.ts'
-import { isFinal } from './follow.ts'
+import { isFinal } from '../../../cli/follow.ts'
+import type { Client } from '../../../shared/api/client.ts'
+import type { DatabaseServer, Deployment, Instance, PlanStatus, PlanView } from '../../../shared/api/schema.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
+import { suggest } from '../../../shared/source/document.ts'
+import { type Cause, causesOf } from './verdict.ts'
 
 export type Server = Instance & { database: DatabaseServer }
 

@@ -1,5 +1,5 @@
+import { isFinal } from '../../../cli/follow.ts'
 import type { Database } from './databases.ts'
-import { isFinal } from './follow.ts'
 
 /** Something that is now otherwise than it was; null: it is not there. */
 export interface Changed {

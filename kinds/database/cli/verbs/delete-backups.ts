@@ -1,6 +1,6 @@
-import { ask, requireConsent } from '../carry-out.ts'
-import { exit, type Verb } from '../verb.ts'
-import { count } from '../views/table.ts'
+import { ask, requireConsent } from '../../../../cli/carry-out.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { count } from '../../../../cli/views/table.ts'
 
 /** Forgets what is archived of a deployment that does not stand any more. */
 const deleteBackups: Verb<{ yes?: boolean }> = {

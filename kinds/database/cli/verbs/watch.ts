@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from '../../shared/api/client.ts'
-import { RemodelError } from '../../shared/runtime/errors.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../../../../cli/context.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { plain } from '../../../../cli/views/style.ts'
+import { clock } from '../../../../cli/views/time.ts'
+import type { Client } from '../../../../shared/api/client.ts'
+import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { type Database, findDatabase } from '../databases.ts'
-import { exit, type Verb } from '../verb.ts'
 import { causeLines, verdictLine } from '../views/database.ts'
-import { plain } from '../views/style.ts'
-import { clock } from '../views/time.ts'
 import { type Changed, changesOf, saidOf } from '../watching.ts'
 
 const everyMs = 1000

@@ -1,6 +1,6 @@
-import { gather } from '../arguments.ts'
-import { exit, type Verb } from '../verb.ts'
-import { plain } from '../views/style.ts'
+import { gather } from '../../../../cli/arguments.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { plain } from '../../../../cli/views/style.ts'
 
 /** Statements that change tables are not replicated: they are run on every node, or on none. */
 const execDatabase: Verb<{ node?: string[] }> = {

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import type { BackUp } from '../../kinds/database/action-inputs.ts'
-import { gather, wholeNumber } from '../arguments.ts'
-import { requireConsent, showAskApply } from '../carry-out.ts'
-import type { Verb } from '../verb.ts'
+import { gather, wholeNumber } from '../../../../cli/arguments.ts'
+import { requireConsent, showAskApply } from '../../../../cli/carry-out.ts'
+import type { Verb } from '../../../../cli/verb.ts'
+import type { BackUp } from '../../action-inputs.ts'
 
 /** A base backup of every archived node, or of those named, as a plan like everything else. */
 const backupDatabase: Verb<{ node?: string[]; yes?: boolean; waitLock?: number }> = {

@@ -1,7 +1,7 @@
-import { RemodelError } from '../../shared/runtime/errors.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../../../../cli/context.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { findDatabase } from '../databases.ts'
-import { exit, type Verb } from '../verb.ts'
 import { comparisonLines } from '../views/comparison.ts'
 import { databaseLines } from '../views/database.ts'
 

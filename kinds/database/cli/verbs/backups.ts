@@ -1,6 +1,6 @@
-import { exit, type Verb } from '../verb.ts'
-import { bytesText } from '../views/bytes.ts'
-import { table } from '../views/table.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { bytesText } from '../../../../cli/views/bytes.ts'
+import { table } from '../../../../cli/views/table.ts'
 
 /** Base backups of a database, oldest first. They outlive it: `restore_config` of another deploy can name them. */
 const backups: Verb = {

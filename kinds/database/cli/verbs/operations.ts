@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
-import { RemodelError, toError } from '../../shared/runtime/errors.ts'
-import { readSource } from '../files.ts'
-import { exit, type Verb } from '../verb.ts'
+import { readSource } from '../../../../cli/files.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { RemodelError, toError } from '../../../../shared/runtime/errors.ts'
 
 interface Options {
   batch?: boolean
@@ -20,7 +20,7 @@ const operations: Verb<Options> = {
     ['operations --batch < cases.ndjson', 'a line of results for each line of input'],
   ],
   async run(context, [name, file = '-'], options) {
-    const { operationNames, runBatch, runOperation } = await import('../../kinds/database/plan/operations/command.ts')
+    const { operationNames, runBatch, runOperation } = await import('../../plan/operations/command.ts')
     if (options.batch) {
       for await (const line of runBatch(createInterface({ input: process.stdin }))) process.stdout.write(`${line}\n`)
       return exit.done

@@ -1,6 +1,6 @@
-import { RemodelError } from '../../shared/runtime/errors.ts'
+import { exit, type Verb } from '../../../../cli/verb.ts'
+import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { authorityOf, findDatabase } from '../databases.ts'
-import { exit, type Verb } from '../verb.ts'
 
 const databaseCa: Verb = {
   configure(command) {

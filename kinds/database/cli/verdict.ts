@@ -1,6 +1,6 @@
-import { isDue } from '../shared/certificates/renewal.ts'
+import { bytesText } from '../../../cli/views/bytes.ts'
+import { isDue } from '../../../shared/certificates/renewal.ts'
 import type { Database, Server } from './databases.ts'
-import { bytesText } from './views/bytes.ts'
 
 /** Why a database is not as it should be, and what to do about it. */
 export interface Cause {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { causesOf } from '../../cli/database-verdict.ts'
-import type { Database, Server } from '../../cli/databases.ts'
-import { changesOf, saidOf } from '../../cli/watching.ts'
+import type { Database, Server } from '../../../../kinds/database/cli/databases.ts'
+import { causesOf } from '../../../../kinds/database/cli/verdict.ts'
+import { changesOf, saidOf } from '../../../../kinds/database/cli/watching.ts'
 
 type Facts = Partial<Server['database']>
 

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import type { Promotion } from '../../kinds/database/action-inputs.ts'
-import { wholeNumber } from '../arguments.ts'
-import { requireConsent, showAskApply } from '../carry-out.ts'
-import type { Verb } from '../verb.ts'
+import { wholeNumber } from '../../../../cli/arguments.ts'
+import { requireConsent, showAskApply } from '../../../../cli/carry-out.ts'
+import type { Verb } from '../../../../cli/verb.ts'
+import type { Promotion } from '../../action-inputs.ts'
 
 /** Makes a server the primary of its node, as a plan like everything else. */
 const promote: Verb<{ yes?: boolean; waitLock?: number; acceptLoss?: boolean }> = {

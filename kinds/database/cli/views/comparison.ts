@@ -1,6 +1,6 @@
-import type { ComparedTable, Comparison } from '../../shared/model/comparison.ts'
-import { plain, type Style } from './style.ts'
-import { count, table } from './table.ts'
+import { plain, type Style } from '../../../../cli/views/style.ts'
+import { count, table } from '../../../../cli/views/table.ts'
+import type { ComparedTable, Comparison } from '../../api/comparison.ts'
 
 /** A line for what was found, a table of all tables, and what differs of each. */
 export function comparisonLines(name: string, { nodes, tables, behind }: Comparison, style: Style): string[] {

@@ -1,10 +1,10 @@
-import type { Cause } from '../database-verdict.ts'
+import { bytesText } from '../../../../cli/views/bytes.ts'
+import { statePainted } from '../../../../cli/views/state.ts'
+import { plain, type Style } from '../../../../cli/views/style.ts'
+import { count, table } from '../../../../cli/views/table.ts'
+import { ago, dateTime, duration, elapsed } from '../../../../cli/views/time.ts'
 import { authorityFile, connectionUri, type Database, type Server } from '../databases.ts'
-import { bytesText } from './bytes.ts'
-import { statePainted } from './state.ts'
-import { plain, type Style } from './style.ts'
-import { count, table } from './table.ts'
-import { ago, dateTime, duration, elapsed } from './time.ts'
+import type { Cause } from '../verdict.ts'
 
 export function databasesTable(list: readonly Database[], style: Style): string[] {
   const headings = ['Name', 'Nodes', 'Instances', 'State', 'Primaries', 'Last deploy', 'When']
