@@ -1,8 +1,8 @@
 import { hostname, userInfo } from 'node:os'
-import { createInterface } from 'node:readline/promises'
 import { setTimeout } from 'node:timers/promises'
-import type { PlanStatus, PlanView } from '../shared/api/schema.ts'
+import type { PlanStatus, PlanView } from '../shared/api/schemas/plan.ts'
 import { RemodelError, toError } from '../shared/runtime/errors.ts'
+import { ask } from './consent.ts'
 import type { Context } from './context.ts'
 import { followPlan } from './follow.ts'
 import { exit } from './verb.ts'
@@ -19,13 +19,6 @@ const VERDICT_SECONDS = 10
 
 /** So often is a plan drawn anew because another deployment took one of its names. */
 const mostPlans = 32
-
-/** Throws where a question would have to be asked and nobody is there to answer. */
-export function requireConsent(yes: boolean, context: Context, review: string): void {
-  if (yes || context.interactive) return
-  const why = context.json ? 'with --json nothing is asked' : 'this is not a terminal, so nobody can be asked'
-  throw new RemodelError('invalid-input', `${why}: add -y to apply, or look first with \`${review}\``)
-}
 
 export interface ApplyOptions {
   yes: boolean
@@ -168,22 +161,5 @@ function holder(): string {
     return `${userInfo().username}@${hostname()}`
   } catch {
     return `uid ${process.getuid?.() ?? 'unknown'}@${hostname()}`
-  }
-}
-
-export async function ask(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  const closed = new AbortController()
-  // Ctrl-C and the end of the input mean no.
-  terminal.once('SIGINT', () => closed.abort())
-  terminal.once('close', () => closed.abort())
-  try {
-    const answer = await terminal.question(question, { signal: closed.signal })
-    return /^y(es)?$/i.test(answer.trim())
-  } catch {
-    process.stdout.write('\n')
-    return false
-  } finally {
-    terminal.close()
   }
 }

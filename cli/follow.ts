@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Client } from '../shared/api/client.ts'
-import type { Event, PlanView } from '../shared/api/schema.ts'
+import type { Event } from '../shared/api/schemas/event.ts'
+import type { PlanView } from '../shared/api/schemas/plan.ts'
 import { RemodelError } from '../shared/runtime/errors.ts'
 
 /** How long a lost planner is waited for. A restarted one is back within a second or two. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { PlanRequest } from '../shared/api/schema.ts'
+import type { PlanRequest } from '../shared/api/schemas/plan.ts'
 import { RemodelError } from '../shared/runtime/errors.ts'
 import { gather, numberOrShare, wholeNumber } from './arguments.ts'
 import { readSource } from './files.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../shared/api/client.ts'
-import type { Instance } from '../shared/api/schema.ts'
+import type { Instance } from '../shared/api/schemas/instance.ts'
 import { RemodelError } from '../shared/runtime/errors.ts'
 import { instancePath } from './arguments.ts'
 
@@ -22,8 +22,9 @@ export async function instancesMeant(client: Client, deployment: string, name: s
   throw new RemodelError('not-found', `${deployment} has no instances`)
 }
 
-function partOf({ instance, database }: Instance): string {
-  return database?.node ?? instance.split('/')[0]!
+/** `web` of `web/0`; of an instance whose kind gives it one name, what is ahead of its first dash: `n1` of `n1-a`. */
+function partOf({ instance }: Instance): string {
+  return instance.split(instance.includes('/') ? '/' : '-')[0]!
 }
 
 /** The last lines of each; `silent`: one that cannot be asked, and why. */

@@ -2,8 +2,8 @@ import { Command, CommanderError, Option } from 'commander'
 import { RemodelError } from '../shared/runtime/errors.ts'
 import { boshOption, boshVerb } from './bosh.ts'
 import { type Context, createContext, type GlobalOptions } from './context.ts'
-import { exit } from './verb.ts'
-import { type VerbEntry, verbs } from './verbs/index.ts'
+import { exit, groups, type VerbEntry } from './verb.ts'
+import { allVerbs, ownVerbs } from './verbs/index.ts'
 import { tellError } from './views/error.ts'
 
 /** Runs one command line (without `node` and the script) and answers with the exit code. Never throws. */
@@ -15,6 +15,8 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     let code: number = exit.done
     const program = createProgram()
     const called = calledVerb(argv)
+    const own = ownVerbs.find(({ name }) => name === called)
+    const verbs = own ? [own] : await allVerbs()
     for (const entry of verbs) {
       const command = addVerb(program, entry)
       if (entry.name !== called) continue
@@ -24,7 +26,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
         code = await verb.run(context, args, options as never)
       })
     }
-    if (isUnknownVerb(called)) {
+    if (isUnknownVerb(called, verbs)) {
       const known = boshVerb(called)
       if (known !== undefined) throw new RemodelError('invalid-input', known)
       await program.parseAsync([called], { from: 'user' })
@@ -50,7 +52,7 @@ export function createProgram(): Command {
     .addHelpText('after', '\nremodel VERB --help tells more, with examples. Start with: remodel up')
   addGlobalOptions(program)
   program.addHelpCommand(
-    new Command('help').argument('[verb]').description('show help of a verb').helpGroup('Remodel itself:'),
+    new Command('help').argument('[verb]').description('show help of a verb').helpGroup(groups.stack),
   )
   return program
 }
@@ -61,7 +63,7 @@ export function addVerb(program: Command, entry: VerbEntry): Command {
     .command(entry.name)
     .description(sentence(entry.summary))
     .summary(entry.summary)
-    .helpGroup(entry.group)
+    .helpGroup(groups[entry.group])
   return command.exitOverride()
 }
 
@@ -108,7 +110,7 @@ function calledVerb(argv: readonly string[]): string | undefined {
 }
 
 /** A verb that is none, also one whose help was asked for: the parser would print the help of all verbs and succeed. */
-function isUnknownVerb(called: string | undefined): called is string {
+function isUnknownVerb(called: string | undefined, verbs: readonly VerbEntry[]): called is string {
   return called !== undefined && called !== 'help' && !verbs.some(({ name }) => name === called)
 }
 

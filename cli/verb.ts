@@ -19,3 +19,20 @@ export interface Verb<Options = Record<never, never>> {
 
 /** A verb as the table of verbs sees it: its options are checked by what it configured. */
 export type AnyVerb = Verb<never>
+
+/** The parts of the help, in its order. */
+export const groups = {
+  deploying: 'Deploying:',
+  looking: 'Looking:',
+  tasks: 'Running plans:',
+  supplies: 'Releases, stemcells, configs:',
+  stack: 'Remodel itself:',
+} as const
+
+/** A row of the help: what is known of a verb without loading it. */
+export interface VerbEntry {
+  name: string
+  group: keyof typeof groups
+  summary: string
+  load: () => Promise<{ default: AnyVerb }>
+}

@@ -3,12 +3,12 @@ import type { Ownership } from '../shared/provider/provider.ts'
 import { type Fault, RemodelError } from '../shared/runtime/errors.ts'
 import { loadExtensions } from '../shared/runtime/extensions.ts'
 import { invalidInput, type SourceDocument } from '../shared/source/document.ts'
+import { builtIn } from './built-in.ts'
 import type { Kind, KindTools } from './contract/kind.ts'
 
-/** The kinds of this Remodel by name: one folder each, loaded when first needed so that a plan starts fast. */
-const builtIn: Record<string, (tools: KindTools) => Promise<Kind>> = {
-  deployment: async (tools) => (await import('./deployment/plan/index.ts')).open(tools),
-  database: async () => (await import('./database/plan/index.ts')).kind,
+/** A kind as a planner sees it. */
+interface KindModule {
+  default: { open(tools: KindTools): Promise<Kind> }
 }
 
 /** All kinds a planner knows, its own first, then those of extensions. */
@@ -21,7 +21,8 @@ export class KindRegistry {
 
   /** The caller closes it. */
   static async open(tools: KindTools): Promise<KindRegistry> {
-    const own = await Promise.all(Object.values(builtIn).map((load) => load(tools)))
+    const kinds: readonly (() => Promise<KindModule>)[] = Object.values(builtIn)
+    const own = await Promise.all(kinds.map(async (load) => (await load()).default.open(tools)))
     const extensions = (await loadExtensions()).flatMap((extension) => (extension.kind ? [extension.kind as Kind] : []))
     return new KindRegistry([...extensions, ...own])
   }

@@ -3,7 +3,7 @@ import { Argument } from 'commander'
 import { addVerb, configureVerb, createProgram } from '../program.ts'
 import { exit, type Verb } from '../verb.ts'
 import { type CommandWords, shells } from '../views/completion.ts'
-import { verbs } from './index.ts'
+import { allVerbs } from './index.ts'
 
 const completion: Verb = {
   configure(command) {
@@ -27,7 +27,7 @@ export default completion
 /** Every verb with its options, read off the command tree itself, so that the script cannot fall behind. */
 async function readTree(): Promise<CommandWords> {
   const program = createProgram()
-  for (const entry of verbs) await configureVerb(addVerb(program, entry), entry, async () => {})
+  for (const entry of await allVerbs()) await configureVerb(addVerb(program, entry), entry, async () => {})
   return {
     options: optionsOf(program),
     verbs: program.commands.map((command) => ({

@@ -1,4 +1,4 @@
-import { ask, requireConsent } from '../carry-out.ts'
+import { ask, requireConsent } from '../consent.ts'
 import { exit, type Verb } from '../verb.ts'
 
 const deleteCloudConfig: Verb<{ name: string; yes?: boolean }> = {

@@ -1,5 +1,6 @@
 import { wholeNumber } from '../arguments.ts'
-import { requireConsent, showAskApply } from '../carry-out.ts'
+import { showAskApply } from '../carry-out.ts'
+import { requireConsent } from '../consent.ts'
 import type { Verb } from '../verb.ts'
 
 const remove: Verb<{ yes?: boolean; waitLock?: number; skipDrain?: boolean }> = {

@@ -1,5 +1,6 @@
 import { wholeNumber } from '../arguments.ts'
-import { requireConsent, showAskApply } from '../carry-out.ts'
+import { showAskApply } from '../carry-out.ts'
+import { requireConsent } from '../consent.ts'
 import { addPlanningOptions, type PlanningOptions, planRequest, withReleases } from '../inputs.ts'
 import { uploadManifestReleases } from '../manifest-releases.ts'
 import type { Verb } from '../verb.ts'

@@ -1,4 +1,4 @@
-import type { Deployment } from '../../shared/api/schema.ts'
+import type { Deployment } from '../../shared/api/schemas/deployment.ts'
 import { exit, type Verb } from '../verb.ts'
 import { statePainted } from '../views/state.ts'
 import type { Style } from '../views/style.ts'

@@ -1,4 +1,4 @@
-import type { Event } from '../../shared/api/schema.ts'
+import type { Event } from '../../shared/api/schemas/event.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { wholeNumber } from '../arguments.ts'
 import { followEvents } from '../follow.ts'

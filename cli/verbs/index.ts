@@ -1,201 +1,131 @@
-import type { AnyVerb } from '../verb.ts'
+import { groups, type VerbEntry } from '../verb.ts'
 
-/** A row of the help: what is known of a verb without loading it. */
-export interface VerbEntry {
-  name: string
-  group: string
-  summary: string
-  load: () => Promise<{ default: AnyVerb }>
-}
+/** The command's own verbs, in the order of the help. */
+export const ownVerbs: readonly VerbEntry[] = [
+  { name: 'deploy', group: 'deploying', summary: 'plan, ask, apply and watch', load: () => import('./deploy.ts') },
+  { name: 'plan', group: 'deploying', summary: 'show what a deploy would change', load: () => import('./plan.ts') },
+  {
+    name: 'apply',
+    group: 'deploying',
+    summary: 'carry out a plan that was reviewed',
+    load: () => import('./apply.ts'),
+  },
+  { name: 'delete', group: 'deploying', summary: 'take a deployment away', load: () => import('./delete.ts') },
 
-const deploying = 'Deploying:'
-const looking = 'Looking:'
-const tasks = 'Running plans:'
-const supplies = 'Releases, stemcells, configs:'
-const stack = 'Remodel itself:'
-
-/** Every verb, in the order of the help. */
-export const verbs: readonly VerbEntry[] = [
-  { name: 'deploy', group: deploying, summary: 'plan, ask, apply and watch', load: () => import('./deploy.ts') },
-  { name: 'plan', group: deploying, summary: 'show what a deploy would change', load: () => import('./plan.ts') },
-  { name: 'apply', group: deploying, summary: 'carry out a plan that was reviewed', load: () => import('./apply.ts') },
-  { name: 'delete', group: deploying, summary: 'take a deployment away', load: () => import('./delete.ts') },
-  {
-    name: 'backup-database',
-    group: deploying,
-    summary: 'take base backups of a database',
-    load: () => import('../../kinds/database/cli/verbs/backup-database.ts'),
-  },
-  {
-    name: 'exec-database',
-    group: deploying,
-    summary: 'run statements on all nodes of a database, or on none',
-    load: () => import('../../kinds/database/cli/verbs/exec-database.ts'),
-  },
-  {
-    name: 'promote',
-    group: deploying,
-    summary: 'make a server of a database take writes',
-    load: () => import('../../kinds/database/cli/verbs/promote.ts'),
-  },
-  {
-    name: 'restart',
-    group: deploying,
-    summary: 'start servers of a database again, one after the other',
-    load: () => import('../../kinds/database/cli/verbs/restart.ts'),
-  },
-  {
-    name: 'delete-backups',
-    group: deploying,
-    summary: 'forget the backups of a database that is gone',
-    load: () => import('../../kinds/database/cli/verbs/delete-backups.ts'),
-  },
-  {
-    name: 'operations',
-    group: deploying,
-    summary: "run one of pgEdge's planning functions on an input",
-    load: () => import('../../kinds/database/cli/verbs/operations.ts'),
-  },
-
-  { name: 'deployments', group: looking, summary: 'list what is deployed', load: () => import('./deployments.ts') },
+  { name: 'deployments', group: 'looking', summary: 'list what is deployed', load: () => import('./deployments.ts') },
   {
     name: 'instances',
-    group: looking,
+    group: 'looking',
     summary: 'list instances and how they are',
     load: () => import('./instances.ts'),
   },
   {
-    name: 'databases',
-    group: looking,
-    summary: 'list databases, their nodes and how they are',
-    load: () => import('../../kinds/database/cli/verbs/databases.ts'),
-  },
-  {
-    name: 'database',
-    group: looking,
-    summary: 'show the servers of a database, or compare its nodes',
-    load: () => import('../../kinds/database/cli/verbs/database.ts'),
-  },
-  {
-    name: 'database-ca',
-    group: looking,
-    summary: 'print the certificate by which clients check the servers of a database',
-    load: () => import('../../kinds/database/cli/verbs/database-ca.ts'),
-  },
-  {
-    name: 'watch',
-    group: looking,
-    summary: 'show the verdict on a database, and each change as it happens',
-    load: () => import('../../kinds/database/cli/verbs/watch.ts'),
-  },
-  {
-    name: 'psql',
-    group: looking,
-    summary: 'open a session with a database',
-    load: () => import('../../kinds/database/cli/verbs/psql.ts'),
-  },
-  {
-    name: 'backups',
-    group: looking,
-    summary: 'list the backups of a database and what they can be restored to',
-    load: () => import('../../kinds/database/cli/verbs/backups.ts'),
-  },
-  {
     name: 'logs',
-    group: looking,
+    group: 'looking',
     summary: 'show the logs of instances, and follow them',
     load: () => import('./logs.ts'),
   },
-  { name: 'exec', group: looking, summary: 'run a command on an instance', load: () => import('./exec.ts') },
-  { name: 'events', group: looking, summary: 'show the history of a deployment', load: () => import('./events.ts') },
+  { name: 'exec', group: 'looking', summary: 'run a command on an instance', load: () => import('./exec.ts') },
+  { name: 'events', group: 'looking', summary: 'show the history of a deployment', load: () => import('./events.ts') },
 
-  { name: 'tasks', group: tasks, summary: 'list plans, newest first', load: () => import('./tasks.ts') },
-  { name: 'task', group: tasks, summary: 'show one plan and its remodels', load: () => import('./task.ts') },
-  { name: 'why', group: tasks, summary: 'say what a remodel waits for', load: () => import('./why.ts') },
+  { name: 'tasks', group: 'tasks', summary: 'list plans, newest first', load: () => import('./tasks.ts') },
+  { name: 'task', group: 'tasks', summary: 'show one plan and its remodels', load: () => import('./task.ts') },
+  { name: 'why', group: 'tasks', summary: 'say what a remodel waits for', load: () => import('./why.ts') },
   {
     name: 'approve',
-    group: tasks,
+    group: 'tasks',
     summary: 'let a remodel that waits for a person go on',
     load: () => import('./approve.ts'),
   },
-  { name: 'cancel', group: tasks, summary: 'stop a running plan', load: () => import('./cancel.ts') },
-  { name: 'locks', group: tasks, summary: 'list locks and who holds them', load: () => import('./locks.ts') },
-  { name: 'unlock', group: tasks, summary: 'take a lock away by its id', load: () => import('./unlock.ts') },
+  { name: 'cancel', group: 'tasks', summary: 'stop a running plan', load: () => import('./cancel.ts') },
+  { name: 'locks', group: 'tasks', summary: 'list locks and who holds them', load: () => import('./locks.ts') },
+  { name: 'unlock', group: 'tasks', summary: 'take a lock away by its id', load: () => import('./unlock.ts') },
 
-  { name: 'releases', group: supplies, summary: 'list uploaded releases', load: () => import('./releases.ts') },
-  { name: 'upload-release', group: supplies, summary: 'upload a release', load: () => import('./upload-release.ts') },
+  { name: 'releases', group: 'supplies', summary: 'list uploaded releases', load: () => import('./releases.ts') },
+  { name: 'upload-release', group: 'supplies', summary: 'upload a release', load: () => import('./upload-release.ts') },
   {
     name: 'inspect-release',
-    group: supplies,
+    group: 'supplies',
     summary: 'show jobs and packages of a release, and what is compiled',
     load: () => import('./inspect-release.ts'),
   },
   {
     name: 'export-release',
-    group: supplies,
+    group: 'supplies',
     summary: 'write a compiled release as a tarball',
     load: () => import('./export-release.ts'),
   },
   {
     name: 'clean-up',
-    group: supplies,
+    group: 'supplies',
     summary: 'delete what no deployment needs any more',
     load: () => import('./clean-up.ts'),
   },
   {
     name: 'verify',
-    group: supplies,
+    group: 'supplies',
     summary: 'compile packages again and compare',
     load: () => import('./verify.ts'),
   },
-  { name: 'stemcells', group: supplies, summary: 'list uploaded stemcells', load: () => import('./stemcells.ts') },
+  { name: 'stemcells', group: 'supplies', summary: 'list uploaded stemcells', load: () => import('./stemcells.ts') },
   {
     name: 'upload-stemcell',
-    group: supplies,
+    group: 'supplies',
     summary: 'upload a stemcell',
     load: () => import('./upload-stemcell.ts'),
   },
   {
     name: 'update-cloud-config',
-    group: supplies,
+    group: 'supplies',
     summary: 'store the cloud config that plans use',
     load: () => import('./update-cloud-config.ts'),
   },
-  { name: 'configs', group: supplies, summary: 'list stored configs', load: () => import('./configs.ts') },
+  { name: 'configs', group: 'supplies', summary: 'list stored configs', load: () => import('./configs.ts') },
   {
     name: 'cloud-config',
-    group: supplies,
+    group: 'supplies',
     summary: 'print a stored cloud config',
     load: () => import('./cloud-config.ts'),
   },
   {
     name: 'diff-cloud-config',
-    group: supplies,
+    group: 'supplies',
     summary: 'compare a file with the stored cloud config',
     load: () => import('./diff-cloud-config.ts'),
   },
   {
     name: 'delete-cloud-config',
-    group: supplies,
+    group: 'supplies',
     summary: 'delete a stored cloud config',
     load: () => import('./delete-cloud-config.ts'),
   },
 
-  { name: 'up', group: stack, summary: 'run everything on this machine', load: () => import('./up.ts') },
-  { name: 'down', group: stack, summary: 'stop what `up` started', load: () => import('./down.ts') },
-  { name: 'sim', group: stack, summary: 'replay a run of the simulator', load: () => import('./sim.ts') },
-  { name: 'board', group: stack, summary: 'print a link that opens Bull Board once', load: () => import('./board.ts') },
-  { name: 'env', group: stack, summary: 'print variables for programs of your own', load: () => import('./env.ts') },
+  { name: 'up', group: 'stack', summary: 'run everything on this machine', load: () => import('./up.ts') },
+  { name: 'down', group: 'stack', summary: 'stop what `up` started', load: () => import('./down.ts') },
+  {
+    name: 'board',
+    group: 'stack',
+    summary: 'print a link that opens Bull Board once',
+    load: () => import('./board.ts'),
+  },
+  { name: 'env', group: 'stack', summary: 'print variables for programs of your own', load: () => import('./env.ts') },
   {
     name: 'version',
-    group: stack,
+    group: 'stack',
     summary: 'versions of the command and the planner',
     load: () => import('./version.ts'),
   },
   {
     name: 'completion',
-    group: stack,
+    group: 'stack',
     summary: 'print a completion script for your shell',
     load: () => import('./completion.ts'),
   },
 ]
+
+/** All verbs, those of kinds with them, group by group. A kind's verbs are looked up only where the command itself has none of the name. */
+export async function allVerbs(): Promise<VerbEntry[]> {
+  const { verbsOfKinds } = await import('../verbs-of-kinds.ts')
+  const all = [...ownVerbs, ...(await verbsOfKinds())]
+  return Object.keys(groups).flatMap((group) => all.filter((verb) => verb.group === group))
+}

@@ -1,4 +1,4 @@
-import type { Instance } from '../../shared/api/schema.ts'
+import type { Instance } from '../../shared/api/schemas/instance.ts'
 import { exit, type Verb } from '../verb.ts'
 import { statePainted } from '../views/state.ts'
 import type { Style } from '../views/style.ts'

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import type { Compiling } from '../../shared/api/schema.ts'
+import type { Compiling } from '../../shared/api/schemas/compiling.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Context } from '../context.ts'

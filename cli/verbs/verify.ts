@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidArgumentError } from 'commander'
-import type { Check } from '../../shared/api/schema.ts'
+import type { Check } from '../../shared/api/schemas/check.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { wholeNumber } from '../arguments.ts'
 import type { Context } from '../context.ts'

@@ -1,5 +1,5 @@
 import type { Client } from '../../shared/api/client.ts'
-import type { Why } from '../../shared/api/schema.ts'
+import type { Why } from '../../shared/api/schemas/plan.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { suggest } from '../../shared/source/document.ts'
 import type { Context } from '../context.ts'

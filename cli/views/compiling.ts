@@ -1,4 +1,4 @@
-import type { Compiling } from '../../shared/api/schema.ts'
+import type { Compiling } from '../../shared/api/schemas/compiling.ts'
 import { compiledFor } from '../../shared/compilation/phrase.ts'
 import { count } from './table.ts'
 import { duration } from './time.ts'

@@ -1,4 +1,4 @@
-import type { Event } from '../../shared/api/schema.ts'
+import type { Event } from '../../shared/api/schemas/event.ts'
 import { logLines } from './happening.ts'
 import { padEnd, padStart, plain, type Style } from './style.ts'
 import { dateTime, duration } from './time.ts'

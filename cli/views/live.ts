@@ -1,4 +1,4 @@
-import type { Event } from '../../shared/api/schema.ts'
+import type { Event } from '../../shared/api/schemas/event.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Context } from '../context.ts'
 import type { Watcher } from '../follow.ts'

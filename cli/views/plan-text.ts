@@ -1,4 +1,4 @@
-import type { Compiling } from '../../shared/api/schema.ts'
+import type { Compiling } from '../../shared/api/schemas/compiling.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { compilingLine, packageNotes } from './compiling.ts'
 import { type Deed, type Entry, readPlan, type Stage } from './plan.ts'

@@ -1,4 +1,4 @@
-import type { Event } from '../../shared/api/schema.ts'
+import type { Event } from '../../shared/api/schemas/event.ts'
 import type { Plan, Remodel } from '../../shared/model/plan.ts'
 
 export interface Running {

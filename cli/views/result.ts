@@ -1,4 +1,4 @@
-import type { PlanView } from '../../shared/api/schema.ts'
+import type { PlanView } from '../../shared/api/schemas/plan.ts'
 import type { Verdict } from '../../shared/model/verdict.ts'
 import { logLines } from './happening.ts'
 import type { StageTime } from './progress.ts'

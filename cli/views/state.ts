@@ -1,4 +1,4 @@
-import type { RemodelStatus } from '../../shared/api/schema.ts'
+import type { RemodelStatus } from '../../shared/api/schemas/plan.ts'
 import { plain, type Style } from './style.ts'
 import { dateTime } from './time.ts'
 

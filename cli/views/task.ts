@@ -1,4 +1,4 @@
-import type { PlanView, RemodelStatus } from '../../shared/api/schema.ts'
+import type { PlanView, RemodelStatus } from '../../shared/api/schemas/plan.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import { compilingLine, packageNotes } from './compiling.ts'
 import { deviationLines, errorLines, tally } from './result.ts'

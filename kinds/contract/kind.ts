@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import type { Instance, UsedRelease } from '../../shared/api/schema.ts'
+import type { Instance } from '../../shared/api/schemas/instance.ts'
+import type { UsedRelease } from '../../shared/api/schemas/release.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Durations } from '../../shared/compilation/durations.ts'
@@ -13,7 +14,6 @@ import type { Release, Stemcell } from '../../shared/release/release.ts'
 import type { Fault } from '../../shared/runtime/errors.ts'
 import type { Secrets } from '../../shared/runtime/secrets.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
-import type { StatementOutcome } from '../database/api/statements.ts'
 import type { PlanDraft } from './draft.ts'
 import type { Routes } from './routes.ts'
 import type { Stores } from './stores.ts'
@@ -101,13 +101,6 @@ export interface Looking extends Pick<World, 'provider' | 'stores'> {
   materials: readonly StandingMaterial[]
 }
 
-/** Statements for the nodes of a database. */
-export interface Statements {
-  sql: string
-  /** None: all. */
-  nodes: readonly string[]
-}
-
 /** What `Kind.keep` may use. */
 export interface Keeping {
   blobs: Pick<Blobstore, 'put'>
@@ -121,7 +114,7 @@ export interface KindTools {
   cacheFolder: string
 }
 
-/** An instance as tables show it. */
+/** An instance as tables show it, without what its kind adds (`Kind.instanceFields`). */
 export type InstanceView = Instance
 
 /**
@@ -190,8 +183,8 @@ export interface Kind {
   close?(): Promise<void>
   /** Routes of its own below `/v1`. Absent: it has none. */
   routes?(server: Routes, parts: { ledger: Ledger; stores: Stores; provider: Provider }): void
-  /** Runs statements on all nodes, or on none where one refuses. Absent: it has nothing that takes statements. */
-  runStatements?(statements: Statements, looking: Looking): Promise<StatementOutcome[]>
+  /** What `describe` adds to an instance, by field: what the API says of instances has them too. Absent: it adds none. */
+  instanceFields?: z.ZodRawShape
   /**
    * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
    * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.

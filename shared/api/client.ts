@@ -1,70 +1,53 @@
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
-import { Comparison } from '../../kinds/database/api/comparison.ts'
-import { StatementOutcome } from '../../kinds/database/api/statements.ts'
 import { Verdict } from '../model/verdict.ts'
-import { RemodelError } from '../runtime/errors.ts'
-import { type Address, withoutPassword } from './address.ts'
+import { Release, Stemcell } from '../release/release.ts'
+import type { Address } from './address.ts'
+import { Calls, json, limits, of, ofAction, query } from './calls.ts'
 import { problemError } from './problem.ts'
-import {
-  type ApplyRequest,
-  Backup,
-  BoardKey,
-  Check,
-  type CheckRequest,
-  Cleaned,
-  type CleanRequest,
-  Config,
-  Deployment,
-  Event,
-  type ExecRequest,
-  ExecResponse,
-  Info,
-  InspectedRelease,
-  Instance,
-  ListedRelease,
-  Lock,
-  LogsResponse,
-  type PlanRequest,
-  PlanStatus,
-  PlanView,
-  Release,
-  type StatementsRequest,
-  Stemcell,
-  UsedRelease,
-  Why,
-} from './schema.ts'
+import { BoardKey } from './schemas/board.ts'
+import { Check, type CheckRequest } from './schemas/check.ts'
+import { Cleaned, type CleanRequest } from './schemas/cleaning.ts'
+import { Config } from './schemas/config.ts'
+import { Deployment, Lock } from './schemas/deployment.ts'
+import { Event } from './schemas/event.ts'
+import { Info } from './schemas/info.ts'
+import { type ExecRequest, ExecResponse, Instance, LogsResponse } from './schemas/instance.ts'
+import { type ApplyRequest, type PlanRequest, PlanStatus, PlanView, Why } from './schemas/plan.ts'
+import { InspectedRelease, ListedRelease, UsedRelease } from './schemas/release.ts'
 import { readServerSentEvents } from './stream.ts'
-import { type Call, readText, send } from './transport.ts'
+import { send } from './transport.ts'
 
-const SECOND = 1000
-const SHORT = 30 * SECOND
-/** Planning a large deployment renders templates and asks machines how they are. */
-const PLANNING = 300 * SECOND
-const UPLOADING = 600 * SECOND
+/** With the fields that its kind adds. */
+const AnyInstance = Instance.loose()
 
 /** The planner's HTTP API, route by route. Answers are checked; a refusal is thrown as the `RemodelError` it tells of. */
 export class Client {
-  readonly address: Address
+  /** The client of a kind's own routes makes its calls by it too. */
+  readonly calls: Calls
 
   constructor(address: Address) {
-    this.address = address
+    this.calls = new Calls(address)
   }
 
-  info(timeoutMs = SHORT): Promise<Info> {
-    return this.#ask(Info, { method: 'GET', path: '/v1/info', timeoutMs })
+  get address(): Address {
+    return this.calls.address
+  }
+
+  info(timeoutMs = limits.short): Promise<Info> {
+    return this.calls.ask(Info, { method: 'GET', path: '/v1/info', timeoutMs })
   }
 
   /** A path of the planner that lets a browser in to the board, once. */
   async boardKey(): Promise<string> {
-    return (await this.#ask(BoardKey, { method: 'POST', path: '/v1/board-keys', timeoutMs: SHORT })).path
+    return (await this.calls.ask(BoardKey, { method: 'POST', path: '/v1/board-keys', timeoutMs: limits.short })).path
   }
 
   async hasBlob(digest: string): Promise<boolean> {
     const response = await send(this.address, {
       method: 'HEAD',
       path: `/v1/blobs/${encodeURIComponent(digest)}`,
-      timeoutMs: SHORT,
+      timeoutMs: limits.short,
     })
     response.resume()
     const status = response.statusCode ?? 0
@@ -75,30 +58,30 @@ export class Client {
 
   /** Throws `conflict` where the bytes are not what the digest says. */
   async putBlob(digest: string, content: Uint8Array | Readable): Promise<void> {
-    await this.#send({
+    await this.calls.send({
       method: 'PUT',
       path: `/v1/blobs/${encodeURIComponent(digest)}`,
       headers: { 'content-type': 'application/octet-stream' },
       body: content,
-      timeoutMs: UPLOADING,
+      timeoutMs: limits.uploading,
     })
   }
 
   releases(): Promise<ListedRelease[]> {
-    return this.#get(z.array(ListedRelease), '/v1/releases')
+    return this.calls.get(z.array(ListedRelease), '/v1/releases')
   }
 
   addRelease(release: Release): Promise<Release> {
-    return this.#post(Release, '/v1/releases', release)
+    return this.calls.post(Release, '/v1/releases', release)
   }
 
   release(name: string, version: string): Promise<InspectedRelease> {
-    return this.#get(InspectedRelease, ofRelease(name, version))
+    return this.calls.get(InspectedRelease, ofRelease(name, version))
   }
 
   /** The releases that a deployment runs, of each name the newest first. */
   usedReleases(deployment: string): Promise<UsedRelease[]> {
-    return this.#get(z.array(UsedRelease), `${of(deployment)}/releases`)
+    return this.calls.get(z.array(UsedRelease), `${of(deployment)}/releases`)
   }
 
   /** A compiled release tarball; `jobs` empty: all of them. Throws `conflict` naming what is not compiled. */
@@ -109,75 +92,66 @@ export class Client {
     jobs: readonly string[],
   ): Promise<{ content: Readable; jobs: number; packages: number }> {
     const only = jobs.length > 0 ? { jobs: jobs.join(',') } : {}
-    const content = await this.#call({
+    const content = await this.calls.open({
       method: 'GET',
       path: `${ofRelease(name, version)}/export${query({ stemcell, ...only })}`,
-      timeoutMs: SHORT,
+      timeoutMs: limits.short,
     })
     const header = (what: string) => Number(content.headers[`x-remodel-${what}`] ?? 0)
     return { content, jobs: header('jobs'), packages: header('packages') }
   }
 
   stemcells(): Promise<Stemcell[]> {
-    return this.#get(z.array(Stemcell), '/v1/stemcells')
+    return this.calls.get(z.array(Stemcell), '/v1/stemcells')
   }
 
   addStemcell(stemcell: Stemcell): Promise<Stemcell> {
-    return this.#post(Stemcell, '/v1/stemcells', stemcell)
+    return this.calls.post(Stemcell, '/v1/stemcells', stemcell)
   }
 
   configs(): Promise<Config[]> {
-    return this.#get(z.array(Config), '/v1/configs')
+    return this.calls.get(z.array(Config), '/v1/configs')
   }
 
   /** Throws `not-found`. */
   config(type: Config['type'], name: string): Promise<Config> {
-    return this.#get(Config, ofConfig(type, name))
+    return this.calls.get(Config, ofConfig(type, name))
   }
 
   async putConfig(type: Config['type'], name: string, content: string): Promise<void> {
-    await this.#send({ method: 'PUT', path: ofConfig(type, name), ...json({ content }), timeoutMs: SHORT })
+    await this.calls.send({ method: 'PUT', path: ofConfig(type, name), ...json({ content }), timeoutMs: limits.short })
   }
 
   /** Throws `not-found`. */
   deleteConfig(type: Config['type'], name: string): Promise<Config> {
-    return this.#ask(Config, { method: 'DELETE', path: ofConfig(type, name), timeoutMs: SHORT })
+    return this.calls.ask(Config, { method: 'DELETE', path: ofConfig(type, name), timeoutMs: limits.short })
   }
 
   plan(request: PlanRequest): Promise<PlanView> {
-    return this.#post(PlanView, '/v1/plans', request, PLANNING)
+    return this.calls.post(PlanView, '/v1/plans', request, limits.planning)
   }
 
   planRemoval(deployment: string, options: { skipDrain?: boolean } = {}): Promise<PlanView> {
     const query = options.skipDrain ? '?skip_drain=true' : ''
-    return this.#post(PlanView, `${of(deployment)}/removal${query}`, {}, PLANNING)
+    return this.calls.post(PlanView, `${of(deployment)}/removal${query}`, {}, limits.planning)
   }
 
-  /** The plan of an action of the deployment's kind: `back-up`, `promote` and `restart` of databases. */
+  /** The plan of an action of the deployment's kind. */
   planAction(deployment: string, action: string, input: unknown): Promise<PlanView> {
-    return this.#post(PlanView, `${of(deployment)}/actions/${encodeURIComponent(action)}`, input, PLANNING)
-  }
-
-  backups(deployment: string): Promise<Backup[]> {
-    return this.#get(z.array(Backup), `${of(deployment)}/backups`)
-  }
-
-  /** Answers what was forgotten. */
-  forgetBackups(deployment: string): Promise<Backup[]> {
-    return this.#ask(z.array(Backup), { method: 'DELETE', path: `${of(deployment)}/backups`, timeoutMs: SHORT })
+    return this.calls.post(PlanView, ofAction(deployment, action), input, limits.planning)
   }
 
   plans(filter: { deployment?: string; limit?: number } = {}): Promise<PlanStatus[]> {
-    return this.#get(z.array(PlanStatus), `/v1/plans${query(filter)}`)
+    return this.calls.get(z.array(PlanStatus), `/v1/plans${query(filter)}`)
   }
 
   planView(id: string): Promise<PlanView> {
-    return this.#get(PlanView, `/v1/plans/${encodeURIComponent(id)}`)
+    return this.calls.get(PlanView, `/v1/plans/${encodeURIComponent(id)}`)
   }
 
   apply(id: string, request: ApplyRequest): Promise<PlanStatus> {
-    const timeoutMs = (request.waitSeconds ?? 0) * SECOND + SHORT
-    return this.#post(
+    const timeoutMs = (request.waitSeconds ?? 0) * 1000 + limits.short
+    return this.calls.post(
       PlanStatus,
       `/v1/plans/${encodeURIComponent(id)}/apply`,
       { id: crypto.randomUUID(), ...request },
@@ -186,11 +160,11 @@ export class Client {
   }
 
   cancel(id: string): Promise<PlanStatus> {
-    return this.#post(PlanStatus, `/v1/plans/${encodeURIComponent(id)}/cancel`, {})
+    return this.calls.post(PlanStatus, `/v1/plans/${encodeURIComponent(id)}/cancel`, {})
   }
 
   approve(id: string, remodel: string, approve: boolean): Promise<PlanStatus> {
-    return this.#post(PlanStatus, `/v1/plans/${encodeURIComponent(id)}/approvals`, {
+    return this.calls.post(PlanStatus, `/v1/plans/${encodeURIComponent(id)}/approvals`, {
       id: crypto.randomUUID(),
       remodel,
       approve,
@@ -198,30 +172,20 @@ export class Client {
   }
 
   why(id: string, remodel: string): Promise<Why> {
-    return this.#get(Why, `/v1/plans/${encodeURIComponent(id)}/why${query({ remodel })}`)
+    return this.calls.get(Why, `/v1/plans/${encodeURIComponent(id)}/why${query({ remodel })}`)
   }
 
   /** What is there now against what is recorded; asked again for up to `waitSeconds` while something deviates. */
   verdict(deployment: string, waitSeconds: number): Promise<Verdict> {
-    return this.#get(Verdict, `${of(deployment)}/verdict${query({ waitSeconds })}`)
+    return this.calls.get(Verdict, `${of(deployment)}/verdict${query({ waitSeconds })}`)
   }
 
   deployments(): Promise<Deployment[]> {
-    return this.#get(z.array(Deployment), '/v1/deployments')
+    return this.calls.get(z.array(Deployment), '/v1/deployments')
   }
 
   instances(deployment: string): Promise<Instance[]> {
-    return this.#get(z.array(Instance), `${of(deployment)}/instances`)
-  }
-
-  /** As long as the statements take, up to an hour. */
-  runStatements(deployment: string, request: z.input<typeof StatementsRequest>): Promise<StatementOutcome[]> {
-    return this.#post(z.array(StatementOutcome), `${of(deployment)}/statements`, request, 3600 * SECOND)
-  }
-
-  /** All nodes of a database against each other; as long as that takes, up to an hour. */
-  compareNodes(deployment: string): Promise<Comparison> {
-    return this.#ask(Comparison, { method: 'GET', path: `${of(deployment)}/comparison`, timeoutMs: 3600 * SECOND })
+    return this.calls.get(z.array(AnyInstance), `${of(deployment)}/instances`)
   }
 
   exec(
@@ -229,8 +193,8 @@ export class Client {
     instance: string,
     request: z.input<typeof ExecRequest>,
   ): Promise<z.infer<typeof ExecResponse>> {
-    const timeoutMs = (request.timeoutSeconds ?? 60) * SECOND + SHORT
-    return this.#post(ExecResponse, `${of(deployment)}/instances/${instance}/exec`, request, timeoutMs)
+    const timeoutMs = (request.timeoutSeconds ?? 60) * 1000 + limits.short
+    return this.calls.post(ExecResponse, `${of(deployment)}/instances/${instance}/exec`, request, timeoutMs)
   }
 
   /** The last lines, or what was written since the answer whose `next` is given as `after`. */
@@ -239,33 +203,33 @@ export class Client {
     instance: string,
     from: { lines?: number; after?: string },
   ): Promise<z.infer<typeof LogsResponse>> {
-    return this.#get(LogsResponse, `${of(deployment)}/instances/${instance}/logs${query(from)}`)
+    return this.calls.get(LogsResponse, `${of(deployment)}/instances/${instance}/logs${query(from)}`)
   }
 
   cleanUp(request: CleanRequest): Promise<Cleaned> {
-    return this.#post(Cleaned, '/v1/clean-up', request, UPLOADING)
+    return this.calls.post(Cleaned, '/v1/clean-up', request, limits.uploading)
   }
 
   startCheck(request: CheckRequest): Promise<Check> {
-    return this.#post(Check, '/v1/checks', request)
+    return this.calls.post(Check, '/v1/checks', request)
   }
 
   check(id: string): Promise<Check> {
-    return this.#get(Check, `/v1/checks/${encodeURIComponent(id)}`)
+    return this.calls.get(Check, `/v1/checks/${encodeURIComponent(id)}`)
   }
 
   locks(deployment?: string): Promise<Lock[]> {
     const query = deployment === undefined ? '' : `?deployment=${encodeURIComponent(deployment)}`
-    return this.#get(z.array(Lock), `/v1/locks${query}`)
+    return this.calls.get(z.array(Lock), `/v1/locks${query}`)
   }
 
   async unlock(id: string): Promise<void> {
-    await this.#send({ method: 'DELETE', path: `/v1/locks/${encodeURIComponent(id)}`, timeoutMs: SHORT })
+    await this.calls.send({ method: 'DELETE', path: `/v1/locks/${encodeURIComponent(id)}`, timeoutMs: limits.short })
   }
 
   /** What has happened, up to now. */
   events(deployment: string, filter: { after?: number; plan?: string } = {}): Promise<Event[]> {
-    return this.#get(z.array(Event), `${of(deployment)}/events${query(filter)}`)
+    return this.calls.get(z.array(Event), `${of(deployment)}/events${query(filter)}`)
   }
 
   /** What has happened and what happens, until the connection ends; the caller resumes after the last `seq` it has seen. */
@@ -274,89 +238,22 @@ export class Client {
     filter: { after?: number; plan?: string | undefined },
     signal: AbortSignal,
   ): AsyncGenerator<Event> {
-    const response = await this.#call({
+    const response = await this.calls.open({
       method: 'GET',
       path: `${of(deployment)}/events${query({ ...filter, follow: true })}`,
       headers: {
         accept: 'text/event-stream',
         ...(filter.after === undefined ? {} : { 'last-event-id': String(filter.after) }),
       },
-      timeoutMs: SHORT,
+      timeoutMs: limits.short,
       signal,
     })
-    for await (const data of readServerSentEvents(response)) yield this.#check(Event, data, 'the event stream')
+    for await (const data of readServerSentEvents(response)) yield this.calls.check(Event, data, 'the event stream')
   }
-
-  #get<Schema extends z.ZodType>(schema: Schema, path: string): Promise<z.infer<Schema>> {
-    return this.#ask(schema, { method: 'GET', path, timeoutMs: SHORT })
-  }
-
-  #post<Schema extends z.ZodType>(
-    schema: Schema,
-    path: string,
-    body: unknown,
-    timeoutMs = SHORT,
-  ): Promise<z.infer<Schema>> {
-    return this.#ask(schema, { method: 'POST', path, ...json(body), timeoutMs })
-  }
-
-  async #ask<Schema extends z.ZodType>(schema: Schema, call: Call): Promise<z.infer<Schema>> {
-    return this.#check(schema, await this.#send(call), `${call.method} ${call.path}`)
-  }
-
-  async #send(call: Call): Promise<string> {
-    return readText(await this.#call(call))
-  }
-
-  async #call(call: Call) {
-    const response = await send(this.address, call)
-    const status = response.statusCode ?? 0
-    if (status >= 200 && status < 300) return response
-    throw problemError(this.address, status, await readText(response))
-  }
-
-  #check<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.infer<Schema> {
-    const parsed = schema.safeParse(parseJson(text))
-    if (parsed.success) return parsed.data
-    throw new RemodelError(
-      'unavailable',
-      `what answers at ${withoutPassword(this.address.url)} is not a planner of this version (${what}): see \`remodel version\``,
-      {
-        details: {
-          issues: parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`),
-        },
-      },
-    )
-  }
-}
-
-function of(deployment: string): string {
-  return `/v1/deployments/${encodeURIComponent(deployment)}`
 }
 
 function ofRelease(name: string, version: string): string {
   return `/v1/releases/${encodeURIComponent(name)}/${encodeURIComponent(version)}`
-}
-
-function json(body: unknown) {
-  return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-}
-
-function query(values: Record<string, string | number | boolean | undefined>): string {
-  const given = Object.entries(values).filter(
-    (entry): entry is [string, string | number | boolean] => entry[1] !== undefined,
-  )
-  return given.length === 0
-    ? ''
-    : `?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function ofConfig(type: Config['type'], name: string): string {

@@ -1,6 +1,6 @@
 import { type ErrorCode, type Fault, RemodelError } from '../runtime/errors.ts'
 import { type Address, withoutPassword } from './address.ts'
-import { Problem } from './schema.ts'
+import { Problem } from './schemas/problem.ts'
 
 const codes: Record<ErrorCode, true> = {
   'invalid-input': true,

@@ -3,13 +3,15 @@ import { pathToFileURL } from 'node:url'
 import { RemodelError, toError } from './errors.ts'
 
 /**
- * A kind that is not part of Remodel: a module that exports `name`, `kind` (the planner's half) and `steps` (the
- * assembler's half). Services load those that REMODEL_EXTENSIONS names, comma separated.
+ * A kind that is not part of Remodel: a module that exports `name`, `kind` (the planner's half), `steps` (the assembler's
+ * half) and, where the command gets verbs by it, `verbs`. Services and the command load those that REMODEL_EXTENSIONS names,
+ * comma separated.
  */
 export interface Extension {
   name: string
   kind?: unknown
   steps?: Record<string, unknown>
+  verbs?: readonly unknown[]
 }
 
 export async function loadExtensions(env: NodeJS.ProcessEnv = process.env): Promise<Extension[]> {

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { errorHandler } from '../../services/planner/http/problem.ts'
 import { noSuchRoute, validatorCompiler } from '../../services/planner/http/validation.ts'
-import { PlanRequest } from '../../shared/api/schema.ts'
+import { PlanRequest } from '../../shared/api/schemas/plan.ts'
 
 /** What a caller reads whose request does not fit a route. */
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../../shared/api/client.ts'
-import type { PlanView } from '../../shared/api/schema.ts'
+import type { PlanView } from '../../shared/api/schemas/plan.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Random } from '../sim/random.ts'
 import { planSmall, type SmallOptions } from '../support/small.ts'

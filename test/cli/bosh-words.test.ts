@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { boshOption, boshVerb } from '../../cli/bosh.ts'
-import { verbs } from '../../cli/verbs/index.ts'
+import { allVerbs } from '../../cli/verbs/index.ts'
 import { remodel } from './remodel.ts'
+
+const verbs = await allVerbs()
 
 test('verbs of BOSH are answered with ours, or that there is none', async () => {
   expect(boshVerb('vms')).toContain('remodel instances --ps')

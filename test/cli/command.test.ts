@@ -4,10 +4,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { addVerb, configureVerb, createProgram } from '../../cli/program.ts'
-import { verbs } from '../../cli/verbs/index.ts'
+import { allVerbs } from '../../cli/verbs/index.ts'
 import { findPlanner } from '../../shared/api/address.ts'
 import { documentOf } from '../long/database/support.ts'
 import { BINARY, remodel, temporaryFolder } from './remodel.ts'
+
+const verbs = await allVerbs()
 
 describe('wrong use', () => {
   test('an unknown verb ends with 2 and names the nearest one', async () => {
@@ -197,6 +199,7 @@ describe('the command', () => {
   test.each([
     [['--help'], [], ['commander']],
     [['plan', 'missing.yml'], ['cli/verbs/plan.ts'], ['commander', 'zod']],
+    [['databases', '--planner', 'x'], ['kinds/database/cli/verbs/databases.ts'], ['commander', 'zod']],
   ])('loads for %j no verb but the one that is called, so that it starts fast', async (args, loaded, packages) => {
     const script = `
       import { registerHooks } from 'node:module'
@@ -213,8 +216,10 @@ describe('the command', () => {
       child.once('message', (message) => resolve(message as string[])),
     )
     child.disconnect()
-    const verb = urls.flatMap((url) => /cli\/verbs\/(?!index).*$/.exec(url)?.[0] ?? [])
+    const verb = urls.flatMap((url) => /(?:kinds\/[^/]+\/)?cli\/verbs\/(?!index).*$/.exec(url)?.[0] ?? [])
     expect(verb).toEqual(loaded)
+    const isOfKind = urls.some((url) => url.includes('/kinds/'))
+    expect(isOfKind, 'kinds are looked at where the command has no such verb').toBe(args[0] !== 'plan')
     const names = urls.flatMap((url) => /node_modules\/([^/]+)/.exec(url)?.[1] ?? [])
     expect([...new Set(names)].sort()).toEqual(packages)
   })

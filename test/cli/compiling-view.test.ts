@@ -3,7 +3,7 @@ import { compilingLine, packageNotes } from '../../cli/views/compiling.ts'
 import { planLines } from '../../cli/views/plan-text.ts'
 import { createStyle } from '../../cli/views/style.ts'
 import { planViewLines } from '../../cli/views/task.ts'
-import type { Compiling } from '../../shared/api/schema.ts'
+import type { Compiling } from '../../shared/api/schemas/compiling.ts'
 import { plan, samplePlan, view } from './sample.ts'
 
 type Package = Compiling['packages'][number]

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { verbs } from '../../cli/verbs/index.ts'
+import { allVerbs } from '../../cli/verbs/index.ts'
 import { remodel, temporaryFolder } from './remodel.ts'
+
+const verbs = await allVerbs()
 
 describe('completion', () => {
   test('in a real bash offers verbs, then the options of the verb', async () => {

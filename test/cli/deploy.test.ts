@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PlanView } from '../../shared/api/schema.ts'
+import { PlanView } from '../../shared/api/schemas/plan.ts'
 import { Plan } from '../../shared/model/plan.ts'
 import { type Ran, remodel, temporaryFolder } from './remodel.ts'
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import { Event, PlanStatus, PlanView } from '../../shared/api/schema.ts'
+import { Event } from '../../shared/api/schemas/event.ts'
+import { PlanStatus, PlanView } from '../../shared/api/schemas/plan.ts'
 import { Plan, type Remodel } from '../../shared/model/plan.ts'
 
 type RemodelInput = Pick<

@@ -1,5 +1,6 @@
 import { addVerb, configureVerb, createProgram } from '../../cli/program.ts'
-import { verbs } from '../../cli/verbs/index.ts'
+import { groups } from '../../cli/verb.ts'
+import { allVerbs } from '../../cli/verbs/index.ts'
 
 const head = `# Commands
 
@@ -15,8 +16,8 @@ export async function commandsPage(): Promise<string> {
   const program = createProgram()
   const parts = [head]
   let group = ''
-  for (const entry of verbs) {
-    if (entry.group !== group) parts.push(`## ${entry.group.replace(/:$/, '')}\n`)
+  for (const entry of await allVerbs()) {
+    if (entry.group !== group) parts.push(`## ${groups[entry.group].replace(/:$/, '')}\n`)
     group = entry.group
     const command = addVerb(program, entry)
     await configureVerb(command, entry, async () => {})

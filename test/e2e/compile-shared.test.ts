@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
-import type { Event } from '../../shared/api/schema.ts'
+import type { Event } from '../../shared/api/schemas/event.ts'
 import { RedisDurations } from '../../shared/compilation/durations.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { remodel, temporaryFolder } from '../cli/remodel.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { localReleases } from '../../cli/manifest-releases.ts'
 import { uploadRelease } from '../../cli/upload.ts'
 import type { Client } from '../../shared/api/client.ts'
-import type { PlanView } from '../../shared/api/schema.ts'
+import type { PlanView } from '../../shared/api/schemas/plan.ts'
 import { settled } from '../support/services.ts'
 
 /** Deploys manifests of one case's folder to real machines, as the command does. */

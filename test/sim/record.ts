@@ -35,6 +35,6 @@ export function describeFailure(run: RecordedRun, file: string): string {
     `seed ${run.seed}: ${run.violation?.message ?? 'cannot be seen again'}`,
     faults.length === 0 ? '  without any fault' : `with these faults left of its list:\n${faults.join('\n')}`,
     `again: SIM_SEED=${run.seed} npm run test:sim`,
-    `with its log: remodel sim replay ${file}`,
+    `with its log: npm run test:sim -- --replay ${file}`,
   ].join('\n')
 }

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { uploadRelease } from '../../cli/upload.ts'
 import type { Client } from '../../shared/api/client.ts'
-import type { Event, PlanView } from '../../shared/api/schema.ts'
+import type { Event } from '../../shared/api/schemas/event.ts'
+import type { PlanView } from '../../shared/api/schemas/plan.ts'
 import type { TestStack } from './services.ts'
 
 /** Package -> what it is compiled from, and the lines of its script before it writes its one file. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { uploadRelease } from '../../cli/upload.ts'
 import type { Client } from '../../shared/api/client.ts'
-import type { PlanView } from '../../shared/api/schema.ts'
+import type { PlanView } from '../../shared/api/schemas/plan.ts'
 import type { TestStack } from './services.ts'
 import { settled } from './services.ts'
 

@@ -9,3 +9,10 @@ export const StatementOutcome = z.object({
   why: z.string().nullable(),
 })
 export type StatementOutcome = z.infer<typeof StatementOutcome>
+
+/** Statements for the nodes of a database; no nodes: all of them. */
+export const StatementsRequest = z.strictObject({
+  sql: z.string().min(1),
+  nodes: z.array(z.string()).default([]),
+})
+export type StatementsRequest = z.output<typeof StatementsRequest>

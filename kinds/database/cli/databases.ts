@@ -1,11 +1,14 @@
-import { isFinal } from '../../../cli/follow.ts'
+import { isFinal } from '../../../cli/sdk.ts'
 import type { Client } from '../../../shared/api/client.ts'
-import type { DatabaseServer, Deployment, Instance, PlanStatus, PlanView } from '../../../shared/api/schema.ts'
+import type { Deployment } from '../../../shared/api/schemas/deployment.ts'
+import type { PlanStatus, PlanView } from '../../../shared/api/schemas/plan.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import { suggest } from '../../../shared/source/document.ts'
+import { DatabaseClient } from '../api/client.ts'
+import type { DatabaseInstance } from '../api/instance.ts'
+import type { DatabaseServer } from '../api/server.ts'
 import { type Cause, causesOf } from './verdict.ts'
 
-export type Server = Instance & { database: DatabaseServer }
+export type Server = DatabaseInstance & { database: DatabaseServer }
 
 /** A deployment of kind `database`, with what its servers say of themselves now. */
 export interface Database {
@@ -47,6 +50,8 @@ export async function findDatabase(name: string, client: Client): Promise<Databa
   const found = databases.find((one) => one.name === name)
   if (found) return describe(found, client)
   const names = databases.map((one) => one.name)
+  // It brings the reader of documents along, which only this refusal needs.
+  const { suggest } = await import('../../../shared/source/document.ts')
   const { suggestion } = suggest(name, names)
   const other = deployments.find((one) => one.name === name)
   const what = other ? `${name} is of kind ${other.kind}, not a database` : `there is no database ${name}`
@@ -57,21 +62,22 @@ export async function findDatabase(name: string, client: Client): Promise<Databa
 
 async function describe({ name, lastPlan, lock }: Deployment, client: Client): Promise<Database> {
   const runs = lastPlan !== null && lastPlan.state !== 'stored' && !isFinal(lastPlan.state)
-  const [instances, view] = await Promise.all([client.instances(name), runs ? client.planView(lastPlan.id) : null])
+  const own = new DatabaseClient(client)
+  const [instances, view] = await Promise.all([own.instances(name), runs ? client.planView(lastPlan.id) : null])
   const archived = instances.some(({ database }) => database !== undefined && database.archive !== null)
-  const backups = archived ? await client.backups(name) : []
+  const backups = archived ? await own.backups(name) : []
   const servers = instances.filter((one): one is Server => one.database !== undefined)
   const nodes = [...Map.groupBy(servers, (one) => one.database.node)]
     .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
-    .map(([node, own]) => ({
+    .map(([node, mine]) => ({
       node,
-      primary: own.find(({ database }) => database.role === 'primary')?.database.host ?? null,
-      archive: own.find(({ database }) => database.role === 'primary')?.database.archive ?? null,
+      primary: mine.find(({ database }) => database.role === 'primary')?.database.host ?? null,
+      archive: mine.find(({ database }) => database.role === 'primary')?.database.archive ?? null,
       lastBackupAt: backups.reduce<number | null>(
         (last, one) => (one.node === node && one.from > (last ?? 0) ? one.from : last),
         null,
       ),
-      instances: own.sort((a, b) => (a.instance < b.instance ? -1 : 1)),
+      instances: mine.sort((a, b) => (a.instance < b.instance ? -1 : 1)),
     }))
   return {
     name,

@@ -1,4 +1,4 @@
-import { bytesText } from '../../../cli/views/bytes.ts'
+import { bytesText } from '../../../cli/sdk.ts'
 import { isDue } from '../../../shared/certificates/renewal.ts'
 import type { Database, Server } from './databases.ts'
 

@@ -1,4 +1,4 @@
-import { isFinal } from '../../../cli/follow.ts'
+import { isFinal } from '../../../cli/sdk.ts'
 import type { Database } from './databases.ts'
 
 /** Something that is now otherwise than it was; null: it is not there. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Backup } from '../../../shared/api/schema.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Kind } from '../../contract/kind.ts'
+import { Backup } from '../api/backup.ts'
 import { archivesOf } from '../archive/archives.ts'
 
 const ByName = z.object({ name: z.string() })

@@ -1,5 +1,7 @@
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { InstanceView, Looking } from '../../contract/kind.ts'
+import type { DatabaseInstance } from '../api/instance.ts'
+import type { DatabaseServer } from '../api/server.ts'
 import { archivesOf } from '../archive/archives.ts'
 import { Certified, InstanceAttributes } from '../inputs.ts'
 import { archiveSlot } from '../postgres/names.ts'
@@ -34,8 +36,7 @@ const slots = `SELECT slot_name, coalesce(active, false) AS connected, greatest(
     (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) - restart_lsn, 0)) AS kept
   FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name`
 
-type DatabaseView = NonNullable<InstanceView['database']>
-type Facts = Omit<DatabaseView, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk' | 'closed' | 'tls'>
+type Facts = Omit<DatabaseServer, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk' | 'closed' | 'tls'>
 
 /**
  * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
@@ -45,7 +46,7 @@ export async function describe(
   { attributes, meta }: StandingMaterial,
   seen: InstanceView,
   looking: Looking,
-): Promise<InstanceView> {
+): Promise<DatabaseInstance> {
   const {
     address,
     port,
@@ -86,7 +87,7 @@ export async function describe(
 }
 
 /** As it was recorded: a server that does not answer has it too. */
-function certificateOf(recorded: unknown): Omit<NonNullable<DatabaseView['tls']>, 'mode'> {
+function certificateOf(recorded: unknown): Omit<NonNullable<DatabaseServer['tls']>, 'mode'> {
   const known = Certified.safeParse(recorded)
   if (!known.success) return { begins: null, ends: null, ca: null }
   const { from, until, ca } = known.data

@@ -1,6 +1,6 @@
-import { StoppedLink } from '../../../shared/api/schema.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Deviation } from '../../../shared/model/verdict.ts'
+import { StoppedLink } from '../api/server.ts'
 import { causeText } from '../postgres/links/stopped.ts'
 import { type ArchiveSeen, archivesIn } from './archived.ts'
 import { closedNodes } from './closed.ts'

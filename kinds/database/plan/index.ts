@@ -1,8 +1,10 @@
 import { defineAction, type Kind } from '../../contract/kind.ts'
 import { BackUp, Promotion, Restart } from '../action-inputs.ts'
+import { instanceFields } from '../api/instance.ts'
 import { archivesOf } from '../archive/archives.ts'
 import { backupRoutes } from '../http/backups.ts'
 import { comparisonRoutes } from '../http/comparison.ts'
+import { statementRoutes } from '../http/statements.ts'
 import { serverLog } from '../inputs.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back-up.ts'
@@ -40,9 +42,9 @@ export const kind: Kind = {
   routes: (server, services) => {
     backupRoutes(server, services)
     comparisonRoutes(server, services)
+    statementRoutes(server, services)
   },
   logs: [serverLog],
-  runStatements: async (statements, looking) =>
-    (await import('./statements.ts')).statementsOnNodes(statements, looking),
+  instanceFields,
   describe: async (instance, seen, looking) => (await import('./describe.ts')).describe(instance, seen, looking),
 }

@@ -1,6 +1,6 @@
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import type { Looking, Statements } from '../../contract/kind.ts'
-import type { StatementOutcome } from '../api/statements.ts'
+import type { Looking } from '../../contract/kind.ts'
+import type { StatementOutcome, StatementsRequest } from '../api/statements.ts'
 import { InstanceAttributes } from '../inputs.ts'
 import { runEverywhere } from '../postgres/links/everywhere.ts'
 import type { Session } from '../postgres/server.ts'
@@ -11,7 +11,7 @@ import { primarySession, serversOf } from './stopped-links.ts'
  * is changed.
  */
 export async function statementsOnNodes(
-  { sql, nodes: wanted }: Statements,
+  { sql, nodes: wanted }: StatementsRequest,
   { materials, provider, deployment }: Looking,
 ): Promise<StatementOutcome[]> {
   const instances = materials.filter(({ id }) => id.startsWith('instance/'))

@@ -1,6 +1,6 @@
-import type { StoppedLink } from '../../../shared/api/schema.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Looking } from '../../contract/kind.ts'
+import type { StoppedLink } from '../api/server.ts'
 import { InstanceAttributes } from '../inputs.ts'
 import { incomingOf } from '../postgres/links/incoming.ts'
 import { stoppedBy } from '../postgres/links/repair.ts'

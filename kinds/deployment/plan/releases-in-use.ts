@@ -1,4 +1,4 @@
-import type { UsedRelease } from '../../../shared/api/schema.ts'
+import type { UsedRelease } from '../../../shared/api/schemas/release.ts'
 import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import { osOf, PackageForms } from '../../../shared/release/package-form.ts'
 import type { Release, Stemcell } from '../../../shared/release/release.ts'

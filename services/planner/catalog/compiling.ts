@@ -1,6 +1,6 @@
 import { makespan, remainingPaths, usualMs } from '../../../kinds/contract/weigh.ts'
 import type { KindRegistry } from '../../../kinds/registry.ts'
-import type { Compiling } from '../../../shared/api/schema.ts'
+import type { Compiling } from '../../../shared/api/schemas/compiling.ts'
 import { RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import { type Durations, RedisDurations } from '../../../shared/compilation/durations.ts'
 import { CompileRequests } from '../../../shared/compilation/requests.ts'

@@ -1,5 +1,5 @@
 import type { Kind, Looking } from '../../../kinds/contract/kind.ts'
-import type { Instance } from '../../../shared/api/schema.ts'
+import type { Instance } from '../../../shared/api/schemas/instance.ts'
 import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Connection, ProcessStatus } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Problem } from '../../../shared/api/schema.ts'
+import type { Problem } from '../../../shared/api/schemas/problem.ts'
 import { type ErrorCode, RemodelError, toError } from '../../../shared/runtime/errors.ts'
 import { refusalOf } from './validation.ts'
 

@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
-import { Info } from '../../../shared/api/schema.ts'
+import { Info } from '../../../shared/api/schemas/info.ts'
 import { redisAddress } from '../../../shared/runtime/redis.ts'
 import { mountBoard } from './board/board.ts'
 import { BoardVisits } from './board/visits.ts'

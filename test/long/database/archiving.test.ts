@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createStyle } from '../../../cli/views/style.ts'
+import { DatabaseClient } from '../../../kinds/database/api/client.ts'
 import { findDatabase } from '../../../kinds/database/cli/databases.ts'
 import { databaseLines } from '../../../kinds/database/cli/views/database.ts'
 import { openSession } from '../../../kinds/database/postgres/server.ts'
@@ -112,7 +113,7 @@ describe('archiving with two assemblers', { timeout: 200_000 }, () => {
   test('a database that is gone is followed no longer; its backups stay', async () => {
     await remove(stack.client(), 'store')
     await expect.poll(() => redis.smembers('remodel:archives'), { timeout: 20_000 }).toEqual(['shop'])
-    expect(await stack.client().backups('store')).toHaveLength(1)
+    expect(await new DatabaseClient(stack.client()).backups('store')).toHaveLength(1)
     await remove(stack.client(), 'shop')
   })
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStyle } from '../../../cli/views/style.ts'
+import { DatabaseClient } from '../../../kinds/database/api/client.ts'
 import { findDatabase } from '../../../kinds/database/cli/databases.ts'
 import { databaseLines } from '../../../kinds/database/cli/views/database.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
@@ -72,9 +73,13 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
       ),
     })
     const mended = { sql: 'CREATE TABLE extra (id int PRIMARY KEY)', nodes: ['n2'] }
-    expect(await field.client.runStatements('till', mended)).toEqual([{ node: 'n2', state: 'done', why: null }])
+    expect(await new DatabaseClient(field.client).runStatements('till', mended)).toEqual([
+      { node: 'n2', state: 'done', why: null },
+    ])
     await expect.poll(() => two('SELECT count(*)::int FROM public.extra'), { timeout: 60_000 }).toBe(1)
-    const both = await field.client.runStatements('till', { sql: 'ALTER TABLE item ADD COLUMN note text' })
+    const both = await new DatabaseClient(field.client).runStatements('till', {
+      sql: 'ALTER TABLE item ADD COLUMN note text',
+    })
     expect(both.map(({ node, state }) => [node, state])).toEqual([
       ['n1', 'done'],
       ['n2', 'done'],

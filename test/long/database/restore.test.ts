@@ -2,6 +2,7 @@ import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { DatabaseClient } from '../../../kinds/database/api/client.ts'
 import { Archives } from '../../../kinds/database/archive/archives.ts'
 import type { Client } from '../../../shared/api/client.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
@@ -110,7 +111,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
 
   test('has a base backup of each node as soon as it stands, and needs nothing more', async () => {
     await deploy(client, wish)
-    const backups = await client.backups('shop')
+    const backups = await new DatabaseClient(client).backups('shop')
     expect(backups.map(({ node }) => node).sort()).toEqual(['n1', 'n2'])
     for (const { from, until } of backups) expect(until).toBeGreaterThanOrEqual(from)
     expect(await toDo(wish)).toEqual([])
@@ -120,7 +121,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     const { done } = await whileWritten('archived', async () => Date.parse(await clock('ab')))
     await vi.waitFor(
       async () => {
-        const backups = await client.backups('shop')
+        const backups = await new DatabaseClient(client).backups('shop')
         for (const node of ['n1', 'n2']) {
           expect(backups.find((backup) => backup.node === node)?.until).toBeGreaterThan(done)
         }
@@ -141,7 +142,11 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
       const { code, stdout } = await run('backup-database', 'shop', '--node', 'n1', '-y')
       expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('shop is backed up') })
     })
-    expect((await client.backups('shop')).map(({ node }) => node).sort()).toEqual(['n1', 'n1', 'n2'])
+    expect((await new DatabaseClient(client).backups('shop')).map(({ node }) => node).sort()).toEqual([
+      'n1',
+      'n1',
+      'n2',
+    ])
     const { stdout } = await run('backups', 'shop')
     const [headings, ...rows] = stdout.trim().split('\n')
     expect(headings).toMatch(/^Node +Backup +Taken at +Size +Log +Restorable$/)
@@ -231,7 +236,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
   })
 
   test('a moment behind a failover is reached from a backup before it', async () => {
-    const taken = (await client.backups('shop')).length
+    const taken = (await new DatabaseClient(client).backups('shop')).length
     await whileWritten('failover', async () => {
       const pid = await readFile(join(stack.home, 'machines', 'vms', 'db-shop-a', 'pid'), 'utf8')
       process.kill(Number(pid.split(' ')[0]), 'SIGKILL')
@@ -243,7 +248,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     const moment = await clock('ab')
     const then = await idsOn('ab')
     await whileWritten('undone', async () => {})
-    expect((await client.backups('shop')).length).toBe(taken)
+    expect((await new DatabaseClient(client).backups('shop')).length).toBe(taken)
     await deploy(client, { ...wish, restore: { all: time(moment, { source_node_name: 'n1' }) } }, 120_000)
     for (const hosts of ['ab', 'cd']) expect(await idsOn(hosts)).toEqual(then)
     await expectInOrder(wish.nodes)
@@ -302,7 +307,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     await vi.waitFor(
       async () => {
         await ask(net, 'ab', 'SELECT pg_current_xact_id()')
-        const newest = (await client.backups('shop')).findLast(({ node }) => node === 'n1')
+        const newest = (await new DatabaseClient(client).backups('shop')).findLast(({ node }) => node === 'n1')
         expect(newest?.until).toBeGreaterThan(Date.parse(last) + 1)
       },
       { timeout: 60_000, interval: 500 },
@@ -324,7 +329,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     for (const name of ['shop', 'other']) {
       const { code, stdout } = await run('delete-backups', name, '-y')
       expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+ backups of \w+ deleted/) })
-      expect(await client.backups(name)).toEqual([])
+      expect(await new DatabaseClient(client).backups(name)).toEqual([])
     }
     await client.cleanUp({ all: true })
     await expect.poll(blobs, { timeout: 10_000 }).toEqual([])

@@ -1,8 +1,5 @@
-import type { z } from 'zod'
-import { gather, wholeNumber } from '../../../../cli/arguments.ts'
-import { requireConsent, showAskApply } from '../../../../cli/carry-out.ts'
-import type { Verb } from '../../../../cli/verb.ts'
-import type { BackUp } from '../../action-inputs.ts'
+import { gather, requireConsent, showAskApply, type Verb, wholeNumber } from '../../../../cli/sdk.ts'
+import { DatabaseClient } from '../../api/client.ts'
 
 /** A base backup of every archived node, or of those named, as a plan like everything else. */
 const backupDatabase: Verb<{ node?: string[]; yes?: boolean; waitLock?: number }> = {
@@ -19,9 +16,9 @@ const backupDatabase: Verb<{ node?: string[]; yes?: boolean; waitLock?: number }
   ],
   async run(context, [deployment = ''], { node = [], yes = false, waitLock = 0 }) {
     requireConsent(yes, context, `remodel backups ${deployment}`)
-    const client = await context.client()
-    const order = { nodes: node } satisfies z.input<typeof BackUp>
-    return showAskApply(() => client.planAction(deployment, 'back-up', order), context, {
+    const client = new DatabaseClient(await context.client())
+    const order = { nodes: node }
+    return showAskApply(() => client.planBackUp(deployment, order), context, {
       yes,
       waitLock,
       ending: `${deployment} is backed up: remodel backups ${deployment}`,

@@ -1,4 +1,4 @@
-import { exit, type Verb } from '../../../../cli/verb.ts'
+import { exit, type Verb } from '../../../../cli/sdk.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { authorityOf, findDatabase } from '../databases.ts'
 

@@ -1,4 +1,4 @@
-import { exit, type Verb } from '../../../../cli/verb.ts'
+import { exit, type Verb } from '../../../../cli/sdk.ts'
 import { listDatabases } from '../databases.ts'
 import { databasesTable } from '../views/database.ts'
 

@@ -1,6 +1,5 @@
-import { ask, requireConsent } from '../../../../cli/carry-out.ts'
-import { exit, type Verb } from '../../../../cli/verb.ts'
-import { count } from '../../../../cli/views/table.ts'
+import { ask, count, exit, requireConsent, type Verb } from '../../../../cli/sdk.ts'
+import { DatabaseClient } from '../../api/client.ts'
 
 /** Forgets what is archived of a deployment that does not stand any more. */
 const deleteBackups: Verb<{ yes?: boolean }> = {
@@ -10,7 +9,7 @@ const deleteBackups: Verb<{ yes?: boolean }> = {
   examples: [['delete-backups shop -y', 'after `remodel delete shop`; the space is free after the next clean-up']],
   async run(context, [deployment = ''], { yes = false }) {
     requireConsent(yes, context, `remodel backups ${deployment}`)
-    const client = await context.client()
+    const client = new DatabaseClient(await context.client())
     if (!yes && !(await ask(`Delete all backups of ${deployment}? [y/N] `))) {
       context.say('Nothing was changed.')
       return exit.failed

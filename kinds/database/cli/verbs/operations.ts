@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline'
-import { readSource } from '../../../../cli/files.ts'
-import { exit, type Verb } from '../../../../cli/verb.ts'
+import { exit, readSource, type Verb } from '../../../../cli/sdk.ts'
 import { RemodelError, toError } from '../../../../shared/runtime/errors.ts'
 
 interface Options {

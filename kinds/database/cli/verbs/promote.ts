@@ -1,8 +1,5 @@
-import type { z } from 'zod'
-import { wholeNumber } from '../../../../cli/arguments.ts'
-import { requireConsent, showAskApply } from '../../../../cli/carry-out.ts'
-import type { Verb } from '../../../../cli/verb.ts'
-import type { Promotion } from '../../action-inputs.ts'
+import { requireConsent, showAskApply, type Verb, wholeNumber } from '../../../../cli/sdk.ts'
+import { DatabaseClient } from '../../api/client.ts'
 
 /** Makes a server the primary of its node, as a plan like everything else. */
 const promote: Verb<{ yes?: boolean; waitLock?: number; acceptLoss?: boolean }> = {
@@ -20,9 +17,9 @@ const promote: Verb<{ yes?: boolean; waitLock?: number; acceptLoss?: boolean }> 
   ],
   async run(context, [deployment = '', server = ''], { yes = false, waitLock = 0, acceptLoss = false }) {
     requireConsent(yes, context, `remodel database ${deployment}`)
-    const client = await context.client()
-    const order = { server, acceptLoss } satisfies z.input<typeof Promotion>
-    return showAskApply(() => client.planAction(deployment, 'promote', order), context, {
+    const client = new DatabaseClient(await context.client())
+    const order = { server, acceptLoss }
+    return showAskApply(() => client.planPromotion(deployment, order), context, {
       yes,
       waitLock,
       ending: `${server} takes writes.`,

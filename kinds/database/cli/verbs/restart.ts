@@ -1,8 +1,5 @@
-import type { z } from 'zod'
-import { wholeNumber } from '../../../../cli/arguments.ts'
-import { requireConsent, showAskApply } from '../../../../cli/carry-out.ts'
-import type { Verb } from '../../../../cli/verb.ts'
-import type { Restart } from '../../action-inputs.ts'
+import { requireConsent, showAskApply, type Verb, wholeNumber } from '../../../../cli/sdk.ts'
+import { DatabaseClient } from '../../api/client.ts'
 
 /** Starts servers of a database again, one after the other, as a plan like everything else. */
 const restart: Verb<{ yes?: boolean; waitLock?: number; switchOver?: boolean }> = {
@@ -21,9 +18,9 @@ const restart: Verb<{ yes?: boolean; waitLock?: number; switchOver?: boolean }> 
   ],
   async run(context, [deployment = '', ...parts], { yes = false, waitLock = 0, switchOver = false }) {
     requireConsent(yes, context, `remodel database ${deployment}`)
-    const client = await context.client()
-    const order = { parts: [...parts], switchOver } satisfies z.input<typeof Restart>
-    return showAskApply(() => client.planAction(deployment, 'restart', order), context, {
+    const client = new DatabaseClient(await context.client())
+    const order = { parts: [...parts], switchOver }
+    return showAskApply(() => client.planRestart(deployment, order), context, {
       yes,
       waitLock,
       ending: 'All of them were started again.',

@@ -1,5 +1,4 @@
-import { plain, type Style } from '../../../../cli/views/style.ts'
-import { count, table } from '../../../../cli/views/table.ts'
+import { count, plain, type Style, table } from '../../../../cli/sdk.ts'
 import type { ComparedTable, Comparison } from '../../api/comparison.ts'
 
 /** A line for what was found, a table of all tables, and what differs of each. */

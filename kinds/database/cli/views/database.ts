@@ -1,8 +1,15 @@
-import { bytesText } from '../../../../cli/views/bytes.ts'
-import { statePainted } from '../../../../cli/views/state.ts'
-import { plain, type Style } from '../../../../cli/views/style.ts'
-import { count, table } from '../../../../cli/views/table.ts'
-import { ago, dateTime, duration, elapsed } from '../../../../cli/views/time.ts'
+import {
+  ago,
+  bytesText,
+  count,
+  dateTime,
+  duration,
+  elapsed,
+  plain,
+  type Style,
+  statePainted,
+  table,
+} from '../../../../cli/sdk.ts'
 import { authorityFile, connectionUri, type Database, type Server } from '../databases.ts'
 import type { Cause } from '../verdict.ts'
 

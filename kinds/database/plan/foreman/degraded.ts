@@ -1,5 +1,5 @@
-import { StoppedLink } from '../../../../shared/api/schema.ts'
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { StoppedLink } from '../../api/server.ts'
 import { stoppedText } from '../../postgres/links/stopped.ts'
 
 /** What a plan says of nodes that do not get what others write: no plan repairs it, a person decides which row stays. */

@@ -1,4 +1,4 @@
-import type { StoppedLink } from '../../../../shared/api/schema.ts'
+import type { StoppedLink } from '../../api/server.ts'
 import type { Failure } from '../../postgres/links/failure.ts'
 import type { Incoming } from '../../postgres/links/incoming.ts'
 import { stoppedBy } from '../../postgres/links/repair.ts'

@@ -1,4 +1,4 @@
-import type { StoppedLink } from '../../../../shared/api/schema.ts'
+import type { StoppedLink } from '../../api/server.ts'
 import { linkName } from '../names.ts'
 import { literal, quoted, type Session } from '../server.ts'
 import { type Failure, failureText } from './failure.ts'

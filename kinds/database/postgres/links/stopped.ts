@@ -1,4 +1,4 @@
-import type { StoppedLink } from '../../../../shared/api/schema.ts'
+import type { StoppedLink } from '../../api/server.ts'
 
 /** Why, and what to do. */
 export function causeText({ to, why, repair }: StoppedLink): string {

@@ -1,5 +1,5 @@
 import type { Routes } from '../../../../kinds/contract/routes.ts'
-import { Cleaned, CleanRequest } from '../../../../shared/api/schema.ts'
+import { Cleaned, CleanRequest } from '../../../../shared/api/schemas/cleaning.ts'
 import { cleanUp } from '../../housekeeping/clean-up.ts'
 import { cleanParts, keepBlobsMs } from '../../housekeeping/schedule.ts'
 import type { Services } from '../services.ts'

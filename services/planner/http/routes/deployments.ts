@@ -1,21 +1,13 @@
 import { z } from 'zod'
 import type { Kind } from '../../../../kinds/contract/kind.ts'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
-import { StatementOutcome } from '../../../../kinds/database/api/statements.ts'
-import {
-  Deployment,
-  ExecRequest,
-  ExecResponse,
-  Instance,
-  Lock,
-  LogsResponse,
-  StatementsRequest,
-} from '../../../../shared/api/schema.ts'
+import { Deployment, Lock } from '../../../../shared/api/schemas/deployment.ts'
+import { ExecRequest, ExecResponse, Instance, LogsResponse } from '../../../../shared/api/schemas/instance.ts'
+import { noSuchDeployment } from '../../../../shared/ledger/no-such-deployment.ts'
 import { type DeploymentRecord, Overview } from '../../../../shared/ledger/overview.ts'
 import { Floorplan } from '../../../../shared/model/material.ts'
 import { Verdict } from '../../../../shared/model/verdict.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
-import { suggest } from '../../../../shared/source/document.ts'
 import { connectInstance, instancesOf } from '../instances.ts'
 import { placeOf, readLogs } from '../logs.ts'
 import type { Services } from '../services.ts'
@@ -34,16 +26,9 @@ export function deploymentRoutes(server: Routes, services: Services): void {
   const overview = new Overview(ledger)
   const shown = ({ lastPlan, ...one }: DeploymentRecord): Deployment => ({ ...one, kind: lastPlan.kind, lastPlan })
 
-  const unknown = async (name: string) => {
-    const names = await ledger.deployments()
-    const { suggestion } = suggest(name, names)
-    const near = suggestion ? `; did you mean ${suggestion}?` : ''
-    return new RemodelError('not-found', `there is no deployment ${name}${near}`, { details: { deployments: names } })
-  }
-
   const kindOf = async (name: string): Promise<Kind> => {
     const kind = await ledger.kindOf(name)
-    if (kind === undefined) throw await unknown(name)
+    if (kind === undefined) throw await noSuchDeployment(ledger, name)
     return services.kinds.get(kind)
   }
 
@@ -63,7 +48,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     { schema: { description: 'One deployment.', params: ByName, response: { 200: Deployment } } },
     async (request) => {
       const [found] = await overview.deployments([request.params.name])
-      if (!found) throw await unknown(request.params.name)
+      if (!found) throw await noSuchDeployment(ledger, request.params.name)
       return shown(found)
     },
   )
@@ -95,34 +80,13 @@ export function deploymentRoutes(server: Routes, services: Services): void {
         description:
           'Instances with the state of their processes, asked of their machines now; of databases with role and lag.',
         params: ByName,
-        response: { 200: z.array(Instance) },
+        response: { 200: z.array(withFieldsOf(services.kinds.all)) },
       },
     },
     async (request) => {
       const { name } = request.params
       const looking = { provider: services.provider, stores: services.stores }
       return instancesOf(await ledger.floorplan(name), await kindOf(name), looking)
-    },
-  )
-
-  server.post(
-    '/v1/deployments/:name/statements',
-    {
-      schema: {
-        description:
-          'Runs statements on all nodes of a database, or on none where one refuses; `nodes`: on those only.',
-        params: ByName,
-        body: StatementsRequest,
-        response: { 200: z.array(StatementOutcome) },
-      },
-    },
-    async ({ params: { name }, body }) => {
-      const kind = await kindOf(name)
-      if (!kind.runStatements)
-        throw new RemodelError('invalid-input', `${name} is of kind ${kind.name}, which takes no statements`)
-      const { materials } = await ledger.floorplan(name)
-      const { provider, stores } = services
-      return kind.runStatements(body, { deployment: name, materials, provider, stores })
     },
   )
 
@@ -213,4 +177,10 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       throw new RemodelError('not-found', `there is no lock ${request.params.id}`)
     },
   )
+}
+
+/** An instance with the fields that each kind adds to its own. */
+function withFieldsOf(kinds: readonly Kind[]): typeof Instance {
+  const fields: typeof Instance.shape = Object.assign({}, Instance.shape, ...kinds.map((kind) => kind.instanceFields))
+  return z.object(fields)
 }

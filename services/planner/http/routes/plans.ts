@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
-import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schema.ts'
+import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schemas/plan.ts'
 import { compiledFor } from '../../../../shared/compilation/phrase.ts'
 import type { CompileSpec } from '../../../../shared/compilation/spec.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
-import { InspectedRelease, ListedRelease, Release, UsedRelease } from '../../../../shared/api/schema.ts'
+import { InspectedRelease, ListedRelease, UsedRelease } from '../../../../shared/api/schemas/release.ts'
 import { RedisCompiledIndex } from '../../../../shared/compilation/compiled.ts'
 import { exportRelease } from '../../../../shared/release/export.ts'
 import { osOf } from '../../../../shared/release/package-form.ts'
+import { Release } from '../../../../shared/release/release.ts'
 import { compiledFor, takeRelease } from '../../catalog/releases.ts'
 import type { Services } from '../services.ts'
 

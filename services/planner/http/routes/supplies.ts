@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
-import { Config, Stemcell } from '../../../../shared/api/schema.ts'
+import { Config } from '../../../../shared/api/schemas/config.ts'
+import { Stemcell } from '../../../../shared/release/release.ts'
 import { takeConfig } from '../../catalog/configs.ts'
 import type { Services } from '../services.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
-import { Check, CheckRequest } from '../../../../shared/api/schema.ts'
+import { Check, CheckRequest } from '../../../../shared/api/schemas/check.ts'
 import { RedisCompiledIndex } from '../../../../shared/compilation/compiled.ts'
 import { Rebuilds } from '../../../../shared/compilation/rebuilds.ts'
 import { jobId } from '../../../../shared/queue/catalog.ts'

@@ -1,0 +1,9 @@
+import type { Kind } from '../contract/kind.ts'
+
+/** The parts of this kind, each loaded when it is first needed. */
+const database = {
+  open: async (): Promise<Kind> => (await import('./plan/index.ts')).kind,
+  verbs: async () => (await import('./cli/index.ts')).verbs,
+}
+
+export default database

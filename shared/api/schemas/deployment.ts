@@ -1,0 +1,22 @@
+import { z } from 'zod'
+import { PlanStatus } from './plan.ts'
+
+export const Deployment = z.object({
+  name: z.string(),
+  kind: z.string(),
+  materials: z.record(z.string(), z.int()),
+  floorplanVersion: z.int(),
+  lastPlan: PlanStatus.nullable(),
+  lock: z.string().nullable(),
+})
+export type Deployment = z.infer<typeof Deployment>
+
+export const Lock = z.object({
+  id: z.string(),
+  resource: z.string(),
+  holder: z.string(),
+  since: z.number(),
+  plan: z.string().nullable(),
+  message: z.string(),
+})
+export type Lock = z.infer<typeof Lock>
