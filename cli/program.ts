@@ -1,9 +1,8 @@
 import { Command, CommanderError, Option } from 'commander'
 import { RemodelError } from '../shared/runtime/errors.ts'
-import { boshOption, boshVerb } from './bosh.ts'
 import { type Context, createContext, type GlobalOptions } from './context.ts'
-import { exit, groups, type VerbEntry } from './verb.ts'
-import { allVerbs, ownVerbs } from './verbs/index.ts'
+import { exit, groups, type OtherWords, type VerbEntry } from './verb.ts'
+import { verbsFor } from './verbs/index.ts'
 import { tellError } from './views/error.ts'
 
 /** Runs one command line (without `node` and the script) and answers with the exit code. Never throws. */
@@ -15,8 +14,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     let code: number = exit.done
     const program = createProgram()
     const called = calledVerb(argv)
-    const own = ownVerbs.find(({ name }) => name === called)
-    const verbs = own ? [own] : await allVerbs()
+    const verbs = await verbsFor(called)
     for (const entry of verbs) {
       const command = addVerb(program, entry)
       if (entry.name !== called) continue
@@ -27,7 +25,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
       })
     }
     if (isUnknownVerb(called, verbs)) {
-      const known = boshVerb(called)
+      const known = await elsewhere('verb', called)
       if (known !== undefined) throw new RemodelError('invalid-input', known)
       await program.parseAsync([called], { from: 'user' })
     }
@@ -35,7 +33,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     else await program.parseAsync([...argv], { from: 'user' })
     return code
   } catch (error) {
-    return tellFailure(error, context)
+    return await tellFailure(error, context)
   }
 }
 
@@ -114,10 +112,14 @@ function isUnknownVerb(called: string | undefined, verbs: readonly VerbEntry[]):
   return called !== undefined && called !== 'help' && !verbs.some(({ name }) => name === called)
 }
 
-/** The parser's sentence, or ours where the option is one of BOSH. */
-function wordsOf(message: string): string {
+/** The parser's sentence, or ours where the option is one of another command that a kind knows. */
+async function wordsOf(message: string): Promise<string> {
   const option = /^unknown option '([^']+)'/.exec(message)?.[1]
-  return (option === undefined ? undefined : boshOption(option)) ?? message
+  return (option === undefined ? undefined : await elsewhere('option', option)) ?? message
+}
+
+async function elsewhere(of: keyof OtherWords, word: string): Promise<string | undefined> {
+  return (await import('./of-kinds.ts')).knownElsewhere(of, word)
 }
 
 function asksForJson(argv: readonly string[]): boolean {
@@ -125,11 +127,11 @@ function asksForJson(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
 }
 
-function tellFailure(error: unknown, context: Context): number {
+async function tellFailure(error: unknown, context: Context): Promise<number> {
   if (error instanceof CommanderError) {
     // Help and version arrive here too: they have been printed, and they are no failure.
     if (error.exitCode === 0 || error.code === 'commander.help') return exit.done
-    const message = wordsOf(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '))
+    const message = await wordsOf(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '))
     tellError(new RemodelError('invalid-input', message), context)
     return exit.wrongUse
   }

@@ -1,13 +1,13 @@
 import type * as CarryOut from './carry-out.ts'
 
+export { bytesText } from '../shared/model/bytes-text.ts'
 /** All that a verb outside of this folder imports: what a verb is, how it asks people, and how it writes. */
 export { gather, wholeNumber } from './arguments.ts'
 export { ask, requireConsent } from './consent.ts'
 export type { Context } from './context.ts'
 export { readSource } from './files.ts'
 export { isFinal } from './follow.ts'
-export { exit, type Verb, type VerbEntry } from './verb.ts'
-export { bytesText } from './views/bytes.ts'
+export { exit, type OtherWords, type Verb, type VerbEntry } from './verb.ts'
 export { statePainted } from './views/state.ts'
 export { plain, type Style } from './views/style.ts'
 export { count, table } from './views/table.ts'

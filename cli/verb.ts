@@ -20,6 +20,13 @@ export interface Verb<Options = Record<never, never>> {
 /** A verb as the table of verbs sees it: its options are checked by what it configured. */
 export type AnyVerb = Verb<never>
 
+/** Words of another command that people type out of habit; each answer says what does the same here, or that nothing does. */
+export interface OtherWords {
+  verb(word: string): string | undefined
+  /** As it was typed, `=value` or a value at its end or not. */
+  option(word: string): string | undefined
+}
+
 /** The parts of the help, in its order. */
 export const groups = {
   deploying: 'Deploying:',

@@ -8,8 +8,10 @@ import type { Kind, KindTools } from './contract/kind.ts'
 
 /** A kind as a planner sees it. */
 interface KindModule {
-  default: { open(tools: KindTools): Promise<Kind> }
+  default: { recognises(document: SourceDocument): boolean; open(tools: KindTools): Promise<Kind> }
 }
+
+const kinds: readonly (() => Promise<KindModule>)[] = Object.values(builtIn)
 
 /** All kinds a planner knows, its own first, then those of extensions. */
 export class KindRegistry {
@@ -21,10 +23,18 @@ export class KindRegistry {
 
   /** The caller closes it. */
   static async open(tools: KindTools): Promise<KindRegistry> {
-    const kinds: readonly (() => Promise<KindModule>)[] = Object.values(builtIn)
     const own = await Promise.all(kinds.map(async (load) => (await load()).default.open(tools)))
-    const extensions = (await loadExtensions()).flatMap((extension) => (extension.kind ? [extension.kind as Kind] : []))
-    return new KindRegistry([...extensions, ...own])
+    return new KindRegistry([...(await kindsOfExtensions()), ...own])
+  }
+
+  /** Opens the kind of one document alone, so nothing of the others is loaded. The caller closes it. Throws `invalid-input` as `recognise`. */
+  static async openFor(document: SourceDocument, tools: KindTools): Promise<KindRegistry> {
+    const extensions = await kindsOfExtensions()
+    const extension = extensions.find((kind) => kind.recognises(document))
+    if (extension) return new KindRegistry([extension])
+    const own = (await Promise.all(kinds.map((load) => load()))).find((kind) => kind.default.recognises(document))
+    if (own) return new KindRegistry([await own.default.open(tools)])
+    throw noSuchKind(document, [...extensions.map(({ name }) => name), ...Object.keys(builtIn)])
   }
 
   async close(): Promise<void> {
@@ -65,10 +75,16 @@ export class KindRegistry {
   recognise(document: SourceDocument): Kind {
     const kind = this.#kinds.find((candidate) => candidate.recognises(document))
     if (kind) return kind
-    throw invalidInput([
-      document.fault([], 'no kind of deployment is written like this', { allowed: this.names.join(', ') }),
-    ])
+    throw noSuchKind(document, this.names)
   }
+}
+
+async function kindsOfExtensions(): Promise<Kind[]> {
+  return (await loadExtensions()).flatMap((extension) => (extension.kind ? [extension.kind as Kind] : []))
+}
+
+function noSuchKind(document: SourceDocument, names: readonly string[]): RemodelError {
+  return invalidInput([document.fault([], 'no kind of deployment is written like this', { allowed: names.join(', ') })])
 }
 
 /** The deployment that a document is of. Throws `invalid-input` where its name is no name: this holds for every kind. */

@@ -1,5 +1,5 @@
+import { bytesText } from '../../shared/model/bytes-text.ts'
 import { exit, type Verb } from '../verb.ts'
-import { bytesText } from '../views/bytes.ts'
 import { count } from '../views/table.ts'
 
 const cleanUp: Verb<{ dryRun?: boolean; all?: boolean }> = {

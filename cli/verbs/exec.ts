@@ -5,7 +5,7 @@ const exec: Verb<{ timeout: number }> = {
   configure(command) {
     command
       .argument('<deployment>')
-      .argument('<instance>', 'GROUP/INDEX; of a database NODE-HOST: n1-a')
+      .argument('<instance>', 'as `remodel instances` names it: web/0, or n1-a')
       .argument('<command...>', 'command and its arguments, after --')
       .usage('[options] <deployment> <instance> -- <command...>')
       .option('--timeout <seconds>', 'stop the command after so long', wholeNumber(1), 60)

@@ -123,9 +123,20 @@ export const ownVerbs: readonly VerbEntry[] = [
   },
 ]
 
-/** All verbs, those of kinds with them, group by group. A kind's verbs are looked up only where the command itself has none of the name. */
+/** The verb of this name, looked for where that costs least: the command's own, those of kinds, those of extensions. Else all verbs. */
+export async function verbsFor(name: string | undefined): Promise<readonly VerbEntry[]> {
+  const own = ownVerbs.filter((verb) => verb.name === name)
+  if (own.length > 0) return own
+  const { verbsOfKinds } = await import('../of-kinds.ts')
+  const found = (await verbsOfKinds()).filter((verb) => verb.name === name)
+  return found.length > 0 ? found : allVerbs()
+}
+
+/** All verbs, group by group. Of two with one name the first stays, so the command's own. */
 export async function allVerbs(): Promise<VerbEntry[]> {
-  const { verbsOfKinds } = await import('../verbs-of-kinds.ts')
-  const all = [...ownVerbs, ...(await verbsOfKinds())]
-  return Object.keys(groups).flatMap((group) => all.filter((verb) => verb.group === group))
+  const { verbsOfExtensions, verbsOfKinds } = await import('../of-kinds.ts')
+  const all = [...ownVerbs, ...(await verbsOfKinds()), ...(await verbsOfExtensions())]
+  const byName = new Map(all.toReversed().map((verb) => [verb.name, verb]))
+  const kept = all.filter((verb) => byName.get(verb.name) === verb)
+  return Object.keys(groups).flatMap((group) => kept.filter((verb) => verb.group === group))
 }

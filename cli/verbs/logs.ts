@@ -8,7 +8,10 @@ const logs: Verb<{ lines: number; follow?: boolean }> = {
   configure(command) {
     command
       .argument('<deployment>')
-      .argument('[instance]', 'GROUP/INDEX; of a database NODE-HOST: n1-a; a GROUP or NODE: all of it; default: all')
+      .argument(
+        '[instance]',
+        'an instance as `remodel instances` names it, web/0 or n1-a; web or n1: all of that group or node; default: all',
+      )
       .option('--lines <n>', 'so many last lines of each file', wholeNumber(1), 40)
       .option('-f, --follow', 'go on showing what is written, until Ctrl-C')
   },

@@ -57,7 +57,10 @@ export function deviationLines({ deviations }: Verdict, style: Style): string[] 
   if (deviations.length === 0) return []
   return [
     style.yellow('  But this is not as it should be:'),
-    ...deviations.map(({ material, what }) => `  ${style.red('✗')} ${style.bold(plain(material))} ${plain(what)}`),
+    ...deviations.flatMap(({ material, what, next }) => [
+      `  ${style.red('✗')} ${style.bold(plain(material))} ${plain(what)}`,
+      ...(next === undefined ? [] : [`      next: ${plain(next)}`]),
+    ]),
     style.dim(
       '  Look at it with remodel instances and remodel logs; the next deploy makes anew what is gone, deploy --recreate all of it.',
     ),

@@ -154,9 +154,9 @@ export interface Kind {
    * What, of a floorplan that the inspector has just read, is not as it was recorded. Pure. Said of a deployment when a plan is
    * done, so it names what a user can act on. Absent: a plan's own word is all there is.
    */
-  deviations?(seen: readonly StandingMaterial[]): Deviation[]
+  deviations?(seen: readonly StandingMaterial[], deployment: string): Deviation[]
   /** What, of the same floorplan, is as it was recorded and will not do what people expect: a sentence each. Pure. */
-  warnings?(seen: readonly StandingMaterial[]): string[]
+  warnings?(seen: readonly StandingMaterial[], deployment: string): string[]
   /** True where a machine or disk of this ownership was made by this kind: a deployment that no plan names is removed by it. */
   made?(ownership: Ownership): boolean
   /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */

@@ -5,6 +5,8 @@ export const Deviation = z.object({
   material: z.string(),
   /** What is wrong, as the rest of a sentence that begins with the material: `is missing`. */
   what: z.string(),
+  /** What a person does about it: a command line, or a sentence where none is enough. Absent: the next deploy, or nothing. */
+  next: z.string().optional(),
 })
 export type Deviation = z.infer<typeof Deviation>
 

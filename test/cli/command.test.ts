@@ -225,6 +225,29 @@ describe('the command', () => {
   })
 })
 
+test.each([[['help', 'deplyo']], [['deplyo', '--help']], [['deplyo']]])(
+  '%j is a wrong use, and the nearest verb is named',
+  async (args) => {
+    const ran = await remodel(args)
+    expect([ran.code, ran.stdout]).toEqual([2, ''])
+    expect(ran.stderr).toMatch(/deplyo.*deploy/)
+  },
+)
+
+test('a file that is not there is said before -y is asked for', async () => {
+  const ran = await remodel(['deploy', 'nothere.yml'])
+  expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('there is no such file')])
+  expect(ran.stderr).not.toContain('add -y')
+})
+
+test('help, and help of a verb, succeed', async () => {
+  for (const args of [[], ['help'], ['--help'], ['help', 'deploy'], ['deploy', '--help']]) {
+    const ran = await remodel(args)
+    expect([args, ran.code, ran.stderr]).toEqual([args, 0, ''])
+    expect(ran.stdout).toContain('Usage: remodel')
+  }
+})
+
 /** Parses a command line of the help, of several in one line the first, without running it. */
 async function understands(line: string): Promise<void> {
   const [name = '', ...words] = (line.split(/ && | > /)[0] ?? '').match(/'[^']*'|\S+/g) ?? []

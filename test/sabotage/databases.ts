@@ -381,9 +381,9 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a link that carries nothing is as it should be',
     guarantee: 92,
-    file: 'kinds/database/plan/deviations.ts',
-    find: 'if (link.success) return',
-    replace: 'if (false) return',
+    file: 'kinds/database/judgement/judge.ts',
+    find: '...stopped.map(stoppedLink),',
+    replace: '',
     caughtBy: 'test/kinds/database/deviations.test.ts',
   },
   {
@@ -657,5 +657,21 @@ export const databases: readonly Sabotage[] = [
     find: "SELECT pg_copy_logical_replication_slot($1, $2)', [was, now]",
     replace: "SELECT pg_create_logical_replication_slot($1, $2, false, false, true)', [now, 'pgoutput']",
     caughtBy: 'test/long/database/rename.test.ts',
+  },
+  {
+    name: 'a replica that follows no server is well to the verdict',
+    guarantee: 103,
+    file: 'kinds/database/plan/seen.ts',
+    find: "return isAstray(meta, role) ? 'failing' : 'running'",
+    replace: "return 'running'",
+    caughtBy: 'test/kinds/database/judgement.test.ts',
+  },
+  {
+    name: 'a server whose process does not run is only silent to the verdict',
+    guarantee: 103,
+    file: 'kinds/database/plan/seen.ts',
+    find: "return meta.process === 'stopped' ? 'failing' : 'unresponsive'",
+    replace: "return 'unresponsive'",
+    caughtBy: 'test/kinds/database/judgement.test.ts',
   },
 ]

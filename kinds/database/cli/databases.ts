@@ -6,7 +6,8 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { DatabaseClient } from '../api/client.ts'
 import type { DatabaseInstance } from '../api/instance.ts'
 import type { DatabaseServer } from '../api/server.ts'
-import { type Cause, causesOf } from './verdict.ts'
+import type { Judgement } from '../judgement/judge.ts'
+import { type Cause, judgementOf } from './verdict.ts'
 
 export type Server = DatabaseInstance & { database: DatabaseServer }
 
@@ -14,11 +15,7 @@ export type Server = DatabaseInstance & { database: DatabaseServer }
 export interface Database {
   name: string
   database: string | null
-  /**
-   * `running`; `degraded`: a node does not get what another one writes; `failing`: a server does not run; `down`: a node takes no writes;
-   * `empty`: there is no server yet.
-   */
-  state: 'running' | 'degraded' | 'failing' | 'down' | 'empty'
+  state: Judgement['state']
   nodes: {
     node: string
     primary: string | null
@@ -82,22 +79,13 @@ async function describe({ name, lastPlan, lock }: Deployment, client: Client): P
   return {
     name,
     database: servers[0]?.database.database ?? null,
-    state: stateOf(nodes),
     nodes,
-    causes: causesOf({ name, nodes, lock }),
+    ...judgementOf({ name, nodes, lock }),
     versions: [...new Set(servers.flatMap(({ database: { version } }) => version ?? []))].sort(),
     lastPlan,
     progress: view && progressOf(view),
     lock,
   }
-}
-
-function stateOf(nodes: Database['nodes']): Database['state'] {
-  if (nodes.length === 0) return 'empty'
-  if (nodes.some(({ primary }) => primary === null)) return 'down'
-  const servers = nodes.flatMap(({ instances }) => instances)
-  if (servers.some(({ state }) => state !== 'running')) return 'failing'
-  return servers.some(({ database }) => database.stopped.length > 0) ? 'degraded' : 'running'
 }
 
 /** Every plan of the operations is a stage: the first that is not over is the one that runs. Null: all are over. */

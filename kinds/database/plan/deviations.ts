@@ -1,38 +1,45 @@
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Deviation } from '../../../shared/model/verdict.ts'
-import { StoppedLink } from '../api/server.ts'
-import { causeText } from '../postgres/links/stopped.ts'
+import { type Finding, failure, sentenceOf } from '../judgement/finding.ts'
+import { judge } from '../judgement/judge.ts'
 import { type ArchiveSeen, archivesIn } from './archived.ts'
-import { closedNodes } from './closed.ts'
-import { lackingOf } from './foreman/degraded.ts'
+import { keylessNotes, lackingOf } from './foreman/degraded.ts'
 import { unsharedIn } from './foreman/sequences.ts'
+import { isAstray, seenIn } from './seen.ts'
 import { resourceOf } from './state.ts'
 
 /**
- * Nodes that are closed to clients, machines, servers, databases, slots and subscriptions that are gone or do not do as they should, links that
- * carry nothing, tables that are missing, sequences that draw what another node draws, and logs that no backup goes with.
+ * What the judgement of a database finds: nodes that take no writes or let no client in, servers that are gone or do not run, links that
+ * carry nothing; and by this look at every material machines, databases, slots and subscriptions that are gone or not as recorded, tables
+ * that are missing, sequences that draw what another node draws, and logs that no backup goes with.
  */
-export function deviations(seen: readonly StandingMaterial[]): Deviation[] {
-  const closed = [...closedNodes(seen)].map(([node, why]): Deviation => {
-    const added = 'is being added, and lets no client in before every other node gets what is written to it'
-    return { material: `node/${node}`, what: why === 'added' ? added : 'lets no client in on some of its servers' }
-  })
+export function deviations(seen: readonly StandingMaterial[], deployment: string): Deviation[] {
   const isAlone = seen.filter(({ id }) => id.startsWith('node/')).length < 2
-  const amiss = seen.flatMap((material): Deviation[] => {
+  const amiss = seen.flatMap((material): Finding[] => {
     const what = whyAmiss(material, isAlone)
-    return what === null ? archivesIn([material]).flatMap(withoutBackup) : [{ material: material.id, what }]
+    if (what === null) return archivesIn([material]).flatMap((archive) => withoutBackup(archive, deployment))
+    return [failure(material.id, what, null)]
   })
-  return [...closed, ...amiss]
+  const { findings } = judge(seenIn(seen, deployment, amiss), { underway: false })
+  return findings
+    .filter(({ warning }) => !warning)
+    .map(({ material, what, next }) => ({ material, what, ...(next === null ? {} : { next }) }))
 }
 
+/** What has not failed and will, if it goes on like this, and tables without a key. */
+export function warnings(seen: readonly StandingMaterial[], deployment: string): string[] {
+  const { findings } = judge(seenIn(seen, deployment, []), { underway: false })
+  return [...findings.filter(({ warning }) => warning).map(sentenceOf), ...keylessNotes(seen)]
+}
+
+/** Null where nothing is, or where the judgement says it of its server or its link. */
 function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
-  if (material.meta.resource === undefined) return null
-  const { provider_node: provider, subscriber_node: subscriber } = material.attributes
-  if (typeof material.meta.lost === 'string')
-    return `is lost (${material.meta.lost}): ${subscriber} misses what ${provider} wrote since`
+  const { meta, attributes } = material
+  if (meta.resource === undefined) return null
+  const { provider_node: provider, subscriber_node: subscriber } = attributes
+  if (typeof meta.lost === 'string') return `is lost (${meta.lost}): ${subscriber} misses what ${provider} wrote since`
+  if (meta.link !== undefined || meta.health === 'down' || isAstray(meta, meta.role)) return null
   const { needs_recreate: gone, error } = resourceOf(material)
-  const link = StoppedLink.safeParse(material.meta.link)
-  if (link.success) return `carries nothing: ${causeText(link.data)}`
   const lacking = lackingOf(material)
   if (lacking.length > 0)
     return `has no ${lacking.join('; no ')}: the first row of it that another node writes stops the link`
@@ -40,12 +47,12 @@ function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
   if (unshared.length > 0)
     return `may draw numbers that other nodes draw too, by ${unshared.join(', ')}: the next deploy sets that right`
   if (error) return `is not as it should be: ${error}`
-  if (!gone) return null
-  return material.meta.health === 'down' ? 'does not answer' : 'is gone, or not recorded'
+  return gone ? 'is gone, or not recorded' : null
 }
 
 /** The log alone brings nothing back. Of a node that does not say where its log goes nothing is concluded. */
-function withoutBackup({ node, line, backups }: ArchiveSeen): Deviation[] {
+function withoutBackup({ node, line, backups }: ArchiveSeen, deployment: string): Finding[] {
   if (line === null || backups.some((backup) => backup.line === line)) return []
-  return [{ material: `archive/${node}`, what: 'has no backup that goes with its log' }]
+  const next = `remodel backup-database ${deployment} --node ${node}`
+  return [failure(`archive/${node}`, 'has no backup that goes with its log', next)]
 }

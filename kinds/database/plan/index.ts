@@ -6,10 +6,10 @@ import { backupRoutes } from '../http/backups.ts'
 import { comparisonRoutes } from '../http/comparison.ts'
 import { statementRoutes } from '../http/statements.ts'
 import { serverLog } from '../inputs.ts'
+import { recognises } from '../recognises.ts'
 import { architect, checkClouds, deploymentName, nothing } from './architect.ts'
 import { backUp } from './back-up.ts'
-import { deviations } from './deviations.ts'
-import { keylessNotes } from './foreman/degraded.ts'
+import { deviations, warnings } from './deviations.ts'
 import { foreman } from './foreman.ts'
 import { promote } from './promote.ts'
 import { holdings, spaces } from './reservations.ts'
@@ -18,7 +18,7 @@ import { restart } from './restart.ts'
 /** PostgreSQL databases of several nodes that all take writes; `docs/use/database-kind.md`. */
 export const kind: Kind = {
   name: 'database',
-  recognises: ({ value }) => value !== null && typeof value === 'object' && Reflect.get(value, 'kind') === 'database',
+  recognises,
   deploymentName,
   architect,
   checkClouds,
@@ -29,7 +29,7 @@ export const kind: Kind = {
   inspector: async (blueprint, world) => (await import('./inspector.ts')).inspector(blueprint, world),
   foreman,
   deviations,
-  warnings: keylessNotes,
+  warnings,
   made: ({ purpose, resource }) => purpose.startsWith('host/') && resource !== undefined,
   spaces,
   holdings,

@@ -10,7 +10,7 @@ import { Commits, commitsIn, isSame } from '../postgres/quorum.ts'
 import { archivesAsFound } from './inspector/archive.ts'
 import { stoppedLinks } from './inspector/leaving.ts'
 import { linkAsFound, lostSlot, strayLinks } from './inspector/links.ts'
-import { askMachine, type Machine } from './inspector/machines.ts'
+import { askMachine, type Machine, runsServer } from './inspector/machines.ts'
 import { askServer, type Server } from './inspector/servers.ts'
 import { linksThatStopped } from './inspector/stopped.ts'
 import type { ResourceData } from './operations/operations.ts'
@@ -47,6 +47,7 @@ export async function inspector(
   const servers = new Map(answers.flatMap((server): [string, Server][] => (server ? [[server.instance, server]] : [])))
   const primaries = primariesOf(of('database.node'), servers)
 
+  const ended = world.closely ? await endedServers(instances, { servers, machines }, world.provider) : new Set<string>()
   const disks = await world.provider.listDisks({ owner: `deployment/${blueprint.deployment}` })
   const remembered = new Map(world.recorded.materials.map(({ id, meta }) => [id, meta]))
   const used = new Set(instances.map(({ attributes }) => String(attributes.vm)))
@@ -86,7 +87,11 @@ export async function inspector(
     }
     if (type === 'database.instance') {
       const server = servers.get(id)
-      const found = instanceAsFound(resource, server, machines.get(id), server && primaries.get(server.node))
+      const primary = server && primaries.get(server.node)
+      const found = instanceAsFound(resource, server, {
+        machine: machines.get(id),
+        ...{ primary, stopped: ended.has(id), closely: world.closely === true },
+      })
       return withHeld(found, remembered.get(found.id)?.held)
     }
     if (type === 'database.node') {
@@ -165,15 +170,35 @@ async function machinesOf(
   )
 }
 
+/** Servers that do not answer as their process does not run, though their machine answers. */
+async function endedServers(
+  instances: readonly ResourceData[],
+  { servers, machines }: { servers: ReadonlyMap<string, Server>; machines: ReadonlyMap<string, Machine> },
+  provider: Provider,
+): Promise<Set<string>> {
+  const found = await Promise.all(
+    instances.map(async ({ identifier: { id }, attributes }) => {
+      if (servers.has(id) || machines.get(id)?.silent !== false) return []
+      return (await runsServer(provider, String(attributes.vm))) === false ? [id] : []
+    }),
+  )
+  return new Set(found.flat())
+}
+
 function instanceAsFound(
   resource: ResourceData,
   server: Server | undefined,
-  machine: Machine | undefined,
-  primary: Server | undefined,
+  {
+    machine,
+    primary,
+    stopped,
+    closely,
+  }: { machine: Machine | undefined; primary: Server | undefined; stopped: boolean; closely: boolean },
 ): StandingMaterial {
   const aside = {
     ...(machine && machine.kept.length > 0 ? { kept: machine.kept } : {}),
     ...(machine && machine.closed !== '' ? { closed: machine.closed } : {}),
+    ...(closely && machine?.disk ? { disk: machine.disk } : {}),
   }
   if (!server) {
     const seen = machine
@@ -182,6 +207,7 @@ function instanceAsFound(
           demoted: machine.demoted,
           data: machine.silent || machine.data,
           full: machine.full,
+          ...(stopped ? { process: 'stopped' } : {}),
         }
       : {}
     return withMeta({ ...resource, needs_recreate: true }, { health: 'down', ...seen, ...aside })

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Blueprint, Json } from '../../../shared/model/material.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
 import type { Kind, KindTools } from '../../contract/kind.ts'
+import { recognises } from '../recognises.ts'
 import { TemplateRenderer } from '../render/renderer.ts'
 import type { Render } from '../rendering.ts'
 import { checkClouds } from './architect/check-clouds.ts'
@@ -23,7 +24,7 @@ export function open({ blobs, cacheFolder }: KindTools): Kind {
 
 export const renderedBy = (render: Render): Kind => ({
   name: 'deployment',
-  recognises: (document) => 'instance_groups' in keysOf(document),
+  recognises,
   chooses: chosenReleases,
   checkClouds,
   architect,
@@ -57,9 +58,4 @@ function deploymentName(document: SourceDocument): string {
   const name = document.textAt(['name'])
   if (name) return name
   throw invalidInput([document.fault(['name'], 'is missing: a manifest says the name of its deployment')])
-}
-
-function keysOf(document: SourceDocument): Record<string, unknown> {
-  const { value } = document
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }

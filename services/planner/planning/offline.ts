@@ -33,7 +33,7 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
   const [manifest, ...cloud] = files.map(({ name, content }) => new SourceDocument(name, content))
   if (!manifest) throw new RemodelError('invalid-input', 'a plan needs a manifest')
   const blobs = await openCache()
-  const kinds = await KindRegistry.open({ blobs, cacheFolder: cacheFolder() })
+  const kinds = await KindRegistry.openFor(manifest, { blobs, cacheFolder: cacheFolder() })
   const kind = kinds.recognise(manifest)
   deploymentOf(kind, manifest)
   const packed = await Promise.all(releases.map(({ path, version }) => pack(path, version, blobs)))

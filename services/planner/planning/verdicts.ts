@@ -80,7 +80,7 @@ export class Verdicts {
     if (!deviations) return { deviations: [], warnings: [] }
     const recorded = await this.#ledger.floorplan(deployment)
     const { materials } = await inspector(nothing(deployment), { ...this.#world, recorded, closely: true })
-    return { deviations: deviations(materials), warnings: warnings?.(materials) ?? [] }
+    return { deviations: deviations(materials, deployment), warnings: warnings?.(materials, deployment) ?? [] }
   }
 }
 

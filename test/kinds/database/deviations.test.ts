@@ -18,23 +18,17 @@ function found(
   return { ...standing, meta: { ...standing.meta, ...meta } }
 }
 
-test('a link that stopped, a server that does not answer and a slot that is gone are deviations; what is as recorded is none', () => {
+test('a link that is disabled and a slot that is gone are deviations; what is as recorded is none', () => {
   const [link, slot] = [subscription(n1, n2), replicationSlot(n1, n2)]
   const seen = [
     found(link, {}),
     found(link, { error: 'the subscription is disabled' }),
     found(slot, { needs_recreate: true }),
-    found(
-      { ...slot, identifier: { type: 'database.instance', id: 'n1-a' } },
-      { needs_recreate: true },
-      { health: 'down' },
-    ),
     { id: 'restored/n1', attributes: {}, needs: [], meta: {} },
   ]
-  expect(deviations(seen).map(({ what }) => what)).toEqual([
+  expect(deviations(seen, 'shop').map(({ what }) => what)).toEqual([
     'is not as it should be: the subscription is disabled',
     'is gone, or not recorded',
-    'does not answer',
   ])
 })
 
@@ -52,9 +46,16 @@ test('a link that carries nothing is named with its cause and its repair, and wh
     found(subscription(n1, n2), {}, { link: cause }),
     { ...base, id: 'postgres_database/n2:shop', meta: { ...base.meta, lacking: ['table public.extra, which n1 has'] } },
   ]
-  expect(deviations(seen).map(({ what }) => what)).toEqual([
-    'carries nothing: table public.extra is missing on n2. To repair it, run on n2: CREATE TABLE public.extra (id integer); (makes the table as n1 has it)',
-    'has no table public.extra, which n1 has: the first row of it that another node writes stops the link',
+  expect(deviations(seen, 'shop')).toEqual([
+    {
+      material: 'node/n2',
+      what: 'gets nothing of what n1 writes: table public.extra is missing on n2',
+      next: 'run on n2: CREATE TABLE public.extra (id integer); (makes the table as n1 has it)',
+    },
+    {
+      material: 'postgres_database/n2:shop',
+      what: 'has no table public.extra, which n1 has: the first row of it that another node writes stops the link',
+    },
   ])
 })
 
@@ -62,8 +63,10 @@ test('a log that no backup goes with is a deviation; of a node that does not say
   const backup = { id: 'b1', node: 'n1', line: 'before' } as ArchiveSeen['backups'][number]
   const seen = { deployment: 'shop', node: 'n1', line: 'now', now: 1, nextXid: null, end: null, backups: [backup] }
   const what = 'has no backup that goes with its log'
-  expect(deviations([archiveMaterial(seen)])).toEqual([{ material: 'archive/n1', what }])
-  expect(deviations([archiveMaterial({ ...seen, line: 'before' }), archiveMaterial({ ...seen, line: null })])).toEqual(
-    [],
-  )
+  expect(deviations([archiveMaterial(seen)], 'shop')).toEqual([
+    { material: 'archive/n1', what, next: 'remodel backup-database shop --node n1' },
+  ])
+  expect(
+    deviations([archiveMaterial({ ...seen, line: 'before' }), archiveMaterial({ ...seen, line: null })], 'shop'),
+  ).toEqual([])
 })

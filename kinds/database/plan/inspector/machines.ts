@@ -74,6 +74,20 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
   }
 }
 
+/** Whether a machine keeps its server running; null where it does not say. */
+export async function runsServer(provider: Provider, vm: string): Promise<boolean | null> {
+  try {
+    const connection = await provider.connect(vm, null)
+    try {
+      return (await connection.status()).every(({ state }) => state === 'running')
+    } finally {
+      connection.close()
+    }
+  } catch {
+    return null
+  }
+}
+
 /** Of the lines of `df -Pk` the one with least left: size, used, left, share. */
 function scarcest(lines: readonly string[]): Machine['disk'] {
   const disks = lines.flatMap((line) => {

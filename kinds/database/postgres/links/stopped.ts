@@ -1,7 +1,7 @@
 import type { StoppedLink } from '../../api/server.ts'
 
 /** Why, and what to do. */
-export function causeText({ to, why, repair }: StoppedLink): string {
+function causeText({ to, why, repair }: StoppedLink): string {
   const ways = repair.map(({ statement, meaning }) => `${statement}; (${meaning})`).join(' or ')
   return ways === '' ? why : `${why}. To repair it, run on ${to}: ${ways}`
 }

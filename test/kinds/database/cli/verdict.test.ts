@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Database, Server } from '../../../../kinds/database/cli/databases.ts'
-import { causesOf } from '../../../../kinds/database/cli/verdict.ts'
+import { judgementOf } from '../../../../kinds/database/cli/verdict.ts'
 import { changesOf, saidOf } from '../../../../kinds/database/cli/watching.ts'
 
 type Facts = Partial<Server['database']>
@@ -43,7 +43,7 @@ function database(instances: Server[], more: Partial<Database> = {}): Database {
 }
 
 const told = (instances: Server[], more: Partial<Database> = {}) =>
-  causesOf(database(instances, more)).map(({ what, next }) => [what, next])
+  judgementOf(database(instances, more)).causes.map(({ what, next }) => [what, next])
 
 test('a database that is well has no causes', () => {
   expect(told([primary('n1-a'), replica('n1-b'), primary('n2-c')])).toEqual([])
@@ -98,7 +98,7 @@ test('a node of which no server answers says what to do with each kind of silenc
 test('replicas that are gone or follow no server are named, and writes that wait for them', () => {
   const [gone, waits] = told([primary('n1-a', { waitingCommits: 12 }), server('n1-b', 'missing', {})])
   expect(gone![0]).toBe('n1-b is missing: its machine on host b is gone')
-  expect(waits![0]).toBe('writes on n1 wait: no replica is there to confirm them (12 sessions)')
+  expect(waits![0]).toBe('n1 has writes that wait: no replica is there to confirm them (12 sessions)')
   expect(told([primary('n1-a', { waitingCommits: 3 }), replica('n1-b')])).toEqual([])
   expect(told([primary('n1-a'), { ...replica('n1-b', { lagBytes: null }), state: 'failing' }])[0]![0]).toBe(
     'n1-b follows no other server',
@@ -108,10 +108,27 @@ test('replicas that are gone or follow no server are named, and writes that wait
 test('a disk that is nearly full, and log that is kept for a reader that is away, are warnings', () => {
   const disk = { freeBytes: 2 ** 30, totalBytes: 40 * 2 ** 30 }
   const slots = [{ reader: 'n2', connected: false, keptBytes: 3 * 2 ** 30 }]
-  const causes = causesOf(database([primary('n1-a', { disk, slots })]))
+  const { causes } = judgementOf(database([primary('n1-a', { disk, slots })]))
   expect(causes.map(({ what, warning }) => [what, warning])).toEqual([
     ['n1 keeps 3.0 GiB of its log for n2, which does not read it', true],
-    ['the disk of n1-a has 1.0 GiB of 40.0 GiB left', true],
+    ['n1-a has 1.0 GiB of 40.0 GiB of its disk left', true],
+  ])
+})
+
+test('a node that is not connected is a warning, as it may be back within seconds', () => {
+  const peers = [{ node: 'n2', connected: false, lagBytes: 9, lagSeconds: null }]
+  expect(judgementOf(database([primary('n1-a', { peers }), primary('n2-c')])).causes).toEqual([
+    { what: 'n2 is not connected to n1: what n1 writes waits for it', next: null, warning: true },
+  ])
+})
+
+test('a full disk is why a server does not run, or can write no more', () => {
+  const disk = { freeBytes: 2 ** 20, totalBytes: 40 * 2 ** 30 }
+  expect(told([server('n1-a', 'failing', { disk }), replica('n1-b')])[0]![0]).toMatch(
+    /^n1 takes no writes: n1-a is failing: the disk of host a is full; n1-b has most/,
+  )
+  expect(told([primary('n1-a', { disk })])).toEqual([
+    ['n1-a can write no more: its disk is full', 'make room on host a'],
   ])
 })
 
@@ -140,6 +157,6 @@ test('a node that is being added is told as closed to clients, and is not to be 
     ],
   ])
   expect(told([primary('n3-c', { closed: 'opening' }), replica('n3-d', added)])).toEqual([
-    ['n3-c, n3-d of n3 let no client in', expect.stringMatching(/^remodel deploy/)],
+    ['n3 lets no client in on n3-c, n3-d', expect.stringMatching(/^remodel deploy/)],
   ])
 })

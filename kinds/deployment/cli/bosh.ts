@@ -1,3 +1,5 @@
+import type { OtherWords } from '../../../cli/sdk.ts'
+
 /** Verbs of BOSH that are called otherwise here, and what does the same. */
 const otherwise: Readonly<Record<string, string>> = {
   vms: 'remodel instances --ps',
@@ -47,14 +49,17 @@ const options: Readonly<Record<string, string>> = {
 const more = 'docs/use/bosh-users.md has the rest'
 
 /** The answer to a word that BOSH knows; undefined where BOSH does not know it either. */
-export function boshVerb(word: string): string | undefined {
+function boshVerb(word: string): string | undefined {
   const here = Object.hasOwn(otherwise, word) ? otherwise[word] : undefined
   if (here !== undefined) return `${word} is a verb of BOSH; here it is: ${here} (${more})`
   return absent.has(word) ? `${word} is a verb of BOSH that Remodel does not have (${more})` : undefined
 }
 
 /** The same for an option, as it was typed, `=value` or a value at its end or not. */
-export function boshOption(word: string): string | undefined {
+function boshOption(word: string): string | undefined {
   const name = word.startsWith('--') ? word.split('=')[0]! : word.slice(0, 2)
   return Object.hasOwn(options, name) ? `${name} is an option of BOSH: ${options[name]} (${more})` : undefined
 }
+
+/** What people type who know BOSH. */
+export const boshWords: OtherWords = { verb: boshVerb, option: boshOption }
