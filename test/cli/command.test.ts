@@ -199,6 +199,7 @@ describe('the command', () => {
   test.each([
     [['--help'], [], ['commander']],
     [['plan', 'missing.yml'], ['cli/verbs/plan.ts'], ['commander', 'zod']],
+    [['promote', '--help'], ['kinds/database/cli/verbs/promote.ts'], ['commander']],
     [['databases', '--planner', 'x'], ['kinds/database/cli/verbs/databases.ts'], ['commander', 'zod']],
   ])('loads for %j no verb but the one that is called, so that it starts fast', async (args, loaded, packages) => {
     const script = `

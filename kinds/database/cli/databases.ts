@@ -3,7 +3,6 @@ import type { Client } from '../../../shared/api/client.ts'
 import type { Deployment } from '../../../shared/api/schemas/deployment.ts'
 import type { PlanStatus, PlanView } from '../../../shared/api/schemas/plan.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import { DatabaseClient } from '../api/client.ts'
 import type { DatabaseInstance } from '../api/instance.ts'
 import type { DatabaseServer } from '../api/server.ts'
 import type { Judgement } from '../judgement/judge.ts'
@@ -59,6 +58,8 @@ export async function findDatabase(name: string, client: Client): Promise<Databa
 
 async function describe({ name, lastPlan, lock }: Deployment, client: Client): Promise<Database> {
   const runs = lastPlan !== null && lastPlan.state !== 'stored' && !isFinal(lastPlan.state)
+  // With the client that it is made of: the help of a verb needs neither.
+  const { DatabaseClient } = await import('../api/client.ts')
   const own = new DatabaseClient(client)
   const [instances, view] = await Promise.all([own.instances(name), runs ? client.planView(lastPlan.id) : null])
   const archived = instances.some(({ database }) => database !== undefined && database.archive !== null)

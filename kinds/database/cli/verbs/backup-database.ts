@@ -1,5 +1,5 @@
 import { gather, requireConsent, showAskApply, type Verb, wholeNumber } from '../../../../cli/sdk.ts'
-import { DatabaseClient } from '../../api/client.ts'
+import { clientOf } from '../client.ts'
 
 /** A base backup of every archived node, or of those named, as a plan like everything else. */
 const backupDatabase: Verb<{ node?: string[]; yes?: boolean; waitLock?: number }> = {
@@ -16,7 +16,7 @@ const backupDatabase: Verb<{ node?: string[]; yes?: boolean; waitLock?: number }
   ],
   async run(context, [deployment = ''], { node = [], yes = false, waitLock = 0 }) {
     requireConsent(yes, context, `remodel backups ${deployment}`)
-    const client = new DatabaseClient(await context.client())
+    const client = await clientOf(context)
     const order = { nodes: node }
     return showAskApply(() => client.planBackUp(deployment, order), context, {
       yes,

@@ -1,5 +1,5 @@
 import { bytesText, exit, table, type Verb } from '../../../../cli/sdk.ts'
-import { DatabaseClient } from '../../api/client.ts'
+import { clientOf } from '../client.ts'
 
 /** Base backups of a database, oldest first. They outlive it: `restore_config` of another deploy can name them. */
 const backups: Verb = {
@@ -8,7 +8,7 @@ const backups: Verb = {
   },
   examples: [['backups shop', 'when each was taken, how large it is, which times it can be restored to']],
   async run(context, [deployment = '']) {
-    const list = await new DatabaseClient(await context.client()).backups(deployment)
+    const list = await (await clientOf(context)).backups(deployment)
     if (context.json) context.document(list)
     else if (list.length === 0) {
       context.say(`${deployment} has no backups. Its document needs a backup_config: docs/use/database-kind.md`)

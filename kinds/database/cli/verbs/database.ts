@@ -1,6 +1,6 @@
 import { type Context, exit, type Verb } from '../../../../cli/sdk.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
-import { DatabaseClient } from '../../api/client.ts'
+import { clientOf } from '../client.ts'
 import { findDatabase } from '../databases.ts'
 import { comparisonLines } from '../views/comparison.ts'
 import { databaseLines } from '../views/database.ts'
@@ -36,7 +36,7 @@ async function compare(context: Context, word: string, name: string): Promise<nu
       'invalid-input',
       `there is no \`remodel database ${word} NAME\`: it is \`remodel database compare NAME\``,
     )
-  const found = await new DatabaseClient(await context.client()).compareNodes(name)
+  const found = await (await clientOf(context)).compareNodes(name)
   if (context.json) context.document(found)
   else for (const line of comparisonLines(name, found, context.style)) context.say(line)
   return found.tables.every(({ state }) => state === 'same') ? exit.done : exit.failed

@@ -1,5 +1,5 @@
 import { ask, count, exit, requireConsent, type Verb } from '../../../../cli/sdk.ts'
-import { DatabaseClient } from '../../api/client.ts'
+import { clientOf } from '../client.ts'
 
 /** Forgets what is archived of a deployment that does not stand any more. */
 const deleteBackups: Verb<{ yes?: boolean }> = {
@@ -9,7 +9,7 @@ const deleteBackups: Verb<{ yes?: boolean }> = {
   examples: [['delete-backups shop -y', 'after `remodel delete shop`; the space is free after the next clean-up']],
   async run(context, [deployment = ''], { yes = false }) {
     requireConsent(yes, context, `remodel backups ${deployment}`)
-    const client = new DatabaseClient(await context.client())
+    const client = await clientOf(context)
     if (!yes && !(await ask(`Delete all backups of ${deployment}? [y/N] `))) {
       context.say('Nothing was changed.')
       return exit.failed

@@ -1,5 +1,5 @@
 import { exit, gather, plain, type Verb } from '../../../../cli/sdk.ts'
-import { DatabaseClient } from '../../api/client.ts'
+import { clientOf } from '../client.ts'
 
 /** Statements that change tables are not replicated: they are run on every node, or on none. */
 const execDatabase: Verb<{ node?: string[] }> = {
@@ -14,7 +14,7 @@ const execDatabase: Verb<{ node?: string[] }> = {
     ["exec-database shop --node n2 'CREATE TABLE extra (id int PRIMARY KEY)'", 'what a node lacks'],
   ],
   async run(context, [deployment = '', sql = ''], { node = [] }) {
-    const outcomes = await new DatabaseClient(await context.client()).runStatements(deployment, { sql, nodes: node })
+    const outcomes = await (await clientOf(context)).runStatements(deployment, { sql, nodes: node })
     if (context.json) context.document(outcomes)
     else {
       for (const { node: name, state, why } of outcomes) {

@@ -1,5 +1,5 @@
 import { requireConsent, showAskApply, type Verb, wholeNumber } from '../../../../cli/sdk.ts'
-import { DatabaseClient } from '../../api/client.ts'
+import { clientOf } from '../client.ts'
 
 /** Makes a server the primary of its node, as a plan like everything else. */
 const promote: Verb<{ yes?: boolean; waitLock?: number; acceptLoss?: boolean }> = {
@@ -17,7 +17,7 @@ const promote: Verb<{ yes?: boolean; waitLock?: number; acceptLoss?: boolean }> 
   ],
   async run(context, [deployment = '', server = ''], { yes = false, waitLock = 0, acceptLoss = false }) {
     requireConsent(yes, context, `remodel database ${deployment}`)
-    const client = new DatabaseClient(await context.client())
+    const client = await clientOf(context)
     const order = { server, acceptLoss }
     return showAskApply(() => client.planPromotion(deployment, order), context, {
       yes,

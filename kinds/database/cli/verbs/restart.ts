@@ -1,5 +1,5 @@
 import { requireConsent, showAskApply, type Verb, wholeNumber } from '../../../../cli/sdk.ts'
-import { DatabaseClient } from '../../api/client.ts'
+import { clientOf } from '../client.ts'
 
 /** Starts servers of a database again, one after the other, as a plan like everything else. */
 const restart: Verb<{ yes?: boolean; waitLock?: number; switchOver?: boolean }> = {
@@ -18,7 +18,7 @@ const restart: Verb<{ yes?: boolean; waitLock?: number; switchOver?: boolean }> 
   ],
   async run(context, [deployment = '', ...parts], { yes = false, waitLock = 0, switchOver = false }) {
     requireConsent(yes, context, `remodel database ${deployment}`)
-    const client = new DatabaseClient(await context.client())
+    const client = await clientOf(context)
     const order = { parts: [...parts], switchOver }
     return showAskApply(() => client.planRestart(deployment, order), context, {
       yes,
