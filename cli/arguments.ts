@@ -22,7 +22,10 @@ export function gather(text: string, before: string[] = []): string[] {
   return [...before, text]
 }
 
-/** `web/0`, or `n1-a` where a kind gives instances one name -> its path in the API. Throws `invalid-input` on anything else. */
+/**
+ * `web/0`, or `n1-a` where a kind gives instances one name -> its path in the API. Throws `invalid-input` on anything
+ * else.
+ */
 export function instancePath(text: string): string {
   if (/^[^/]+(\/|-)[^/]+$/.test(text)) return text.split('/').map(encodeURIComponent).join('/')
   throw new RemodelError(

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import type { Context } from './context.ts'
 
 /**
- * Exit codes of every verb: 0 done, 1 failed, 2 wrong use or bad input, 3 a plan has changes, 130 left by Ctrl-C while the
- * work goes on. `exec` passes the command's own code through.
+ * Exit codes of every verb: 0 done, 1 failed, 2 wrong use or bad input, 3 a plan has changes, 130 left by Ctrl-C while
+ * the work goes on. `exec` passes the command's own code through.
  */
 export const exit = { done: 0, failed: 1, wrongUse: 2, changes: 3, detached: 130 } as const
 
@@ -20,7 +20,10 @@ export interface Verb<Options = Record<never, never>> {
 /** A verb as the table of verbs sees it: its options are checked by what it configured. */
 export type AnyVerb = Verb<never>
 
-/** Words of another command that people type out of habit; each answer says what does the same here, or that nothing does. */
+/**
+ * Words of another command that people type out of habit; each answer says what does the same here, or that nothing
+ * does.
+ */
 export interface OtherWords {
   verb(word: string): string | undefined
   /** As it was typed, `=value` or a value at its end or not. */

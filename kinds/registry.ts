@@ -27,7 +27,10 @@ export class KindRegistry {
     return new KindRegistry([...(await kindsOfExtensions()), ...own])
   }
 
-  /** Opens the kind of one document alone, so nothing of the others is loaded. The caller closes it. Throws `invalid-input` as `recognise`. */
+  /**
+   * Opens the kind of one document alone, so nothing of the others is loaded. The caller closes it. Throws
+   * `invalid-input` as `recognise`.
+   */
   static async openFor(document: SourceDocument, tools: KindTools): Promise<KindRegistry> {
     const extensions = await kindsOfExtensions()
     const extension = extensions.find((kind) => kind.recognises(document))
@@ -87,7 +90,9 @@ function noSuchKind(document: SourceDocument, names: readonly string[]): Remodel
   return invalidInput([document.fault([], 'no kind of deployment is written like this', { allowed: names.join(', ') })])
 }
 
-/** The deployment that a document is of. Throws `invalid-input` where its name is no name: this holds for every kind. */
+/**
+ * The deployment that a document is of. Throws `invalid-input` where its name is no name: this holds for every kind.
+ */
 export function deploymentOf(kind: Kind, document: SourceDocument): string {
   const name = kind.deploymentName(document)
   const checked = Name.safeParse(name)

@@ -123,7 +123,10 @@ export const ownVerbs: readonly VerbEntry[] = [
   },
 ]
 
-/** The verb of this name, looked for where that costs least: the command's own, those of kinds, those of extensions. Else all verbs. */
+/**
+ * The verb of this name, looked for where that costs least: the command's own, those of kinds, those of extensions.
+ * Else all verbs.
+ */
 export async function verbsFor(name: string | undefined): Promise<readonly VerbEntry[]> {
   const own = ownVerbs.filter((verb) => verb.name === name)
   if (own.length > 0) return own

@@ -2,8 +2,8 @@ import type { Kind, KindTools } from '../contract/kind.ts'
 import { recognises } from './recognises.ts'
 
 /**
- * The parts of this kind, each loaded when it is first needed. It has no verbs: releases, stemcells and configs are the catalog's, which
- * every kind may use, and what is left (instances, logs, exec) is of all kinds.
+ * The parts of this kind, each loaded when it is first needed. It has no verbs: releases, stemcells and configs are the
+ * catalog's, which every kind may use, and what is left (instances, logs, exec) is of all kinds.
  */
 const deployment = {
   recognises,

@@ -21,7 +21,9 @@ import { send } from './transport.ts'
 /** With the fields that its kind adds. */
 const AnyInstance = Instance.loose()
 
-/** The planner's HTTP API, route by route. Answers are checked; a refusal is thrown as the `RemodelError` it tells of. */
+/**
+ * The planner's HTTP API, route by route. Answers are checked; a refusal is thrown as the `RemodelError` it tells of.
+ */
 export class Client {
   /** The client of a kind's own routes makes its calls by it too. */
   readonly calls: Calls
@@ -232,7 +234,9 @@ export class Client {
     return this.calls.get(z.array(Event), `${of(deployment)}/events${query(filter)}`)
   }
 
-  /** What has happened and what happens, until the connection ends; the caller resumes after the last `seq` it has seen. */
+  /**
+   * What has happened and what happens, until the connection ends; the caller resumes after the last `seq` it has seen.
+   */
   async *stream(
     deployment: string,
     filter: { after?: number; plan?: string | undefined },

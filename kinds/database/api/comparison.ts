@@ -12,7 +12,9 @@ export type DifferingRow = z.infer<typeof DifferingRow>
 export const ComparedTable = z.object({
   /** `schema.name`. */
   name: z.string(),
-  /** `changing`: it differs, and every look finds it changed: what is on its way cannot be told from what is missing. */
+  /**
+   * `changing`: it differs, and every look finds it changed: what is on its way cannot be told from what is missing.
+   */
   state: z.enum(['same', 'differs', 'changing']),
   /** It has a key by which rows are told apart. */
   keyed: z.boolean(),

@@ -23,15 +23,19 @@ export const DatabaseServer = z.object({
   receivedBytes: z.number().nullable(),
   /** Of a replica: what it was sent and has not applied; null where it follows no server. */
   lagBytes: z.number().nullable(),
-  /** Of a primary: the nodes that read from it, and what they have not confirmed. Seconds: null where they are not known. */
+  /**
+   * Of a primary: the nodes that read from it, and what they have not confirmed. Seconds: null where they are not
+   * known.
+   */
   peers: z.array(
     z.object({ node: z.string(), connected: z.boolean(), lagBytes: z.number(), lagSeconds: z.number().nullable() }),
   ),
   /** Of a primary: what it gets from other nodes no more, why, and the statements that repair it. */
   stopped: z.array(StoppedLink),
   /**
-   * Of a primary whose log is archived: everything that was committed up to then is in the archive (milliseconds, by the server's clock;
-   * null: nothing is yet). `late`: something has been waiting for long; of a database that nobody writes to that is never so.
+   * Of a primary whose log is archived: everything that was committed up to then is in the archive (milliseconds, by
+   * the server's clock; null: nothing is yet). `late`: something has been waiting for long; of a database that nobody
+   * writes to that is never so.
    */
   archive: z.object({ archivedAt: z.number().nullable(), late: z.boolean() }).nullable(),
   /** As it says itself: `18.1`. */
@@ -46,9 +50,15 @@ export const DatabaseServer = z.object({
   disk: z.object({ freeBytes: z.number(), totalBytes: z.number() }).nullable(),
   /** Directories on its disk with data that was put aside, as it had more than the primary it was copied from. */
   kept: z.array(z.string()),
-  /** It lets no client in: `added`: its node is being added; else its node was to go, or is being opened. Empty: it does. */
+  /**
+   * It lets no client in: `added`: its node is being added; else its node was to go, or is being opened. Empty: it
+   * does.
+   */
   closed: z.string().default(''),
-  /** How clients come in encrypted; `ends`: when its certificate does; `ca`: the certificate of the CA, PEM. Null: not at all. */
+  /**
+   * How clients come in encrypted; `ends`: when its certificate does; `ca`: the certificate of the CA, PEM. Null: not
+   * at all.
+   */
   tls: z
     .object({
       mode: z.enum(['on', 'required']),

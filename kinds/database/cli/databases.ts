@@ -105,8 +105,9 @@ function progressOf({ plan, remodels }: Pick<PlanView, 'plan' | 'remodels'>): Da
 type Connectable = Pick<Database, 'name' | 'database' | 'nodes'>
 
 /**
- * Where clients of a node connect: all its servers, its primary first, of which they take the one that takes writes. No user is in it:
- * each client has his own. `ca`: the file that the CA's certificate is in. Undefined where the node has no server.
+ * Where clients of a node connect: all its servers, its primary first, of which they take the one that takes writes. No
+ * user is in it: each client has his own. `ca`: the file that the CA's certificate is in. Undefined where the node has
+ * no server.
  */
 export function connectionUri(
   of: Connectable,

@@ -9,8 +9,8 @@ export interface Changed {
 }
 
 /**
- * What there is to say of a database, each subject in one phrase that stays the same while nothing changes: no amounts and no times,
- * which change at every look.
+ * What there is to say of a database, each subject in one phrase that stays the same while nothing changes: no amounts
+ * and no times, which change at every look.
  */
 export function saidOf(one: Database): Map<string, string> {
   const { lastPlan, progress } = one

@@ -29,8 +29,8 @@ interface Ways {
 }
 
 /**
- * The one judgement of a database. The planner applies it to what its inspector has seen, the command to what servers say of
- * themselves: the same facts give the same answer. Pure.
+ * The one judgement of a database. The planner applies it to what its inspector has seen, the command to what servers
+ * say of themselves: the same facts give the same answer. Pure.
  */
 export function judge({ deployment, servers, amiss = [], ...seen }: Seen, circumstances: Circumstances): Judgement {
   const nodes = nodesOf(servers)

@@ -2,14 +2,17 @@ import type { DatabaseServer, StoppedLink } from '../api/server.ts'
 import type { Finding } from './finding.ts'
 
 /**
- * One server as it was seen: by the planner's inspector, or by the server's own description, which the command reads. A field that only one
- * of the two looks at may be absent; nothing follows from an absent field.
+ * One server as it was seen: by the planner's inspector, or by the server's own description, which the command reads. A
+ * field that only one of the two looks at may be absent; nothing follows from an absent field.
  */
 export interface ServerSeen extends Partial<Pick<DatabaseServer, 'waitingCommits' | 'slots' | 'peers' | 'disk'>> {
   instance: string
   node: string
   host: string
-  /** `running`; `failing`: its process does not run, or it is a replica that follows no server; `unresponsive`; `missing`. */
+  /**
+   * `running`; `failing`: its process does not run, or it is a replica that follows no server; `unresponsive`;
+   * `missing`.
+   */
   state: string
   role: 'primary' | 'replica' | null
   /** How much of the log it has. */

@@ -9,7 +9,10 @@ const scarce = 0.1
 /** So much of a log that is kept for one reader is worth a word. */
 const muchKept = 2 ** 30
 
-/** What has not failed and will, if it goes on like this; and certificates that have ended. `now` undefined: nothing of certificates. */
+/**
+ * What has not failed and will, if it goes on like this; and certificates that have ended. `now` undefined: nothing of
+ * certificates.
+ */
 export function warningsOf(
   nodes: readonly NodeSeen[],
   { stopped, deploy, now }: { stopped: readonly StoppedLink[]; deploy: string | null; now: number | undefined },

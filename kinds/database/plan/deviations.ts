@@ -9,9 +9,10 @@ import { isAstray, seenIn } from './seen.ts'
 import { resourceOf } from './state.ts'
 
 /**
- * What the judgement of a database finds: nodes that take no writes or let no client in, servers that are gone or do not run, links that
- * carry nothing; and by this look at every material machines, databases, slots and subscriptions that are gone or not as recorded, tables
- * that are missing, sequences that draw what another node draws, and logs that no backup goes with.
+ * What the judgement of a database finds: nodes that take no writes or let no client in, servers that are gone or do
+ * not run, links that carry nothing; and by this look at every material machines, databases, slots and subscriptions
+ * that are gone or not as recorded, tables that are missing, sequences that draw what another node draws, and logs that
+ * no backup goes with.
  */
 export function deviations(seen: readonly StandingMaterial[], deployment: string): Deviation[] {
   const isAlone = seen.filter(({ id }) => id.startsWith('node/')).length < 2

@@ -6,7 +6,10 @@ import type { Seen, ServerSeen } from '../judgement/seen.ts'
 
 const Disk = DatabaseServer.shape.disk
 
-/** What is judged, of a floorplan that the inspector has read. `amiss`: what is wrong with materials that are no server, node or link. */
+/**
+ * What is judged, of a floorplan that the inspector has read. `amiss`: what is wrong with materials that are no server,
+ * node or link.
+ */
 export function seenIn(materials: readonly StandingMaterial[], deployment: string, amiss: readonly Finding[]): Seen {
   return {
     deployment,
@@ -32,7 +35,10 @@ function serverIn({ id, attributes, meta }: StandingMaterial): ServerSeen[] {
   ]
 }
 
-/** As `describe` has it, which asks the supervisor of each machine. The inspector asks that one where the server does not answer. */
+/**
+ * As `describe` has it, which asks the supervisor of each machine. The inspector asks that one where the server does
+ * not answer.
+ */
 function stateOf(meta: StandingMaterial['meta'], role: ServerSeen['role']): string {
   if (meta.health !== 'down') return isAstray(meta, role) ? 'failing' : 'running'
   if (meta.machine === undefined) return 'missing'

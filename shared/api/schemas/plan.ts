@@ -23,7 +23,10 @@ export const PlanStatus = z.object({
   moreErrors: z.number().default(0),
   /** Of a plan that is parked: what it waits for, and since when. */
   parked: z.object({ on: z.string(), since: z.number() }).nullable().default(null),
-  /** Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came first. */
+  /**
+   * Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came
+   * first.
+   */
   verdict: Verdict.nullable().default(null),
 })
 export type PlanStatus = z.infer<typeof PlanStatus>
@@ -61,7 +64,9 @@ export const PlanView = z.object({
 })
 export type PlanView = z.infer<typeof PlanView>
 
-/** Names one request of a caller: sent again with the same id, because its answer was lost, it is answered as it was. */
+/**
+ * Names one request of a caller: sent again with the same id, because its answer was lost, it is answered as it was.
+ */
 export const RequestId = z.string().regex(/^[\w-]{1,100}$/, 'must be 1 to 100 letters, digits, dashes and underscores')
 
 export const ApplyRequest = z.strictObject({

@@ -57,7 +57,10 @@ async function withFile<T>(text: string, use: (file: string) => Promise<T>): Pro
   }
 }
 
-/** The exit code of psql is passed through. Ctrl-C is for the statement that runs: psql hears it from the terminal itself. */
+/**
+ * The exit code of psql is passed through. Ctrl-C is for the statement that runs: psql hears it from the terminal
+ * itself.
+ */
 function runPsql(uri: string, more: readonly string[]): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const ignore = () => {}

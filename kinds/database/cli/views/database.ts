@@ -84,7 +84,9 @@ export function causeLines({ what, next, warning }: Cause, style: Style): string
   return [`  ${mark} ${plain(what)}`, ...(next === null ? [] : [`      next: ${plain(next)}`])]
 }
 
-/** Up to when each node is archived. A node that nobody writes to may be archived up to long ago: it has nothing to add. */
+/**
+ * Up to when each node is archived. A node that nobody writes to may be archived up to long ago: it has nothing to add.
+ */
 function archiveLines({ nodes }: Database, style: Style): string[] {
   const archived = nodes.filter(({ archive }) => archive !== null)
   if (archived.length === 0) return []
