@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { sealPlan } from '../services/planner/planning/seal.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import { jobName } from '../shared/queue/catalog.ts'
+import { person } from '../test/support/actors.ts'
 import { atMost, type Figure, noted, percentile } from './figure.ts'
 import { Pinger } from './pinger.ts'
 import { type Stack, startStack } from './stack.ts'
@@ -26,7 +27,7 @@ export async function largeFigures(bench: string): Promise<Figure[]> {
     const cancelled = await stored(stack, 'large-cancelled')
     await open(stack, cancelled)
     await begun(stack, cancelled)
-    await stack.ledger.cancel(cancelled.deployment, cancelled.id, 'bench', true)
+    await stack.ledger.cancel(cancelled.deployment, cancelled.id, person('bench'), true)
     await over(stack, cancelled, 'cancelled')
     await Promise.all([moved(stack, failed), moved(stack, cancelled)])
     const pings = await pinger.end()
@@ -66,7 +67,7 @@ async function stored({ ledger }: Stack, deployment: string): Promise<Plan> {
 }
 
 async function open({ ledger }: Stack, plan: Plan): Promise<void> {
-  const opened = await ledger.open(plan.deployment, plan.id, { holder: 'bench', message: '' })
+  const opened = await ledger.open(plan.deployment, plan.id, { by: person('bench'), message: '' })
   if (opened.status !== 'ok') throw new Error(`plan ${plan.id}: ${JSON.stringify(opened)}`)
 }
 

@@ -8,6 +8,7 @@ import type { Redis } from 'ioredis'
 import { Ledger } from '../shared/ledger/ledger.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import { connectRedis, type RedisSettings } from '../shared/runtime/redis.ts'
+import { person } from '../test/support/actors.ts'
 import { startRedis } from '../test/support/redis.ts'
 import { heldBy } from './process.ts'
 
@@ -40,7 +41,7 @@ export async function startStack(assemblers = 1): Promise<Stack> {
       const plan = await ledger.store(drawn, Date.now())
       const last = (await ledger.events(plan.deployment, 0)).at(-1)?.seq ?? 0
       const started = performance.now()
-      const opened = await ledger.open(plan.deployment, plan.id, { holder: 'bench', message: '' })
+      const opened = await ledger.open(plan.deployment, plan.id, { by: person('bench'), message: '' })
       if (opened.status !== 'ok') throw new Error(`plan ${plan.id}: ${JSON.stringify(opened)}`)
       for (let after = last; ; ) {
         const events = await ledger.events(plan.deployment, after, { blockMs: 5000, on: waiter, limit: 10_000 })

@@ -1,6 +1,6 @@
-import { hostname, userInfo } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { PlanStatus, PlanView } from '../shared/api/schemas/plan.ts'
+import { actorText } from '../shared/model/actor.ts'
 import { RemodelError, toError } from '../shared/runtime/errors.ts'
 import { ask } from './consent.ts'
 import type { Context } from './context.ts'
@@ -79,7 +79,7 @@ async function drawUnlocked(draw: () => Promise<PlanView>, context: Context, dea
     if (!lock) return view
     const left = Math.ceil((deadline - Date.now()) / 1000)
     context.remark(
-      `Waiting up to ${left} s for ${deployment}: ${lock.holder} holds it since ${clock(lock.since)} (${lock.message})`,
+      `Waiting up to ${left} s for ${deployment}: ${actorText(lock.holder)} holds it since ${clock(lock.since)} (${lock.message})`,
     )
     while (Date.now() < deadline && (await locked())) await setTimeout(500)
   }
@@ -141,7 +141,6 @@ async function apply(view: PlanView, context: Context, waitLock: number): Promis
   for (;;) {
     try {
       return await client.apply(view.plan.id, {
-        holder: holder(),
         message: process.argv.slice(2).join(' '),
         waitSeconds,
       })
@@ -152,14 +151,5 @@ async function apply(view: PlanView, context: Context, waitLock: number): Promis
       if (waitSeconds === 0) context.remark(`Waiting up to ${Math.ceil(left)} s: ${error.message}`)
       waitSeconds = Math.min(left, WAIT_PIECE_SECONDS)
     }
-  }
-}
-
-/** Who is shown to whoever finds the deployment locked. */
-function holder(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`
-  } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}@${hostname()}`
   }
 }

@@ -63,7 +63,10 @@ export function createContext(options: GlobalOptions): Context {
     line(value) {
       process.stdout.write(`${JSON.stringify(value)}\n`)
     },
-    address: () => refuseOther(findPlanner(options.planner, home), options.home || process.env.REMODEL_HOME),
+    address: () => ({
+      ...refuseOther(findPlanner(options.planner, home), options.home || process.env.REMODEL_HOME),
+      client: 'cli',
+    }),
     client: () => {
       client ??= import('../shared/api/client.ts').then((module) => new module.Client(context.address()))
       return client

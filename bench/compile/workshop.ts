@@ -67,7 +67,7 @@ export async function openWorkshop(workers: number): Promise<Workshop> {
       cloudConfigs: [{ name: 'cloud.yml', content: cloudConfig(workers, net) }],
     })
     const planMs = performance.now() - asked
-    await client.apply(plan.id, { holder: 'bench' })
+    await client.apply(plan.id, {})
     await over(client, deployment, plan.id)
     return { planMs, ...(await factsOf(client, deployment, plan.id)) }
   }

@@ -28,7 +28,7 @@ export async function takeOverFigures(bench: string): Promise<Figure[]> {
         manifest: { name: 'kill.yml', content: manifestOf(name, graph) },
         cloudConfigs: [{ name: 'cloud.yml', content: cloudConfig(1, 95 + i) }],
       })
-      await client.apply(plan.id, { holder: 'bench' })
+      await client.apply(plan.id, {})
       const begun = async (attempt: number) => {
         for (;;) {
           const events = await client.events(name, { plan: plan.id })

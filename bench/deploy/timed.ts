@@ -11,7 +11,7 @@ export async function deployTimed(
   const { plan } = await planSmall(client, options)
   const planMs = performance.now() - asked
   if (plan.remodels.length === 0) return { planMs, runMs: 0, plan: plan.id, remodels: 0 }
-  await client.apply(plan.id, { holder: 'bench' })
+  await client.apply(plan.id, {})
   await over(client, plan.deployment, plan.id)
   const { status } = await client.planView(plan.id)
   const runMs = new Date(status.finishedAt ?? 0).getTime() - new Date(status.startedAt ?? 0).getTime()

@@ -129,7 +129,7 @@ export class Life {
       await this.#client.cancel(plan.id)
       return { ended: expected(wish), why: 'nothing was to do' }
     }
-    await this.#client.apply(plan.id, { holder: this.#name, waitSeconds: 10 })
+    await this.#client.apply(plan.id, { waitSeconds: 10 })
     this.#standing = wish.end === 'gone' ? null : wish.options
     if (wish.end === 'cancelled') {
       await sleep(wish.afterMs)

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../../test/support/actors.ts'
 import { startServices } from '../../test/support/services.ts'
 import { atMost, type Figure, median, runs } from '../figure.ts'
 import { noopPlan } from './noop-plan.ts'
@@ -19,7 +20,7 @@ export async function startUpFigure(bench: string): Promise<Figure> {
     await stack.services[0]!.kill('SIGKILL')
     const ledger = new Ledger(redis, settings)
     const plan = await ledger.store(noopPlan('inflight', 10_000), Date.now())
-    await ledger.open('inflight', plan.id, { holder: 'bench', message: '' })
+    await ledger.open('inflight', plan.id, { by: person('bench'), message: '' })
     const queue = queues.get('assemble')
     const values: number[] = []
     for (let i = 0; i < runs; i++) {

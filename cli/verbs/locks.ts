@@ -1,3 +1,4 @@
+import { actorText } from '../../shared/model/actor.ts'
 import { exit, type Verb } from '../verb.ts'
 import { table } from '../views/table.ts'
 import { ago } from '../views/time.ts'
@@ -13,7 +14,7 @@ const locks: Verb = {
       const rows = list.map((lock) => [
         lock.id,
         lock.resource,
-        lock.holder,
+        actorText(lock.holder),
         ago(lock.since),
         lock.plan ?? '-',
         lock.message,

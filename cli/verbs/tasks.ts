@@ -1,3 +1,4 @@
+import { actorText } from '../../shared/model/actor.ts'
 import { wholeNumber } from '../arguments.ts'
 import { exit, type Verb } from '../verb.ts'
 import { parkedPhrase, statePainted } from '../views/state.ts'
@@ -39,9 +40,10 @@ const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
         `${plan.counts.done}/${plan.counts.total}`,
         dateTime(plan.startedAt ?? plan.createdAt),
         plan.startedAt === null ? '-' : duration((plan.finishedAt ?? now) - plan.startedAt),
+        plan.by === null ? '-' : actorText(plan.by),
         plan.errors[0]?.message ?? (plan.parked ? parkedPhrase(plan.parked) : ''),
       ])
-      const headings = ['Plan', 'Deployment', 'State', 'Done', 'Begun', 'Took', 'Note']
+      const headings = ['Plan', 'Deployment', 'State', 'Done', 'Begun', 'Took', 'By', 'Note']
       for (const line of table(context.style, headings, rows)) context.say(line)
       if (all.length > list.length) context.remark(`There are older plans: --limit shows more than ${options.limit}.`)
     }

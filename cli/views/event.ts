@@ -1,4 +1,5 @@
 import type { Event } from '../../shared/api/schemas/event.ts'
+import { actorText } from '../../shared/model/actor.ts'
 import { logLines } from './happening.ts'
 import { padEnd, padStart, plain, type Style } from './style.ts'
 import { dateTime, duration } from './time.ts'
@@ -17,6 +18,7 @@ export function eventLine(event: Event, style: Style): string {
     style.dim(dateTime(event.at)),
     paint(padEnd(event.type, 16)),
     plain(event.remodel ?? event.plan),
+    event.type === 'plan.started' && event.by ? `by ${plain(actorText(event.by))}` : '',
     event.durationMs === undefined ? '' : style.dim(`(${duration(event.durationMs)})`),
     event.message === undefined || event.message === '' ? '' : plain(event.message),
     event.attempt !== undefined && event.attempt > 1

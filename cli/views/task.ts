@@ -1,4 +1,5 @@
 import type { PlanView, RemodelStatus } from '../../shared/api/schemas/plan.ts'
+import { actorText } from '../../shared/model/actor.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import { compilingLine, packageNotes } from './compiling.ts'
 import { deviationLines, errorLines, tally } from './result.ts'
@@ -57,10 +58,11 @@ function remodelLine(
 }
 
 function times(view: PlanView, now: number): string {
-  const { createdAt, startedAt, finishedAt } = view.status
+  const { createdAt, startedAt, finishedAt, by } = view.status
+  const begun = `begun ${dateTime(startedAt ?? createdAt)}${by === null ? '' : ` by ${plain(actorText(by))}`}`
   if (startedAt === null) return `planned ${dateTime(createdAt)}, not applied`
-  if (finishedAt === null) return `begun ${dateTime(startedAt)}, running for ${duration(now - startedAt)}`
-  return `begun ${dateTime(startedAt)}, ended ${dateTime(finishedAt)}, took ${duration(finishedAt - startedAt)}`
+  if (finishedAt === null) return `${begun}, running for ${duration(now - startedAt)}`
+  return `${begun}, ended ${dateTime(finishedAt)}, took ${duration(finishedAt - startedAt)}`
 }
 
 function next(view: PlanView): string[] {

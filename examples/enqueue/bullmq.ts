@@ -14,7 +14,7 @@ const job = await deploys.add(
   'deploy hello',
   {
     manifest: { name: 'manifest.yml', content: await readFile(manifest, 'utf8') },
-    holder: 'examples/enqueue',
+    by: { kind: 'service', name: 'examples/enqueue' },
     message: 'enqueued with BullMQ',
   },
   // A deployment that another plan holds is tried again for a minute.

@@ -7,7 +7,7 @@ const manifest = new URL('./hello/manifest.yml', import.meta.url)
 const job = await enqueueDeploy({
   redisUrl: process.env.REDIS_URL ?? 'redis://127.0.0.1:6379',
   manifest: { name: 'manifest.yml', content: await readFile(manifest, 'utf8') },
-  holder: 'examples/enqueue',
+  by: { kind: 'service', name: 'examples/enqueue' },
   message: 'enqueued by the client',
   attempts: 12,
 })

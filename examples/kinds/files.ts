@@ -5,10 +5,10 @@ import { execa } from 'execa'
 import { z } from 'zod'
 import {
   type Difference,
+  defineKind,
   defineStep,
   diffMaterials,
   failpoint,
-  type Kind,
   type RemodelDraft,
   RemodelError,
   type StepContext,
@@ -38,8 +38,10 @@ async function digestAt(path: string): Promise<string | null> {
   return content && digest(content)
 }
 
-export const kind: Kind = {
+export const kind = defineKind({
   name,
+  /** Material -> what the file is to hold. */
+  strategy: z.record(z.string(), z.string()),
   recognises: ({ value }) => value !== null && typeof value === 'object' && Reflect.get(value, 'kind') === name,
   deploymentName: (document) => document.parse(Document).name,
   nothing: (deployment) => ({ deployment, kind: name, materials: [], strategy: {} }),
@@ -54,18 +56,17 @@ export const kind: Kind = {
   /** The recorded files, with the content they have now: a file that was changed or removed by hand is written again. */
   async inspector(_blueprint, { recorded }) {
     const look = async (id: string) => ({ id, attributes: { digest: await digestAt(pathOf(id)) }, needs: [], meta: {} })
-    return { materials: await Promise.all(recorded.materials.map(({ id }) => look(id))), notes: [] }
+    return { materials: await Promise.all(recorded.materials.map(({ id }) => look(id))), observations: [] }
   },
 
   async foreman(blueprint, floorplan) {
-    const contents = blueprint.strategy as Record<string, string>
     const differences = diffMaterials(blueprint.materials, floorplan.materials)
     const remodels: RemodelDraft[] = differences
       .filter(({ how }) => how !== 'delete')
       .map((difference) => ({
         ...draft('write-file', difference, difference.how === 'create' ? 'create' : 'update'),
         place: difference.id,
-        input: { path: pathOf(difference.id), content: contents[difference.id] ?? '' },
+        input: { path: pathOf(difference.id), content: blueprint.strategy[difference.id] ?? '' },
       }))
     const places = remodels.map(({ material }) => ({ name: material, windows: ['write'] }))
     const removed = differences.filter(({ how }) => how === 'delete')
@@ -82,7 +83,7 @@ export const kind: Kind = {
     }
     return { remodels, windows: [{ name: 'write', limit: 4 }], places, notes: [] }
   },
-}
+})
 
 function draft(step: string, { id, changes }: Difference, action: 'create' | 'update' | 'delete'): RemodelDraft {
   const reasons = { create: ['file is new'], delete: ['file is not wanted'], update: ['content changed'] }[action]

@@ -3,7 +3,10 @@ import type { Reservation } from '../../shared/model/reservation.ts'
 
 /** A remodel as a kind writes it: what has a usual value may be left out. */
 export type RemodelDraft = Pick<Remodel, 'id' | 'step' | 'action' | 'material' | 'title' | 'stage' | 'reasons'> &
-  Partial<Remodel>
+  Partial<Omit<Remodel, 'input'>> & {
+    /** In the shape that the step's schema reads, and nothing that JSON does not carry; fields that are undefined are left out. */
+    input?: unknown
+  }
 
 /** What a kind's foreman returns; `sealPlan` checks it and turns it into a plan. */
 export interface PlanDraft {

@@ -6,12 +6,13 @@ import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Durations } from '../../shared/compilation/durations.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
+import type { Look, Observation } from '../../shared/model/observation.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import type { Reservation, ReservedNames, Space } from '../../shared/model/reservation.ts'
 import type { Deviation } from '../../shared/model/verdict.ts'
 import type { Ownership, Provider } from '../../shared/provider/provider.ts'
 import type { Release, Stemcell } from '../../shared/release/release.ts'
-import type { Fault } from '../../shared/runtime/errors.ts'
+import { type Fault, RemodelError } from '../../shared/runtime/errors.ts'
 import type { Secrets } from '../../shared/runtime/secrets.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
 import type { PlanDraft } from './draft.ts'
@@ -59,8 +60,11 @@ export interface PlanOptions {
 /** A plan that no document asks for: back up, promote, restart. */
 export interface Action<Input extends z.ZodType = z.ZodType> {
   input: Input
-  /** Upon a floorplan that the inspector has just read. Pure. Throws `not-found` for what there is not, `conflict` for what cannot be done now. */
-  plan(seen: Floorplan, input: z.output<Input>): PlanDraft
+  /**
+   * Upon a floorplan that the inspector has just read. Pure. Throws `not-found` for what there is not, `conflict` for what cannot be done
+   * now.
+   */
+  plan(seen: Floorplan, input: z.output<Input>, observations: readonly Observation[]): PlanDraft
 }
 
 /** Keeps the input's type when an action is written as an object literal. */
@@ -69,7 +73,7 @@ export function defineAction<Input extends z.ZodType>(action: Action<Input>): Ac
 }
 
 /** What the inspector may look at. Reads only. */
-export interface World {
+export interface World extends Pick<Look, 'observer'> {
   /** What the ledger recorded. */
   recorded: Floorplan
   /** Machines and disks the provider says this deployment owns. */
@@ -81,15 +85,18 @@ export interface World {
   closely?: true
 }
 
-/**
- * Material -> how many milliseconds it took to make it the last time. No part of the floorplan: a duration that changed since
- * changes the order in which a plan does things, never whether there is something to do or whether a plan may be applied.
- */
-export type Took = Readonly<Record<string, number>>
+/** What an inspector has found. */
+export interface Inspection {
+  /** What stands: what is recorded, with what only the world knows, and what was made without being recorded. */
+  materials: StandingMaterial[]
+  /** What it saw that is no material. */
+  observations: Observation[]
+}
 
 /** What a foreman may know beside blueprint and floorplan. */
 export interface Known {
-  took?: Took
+  /** What the inspector saw beside the floorplan: it changes how a plan does things, never whether it may be applied. */
+  observations?: readonly Observation[]
   /** Exclusive names that other deployments hold, in the spaces that the kind asked for. */
   reserved?: ReservedNames
 }
@@ -122,8 +129,10 @@ export type InstanceView = Instance
  * way from one to the other; each is a file of the kind's folder. What carries the plan out is in
  * `kinds/<name>/steps/`.
  */
-export interface Kind {
+export interface Kind<Strategy = unknown> {
   name: string
+  /** How the strategy of its blueprints is read. */
+  strategy: z.ZodType<Strategy>
   /** True where the document is of this kind; asked in order of registration. */
   recognises(document: SourceDocument): boolean
   /**
@@ -138,29 +147,31 @@ export interface Kind {
   /** Asks others about what the document says that a pure architect may not ask. Throws `invalid-input`. Absent: nothing is asked. */
   check?(document: SourceDocument): Promise<void>
   /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
-  nothing(deployment: string): Blueprint
+  nothing(deployment: string): Blueprint<Strategy>
   /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */
-  architect(document: SourceDocument, supplies: Supplies): Blueprint
+  architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy>
   /** Name of the deployment a document describes; throws `invalid-input` where it has none. */
   deploymentName(document: SourceDocument): string
   /** The world -> floorplan. Adds to what is recorded what only the world knows; changes nothing. */
-  inspector(
-    blueprint: Blueprint,
-    world: World,
-  ): Promise<{ materials: StandingMaterial[]; notes: string[]; took?: Took }>
+  inspector: (blueprint: Blueprint<Strategy>, world: World) => Promise<Inspection>
   /** Blueprint x floorplan -> construction plan. Pure, but for functions of content that the kind was opened with. */
-  foreman(blueprint: Blueprint, floorplan: Floorplan, options: PlanOptions, known?: Known): Promise<PlanDraft>
+  foreman: (
+    blueprint: Blueprint<Strategy>,
+    floorplan: Floorplan,
+    options: PlanOptions,
+    known?: Known,
+  ) => Promise<PlanDraft>
   /**
-   * What, of a floorplan that the inspector has just read, is not as it was recorded. Pure. Said of a deployment when a plan is
+   * What, of all that the inspector has just found, is not as it was recorded. Pure. Said of a deployment when a plan is
    * done, so it names what a user can act on. Absent: a plan's own word is all there is.
    */
-  deviations?(seen: readonly StandingMaterial[], deployment: string): Deviation[]
-  /** What, of the same floorplan, is as it was recorded and will not do what people expect: a sentence each. Pure. */
-  warnings?(seen: readonly StandingMaterial[], deployment: string): string[]
+  deviations?(found: Inspection, deployment: string): Deviation[]
+  /** What, of the same findings, is as it was recorded and will not do what people expect: a sentence each. Pure. */
+  warnings?(found: Inspection, deployment: string): string[]
   /** True where a machine or disk of this ownership was made by this kind: a deployment that no plan names is removed by it. */
   made?(ownership: Ownership): boolean
   /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */
-  spaces?(blueprint: Blueprint): Space[]
+  spaces?: (blueprint: Blueprint<Strategy>) => Space[]
   /**
    * Exclusive names that materials use, whether they stand or are only recorded. Pure. What a plan reserves is held on while
    * its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
@@ -190,4 +201,24 @@ export interface Kind {
    * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.
    */
   describe?(instance: StandingMaterial, seen: InstanceView, looking: Looking): Promise<InstanceView>
+}
+
+/**
+ * A kind as the core holds it: to the core a strategy is JSON, and each function of the kind gets it as the kind's own schema reads it.
+ * Throws `conflict` for a blueprint that another kind has drawn, or another version of this one.
+ */
+export function defineKind<Strategy>(kind: Kind<NoInfer<Strategy>> & { strategy: z.ZodType<Strategy> }): Kind {
+  const read = (blueprint: Blueprint): Blueprint<Strategy> => {
+    const strategy = kind.strategy.safeParse(blueprint.strategy)
+    if (strategy.success) return { ...blueprint, strategy: strategy.data }
+    const { path, message } = strategy.error.issues[0]!
+    throw new RemodelError('conflict', `kind ${kind.name} cannot read the strategy at ${path.join('.')}: ${message}`)
+  }
+  const { spaces } = kind
+  return {
+    ...kind,
+    inspector: (blueprint, world) => kind.inspector(read(blueprint), world),
+    foreman: async (blueprint, floorplan, options, known) => kind.foreman(read(blueprint), floorplan, options, known),
+    spaces: (blueprint) => spaces?.(read(blueprint)) ?? [],
+  }
 }

@@ -19,8 +19,8 @@ import { connectRedis, redisSettings } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { numberSetting } from '../../shared/runtime/settings.ts'
-import { carryOut } from './carry.ts'
 import { StepCatalog } from './catalog.ts'
+import { execute } from './executor.ts'
 import { Hands, handName } from './hands.ts'
 import { findKeepers, startKeeper } from './keepers.ts'
 
@@ -76,7 +76,7 @@ await runService(log, async () => {
   const worker = startWorker(
     queue,
     { redis, settings, name: id, concurrency, log, ours: (job) => hands.ours(handName(job)) },
-    (work, signal, job) => carryOut(work, queue, signal, { ...tools, view: jobView(job) }),
+    (work, signal, job) => execute(work, queue, signal, { ...tools, view: jobView(job) }),
   )
   const claims = new Claims(redis, settings)
   const keepers = [...(await findKeepers())].map(([name, keeper]) => startKeeper(name, keeper, { ...tools, claims }))

@@ -6,7 +6,7 @@ import { layout, scriptPath } from '../../shared/provider/layout.ts'
 import { compiledRules, eachEntry } from '../../shared/release/entries.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import { failpoint } from '../../shared/runtime/failpoint.ts'
-import type { Archive, Ingredients } from './gather.ts'
+import type { Archive, CompileInputs } from './gather.ts'
 import { Output } from './output.ts'
 
 const archiveFile = `${layout.data}/compiled.tgz`
@@ -14,7 +14,7 @@ const archiveFile = `${layout.data}/compiled.tgz`
 /** A package to be compiled, and where to put what comes out: an archive as it is read, checked on its way. */
 export interface Job<Result> {
   spec: CompileSpec
-  ingredients: Ingredients
+  inputs: CompileInputs
   store(archive: Readable): Promise<Result>
 }
 
@@ -52,7 +52,7 @@ export async function compile<Result>(
 
 async function carryOut<Result>(
   connection: Connection,
-  { spec, ingredients: { source, dependencies }, store }: Job<Result>,
+  { spec, inputs: { source, dependencies }, store }: Job<Result>,
   output: Output,
   signal: AbortSignal,
 ): Promise<Compiled<Result>> {
@@ -102,14 +102,14 @@ interface Unpacking {
 async function unpack(
   connection: Connection,
   { spec, what, archive, signal }: Unpacking,
-  places: [string, string, string],
+  paths: [string, string, string],
 ): Promise<void> {
   const { exitCode, stderr } = await connection.exec(
     [
       ...['/bin/sh', '-euc'],
       // tar may stop before the end of what it is given, and a blob that is broken says so there.
       'mkdir -p "$1" "$2"; ln -s "$2" "$3"; tar "$4" --no-same-owner -C "$1" -f -; [ "$4" = -x ] || exec cat > /dev/null',
-      ...['sh', ...places, archive.gzip ? '-xz' : '-x'],
+      ...['sh', ...paths, archive.gzip ? '-xz' : '-x'],
     ],
     { signal, stdin: await archive.open() },
   )

@@ -13,7 +13,7 @@ export interface Archive {
 }
 
 /** What a package is compiled from. */
-export interface Ingredients {
+export interface CompileInputs {
   source: Archive
   /** Direct ones only: a transitive dependency is not on the disk, as with BOSH's agent. */
   dependencies: { name: string; key: string; archive: Archive }[]
@@ -30,7 +30,7 @@ export async function gather(
   spec: CompileSpec,
   found: ReadonlyMap<string, CompiledPackage>,
   { blobs, compiled }: { blobs: Blobstore; compiled: CompiledIndex },
-): Promise<Ingredients> {
+): Promise<CompileInputs> {
   const [source, ...archives] = await Promise.all([
     look(spec.source, blobs).catch((error) => {
       if (!(error instanceof RemodelError) || error.code !== 'not-found') throw error

@@ -27,7 +27,12 @@ export class VmLease {
   #timer: NodeJS.Timeout | undefined
 
   /** @param lifeMs how long VMs outlive a process that vanished. @param beatMs how often it is renewed by itself. */
-  constructor(redis: Redis, settings: RedisSettings, worker: string, lifeMs = defaultLifeMs, beatMs = lifeMs / 5) {
+  constructor(
+    redis: Redis,
+    settings: RedisSettings,
+    worker: string,
+    { lifeMs = defaultLifeMs, beatMs = lifeMs / 5 }: { lifeMs?: number | undefined; beatMs?: number | undefined } = {},
+  ) {
     this.#redis = redis
     this.#prefix = `${settings.prefix}:compile-vms:`
     this.#worker = worker

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { VmWish } from '../../shared/compilation/warmth.ts'
+import type { CompileVmSpec } from '../../shared/compilation/prewarm-hints.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { importStemcell } from '../../shared/provider/stemcell.ts'
 import { toError } from '../../shared/runtime/errors.ts'
@@ -28,7 +28,7 @@ export class Machines {
     return this.#leaving
   }
 
-  async make(id: string, lease: string, wish: VmWish, signal: AbortSignal): Promise<void> {
+  async make(id: string, lease: string, wish: CompileVmSpec, signal: AbortSignal): Promise<void> {
     const { provider, worker } = this.#parts
     try {
       await provider.createVm(
@@ -73,7 +73,7 @@ export class Machines {
   }
 
   /** Cloud id of the stemcell; asked for once. */
-  #root({ stemcell: { name, version, digest } }: VmWish): Promise<string> {
+  #root({ stemcell: { name, version, digest } }: CompileVmSpec): Promise<string> {
     const { provider, blobs } = this.#parts
     const known = JSON.stringify([name, version, digest])
     const root =

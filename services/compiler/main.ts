@@ -1,8 +1,8 @@
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
+import { PrewarmHints } from '../../shared/compilation/prewarm-hints.ts'
 import { Rebuilds } from '../../shared/compilation/rebuilds.ts'
 import { CompileRequests } from '../../shared/compilation/requests.ts'
 import { SoundPackages } from '../../shared/compilation/sound-packages.ts'
-import { Warmth } from '../../shared/compilation/warmth.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { tellEpochs } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -20,14 +20,14 @@ import { openBlobstore, openProvider } from '../../shared/runtime/machine.ts'
 import { connectRedis, redisSettings } from '../../shared/runtime/redis.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { numberSetting } from '../../shared/runtime/settings.ts'
-import { keepRule } from './keep.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
+import { idlePolicy } from './idle-policy.ts'
 import { VmLease } from './lease.ts'
-import { Place } from './place.ts'
 import { CompilePool } from './pool.ts'
+import { prewarm } from './prewarm.ts'
 import { rebuild } from './rebuild.ts'
 import { serveKey } from './serve.ts'
 import { sweepCompileVms } from './sweep.ts'
-import { warmUp } from './warm.ts'
 
 /**
  * The compiler: claims package keys and compiles them on VMs of its own, one for each package it works on at a time
@@ -41,7 +41,7 @@ await runService(log, async () => {
   await openHome(homeDirectory(), (sentence) => log.warn(sentence))
   const settings = redisSettings()
   const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 4
-  const keep = keepRule()
+  const keep = idlePolicy()
   const redis = connectRedis(settings, 'service')
   const subscriber = connectRedis(settings, 'service')
   const ledger = new Ledger(redis, settings)
@@ -59,7 +59,7 @@ await runService(log, async () => {
   const lease = new VmLease(redis, settings, id)
   const pool = new CompilePool({ provider, blobs, worker: id, capacity: concurrency, lease, log, keep, waiting })
   let resting: NodeJS.Timeout | undefined
-  const place = new Place(log, (ms) => {
+  const breaker = new CircuitBreaker(log, (ms) => {
     const workers = [worker, rebuilds]
     for (const one of workers) void one.pause(true)
     clearTimeout(resting)
@@ -80,7 +80,7 @@ await runService(log, async () => {
     blobs,
     provider,
     pool,
-    place,
+    breaker,
     // As short as the lock of the queue: a killed compiler's package is begun elsewhere as soon as its job is taken over.
     claims: new Claims(redis, settings, claimMs),
     recorder,
@@ -91,14 +91,15 @@ await runService(log, async () => {
   const worker = startWorker(
     'compile',
     { redis, settings, name: id, concurrency, log },
-    ({ key }, signal, job, token) => serveKey(key, AbortSignal.any([signal, leave.signal]), job, token, tools),
+    ({ key }, signal, job, token) =>
+      serveKey(key, { signal: AbortSignal.any([signal, leave.signal]), job, token }, tools),
   )
   const rebuilds = startWorker('rebuild', { redis, settings, name: id, concurrency: 1, log }, (asked, signal, job) =>
     rebuild(asked, signal, job, tools),
   )
   const sweep = sweepCompileVms({ provider, worker: id, pool, lease, log })
   if (keep.ms > 0)
-    await new Warmth(redis, settings).listen(subscriber, (wish, next) => void warmUp(wish, next, { pool, log }))
+    await new PrewarmHints(redis, settings).listen(subscriber, (wish, next) => void prewarm(wish, next, { pool, log }))
   log.info({ concurrency }, 'compiler is ready')
   return {
     redis,

@@ -3,13 +3,13 @@ import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import type { Fence, Provider } from '../../shared/provider/provider.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
-import type { Place } from './place.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { CompilePool } from './pool.ts'
 
 interface Tools {
   pool: CompilePool
   provider: Provider
-  place: Place
+  breaker: CircuitBreaker
 }
 
 /**
@@ -21,11 +21,11 @@ interface Tools {
 export async function onVm<T>(
   { spec, attempt, fence }: { spec: CompileSpec; attempt: number; fence: Fence },
   signal: AbortSignal,
-  { pool, provider, place }: Tools,
+  { pool, provider, breaker }: Tools,
   work: (connection: Connection, vm: string) => Promise<T>,
 ): Promise<T> {
   const vm = await pool.take(spec, signal).catch((error) => {
-    if (!signal.aborted) place.fault(toError(error))
+    if (!signal.aborted) breaker.recordFailure(toError(error))
     throw error
   })
   let ok = false
@@ -34,7 +34,7 @@ export async function onVm<T>(
     try {
       const result = await work(connection, vm.id)
       ok = true
-      place.sound()
+      breaker.recordSuccess()
       return result
     } finally {
       connection.close()
@@ -44,8 +44,8 @@ export async function onVm<T>(
     const error = (await stands(provider, vm.id, cause)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
     const code = error instanceof RemodelError ? error.code : 'infrastructure'
     // What is wrong with a blob says nothing of the VM that was to have it.
-    if (code === 'infrastructure' && !isBlobFault(error)) place.fault(error)
-    if (code === 'job-failed') place.sound()
+    if (code === 'infrastructure' && !isBlobFault(error)) breaker.recordFailure(error)
+    if (code === 'job-failed') breaker.recordSuccess()
     throw error
   } finally {
     pool.give(vm, { ok, reuse: spec.reuse })

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
-import type { VmWish } from '../../shared/compilation/warmth.ts'
+import type { CompileVmSpec } from '../../shared/compilation/prewarm-hints.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { toError } from '../../shared/runtime/errors.ts'
 import type { VmLease } from './lease.ts'
@@ -18,7 +18,7 @@ export interface CompileVm {
 }
 
 /** How long, and how many, VMs are kept that nobody uses. */
-export interface KeepRule {
+export interface IdlePolicy {
   /** For the next package or the next deploy. */
   ms: number
   /** This many at most once nothing has waited to be compiled for `tailMs`. */
@@ -41,7 +41,7 @@ interface PoolParts {
   capacity: number
   lease: VmLease
   log: Logger
-  keep?: KeepRule
+  keep?: IdlePolicy
   /** How many packages wait for any compiler. */
   waiting?: () => Promise<number>
 }
@@ -59,7 +59,7 @@ interface PoolParts {
  */
 export class CompilePool {
   readonly #parts: PoolParts
-  readonly #keep: KeepRule
+  readonly #keep: IdlePolicy
   readonly #book = new Map<string, CompileVm>()
   /** The longest idle one first. */
   readonly #idle: CompileVm[] = []
@@ -84,7 +84,7 @@ export class CompilePool {
   }
 
   /** A VM of the kind that is wished: an idle one where VMs are reused, else one that compiled nothing yet. */
-  async take(wish: VmWish & { reuse: boolean }, signal: AbortSignal): Promise<CompileVm> {
+  async take(wish: CompileVmSpec & { reuse: boolean }, signal: AbortSignal): Promise<CompileVm> {
     const kind = kindOf(wish)
     // From here on no sweep can find our lease over, so what we pick stays.
     await this.#parts.lease.hold()
@@ -111,7 +111,7 @@ export class CompilePool {
   }
 
   /** How many idle VMs there are for this wish, or are being made. */
-  ready(wish: VmWish): number {
+  ready(wish: CompileVmSpec): number {
     const kind = kindOf(wish)
     return [...this.#idle, ...this.#warming].filter((one) => one.kind === kind).length
   }
@@ -122,7 +122,7 @@ export class CompilePool {
   }
 
   /** Makes a VM ahead of its package, where there is room. */
-  async warm(wish: VmWish): Promise<void> {
+  async warm(wish: CompileVmSpec): Promise<void> {
     if (!this.hasRoom) return
     const made = this.#make(this.#write(wish), wish, this.#closing.signal).catch((error) => {
       if (!this.#closing.signal.aborted)
@@ -183,7 +183,7 @@ export class CompilePool {
    * A place in the book, as soon as there is room for one more. Who counts on orphans (`orphan_workers`) does not wait for those
    * on their way out. Where all others are busy it goes over: only a rebuild, a lane of its own, comes to that.
    */
-  async #enter(wish: VmWish, signal: AbortSignal): Promise<CompileVm> {
+  async #enter(wish: CompileVmSpec, signal: AbortSignal): Promise<CompileVm> {
     const aborted = Promise.withResolvers<void>()
     const abort = () => aborted.resolve()
     signal.addEventListener('abort', abort, { once: true })
@@ -208,14 +208,14 @@ export class CompilePool {
     }
   }
 
-  #write(wish: VmWish): CompileVm {
+  #write(wish: CompileVmSpec): CompileVm {
     const id = `vm-${this.#parts.worker}-${++this.#made}`
     const vm: CompileVm = { id, kind: kindOf(wish), lease: '', used: 0, idleSince: 0 }
     this.#book.set(id, vm)
     return vm
   }
 
-  async #make(vm: CompileVm, wish: VmWish, signal: AbortSignal): Promise<CompileVm> {
+  async #make(vm: CompileVm, wish: CompileVmSpec, signal: AbortSignal): Promise<CompileVm> {
     try {
       vm.lease = await this.#parts.lease.hold()
       await this.#machines.make(vm.id, vm.lease, wish, signal)
@@ -232,7 +232,7 @@ export class CompilePool {
   }
 }
 
-function kindOf({ stemcell: { name, version, digest }, resources, network }: VmWish): string {
+function kindOf({ stemcell: { name, version, digest }, resources, network }: CompileVmSpec): string {
   const { cpus, memoryMiB, diskMiB } = resources
   return JSON.stringify([name, version, digest, cpus, memoryMiB, diskMiB, network])
 }

@@ -22,13 +22,13 @@ export async function rebuild(
   const { spec } = asked
   try {
     const found = await tools.compiled.find(spec.dependencies.map((need) => need.key))
-    const ingredients = await gather(spec, found, tools)
+    const inputs = await gather(spec, found, tools)
     const attempt = job.attemptsStarted
     const { stored, durationMs } = await onVm(
       { spec, attempt, fence: { scope: `rebuild/${check}/${n}`, number: attempt } },
       signal,
       tools,
-      (connection) => compile(connection, { spec, ingredients, store: (archive) => tools.blobs.put(archive) }, signal),
+      (connection) => compile(connection, { spec, inputs, store: (archive) => tools.blobs.put(archive) }, signal),
     )
     const { digest } = stored
     await tools.rebuilds.report(check, n, { digest, durationMs })

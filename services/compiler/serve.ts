@@ -3,7 +3,7 @@ import { DelayedError, type Job } from 'bullmq'
 import type { Logger } from 'pino'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex, CompiledPackage } from '../../shared/compilation/compiled.ts'
-import type { CompileRequests, Subscriber } from '../../shared/compilation/requests.ts'
+import type { CompileRequests } from '../../shared/compilation/requests.ts'
 import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Aborts } from '../../shared/ledger/aborts.ts'
 import type { Claim } from '../../shared/ledger/ledger.ts'
@@ -17,13 +17,13 @@ import { type JobView, jobView } from '../../shared/queue/job-view.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import { failpoint } from '../../shared/runtime/failpoint.ts'
 import { timeLimit } from '../../shared/runtime/timer.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
 import { compile } from './compile.ts'
 import { gather } from './gather.ts'
 import { onVm } from './on-vm.ts'
 import { showOther } from './others.ts'
-import type { Place } from './place.ts'
 import type { CompilePool } from './pool.ts'
-import { begin, join, nameOf, Wanted } from './wanted.ts'
+import { begin, CompileSubscribers, type CompileSubscription, join, nameOf } from './subscribers.ts'
 
 export interface Tools {
   worker: string
@@ -32,7 +32,7 @@ export interface Tools {
   blobs: Blobstore
   provider: Provider
   pool: CompilePool
-  place: Place
+  breaker: CircuitBreaker
   claims: Claims
   recorder: Recorder
   aborts: Aborts
@@ -40,6 +40,14 @@ export interface Tools {
   /** The job in hand, as it is shown there. */
   view?: JobView
   log: Logger
+}
+
+/** A job as BullMQ hands it over. */
+interface Delivery {
+  job: Job
+  token: string
+  /** The job was lost, or this process leaves. */
+  signal: AbortSignal
 }
 
 /** How long a job steps back where another compiler still holds its key (one that was paused, say). */
@@ -54,16 +62,11 @@ type Outcome = { compiled: CompiledPackage; cached: boolean; vm?: string } | { e
  * What this returns is shown in Bull Board. The job is called after the first who asked; what it brought for each of the others is
  * written down there under their names.
  */
-export async function serveKey(
-  key: string,
-  signal: AbortSignal,
-  job: Job,
-  token: string,
-  tools: Tools,
-): Promise<string | JobFailure> {
+export async function serveKey(key: string, delivery: Delivery, tools: Tools): Promise<string | JobFailure> {
+  const { signal, job } = delivery
   const request = await tools.requests.read(key)
   if (!request) return 'nobody asks for it'
-  const held = await claimKey(key, request.spec, job, token, tools)
+  const held = await claimKey(request.spec, delivery, tools)
   const asker = request.by === undefined ? '' : nameOf(request.by)
   let claims = new Map<string, Claim>()
   try {
@@ -76,10 +79,10 @@ export async function serveKey(
       const outcome: Outcome =
         claims.size === 0
           ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
-          : await produce(spec, held, { subscribers, claims, asked }, found, signal, { ...tools, view: jobView(job) })
+          : await produce({ spec, held, subscribers, claims, asked, found, signal }, { ...tools, view: jobView(job) })
       const loss = lossOf(outcome, [held.signal, signal])
       if (loss) throw new RemodelError('superseded', `${spec.name} is left to another compiler: ${loss}`)
-      if (await tellAll({ spec, asker }, subscribers, claims, outcome, tools))
+      if (await tellAll({ spec, asker, subscribers, claims }, outcome, tools))
         return claims.size === 0 && 'error' in outcome ? 'nobody wants it any more' : summary(outcome)
       // Somebody joined whom this outcome does not concern: it is compiled for them.
       const now = await tools.requests.read(key)
@@ -101,9 +104,9 @@ async function letGo(claims: ReadonlyMap<string, Claim>, error: unknown, tools: 
   await Promise.all([...claims.values()].map((claim) => tools.recorder.giveBack(claim, { outcome, code, message })))
 }
 
-async function claimKey(key: string, spec: CompileSpec, job: Job, token: string, tools: Tools): Promise<HeldClaim> {
+async function claimKey(spec: CompileSpec, { job, token }: Delivery, tools: Tools): Promise<HeldClaim> {
   try {
-    return await tools.claims.take([tools.requests.claimKey(key)], {
+    return await tools.claims.take([tools.requests.claimKey(spec.key)], {
       who: tools.worker,
       since: Date.now(),
       message: `compiles ${spec.name}`,
@@ -115,21 +118,23 @@ async function claimKey(key: string, spec: CompileSpec, job: Job, token: string,
   }
 }
 
-async function produce(
-  spec: CompileSpec,
-  held: HeldClaim,
-  { subscribers, claims, asked }: { subscribers: Subscriber[]; claims: Map<string, Claim>; asked: number },
-  found: Map<string, CompiledPackage>,
-  signal: AbortSignal,
-  tools: Tools,
-): Promise<Outcome> {
+/** A compile that is about to begin, for those who have asked by now. */
+interface Compile extends CompileSubscription {
+  held: HeldClaim
+  /** What is compiled already: of the package and its dependencies. */
+  found: Map<string, CompiledPackage>
+  signal: AbortSignal
+}
+
+async function produce(work: Compile, tools: Tools): Promise<Outcome> {
+  const { spec, held, claims, found, signal } = work
   const ready = found.get(spec.key)
   if (ready) return { compiled: ready, cached: true }
-  const wanted = new Wanted(spec, subscribers, claims, asked, tools)
+  const waiting = new CompileSubscribers(work, tools)
   const limit = limitOf(claims)
-  const stop = AbortSignal.any([signal, held.signal, wanted.nobody, limit.signal])
+  const stop = AbortSignal.any([signal, held.signal, waiting.nobody, limit.signal])
   try {
-    return await compileAnew(spec, held, attemptOf(claims), found, stop, tools)
+    return await compileAnew({ ...work, signal: stop }, tools)
   } catch (error) {
     const { reason } = stop
     if (!(reason instanceof RemodelError)) return { error }
@@ -137,25 +142,19 @@ async function produce(
     return { error: error instanceof RemodelError && error.code === 'deadline' ? error : reason }
   } finally {
     limit.end()
-    await wanted.end()
+    await waiting.end()
   }
 }
 
-async function compileAnew(
-  spec: CompileSpec,
-  held: HeldClaim,
-  attempt: number,
-  found: Map<string, CompiledPackage>,
-  signal: AbortSignal,
-  tools: Tools,
-): Promise<Outcome> {
+async function compileAnew({ spec, held, claims, found, signal }: Compile, tools: Tools): Promise<Outcome> {
+  const attempt = attemptOf(claims)
   tools.view?.progress(10)
-  const ingredients = await gather(spec, found, tools)
+  const inputs = await gather(spec, found, tools)
   tools.view?.progress(20)
   const fence = { scope: `package/${spec.key}`, number: held.fence }
   const store = (archive: Readable) => tools.blobs.put(archive)
   const { stored, durationMs, vm } = await onVm({ spec, attempt, fence }, signal, tools, async (connection, vm) => ({
-    ...(await compile(connection, { spec, ingredients, store }, signal)),
+    ...(await compile(connection, { spec, inputs, store }, signal)),
     vm,
   }))
   tools.view?.progress(90)
@@ -179,9 +178,7 @@ function attemptOf(claims: Map<string, Claim>): number {
  * plans were cancelled) is told only to those it was made for, and the answer is false where others are left.
  */
 async function tellAll(
-  { spec, asker }: { spec: CompileSpec; asker: string },
-  known: readonly Subscriber[],
-  claims: Map<string, Claim>,
+  { spec, asker, subscribers: known, claims }: Omit<CompileSubscription, 'asked'> & { asker: string },
   outcome: Outcome,
   tools: Tools,
 ): Promise<boolean> {

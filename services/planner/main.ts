@@ -4,9 +4,9 @@ import { setFlagsFromString } from 'node:v8'
 import { KindRegistry } from '../../kinds/registry.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { RedisDurations } from '../../shared/compilation/durations.ts'
+import { PrewarmHints } from '../../shared/compilation/prewarm-hints.ts'
 import { CompileRequests } from '../../shared/compilation/requests.ts'
 import { SoundPackages } from '../../shared/compilation/sound-packages.ts'
-import { Warmth } from '../../shared/compilation/warmth.ts'
 import { PlanHistory } from '../../shared/history/plan-history.ts'
 import { EpochWatch, seenFile } from '../../shared/ledger/epoch.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
@@ -38,10 +38,10 @@ import { cleanParts, startCleaning } from './housekeeping/schedule.ts'
 import { accessOf, listen } from './http/listen.ts'
 import { buildServer } from './http/server.ts'
 import { takeDeployRequest } from './planning/deploy-request.ts'
+import { LockWaiters } from './planning/lock-waiters.ts'
 import { Planning } from './planning/planning.ts'
 import { Settling } from './planning/reservations/settling.ts'
 import { startSettling } from './planning/reservations/sweep.ts'
-import { Turns } from './planning/turns.ts'
 import { startVerdicts, Verdicts } from './planning/verdicts.ts'
 
 /**
@@ -77,10 +77,10 @@ await runService(log, async () => {
   const supply = new Supply(requests, settings)
   const compiled = new SoundPackages(new RedisCompiledIndex(requests, settings), blobs, { read: true })
   const durations = new RedisDurations(requests, settings)
-  const turns = new Turns(subscriber)
-  await turns.start(settings)
+  const waiters = new LockWaiters(subscriber)
+  await waiters.start(settings)
   const stores = { redis: requests, settings, blobs }
-  const verdicts = new Verdicts({ ledger, kinds, provider, compiled, durations, stores })
+  const verdicts = new Verdicts({ ledger, kinds, provider, compiled, durations, stores, observer: id })
   const planning = new Planning({
     ledger,
     kinds,
@@ -88,10 +88,11 @@ await runService(log, async () => {
     provider,
     compiled,
     durations,
-    warmth: new Warmth(requests, settings),
-    turns,
+    prewarm: new PrewarmHints(requests, settings),
+    waiters,
     stores,
     secrets: await Secrets.open(homeDirectory()),
+    observer: id,
   })
 
   const queues = new Queues(steady, settings)

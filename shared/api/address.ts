@@ -16,6 +16,8 @@ export interface Address {
   socket?: string | undefined
   /** What a planner asks of callers over TCP; else REMODEL_TOKEN. */
   token?: string | undefined
+  /** The program that asks, where it is the command: it is recorded with what it asks for. */
+  client?: 'cli' | undefined
 }
 
 const DEFAULT_PLANNER = 'http://127.0.0.1:7070'

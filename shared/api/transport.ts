@@ -2,6 +2,7 @@ import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
 import { RemodelError } from '../runtime/errors.ts'
+import { localUser } from '../runtime/local-user.ts'
 import { socketAddress } from '../runtime/planner-socket.ts'
 import { type Address, withoutPassword } from './address.ts'
 
@@ -27,7 +28,12 @@ export function send(address: Address, call: Call): Promise<IncomingMessage> {
   const url = new URL(address.url + call.path)
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const { body } = call
-  const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    'x-remodel-user': encodeURIComponent(localUser()),
+    ...(address.client === undefined ? {} : { 'x-remodel-client': address.client }),
+    ...call.headers,
+  }
   const token = address.token ?? process.env.REMODEL_TOKEN
   if (address.socket === undefined && token) headers.authorization = `Bearer ${token}`
   if (typeof body === 'string' || body instanceof Uint8Array)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { linesOf } from '../history/lines.ts'
 import type { PlanHistory } from '../history/plan-history.ts'
+import type { Actor } from '../model/actor.ts'
 import type { Plan, PlanState } from '../model/plan.ts'
 import type { Verdict } from '../model/verdict.ts'
 import { type Ground, Names } from '../reservation/names.ts'
@@ -12,6 +13,7 @@ import { isReplicated, type RedisSettings } from '../runtime/redis.ts'
 import { FenceSource } from './fences.ts'
 import { graphOf, type StoredRemodel } from './graph.ts'
 import { abortChannel, deploymentOf, dueKey, endedKey, recentKey, releasedChannel } from './keys.ts'
+import { lockOf } from './overview.ts'
 import { run } from './pipeline.ts'
 import { LedgerReader } from './reader.ts'
 import type {
@@ -164,14 +166,19 @@ export class Ledger extends LedgerReader {
   async open(
     deployment: string,
     plan: string,
-    lock: { id?: string; holder: string; message: string },
+    lock: { id?: string; by: Actor; message: string },
     waiter = '',
   ): Promise<OpenResult> {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
     const id = lock.id ?? randomUUID()
-    const open = async (round: string): Promise<OpenResult | { status: 'reserve'; round: string }> =>
-      JSON.parse(await this.#scripts.open(base, this.#channel, plan, id, lock.holder, lock.message, waiter, round))
+    const by = JSON.stringify(lock.by)
+    const open = async (round: string): Promise<OpenResult | { status: 'reserve'; round: string }> => {
+      const answer = JSON.parse(
+        await this.#scripts.open(base, this.#channel, plan, id, by, lock.message, waiter, round),
+      )
+      return answer.status === 'locked' ? { status: 'locked', lock: lockOf(answer.lock) } : answer
+    }
     let answer = await open('')
     while (answer.status === 'reserve') {
       const { round } = answer
@@ -276,10 +283,13 @@ export class Ledger extends LedgerReader {
     deployment: string,
     plan: string,
     graceMs: number,
-    gone: readonly string[] = [],
-    known: { alive?: readonly string[]; now?: number } = {},
+    {
+      gone = [],
+      alive = [],
+      now,
+    }: { gone?: readonly string[]; alive?: readonly string[]; now?: number | undefined } = {},
   ): Promise<string[]> {
-    const workers = JSON.stringify({ gone, alive: known.alive ?? [], ...(known.now ? { now: known.now } : {}) })
+    const workers = JSON.stringify({ gone, alive, ...(now ? { now } : {}) })
     const fired = JSON.parse(await this.#scripts.expire(this.base(deployment), this.#channel, plan, graceMs, workers))
     return Array.isArray(fired) ? fired : []
   }
@@ -321,14 +331,14 @@ export class Ledger extends LedgerReader {
   }
 
   /** Stops a plan; `force` ends it, and this returns when all of it is settled. */
-  async cancel(deployment: string, plan: string, who: string, force = false): Promise<PlanState | 'absent'> {
+  async cancel(deployment: string, plan: string, by: Actor, force = false): Promise<PlanState | 'absent'> {
     for (;;) {
       const { state, left, opened } = JSON.parse(
         await this.#scripts.cancel(
           this.base(deployment),
           this.#channel,
           plan,
-          who,
+          JSON.stringify(by),
           abortChannel(this.settings),
           force ? 1 : 0,
         ),
@@ -344,10 +354,18 @@ export class Ledger extends LedgerReader {
   async decide(
     deployment: string,
     plan: string,
-    { id = randomUUID(), remodel, approve, who }: { id?: string; remodel: string; approve: boolean; who: string },
+    { id = randomUUID(), remodel, approve, by }: { id?: string; remodel: string; approve: boolean; by: Actor },
   ): Promise<void> {
     const answer = JSON.parse(
-      await this.#scripts.decide(this.base(deployment), this.#channel, plan, remodel, approve ? 1 : 0, who, id),
+      await this.#scripts.decide(
+        this.base(deployment),
+        this.#channel,
+        plan,
+        remodel,
+        approve ? 1 : 0,
+        JSON.stringify(by),
+        id,
+      ),
     )
     if (answer.status === 'held') {
       const why = `${plan} is parked, and plan ${answer.found} has ${deployment} now`

@@ -1,3 +1,4 @@
+import { readActor } from '../model/actor.ts'
 import { materialType } from '../model/material.ts'
 import type { PlanState } from '../model/plan.ts'
 import { recentKey } from './keys.ts'
@@ -19,6 +20,7 @@ const fields = [
   'moreErrors',
   'verdict',
   'parked',
+  'by',
 ] as const
 
 /** So many plans of a deployment that was only looked at are looked through for the last deploy: more are not kept. */
@@ -151,14 +153,21 @@ export function planRecordOf(deployment: string, plan: string, replies: readonly
     counts: { total: count('total'), done: count('done'), failed: count('failed'), skipped: count('skipped'), running },
     errors: errors.map((text) => JSON.parse(text)),
     moreErrors: count('moreErrors'),
+    by: of('by') === null ? null : readActor(of('by')!),
     parked: parked && { on: parked.on, since: parked.since },
     verdict: JSON.parse(of('verdict') ?? 'null'),
   }
 }
 
-/** A lock as Redis has it; it must have an id. */
+/** A lock as Redis has it, or as a script answers it; it must have an id. */
 export function lockOf(lock: Record<string, string>): LockRecord {
-  return { id: lock.id!, plan: lock.plan!, holder: lock.holder!, since: Number(lock.since), message: lock.message! }
+  return {
+    id: lock.id!,
+    plan: lock.plan!,
+    holder: readActor(lock.holder ?? ''),
+    since: Number(lock.since),
+    message: lock.message!,
+  }
 }
 
 function countByType(ids: readonly string[]): Record<string, number> {

@@ -1,3 +1,4 @@
+import type { Actor } from '../model/actor.ts'
 import type { Json, StandingMaterial } from '../model/material.ts'
 import type { PlanState, Remodel, RemodelState } from '../model/plan.ts'
 import type { Holder } from '../model/reservation.ts'
@@ -88,6 +89,7 @@ export interface LedgerEvent {
   at: number
   type: string
   plan: string
+  by?: Actor
   remodel?: string
   worker?: string
   attempt?: number
@@ -112,6 +114,8 @@ export interface PlanRecord {
   errors: { remodel: string; code: string; message: string; log?: string }[]
   /** How many more there were. */
   moreErrors: number
+  /** Who applied it; null where it was not, or by a version that did not record it. */
+  by: Actor | null
   /** Of a plan that is parked: what it waits for, and since when. */
   parked: { on: string; since: number } | null
   /** Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came first. */
@@ -135,7 +139,8 @@ export interface RemodelRecord {
 export interface LockRecord {
   id: string
   plan: string
-  holder: string
+  /** Who applied the plan; of a lock that is only waited for, who waits. */
+  holder: Actor
   since: number
   message: string
   /** Its plan was parked, and only looks whether it still waits: the lock is free again in a moment. */

@@ -32,14 +32,16 @@ export function materialType(id: string): string {
   return id.slice(0, id.indexOf('/'))
 }
 
-/** All materials that should stand, drawn by a kind's architect. `strategy` is the kind's own: how to get there. */
-export const Blueprint = z.object({
-  deployment: z.string(),
-  kind: z.string(),
-  materials: z.array(Material),
-  strategy: Json,
-})
-export type Blueprint = z.infer<typeof Blueprint>
+/**
+ * All materials that should stand, drawn by a kind's architect. `strategy` is the kind's own: how to get there. It is JSON, and only the
+ * kind knows its shape (`Kind.strategy`).
+ */
+export interface Blueprint<Strategy = unknown> {
+  deployment: string
+  kind: string
+  materials: Material[]
+  strategy: Strategy
+}
 
 /**
  * All materials that stand today.

@@ -1,5 +1,9 @@
 import { z } from 'zod'
+import { Actor } from '../model/actor.ts'
 import { Order } from '../model/order.ts'
+
+/** What a producer says of itself. */
+const Asker = z.strictObject({ kind: z.enum(['person', 'service']), name: Actor.shape.name })
 
 /**
  * Every queue and what its jobs carry. Remodel's own jobs carry ids only, never a spec or a secret; a `deploys` job carries
@@ -8,7 +12,12 @@ import { Order } from '../model/order.ts'
  */
 export const catalog = {
   /** Ask for a deploy: plan and apply. Producers outside Remodel use this one. */
-  deploys: Order.extend({ holder: z.string().default('queue'), message: z.string().default('') }),
+  deploys: Order.extend({
+    by: Asker.default({ kind: 'service', name: 'unnamed' }),
+    message: z.string().default(''),
+    /** The name alone, as programs and jobs of the version before have it. */
+    holder: z.string().optional(),
+  }),
   /** One package key, and the plan that asked for it first; the compile record has the rest. */
   compile: z.strictObject({ key: z.string(), deployment: z.string().optional(), plan: z.string().optional() }),
   /** One package of a check that is compiled a second time; the check has the rest. */
@@ -19,6 +28,11 @@ export const catalog = {
 
 export type QueueName = keyof typeof catalog
 export type Payload<Name extends QueueName> = z.output<(typeof catalog)[Name]>
+
+/** Who asks by a job of `deploys`. */
+export function askerOf({ by, holder }: Pick<Payload<'deploys'>, 'by' | 'holder'>): Actor {
+  return holder === undefined ? { ...by, via: 'queue' } : { kind: 'service', name: holder || 'unnamed', via: 'queue' }
+}
 
 /** What the ledger knows a job by: a remodel may be released, and so published, more than once. */
 export function jobName(remodel: string, release: number): string {

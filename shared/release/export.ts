@@ -42,7 +42,9 @@ export async function exportRelease(
     ...packed.map((form) => ({ path: `compiled_packages/${form.name}.tgz`, digest: index.get(form.key)!.digest })),
   ]
   const entries = await Promise.all(parts.map((part) => entryOf(part, from.blobs)))
-  const manifest = Buffer.from(stringify(manifestOf(release, jobs, packed, index, at), { version: '1.1' }))
+  const manifest = Buffer.from(
+    stringify(manifestOf(release, { jobs, packages: packed, index, stemcell: at }), { version: '1.1' }),
+  )
   return {
     jobs: jobs.map((job) => job.name),
     packages: packed.map((form) => form.name),
@@ -65,10 +67,17 @@ function closed(forms: readonly PackageForm[]): PackageForm[] {
 
 function manifestOf(
   release: Release,
-  jobs: readonly ReleaseJob[],
-  packages: readonly PackageForm[],
-  index: ReadonlyMap<string, CompiledPackage>,
-  stemcell: string,
+  {
+    jobs,
+    packages,
+    index,
+    stemcell,
+  }: {
+    jobs: readonly ReleaseJob[]
+    packages: readonly PackageForm[]
+    index: ReadonlyMap<string, CompiledPackage>
+    stemcell: string
+  },
 ) {
   return {
     name: release.name,

@@ -70,7 +70,9 @@ export async function readReleaseTarball(
     const jobSpecs = new Map<string, string>()
     for (const kind of KINDS) {
       for (const [index, entry] of (manifest[kind] ?? []).entries()) {
-        faults.push(...(await checkPart(tarball, document, parts, kind, index, entry, jobSpecs, options)))
+        const fault = (field: string, message: string, more: Partial<Fault> = {}) =>
+          document.fault([kind, index, field], message, more)
+        faults.push(...(await checkPart({ tarball, parts, jobSpecs, options }, { kind, entry, fault })))
       }
     }
     if (faults.length > 0) throw invalidInput(faults)
@@ -119,35 +121,44 @@ async function takeApart(tarball: string, scratch: string, options: ReadTarballO
   return { manifestText, parts }
 }
 
+/** An entry of the manifest, and how to say what is wrong in one of its fields. */
+interface ListedPart {
+  kind: Kind
+  entry: z.infer<typeof part>
+  fault(field: string, message: string, more?: Partial<Fault>): Fault
+}
+
+interface TakenApart {
+  tarball: string
+  /** Path in the tarball -> the file that it was written to. */
+  parts: ReadonlyMap<string, string>
+  /** Job -> the text of its spec: what is checked puts it there. */
+  jobSpecs: Map<string, string>
+  options: ReadTarballOptions
+}
+
 async function checkPart(
-  tarball: string,
-  document: SourceDocument,
-  parts: ReadonlyMap<string, string>,
-  kind: Kind,
-  index: number,
-  entry: z.infer<typeof part>,
-  jobSpecs: Map<string, string>,
-  options: ReadTarballOptions,
+  { tarball, parts, jobSpecs, options }: TakenApart,
+  { kind, entry, fault }: ListedPart,
 ): Promise<Fault[]> {
   const path = `${kind}/${entry.name}.tgz`
   const file = parts.get(path)
   if (file === undefined) {
     const allowed = [...parts.keys()].filter((one) => one.startsWith(`${kind}/`))
     return [
-      document.fault([kind, index, 'name'], `the tarball has no ${path}`, {
+      fault('name', `the tarball has no ${path}`, {
         found: entry.name,
         ...suggest(path, allowed),
       }),
     ]
   }
-  if (entry.fingerprint === undefined && entry.version === undefined)
-    return [document.fault([kind, index, 'fingerprint'], 'is missing')]
+  if (entry.fingerprint === undefined && entry.version === undefined) return [fault('fingerprint', 'is missing')]
   const check = new DigestCheck(entry.sha1)
   for await (const chunk of createReadStream(file)) check.update(chunk as Buffer)
   const found = check.mismatch()
   if (found !== null)
     return [
-      document.fault([kind, index, 'sha1'], `${path} has other bytes than its digest says`, {
+      fault('sha1', `${path} has other bytes than its digest says`, {
         found,
         allowed: entry.sha1,
       }),

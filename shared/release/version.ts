@@ -25,8 +25,8 @@ function split(version: string): { base: string; pre: string | null; post: strin
 
 function compareSegments(a: string, b: string): number {
   const [left, right] = [a.split(/[.-]/), b.split(/[.-]/)]
-  for (let place = 0; place < Math.max(left.length, right.length); place++) {
-    const [x = '0', y = '0'] = [left[place], right[place]]
+  for (let at = 0; at < Math.max(left.length, right.length); at++) {
+    const [x = '0', y = '0'] = [left[at], right[at]]
     const numbers = /^\d+$/.test(x) && /^\d+$/.test(y)
     const order = numbers ? Number(x) - Number(y) : x < y ? -1 : x > y ? 1 : 0
     if (order !== 0) return order

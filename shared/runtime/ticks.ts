@@ -47,11 +47,11 @@ export class Ticks {
     while (this.#running.size < this.#options.width) {
       const next = this.#waiting.shift()
       if (!next) return
-      const place = this.#run(next.key, next.run).finally(() => {
-        this.#running.delete(place)
+      const run = this.#run(next.key, next.run).finally(() => {
+        this.#running.delete(run)
         this.#next()
       })
-      this.#running.add(place)
+      this.#running.add(run)
     }
   }
 

@@ -4,11 +4,17 @@ import http from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BoardVisits } from '../../services/planner/http/board/visits.ts'
-import { listenPlace } from '../../services/planner/http/listen.ts'
+import { listenAddress } from '../../services/planner/http/listen.ts'
 import { enqueueDeploy } from '../../shared/api/enqueue.ts'
+import { Ledger } from '../../shared/ledger/ledger.ts'
+import { localUser } from '../../shared/runtime/local-user.ts'
 import { isLoopback } from '../../shared/runtime/loopback.ts'
+import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
+import { planOf, remodel } from '../support/plans.ts'
 import { startServices, type TestStack } from '../support/services.ts'
 
 let stack: TestStack
@@ -309,6 +315,51 @@ describe('the home of a planner', () => {
   })
 })
 
+describe('who asks', () => {
+  let redis: Redis
+  beforeAll(() => {
+    redis = connectRedis({ url: stack.redis.url, prefix: 'remodel' }, 'service')
+  })
+  afterAll(() => redis.disconnect())
+
+  /** Whom the ledger names for a plan that was cancelled by this request. */
+  async function cancelledBy(name: string, asked: Asked) {
+    const ledger = new Ledger(redis, { url: stack.redis.url, prefix: 'remodel' })
+    const plan = planOf(name, [remodel('sure?', [], { action: 'approve', deadlineSeconds: 1000 })])
+    await ledger.store(plan, 1)
+    await ledger.open(name, plan.id, { by: person('ann'), message: '' })
+    const { status } = await ask({ ...asked, method: 'POST', path: `/v1/plans/${plan.id}/cancel` })
+    expect(status).toBe(202)
+    return (await ledger.events(name, 0)).find(({ type }) => type === 'plan.cancelling')?.by
+  }
+  const said = (user: string, client = 'cli') => ({
+    'x-remodel-user': encodeURIComponent(user),
+    'x-remodel-client': client,
+  })
+
+  test('through the socket is the user of the planner, whatever the request says', async () => {
+    const socket = { socket: true }
+    expect(await cancelledBy('s1', { ...socket, headers: said('root@elsewhere') })).toEqual({
+      kind: 'person',
+      name: localUser(),
+      via: 'cli',
+    })
+    expect(await cancelledBy('s2', socket)).toEqual({ kind: 'person', name: localUser(), via: 'http' })
+  })
+
+  test('over TCP is the token, with the user that the request says', async () => {
+    const token = (headers: Record<string, string>) => ({ headers: { ...known(), ...headers } })
+    const named = await cancelledBy('t1', token(said('jürgen@büro')))
+    expect(named).toEqual({ kind: 'token', name: 'jürgen@büro', via: 'cli' })
+    const unnamed = { kind: 'token', name: 'unnamed', via: 'http' }
+    expect(await cancelledBy('t2', token({}))).toEqual(unnamed)
+    for (const [i, wrong] of ['%', '%0A', '%00', encodeURIComponent('x'.repeat(301)), ''].entries())
+      expect(await cancelledBy(`t3-${i}`, token({ 'x-remodel-user': wrong, 'x-remodel-client': 'board' }))).toEqual(
+        unnamed,
+      )
+  })
+})
+
 describe('listening', () => {
   test('beyond this computer is refused without a token that was given on purpose', async () => {
     for (const host of ['0.0.0.0:0', '[::]:0']) {
@@ -326,9 +377,9 @@ describe('listening', () => {
       expect([host, isLoopback(host)]).toEqual([host, true])
     for (const host of ['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', 'localhost.example', '127.0.0.1.example', ''])
       expect([host, isLoopback(host)]).toEqual([host, false])
-    expect(listenPlace(undefined)).toEqual({ host: '127.0.0.1', port: 7070 })
-    expect(listenPlace('[::1]:7071')).toEqual({ host: '::1', port: 7071 })
+    expect(listenAddress(undefined)).toEqual({ host: '127.0.0.1', port: 7070 })
+    expect(listenAddress('[::1]:7071')).toEqual({ host: '::1', port: 7071 })
     for (const wrong of ['127.0.0.1', ':7070', '::1:7070', 'a:b', 'a:99999'])
-      expect(() => listenPlace(wrong)).toThrow('REMODEL_LISTEN')
+      expect(() => listenAddress(wrong)).toThrow('REMODEL_LISTEN')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { placeOf, readLogs } from '../../services/planner/http/logs.ts'
+import { positionsOf, readLogs } from '../../services/planner/http/logs.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { machineForEachTest } from '../provider/machine.ts'
 
@@ -12,7 +12,7 @@ const log = '/var/vcap/sys/log/web/web.log'
 const write = (content: string, path = log) => machine.write(path, content)
 const append = (text: string) => machine.exec(['sh', '-c', `cat >> ${log}`], { stdin: text })
 const last = (lines: number) => readLogs(machine, [], { lines })
-const since = (next: string) => readLogs(machine, [], { after: placeOf(next) })
+const since = (next: string) => readLogs(machine, [], { after: positionsOf(next) })
 
 describe('logs of an instance', () => {
   test('are the last lines of each file, whole ones, also of a file that is larger than an answer', async () => {
@@ -68,7 +68,7 @@ describe('logs of an instance', () => {
   })
 
   test('are refused behind a place that is none', () => {
-    expect(() => placeOf('nonsense')).toThrow('`after` is no `next`')
-    expect(() => placeOf(Buffer.from('{"a":-1}').toString('base64url'))).toThrow('`after` is no `next`')
+    expect(() => positionsOf('nonsense')).toThrow('`after` is no `next`')
+    expect(() => positionsOf(Buffer.from('{"a":-1}').toString('base64url'))).toThrow('`after` is no `next`')
   })
 })

@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineStep, type StepContext } from '../../kinds/contract/step.ts'
-import { carryOut, type Tools } from '../../services/assembler/carry.ts'
+import { execute, type Tools } from '../../services/assembler/executor.ts'
 import { Hands } from '../../services/assembler/hands.ts'
 import { startPaying } from '../../services/planner/dispatch/owing.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
@@ -21,6 +21,7 @@ import { EndedJobs } from '../../shared/queue/ended-jobs.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -113,10 +114,10 @@ async function open(
   deployment: string,
   id: string,
   more = {},
-): Promise<{ plan: string; job: Parameters<typeof carryOut>[0] }> {
+): Promise<{ plan: string; job: Parameters<typeof execute>[0] }> {
   const { version } = await ledger.floorplan(deployment)
   const stored = await ledger.store(planOf(deployment, [remodel(id, [], more)], { version }), Date.now())
-  expect(await ledger.open(deployment, stored.id, { holder: 'test', message: '' })).toEqual({ status: 'ok' })
+  expect(await ledger.open(deployment, stored.id, { by: person('test'), message: '' })).toEqual({ status: 'ok' })
   return { plan: stored.id, job: { deployment, plan: stored.id, remodel: id, release: 1 } }
 }
 
@@ -126,7 +127,7 @@ async function endedInTheMiddle(seconds: number) {
   const [vm, other] = await vms(deployment)
   const { plan, job } = await open(deployment, 'web')
   const script = `touch /tmp/begun; sleep ${seconds}; touch /tmp/late`
-  const ending = carryOut(
+  const ending = execute(
     job,
     'assemble',
     never,
@@ -148,7 +149,7 @@ describe('an attempt that was ended by a forced unlock', () => {
       ...{ subscriber: connection(), log },
     })
     const { deployment, plan, leftBehind } = await endedInTheMiddle(2)
-    await ledger.cancel(deployment, plan, 'a person', true)
+    await ledger.cancel(deployment, plan, person('a person'), true)
     await expect.poll(() => ledger.owed(deployment), { timeout: 5000 }).toEqual([])
     expect(await leftBehind()).toBe('begun\n')
     paying.stop()
@@ -156,7 +157,7 @@ describe('an attempt that was ended by a forced unlock', () => {
 
   test('is ended at its machine before the next plan of the deployment touches any other', async () => {
     const { deployment, plan, vm, other, leftBehind } = await endedInTheMiddle(3)
-    await ledger.cancel(deployment, plan, 'a person', true)
+    await ledger.cancel(deployment, plan, person('a person'), true)
     expect(await ledger.owed(deployment)).toMatchObject([{ material: 'thing/web', left: null }])
     const { job } = await open(deployment, 'db')
     let running = ''
@@ -164,7 +165,7 @@ describe('an attempt that was ended by a forced unlock', () => {
       running = await run(vm, 'ps -e -o args= | grep -c "[t]ouch /tmp/late" || true')
       await run(other, 'true', context)
     })
-    expect(await carryOut(job, 'assemble', never, next)).toBe('done')
+    expect(await execute(job, 'assemble', never, next)).toBe('done')
     expect(running.trim()).toBe('0')
     expect(await ledger.owed(deployment)).toEqual([])
     expect(await leftBehind()).toBe('begun\n')
@@ -176,13 +177,13 @@ describe('an attempt that was ended by a forced unlock', () => {
     const { deployment, plan, vm, other, ending } = await endedInTheMiddle(30)
     const agent = Number((await readFile(join(home, 'machines/vms', vm, 'pid'), 'utf8')).split(' ')[0])
     process.kill(agent, 'SIGSTOP')
-    await ledger.cancel(deployment, plan, 'a person', true)
+    await ledger.cancel(deployment, plan, person('a person'), true)
     const elsewhere = await worker('second', async (context) => void (await run(other, 'true', context)))
-    expect(await carryOut((await open(deployment, 'db')).job, 'assemble', never, elsewhere)).toBe('done')
+    expect(await execute((await open(deployment, 'db')).job, 'assemble', never, elsewhere)).toBe('done')
     expect(await ledger.owed(deployment)).toMatchObject([{ material: 'thing/web', left: [vm] }])
     process.kill(agent, 'SIGCONT')
     const there = await worker('third', async (context) => void (await run(vm, 'touch /tmp/third', context)))
-    expect(await carryOut((await open(deployment, 'disk')).job, 'assemble', never, there)).toBe('done')
+    expect(await execute((await open(deployment, 'disk')).job, 'assemble', never, there)).toBe('done')
     expect(await ledger.owed(deployment)).toEqual([])
     await ending
     expect(await run(vm, 'ls /tmp')).toBe('begun\nthird\n')

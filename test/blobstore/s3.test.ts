@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
-import { readS3Place } from '../../shared/blobstore/s3/place.ts'
+import { readS3Location } from '../../shared/blobstore/s3/location.ts'
 import { S3Blobstore, type S3Options } from '../../shared/blobstore/s3/s3.ts'
 import { freePort } from '../support/redis.ts'
 import { startServices } from '../support/services.ts'
@@ -42,7 +42,7 @@ async function listed(blobs: S3Blobstore) {
 }
 
 function raw(): S3Client {
-  const { endpoint, region } = readS3Place(server.url('blobs'))
+  const { endpoint, region } = readS3Location(server.url('blobs'))
   const client = new S3Client({
     endpoint: endpoint!,
     region,
@@ -120,11 +120,11 @@ it('tells broken bytes at the end of the read, moves them aside, and the next pu
   const blobs = await store()
   const content = Buffer.from('precious')
   const { digest } = await blobs.put(content)
-  const Key = `${blobs.place.prefix}/${keyOf(digest)}`
+  const Key = `${blobs.location.prefix}/${keyOf(digest)}`
   await raw().send(new PutObjectCommand({ Bucket: 'blobs', Key, Body: Buffer.from('PRECIOUS') }))
   await expect(blobs.get(digest)).rejects.toMatchObject({ code: 'infrastructure' })
   expect(await blobs.has(digest)).toBe(false)
-  const aside = `${blobs.place.prefix}/quarantine/${digest.slice(7)}`
+  const aside = `${blobs.location.prefix}/quarantine/${digest.slice(7)}`
   const kept = await raw().send(new GetObjectCommand({ Bucket: 'blobs', Key: aside }))
   expect(await kept.Body?.transformToString()).toBe('PRECIOUS')
   await blobs.put(content)
@@ -177,9 +177,9 @@ it('says what is wrong: no bucket, wrong keys, nobody there, a URL that is none'
     's3://b?multipart=no',
     's3://b/100%',
   ]) {
-    expect(() => readS3Place(url)).toThrow(/REMODEL_BLOBSTORE/)
+    expect(() => readS3Location(url)).toThrow(/REMODEL_BLOBSTORE/)
   }
-  expect(readS3Place('s3://bucket/a/b%20c/?region=x&checksum=false')).toEqual({
+  expect(readS3Location('s3://bucket/a/b%20c/?region=x&checksum=false')).toEqual({
     bucket: 'bucket',
     prefix: 'a/b c',
     region: 'x',

@@ -77,7 +77,7 @@ async function refused({ user, fresh }: Ground): Promise<void> {
       return plan.id
     }),
   )
-  const apply = (plan: string) => user.ask((client) => client.apply(plan, { holder: 'test' }))
+  const apply = (plan: string) => user.ask((client) => client.apply(plan, {}))
   await apply(plans[0]!)
   let code = ''
   await until(async () => {
@@ -98,7 +98,7 @@ async function unclaimed({ stack, user, fresh, killed }: Ground): Promise<void> 
   try {
     const wish = { ...fresh, name: user.deployment, greeting: 'later' }
     const { plan } = await user.ask((client) => planSmall(client, wish))
-    await user.ask((client) => client.apply(plan.id, { holder: 'test' }))
+    await user.ask((client) => client.apply(plan.id, {}))
     await until(killed)
   } finally {
     for (const slot of assemblers) slot.signal('SIGCONT')
@@ -110,7 +110,7 @@ async function unlocked({ stack, ledger, user, fresh }: Ground): Promise<void> {
   const { deployment } = user
   const wish = { ...fresh, name: deployment, late: 'pre-start' as const }
   const { plan } = await user.ask((client) => planSmall(client, wish))
-  await user.ask((client) => client.apply(plan.id, { holder: 'test' }))
+  await user.ask((client) => client.apply(plan.id, {}))
   await until(async () => {
     const vms = await stack.provider.listVms({ owner: `deployment/${deployment}` })
     const begun = await Promise.all(vms.map(({ id }) => hasBegun(stack, id)))

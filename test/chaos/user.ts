@@ -107,7 +107,7 @@ export class User {
   async #apply(plan: string, outcome: Outcome, until: () => number): Promise<boolean> {
     for (let n = 0; ; n++) {
       try {
-        await withPatience(this.#random.pick(this.#clients).apply(plan, { holder: this.deployment, waitSeconds: 2 }))
+        await withPatience(this.#random.pick(this.#clients).apply(plan, { waitSeconds: 2 }))
         return true
       } catch (error) {
         const code = codeOf(error)

@@ -85,7 +85,7 @@ it('a plan that is stored is carried out after a clean-up as if there had been n
   const { plan } = await planSmall(client(), { name: 'later', net: 76, stemcell: '2' })
   await grow()
   await client().cleanUp({ all: true })
-  await client().apply(plan.id, { holder: 'test' })
+  await client().apply(plan.id, {})
   expect(await settled(client(), plan.id)).toBe('done')
   expect(await removeSmall(client(), 'later')).toBe('done')
 })

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { VmLease } from '../../services/compiler/lease.ts'
-import { CompilePool, type KeepRule } from '../../services/compiler/pool.ts'
+import { CompilePool, type IdlePolicy } from '../../services/compiler/pool.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
-import type { VmWish } from '../../shared/compilation/warmth.ts'
+import type { CompileVmSpec } from '../../shared/compilation/prewarm-hints.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { connectRedis, type RedisSettings } from '../../shared/runtime/redis.ts'
 import { Place } from '../provider/place.ts'
@@ -14,7 +14,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 
 interface Options {
   capacity?: number
-  keep?: KeepRule
+  keep?: IdlePolicy
   waiting?: () => Promise<number>
   lifeMs?: number
   beatMs?: number
@@ -57,7 +57,7 @@ export class Benches {
 
   pool({ capacity = 2, keep, waiting, lifeMs, beatMs, provider = this.place.provider }: Options = {}): Bench {
     const worker = `compiler-test-${this.#all.length}`
-    const lease = new VmLease(this.redis, this.settings, worker, lifeMs, beatMs)
+    const lease = new VmLease(this.redis, this.settings, worker, { lifeMs, beatMs })
     const more = { ...(keep ? { keep } : {}), ...(waiting ? { waiting } : {}) }
     const pool = new CompilePool({ provider, blobs: this.#blobs, worker, capacity, lease, log: this.log, ...more })
     const bench = { worker, pool, lease }
@@ -85,6 +85,6 @@ export class Benches {
 }
 
 /** What a package asks for: stemcell `local/<version>`. */
-export function wish(version: string, more: Partial<VmWish> = {}): VmWish & { reuse: boolean } {
+export function wish(version: string, more: Partial<CompileVmSpec> = {}): CompileVmSpec & { reuse: boolean } {
   return { stemcell: { name: 'local', os: 'local', version }, resources: {}, reuse: true, ...more }
 }

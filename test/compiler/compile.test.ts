@@ -42,7 +42,7 @@ async function sourceOf(script: string): Promise<Archive> {
 async function made(script: string | Archive, signal = new AbortController().signal): Promise<string> {
   const source = typeof script === 'string' ? await sourceOf(script) : script
   const spec = { key: 'key', name: 'p', fingerprint: 'f' } as CompileSpec
-  const job = { spec, ingredients: { source, dependencies: [] }, store: buffer }
+  const job = { spec, inputs: { source, dependencies: [] }, store: buffer }
   return gunzipSync((await compile(machine, job, signal)).stored).toString()
 }
 

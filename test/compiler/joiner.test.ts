@@ -1,10 +1,11 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { begin, join, nameOf } from '../../services/compiler/wanted.ts'
+import { begin, join, nameOf } from '../../services/compiler/subscribers.ts'
 import type { Subscriber } from '../../shared/compilation/requests.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -27,7 +28,7 @@ afterAll(async () => {
 async function asks(deployment: string): Promise<Subscriber> {
   const plan = planOf(deployment, [remodel('r', [], { queue: 'compile', attempts: 3 })])
   await ledger.store(plan, Date.now())
-  await ledger.open(deployment, plan.id, { holder: 'test', message: '' })
+  await ledger.open(deployment, plan.id, { by: person('test'), message: '' })
   await released(ledger, deployment, plan.id)
   return { deployment, plan: plan.id, remodel: 'r' }
 }
@@ -63,7 +64,7 @@ test('a joiner loses no attempt where its job is gone with its worker and the le
     const claims = await begin([asker, joiner], n < 3 ? asker : joiner, compiler(`leaver-${n}`))
     attempts.push([asker, joiner].map((one) => claims.get(nameOf(one))?.attempt))
     for (const { deployment, plan } of [asker, joiner])
-      await ledger.expire(deployment, plan, n % 2 === 0 ? 2000 : -3_600_000, [`leaver-${n}`])
+      await ledger.expire(deployment, plan, n % 2 === 0 ? 2000 : -3_600_000, { gone: [`leaver-${n}`] })
     for (const { deployment, plan } of [asker, joiner]) await ledger.advance(deployment, plan, { compile: 10 })
   }
   expect(attempts).toEqual([

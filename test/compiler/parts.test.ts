@@ -1,9 +1,9 @@
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
-import { keepRule } from '../../services/compiler/keep.ts'
+import { CircuitBreaker } from '../../services/compiler/circuit-breaker.ts'
+import { idlePolicy } from '../../services/compiler/idle-policy.ts'
 import { Output } from '../../services/compiler/output.ts'
-import { Place } from '../../services/compiler/place.ts'
-import { wishesOf } from '../../services/planner/planning/warming.ts'
+import { wishesOf } from '../../services/planner/planning/prewarming.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 
 describe('the output of a packaging script', () => {
@@ -40,9 +40,9 @@ describe('the output of a packaging script', () => {
 describe('a place where compile VMs fail', () => {
   test('makes the compiler rest after three faults in a row, longer each time, until a package comes out', () => {
     const rests: number[] = []
-    const place = new Place(pino({ level: 'silent' }), (ms) => rests.push(ms))
-    const fault = () => place.fault(new Error('full'))
-    for (const turn of [fault, fault, () => place.sound(), fault, fault]) turn()
+    const breaker = new CircuitBreaker(pino({ level: 'silent' }), (ms) => rests.push(ms))
+    const fault = () => breaker.recordFailure(new Error('full'))
+    for (const turn of [fault, fault, () => breaker.recordSuccess(), fault, fault]) turn()
     expect(rests).toEqual([])
     fault()
     expect(rests).toEqual([2000])
@@ -54,12 +54,12 @@ describe('a place where compile VMs fail', () => {
 
 describe('what is kept', () => {
   test('is read from the environment, and what is no number is refused by name', () => {
-    expect(keepRule({})).toMatchObject({ ms: 60_000, count: 2 })
-    expect(keepRule({ REMODEL_COMPILE_KEEP_SECONDS: '0', REMODEL_COMPILE_KEEP: '7' })).toMatchObject({
+    expect(idlePolicy({})).toMatchObject({ ms: 60_000, count: 2 })
+    expect(idlePolicy({ REMODEL_COMPILE_KEEP_SECONDS: '0', REMODEL_COMPILE_KEEP: '7' })).toMatchObject({
       ms: 0,
       count: 7,
     })
-    expect(() => keepRule({ REMODEL_COMPILE_KEEP: 'all' })).toThrow('REMODEL_COMPILE_KEEP is "all"')
+    expect(() => idlePolicy({ REMODEL_COMPILE_KEEP: 'all' })).toThrow('REMODEL_COMPILE_KEEP is "all"')
   })
 })
 

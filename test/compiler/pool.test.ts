@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { warmUp } from '../../services/compiler/warm.ts'
+import { prewarm } from '../../services/compiler/prewarm.ts'
 import { readEffects } from '../../shared/provider/local/effects.ts'
 import { inject } from '../../shared/provider/local/inject.ts'
 import { until } from '../provider/place.ts'
@@ -149,9 +149,9 @@ describe('a compile VM', () => {
     const tokens = (count: number) => async () => count-- > 0
     const parts = { pool, log: benches.log }
     pool.give(await pool.take(wish('1'), never), fine)
-    await warmUp(wish('1'), tokens(2), parts)
+    await prewarm(wish('1'), tokens(2), parts)
     expect(await benches.standing(bench)).toHaveLength(2)
-    await warmUp(wish('2'), tokens(5), parts)
+    await prewarm(wish('2'), tokens(5), parts)
     expect(await benches.standing(bench)).toHaveLength(3)
     await pool.close()
   })

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DeploymentClocks } from '../../services/planner/dispatch/clocks.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { Clocks } from '../support/clock.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -45,7 +46,7 @@ async function open() {
     ]),
     1,
   )
-  await ledger.open(name, plan.id, { holder: 'test', message: '' })
+  await ledger.open(name, plan.id, { by: person('test'), message: '' })
   const [, wait] = await ledger.claim(
     name,
     'w',
@@ -60,7 +61,7 @@ async function open() {
 /** A sweep's look at deadlines, with nothing said about workers. */
 async function sweep(clocks: DeploymentClocks, { name, plan }: { name: string; plan: string }) {
   const now = await clocks.now(name)
-  return ledger.expire(name, plan, 0, [], { now })
+  return ledger.expire(name, plan, 0, { now })
 }
 
 describe('the clock of Redis', () => {
@@ -122,10 +123,10 @@ describe('the clock of Redis', () => {
   test('leaves the deadline of an attempt to its worker, as long as that lives', async () => {
     const name = `clock${++counter}`
     const plan = await ledger.store(planOf(name, [remodel('work', [], { deadlineSeconds: 0.01, attempts: 1 })]), 1)
-    await ledger.open(name, plan.id, { holder: 'test', message: '' })
+    await ledger.open(name, plan.id, { by: person('test'), message: '' })
     await ledger.claim(name, 'w', [{ plan: plan.id, remodel: 'work', job: 'work #1' }])
     await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(await ledger.expire(name, plan.id, 0, [], { alive: ['w'] })).toEqual([])
-    expect(await ledger.expire(name, plan.id, 0, [], { alive: [] })).toEqual(['work'])
+    expect(await ledger.expire(name, plan.id, 0, { alive: ['w'] })).toEqual([])
+    expect(await ledger.expire(name, plan.id, 0, { alive: [] })).toEqual(['work'])
   })
 })

@@ -14,6 +14,7 @@ import { jobName } from '../../shared/queue/catalog.ts'
 import { Queues, queuePrefix } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -78,7 +79,7 @@ async function open(name: string, ids: string[]): Promise<string> {
     ),
     Date.now(),
   )
-  await ledger.open(name, plan.id, { holder: 'test', message: '' })
+  await ledger.open(name, plan.id, { by: person('test'), message: '' })
   return plan.id
 }
 

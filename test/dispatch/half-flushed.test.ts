@@ -16,6 +16,7 @@ import { startWorker } from '../../shared/queue/worker.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { Random } from '../sim/random.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -71,7 +72,7 @@ async function start(prefix: string, clears: boolean) {
     ),
     Date.now(),
   )
-  await ledger.open(prefix, plan.id, { holder: 'test', message: '' })
+  await ledger.open(prefix, plan.id, { by: person('test'), message: '' })
   return {
     redis,
     done: async () => (await redis.hget(`${ledger.base(prefix)}:plan:${plan.id}`, 'state')) === 'done',

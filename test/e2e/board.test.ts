@@ -105,7 +105,7 @@ describe('the board', () => {
 
   test('agrees with the ledger after a worker was killed in the middle', async () => {
     const { plan } = await planSmall(client, { name: 'killed', net: 64, instances: 3, front: true })
-    await client.apply(plan.id, { holder: 'test' })
+    await client.apply(plan.id, {})
     const begins = async () =>
       (await client.events('killed', { plan: plan.id })).filter(({ type }) => type === 'remodel.started')
     await expect
@@ -141,7 +141,7 @@ describe('the board', () => {
     const plans = await Promise.all(
       ['left', 'right'].map((name, n) => planSmall(client, { name, net: 70 + n, instances: 1, release: version })),
     )
-    for (const { plan } of plans) await client.apply(plan.id, { holder: 'test' })
+    for (const { plan } of plans) await client.apply(plan.id, {})
     for (const { plan } of plans) expect(await settled(client, plan.id)).toBe('failed')
     for (const { plan } of plans) {
       await agrees(plan.id)

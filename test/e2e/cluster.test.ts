@@ -22,7 +22,7 @@ test('services on a Redis Cluster deploy, also while the slot of their keys is m
   expect(await second!.redis.dbsize()).toBe(0)
 
   const { plan } = await planSmall(client, { ...options, greeting: 'moved' })
-  await client.apply(plan.id, { holder: 'test' })
+  await client.apply(plan.id, {})
   const slot = Number(await first!.redis.cluster('KEYSLOT', settingsFor(url, 'remodel').prefix))
   await moveSlot(slot, first!, second!)
   expect(await settled(client, plan.id)).toBe('done')

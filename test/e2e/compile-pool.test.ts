@@ -46,7 +46,7 @@ async function deploy(name: string, scripts: Record<string, string>, more: Small
   const stemcell = await freshStemcell()
   const net = 100 + stemcells
   const { plan } = await planSmall(client, { name, net, instances: 1, stemcell, release: version, ...more })
-  await client.apply(plan.id, { holder: 'test' })
+  await client.apply(plan.id, {})
   return {
     plan: plan.id,
     ended: () => settled(client, plan.id),
@@ -149,7 +149,7 @@ describe('a compile VM', () => {
     }
     await expect.poll(again, { ...generous, interval: 1000 }).toBe(2)
     const ahead = (await warm()).map(({ id }) => id)
-    await client.apply(plan.id, { holder: 'test' })
+    await client.apply(plan.id, {})
     expect(await settled(client, plan.id)).toBe('done')
     const used = (await client.events('warm')).flatMap(({ facts }) => (facts?.vm && facts.key ? [facts.vm] : []))
     expect(used).toHaveLength(5)

@@ -33,7 +33,7 @@ afterAll(async () => {
 })
 
 const apply = async (plan: string) => {
-  await client.apply(plan, { holder: 'test' })
+  await client.apply(plan, {})
   return settled(client, plan)
 }
 

@@ -19,7 +19,7 @@ afterEach(() => stack.stop())
 
 async function begin(): Promise<string> {
   const { plan } = await planSmall(client, options)
-  await client.apply(plan.id, { holder: 'test' })
+  await client.apply(plan.id, {})
   return plan.id
 }
 

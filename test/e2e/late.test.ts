@@ -35,7 +35,7 @@ test.for(['pre-start', 'drain'] as const)(
     const app = (await client.instances('late')).find(({ instance }) => instance === 'app/0')!.vm!
     await inMachine(app, 'sh', '-c', 'rm -f /var/vcap/begun /var/vcap/late*')
     const { plan } = await planSmall(client, { ...options, late, greeting: 'again' })
-    await client.apply(plan.id, { holder: 'test' })
+    await client.apply(plan.id, {})
     await expect.poll(() => inMachine(app, 'ls', '/var/vcap'), { timeout: 30_000, interval: 50 }).toContain('begun')
     const frozen = stack.services.find(({ name, process }) => name === 'assembler' && process.exitCode === null)!
     frozen.process.kill('SIGSTOP')

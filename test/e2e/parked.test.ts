@@ -28,7 +28,7 @@ afterAll(() => stack?.stop())
 
 async function begin(options: SmallOptions): Promise<string> {
   const { plan } = await planSmall(client, options)
-  await client.apply(plan.id, { holder: 'test' })
+  await client.apply(plan.id, {})
   return plan.id
 }
 
@@ -101,7 +101,7 @@ describe('plans that only wait', () => {
     await onMachine('goes-on', (machine) => machine.write(ready, ''))
     expect(await settled(client, plans['goes-on'], 240_000)).toBe('done')
     expect(await traces('goes-on')).toBe(started)
-    await expect(client.apply(drawn.id, { holder: 'test' })).rejects.toMatchObject({ code: 'floorplan-moved' })
+    await expect(client.apply(drawn.id, {})).rejects.toMatchObject({ code: 'floorplan-moved' })
     for (const name of names) expect(await removeSmall(client, name)).toBe('done')
   })
 })

@@ -19,7 +19,7 @@ async function begin(seconds: number) {
   const deployment = `slow${++name}`
   const content = JSON.stringify({ kind: 'slow', name: deployment, things: ['a', 'b', 'c', 'd'], seconds })
   const { plan } = await client.plan({ manifest: { name: 'slow.yml', content } })
-  await client.apply(plan.id, { holder: 'test' })
+  await client.apply(plan.id, {})
   const events = async () => client.events(deployment, { plan: plan.id })
   const started = async () => (await events()).filter(({ type }) => type === 'remodel.started')
   await expect.poll(async () => (await started()).length, { timeout: 10_000 }).toBe(4)

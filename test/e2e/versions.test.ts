@@ -24,7 +24,7 @@ test('a step that no living worker knows waits, says so, and goes on once one co
   const client = stack.client()
   const document = { kind: 'files', name: 'site', directory, files: { a: 'a', b: 'b', c: 'c' } }
   const { plan } = await client.plan({ manifest: { name: 'site.yml', content: JSON.stringify(document) } })
-  await client.apply(plan.id, { holder: 'test' })
+  await client.apply(plan.id, {})
   const first = plan.remodels[0]!.id
   const why = async () => (await client.why(plan.id, first)).waitsFor.join()
   const wanted = 'a worker of queue assemble that knows step write-file of kind files'

@@ -13,13 +13,13 @@ const step = (id: string, needs: string[], place?: string): Remodel => ({
   ...({
     changes: [],
     destructive: false,
-    input: {},
     deadlineSeconds: 1,
     attempts: 1,
     weight: 0,
     when: 'healthy',
   } as const),
   ...remodel(id, needs),
+  input: {},
   ...{ needs, action: 'barrier', queue: null },
   ...(place === undefined ? {} : { place }),
 })

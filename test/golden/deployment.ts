@@ -1,4 +1,4 @@
-import { emptyFloorplan, type Floorplan, type StandingMaterial } from '../../shared/model/material.ts'
+import { emptyFloorplan, type Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { execute } from '../kinds/deployment/execution.ts'
 import { plan } from '../kinds/deployment/planning.ts'
@@ -18,12 +18,6 @@ function edited(...pieces: [string, string][]): string {
     if (!text.includes(from)) throw new Error(`the manifest has no ${from}`)
     return text.replace(from, to)
   }, manifestText)
-}
-
-/** With what the inspector finds of some materials. */
-function seen(floorplan: Floorplan, found: Record<string, StandingMaterial['meta']>): Floorplan {
-  const materials = floorplan.materials.map((one) => ({ ...one, meta: { ...one.meta, ...found[one.id] } }))
-  return { ...floorplan, materials }
 }
 
 const twoAddresses = (db: string, web: string) =>
@@ -59,10 +53,10 @@ export const deploymentScenarios: Record<string, () => Promise<Plan>> = {
   'machine-gone': async () => {
     const before = await deployed()
     const vm = before.materials.find(({ id }) => id === 'instance/db/0')?.meta.vm
-    return plan(manifestText, supplies, seen(before, { [`vm/${vm}`]: { health: 'missing' } }))
+    return plan(manifestText, supplies, before, { healths: { [`vm/${vm}`]: 'missing' } })
   },
   'processes-failing': async () =>
-    plan(manifestText, supplies, seen(await deployed(), { 'instance/web/2': { health: 'failing' } })),
+    plan(manifestText, supplies, await deployed(), { healths: { 'instance/web/2': 'failing' } }),
   'canary-failed': async () => {
     // The plan that follows the one whose canary did not come up: its machine is there, the others are as they were.
     const [before, next] = [await deployed(), edited(['8080', '9090'])]
@@ -70,7 +64,7 @@ export const deploymentScenarios: Record<string, () => Promise<Plan>> = {
     const until = execute(failed, before, () => 0, {
       most: failed.remodels.findIndex(({ id }) => id === 'start-instance web/0'),
     })
-    return plan(next, supplies, seen(until.floorplan, { 'instance/web/0': { health: 'failing' } }))
+    return plan(next, supplies, until.floorplan, { healths: { 'instance/web/0': 'failing' } })
   },
   recreated: async () => plan(manifestText, supplies, await deployed(), { recreate: true }),
   removed: async () => plan(manifestText, supplies, await deployed(), { remove: true }),

@@ -15,6 +15,7 @@ import { PlanHistory } from '../../shared/history/plan-history.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { steps } from '../reservation/steps.ts'
+import { person } from '../support/actors.ts'
 import { openKinds } from '../support/kinds.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -25,7 +26,7 @@ let blobs: DiskBlobstore
 let kinds: KindRegistry
 let counter = 0
 const log = pino({ level: 'silent' })
-const lock = { holder: 'test', message: 'testing' }
+const lock = { by: person('test'), message: 'testing' }
 
 beforeAll(async () => {
   server = await startRedis()
@@ -114,7 +115,7 @@ describe('a plan that ended', () => {
       }),
       1,
     )
-    expect(await ledger.cancel('d', plan.id, 'test')).toBe('cancelled')
+    expect(await ledger.cancel('d', plan.id, person('test'))).toBe('cancelled')
     // What it once waited for is of no interest any more.
     const { why: _, ...before } = await look(plan.id, 'b')
     await move()
@@ -194,7 +195,7 @@ describe('a plan that ended', () => {
     const remodels = Array.from({ length: 10_000 }, (_, i) => remodel(`step-${i}`))
     const plan = await ledger.store(planOf('d', remodels), 1)
     await ledger.open('d', plan.id, lock)
-    await ledger.cancel('d', plan.id, 'test')
+    await ledger.cancel('d', plan.id, person('test'))
     while ((await ledger.advance('d', plan.id)).isMore);
     const used = async () => {
       const sizes = await Promise.all(

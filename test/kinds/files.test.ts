@@ -30,7 +30,7 @@ const plan = (files: Record<string, string>) =>
 
 async function deploy(files: Record<string, string>): Promise<string> {
   const { plan: drawn } = await plan(files)
-  await client.apply(drawn.id, { holder: 'test' })
+  await client.apply(drawn.id, {})
   return settled(client, drawn.id)
 }
 
@@ -51,7 +51,7 @@ describe('files in a directory', () => {
     await stack.services.find(({ name }) => name === 'assembler')!.kill('SIGTERM')
     const doomed = await stack.start('assembler', { ...extension, REMODEL_FAILPOINTS: 'write-file.written=kill@5' })
     const { plan: drawn } = await plan(pages)
-    await client.apply(drawn.id, { holder: 'test' })
+    await client.apply(drawn.id, {})
     await expect.poll(() => doomed.process.signalCode, { timeout: 20_000 }).toBe('SIGKILL')
     await stack.start('assembler', extension)
     expect(await settled(client, drawn.id)).toBe('done')

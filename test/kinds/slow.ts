@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { diffMaterials } from '../../kinds/contract/diff.ts'
-import type { Kind } from '../../kinds/contract/kind.ts'
+import { defineKind } from '../../kinds/contract/kind.ts'
 import { defineStep } from '../../kinds/contract/step.ts'
 import { pause } from '../../shared/runtime/timer.ts'
 
@@ -14,8 +14,9 @@ const Document = z.strictObject({
   seconds: z.number(),
 })
 
-export const kind: Kind = {
+export const kind = defineKind({
   name,
+  strategy: z.object({ seconds: z.number() }),
   recognises: ({ value }) => value !== null && typeof value === 'object' && Reflect.get(value, 'kind') === name,
   deploymentName: (document) => document.parse(Document).name,
   nothing: (deployment) => ({ deployment, kind: name, materials: [], strategy: { seconds: 0 } }),
@@ -24,9 +25,8 @@ export const kind: Kind = {
     const materials = things.map((thing) => ({ id: `thing/${thing}`, attributes: {}, needs: [] }))
     return { deployment, kind: name, materials, strategy: { seconds } }
   },
-  inspector: async (_blueprint, { recorded }) => ({ materials: recorded.materials, notes: [] }),
+  inspector: async (_blueprint, { recorded }) => ({ materials: recorded.materials, observations: [] }),
   async foreman(blueprint, floorplan) {
-    const input = blueprint.strategy as { seconds: number }
     const remodels = diffMaterials(blueprint.materials, floorplan.materials).map(({ id, changes }) => ({
       id: `make ${id}`,
       step: 'make',
@@ -36,11 +36,11 @@ export const kind: Kind = {
       stage: 'Making things',
       reasons: ['it is new'],
       changes,
-      input,
+      input: blueprint.strategy,
     }))
     return { remodels, windows: [], places: [], notes: [] }
   },
-}
+})
 
 export const steps = {
   make: defineStep({

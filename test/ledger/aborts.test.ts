@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Aborts } from '../../shared/ledger/aborts.ts'
 import { type Claim, Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -29,7 +30,7 @@ afterAll(async () => {
 /** A running plan whose one remodel is in hand. */
 async function inHand(deployment: string): Promise<Claim> {
   const plan = await ledger.store(planOf(deployment, [remodel('a')]), Date.now())
-  await ledger.open(deployment, plan.id, { holder: 'test', message: '' })
+  await ledger.open(deployment, plan.id, { by: person('test'), message: '' })
   const [result] = await ledger.claim(deployment, 'w', [{ plan: plan.id, remodel: 'a', job: 'a.1' }])
   if (result?.status !== 'claimed') throw new Error('not claimed')
   return result.claim
@@ -38,7 +39,7 @@ async function inHand(deployment: string): Promise<Claim> {
 /** Cancels, and waits until that was heard. */
 async function cancel(deployment: string, claim: Claim): Promise<void> {
   const heard = aborts.watch(claim, performance.now())
-  await ledger.cancel(deployment, claim.plan, 'test')
+  await ledger.cancel(deployment, claim.plan, person('test'))
   await expect.poll(() => heard.signal.aborted).toBe(true)
   heard.end()
 }
@@ -73,7 +74,7 @@ test('a cancellation that is published while the connection is broken is heard w
   // It comes back by itself after a moment.
   subscriber.disconnect(true)
   await gone
-  await ledger.cancel('broken', before.plan, 'test')
+  await ledger.cancel('broken', before.plan, person('test'))
   await expect.poll(() => watch.signal.aborted, { timeout: 5000 }).toBe(true)
   expect(watch.signal.reason).toMatchObject({ code: 'cancelled' })
   expect(cleanup.signal.aborted).toBe(false)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { jobId } from '../../shared/queue/catalog.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -10,7 +11,7 @@ let server: TestRedis
 let redis: Redis
 let ledger: Ledger
 const settings = () => ({ url: server.url, prefix: 'test' })
-const lock = { holder: 'test', message: 'testing' }
+const lock = { by: person('test'), message: 'testing' }
 const dayMs = 24 * 3600 * 1000
 let counter = 0
 const fresh = () => `d${++counter}`
@@ -73,8 +74,12 @@ describe('a command that is sent again after its answer was lost', () => {
       const plan = planOf(name, [remodel('sure?', [], { action: 'approve', deadlineSeconds: 1000 })])
       await ledger.store(plan, Date.now())
       await ledger.open(name, plan.id, lock)
-      await sentTwice('ledger_decide', () => ledger.decide(name, plan.id, { remodel: 'sure?', approve, who: 'anna' }))
-      await expect(ledger.decide(name, plan.id, { remodel: 'sure?', approve, who: 'anna' })).rejects.toMatchObject({
+      await sentTwice('ledger_decide', () =>
+        ledger.decide(name, plan.id, { remodel: 'sure?', approve, by: person('anna') }),
+      )
+      await expect(
+        ledger.decide(name, plan.id, { remodel: 'sure?', approve, by: person('anna') }),
+      ).rejects.toMatchObject({
         code: 'conflict',
       })
     }
@@ -207,7 +212,7 @@ describe('a lock whose plan is gone', () => {
 
   test('is taken away by force', async () => {
     const { name, id } = await orphan()
-    expect(await ledger.cancel(name, id, 'me', true)).toBe('absent')
+    expect(await ledger.cancel(name, id, person('me'), true)).toBe('absent')
     expect(await ledger.lock(name)).toBeNull()
   })
 

@@ -8,6 +8,7 @@ import type { RemodelDraft } from '../../kinds/contract/draft.ts'
 import { DeploymentClocks } from '../../services/planner/dispatch/clocks.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { Clocks } from '../support/clock.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -46,7 +47,7 @@ async function opened(moment: Pick<RemodelDraft, 'opens' | 'closes'>) {
   const name = `d${++counter}`
   const { version } = await ledger.floorplan(name)
   const { id } = await ledger.store(planOf(name, [gate(moment), remodel('a', ['begin'])], { version }), Date.now())
-  expect(await ledger.open(name, id, { holder: 'anna', message: 'deploy' })).toEqual({ status: 'ok' })
+  expect(await ledger.open(name, id, { by: person('anna'), message: 'deploy' })).toEqual({ status: 'ok' })
   const states = async () =>
     Object.fromEntries((await ledger.remodelRecords(name, id)).map(({ id, state }) => [id, state]))
   return { name, id, states, state: async () => (await ledger.planRecord(name, id)).state }
@@ -56,7 +57,7 @@ async function opened(moment: Pick<RemodelDraft, 'opens' | 'closes'>) {
 async function sweep({ name, id }: { name: string; id: string }, clocks?: DeploymentClocks): Promise<void> {
   const now = await clocks?.now(name)
   await ledger.resume(name, id)
-  await ledger.expire(name, id, 0, [], now === undefined ? {} : { now })
+  await ledger.expire(name, id, 0, { now })
 }
 
 describe('a gate', () => {
@@ -84,7 +85,7 @@ describe('a gate', () => {
     const run = await opened({ opens: Date.now() + hour })
     for (let n = 0; n < 3; n++) await sweep(run)
     await expect(
-      ledger.decide(run.name, run.id, { remodel: 'begin', approve: true, who: 'bert' }),
+      ledger.decide(run.name, run.id, { remodel: 'begin', approve: true, by: person('bert') }),
     ).rejects.toMatchObject({ code: 'conflict' })
     expect([await run.state(), await run.states()]).toEqual(['parked', { begin: 'waiting', a: 'blocked' }])
   })
@@ -132,12 +133,12 @@ describe('a gate', () => {
 
   test('is closed for good by a cancel and by another plan that begins something meanwhile', async () => {
     const cancelled = await opened({ opens: Date.now() + hour })
-    await ledger.cancel(cancelled.name, cancelled.id, 'anna', false)
+    await ledger.cancel(cancelled.name, cancelled.id, person('anna'), false)
     expect(await cancelled.states()).toEqual({ begin: 'skipped', a: 'skipped' })
     const passed = await opened({ opens: Date.now() + hour })
     const { version } = await ledger.floorplan(passed.name)
     const other = await ledger.store(planOf(passed.name, [remodel('b')], { version }), Date.now())
-    expect(await ledger.open(passed.name, other.id, { holder: 'bert', message: '' })).toEqual({ status: 'ok' })
+    expect(await ledger.open(passed.name, other.id, { by: person('bert'), message: '' })).toEqual({ status: 'ok' })
     await ledger.claim(passed.name, 'w', [{ plan: other.id, remodel: 'b', job: 'b #1' }])
     await expect.poll(() => sweep(passed).then(passed.state), { timeout: 20_000 }).toBe('cancelled')
     expect((await ledger.planRecord(passed.name, passed.id)).errors).toMatchObject([{ code: 'superseded' }])
@@ -148,12 +149,14 @@ describe('an approval', () => {
   test('is given to what waits for a person only: a step that waits is not settled by it', async () => {
     const name = `d${++counter}`
     const plan = await ledger.store(planOf(name, [remodel('a'), remodel('b', ['a'])]), Date.now())
-    await ledger.open(name, plan.id, { holder: 'anna', message: '' })
+    await ledger.open(name, plan.id, { by: person('anna'), message: '' })
     const [claim] = await ledger.claim(name, 'w', [{ plan: plan.id, remodel: 'a', job: 'a #1' }])
     if (claim?.status !== 'claimed') throw new Error('not claimed')
     const waits = { outcome: 'wait', message: 'better times', afterMs: 1000 } as const
     await ledger.complete(name, [{ plan: plan.id, remodel: 'a', fence: claim.claim.fence, ...waits }])
-    await expect(ledger.decide(name, plan.id, { remodel: 'a', approve: true, who: 'bert' })).rejects.toMatchObject({
+    await expect(
+      ledger.decide(name, plan.id, { remodel: 'a', approve: true, by: person('bert') }),
+    ).rejects.toMatchObject({
       code: 'conflict',
     })
     expect((await ledger.remodelRecords(name, plan.id)).map(({ state }) => state)).toEqual(['waiting', 'blocked'])

@@ -4,6 +4,7 @@ import { releasedChannel, unlockedChannel } from '../../shared/ledger/keys.ts'
 import { type Claim, Ledger, type Released, type WantedRun } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -11,7 +12,7 @@ let server: TestRedis
 let redis: Redis
 let ledger: Ledger
 const settings = () => ({ url: server.url, prefix: 'test' })
-const lock = { holder: 'test', message: 'testing' }
+const lock = { by: person('test'), message: 'testing' }
 let counter = 0
 const fresh = () => `d${++counter}`
 
@@ -104,10 +105,10 @@ describe('a plan in the ledger', () => {
     const [first, second] = [planOf(name, [remodel('a')]), planOf(name, [remodel('b')])]
     await ledger.store(first, 1)
     await ledger.store(second, 2)
-    await ledger.open(name, first.id, { holder: 'anna', message: 'night deploy' })
+    await ledger.open(name, first.id, { by: person('anna'), message: 'night deploy' })
     expect(await ledger.open(name, second.id, lock)).toMatchObject({
       status: 'locked',
-      lock: { holder: 'anna', message: 'night deploy', plan: first.id },
+      lock: { holder: person('anna'), message: 'night deploy', plan: first.id },
     })
   })
 
@@ -144,12 +145,12 @@ describe('those who wait for a deployment', () => {
     await ledger.open(name, first.id, lock)
     expect(await ledger.open(name, second.id, lock, 'bert')).toMatchObject({ status: 'locked' })
     expect(await ledger.open(name, third.id, lock, 'cora')).toMatchObject({ status: 'locked' })
-    await ledger.cancel(name, first.id, 'me')
+    await ledger.cancel(name, first.id, person('me'))
     await expect.poll(() => woken).toEqual(['bert'])
     expect(await ledger.open(name, third.id, lock, 'cora')).toMatchObject({ status: 'locked' })
     expect(await ledger.open(name, third.id, lock)).toMatchObject({ status: 'locked' })
     expect(await ledger.open(name, second.id, lock, 'bert')).toEqual({ status: 'ok' })
-    await ledger.cancel(name, second.id, 'me')
+    await ledger.cancel(name, second.id, person('me'))
     await expect.poll(() => woken).toEqual(['bert', 'cora'])
     subscriber.disconnect()
   })
@@ -161,7 +162,7 @@ describe('those who wait for a deployment', () => {
     await ledger.open(name, first.id, lock)
     await ledger.open(name, second.id, lock, 'gone')
     await redis.del(`${ledger.base(name)}:line:gone`)
-    await ledger.cancel(name, first.id, 'me')
+    await ledger.cancel(name, first.id, person('me'))
     expect(await ledger.open(name, second.id, lock, 'here')).toEqual({ status: 'ok' })
   })
 
@@ -173,7 +174,7 @@ describe('those who wait for a deployment', () => {
     await ledger.open(name, second.id, lock, 'gone')
     // What a step of the clock by an hour leaves.
     await redis.pexpire(`${ledger.base(name)}:line:gone`, 3_600_000)
-    await ledger.cancel(name, first.id, 'me')
+    await ledger.cancel(name, first.id, person('me'))
     await expect
       .poll(() => ledger.open(name, second.id, lock, 'here'), { timeout: 20_000, interval: 200 })
       .toEqual({ status: 'ok' })
@@ -363,7 +364,7 @@ describe('owed fences', () => {
   test('are written down for attempts that a forced unlock ends, above every number that was drawn', async () => {
     const { name, id, claim } = await opened()
     const { fence } = await claim()
-    await ledger.cancel(name, id, 'a person', true)
+    await ledger.cancel(name, id, person('a person'), true)
     const [owed, ...others] = await ledger.owed(name)
     expect(others).toEqual([])
     expect(owed).toEqual({ material: 'thing/a', fence: expect.any(Number), left: null })
@@ -373,13 +374,13 @@ describe('owed fences', () => {
   test('are written down where a worker that is gone leaves the last attempt, or a plan that starts nothing any more', async () => {
     const last = await opened(1)
     await last.claim('lost')
-    await ledger.expire(last.name, last.id, 0, ['lost'])
+    await ledger.expire(last.name, last.id, 0, { gone: ['lost'] })
     expect(await ledger.owed(last.name)).toMatchObject([{ material: 'thing/a' }])
     const stopping = await opened()
     await stopping.claim('lost')
-    await ledger.cancel(stopping.name, stopping.id, 'a person')
+    await ledger.cancel(stopping.name, stopping.id, person('a person'))
     expect(await ledger.owed(stopping.name)).toEqual([])
-    await ledger.expire(stopping.name, stopping.id, 0, ['lost'])
+    await ledger.expire(stopping.name, stopping.id, 0, { gone: ['lost'] })
     expect(await ledger.owed(stopping.name)).toMatchObject([{ material: 'thing/a' }])
   })
 
@@ -391,16 +392,16 @@ describe('owed fences', () => {
     expect(await ledger.owed(crashing.name)).toMatchObject([{ material: 'thing/a' }])
     const again = await opened()
     await again.claim('lost')
-    await ledger.expire(again.name, again.id, 0, ['lost'])
+    await ledger.expire(again.name, again.id, 0, { gone: ['lost'] })
     expect(await ledger.owed(again.name)).toEqual([])
-    await ledger.cancel(again.name, again.id, 'a person')
+    await ledger.cancel(again.name, again.id, person('a person'))
     expect(await ledger.owed(again.name)).toMatchObject([{ material: 'thing/a' }])
   })
 
   test('are not owed for attempts that their own worker ended, nor where a later attempt succeeded', async () => {
     const { name, id, claim } = await opened()
     await claim('lost')
-    await ledger.expire(name, id, 0, ['lost'])
+    await ledger.expire(name, id, 0, { gone: ['lost'] })
     await new Promise((resolve) => setTimeout(resolve, 150))
     await ledger.complete(name, [done(await claim())])
     const [b] = await ledger.claim(name, 'w', [{ plan: id, remodel: 'b', job: 'b #1' }])
@@ -413,7 +414,7 @@ describe('owed fences', () => {
   test('are told to every claim until all machines were shown them, and one that was replaced meanwhile stays', async () => {
     const { name, id, claim } = await opened()
     expect((await claim()).owes).toBe(false)
-    await ledger.cancel(name, id, 'a person', true)
+    await ledger.cancel(name, id, person('a person'), true)
     const [owed] = await ledger.owed(name)
     const plan = planOf(name, [remodel('c')], { version: (await ledger.floorplan(name)).version })
     await ledger.store(plan, 1)
@@ -473,7 +474,7 @@ describe('workers that are gone', () => {
     await ledger.open(name, plan.id, lock)
     await begin(name, plan.id, 'lost')
     expect(await ledger.workersOf(name, plan.id)).toEqual(['lost'])
-    expect(await ledger.expire(name, plan.id, 1000, ['lost'])).toEqual(['a'])
+    expect(await ledger.expire(name, plan.id, 1000, { gone: ['lost'] })).toEqual(['a'])
     await new Promise((resolve) => setTimeout(resolve, 150))
     expect(await runAll(name, plan.id)).toEqual(['a'])
   })
@@ -507,9 +508,11 @@ describe('approvals', () => {
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
     expect(await begin(name, plan.id)).toEqual([])
-    await ledger.decide(name, plan.id, { remodel: 'sure?', approve: true, who: 'anna' })
+    await ledger.decide(name, plan.id, { remodel: 'sure?', approve: true, by: person('anna') })
     expect(await runAll(name, plan.id)).toEqual(['a'])
-    await expect(ledger.decide(name, plan.id, { remodel: 'sure?', approve: true, who: 'anna' })).rejects.toMatchObject({
+    await expect(
+      ledger.decide(name, plan.id, { remodel: 'sure?', approve: true, by: person('anna') }),
+    ).rejects.toMatchObject({
       code: 'conflict',
     })
   })
@@ -522,7 +525,7 @@ describe('cancelling', () => {
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
     const [claim] = await begin(name, plan.id)
-    expect(await ledger.cancel(name, plan.id, 'anna')).toBe('cancelling')
+    expect(await ledger.cancel(name, plan.id, person('anna'))).toBe('cancelling')
     await ledger.complete(name, [{ ...done(claim!), outcome: 'failed', code: 'cancelled', message: 'stopped' }])
     expect(await runAll(name, plan.id)).toEqual(['tidy'])
     expect(await ledger.planRecord(name, plan.id)).toMatchObject({
@@ -539,7 +542,7 @@ describe('cancelling', () => {
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)
     const [claim] = await begin(name, plan.id)
-    expect(await ledger.cancel(name, plan.id, 'anna', true)).toBe('cancelled')
+    expect(await ledger.cancel(name, plan.id, person('anna'), true)).toBe('cancelled')
     expect(await ledger.complete(name, [done(claim!)])).toEqual([{ status: 'superseded' }])
     expect(await ledger.lock(name)).toBeNull()
   })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Overview } from '../../shared/ledger/overview.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -10,7 +11,7 @@ let server: TestRedis
 let redis: Redis
 let ledger: Ledger
 let overview: Overview
-const lock = { holder: 'test', message: 'testing' }
+const lock = { by: person('test'), message: 'testing' }
 const dayMs = 24 * 3600 * 1000
 
 beforeAll(async () => {
@@ -52,7 +53,9 @@ describe('tables over all deployments', () => {
   test('locks: of those that are held, or of one, without a look at every deployment', async () => {
     const plan = await store('d7', 3000)
     await ledger.open('d7', plan.id, lock)
-    expect(await overview.locks()).toMatchObject([{ deployment: 'd7', lock: { plan: plan.id, holder: 'test' } }])
+    expect(await overview.locks()).toMatchObject([
+      { deployment: 'd7', lock: { plan: plan.id, holder: person('test') } },
+    ])
     expect(await overview.locks('d7')).toHaveLength(1)
     expect(await overview.locks('d8')).toEqual([])
     expect(await commandsOf(() => overview.locks())).toBeLessThan(5)
@@ -103,7 +106,7 @@ describe('retention', () => {
     const end = async (deployment: string) => {
       const plan = await store(deployment, now)
       await ledger.open(deployment, plan.id, lock)
-      await ledger.cancel(deployment, plan.id, 'test')
+      await ledger.cancel(deployment, plan.id, person('test'))
       while ((await ledger.advance(deployment, plan.id)).isMore);
     }
     await end('gone')

@@ -4,6 +4,7 @@ import type { RemodelDraft } from '../../kinds/contract/draft.ts'
 import { type Claim, type Completion, Ledger } from '../../shared/ledger/ledger.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -14,7 +15,7 @@ let ledger: Ledger
 let counter = 0
 const fresh = () => `d${++counter}`
 const settings = () => ({ url: server.url, prefix: 'test' })
-const lock = { holder: 'anna', message: 'deploy' }
+const lock = { by: person('anna'), message: 'deploy' }
 
 beforeAll(async () => {
   server = await startRedis(['--appendfsync', 'no'])
@@ -75,8 +76,8 @@ describe('a plan that only waits', () => {
     const { state, parked } = await ledger.planRecord(name, plan)
     expect({ state, on: parked?.on }).toEqual({ state: 'parked', on: 'an approval: go on with b' })
     expect(await ledger.lock(name)).toBeNull()
-    await ledger.decide(name, plan, { remodel: 'b', approve: true, who: 'bert' })
-    expect(await ledger.lock(name)).toMatchObject({ plan, ...lock })
+    await ledger.decide(name, plan, { remodel: 'b', approve: true, by: person('bert') })
+    expect(await ledger.lock(name)).toMatchObject({ plan, holder: lock.by, message: lock.message })
     await end(await begin(name, plan, 'c'), { outcome: 'done' })
     expect(await stateOf(name, plan)).toBe('done')
     expect(await redis.keys(`test:{${name}}:parked`)).toEqual([])
@@ -141,11 +142,11 @@ describe('while a plan is parked', () => {
     const plan = await opened(name, [gate('a'), remodel('b', ['a'])])
     const other = await opened(name, [remodel('x')])
     expect(await ledger.resume(name, plan)).toBe('parked')
-    await expect(ledger.decide(name, plan, { remodel: 'a', approve: true, who: 'bert' })).rejects.toMatchObject({
+    await expect(ledger.decide(name, plan, { remodel: 'a', approve: true, by: person('bert') })).rejects.toMatchObject({
       code: 'locked',
     })
-    await ledger.cancel(name, other, 'me')
-    await ledger.decide(name, plan, { remodel: 'a', approve: true, who: 'bert' })
+    await ledger.cancel(name, other, person('me'))
+    await ledger.decide(name, plan, { remodel: 'a', approve: true, by: person('bert') })
     await end(await begin(name, plan, 'b'), { outcome: 'done' })
     expect(await stateOf(name, plan)).toBe('done')
   })
@@ -171,9 +172,11 @@ describe('while a plan is parked', () => {
       const plan = await opened(name, [gate('a'), remodel('b', ['a'])])
       const other = await opened(name, [remodel('x')])
       await end(await begin(name, other, 'x'), { outcome: 'done' })
-      if (ask === 'cancel') await ledger.cancel(name, plan, 'bert')
+      if (ask === 'cancel') await ledger.cancel(name, plan, person('bert'))
       else
-        await expect(ledger.decide(name, plan, { remodel: 'a', approve: true, who: 'bert' })).rejects.toMatchObject({
+        await expect(
+          ledger.decide(name, plan, { remodel: 'a', approve: true, by: person('bert') }),
+        ).rejects.toMatchObject({
           code: 'conflict',
         })
       expect(await stateOf(name, plan)).toBe('cancelled')
@@ -219,13 +222,13 @@ describe('while a plan is parked', () => {
     await expect.poll(async () => (await now()) > Number(await due()), { timeout: 20_000 }).toBe(true)
     await redis.set(`${ledger.base(name)}:line:bert`, 1, 'PX', 3000)
     expect(await ledger.resume(name, plan)).toBe('parked')
-    expect(await ledger.cancel(name, plan, 'anna')).toBe('cancelled')
+    expect(await ledger.cancel(name, plan, person('anna'))).toBe('cancelled')
   })
 
   test('it is cancelled with its cleanup, under the lock', async () => {
     const name = fresh()
     const plan = await opened(name, [gate('a'), remodel('b', ['a']), remodel('tidy', ['b'], { when: 'always' })])
-    expect(await ledger.cancel(name, plan, 'bert')).toBe('cancelling')
+    expect(await ledger.cancel(name, plan, person('bert'))).toBe('cancelling')
     expect(await ledger.lock(name)).toMatchObject({ plan })
     await end(await begin(name, plan, 'tidy'), { outcome: 'done' })
     expect(await stateOf(name, plan)).toBe('cancelled')
@@ -235,7 +238,7 @@ describe('while a plan is parked', () => {
     const name = fresh()
     const plan = await opened(name, [gate('a'), remodel('tidy', ['a'], { when: 'always' })])
     const other = await opened(name, [remodel('x')])
-    expect(await ledger.cancel(name, plan, 'bert')).toBe('cancelled')
+    expect(await ledger.cancel(name, plan, person('bert'))).toBe('cancelled')
     expect(await statesOf(name, plan)).toEqual({ a: 'skipped', tidy: 'skipped' })
     expect(await ledger.lock(name)).toMatchObject({ plan: other })
   })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -20,7 +21,7 @@ test('a report that Redis has forgotten is repeated after what it relies on, whi
   const recorder = new Recorder(ledger, 'worker')
   recorder.repeatAfterReconnect(redis)
   const plan = await ledger.store(planOf('d', [remodel('a')]), 1)
-  await ledger.open('d', plan.id, { holder: 'test', message: '' })
+  await ledger.open('d', plan.id, { by: person('test'), message: '' })
   const [work] = await released(ledger, 'd', plan.id)
   const claimed = await recorder.claim('d', { plan: plan.id, remodel: work!.remodel, job: 'a#1' })
   if (claimed.status !== 'claimed') throw new Error(claimed.status)

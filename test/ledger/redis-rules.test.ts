@@ -12,6 +12,7 @@ import { Recorder } from '../../shared/ledger/recorder.ts'
 import { jobName } from '../../shared/queue/catalog.ts'
 import { checkRedis } from '../../shared/runtime/redis/rules.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -22,7 +23,7 @@ let redis: Redis
 let ledger: Ledger
 let home: string
 const settings = () => ({ url: server.url, prefix: 'test' })
-const lock = { holder: 'test', message: '' }
+const lock = { by: person('test'), message: '' }
 let counter = 0
 const fresh = () => `r${++counter}`
 

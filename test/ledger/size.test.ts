@@ -4,6 +4,7 @@ import { releasedChannel } from '../../shared/ledger/keys.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Recorder } from '../../shared/ledger/recorder.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -15,7 +16,7 @@ let ledger: Ledger
 let usual: Ledger
 const sizes = { slice: 10, part: 4 }
 const settings = () => ({ url: server.url, prefix: 'test' })
-const lock = { holder: 'test', message: 'testing' }
+const lock = { by: person('test'), message: 'testing' }
 let counter = 0
 const fresh = () => `d${++counter}`
 const many = (count: number) => Array.from({ length: count }, (_, i) => i)
@@ -188,7 +189,7 @@ describe('a plan of any size', () => {
       held.push((await ledger.lock(deployment)) !== null)
       return answer
     }
-    expect(await ledger.cancel(deployment, id, 'me', true)).toBe('cancelled')
+    expect(await ledger.cancel(deployment, id, person('me'), true)).toBe('cancelled')
     commands.ledger_cancel = send
     expect(held.length).toBeGreaterThan(5)
     expect(held).toEqual([...many(held.length - 1).map(() => true), false])
@@ -205,7 +206,7 @@ describe('a plan of any size', () => {
     expect(await count('running')).toBe(100)
     const fired: string[] = []
     for (let some = ['']; some.length > 0; fired.push(...some)) {
-      some = await ledger.expire(deployment, id, 0, ['w'])
+      some = await ledger.expire(deployment, id, 0, { gone: ['w'] })
       expect(some.length).toBeLessThanOrEqual(sizes.slice)
     }
     expect(new Set(fired).size).toBe(100)

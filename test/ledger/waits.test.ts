@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RemodelDraft } from '../../kinds/contract/draft.ts'
 import { type Claim, type Completion, Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -25,7 +26,7 @@ afterAll(async () => {
 
 async function opened(deployment: string, drafts: RemodelDraft[]): Promise<string> {
   const plan = await ledger.store(planOf(deployment, drafts), Date.now())
-  expect(await ledger.open(deployment, plan.id, { holder: 'test', message: '' })).toEqual({ status: 'ok' })
+  expect(await ledger.open(deployment, plan.id, { by: person('test'), message: '' })).toEqual({ status: 'ok' })
   return plan.id
 }
 
@@ -185,7 +186,7 @@ describe('a remodel that waits', () => {
       await waits(a, 3600_000)
       if (how === 'failed') await end(b, { outcome: 'failed', message: 'broken' })
       else {
-        await ledger.cancel(name, plan, 'test')
+        await ledger.cancel(name, plan, person('test'))
         await end(b, { outcome: 'failed', code: 'cancelled', message: 'stopped' })
       }
       expect((await recordOf(name, plan)).state).toBe('skipped')
@@ -200,7 +201,7 @@ describe('a remodel that waits', () => {
     const claim = await begin(name, plan)
     await end(claim, { outcome: 'no-return' })
     await waits(claim)
-    await ledger.cancel(name, plan, 'test')
+    await ledger.cancel(name, plan, person('test'))
     expect((await recordOf(name, plan)).state).toBe('waiting')
     await end(await begin(name, plan), { outcome: 'done' })
     expect((await ledger.planRecord(name, plan)).counts.done).toBe(1)

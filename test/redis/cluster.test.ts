@@ -7,6 +7,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { Queues, queuePrefix } from '../../shared/queue/queues.ts'
 import { watchRedis } from '../../shared/runtime/redis/rules.ts'
 import { connectRedis, settingsFor } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 import { freePort } from '../support/redis.ts'
 import { clusterUrl, type Member, moveSlot, startCluster, startNode } from '../support/redis-cluster.ts'
@@ -28,7 +29,7 @@ async function carryOut(settings: ReturnType<typeof settingsFor>, length: number
     ids.map((id, i) => remodel(id, i === 0 ? [] : [ids[i - 1]!])),
   )
   const { id: plan } = await ledger.store(drawn, Date.now())
-  expect(await ledger.open('web', plan, { holder: 'test', message: '' })).toEqual({ status: 'ok' })
+  expect(await ledger.open('web', plan, { by: person('test'), message: '' })).toEqual({ status: 'ok' })
   const fences: number[] = []
   for (const [i, id] of ids.entries()) {
     if (i === Math.floor(length / 3)) await then()

@@ -11,6 +11,7 @@ import { freePort } from '../../cli/stack/redis.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import { checkRedis, watchRedis } from '../../shared/runtime/redis/rules.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
+import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
 
 const ending: (() => Promise<unknown> | unknown)[] = []
@@ -64,7 +65,7 @@ describe('a Redis of a group with Sentinels', () => {
     expect(await checkRedis(redis, { allowWeak: false, replicated: true })).toEqual([])
     const ledger = new Ledger(redis, settings)
     const plan = await ledger.store(planOf('web', [remodel('a'), remodel('b', ['a'])]), Date.now())
-    await ledger.open('web', plan.id, { holder: 'test', message: '' })
+    await ledger.open('web', plan.id, { by: person('test'), message: '' })
     const claim = async (id: string) => {
       const [result] = await ledger.claim('web', 'w1', [{ plan: plan.id, remodel: id, job: `${id} #1` }])
       if (result?.status !== 'claimed') throw new Error(`${id} is ${result?.status}`)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { takeDeployRequest } from '../../services/planner/planning/deploy-request.ts'
+import { person } from '../support/actors.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { addressesOf, openTown, type Town } from './town.ts'
 
@@ -9,7 +10,7 @@ const rounds = Number(process.env.REMODEL_RESERVATION_ROUNDS ?? 100)
 let server: TestRedis
 let counter = 0
 const fresh = () => `d${++counter}`
-const lock = { holder: 'test', message: 'testing', waitSeconds: 0 }
+const lock = { by: person('test'), message: 'testing', waitSeconds: 0 }
 
 beforeAll(async () => {
   server = await startRedis()
@@ -26,7 +27,13 @@ const openTowns = (range?: string) => {
 
 const deploysJob = (town: Town, name: string, more = {}) => {
   const { options: _, ...order } = town.order(name, more)
-  const payload = { ...order, cloudConfigs: [...order.cloudConfigs], releases: [], holder: 'test', message: '' }
+  const payload = {
+    ...order,
+    cloudConfigs: [...order.cloudConfigs],
+    releases: [],
+    by: { kind: 'service' as const, name: 'test' },
+    message: '',
+  }
   return takeDeployRequest({ ...payload, id: name, options: { recreate: false, skipDrain: false } }, town.planning)
 }
 
@@ -161,7 +168,7 @@ describe('an address', () => {
     const [left, right] = await openTowns()
     const plan = await left.planning.plan(left.order('one'))
     await left.planning.apply(plan.id, lock)
-    await left.ledger.cancel('one', plan.id, 'test')
+    await left.ledger.cancel('one', plan.id, person('test'))
     const other = await right.planning.plan(right.order('two'))
     expect(addressesOf(other)).toEqual(addressesOf(plan))
     for (const town of [left, right]) town.close()

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nameKey } from '../../shared/model/reservation.ts'
+import { person } from '../support/actors.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { addressesOf, openTown, type Town } from './town.ts'
 
 let server: TestRedis
 let counter = 0
-const lock = { holder: 'test', message: 'testing', waitSeconds: 0 }
+const lock = { by: person('test'), message: 'testing', waitSeconds: 0 }
 
 beforeAll(async () => {
   server = await startRedis()

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis'
 import { Supply } from '../../services/planner/catalog/supply.ts'
+import { LockWaiters } from '../../services/planner/planning/lock-waiters.ts'
 import { Planning } from '../../services/planner/planning/planning.ts'
 import { Settling } from '../../services/planner/planning/reservations/settling.ts'
-import { Turns } from '../../services/planner/planning/turns.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { RedisDurations } from '../../shared/compilation/durations.ts'
-import { Warmth } from '../../shared/compilation/warmth.ts'
+import { PrewarmHints } from '../../shared/compilation/prewarm-hints.ts'
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
@@ -57,11 +57,12 @@ export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): 
     provider,
     compiled: new RedisCompiledIndex(redis, settings),
     durations: new RedisDurations(redis, settings),
-    warmth: new Warmth(redis, settings),
-    turns: new Turns(redis),
+    prewarm: new PrewarmHints(redis, settings),
+    waiters: new LockWaiters(redis),
     // Documents of these deployments have no secrets to keep.
     stores: { redis, settings, blobs: {} as Blobstore },
     secrets: new Secrets(Buffer.alloc(32)),
+    observer: 'planner-1',
   })
   return {
     redis,

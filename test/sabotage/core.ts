@@ -45,10 +45,10 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a worker without its lock reports an end',
     guarantee: 2,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: 'if (signal.aborted) throw error',
     replace: 'if (limit.aborted) throw error',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'jobs of a worker that is gone keep their locks',
@@ -69,10 +69,10 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a job whose report is refused ends',
     guarantee: 3,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: 'if (ended.refused) throw',
     replace: 'if (ended.refused && ended.next) throw',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'a job that ended unknown to the ledger swallows its next publication',
@@ -312,15 +312,15 @@ export const core: readonly Sabotage[] = [
     file: 'shared/ledger/lua/complete.lua',
     find: "redis.call('ZADD', key(c.plan, 'running'), '+inf', c.remodel)",
     replace: '',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'a cancellation reaches a step behind its point of no return',
     guarantee: 24,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: '      told.revoke()',
     replace: '',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'a step of a cancelled plan passes its point of no return',
@@ -328,7 +328,7 @@ export const core: readonly Sabotage[] = [
     file: 'shared/ledger/lua/complete.lua',
     find: "if plan_state(c.plan) == 'cancelling' and not run.noReturn then",
     replace: 'if false then',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'an attempt that others ended is owed no fence',
@@ -341,7 +341,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'the next plan begins before machines were shown what they are owed',
     guarantee: 25,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: 'provider: claim.owes ? await tools.owed.inFront(claim.deployment) : tools.provider,',
     replace: 'provider: tools.provider,',
     caughtBy: 'test/assembler/late.test.ts',
@@ -454,8 +454,8 @@ export const core: readonly Sabotage[] = [
     name: 'an approval that is sent again is another one',
     guarantee: 27,
     file: 'services/planner/http/routes/plans.ts',
-    find: 'named === undefined ? answer : { ...answer, id: named }',
-    replace: 'named === undefined ? answer : { ...answer }',
+    find: 'named === undefined ? decision : { ...decision, id: named }',
+    replace: 'named === undefined ? decision : { ...decision }',
     caughtBy: 'test/api/sent-again.test.ts',
   },
   {
@@ -669,10 +669,10 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a step that a worker knows is offered to workers less and less often',
     guarantee: 57,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: 'return { unknown, code, ...(knowing > 0 ? { afterMs: passOnMs } : {}) }',
     replace: 'return { unknown, code, ...(knowing < 0 ? { afterMs: passOnMs } : {}) }',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'a step that no worker knows goes round without a pause',
@@ -685,10 +685,10 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a worker takes a later version of a step for its own',
     guarantee: 57,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: '(remodel.version ?? 1) > versionOf(step.input)',
     replace: 'false',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'a plan does not say the version of an input',
@@ -709,10 +709,10 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a worker that leaves blames its work',
     guarantee: 58,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: 'tools.leaving.signal.aborted ? handedBack(tools.leaving.signal) : endOf(cause)',
     replace: 'endOf(cause)',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'what a machine refused for its fence is drawn under the next one',
@@ -725,10 +725,10 @@ export const core: readonly Sabotage[] = [
   {
     name: 'what a machine refused for its fence fails',
     guarantee: 58,
-    file: 'services/assembler/carry.ts',
+    file: 'services/assembler/executor.ts',
     find: "return completion.code === 'superseded' ? { ...completion, outcome: 'lost' } : completion",
     replace: 'return completion',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'a machine that is taken up is not recorded',
@@ -750,8 +750,8 @@ export const core: readonly Sabotage[] = [
     name: 'a machine that is gone is no deviation',
     guarantee: 60,
     file: 'kinds/deployment/plan/deviations.ts',
-    find: "if (typeof health !== 'string' || health === 'running') return noted",
-    replace: "if (typeof health !== 'string' || health !== 'failing') return noted",
+    find: "if (state === 'running') return noted",
+    replace: "if (state !== 'failing') return noted",
     caughtBy: 'test/e2e/verdict.test.ts',
   },
   {
@@ -889,5 +889,13 @@ export const core: readonly Sabotage[] = [
     find: 'to === window || leadsTo(waits, to, window)',
     replace: 'to === window',
     caughtBy: 'test/foreman/seats.test.ts',
+  },
+  {
+    name: 'who applied a plan is not recorded with it',
+    guarantee: 104,
+    file: 'shared/ledger/lua/open.lua',
+    find: "'lock', ARGV[3], 'by', ARGV[4])",
+    replace: "'lock', ARGV[3])",
+    caughtBy: 'test/ledger/actors.test.ts',
   },
 ]

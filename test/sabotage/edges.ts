@@ -189,10 +189,10 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'a planner does not look whether another one of its home answers',
     guarantee: 39,
-    file: 'services/planner/http/place-at-home.ts',
-    find: 'if (!(await isOwn(place)) && !(await answers(place))) await take()',
-    replace: 'if (await isOwn(place)) await take()',
-    caughtBy: 'test/api/place-at-home.test.ts',
+    file: 'services/planner/http/socket-at-home.ts',
+    find: 'if (!(await isOwn(socket)) && !(await answers(socket))) await take()',
+    replace: 'if (await isOwn(socket)) await take()',
+    caughtBy: 'test/api/socket-at-home.test.ts',
   },
   {
     name: 'a home is removed though something was made while it went down',
@@ -253,10 +253,10 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'what a worker took along is not shown',
     guarantee: 61,
-    file: 'services/assembler/carry.ts',
-    find: 'else showAlong(claim, queue, startedAt, ended.outcome, tools)',
+    file: 'services/assembler/executor.ts',
+    find: 'else showAlong(claim, { queue, startedAt, outcome: ended.outcome }, tools)',
     replace: '',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'what was taken along is handed to a worker once more',
@@ -264,7 +264,7 @@ export const edges: readonly Sabotage[] = [
     file: 'shared/queue/lua/ended.lua',
     find: "if redis.call('ZREM', prefix .. 'prioritized', id) == 1 then",
     replace: 'if false then',
-    caughtBy: 'test/assembler/carry.test.ts',
+    caughtBy: 'test/assembler/executor.test.ts',
   },
   {
     name: 'a signal ends a process with its temporary files left',
@@ -425,5 +425,13 @@ export const edges: readonly Sabotage[] = [
     find: 'const whole = read.lastIndexOf(newLine) + 1',
     replace: 'const whole = read.length',
     caughtBy: 'test/api/logs.test.ts',
+  },
+  {
+    name: 'a caller over TCP passes for the user of the planner',
+    guarantee: 104,
+    file: 'services/planner/http/caller.ts',
+    find: 'if (local.has(request.raw.socket)) return',
+    replace: 'if (request.raw.socket) return',
+    caughtBy: 'test/api/door.test.ts',
   },
 ]

@@ -1,6 +1,7 @@
 import { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
+import { person } from '../support/actors.ts'
 import { type DrawnPlan, drawPlan } from './plans.ts'
 import type { Random } from './random.ts'
 import type { RedisClient } from './redis/client.ts'
@@ -81,7 +82,7 @@ export async function orderDeploys(
         }
         current.stored = true
       }
-      const answer = await ledger.open(deployment, plan.id, { holder: 'sim', message: `plan ${nth}` })
+      const answer = await ledger.open(deployment, plan.id, { by: person('sim'), message: `plan ${nth}` })
       if (answer.status === 'moved') {
         delete journal.drawn[nth]
         events.moved(plan)
@@ -118,7 +119,7 @@ export async function orderDeploys(
       }
       if (state === 'stored') return false
       if (cancelAfterMs !== null && !current.cancelled && Date.now() - openedAt >= cancelAfterMs) {
-        await ledger.cancel(deployment, id, 'sim', force)
+        await ledger.cancel(deployment, id, person('sim'), force)
         current.cancelled = true
       }
       if (state === 'parked' && current.intentions.between && !current.between?.opened)
@@ -142,7 +143,7 @@ export async function orderDeploys(
     between.intentions.between = false
     const { id } = await ledger.store(between.plan, Date.now())
     if (id !== between.plan.id) return
-    const { status } = await ledger.open(deployment, id, { holder: 'sim', message: 'in between' })
+    const { status } = await ledger.open(deployment, id, { by: person('sim'), message: 'in between' })
     if (status === 'ok' || status === 'state') between.opened = true
     else if (status === 'moved') delete parked.between
     if (between.opened) await followBetween(ledger, parked)
@@ -162,7 +163,7 @@ export async function orderDeploys(
     for (const record of await ledger.remodelRecords(deployment, id)) {
       const decision = approvals.get(record.id)
       if (record.state !== 'waiting' || decision === null || decision === undefined) continue
-      await ledger.decide(deployment, id, { remodel: record.id, approve: decision, who: 'sim' })
+      await ledger.decide(deployment, id, { remodel: record.id, approve: decision, by: person('sim') })
     }
   }
 }

@@ -1,3 +1,4 @@
+import { person } from '../support/actors.ts'
 import './hook.ts'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -30,7 +31,7 @@ afterAll(async () => {
 async function opened(...drafts: Parameters<typeof planOf> extends [string, ...infer Rest] ? Rest : never) {
   const deployment = `r${++counter}`
   const plan = await ledger.store(planOf(deployment, ...drafts), 1)
-  await ledger.open(deployment, plan.id, { holder: 'test', message: 'testing' })
+  await ledger.open(deployment, plan.id, { by: person('test'), message: 'testing' })
   const claim = async (id: string): Promise<Claim> => {
     const [result] = await ledger.claim(deployment, 'w', [{ plan: plan.id, remodel: id, job: `${id} #1` }])
     if (result?.status !== 'claimed') throw new Error(`${id} is not to be had: ${result?.status}`)
@@ -57,7 +58,7 @@ describe('the ledger', () => {
     ])
     await claim('a')
     await new Promise((resolve) => setTimeout(resolve, 1100))
-    await ledger.expire(deployment, plan.id, 0, [])
+    await ledger.expire(deployment, plan.id, 0)
     const { counts, state } = await ledger.planRecord(deployment, plan.id)
     expect(counts).toMatchObject({ total: 2, failed: 1, skipped: 1 })
     expect(state).toBe('failed')
@@ -127,7 +128,7 @@ describe('the ledger', () => {
     const second = late.store(plan, 1)
     await paused.promise
     await ledger.store(plan, 1)
-    await ledger.open(deployment, plan.id, { holder: 'test', message: 'testing' })
+    await ledger.open(deployment, plan.id, { by: person('test'), message: 'testing' })
     await ledger.claim(deployment, 'w', [{ plan: plan.id, remodel: 'a', job: 'a #1' }])
     goOn.resolve()
     expect((await second).id).not.toBe(plan.id)

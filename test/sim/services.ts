@@ -3,10 +3,10 @@ import type { Job } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Step } from '../../kinds/contract/step.ts'
-import { carryOut } from '../../services/assembler/carry.ts'
+import { execute } from '../../services/assembler/executor.ts'
 import { Hands, handName } from '../../services/assembler/hands.ts'
+import { CircuitBreaker } from '../../services/compiler/circuit-breaker.ts'
 import { VmLease } from '../../services/compiler/lease.ts'
-import { Place } from '../../services/compiler/place.ts'
 import { CompilePool } from '../../services/compiler/pool.ts'
 import { serveKey } from '../../services/compiler/serve.ts'
 import { sweepCompileVms } from '../../services/compiler/sweep.ts'
@@ -163,7 +163,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       redis: redis as unknown as RedisClient,
       concurrency: ground.concurrency,
       ours: (job) => hands.ours(handName(job)),
-      process: (job, signal) => carryOut(job, 'assemble', signal, tools),
+      process: (job, signal) => execute(job, 'assemble', signal, tools),
       failed: (error) => ground.say(`job: ${error}`),
     })
     worker.start()
@@ -199,7 +199,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       blobs,
       provider,
       pool,
-      place: new Place(log, () => {}),
+      breaker: new CircuitBreaker(log, () => {}),
       claims: new Claims(redis, settings),
       recorder,
       aborts,
@@ -211,7 +211,7 @@ export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Gro
       queue: ground.queues.compile,
       redis: redis as unknown as RedisClient,
       concurrency: 2,
-      process: ({ key }, signal, job, token) => serveKey(key, signal, job as unknown as Job, token, tools),
+      process: ({ key }, signal, job, token) => serveKey(key, { signal, job: job as unknown as Job, token }, tools),
       failed: (error) => ground.say(`job: ${error}`),
     })
     jobs.start()

@@ -138,13 +138,13 @@ export function planSmall(client: Client, options: SmallOptions = {}): Promise<P
 /** Plans, applies and waits; answers the plan and the state it ended in. */
 export async function deploySmall(client: Client, options: SmallOptions = {}): Promise<PlanView & { ended: string }> {
   const view = await planSmall(client, options)
-  await client.apply(view.plan.id, { holder: 'test' })
+  await client.apply(view.plan.id, {})
   return { ...view, ended: await settled(client, view.plan.id) }
 }
 
 export async function removeSmall(client: Client, name = 'small'): Promise<string> {
   const { plan } = await client.planRemoval(name)
-  await client.apply(plan.id, { holder: 'test' })
+  await client.apply(plan.id, {})
   return settled(client, plan.id)
 }
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { z } from 'zod'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import { baseKey } from '../../../shared/ledger/keys.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
@@ -16,20 +17,21 @@ export interface Line {
 }
 
 /** A base backup as people see it. */
-export interface BackupSummary {
-  id: string
-  node: string
-  line: string
+export const BackupSummary = z.object({
+  id: z.string(),
+  node: z.string(),
+  line: z.string(),
   /** Any time between these two can be restored; `until` null: its own log is not whole. Milliseconds. */
-  from: number
-  until: number | null
-  stop: string
-  nextXid: string
-  dataBytes: number
+  from: z.number(),
+  until: z.number().nullable(),
+  stop: z.string(),
+  nextXid: z.string(),
+  dataBytes: z.number(),
   /** In the blobstore: the backup, and the log from it to the next backup of its line. */
-  bytes: number
-  logBytes: number
-}
+  bytes: z.number(),
+  logBytes: z.number(),
+})
+export type BackupSummary = z.infer<typeof BackupSummary>
 
 /** The archives in these stores: one object for all who ask, as it keeps what it has read of packs. */
 export function archivesOf(stores: Stores): Archives {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { digestOf } from '../../../shared/model/canonical.ts'
-import type { Blueprint, Json } from '../../../shared/model/material.ts'
+import type { Blueprint } from '../../../shared/model/material.ts'
 import { type Fault, RemodelError } from '../../../shared/runtime/errors.ts'
 import { invalidInput, type SourceDocument, suggest } from '../../../shared/source/document.ts'
 import type { Supplies } from '../../contract/kind.ts'
@@ -91,7 +91,7 @@ export function deploymentName(document: SourceDocument): string {
 }
 
 /** Document and hosts -> everything that stands in the end. Pure. Throws `invalid-input` with all faults at once. */
-export function architect(document: SourceDocument, supplies: Supplies): Blueprint {
+export function architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy> {
   const value = document.parse(Document)
   const deployment = deploymentName(document)
   const hosts = value.hosts ?? hostsOf(supplies.configs.cloud)
@@ -129,10 +129,10 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     dataLoss: value.data_loss,
   }
   const materials = resourcesOf(EndState(nodes)).map(materialOf)
-  return { deployment, kind: 'database', materials, strategy: strategy as unknown as Json }
+  return { deployment, kind: 'database', materials, strategy }
 }
 
-export function nothing(deployment: string): Blueprint {
+export function nothing(deployment: string): Blueprint<Strategy> {
   const strategy: Strategy = {
     database: '',
     nodes: [],
@@ -146,7 +146,7 @@ export function nothing(deployment: string): Blueprint {
     force: false,
     dataLoss: false,
   }
-  return { deployment, kind: 'database', materials: [], strategy: strategy as unknown as Json }
+  return { deployment, kind: 'database', materials: [], strategy }
 }
 
 /** What every document that names no hosts would be refused for with these cloud configs. Pure. */

@@ -1,37 +1,32 @@
-import type { StandingMaterial } from '../../../shared/model/material.ts'
-import type { BackupSummary } from '../archive/archives.ts'
+import { z } from 'zod'
+import { type Aspect, type Look, type Observation, observation, observed } from '../../../shared/model/observation.ts'
+import { BackupSummary } from '../archive/archives.ts'
 
-/**
- * What the inspector found of a node's archive. It stands in the floorplan that a plan is drawn against and is recorded nowhere:
- * the archive itself is the record.
- */
-export interface ArchiveSeen {
-  deployment: string
-  node: string
+/** What the inspector found of a node's archive. It is recorded nowhere: the archive itself is the record. */
+export const ArchiveSeen = z.object({
+  deployment: z.string(),
+  node: z.string(),
   /** What its primary writes goes to this line; null where it does not say, or is not archived. */
-  line: string | null
+  line: z.string().nullable(),
   /** The primary's clock, in milliseconds: up to now everything can still be archived. */
-  now: number | null
+  now: z.number().nullable(),
   /** How far the primary has come: the next transaction, and its log; null where it does not say. */
-  nextXid: string | null
-  end: string | null
+  nextXid: z.string().nullable(),
+  end: z.string().nullable(),
   /** Oldest first. */
-  backups: BackupSummary[]
+  backups: z.array(BackupSummary),
+})
+export type ArchiveSeen = z.infer<typeof ArchiveSeen>
+
+/** A primary that writes goes on from where it was seen. */
+const freshMs = 60_000
+
+const archive: Aspect<ArchiveSeen> = { name: 'archive', value: ArchiveSeen, freshMs }
+
+export function archiveObservation(seen: ArchiveSeen, look: Look): Observation {
+  return observation(archive, `archive/${seen.deployment}:${seen.node}`, seen, look)
 }
 
-const type = 'archive'
-
-export function archiveMaterial(seen: ArchiveSeen): StandingMaterial {
-  return {
-    id: `${type}/${seen.deployment}:${seen.node}`,
-    attributes: JSON.parse(JSON.stringify(seen)),
-    needs: [],
-    meta: {},
-  }
-}
-
-export function archivesIn(materials: readonly StandingMaterial[]): ArchiveSeen[] {
-  return materials
-    .filter(({ id }) => id.startsWith(`${type}/`))
-    .map(({ attributes }) => attributes as unknown as ArchiveSeen)
+export function archivesIn(observations: readonly Observation[]): ArchiveSeen[] {
+  return [...observed(observations, archive).values()]
 }

@@ -1,5 +1,6 @@
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Deviation } from '../../../shared/model/verdict.ts'
+import type { Inspection } from '../../contract/kind.ts'
 import { type Finding, failure, sentenceOf } from '../judgement/finding.ts'
 import { judge } from '../judgement/judge.ts'
 import { type ArchiveSeen, archivesIn } from './archived.ts'
@@ -14,21 +15,21 @@ import { resourceOf } from './state.ts'
  * that are gone or not as recorded, tables that are missing, sequences that draw what another node draws, and logs that
  * no backup goes with.
  */
-export function deviations(seen: readonly StandingMaterial[], deployment: string): Deviation[] {
+export function deviations({ materials: seen, observations }: Inspection, deployment: string): Deviation[] {
   const isAlone = seen.filter(({ id }) => id.startsWith('node/')).length < 2
   const amiss = seen.flatMap((material): Finding[] => {
     const what = whyAmiss(material, isAlone)
-    if (what === null) return archivesIn([material]).flatMap((archive) => withoutBackup(archive, deployment))
-    return [failure(material.id, what, null)]
+    return what === null ? [] : [failure(material.id, what, null)]
   })
-  const { findings } = judge(seenIn(seen, deployment, amiss), { underway: false })
+  const archives = archivesIn(observations).flatMap((archive) => withoutBackup(archive, deployment))
+  const { findings } = judge(seenIn(seen, deployment, [...amiss, ...archives]), { underway: false })
   return findings
     .filter(({ warning }) => !warning)
     .map(({ material, what, next }) => ({ material, what, ...(next === null ? {} : { next }) }))
 }
 
 /** What has not failed and will, if it goes on like this, and tables without a key. */
-export function warnings(seen: readonly StandingMaterial[], deployment: string): string[] {
+export function warnings({ materials: seen }: Inspection, deployment: string): string[] {
   const { findings } = judge(seenIn(seen, deployment, []), { underway: false })
   return [...findings.filter(({ warning }) => warning).map(sentenceOf), ...keylessNotes(seen)]
 }

@@ -40,16 +40,16 @@ import type { Strategy } from './strategy.ts'
  * needs is made sure of. Behind them come base backups of nodes that have none. Pure.
  */
 export async function foreman(
-  blueprint: Blueprint,
+  blueprint: Blueprint<Strategy>,
   floorplan: Floorplan,
   options: PlanOptions,
-  { reserved = new ReservedNames() }: Known = {},
+  { observations = [], reserved = new ReservedNames() }: Known = {},
 ): Promise<PlanDraft> {
-  const strategy = blueprint.strategy as unknown as Strategy
+  const { strategy } = blueprint
   refuseReserved(strategy, reserved)
-  const { renamings, materials } = renamedNodes(strategy, floorplan.materials)
+  const { renamings, materials, archives } = renamedNodes(strategy, floorplan.materials, archivesIn(observations))
   if (!options.remove) refuseOtherIdentity(strategy, strategy.nodes, stateOfFloorplan(materials))
-  const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials)
+  const restores = restoresToDo(strategy, stateOfFloorplan(materials), materials, archives)
   if (!options.remove) refuseGoneDatabases(strategy, materials, restores)
   const kept = strategy.nodes.filter(({ node_name }) => !restores.pending.has(node_name))
   const recorded = stateOfFloorplan(materials)
@@ -124,11 +124,11 @@ export async function foreman(
       ...lowerings(nodes, situation),
       ...copiedExtensions(plans, situation),
       ...forgetting(restores, situation),
-      ...firstBackups(nodes, materials, situation, restores),
+      ...firstBackups(nodes, archives, situation, restores),
     ],
   })
   const { pending } = restores
-  const handed = { plans, handovers: [...staying.handovers, ...found.late], pending, archives: archivesIn(materials) }
+  const handed = { plans, handovers: [...staying.handovers, ...found.late], pending, archives }
   const impact = options.remove ? [] : impactOf(nodes, situation, handed)
   const notes = [
     ...found.notes,

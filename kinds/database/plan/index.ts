@@ -1,4 +1,4 @@
-import { defineAction, type Kind } from '../../contract/kind.ts'
+import { defineAction, defineKind } from '../../contract/kind.ts'
 import { BackUp, Promotion, Restart } from '../action-inputs.ts'
 import { instanceFields } from '../api/instance.ts'
 import { archivesOf } from '../archive/archives.ts'
@@ -14,10 +14,12 @@ import { foreman } from './foreman.ts'
 import { promote } from './promote.ts'
 import { holdings, spaces } from './reservations.ts'
 import { restart } from './restart.ts'
+import { Strategy } from './strategy.ts'
 
 /** PostgreSQL databases of several nodes that all take writes; `docs/use/database-kind.md`. */
-export const kind: Kind = {
+export const kind = defineKind({
   name: 'database',
+  strategy: Strategy,
   recognises,
   deploymentName,
   architect,
@@ -47,4 +49,4 @@ export const kind: Kind = {
   logs: [serverLog],
   instanceFields,
   describe: async (instance, seen, looking) => (await import('./describe.ts')).describe(instance, seen, looking),
-}
+})

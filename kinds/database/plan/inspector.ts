@@ -1,7 +1,7 @@
 import { whyRenew } from '../../../shared/certificates/renewal.ts'
 import type { Blueprint, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Disk, Provider, Vm } from '../../../shared/provider/provider.ts'
-import type { World } from '../../contract/kind.ts'
+import type { Inspection, World } from '../../contract/kind.ts'
 import { HostAttributes, InstanceAttributes, restoredMaterial } from '../inputs.ts'
 import { lackingOn } from '../postgres/links/tables.ts'
 import { adminRole, instanceSlot } from '../postgres/names.ts'
@@ -23,11 +23,8 @@ import type { Strategy } from './strategy.ts'
  * that. `meta` of an instance says its role, what it has received, and how far behind it is; that of a node what was recorded of
  * its commits and of how far its servers had come. Changes nothing.
  */
-export async function inspector(
-  blueprint: Blueprint,
-  world: World,
-): Promise<{ materials: StandingMaterial[]; notes: string[] }> {
-  const strategy = blueprint.strategy as unknown as Strategy
+export async function inspector(blueprint: Blueprint<Strategy>, world: World): Promise<Inspection> {
+  const { strategy } = blueprint
   const recorded = world.recorded.materials.filter((material) => material.meta.resource !== undefined).map(resourceOf)
   const of = (type: string) => recorded.filter(({ identifier }) => identifier.type === type)
   const vms = await world.provider.listVms({ owner: `deployment/${blueprint.deployment}` })
@@ -135,8 +132,8 @@ export async function inspector(
   const strays = [...strayLinks(primaries, database, known), ...strayHosts([...vms, ...disks], known)]
   const marks = world.recorded.materials.filter(({ id }) => id.startsWith(restoredMaterial('')))
   const found = { deployment: blueprint.deployment, instances, primaries }
-  const archives = await archivesAsFound(strategy, found, world)
-  return { materials: [...materials, ...strays.map(standingOf), ...marks, ...archives], notes: [] }
+  const observations = await archivesAsFound(strategy, found, world)
+  return { materials: [...materials, ...strays.map(standingOf), ...marks], observations }
 }
 
 /** Node -> the server that takes writes; of two that say so the one that was promoted last. */
@@ -253,10 +250,11 @@ function tlsFault(
 
 /** A replica that has more of a setting than it is to have, as its primary had, is set up again. */
 function withHeld(found: StandingMaterial, held: unknown): StandingMaterial {
-  const resource = found.meta.resource as unknown as ResourceData
+  const resource = resourceOf(found)
   if (!Array.isArray(held) || held.length === 0 || resource.needs_recreate || resource.error) return found
   const error = `it has more than its document says of ${held.join(', ')}, as its primary had`
-  return { ...found, meta: { ...found.meta, held, resource: { ...resource, error } as never } }
+  const { resource: _, ...meta } = found.meta
+  return withMeta({ ...resource, error }, { ...meta, held })
 }
 
 function nodeAsFound(

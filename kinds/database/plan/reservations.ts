@@ -1,15 +1,18 @@
-import { type Blueprint, type Material, materialType } from '../../../shared/model/material.ts'
+import { z } from 'zod'
+import { type Material, materialType } from '../../../shared/model/material.ts'
 import type { ExclusiveName, Reservation, ReservedNames, Space } from '../../../shared/model/reservation.ts'
 import type { Fault } from '../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../shared/source/document.ts'
-import type { HostAttributes, InstanceAttributes } from '../inputs.ts'
 import type { Strategy } from './strategy.ts'
+
+/** Of a host and of a server, as far as they are recorded. */
+const Reached = z.object({ address: z.string().optional(), port: z.number().optional() })
 
 /** Hosts lie in the one network that all machines of a site share. */
 const addressOf = (address: string): ExclusiveName => ({ type: 'address', scope: '', name: address })
 const portOf = (address: string, port: number): ExclusiveName => ({ type: 'port', scope: address, name: String(port) })
 
-export function spaces(_blueprint: Blueprint): Space[] {
+export function spaces(): Space[] {
   return [{ type: 'address', scope: '' }]
 }
 
@@ -17,7 +20,7 @@ export function spaces(_blueprint: Blueprint): Space[] {
 export function holdings(materials: readonly Pick<Material, 'id' | 'attributes'>[]): Reservation[] {
   return materials.flatMap(({ id, attributes }): Reservation[] => {
     const type = materialType(id)
-    const { address, port } = attributes as unknown as Partial<HostAttributes & InstanceAttributes>
+    const { address, port } = Reached.parse(attributes)
     if (type === 'host' && address) return [{ ...addressOf(address), material: id }]
     if (type === 'instance' && address && port) return [{ ...portOf(address, port), material: id }]
     return []

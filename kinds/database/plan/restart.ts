@@ -1,5 +1,5 @@
 import { versioned } from '../../../shared/model/input-version.ts'
-import type { Floorplan, Json } from '../../../shared/model/material.ts'
+import type { Floorplan } from '../../../shared/model/material.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { PlanDraft, RemodelDraft } from '../../contract/draft.ts'
 import type { Restart } from '../action-inputs.ts'
@@ -99,7 +99,7 @@ function inPlace(standing: StandingNodes, view: NodeView, server: string): Piece
           'it was asked for',
           ...(why === '' || isPrimary ? [] : [`${why}: what does not follow now is not waited for`]),
         ],
-        input: input as unknown as Json,
+        input,
         deadlineSeconds: restartSeconds,
         attempts,
       },

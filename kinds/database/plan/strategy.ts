@@ -1,39 +1,52 @@
-import type { Fault } from '../../../shared/runtime/errors.ts'
-import type { Target } from '../archive/chain.ts'
-import type { NodeResources } from './operations/operations.ts'
+import { z } from 'zod'
+import { Target } from '../archive/chain.ts'
+import { node } from './operations/operations.ts'
+
+/** A fault without its message: where in the document something stands. */
+const Fault = z.object({
+  file: z.string().exactOptional(),
+  line: z.number().exactOptional(),
+  column: z.number().exactOptional(),
+  path: z.string().exactOptional(),
+  message: z.string(),
+  found: z.string().exactOptional(),
+  allowed: z.string().exactOptional(),
+})
 
 /** That a node is to have data from an archive, as the document asks for it. */
-export interface RestoreRequest {
+export const RestoreRequest = z.object({
   /** Of what is asked for: the same for all nodes that one `restore_config` is for. */
-  key: string
-  deployment: string
+  key: z.string(),
+  deployment: z.string(),
   /** Null: any, and the same for all that are restored by this request. */
-  node: string | null
+  node: z.string().nullable(),
   /** The document asks for it as a whole: nodes that are added later are filled from those that stand. */
-  shared: boolean
-  database: string
-  target: Target
-  set: string | null
+  shared: z.boolean(),
+  database: z.string(),
+  target: Target,
+  set: z.string().nullable(),
   /** Where it stands in the document. */
-  place: Fault
-}
+  place: Fault,
+})
+export type RestoreRequest = z.infer<typeof RestoreRequest>
 
 /** What the foreman needs beside the materials: the nodes as the operations take them. */
-export interface Strategy {
-  database: string
-  nodes: NodeResources[]
-  hosts: string[]
+export const Strategy = z.object({
+  database: z.string(),
+  nodes: z.array(node),
+  hosts: z.array(z.string()),
   /** Node -> its hosts in the order of the document. */
-  hostsOf: Record<string, string[]>
+  hostsOf: z.record(z.string(), z.array(z.string())),
   /** Node -> the path of what decides its port. */
-  ports: Record<string, string>
+  ports: z.record(z.string(), z.string()),
   /** Node -> the instance that is to take writes, where the document says so. */
-  primaries: Record<string, string>
+  primaries: z.record(z.string(), z.string()),
   /** Node -> what it is to be restored from. */
-  restores: Record<string, RestoreRequest>
+  restores: z.record(z.string(), RestoreRequest),
   /** Node -> where it stands in the document; only where something is to be restored. */
-  places: Record<string, Fault>
-  updateStrategy: 'rolling' | 'concurrent'
-  force: boolean
-  dataLoss: boolean
-}
+  places: z.record(z.string(), Fault),
+  updateStrategy: z.enum(['rolling', 'concurrent']),
+  force: z.boolean(),
+  dataLoss: z.boolean(),
+})
+export type Strategy = z.infer<typeof Strategy>

@@ -1,4 +1,4 @@
-import type { Blueprint, Json, Material } from '../../../shared/model/material.ts'
+import type { Blueprint, Material } from '../../../shared/model/material.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
 import type { Supplies } from '../../contract/kind.ts'
 import { type Cloud, mergeClouds } from './architect/cloud.ts'
@@ -22,7 +22,7 @@ import type { GroupStrategy, Strategy } from './strategy.ts'
  * Where an instance stands (AZ, addresses) is not drawn here: it depends on what stands already, so the foreman decides it.
  * Throws `invalid-input` with all faults of all documents at once.
  */
-export function architect(document: SourceDocument, supplies: Supplies): Blueprint {
+export function architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy> {
   const faults = new Faults()
   refusePlaceholders(document, faults)
   const parsed = faults.catch(() => document.parse(Manifest))
@@ -66,7 +66,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     deployment: parsed.name,
     kind: 'deployment',
     materials: [...packageMaterials(strategy), ...strategy.groups.flatMap(groupMaterials)],
-    strategy: strategy as unknown as Json,
+    strategy,
   }
 }
 

@@ -1,20 +1,25 @@
-import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { materialType } from '../../../shared/model/material.ts'
+import { observed } from '../../../shared/model/observation.ts'
 import type { Deviation } from '../../../shared/model/verdict.ts'
+import type { Inspection } from '../../contract/kind.ts'
+import { faults, type Health, health } from './observations.ts'
 
 /** Machines, instances and disks that are not well, and those that no record names. */
-export function deviations(seen: readonly StandingMaterial[]): Deviation[] {
-  return seen.flatMap(({ id, meta: { health, orphan, wrong } }): Deviation[] => {
-    if (orphan === true) return [{ material: id, what: 'is there, but no deploy has recorded it' }]
-    const noted = Array.isArray(wrong) ? wrong.map((what) => ({ material: id, what: String(what) })) : []
-    if (typeof health !== 'string' || health === 'running') return noted
+export function deviations({ materials, observations }: Inspection): Deviation[] {
+  const [healths, wrong] = [observed(observations, health), observed(observations, faults)]
+  return materials.flatMap(({ id, meta }): Deviation[] => {
+    if (meta.orphan === true) return [{ material: id, what: 'is there, but no deploy has recorded it' }]
+    const noted = (wrong.get(id) ?? []).map((what) => ({ material: id, what }))
+    const state = healths.get(id) ?? 'running'
+    if (state === 'running') return noted
     // A machine that is gone is said of its instance; one without an instance is said for itself.
     const told =
-      materialType(id) === 'vm' && seen.some((one) => `vm/${one.meta.vm}` === id && one.meta.health === health)
-    return told ? noted : [{ material: id, what: phrases[health] ?? `is ${health}` }, ...noted]
+      materialType(id) === 'vm' && materials.some((one) => `vm/${one.meta.vm}` === id && healths.get(one.id) === state)
+    return told ? noted : [{ material: id, what: phrases[state] }, ...noted]
   })
 }
 
-const phrases: Readonly<Record<string, string>> = {
+const phrases: Readonly<Record<Exclude<Health, 'running'>, string>> = {
   failing: 'has a process that does not run',
   unresponsive: 'does not answer',
   missing: 'is gone',

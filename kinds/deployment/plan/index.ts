@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import type { Blueprint, Json } from '../../../shared/model/material.ts'
+import type { Blueprint } from '../../../shared/model/material.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
-import type { Kind, KindTools } from '../../contract/kind.ts'
+import { defineKind, type Kind, type KindTools } from '../../contract/kind.ts'
 import { recognises } from '../recognises.ts'
 import { TemplateRenderer } from '../render/renderer.ts'
 import type { Render } from '../rendering.ts'
@@ -9,12 +9,12 @@ import { checkClouds } from './architect/check-clouds.ts'
 import { chosenReleases } from './architect/supplies.ts'
 import { architect } from './architect.ts'
 import { deviations } from './deviations.ts'
-import { foreman } from './foreman.ts'
+import { foremanWith } from './foreman.ts'
 import { inspector } from './inspector.ts'
 import { packagesOf } from './packages-of.ts'
 import { releasesInUse } from './releases-in-use.ts'
 import { holdings, spaces } from './reservations.ts'
-import type { Strategy } from './strategy.ts'
+import { Strategy } from './strategy.ts'
 
 /** BOSH deployments: manifest v2 with cloud configs, releases and stemcells; `docs/use/deployment-kind.md`. */
 export function open({ blobs, cacheFolder }: KindTools): Kind {
@@ -22,26 +22,29 @@ export function open({ blobs, cacheFolder }: KindTools): Kind {
   return { ...renderedBy(renderer.render), close: () => renderer.close() }
 }
 
-export const renderedBy = (render: Render): Kind => ({
-  name: 'deployment',
-  recognises,
-  chooses: chosenReleases,
-  checkClouds,
-  architect,
-  nothing,
-  deploymentName,
-  inspector,
-  foreman: (blueprint, floorplan, options, known) => foreman(blueprint, floorplan, options, render, known),
-  deviations,
-  made: ({ purpose }) => /^(instance|disk)\//.test(purpose),
-  releasesInUse,
-  packagesOf,
-  spaces,
-  holdings,
-})
+/** The kind, with templates rendered by `render`. */
+export const renderedBy = (render: Render): Kind =>
+  defineKind({
+    name: 'deployment',
+    strategy: Strategy,
+    recognises,
+    chooses: chosenReleases,
+    checkClouds,
+    architect,
+    nothing,
+    deploymentName,
+    inspector,
+    foreman: foremanWith(render),
+    deviations,
+    made: ({ purpose }) => /^(instance|disk)\//.test(purpose),
+    releasesInUse,
+    packagesOf,
+    spaces,
+    holdings,
+  })
 
-function nothing(deployment: string): Blueprint {
-  const strategy: Strategy = {
+function nothing(deployment: string): Blueprint<Strategy> {
+  const strategy = {
     deployment,
     useDns: false,
     networks: {},
@@ -51,7 +54,7 @@ function nothing(deployment: string): Blueprint {
     notes: [],
     versions: [],
   }
-  return { deployment, kind: 'deployment', materials: [], strategy: strategy as unknown as Json }
+  return { deployment, kind: 'deployment', materials: [], strategy }
 }
 
 function deploymentName(document: SourceDocument): string {

@@ -1,14 +1,16 @@
 import type { Timed } from '../../../shared/compilation/durations.ts'
 import type { Blueprint, Material, StandingMaterial } from '../../../shared/model/material.ts'
 import { materialType } from '../../../shared/model/material.ts'
+import { type Look, type Observation, observation } from '../../../shared/model/observation.ts'
 import type { Disk, Vm } from '../../../shared/provider/provider.ts'
 import { osOf } from '../../../shared/release/package-form.ts'
 import { eachAtMost } from '../../../shared/runtime/parallel.ts'
-import type { Took, World } from '../../contract/kind.ts'
+import type { Inspection, World } from '../../contract/kind.ts'
 import { type DiskAttributes, type InstanceAttributes, VmAttributes } from '../inputs.ts'
 import { healthOf } from './inspector/health.ts'
 import { lookAtMachine } from './inspector/machine.ts'
 import { vmId } from './names.ts'
+import { duration, faults, type Health, health } from './observations.ts'
 
 /** As many machines are asked at once as BOSH asks (`max_threads`). */
 const atOnce = 32
@@ -17,54 +19,61 @@ const atOnce = 32
  * The world -> floorplan: what is recorded, with how it does today. Machines are asked in parallel with a short timeout, so a
  * frozen one costs a second, not the deploy. Changes nothing.
  *
- * - `vm/<cid>`, `instance/...`, `disk/...`: `meta.health` is `running`, `failing`, `unresponsive` or `missing`.
+ * - Of `vm/<cid>`, `instance/...` and `disk/...` it observes the health, and with a closer look the faults; the materials are as recorded.
  * - Machines and disks that the provider says this deployment owns, and no record names, are added with `meta.orphan`: a step
  *   was cut off before it could say so, or Redis has lost the end of what it had recorded. The foreman takes them up or away.
- * - `package/...`: those of the blueprint that are compiled already; of the others, `took` says how long it took before.
+ * - `package/...`: those of the blueprint that are compiled already; of the others, an observation says how long it took before.
  */
-export async function inspector(
-  blueprint: Blueprint,
-  world: World,
-): Promise<{ materials: StandingMaterial[]; notes: string[]; took: Took }> {
+export async function inspector(blueprint: Blueprint, world: World): Promise<Inspection> {
   const owner = `deployment/${blueprint.deployment}`
+  const look = { at: Date.now(), observer: world.observer }
   const [vms, disks, packages] = await Promise.all([
     world.provider.listVms({ owner }),
     world.provider.listDisks({ owner }),
-    compiledPackages(blueprint, world),
+    compiledPackages(blueprint, world, look),
   ])
   const vmById = new Map(vms.map((vm) => [vm.id, vm]))
   const diskById = new Map(disks.map((disk) => [disk.id, disk]))
   const recorded = world.recorded.materials.filter((material) => materialType(material.id) !== 'package')
-  const instances = await withHealth(recorded, vmById, world)
-
-  const materials: StandingMaterial[] = []
+  const found = await instancesAsFound(recorded, vmById, world)
   for (const material of recorded) {
     const type = materialType(material.id)
-    const { health: _, ...meta } = material.meta
-    if (type === 'vm')
-      materials.push({ ...material, meta: { ...meta, health: vmHealth(vmById.get(material.id.slice(3))) } })
-    else if (type === 'disk') {
-      const disk = diskById.get(String(material.meta.cid))
-      const wrong = world.closely && disk ? diskFaults(material, disk, { recorded, vmById }) : []
-      materials.push({ ...material, meta: { ...meta, ...(disk ? {} : { health: 'missing' }), ...noted(wrong) } })
-    } else materials.push(instances.get(material.id) ?? material)
+    if (type === 'vm') found.set(material.id, { health: vmHealth(vmById.get(material.id.slice(3))), faults: [] })
+    if (type !== 'disk') continue
+    const disk = diskById.get(String(material.meta.cid))
+    const wrong = world.closely && disk ? diskFaults(material, disk, { recorded, vmById }) : []
+    found.set(material.id, { ...(disk ? {} : { health: 'missing' }), faults: wrong })
   }
-  const orphans = orphanDisks(disks, recorded)
-  const replaced = new Set(orphans.map(({ id }) => id))
-  const known = materials.filter(({ id }) => !replaced.has(id))
+  const strays = orphanDisks(disks, recorded)
+  for (const { id } of strays) found.delete(id)
+  const replaced = new Set(strays.map(({ id }) => id))
+  const known = recorded.filter(({ id }) => !replaced.has(id))
+  const machines = orphanVms(vms, recorded)
+  for (const { id } of machines) found.set(id, { health: vmHealth(vmById.get(id.slice(3))), faults: [] })
   return {
-    materials: [...known, ...orphanVms(vms, recorded), ...orphans, ...packages.compiled],
-    notes: [],
-    took: packages.took,
+    materials: [...known, ...machines, ...strays, ...packages.compiled],
+    observations: [...[...found].flatMap(([id, one]) => observationsOf(id, one, look)), ...packages.durations],
   }
 }
 
-async function withHealth(
+interface Found {
+  health?: Health
+  faults: string[]
+}
+
+function observationsOf(id: string, found: Found, look: Look): Observation[] {
+  return [
+    ...(found.health === undefined ? [] : [observation(health, id, found.health, look)]),
+    ...(found.faults.length === 0 ? [] : [observation(faults, id, found.faults, look)]),
+  ]
+}
+
+async function instancesAsFound(
   recorded: readonly StandingMaterial[],
   vms: ReadonlyMap<string, Vm>,
   { provider, closely }: World,
-): Promise<Map<string, StandingMaterial>> {
-  const found = new Map<string, StandingMaterial>()
+): Promise<Map<string, Found>> {
+  const found = new Map<string, Found>()
   const instances = recorded.filter((material) => materialType(material.id) === 'instance')
   const table = recorded.find(({ id }) => materialType(id) === 'addresses')?.attributes.table
   const disks = new Set(recorded.map(({ id }) => id).filter((id) => materialType(id) === 'disk'))
@@ -72,7 +81,7 @@ async function withHealth(
     const vm = typeof material.meta.vm === 'string' ? vms.get(material.meta.vm) : undefined
     const alive = vm !== undefined && vmHealth(vm) === 'running'
     const expected = material.attributes.state === 'started'
-    const health = alive ? await healthOf(provider, vm.id, expected) : vmHealth(vm)
+    const state = alive ? await healthOf(provider, vm.id, expected) : vmHealth(vm)
     const wrong =
       closely && alive
         ? await lookAtMachine(provider, vm.id, {
@@ -81,7 +90,7 @@ async function withHealth(
             disk: disks.has(material.id.replace('instance/', 'disk/')),
           })
         : []
-    found.set(material.id, { ...material, meta: { ...material.meta, health, ...noted(wrong) } })
+    found.set(material.id, { health: state, faults: wrong })
   })
   return found
 }
@@ -101,10 +110,6 @@ function diskFaults(
   return wrong
 }
 
-function noted(wrong: string[]): { wrong?: string[] } {
-  return wrong.length > 0 ? { wrong } : {}
-}
-
 /** A machine that is only half made answers nobody. */
 function vmHealth(vm: Vm | undefined): 'running' | 'unresponsive' | 'missing' {
   if (!vm || vm.state === 'dead') return 'missing'
@@ -120,7 +125,7 @@ function orphanVms(vms: readonly Vm[], recorded: readonly StandingMaterial[]): S
       id: vmId(vm.id),
       attributes: attributesOf(vm),
       needs: [],
-      meta: { orphan: true, health: vmHealth(vm) },
+      meta: { orphan: true },
     }))
     .sort((a, b) => (a.id < b.id ? -1 : 1))
 }
@@ -162,15 +167,21 @@ function orphanDisks(disks: readonly Disk[], recorded: readonly StandingMaterial
 async function compiledPackages(
   blueprint: Blueprint,
   world: World,
-): Promise<{ compiled: StandingMaterial[]; took: Took }> {
+  look: Look,
+): Promise<{ compiled: StandingMaterial[]; durations: Observation[] }> {
   const wanted = blueprint.materials.filter((material) => materialType(material.id) === 'package')
   const known = await world.compiled.find(wanted.map(keyOf))
   const [compiled, missing] = [true, false].map((there) =>
     wanted.filter((material) => known.has(keyOf(material)) === there),
   ) as [Material[], Material[]]
   const durations = await world.durations.find(missing.map(timed))
-  const took = missing.flatMap(({ id }, i) => (durations[i] == null ? [] : [[id, durations[i].ms] as const]))
-  return { compiled: compiled.map((material) => ({ ...material, meta: {} })), took: Object.fromEntries(took) }
+  return {
+    compiled: compiled.map((material) => ({ ...material, meta: {} })),
+    durations: missing.flatMap(({ id }, i) => {
+      const ms = durations[i]?.ms
+      return ms === undefined ? [] : [observation(duration, id, ms, look)]
+    }),
+  }
 }
 
 function timed({ attributes: { name, fingerprint, stemcell } }: Material): Timed {

@@ -13,8 +13,7 @@ export function addressIn(space: string | undefined, address: string): Exclusive
   return { type: 'address', scope: space ?? '', name: address }
 }
 
-export function spaces(blueprint: Blueprint): Space[] {
-  const { networks } = blueprint.strategy as unknown as Strategy
+export function spaces({ strategy: { networks } }: Blueprint<Strategy>): Space[] {
   const scopes = Object.values(networks).flatMap(({ space, subnets }) => [
     space ?? '',
     ...subnets.map((subnet) => subnet.space ?? ''),

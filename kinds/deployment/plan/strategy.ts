@@ -1,142 +1,158 @@
-import type { HealthCheck } from '../health-checks.ts'
-import type { DiskAttributes } from '../inputs.ts'
+import { z } from 'zod'
+import { HealthCheck } from '../health-checks.ts'
+import { DiskAttributes } from '../inputs.ts'
 
-/**
- * What the foreman needs to know beyond the materials: how to get there. It travels in the blueprint as JSON, so it is
- * plain data, and it grows with the number of groups and jobs, never with the number of instances.
+/*
+ * What the foreman needs to know beyond the materials: how to get there. It travels in the blueprint as JSON, so it is plain data, and it
+ * grows with the number of groups and jobs, never with the number of instances.
  */
-export interface Strategy {
-  deployment: string
-  /** Links and `spec.address` carry names instead of addresses. */
-  useDns: boolean
-  networks: Record<string, NetworkStrategy>
-  compile: CompileStrategy
-  /** Package key -> how to compile it. Holds every package of every group and all their dependencies. */
-  packages: Record<string, PackageStrategy>
-  /** In the order of the manifest; groups that are errands are left out. */
-  groups: GroupStrategy[]
-  notes: string[]
-  /** What `latest` and the like have become: notes of a plan that changes something. */
-  versions: string[]
-}
+
+export const Resources = z.object({
+  cpus: z.number().exactOptional(),
+  memoryMiB: z.number().exactOptional(),
+  diskMiB: z.number().exactOptional(),
+})
+export type Resources = z.infer<typeof Resources>
 
 /** Where and how packages are compiled: the `compilation` block. */
-export interface CompileStrategy {
-  workers: number
-  reuse: boolean
-  resources: Resources
+export const CompileStrategy = z.object({
+  workers: z.number(),
+  reuse: z.boolean(),
+  resources: Resources,
   /** Absent: none. */
-  network?: 'host'
+  network: z.literal('host').exactOptional(),
   /** `orphan_workers`: VMs on their way out take no seat. */
-  orphan?: true
+  orphan: z.literal(true).exactOptional(),
   /** What one package may take. */
-  deadlineSeconds?: number
-}
-
-export interface Resources {
-  cpus?: number
-  memoryMiB?: number
-  diskMiB?: number
-}
+  deadlineSeconds: z.number().exactOptional(),
+})
+export type CompileStrategy = z.infer<typeof CompileStrategy>
 
 /** Where a fault of this part is to be shown. */
-export interface Place {
-  file: string
-  line: number
-  path: string
-}
+export const Place = z.object({ file: z.string(), line: z.number(), path: z.string() })
+export type Place = z.infer<typeof Place>
 
-export interface SubnetStrategy {
+/** The first and the last of a range of addresses. */
+const Range = z.tuple([z.string(), z.string()])
+
+const SubnetStrategy = z.object({
   /** null: for instances without an AZ. */
-  azs: string[] | null
-  first: string
-  last: string
-  /** Pairs of first and last: reserved, gateway, network and broadcast addresses. Merged and sorted. */
-  blocked: [string, string][]
+  azs: z.array(z.string()).nullable(),
+  first: z.string(),
+  last: z.string(),
+  /** Reserved, gateway, network and broadcast addresses. Merged and sorted. */
+  blocked: z.array(Range),
   /** Only for instances that name them. Merged and sorted. */
-  static: [string, string][]
+  static: z.array(Range),
   /** Network of the cloud, where it has a name. */
-  space?: string
-}
+  space: z.string().exactOptional(),
+})
+export type SubnetStrategy = z.infer<typeof SubnetStrategy>
 
-export interface NetworkStrategy {
-  type: 'manual' | 'vip'
-  space?: string
-  subnets: SubnetStrategy[]
-}
+export const NetworkStrategy = z.object({
+  type: z.enum(['manual', 'vip']),
+  space: z.string().exactOptional(),
+  subnets: z.array(SubnetStrategy),
+})
+export type NetworkStrategy = z.infer<typeof NetworkStrategy>
 
-export interface PackageStrategy {
-  name: string
-  fingerprint: string
+const StemcellStrategy = z.object({
+  name: z.string(),
+  os: z.string(),
+  version: z.string(),
+  digest: z.string().optional(),
+})
+export type StemcellStrategy = z.infer<typeof StemcellStrategy>
+
+export const PackageStrategy = z.object({
+  name: z.string(),
+  fingerprint: z.string(),
   /** Absent where the release brings it compiled only. */
-  source?: string
-  dependencies: { name: string; key: string }[]
-  stemcell: StemcellStrategy
-}
+  source: z.string().exactOptional(),
+  dependencies: z.array(z.object({ name: z.string(), key: z.string() })),
+  stemcell: StemcellStrategy,
+})
+export type PackageStrategy = z.infer<typeof PackageStrategy>
 
-export interface StemcellStrategy {
-  name: string
-  os: string
-  version: string
-  digest?: string | undefined
-}
-
-export interface GroupNetworkStrategy {
-  name: string
+export const GroupNetworkStrategy = z.object({
+  name: z.string(),
   /** One per instance, or null where addresses are given by the foreman. */
-  static: { address: string; azs: string[] | null }[] | null
+  static: z.array(z.object({ address: z.string(), azs: z.array(z.string()).nullable() })).nullable(),
   /** Where the static addresses stand. */
-  place?: Place
-  default: ('dns' | 'gateway' | 'addressable')[]
-}
+  place: Place.exactOptional(),
+  default: z.array(z.enum(['dns', 'gateway', 'addressable'])),
+})
+export type GroupNetworkStrategy = z.infer<typeof GroupNetworkStrategy>
 
-export interface UpdateStrategy {
-  serial: boolean
+const Watch = z.object({ minMs: z.number(), maxMs: z.number() })
+
+export const UpdateStrategy = z.object({
+  serial: z.boolean(),
   /** A number or a percentage, as text. */
-  canaries: string
-  maxInFlight: string
-  canaryWatch: { minMs: number; maxMs: number }
-  updateWatch: { minMs: number; maxMs: number }
-  vmStrategy: 'delete-create' | 'create-swap-delete'
-}
+  canaries: z.string(),
+  maxInFlight: z.string(),
+  canaryWatch: Watch,
+  updateWatch: Watch,
+  vmStrategy: z.enum(['delete-create', 'create-swap-delete']),
+})
+export type UpdateStrategy = z.infer<typeof UpdateStrategy>
 
-export interface GroupStrategy {
-  name: string
-  instances: number
-  /** null: this group knows no AZs. */
-  azs: string[] | null
-  networks: GroupNetworkStrategy[]
-  /** Name of the network whose address is the instance's own. */
-  addressable: string
-  stemcell: StemcellStrategy
-  /** By AZ; `""` where there is none. */
-  machines: Record<string, { hardware: string; resources: Resources }>
-  disk: DiskAttributes | null
-  jobs: JobStrategy[]
-  /** Package name -> key: what lies on the machine. */
-  packages: Record<string, string>
-  update: UpdateStrategy
-  /** Names this group had before, and the AZ its instances are in where they were made without one. */
-  migratedFrom: { name: string; az: string | null }[]
-  place: Place
-}
+/** The instances of a group, seen through one of its networks; or what the manifest writes by hand. */
+export const LinkStrategy = z.union([
+  z.object({ group: z.string(), network: z.string(), useDns: z.boolean(), properties: z.unknown() }),
+  z.object({ addresses: z.array(z.string()), address: z.string(), properties: z.unknown() }),
+])
+export type LinkStrategy = z.infer<typeof LinkStrategy>
 
-export interface JobStrategy {
-  name: string
-  release: { name: string; version: string }
-  fingerprint: string
-  digest: string
-  templates: Record<string, string>
+export const JobStrategy = z.object({
+  name: z.string(),
+  release: z.object({ name: z.string(), version: z.string() }),
+  fingerprint: z.string(),
+  digest: z.string(),
+  templates: z.record(z.string(), z.string()),
   /** Nested, with defaults filled in. */
-  properties: unknown
-  links: Record<string, LinkStrategy>
+  properties: z.unknown(),
+  links: z.record(z.string(), LinkStrategy),
   /** Of the manifest; the job's own are among its files. Absent: none. */
-  checks?: HealthCheck[]
-  place: Place
-}
+  checks: z.array(HealthCheck).exactOptional(),
+  place: Place,
+})
+export type JobStrategy = z.infer<typeof JobStrategy>
 
-export type LinkStrategy =
-  /** The instances of a group, seen through one of its networks. */
-  | { group: string; network: string; useDns: boolean; properties: unknown }
-  /** Written by hand in the manifest. */
-  | { addresses: string[]; address: string; properties: unknown }
+export const GroupStrategy = z.object({
+  name: z.string(),
+  instances: z.number(),
+  /** null: this group knows no AZs. */
+  azs: z.array(z.string()).nullable(),
+  networks: z.array(GroupNetworkStrategy),
+  /** Name of the network whose address is the instance's own. */
+  addressable: z.string(),
+  stemcell: StemcellStrategy,
+  /** By AZ; `""` where there is none. */
+  machines: z.record(z.string(), z.object({ hardware: z.string(), resources: Resources })),
+  disk: DiskAttributes.nullable(),
+  jobs: z.array(JobStrategy),
+  /** Package name -> key: what lies on the machine. */
+  packages: z.record(z.string(), z.string()),
+  update: UpdateStrategy,
+  /** Names this group had before, and the AZ its instances are in where they were made without one. */
+  migratedFrom: z.array(z.object({ name: z.string(), az: z.string().nullable() })),
+  place: Place,
+})
+export type GroupStrategy = z.infer<typeof GroupStrategy>
+
+export const Strategy = z.object({
+  deployment: z.string(),
+  /** Links and `spec.address` carry names instead of addresses. */
+  useDns: z.boolean(),
+  networks: z.record(z.string(), NetworkStrategy),
+  compile: CompileStrategy,
+  /** Package key -> how to compile it. Holds every package of every group and all their dependencies. */
+  packages: z.record(z.string(), PackageStrategy),
+  /** In the order of the manifest; groups that are errands are left out. */
+  groups: z.array(GroupStrategy),
+  notes: z.array(z.string()),
+  /** What `latest` and the like have become: notes of a plan that changes something. */
+  versions: z.array(z.string()),
+})
+export type Strategy = z.infer<typeof Strategy>

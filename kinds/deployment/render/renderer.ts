@@ -10,7 +10,7 @@ import { type Finding, findingOf } from './fault.ts'
 import { type PreparedJob, prepareJob } from './job.ts'
 import { RubyPool } from './pool.ts'
 import { RUBY_SIDE } from './ruby-side.ts'
-import { Turns } from './turns.ts'
+import { Semaphore } from './semaphore.ts'
 
 export interface RendererOptions {
   blobs: Blobstore
@@ -52,7 +52,7 @@ export class TemplateRenderer {
   readonly #limit: number
   readonly #jobs = new Map<string, Promise<PreparedJob>>()
   readonly #underWay = new Map<string, Promise<Outcome>>()
-  readonly #puts = new Turns(PUTS)
+  readonly #puts = new Semaphore(PUTS)
   readonly #processes = new Map<string, readonly string[]>()
   /** Contexts that Ruby really worked on; for tests and metrics. */
   rendered = 0

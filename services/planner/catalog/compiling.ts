@@ -4,7 +4,7 @@ import type { Compiling } from '../../../shared/api/schemas/compiling.ts'
 import { RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import { type Durations, RedisDurations } from '../../../shared/compilation/durations.ts'
 import { CompileRequests } from '../../../shared/compilation/requests.ts'
-import type { CompileSpec } from '../../../shared/compilation/spec.ts'
+import { CompileSpec } from '../../../shared/compilation/spec.ts'
 import type { LedgerReader } from '../../../shared/ledger/reader.ts'
 import type { RemodelRecord } from '../../../shared/ledger/records.ts'
 import { Claims } from '../../../shared/lock/claims.ts'
@@ -38,7 +38,7 @@ export class CompilingNow {
     if (needed.size === 0) return null
     const states = new Map(records.map(({ id, state }) => [id, state]))
     const open = plan.remodels.filter((one) => one.queue === 'compile' && !over.has(states.get(one.id) ?? ''))
-    const specs = open.map((remodel) => remodel.input as unknown as CompileSpec)
+    const specs = open.map(({ input }) => CompileSpec.parse(input))
     const [there, took] = await Promise.all([
       this.#compiled.known([...needed]),
       this.#durations.find(specs.map((spec) => ({ ...spec, os: spec.stemcell.os }))),

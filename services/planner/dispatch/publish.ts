@@ -1,11 +1,15 @@
+import { z } from 'zod'
 import { packageName } from '../../../shared/compilation/phrase.ts'
 import type { CompileRequests } from '../../../shared/compilation/requests.ts'
-import type { CompileSpec } from '../../../shared/compilation/spec.ts'
+import { CompileSpec } from '../../../shared/compilation/spec.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
-import type { Remodel } from '../../../shared/model/plan.ts'
 import { boardName, jobId, type QueueName } from '../../../shared/queue/catalog.ts'
 import type { Queues } from '../../../shared/queue/queues.ts'
+import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
+
+/** What a later planner may have written into a spec is for the worker to read. */
+const Compile = z.object({ input: CompileSpec.loose() })
 
 /** BullMQ's largest priority number; smaller goes first. */
 const lowest = 2 ** 21
@@ -77,6 +81,7 @@ export class Publisher {
 
   async #specOf(deployment: string, plan: string, remodel: string): Promise<CompileSpec> {
     const text = await this.#ledger.redis.hget(`${this.#ledger.base(deployment)}:plan:${plan}:remodels`, remodel)
-    return (JSON.parse(text ?? '{}') as Partial<Remodel>).input as unknown as CompileSpec
+    if (text === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
+    return Compile.parse(JSON.parse(text)).input
   }
 }

@@ -22,7 +22,7 @@ export async function endAttempts(deployment: string, plan: string, now: number,
   const gone = await parts.workers.gone(workers)
   const alive = workers.filter((worker) => !gone.includes(worker))
   let ended: string[]
-  do ended = await parts.ledger.expire(deployment, plan, graceMs, gone, { alive, now })
+  do ended = await parts.ledger.expire(deployment, plan, graceMs, { gone, alive, now })
   while (ended.length > 0)
 }
 

@@ -1,11 +1,11 @@
 import type { Claims } from '../../../shared/lock/claims.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { type Deleted, type Dropped, deleteOldBlobs } from './delete-old-blobs.ts'
-import type { Drawings } from './drawings.ts'
 import { type MarkParts, type Marks, mark } from './mark.ts'
+import type { PlanningSessions } from './planning-sessions.ts'
 
 export interface CleanParts extends MarkParts {
-  drawings: Drawings
+  sessions: PlanningSessions
   claims: Claims
   /** Resource of the claim: one sweep at a time. */
   resource: string
@@ -73,7 +73,7 @@ async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): P
   if (dryRun) return { releases: unused(first), compiled: condemned }
   await parts.compiled.condemn(condemned)
   await failpoint('cleaning.condemned')
-  await parts.drawings.settled()
+  await parts.sessions.settled()
   const second = await mark(parts)
   const releases = unused(second)
   const still = new Set(unusedKeys(second, new Set(releases), before))
@@ -82,7 +82,7 @@ async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): P
     await parts.supply.dropRelease(id.slice(0, at), id.slice(at + 1))
   }
   const compiled = await parts.compiled.forget(condemned.filter((key) => still.has(key)))
-  await parts.drawings.settled()
+  await parts.sessions.settled()
   return { releases, compiled }
 }
 

@@ -5,7 +5,7 @@ import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
 import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { numberSetting } from '../../../shared/runtime/settings.ts'
 import { type CleanParts, cleanUp } from './clean-up.ts'
-import { Drawings } from './drawings.ts'
+import { PlanningSessions } from './planning-sessions.ts'
 
 const everyMs = 3_600_000
 const dayMs = 24 * 3_600_000
@@ -16,7 +16,7 @@ export function cleanParts(parts: Pick<CleanParts, 'ledger' | 'supply' | 'blobs'
   return {
     ...parts,
     compiled: new RedisCompiledIndex(redis, settings),
-    drawings: new Drawings(redis, settings),
+    sessions: new PlanningSessions(redis, settings),
     claims: new Claims(redis, settings),
     resource: `${settings.prefix}:{supply}:cleaning`,
   }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { sameSecret } from '../../../shared/runtime/token.ts'
 import type { BoardVisits } from './board/visits.ts'
+import { callerOf } from './caller.ts'
 import { problemOf } from './problem.ts'
 
 /** Who may come in. */
@@ -37,10 +38,14 @@ const guards = {
  *    `remodel board` got it.
  */
 export function guard(server: FastifyInstance, access: Access, visits: BoardVisits): void {
+  server.decorateRequest('actor')
   server.addHook('onRequest', async (request, reply) => {
     for (const [name, value] of Object.entries(guards)) reply.raw.setHeader(name, value)
     const refusal = wrongHost(request, access) ?? wrongOrigin(request) ?? unknownCaller(request, access, visits)
-    if (refusal === undefined) return
+    if (refusal === undefined) {
+      request.actor = callerOf(request, access.local)
+      return
+    }
     const problem = problemOf(refusal)
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
     endUnread(request)

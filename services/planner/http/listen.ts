@@ -5,7 +5,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { isLoopback } from '../../../shared/runtime/loopback.ts'
 import { plannerToken } from '../../../shared/runtime/token.ts'
 import type { Access } from './door.ts'
-import { answerAtHome } from './place-at-home.ts'
+import { answerAtHome } from './socket-at-home.ts'
 
 export interface Listening {
   /** Where it listens for TCP. */
@@ -13,13 +13,13 @@ export interface Listening {
   close(): Promise<void>
 }
 
-interface Place {
+interface ListenAddress {
   host: string
   port: number
 }
 
 /** REMODEL_LISTEN as host and port; an IPv6 address stands in brackets. Throws `invalid-input`. */
-export function listenPlace(text: string | undefined): Place {
+export function listenAddress(text: string | undefined): ListenAddress {
   const found = /^(\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):(\d{1,5})$/.exec(text || '127.0.0.1:7070')
   const [, host = '', port = ''] = found ?? []
   if (found && Number(port) <= 65_535) return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
@@ -31,7 +31,7 @@ export function listenPlace(text: string | undefined): Place {
  * given on purpose. Throws `invalid-input` where there is none.
  */
 export async function accessOf(home: string, env: NodeJS.ProcessEnv = process.env): Promise<Access> {
-  const { host } = listenPlace(env.REMODEL_LISTEN)
+  const { host } = listenAddress(env.REMODEL_LISTEN)
   if (!isLoopback(host) && !env.REMODEL_TOKEN) {
     throw new RemodelError(
       'invalid-input',
@@ -50,7 +50,7 @@ export async function listen(
   access: Access,
   planner: string,
 ): Promise<Listening> {
-  const url = await server.listen(listenPlace(process.env.REMODEL_LISTEN))
+  const url = await server.listen(listenAddress(process.env.REMODEL_LISTEN))
   const socket = createServer((request, response) => server.routing(request, response))
   socket.on('connection', (connection: Socket) => access.local.add(connection))
   const leave = await answerAtHome(socket, home, { url, pid: process.pid, planner })

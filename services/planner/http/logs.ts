@@ -7,8 +7,8 @@ const mostBytes = 256 * 1024
 const newLine = 0x0a
 
 /** File -> how many of its bytes were answered. */
-const Place = z.record(z.string(), z.int().nonnegative())
-type Place = z.infer<typeof Place>
+const Positions = z.record(z.string(), z.int().nonnegative())
+type Positions = z.infer<typeof Positions>
 
 export interface Logs {
   files: { path: string; content: string }[]
@@ -16,9 +16,9 @@ export interface Logs {
 }
 
 /** Where an answer ended, as its `next` says. Throws `invalid-input`. */
-export function placeOf(next: string): Place {
+export function positionsOf(next: string): Positions {
   try {
-    return Place.parse(JSON.parse(Buffer.from(next, 'base64url').toString()))
+    return Positions.parse(JSON.parse(Buffer.from(next, 'base64url').toString()))
   } catch (cause) {
     throw new RemodelError('invalid-input', '`after` is no `next` of an earlier answer', { cause })
   }
@@ -26,14 +26,14 @@ export function placeOf(next: string): Place {
 
 /**
  * Of every log file below `/var/vcap/sys/log`, and of those that the kind names beside, the last lines, or whole lines that were written
- * behind a place. A file that has less than was answered of it is a new one.
+ * behind a position. A file that has less than was answered of it is a new one.
  */
 export async function readLogs(
   connection: Connection,
-  places: readonly string[],
-  from: { lines: number } | { after: Place },
+  paths: readonly string[],
+  from: { lines: number } | { after: Positions },
 ): Promise<Logs> {
-  const found = await sizes(connection, places)
+  const found = await sizes(connection, paths)
   const read = await Promise.all(
     [...found].map(async ([path, size]) =>
       'lines' in from
@@ -55,9 +55,9 @@ interface Read {
   end: number
 }
 
-async function sizes(connection: Connection, places: readonly string[]): Promise<Map<string, number>> {
+async function sizes(connection: Connection, paths: readonly string[]): Promise<Map<string, number>> {
   const files = ['-type', 'f', '-size', '+0', '-exec', 'wc', '-c', '{}', ';']
-  const { stdout } = await connection.exec(['find', '/var/vcap/sys/log', ...places, ...files])
+  const { stdout } = await connection.exec(['find', '/var/vcap/sys/log', ...paths, ...files])
   const found = stdout.split('\n').flatMap((line): [string, number][] => {
     const [, size, path] = /^\s*(\d+) (.+)$/.exec(line) ?? []
     return path === undefined ? [] : [[path, Number(size)]]
@@ -80,7 +80,7 @@ async function lastLines(
 
 async function since(
   connection: Connection,
-  { path, size, after }: { path: string; size: number; after: Place },
+  { path, size, after }: { path: string; size: number; after: Positions },
 ): Promise<Read> {
   const known = after[path] ?? 0
   const from = size < known ? 0 : known

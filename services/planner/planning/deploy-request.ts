@@ -1,6 +1,6 @@
 import { UnrecoverableError } from 'bullmq'
 import type { LockRecord } from '../../../shared/ledger/ledger.ts'
-import type { Payload } from '../../../shared/queue/catalog.ts'
+import { askerOf, type Payload } from '../../../shared/queue/catalog.ts'
 import type { JobView } from '../../../shared/queue/job-view.ts'
 import { describeFault, RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Planning } from './planning.ts'
@@ -39,7 +39,7 @@ export async function takeDeployRequest(
     const taken = { deployment: plan.deployment, remodels: plan.remodels.length }
     view?.progress(60)
     view?.note(`plan ${plan.id} of ${plan.deployment} is drawn: remodel task ${plan.id} shows how it ends`)
-    const lock = { id: `deploys-${id}`, holder: order.holder, message: order.message }
+    const lock = { id: `deploys-${id}`, by: askerOf(order), message: order.message }
     const opened = await planning.openedAs(plan.deployment, lock.id)
     if (opened) return { plan: opened.id, deployment: plan.deployment, remodels: opened.counts.total }
     try {

@@ -4,8 +4,9 @@ import type { Stores } from '../../../kinds/contract/stores.ts'
 import { deploymentOf, type KindRegistry } from '../../../kinds/registry.ts'
 import type { CompiledIndex } from '../../../shared/compilation/compiled.ts'
 import type { Durations } from '../../../shared/compilation/durations.ts'
-import type { Warmth } from '../../../shared/compilation/warmth.ts'
+import type { PrewarmHints } from '../../../shared/compilation/prewarm-hints.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../../shared/ledger/ledger.ts'
+import { type Actor, actorText } from '../../../shared/model/actor.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { type Holder, nameText, ReservedNames } from '../../../shared/model/reservation.ts'
@@ -15,12 +16,12 @@ import type { Secrets } from '../../../shared/runtime/secrets.ts'
 import { readInput } from '../../../shared/source/input.ts'
 import { readDocument } from '../../../shared/source/reading.ts'
 import type { Supply } from '../catalog/supply.ts'
-import { Drawings } from '../housekeeping/drawings.ts'
+import { PlanningSessions } from '../housekeeping/planning-sessions.ts'
 import { gated } from './gate.ts'
+import type { LockWaiters } from './lock-waiters.ts'
+import { prewarmFor } from './prewarming.ts'
 import { Settling } from './reservations/settling.ts'
 import { sealPlan } from './seal.ts'
-import type { Turns } from './turns.ts'
-import { warmUpFor } from './warming.ts'
 
 /** Who waits in line asks again this often, to show that it is still there. */
 const askAgainMs = 1000
@@ -48,12 +49,13 @@ export class Planning {
   readonly #provider: Provider
   readonly #compiled: CompiledIndex
   readonly #durations: Durations
-  readonly #warmth: Warmth
-  readonly #drawings: Drawings
-  readonly #turns: Turns
+  readonly #prewarm: PrewarmHints
+  readonly #sessions: PlanningSessions
+  readonly #waiters: LockWaiters
   readonly #stores: Stores
   readonly #settling: Settling
   readonly #keeping: Keeping
+  readonly #observer: string
 
   constructor(parts: {
     ledger: Ledger
@@ -62,10 +64,12 @@ export class Planning {
     provider: Provider
     compiled: CompiledIndex
     durations: Durations
-    warmth: Warmth
-    turns: Turns
+    prewarm: PrewarmHints
+    waiters: LockWaiters
     stores: Stores
     secrets: Secrets
+    /** The planner, as what its inspectors see names who saw it. */
+    observer: string
   }) {
     this.#ledger = parts.ledger
     this.#kinds = parts.kinds
@@ -73,17 +77,18 @@ export class Planning {
     this.#provider = parts.provider
     this.#compiled = parts.compiled
     this.#durations = parts.durations
-    this.#warmth = parts.warmth
-    this.#drawings = new Drawings(parts.ledger.redis, parts.ledger.settings)
-    this.#turns = parts.turns
+    this.#prewarm = parts.prewarm
+    this.#sessions = new PlanningSessions(parts.ledger.redis, parts.ledger.settings)
+    this.#waiters = parts.waiters
     this.#keeping = { blobs: parts.stores.blobs, secrets: parts.secrets }
     this.#stores = parts.stores
+    this.#observer = parts.observer
     this.#settling = new Settling(parts.ledger, parts.kinds)
   }
 
   /** Draws and stores a plan; changes nothing else. Throws `invalid-input` with all faults. */
   plan(order: Order): Promise<Plan> {
-    return this.#drawings.during(() => this.#plan(order))
+    return this.#sessions.during(() => this.#plan(order))
   }
 
   async #plan(order: Order): Promise<Plan> {
@@ -125,9 +130,9 @@ export class Planning {
     const order = readInput(action.input, input, `this is not what action ${name} takes`)
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = kind.nothing(deployment)
-    const { materials } = await kind.inspector(blueprint, this.#world(recorded))
+    const { materials, observations } = await kind.inspector(blueprint, this.#world(recorded))
     const seen = { ...recorded, materials }
-    return this.#ledger.store(sealPlan(action.plan(seen, order), blueprint, seen))
+    return this.#ledger.store(sealPlan(action.plan(seen, order, observations), blueprint, seen))
   }
 
   #world(recorded: Floorplan): World {
@@ -137,6 +142,7 @@ export class Planning {
       compiled: this.#compiled,
       durations: this.#durations,
       stores: this.#stores,
+      observer: this.#observer,
     }
   }
 
@@ -157,10 +163,7 @@ export class Planning {
    * drawn, `claimed` where another deployment holds an exclusive name that it needs, `locked` where another plan holds the
    * deployment for longer than `waitSeconds`.
    */
-  async apply(
-    id: string,
-    lock: { id?: string; holder: string; message: string; waitSeconds: number },
-  ): Promise<PlanRecord> {
+  async apply(id: string, lock: { id?: string; by: Actor; message: string; waitSeconds: number }): Promise<PlanRecord> {
     const deployment = await this.#ledger.deploymentOfPlan(id)
     const began = performance.now()
     let waiter = lock.waitSeconds > 0 ? randomUUID() : ''
@@ -181,7 +184,7 @@ export class Planning {
       const until = began + Math.max(lock.waitSeconds * 1000, opened.lock.looks ? lookMs : 0)
       if (performance.now() >= until) throw lockedBy(deployment, opened.lock)
       waiter ||= randomUUID()
-      await this.#turns.wait(waiter, Math.min(askAgainMs, until - performance.now()))
+      await this.#waiters.wait(waiter, Math.min(askAgainMs, until - performance.now()))
     }
   }
 
@@ -196,18 +199,13 @@ export class Planning {
     recorded: Floorplan,
     options: Partial<PlanOptions> & { remove: boolean },
   ): Promise<Plan> {
-    const seen = await kind.inspector(blueprint, this.#world(recorded))
-    const floorplan: Floorplan = { ...recorded, materials: seen.materials }
-    const reserved = await this.#reserved(kind, blueprint, seen.materials)
-    const draft = await kind.foreman(
-      blueprint,
-      floorplan,
-      { recreate: false, skipDrain: false, ...options },
-      { ...(seen.took ? { took: seen.took } : {}), reserved },
-    )
-    const noted = { ...draft, notes: [...seen.notes, ...draft.notes] }
-    const plan = sealPlan(gated(noted, options), blueprint, floorplan)
-    warmUpFor(plan, this.#warmth)
+    const { materials, observations } = await kind.inspector(blueprint, this.#world(recorded))
+    const floorplan: Floorplan = { ...recorded, materials }
+    const reserved = await this.#reserved(kind, blueprint, materials)
+    const asked = { recreate: false, skipDrain: false, ...options }
+    const draft = await kind.foreman(blueprint, floorplan, asked, { observations, reserved })
+    const plan = sealPlan(gated(draft, options), blueprint, floorplan)
+    prewarmFor(plan, this.#prewarm)
     return this.#ledger.store(plan)
   }
 
@@ -232,11 +230,10 @@ export class Planning {
 
 function lockedBy(deployment: string, lock: LockRecord): RemodelError {
   const message = lock.message ? `: ${lock.message}` : ''
-  return new RemodelError(
-    'locked',
-    `${deployment} is held by ${lock.holder} since ${new Date(lock.since).toISOString()} for plan ${lock.plan}${message}`,
-    { details: { lock } },
-  )
+  const [who, since] = [actorText(lock.holder), new Date(lock.since).toISOString()]
+  const held =
+    lock.plan === '' ? `waited for by ${who} since ${since}` : `held by ${who} since ${since} for plan ${lock.plan}`
+  return new RemodelError('locked', `${deployment} is ${held}${message}`, { details: { lock } })
 }
 
 function claimedBy(plan: string, holders: readonly Holder[]): RemodelError {

@@ -1,6 +1,6 @@
 import type { PlanDraft, RemodelDraft } from '../../../kinds/contract/draft.ts'
 import { digestOf, digestOfList } from '../../../shared/model/canonical.ts'
-import type { Blueprint, Floorplan } from '../../../shared/model/material.ts'
+import type { Blueprint, Floorplan, Json } from '../../../shared/model/material.ts'
 import { type Plan, planFormat, type Remodel, When } from '../../../shared/model/plan.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { checkPlan, isResting } from './check-plan.ts'
@@ -44,11 +44,12 @@ function complete(draft: RemodelDraft): Remodel {
     when: When.enum.healthy,
     changes: [],
     destructive: false,
-    input: {},
     deadlineSeconds: defaultDeadlineSeconds,
     attempts: resting ? 1 : defaultAttempts,
     weight: 0,
     ...draft,
+    // Nothing reads it but the step, by its own schema: there what is of another shape is refused.
+    input: (draft.input ?? {}) as Json,
   }
 }
 

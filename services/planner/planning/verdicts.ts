@@ -79,8 +79,8 @@ export class Verdicts {
   ): Promise<{ deviations: Deviation[]; warnings: string[] }> {
     if (!deviations) return { deviations: [], warnings: [] }
     const recorded = await this.#ledger.floorplan(deployment)
-    const { materials } = await inspector(nothing(deployment), { ...this.#world, recorded, closely: true })
-    return { deviations: deviations(materials, deployment), warnings: warnings?.(materials, deployment) ?? [] }
+    const found = await inspector(nothing(deployment), { ...this.#world, recorded, closely: true })
+    return { deviations: deviations(found, deployment), warnings: warnings?.(found, deployment) ?? [] }
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Actor } from '../../model/actor.ts'
 import { PlanStatus } from './plan.ts'
 
 export const Deployment = z.object({
@@ -14,7 +15,8 @@ export type Deployment = z.infer<typeof Deployment>
 export const Lock = z.object({
   id: z.string(),
   resource: z.string(),
-  holder: z.string(),
+  /** The actor that applied the plan. */
+  holder: Actor,
   since: z.number(),
   plan: z.string().nullable(),
   message: z.string(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Actor } from '../../model/actor.ts'
 import { Json } from '../../model/material.ts'
 
 /** One line of a deployment's history. `seq` has no gaps. */
@@ -20,6 +21,8 @@ export const Event = z.object({
     'remodel.waiting',
   ]),
   plan: z.string(),
+  /** The actor whose request has brought the event about. */
+  by: Actor.optional(),
   remodel: z.string().optional(),
   worker: z.string().optional(),
   attempt: z.int().optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Actor } from '../../model/actor.ts'
 import { Order } from '../../model/order.ts'
 import { Plan, PlanState, RemodelState } from '../../model/plan.ts'
 import { Verdict } from '../../model/verdict.ts'
@@ -21,6 +22,8 @@ export const PlanStatus = z.object({
   errors: z.array(z.object({ remodel: z.string(), code: z.string(), message: z.string(), log: z.string().optional() })),
   /** Root causes beyond the first hundred. */
   moreErrors: z.number().default(0),
+  /** The actor that applied it; null where it was not, or by a version that did not record it. */
+  by: Actor.nullable().default(null),
   /** Of a plan that is parked: what it waits for, and since when. */
   parked: z.object({ on: z.string(), since: z.number() }).nullable().default(null),
   /**
@@ -71,8 +74,7 @@ export const RequestId = z.string().regex(/^[\w-]{1,100}$/, 'must be 1 to 100 le
 
 export const ApplyRequest = z.strictObject({
   id: RequestId.optional(),
-  /** Who wants it, for the lock; shown to whoever is refused. */
-  holder: z.string().default('api'),
+  /** Why, for the lock: shown with a request that is refused. */
   message: z.string().default(''),
   /** Wait this long for the deployment's lock instead of being refused at once. */
   waitSeconds: z.number().nonnegative().default(0),

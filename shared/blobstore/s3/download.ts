@@ -39,7 +39,7 @@ export async function* download(
     if (at >= first.size) break
     fruitless = at > began ? 0 : fruitless + 1
     if (fruitless > patience) throw lost(digest, undefined)
-    part = await again(digest, open, at, first.etag, fruitless)
+    part = await again(digest, () => open(at, first.etag), fruitless)
   }
   const found = `sha256:${hash.digest('hex')}`
   if (found === digest) return
@@ -59,11 +59,11 @@ export async function* skip(body: Readable, count: number): AsyncGenerator<Buffe
   }
 }
 
-async function again(digest: string, open: OpenFrom, at: number, etag: string | undefined, fruitless: number) {
+async function again(digest: string, open: () => ReturnType<OpenFrom>, fruitless: number) {
   for (let tries = fruitless; ; tries++) {
     await sleep(pauseMs * 2 ** tries)
     try {
-      return await open(at, etag)
+      return await open()
     } catch (error) {
       if (error instanceof RemodelError && error.code !== 'infrastructure') throw error
       if (tries >= patience) throw lost(digest, error)

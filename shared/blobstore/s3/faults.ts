@@ -1,6 +1,6 @@
 import { RemodelError, toError } from '../../runtime/errors.ts'
 import { reasonOf } from '../../runtime/system-error.ts'
-import type { S3Place } from './place.ts'
+import type { S3Location } from './location.ts'
 
 interface Answer {
   name?: string
@@ -21,13 +21,13 @@ export function isAbsent(error: unknown): boolean {
  * What went wrong, as one of ours: `unsupported` where another attempt would fail the same way (no bucket, no right, no keys,
  * a request that the service does not know), `infrastructure` for the rest. `fix` says what to do about such a request.
  */
-export function s3Fault(what: string, place: S3Place, thrown: unknown, fix?: string): RemodelError {
+export function s3Fault(what: string, location: S3Location, thrown: unknown, fix?: string): RemodelError {
   if (thrown instanceof RemodelError) return thrown
   const error = toError(thrown)
   const { name, code, $metadata } = thrown as Answer
   const status = $metadata?.httpStatusCode
-  const where = `bucket ${place.bucket}${place.endpoint === undefined ? '' : ` at ${place.endpoint}`}`
-  const details = { bucket: place.bucket, reason: name ?? code, status }
+  const where = `bucket ${location.bucket}${location.endpoint === undefined ? '' : ` at ${location.endpoint}`}`
+  const details = { bucket: location.bucket, reason: name ?? code, status }
   const lasting = (sentence: string) => new RemodelError('unsupported', sentence, { details, cause: error })
   if (name === 'NoSuchBucket') return lasting(`there is no ${where}: make it, or set another REMODEL_BLOBSTORE`)
   if (name === 'CredentialsProviderError')

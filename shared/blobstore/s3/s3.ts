@@ -16,7 +16,7 @@ import { DIGEST, hexOf } from '../digest.ts'
 import { spool } from '../spool.ts'
 import { download, type OpenFrom, skip } from './download.ts'
 import { isAbsent, s3Fault } from './faults.ts'
-import { readS3Place, type S3Place } from './place.ts'
+import { readS3Location, type S3Location } from './location.ts'
 import { upload } from './upload.ts'
 
 export interface S3Options {
@@ -40,17 +40,17 @@ const freshMs = 600_000
  * after the longest time that a sweep takes between its look and its delete, and puts it anew where it is gone.
  */
 export class S3Blobstore implements Blobstore {
-  readonly place: S3Place
+  readonly location: S3Location
   readonly #client: S3Client
   readonly #options: Required<S3Options>
 
-  private constructor(place: S3Place, options: S3Options) {
-    this.place = place
+  private constructor(location: S3Location, options: S3Options) {
+    this.location = location
     this.#options = { partBytes: 16 * 2 ** 20, oldMs: 3_600_000, sweepMs: 2000, ...options }
     this.#client = new S3Client({
-      region: place.region,
-      ...(place.endpoint === undefined ? {} : { endpoint: place.endpoint }),
-      forcePathStyle: place.pathStyle,
+      region: location.region,
+      ...(location.endpoint === undefined ? {} : { endpoint: location.endpoint }),
+      forcePathStyle: location.pathStyle,
       // Digests are checked here already; other services than Amazon's often know no trailing checksums.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
@@ -58,17 +58,17 @@ export class S3Blobstore implements Blobstore {
     })
   }
 
-  /** Throws `invalid-input` for the URL (`readS3Place`), `unsupported` where the bucket is not there or not for us. */
+  /** Throws `invalid-input` for the URL (`readS3Location`), `unsupported` where the bucket is not there or not for us. */
   static async open(url: string, options: S3Options = {}): Promise<S3Blobstore> {
-    const store = new S3Blobstore(readS3Place(url), options)
-    const { place } = store
+    const store = new S3Blobstore(readS3Location(url), options)
+    const { location } = store
     try {
-      await store.#client.send(new HeadBucketCommand({ Bucket: place.bucket }))
+      await store.#client.send(new HeadBucketCommand({ Bucket: location.bucket }))
       return store
     } catch (error) {
       store.close()
       // A HEAD has no body that could say what it was that is not there.
-      throw s3Fault('looking', place, isAbsent(error) ? { name: 'NoSuchBucket', message: 'no such bucket' } : error)
+      throw s3Fault('looking', location, isAbsent(error) ? { name: 'NoSuchBucket', message: 'no such bucket' } : error)
     }
   }
 
@@ -89,7 +89,7 @@ export class S3Blobstore implements Blobstore {
     if (there?.size === size && (await this.#refresh(digest, there.changedAt))) return { digest, size }
     const { partBytes } = this.#options
     const blob = { path, size, hex: hexOf(digest) }
-    await upload(this.#client, this.place, { Key: this.#at(digest).Key, blob, partBytes })
+    await upload(this.#client, this.location, { Key: this.#at(digest).Key, blob, partBytes })
     return { digest, size }
   }
 
@@ -177,14 +177,14 @@ export class S3Blobstore implements Blobstore {
   async *#objects(below: string): AsyncGenerator<{ name: string; size: number; changedAt: number }> {
     const prefix = this.#key(below)
     try {
-      const where = { Bucket: this.place.bucket, Prefix: prefix }
+      const where = { Bucket: this.location.bucket, Prefix: prefix }
       for await (const page of paginateListObjectsV2({ client: this.#client }, where)) {
         for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
           yield { name: Key.slice(prefix.length), size: Size, changedAt: LastModified?.getTime() ?? 0 }
         }
       }
     } catch (error) {
-      throw s3Fault('listing', this.place, error)
+      throw s3Fault('listing', this.location, error)
     }
   }
 
@@ -192,7 +192,7 @@ export class S3Blobstore implements Blobstore {
   async #refresh(digest: string, changedAt: number): Promise<boolean> {
     if (this.#isFresh(changedAt)) return true
     const Key = this.#key(`kept/${hexOf(digest)}`)
-    const mark = new PutObjectCommand({ Bucket: this.place.bucket, Key, Body: new Uint8Array() })
+    const mark = new PutObjectCommand({ Bucket: this.location.bucket, Key, Body: new Uint8Array() })
     await this.#guard('keeping', () => this.#client.send(mark))
     if (Date.now() - changedAt < this.#options.oldMs) return true
     await sleep(this.#options.sweepMs)
@@ -205,14 +205,14 @@ export class S3Blobstore implements Blobstore {
 
   async #head(Key: string): Promise<{ size: number; changedAt: number } | null> {
     return this.#guard('looking', async () => {
-      const asked = new HeadObjectCommand({ Bucket: this.place.bucket, Key })
+      const asked = new HeadObjectCommand({ Bucket: this.location.bucket, Key })
       const head = await this.#client.send(asked).catch(unlessAbsent)
       return head ? { size: head.ContentLength ?? 0, changedAt: head.LastModified?.getTime() ?? 0 } : null
     })
   }
 
   async #remove(Key: string, abortSignal?: AbortSignal): Promise<void> {
-    const remove = new DeleteObjectCommand({ Bucket: this.place.bucket, Key })
+    const remove = new DeleteObjectCommand({ Bucket: this.location.bucket, Key })
     await this.#guard('deleting', () => this.#client.send(remove, abortSignal ? { abortSignal } : {}))
   }
 
@@ -229,18 +229,18 @@ export class S3Blobstore implements Blobstore {
 
   #at(digest: string): { Bucket: string; Key: string } {
     const hex = hexOf(digest)
-    return { Bucket: this.place.bucket, Key: this.#key(`sha256/${hex.slice(0, 2)}/${hex.slice(2)}`) }
+    return { Bucket: this.location.bucket, Key: this.#key(`sha256/${hex.slice(0, 2)}/${hex.slice(2)}`) }
   }
 
   #key(path: string): string {
-    return this.place.prefix === '' ? path : `${this.place.prefix}/${path}`
+    return this.location.prefix === '' ? path : `${this.location.prefix}/${path}`
   }
 
   async #guard<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      throw s3Fault(what, this.place, error)
+      throw s3Fault(what, this.location, error)
     }
   }
 }

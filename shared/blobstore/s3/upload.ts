@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { s3Fault } from './faults.ts'
-import type { S3Place } from './place.ts'
+import type { S3Location } from './location.ts'
 
 /** A blob that lies in a file. */
 export interface Spooled {
@@ -16,19 +16,19 @@ export interface Spooled {
 /** Writes a file as the object `Key`: at once, in parts, or as one stream where it is large and the service takes no parts. */
 export async function upload(
   client: S3Client,
-  place: S3Place,
+  location: S3Location,
   { Key, blob, partBytes }: { Key: string; blob: Spooled; partBytes: number },
 ): Promise<void> {
-  const inParts = blob.size > partBytes && place.multipart
-  const to = { Bucket: place.bucket, Key }
+  const inParts = blob.size > partBytes && location.multipart
+  const to = { Bucket: location.bucket, Key }
   try {
     if (inParts) {
       // Parts of an upload that fails are taken away again.
       const params = { ...to, Body: createReadStream(blob.path) }
       await new Upload({ client, params, partSize: partBytes, queueSize: 4 }).done()
-    } else await client.send(await asOne(to, blob, { checksum: place.checksum, streamed: blob.size > partBytes }))
+    } else await client.send(await asOne(to, blob, { checksum: location.checksum, streamed: blob.size > partBytes }))
   } catch (error) {
-    throw s3Fault('writing', place, error, switchFor(place, inParts))
+    throw s3Fault('writing', location, error, switchFor(location, inParts))
   }
 }
 
@@ -56,8 +56,8 @@ async function asOne(
 }
 
 /** What to set where the service does not know the request. */
-function switchFor(place: S3Place, inParts: boolean): string | undefined {
+function switchFor(location: S3Location, inParts: boolean): string | undefined {
   if (inParts) return 'where it takes no uploads in parts, set multipart=false in REMODEL_BLOBSTORE'
-  if (place.checksum) return 'where it takes no checksums, set checksum=false in REMODEL_BLOBSTORE'
+  if (location.checksum) return 'where it takes no checksums, set checksum=false in REMODEL_BLOBSTORE'
   return undefined
 }

@@ -24,6 +24,19 @@ local function event(fields)
   redis.call('XADD', base .. ':events', seq .. '-0', 'e', cjson.encode(fields))
 end
 
+-- An actor (shared/model/actor.ts) for people, from its JSON; what is no JSON is the text of an earlier version.
+local function actor_text(json)
+  if string.sub(json, 1, 1) ~= '{' then return json end
+  local actor = cjson.decode(json)
+  local kind = actor.kind == 'person' and '' or actor.kind .. ' '
+  return kind .. actor.name .. (actor.via == 'unknown' and '' or ' (' .. actor.via .. ')')
+end
+
+-- The same as a value of an event.
+local function actor_of(json)
+  return string.sub(json, 1, 1) == '{' and cjson.decode(json) or nil
+end
+
 local function key(plan, part)
   return base .. ':plan:' .. plan .. ':' .. part
 end

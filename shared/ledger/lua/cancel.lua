@@ -2,7 +2,7 @@
 -- runs as well, and finds itself superseded; the lock goes when the last of it was settled. A lock whose plan is gone is
 -- taken away.
 --
--- KEYS[1] base   ARGV[1] channel, [2] plan, [3] who, [4] abort channel, [5] force: 1 or 0
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] who cancels it: JSON of an actor, [4] abort channel, [5] force: 1 or 0
 -- Answers {state, left, opened}: the state the plan is in now, how many tasks are left to do (advance.lua), whether it was ever opened.
 local plan, force = ARGV[2], ARGV[5] == '1'
 local state, forced = plan_state(plan)
@@ -13,11 +13,12 @@ end
 if state == 'parked' then
   local now = take_up(plan, true)
   -- Its cleanup would come in between what the other plan does.
-  if now == 'held' then supersede(plan, 'cancelled by ' .. ARGV[3] .. ' while another plan has the deployment') end
+  if now == 'held' then supersede(plan, 'cancelled by ' .. actor_text(ARGV[3]) .. ' while another plan has the deployment') end
   state, forced = plan_state(plan)
 end
 if state == 'running' or state == 'failing' then
-  event({ type = 'plan.cancelling', plan = plan, message = ARGV[3] })
+  local why = (force and 'its lock is taken away by ' or 'by ') .. actor_text(ARGV[3])
+  event({ type = 'plan.cancelling', plan = plan, by = actor_of(ARGV[3]), message = why })
   stop_starting(plan, 'cancelling')
   put_plan_state(plan, 'cancelling', 'cancelledAt', clock)
   state = 'cancelling'

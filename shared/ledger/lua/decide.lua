@@ -1,6 +1,6 @@
 -- A person approves or refuses a waiting approval.
 --
--- KEYS[1] base   ARGV[1] channel, [2] plan, [3] remodel, [4] approve: 1 or 0, [5] who, [6] id of this decision
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] remodel, [4] approve: 1 or 0, [5] who decides: JSON of an actor, [6] id of this decision
 -- Answers {status}: recorded | state (found: the state it is in) | held: it is parked, and another plan has the deployment (found)
 local plan, id = ARGV[2], ARGV[3]
 local state = state_of(plan, id)
@@ -23,9 +23,9 @@ end
 run.decision = ARGV[6]
 redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
 if ARGV[4] == '1' then
-  event({ type = 'remodel.done', plan = plan, remodel = id, message = 'approved by ' .. ARGV[5] })
+  event({ type = 'remodel.done', plan = plan, remodel = id, by = actor_of(ARGV[5]), message = 'approved by ' .. actor_text(ARGV[5]) })
   settle(plan, id, 'done')
 else
-  fail(plan, id, { code = 'cancelled', message = 'refused by ' .. ARGV[5] })
+  fail(plan, id, { code = 'cancelled', message = 'refused by ' .. actor_text(ARGV[5]) })
 end
 return answer({ [plan] = true }, { status = 'recorded' })

@@ -13,9 +13,9 @@
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
 --   :meta                  hash    seq (last event), floorplan (version), opened (plan, last), fence (counter), life (of Redis that drew it), shift (clock.lua)
---   :lock                  hash    id, plan, holder, since, message, clock (of the deployment, at that time); absent where nobody holds the deployment
+--   :lock                  hash    id, plan, holder (JSON of an actor), since, message, clock (of the deployment, at that time); absent where nobody holds the deployment
 --   :line                  zset    who waits for the lock, in the order of arrival
---   :line:<waiter>         string  there while the waiter is; runs out by itself
+--   :line:<waiter>         string  who waits: JSON of an actor; there while the waiter is, runs out by itself
 --   :parked                zset    plan that is open without the lock -> time from which it wants it (park.lua)
 --   :owed                  hash    material -> JSON {fence, left: machines that have not answered}; fences that machines must be shown
 --   :events                stream  <seq>-0 -> e: JSON; no gaps

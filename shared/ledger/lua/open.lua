@@ -1,6 +1,6 @@
 -- Opens a stored plan: takes the deployment's lock and releases everything that needs nothing.
 --
--- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] holder, [5] message,
+-- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] who opens it: JSON of an actor, [5] message,
 -- [6] id under which the caller waits in line, or '', [7] the round for which the plan's names were taken, or ''
 -- Answers {status}: ok | state (found: its state) | moved (found: floorplan version) | locked (lock: who holds it)
 --   | reserve (round): the exclusive names that it needs must be taken for this round before it is opened
@@ -15,7 +15,7 @@ if version ~= redis.call('HGET', meta, 'floorplan') then return cjson.encode({ s
 local function stand_in_the_line()
   if ARGV[6] == '' then return end
   redis.call('ZADD', base .. ':line', 'NX', clock, ARGV[6])
-  redis.call('SET', base .. ':line:' .. ARGV[6], 1, 'PX', in_line_ms)
+  redis.call('SET', base .. ':line:' .. ARGV[6], ARGV[4], 'PX', in_line_ms)
 end
 local holder = redis.call('HGET', lock, 'plan')
 -- A lock whose plan is gone holds nothing.
@@ -31,7 +31,7 @@ local first = first_in_line()
 if first and first ~= ARGV[6] then
   stand_in_the_line()
   local since = tonumber(redis.call('ZSCORE', base .. ':line', first))
-  return cjson.encode({ status = 'locked', lock = { id = first, plan = '', holder = 'somebody who waited longer', since = since, message = '' } })
+  return cjson.encode({ status = 'locked', lock = { id = first, plan = '', holder = redis.call('GET', base .. ':line:' .. first), since = since, message = '' } })
 end
 local round = redis.call('HGET', meta, 'round')
 if round and round ~= ARGV[7] then
@@ -43,8 +43,8 @@ redis.call('DEL', base .. ':line:' .. ARGV[6])
 raise_fence()
 redis.call('HSET', lock, 'id', ARGV[3], 'plan', plan, 'holder', ARGV[4], 'since', wall, 'message', ARGV[5], 'clock', string.format('%.0f', clock))
 redis.call('HSET', base .. ':meta', 'opened', plan)
-put_plan_state(plan, 'running', 'startedAt', wall, 'lock', ARGV[3])
-event({ type = 'plan.started', plan = plan, message = ARGV[5] })
+put_plan_state(plan, 'running', 'startedAt', wall, 'lock', ARGV[3], 'by', ARGV[4])
+event({ type = 'plan.started', plan = plan, by = actor_of(ARGV[4]), message = ARGV[5] })
 redis.call('HSET', meta, 'firstEvent', redis.call('HGET', base .. ':meta', 'seq'))
 work(plan, 'roots', 0)
 return answer({ [plan] = true }, { status = 'ok' })

@@ -13,16 +13,20 @@ export type Verb =
   | 'detach_disk'
   | 'fence_off'
 
+/** One change of the directory, under a fence. */
+export interface Change<Name = Verb> {
+  verb: Name
+  words: readonly string[]
+  fence: Fence | null
+}
+
 /**
  * Runs one change in a process of its own session: it holds the lock, checks the fence and makes the change, so that this
  * process may be frozen or killed without anybody waiting for it. Returns the words after `ok`.
  */
 export function runHelper(
-  binary: string,
-  directory: string,
-  verb: Verb | 'prune',
-  words: readonly string[],
-  fence: Fence | null,
+  { binary, directory }: { binary: string; directory: string },
+  { verb, words, fence }: Change<Verb | 'prune'>,
   signal?: AbortSignal,
 ): Promise<string[]> {
   if (signal?.aborted) return Promise.reject(cancelled(verb, signal))

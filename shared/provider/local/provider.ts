@@ -6,7 +6,7 @@ import type { Connection } from '../connection.ts'
 import type { Disk, Fence, Ownership, Provider, Vm, VmRequest } from '../provider.ts'
 import { agentBinary } from './binary.ts'
 import { LocalConnection } from './connection.ts'
-import { runHelper, type Verb } from './helper.ts'
+import { type Change, runHelper } from './helper.ts'
 import { hiddenDirectories } from './hidden.ts'
 import { injected } from './inject.ts'
 import { Inventory } from './inventory.ts'
@@ -50,19 +50,14 @@ export class LocalProvider implements Provider {
   async check(): Promise<void> {
     if (process.platform !== 'linux') throw new RemodelError('unsupported', 'the local provider needs Linux')
     const binary = await this.#prepare()
-    await runHelper(binary, this.directory, 'prune', [], null)
+    await runHelper({ binary, directory: this.directory }, { verb: 'prune', words: [], fence: null })
     // Only making one shows what kernel, file system and user may do together; made in a place of its own, it is in no list.
     const probe = join(this.directory, 'tmp', `check-${randomBytes(6).toString('hex')}`)
     try {
       await makeFolders(probe)
       const hidden = await this.#hiddenLines()
-      await runHelper(
-        binary,
-        probe,
-        'create_vm',
-        ['check', '/', 'none', '', '', hidden, '', '', '', '{}', 'trial'],
-        null,
-      )
+      const words = ['check', '/', 'none', '', '', hidden, '', '', '', '{}', 'trial']
+      await runHelper({ binary, directory: probe }, { verb: 'create_vm', words, fence: null })
     } catch (cause) {
       if (cause instanceof RemodelError && cause.code === 'unsupported') throw cause
       const message = toError(cause).message
@@ -109,7 +104,7 @@ export class LocalProvider implements Provider {
       JSON.stringify(record),
       '',
     ]
-    const [, limits] = await this.#change('create_vm', id, words, fence, signal)
+    const [, limits] = await this.#change(id, { verb: 'create_vm', words, fence }, signal)
     if (limits === 'unlimited')
       this.#sayOnce('limits of cpu and memory are not enforced: no writable cgroup v2 with both')
     if (diskMiB !== undefined) this.#sayOnce('limits of disk space are not enforced')
@@ -126,7 +121,7 @@ export class LocalProvider implements Provider {
 
   async deleteVm(id: string, fence: Fence | null): Promise<void> {
     checkId('VM', id)
-    await this.#change('delete_vm', id, [id], fence)
+    await this.#change(id, { verb: 'delete_vm', words: [id], fence })
   }
 
   async findVm(id: string): Promise<Vm | undefined> {
@@ -142,7 +137,7 @@ export class LocalProvider implements Provider {
     const { id, sizeMiB, ownership } = disk
     checkId('disk', id)
     const record: DiskRecord = { id, sizeMiB, ownership }
-    await this.#change('create_disk', id, [id, JSON.stringify(record)], fence)
+    await this.#change(id, { verb: 'create_disk', words: [id, JSON.stringify(record)], fence })
     this.#sayOnce('limits of disk space are not enforced')
     const made = await readDisk(this.directory, id)
     if (!made) throw new RemodelError('infrastructure', `disk ${id} was deleted while it was made`)
@@ -157,12 +152,12 @@ export class LocalProvider implements Provider {
       throw new RemodelError('invalid-input', `disk ${id} has ${disk.sizeMiB} MiB and cannot shrink to ${sizeMiB} MiB`)
     }
     const record: DiskRecord = { id, sizeMiB, ownership: disk.ownership }
-    await this.#change('resize_disk', id, [id, JSON.stringify(record)], fence)
+    await this.#change(id, { verb: 'resize_disk', words: [id, JSON.stringify(record)], fence })
   }
 
   async deleteDisk(id: string, fence: Fence | null): Promise<void> {
     checkId('disk', id)
-    await this.#change('delete_disk', id, [id], fence)
+    await this.#change(id, { verb: 'delete_disk', words: [id], fence })
   }
 
   async findDisk(id: string): Promise<Disk | undefined> {
@@ -177,19 +172,19 @@ export class LocalProvider implements Provider {
   async attachDisk(vm: string, disk: string, fence: Fence): Promise<void> {
     checkId('VM', vm)
     checkId('disk', disk)
-    await this.#change('attach_disk', disk, [vm, disk], fence)
+    await this.#change(disk, { verb: 'attach_disk', words: [vm, disk], fence })
   }
 
   async detachDisk(vm: string, disk: string, fence: Fence): Promise<void> {
     checkId('VM', vm)
     checkId('disk', disk)
-    await this.#change('detach_disk', disk, [vm, disk], fence)
+    await this.#change(disk, { verb: 'detach_disk', words: [vm, disk], fence })
   }
 
   async fenceOff(fences: readonly Fence[], of: Partial<Ownership>, only?: readonly string[]): Promise<string[]> {
     for (const fence of fences) checkFence(fence)
     const words = fences.flatMap(({ scope, number }) => [scope, String(number)])
-    await this.#change('fence_off', '*', [String(fences.length), ...words], null)
+    await this.#change('*', { verb: 'fence_off', words: [String(fences.length), ...words], fence: null })
     // From here on nothing is made under a smaller number: what is listed now is all that may run something under one.
     const machines = (await this.listVms(of)).filter(
       ({ id, state }) => state === 'running' && (only?.includes(id) ?? true),
@@ -212,11 +207,12 @@ export class LocalProvider implements Provider {
     return connection
   }
 
-  async #change(verb: Verb, id: string, words: string[], fence: Fence | null, signal?: AbortSignal): Promise<string[]> {
+  async #change(id: string, change: Change, signal?: AbortSignal): Promise<string[]> {
+    const { verb, words, fence } = change
     checkFence(fence)
     if (words.some((word) => word.includes('\0'))) throw new RemodelError('invalid-input', `${verb} ${id}: a NUL byte`)
     const binary = await this.#prepare()
-    return injected(this.directory, verb, id, () => runHelper(binary, this.directory, verb, words, fence, signal))
+    return injected(this.directory, verb, id, () => runHelper({ binary, directory: this.directory }, change, signal))
   }
 
   /** Directories and the binary, once a process; tried again after a failure. */

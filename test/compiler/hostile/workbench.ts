@@ -106,9 +106,9 @@ export class Workbench {
     try {
       const spec = { key, name, fingerprint: key.slice(0, 40) } as CompileSpec
       const source = { gzip: false, open: () => packed(this.#folder, script) }
-      const ingredients = { source, dependencies: [] }
+      const inputs = { source, dependencies: [] }
       const through = this.#cleaning === 'renewal' ? connection : withoutRenewal(connection)
-      return (await compile(through, { spec, ingredients, store: buffer }, AbortSignal.timeout(60_000))).stored
+      return (await compile(through, { spec, inputs, store: buffer }, AbortSignal.timeout(60_000))).stored
     } finally {
       connection.close()
     }

@@ -75,7 +75,9 @@ test('a node that an earlier plan left closed is opened by the next one, named b
     'n3-d': 'added',
   })
   expect((await planOf(three, built)).remodels.map(({ id }) => id)).toEqual(['open-node node/n3'])
-  expect(deviations(built, 'shop')).toMatchObject([{ material: 'node/n3', what: 'lets no client in on n3-c, n3-d' }])
+  expect(deviations({ materials: built, observations: [] }, 'shop')).toMatchObject([
+    { material: 'node/n3', what: 'lets no client in on n3-c, n3-d' },
+  ])
 })
 
 test('a replica that joins a node that is closed is set up closed', async () => {

@@ -3,7 +3,9 @@ import { inputs } from '../../../kinds/database/inputs.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
+import { archiveOf } from './archive-of.ts'
 import { builtBy } from './built.ts'
+import { planOf as planWith } from './planned.ts'
 
 const wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }
 
@@ -61,22 +63,16 @@ test('beside nodes that stand it begins with that too: it is no copy of another 
 
 test('a node that was restored by an earlier request, which stands in the document again, begins with that', async () => {
   const restored: Wish = { ...wish, restore: { n2: { restore_options: { type: 'immediate' } } } }
-  const hour = (at: number) => Date.UTC(2026, 0, 1, at)
-  const reach = { from: hour(10), until: hour(14), stop: '0/3000100', nextXid: '700' }
-  const backup = { id: 'n2-1', node: 'n2', line: 'n2', ...reach, dataBytes: 1, bytes: 1, logBytes: 1 }
-  const attributes = { deployment: 'shop', node: 'n2', line: 'n2', now: hour(15), backups: [backup] }
-  const archive = { id: 'archive/shop:n2', attributes, needs: [], meta: {} }
+  const archives = [archiveOf('n2')]
   const hosts = (await cutOff()).map((one) => ({ ...one, meta: { ...one.meta, aside: one.id === 'host/c' } }))
-  const first = await planOf(restored, [
-    ...hosts.map((one) => ({ ...one, meta: { ...one.meta, aside: false } })),
-    archive,
-  ])
+  const free = hosts.map((one) => ({ ...one, meta: { ...one.meta, aside: false } }))
+  const first = await planWith(restored, free, archives)
   const restore = first.remodels.flatMap(({ step, input }) => {
     const given = step === 'set-up-instance' ? inputs['set-up-instance'].parse(input).restore : null
     return given ? [given] : []
   })
   const mark = { id: 'restored/n2', attributes: { key: restore[0]!.key, primary: 'n2-c' }, needs: [], meta: {} }
-  const plan = await planOf(restored, [...hosts, archive, mark])
+  const plan = await planWith(restored, [...hosts, mark], archives)
   const roles = plan.remodels.filter(({ id }) => id === 'set-up-instance instance/n2-c').map(({ input }) => input)
   expect(roles).toMatchObject([{ role: 'found', restore: null }])
 })

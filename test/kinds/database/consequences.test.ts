@@ -3,8 +3,7 @@ import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { planLines } from '../../../cli/views/plan-text.ts'
 import { createStyle } from '../../../cli/views/style.ts'
-import type { BackupSummary } from '../../../kinds/database/archive/archives.ts'
-import { archiveMaterial } from '../../../kinds/database/plan/archived.ts'
+import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
 import { postgresBinaries } from '../../../kinds/database/postgres/binaries.ts'
 import { restartBy } from '../../../kinds/database/postgres/restart-settings.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
@@ -64,16 +63,19 @@ describe('a plan of a database says what it means', () => {
       until: at('11:00:01'),
       stop: '0/1',
       nextXid: '3',
+      dataBytes: 1,
+      bytes: 1,
+      logBytes: 1,
     }
-    const materials = [
-      ...builtBy(await planOf(kept)),
-      archiveMaterial({
+    const archived = archiveObservation(
+      {
         ...{ deployment: 'shop', node: 'n1', line: 'l', now: at('12:00:12'), nextXid: '900', end: '0/9' },
-        backups: [backup as BackupSummary],
-      }),
-    ]
+        backups: [backup],
+      },
+      { at: at('12:00:12'), observer: 'planner-1' },
+    )
     const restore = { all: { restore_options: { type: 'time', target: '2026-01-31T12:00:00Z' } } }
-    const plan = await planOf({ ...kept, restore }, materials)
+    const plan = await planOf({ ...kept, restore }, builtBy(await planOf(kept)), [archived])
     expect(plan.consequences?.[0]).toMatch(
       /^n1 and n2 go back to 2026-01-31T12:00:00.*, by 12 s: no writes until that is done; what was written since leaves, and stays in the archive/,
     )

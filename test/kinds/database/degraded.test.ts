@@ -14,7 +14,7 @@ test('a table without a key is warned about once, with the nodes that have it so
     'postgres_database/n1:shop': { keyless: ['public.note', 'public.log'] },
     'postgres_database/n2:shop': { keyless: ['public.note'] },
   })
-  const warnings = kind.warnings!(materials, 'shop')
+  const warnings = kind.warnings!({ materials, observations: [] }, 'shop')
   expect(warnings).toEqual([
     expect.stringMatching(/^table public\.note has no key on n1, n2: PostgreSQL refuses UPDATE and DELETE/),
     expect.stringMatching(/^table public\.log has no key on n1:/),
@@ -22,7 +22,7 @@ test('a table without a key is warned about once, with the nodes that have it so
   const { notes, remodels } = await planOf(wish, materials)
   expect(remodels).toEqual([])
   expect(notes).toEqual(expect.arrayContaining(warnings))
-  expect(kind.deviations!(materials, 'shop')).toEqual([])
+  expect(kind.deviations!({ materials, observations: [] }, 'shop')).toEqual([])
 })
 
 test('a plan says of a link that has stopped why, and what mends it; of a table that is missing before that', async () => {
@@ -45,7 +45,7 @@ const steps = async (document: Parameters<typeof planOf>[0], materials: Standing
 
 test('sequences that draw what another node draws are set right by the next plan, and named by the verdict', async () => {
   const materials = await standing({ 'postgres_database/n2:shop': { unshared: ['public.item_id_seq'] } })
-  expect(kind.deviations!(materials, 'shop')).toEqual([
+  expect(kind.deviations!({ materials, observations: [] }, 'shop')).toEqual([
     {
       material: 'postgres_database/n2:shop',
       what: 'may draw numbers that other nodes draw too, by public.item_id_seq: the next deploy sets that right',
@@ -61,7 +61,7 @@ test('a database of one node draws every number, until another node is added: th
     one.id === 'postgres_database/n1:shop' ? { ...one, meta: { ...one.meta, ...meta } } : one,
   )
   expect(await steps(alone, materials)).toEqual([])
-  expect(kind.deviations!(materials, 'shop')).toEqual([])
+  expect(kind.deviations!({ materials, observations: [] }, 'shop')).toEqual([])
   const [first] = await steps(wish, materials)
   expect(first).toBe('share-sequences sequences/n1')
   const { remodels } = await planOf(alone)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type ArchiveSeen, archiveMaterial } from '../../../kinds/database/plan/archived.ts'
+import { type ArchiveSeen, archiveObservation } from '../../../kinds/database/plan/archived.ts'
 import { deviations } from '../../../kinds/database/plan/deviations.ts'
 import { replicationSlot, siteOf, subscription } from '../../../kinds/database/plan/operations/catalogue.ts'
 import type { ResourceData } from '../../../kinds/database/plan/operations/operations.ts'
@@ -26,7 +26,7 @@ test('a link that is disabled and a slot that is gone are deviations; what is as
     found(slot, { needs_recreate: true }),
     { id: 'restored/n1', attributes: {}, needs: [], meta: {} },
   ]
-  expect(deviations(seen, 'shop').map(({ what }) => what)).toEqual([
+  expect(deviations({ materials: seen, observations: [] }, 'shop').map(({ what }) => what)).toEqual([
     'is not as it should be: the subscription is disabled',
     'is gone, or not recorded',
   ])
@@ -46,7 +46,7 @@ test('a link that carries nothing is named with its cause and its repair, and wh
     found(subscription(n1, n2), {}, { link: cause }),
     { ...base, id: 'postgres_database/n2:shop', meta: { ...base.meta, lacking: ['table public.extra, which n1 has'] } },
   ]
-  expect(deviations(seen, 'shop')).toEqual([
+  expect(deviations({ materials: seen, observations: [] }, 'shop')).toEqual([
     {
       material: 'node/n2',
       what: 'gets nothing of what n1 writes: table public.extra is missing on n2',
@@ -60,13 +60,15 @@ test('a link that carries nothing is named with its cause and its repair, and wh
 })
 
 test('a log that no backup goes with is a deviation; of a node that does not say where its log goes nothing is concluded', () => {
-  const backup = { id: 'b1', node: 'n1', line: 'before' } as ArchiveSeen['backups'][number]
-  const seen = { deployment: 'shop', node: 'n1', line: 'now', now: 1, nextXid: null, end: null, backups: [backup] }
+  const backup = { id: 'b1', node: 'n1', line: 'before', from: 0, until: 1, stop: '0/1', nextXid: '3' }
+  const backups = [{ ...backup, dataBytes: 1, bytes: 1, logBytes: 1 }]
+  const seen = { deployment: 'shop', node: 'n1', line: 'now', now: 1, nextXid: null, end: null, backups }
   const what = 'has no backup that goes with its log'
-  expect(deviations([archiveMaterial(seen)], 'shop')).toEqual([
-    { material: 'archive/n1', what, next: 'remodel backup-database shop --node n1' },
-  ])
-  expect(
-    deviations([archiveMaterial({ ...seen, line: 'before' }), archiveMaterial({ ...seen, line: null })], 'shop'),
-  ).toEqual([])
+  const ofArchive = (archive: ArchiveSeen) => {
+    const observations = [archiveObservation(archive, { at: 1, observer: 'planner-1' })]
+    return deviations({ materials: [], observations }, 'shop')
+  }
+  expect(ofArchive(seen)).toEqual([{ material: 'archive/n1', what, next: 'remodel backup-database shop --node n1' }])
+  expect(ofArchive({ ...seen, line: 'before' })).toEqual([])
+  expect(ofArchive({ ...seen, line: null })).toEqual([])
 })

@@ -85,7 +85,7 @@ function databaseOf(scene: Scene, stopped: boolean): Database {
 }
 
 const byPlanner = (scene: Scene, stopped = false) =>
-  deviations(floorplanOf(scene, stopped), 'shop').map(({ material, what, next }) => [
+  deviations({ materials: floorplanOf(scene, stopped), observations: [] }, 'shop').map(({ material, what, next }) => [
     `${material.slice(material.indexOf('/') + 1)} ${what}`,
     next ?? null,
   ])
@@ -172,7 +172,7 @@ test('a full disk is why a server of it does not run, for planner and command', 
   const described = databaseOf(scene, false)
   described.nodes[1]!.instances[1]!.database.disk = disk
   const says = ['is failing: the disk of host d is full']
-  expect(deviations(found, 'shop').map(({ what }) => what)).toEqual(says)
+  expect(deviations({ materials: found, observations: [] }, 'shop').map(({ what }) => what)).toEqual(says)
   expect(judgementOf(described).causes.map(({ what }) => what)).toEqual(says.map((what) => `n2-d ${what}`))
 })
 
@@ -184,13 +184,13 @@ test('planner and command warn of a disk that is nearly full in the same words',
   const described = databaseOf(well, false)
   described.nodes[0]!.instances[0]!.database.disk = disk
   const says = ['n1-a has 1.0 GiB of 40.0 GiB of its disk left']
-  expect(warnings(found, 'shop')).toEqual(says)
+  expect(warnings({ materials: found, observations: [] }, 'shop')).toEqual(says)
   expect(judgementOf(described).causes.map(({ what }) => what)).toEqual(says)
-  expect(deviations(found, 'shop')).toEqual([])
+  expect(deviations({ materials: found, observations: [] }, 'shop')).toEqual([])
 })
 
 test('nothing follows from what no inspector has looked at', () => {
-  expect(deviations(built, 'shop')).toEqual([])
+  expect(deviations({ materials: built, observations: [] }, 'shop')).toEqual([])
 })
 
 test('a plan that is being carried out is not asked for a second time', () => {

@@ -1,38 +1,23 @@
 import { describe, expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { linkAsFound, lostSlot } from '../../../kinds/database/plan/inspector/links.ts'
-import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
+import { archiveOf } from './archive-of.ts'
 import { builtBy } from './built.ts'
+import { planOf as planUpon } from './planned.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' }, keep: 2 }
 const request = { restore_options: { type: 'time', target: '2026-01-01T12:00:00Z' } }
-const planOf = (wish: Wish, materials: StandingMaterial[] = [], force = false) =>
-  planOffline({
-    files: [
-      {
-        name: 'shop.yml',
-        content: JSON.stringify({ ...JSON.parse(documentOf(wish)), ...(force ? { force_update: true } : {}) }),
-      },
-    ],
-    releases: [],
-    options: {},
-    floorplan: { deployment: 'shop', version: 1, materials },
-  })
+const archives = ['n1', 'n2'].map(archiveOf)
+/** The plan upon two nodes with a backup each. */
+const planOf = (wish: Wish, materials: StandingMaterial[] = [], force = false) => {
+  const text = JSON.stringify({ ...JSON.parse(documentOf(wish)), ...(force ? { force_update: true } : {}) })
+  return planUpon(text, materials, archives)
+}
 type Planned = Awaited<ReturnType<typeof planOf>>
 
-/** Two nodes with a backup each. */
-async function standing(): Promise<StandingMaterial[]> {
-  const archives = ['n1', 'n2'].map((node): StandingMaterial => {
-    const hour = (at: number) => Date.UTC(2026, 0, 1, at)
-    const reach = { from: hour(10), until: hour(14), stop: '0/3000100', nextXid: '700' }
-    const backup = { id: `${node}-1`, node, line: node, ...reach, dataBytes: 1, bytes: 1, logBytes: 1 }
-    const attributes = { deployment: 'shop', node, line: node, now: hour(15), backups: [backup] }
-    return { id: `archive/shop:${node}`, attributes, needs: [], meta: {} }
-  })
-  return [...builtBy(await planOf(two)), ...archives]
-}
+const standing = async () => builtBy(await planOf(two))
 
 /** `<provider> to <subscriber>` of the links for which a step of a plan is told so. */
 function told({ remodels }: Planned, step: 'create-slot' | 'delete-slot' | 'delete-subscription', flag: string) {

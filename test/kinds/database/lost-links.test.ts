@@ -62,7 +62,7 @@ test('the step may not miss rows on its own account, of any subscriber', async (
 })
 
 test('the verdict names the node that misses something', async () => {
-  expect(deviations(await standing(), 'shop')).toEqual([
+  expect(deviations({ materials: await standing(), observations: [] }, 'shop')).toEqual([
     { material: 'replication_slot/n1:n2:shop', what: 'is lost (it is gone): n2 misses what n1 wrote since' },
   ])
 })

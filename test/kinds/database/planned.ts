@@ -1,6 +1,7 @@
 import { kind } from '../../../kinds/database/plan/index.ts'
 import { sealPlan } from '../../../services/planner/planning/seal.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
@@ -8,10 +9,14 @@ import { documentOf, type Wish } from '../../long/database/support.ts'
 const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
 const options = { recreate: false, remove: false, skipDrain: false }
 
-/** The plan for a document, or what one wishes, upon what stands. */
-export async function planOf(wish: Wish | string, materials: StandingMaterial[] = []): Promise<Plan> {
+/** The plan for a document, or what one wishes, upon what stands and what was seen beside it. */
+export async function planOf(
+  wish: Wish | string,
+  materials: StandingMaterial[] = [],
+  observations: readonly Observation[] = [],
+): Promise<Plan> {
   const document = new SourceDocument('shop.yml', typeof wish === 'string' ? wish : documentOf(wish))
   const blueprint = kind.architect(document, supplies)
   const floorplan = { deployment: blueprint.deployment, version: 1, materials }
-  return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
+  return sealPlan(await kind.foreman(blueprint, floorplan, options, { observations }), blueprint, floorplan)
 }

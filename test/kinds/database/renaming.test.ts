@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import type { BackupSummary } from '../../../kinds/database/archive/archives.ts'
 import { inputs } from '../../../kinds/database/inputs.ts'
-import { archiveMaterial } from '../../../kinds/database/plan/archived.ts'
+import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
 import { renamedMaterial } from '../../../kinds/database/renaming.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { planOf as planWith } from './planned.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'bc' }, users: [{ username: 'n2', password: 'x', attributes: [] }] }
 const other: Wish = { ...two, nodes: { n1: 'a', n5: 'bc' } }
@@ -103,10 +105,20 @@ describe('a node that stands, on exactly the hosts of one that the document has 
 
   test('has what it wrote archived under its old name, and a first backup under the new one', async () => {
     const kept = { ...two, keep: 2 }
-    const seen = (node: string, line: string | null, backups: object[]) =>
-      archiveMaterial({ deployment: 'shop', node, line, now: line && 5, nextXid: '9', end: '0/9', backups } as never)
-    const materials = [...(await standing(kept)), seen('n1', 'a', [{ line: 'a' }]), seen('n2', 'b', [{ line: 'b' }])]
-    const remodels = await stepsOf({ ...other, keep: 2 }, [...materials, seen('n5', null, [])])
+    const seen = (node: string, line: string | null, backups: BackupSummary[]) =>
+      archiveObservation(
+        { deployment: 'shop', node, line, now: line === null ? null : 5, nextXid: '9', end: '0/9', backups },
+        { at: 1, observer: 'planner-1' },
+      )
+    const backup = (node: string, line: string): BackupSummary => ({
+      ...{ id: `${node}-${line}`, node, line, from: 0, until: 1, stop: '0/1', nextXid: '3' },
+      ...{ dataBytes: 1, bytes: 1, logBytes: 1 },
+    })
+    const observations = [
+      ...[seen('n1', 'a', [backup('n1', 'a')]), seen('n2', 'b', [backup('n2', 'b')])],
+      seen('n5', null, []),
+    ]
+    const { remodels } = await planWith({ ...other, keep: 2 }, await standing(kept), observations)
     const behind = remodels.filter(({ step }) => step !== 'barrier').map(({ step, material }) => [step, material])
     expect(behind).toEqual([
       ['archive-log', 'archive/n2'],

@@ -1,33 +1,25 @@
 import { describe, expect, test } from 'vitest'
 import { inputs, type StepName } from '../../../kinds/database/inputs.ts'
-import { kind } from '../../../kinds/database/plan/index.ts'
-import { sealPlan } from '../../../services/planner/planning/seal.ts'
-import type { Json, StandingMaterial } from '../../../shared/model/material.ts'
+import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
+import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
-import { SourceDocument } from '../../../shared/source/document.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
+import type { Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { planOf } from './planned.ts'
 
-const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
-const options = { recreate: false, remove: false, skipDrain: false }
 const wish: Wish = { net: 80, nodes: { n1: 'ab', n2: 'cd' }, keep: 3 }
 
-async function planOf(of: Wish, materials: StandingMaterial[] = []): Promise<Plan> {
-  const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(of)), supplies)
-  const floorplan = { deployment: blueprint.deployment, version: 1, materials }
-  return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
-}
-
 /** What the inspector finds of a node's archive: a backup of hour `from` that is good until hour `until`. */
-function archived(node: string, ...hours: [line: string, from: number, until: number][]): StandingMaterial {
+function archived(node: string, ...hours: [line: string, from: number, until: number][]): Observation {
   const time = (hour: number) => Date.UTC(2026, 0, 1, hour)
   const backups = hours.map(([line, from, until]) => ({
     ...{ id: `${node}-${from}`, node, line, from: time(from), until: time(until), stop: '0/3000100', nextXid: '700' },
     ...{ dataBytes: 1, bytes: 1, logBytes: 1 },
   }))
   const line = hours.at(-1)?.[0] ?? null
-  const attributes = { deployment: 'shop', node, line, now: time(20), backups } as Record<string, Json>
-  return { id: `archive/shop:${node}`, attributes, needs: [], meta: {} }
+  const seen = { deployment: 'shop', node, line, now: time(20), nextXid: null, end: null, backups }
+  return archiveObservation(seen, { at: time(20), observer: 'planner-1' })
 }
 
 const archives = [archived('n1', ['a', 2, 8], ['b', 10, 12]), archived('n2', ['c', 3, 12])]
@@ -41,26 +33,23 @@ const restoresIn = (plan: Plan) =>
     const { restore, role } = inputs['set-up-instance'].parse(input)
     return restore ? [[material, role, restore.node, restore.backup]] : []
   })
-/** As the inspector hands it over. */
-async function standingWith(...more: StandingMaterial[]): Promise<StandingMaterial[]> {
-  return [...builtBy(await planOf(wish)), ...more]
-}
+const standing = async () => builtBy(await planOf(wish))
 
 describe('a document that is archived', () => {
   test('takes the first backup of each node that has none which goes with its log, behind everything else', async () => {
     const first = await planOf(wish)
     expect(steps(first, 'back-up-node').map(({ material }) => material)).toEqual(['archive/n1', 'archive/n2'])
     expect(first.remodels.at(-1)?.step).toBe('back-up-node')
-    expect((await planOf(wish, await standingWith(...archives))).remodels).toEqual([])
+    expect((await planOf(wish, await standing(), archives)).remodels).toEqual([])
     const other = [archived('n1', ['a', 2, 8]), archived('n2')]
-    const missing = await planOf(wish, await standingWith(...other))
+    const missing = await planOf(wish, await standing(), other)
     expect(missing.remodels.map(({ id }) => id)).toEqual(['back-up-node archive/n2'])
   })
 })
 
 describe('a document that restores', () => {
   test('a database: all nodes get the data of one, what is needed is looked for first and backups are taken last', async () => {
-    const plan = await planOf({ ...wish, restore: { all: at(5) } }, await standingWith(...archives))
+    const plan = await planOf({ ...wish, restore: { all: at(5) } }, await standing(), archives)
     expect(restoresIn(plan)).toEqual([
       ['instance/n1-a', 'restore', 'n1', 'n1-2'],
       ['instance/n2-c', 'restore', 'n1', 'n1-2'],
@@ -91,9 +80,9 @@ describe('a document that restores', () => {
   })
 
   test('takes the newest backup before the target, of whichever line reaches it; up to now where the server still writes', async () => {
-    const standing = await standingWith(...archives)
+    const whole = await standing()
     const backupFor = async (hour: number) =>
-      restoresIn(await planOf({ ...wish, restore: { n1: at(hour) } }, standing)).map(([, , , backup]) => backup)
+      restoresIn(await planOf({ ...wish, restore: { n1: at(hour) } }, whole, archives)).map(([, , , backup]) => backup)
     expect(await backupFor(7)).toEqual(['n1-2'])
     expect(await backupFor(11)).toEqual(['n1-10'])
     expect(await backupFor(19), 'not archived yet, but the primary is there').toEqual(['n1-10'])
@@ -103,28 +92,28 @@ describe('a document that restores', () => {
 
   test('is done once: a node that was restored by it is left alone, whatever else is deployed', async () => {
     const asked = { ...wish, restore: { all: at(5) } }
-    const plan = await planOf(asked, await standingWith(...archives))
+    const plan = await planOf(asked, await standing(), archives)
     const key = inputs['prepare-restore'].parse(plan.remodels[0]?.input).restore.key
     const mark = (node: string, primary: string): StandingMaterial => ({
       ...{ id: `restored/${node}`, attributes: { key, primary }, needs: [], meta: {} },
     })
-    const after = [...builtBy(plan, await standingWith(...archives)), mark('n1', 'n1-a'), mark('n2', 'n2-c')]
-    expect((await planOf(asked, after)).remodels).toEqual([])
-    const grown = await planOf({ ...asked, nodes: { ...asked.nodes, n3: 'e' } }, after)
+    const after = [...builtBy(plan, await standing()), mark('n1', 'n1-a'), mark('n2', 'n2-c')]
+    expect((await planOf(asked, after, archives)).remodels).toEqual([])
+    const grown = await planOf({ ...asked, nodes: { ...asked.nodes, n3: 'e' } }, after, archives)
     expect(restoresIn(grown), 'who comes later is filled from those that stand').toEqual([])
     expect(steps(grown, 'populate-node')).toHaveLength(1)
-    const forgotten = await planOf(wish, after)
+    const forgotten = await planOf(wish, after, archives)
     expect(forgotten.remodels.map(({ id }) => id)).toEqual(['note-resource restored/n1', 'note-resource restored/n2'])
-    expect(restoresIn(await planOf({ ...wish, restore: { all: at(6) } }, after))).toHaveLength(2)
+    expect(restoresIn(await planOf({ ...wish, restore: { all: at(6) } }, after, archives))).toHaveLength(2)
   })
 
   test('goes on where it was cut off: what has its data keeps it, what lost it gets it', async () => {
     const asked = { ...wish, restore: { all: at(5) } }
-    const whole = await standingWith(...archives)
-    const key = inputs['prepare-restore'].parse((await planOf(asked, whole)).remodels[0]?.input).restore.key
+    const whole = await standing()
+    const key = inputs['prepare-restore'].parse((await planOf(asked, whole, archives)).remodels[0]?.input).restore.key
     const left = whole.filter(({ id }) => /^(host|archive)\//.test(id) || id === 'instance/n1-a')
     const mark = { id: 'restored/n1', attributes: { key, primary: 'n1-a' }, needs: [], meta: {} }
-    const rest = await planOf(asked, [...left, mark])
+    const rest = await planOf(asked, [...left, mark], archives)
     expect(restoresIn(rest)).toEqual([['instance/n2-c', 'restore', 'n1', 'n1-2']])
     const roles = steps(rest, 'set-up-instance').map(({ material, input }) => [
       material,

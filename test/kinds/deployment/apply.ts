@@ -8,8 +8,7 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
     standing.set(id, { id, attributes: { ...attributes }, needs: [], meta: { ...meta } } as StandingMaterial)
   const given = <Step extends StepName>(_: Step) => remodel.input as unknown as StepInput<Step>
   const vmStands = (cid: string) => {
-    const vm = standing.get(`vm/${cid}`)
-    if (!vm || vm.meta.health === 'missing') throw new Error(`${remodel.id}: there is no machine ${cid}`)
+    if (!standing.has(`vm/${cid}`)) throw new Error(`${remodel.id}: there is no machine ${cid}`)
   }
   switch (remodel.step as StepName) {
     case 'compile-package': {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { type AddressRecord, inputs, type StepName } from '../../../kinds/deployment/inputs.ts'
 import { architect } from '../../../kinds/deployment/plan/architect.ts'
-import { foreman } from '../../../kinds/deployment/plan/foreman.ts'
-import type { Strategy } from '../../../kinds/deployment/plan/strategy.ts'
+import { foremanWith } from '../../../kinds/deployment/plan/foreman.ts'
+import type { Render } from '../../../kinds/deployment/rendering.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
 import {
   type Attributes,
@@ -166,8 +166,7 @@ test('a package that changed is named as the reason', async () => {
 test('a machine that is gone is made anew with its address and its disk, and is not asked to stop', async () => {
   const before = await deployed()
   const vm = String(before.materials.find((material) => material.id === 'instance/db/0')?.meta.vm)
-  const gone = changed(before, `vm/${vm}`, (material) => ({ ...material, meta: { health: 'missing' } }))
-  const made = await plan(manifestText, given(), gone)
+  const made = await plan(manifestText, given(), before, { healths: { [`vm/${vm}`]: 'missing' } })
   expect(ids(made)).toEqual([
     'delete-vm db/0',
     'create-vm db/0',
@@ -179,14 +178,11 @@ test('a machine that is gone is made anew with its address and its disk, and is 
 })
 
 test('a machine that does not answer is left alone and said, until something about it changes', async () => {
-  const frozen = changed(await deployed(), 'instance/web/1', (material) => ({
-    ...material,
-    meta: { ...material.meta, health: 'unresponsive' },
-  }))
-  const same = await plan(manifestText, given(), frozen)
+  const [before, seen] = [await deployed(), { healths: { 'instance/web/1': 'unresponsive' } } as const]
+  const same = await plan(manifestText, given(), before, seen)
   expect(ids(same)).toEqual([])
   expect(same.notes).toEqual([expect.stringContaining('web/1 does not answer')])
-  const made = await plan(manifestText.replace('8080', '9090'), given(), frozen)
+  const made = await plan(manifestText.replace('8080', '9090'), given(), before, seen)
   expect(ids(made)).not.toContain('stop-instance web/1')
   expect(find(made, 'start-instance web/1').reasons).toEqual([
     'configuration of web changed',
@@ -196,11 +192,7 @@ test('a machine that does not answer is left alone and said, until something abo
 })
 
 test('an instance whose processes fail is restarted', async () => {
-  const failing = changed(await deployed(), 'instance/web/2', (material) => ({
-    ...material,
-    meta: { ...material.meta, health: 'failing' },
-  }))
-  const made = await plan(manifestText, given(), failing)
+  const made = await plan(manifestText, given(), await deployed(), { healths: { 'instance/web/2': 'failing' } })
   expect(ids(made)).toEqual(['prepare-instance web/2', 'stop-instance web/2', 'start-instance web/2'])
   expect(find(made, 'start-instance web/2').reasons).toEqual(['processes are failing'])
 })
@@ -324,10 +316,11 @@ test('a removal goes through the groups from the last to the first', async () =>
 test('templates are asked for in one call, with links, names and defaults; equal faults are shown once', async () => {
   const blueprint = architect(document('shop.yml', manifestText), given())
   const calls: unknown[] = []
-  await foreman(blueprint, emptyFloorplan('shop'), options, async (requests) => {
+  const recording: Render = async (requests) => {
     calls.push(requests)
     return render(requests)
-  })
+  }
+  await foremanWith(recording)(blueprint, emptyFloorplan('shop'), options)
   expect(calls).toHaveLength(1)
   expect((calls[0] as unknown[])[2]).toEqual({
     job: { name: 'web', digest: 'sha256:job-web', templates: {} },
@@ -359,9 +352,9 @@ test('templates are asked for in one call, with links, names and defaults; equal
       },
     },
   })
-  const refuse = foreman(blueprint, emptyFloorplan('shop'), options, async (requests) =>
-    requests.map(({ job, place }) => ({ fault: { ...place, message: `${job.name} misses secret` } })),
-  )
+  const refusing: Render = async (requests) =>
+    requests.map(({ job, place }) => ({ fault: { ...place, message: `${job.name} misses secret` } }))
+  const refuse = foremanWith(refusing)(blueprint, emptyFloorplan('shop'), options)
   await expect(refuse).rejects.toMatchObject({
     code: 'invalid-input',
     faults: [
@@ -373,9 +366,9 @@ test('templates are asked for in one call, with links, names and defaults; equal
 
 test('a plan is the same after its blueprint went through JSON', async () => {
   const blueprint = architect(document('shop.yml', manifestText), given())
-  const draw = (from: typeof blueprint) => foreman(from, emptyFloorplan('shop'), options, render)
+  const draw = (from: typeof blueprint) => foremanWith(render)(from, emptyFloorplan('shop'), options)
   expect(await draw(JSON.parse(JSON.stringify(blueprint)))).toEqual(await draw(blueprint))
-  expect((blueprint.strategy as unknown as Strategy).groups).toHaveLength(2)
+  expect(blueprint.strategy.groups).toHaveLength(2)
 })
 
 test('planning again when nothing changed takes time in proportion to the instances', async () => {
@@ -386,8 +379,9 @@ test('planning again when nothing changed takes time in proportion to the instan
     .replace('10.0.0.0/27', '10.0.0.0/12')
   const measure = async (count: number) => {
     const blueprint = architect(document('shop.yml', manifest(count)), given(cloud))
-    const cheap = async (requests: readonly unknown[]) => requests.map(() => ({ digest: 'sha256:same' }))
-    const draft = await foreman(blueprint, emptyFloorplan('shop'), options, cheap)
+    const cheap: Render = async (requests) => requests.map(() => ({ digest: 'sha256:same' }))
+    const draw = foremanWith(cheap)
+    const draft = await draw(blueprint, emptyFloorplan('shop'), options)
     const standing = new Map<string, StandingMaterial>()
     // Machines are not checked against each other here: that alone would be quadratic.
     for (const remodel of draft.remodels) {
@@ -406,7 +400,7 @@ test('planning again when nothing changed takes time in proportion to the instan
     for (let round = 0; round < 5; round++) {
       // Of the processor: other processes on a busy machine do not count.
       const began = process.threadCpuUsage()
-      expect((await foreman(blueprint, floorplan, options, cheap)).remodels).toEqual([])
+      expect((await draw(blueprint, floorplan, options)).remodels).toEqual([])
       times.push(process.threadCpuUsage(began).user)
     }
     return Math.min(...times)

@@ -4,10 +4,12 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { architect } from '../../../kinds/deployment/plan/architect.ts'
 import { inspector } from '../../../kinds/deployment/plan/inspector.ts'
+import { health } from '../../../kinds/deployment/plan/observations.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { compiledKey, RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import { RedisDurations } from '../../../shared/compilation/durations.ts'
 import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import { observed } from '../../../shared/model/observation.ts'
 import { fence, Place, until } from '../../provider/place.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { document } from './planning.ts'
@@ -51,8 +53,10 @@ async function inspect(materials: StandingMaterial[]) {
   const compiled = new RedisCompiledIndex(redis, settings)
   const durations = new RedisDurations(redis, settings)
   const stores = { redis, settings, blobs: await DiskBlobstore.open(place.directory) }
-  const found = await inspector(blueprint, { recorded, provider: place.provider, compiled, durations, stores })
-  return { ...found, byId: new Map(found.materials.map((material) => [material.id, material])) }
+  const world = { recorded, provider: place.provider, compiled, durations, stores, observer: 'planner-1' }
+  const found = await inspector(blueprint, world)
+  const byId = new Map(found.materials.map((material) => [material.id, material]))
+  return { byId, healths: observed(found.observations, health) }
 }
 
 test('machines that run, whose processes died, that are frozen and that are gone are told apart within two seconds', async () => {
@@ -66,13 +70,13 @@ test('machines that run, whose processes died, that are frozen and that are gone
   process.kill(pid, 'SIGSTOP')
   try {
     const began = performance.now()
-    const { byId } = await inspect(
+    const { healths } = await inspect(
       ['well', 'ill', 'frozen', 'gone'].flatMap((name, index) => instance(`web/${index}`, name)),
     )
     expect(performance.now() - began).toBeLessThan(2_000)
-    const health = [0, 1, 2, 3].map((index) => byId.get(`instance/web/${index}`)?.meta.health)
-    expect(health).toEqual(['running', 'failing', 'unresponsive', 'missing'])
-    expect(byId.get('vm/gone')?.meta.health).toBe('missing')
+    const found = [0, 1, 2, 3].map((index) => healths.get(`instance/web/${index}`))
+    expect(found).toEqual(['running', 'failing', 'unresponsive', 'missing'])
+    expect(healths.get('vm/gone')).toBe('missing')
   } finally {
     process.kill(pid, 'SIGCONT')
   }
@@ -91,12 +95,13 @@ test('a machine and a disk that nobody recorded are found by their owner, with w
       fence(1),
     )
   }
-  const { byId } = await inspect([])
+  const { byId, healths } = await inspect([])
+  expect(healths.get('vm/spare')).toBe('running')
   expect(byId.get('vm/spare')).toEqual({
     id: 'vm/spare',
     attributes: vm('instance/web/1'),
     needs: [],
-    meta: { orphan: true, health: 'running' },
+    meta: { orphan: true },
   })
   expect(byId.get('vm/strange')?.attributes).toMatchObject({ purpose: 'instance/web/2', hardware: '' })
   expect(byId.has('vm/other')).toBe(false)
@@ -116,7 +121,7 @@ test('a disk that no record names takes the place of a recorded one that is gone
   expect(byId.get('disk/disk-a')?.meta).toEqual({ cid: 'disk-a', orphan: true })
 })
 
-test('a recorded disk that is gone is marked, one that is there is not', async () => {
+test('a recorded disk that is gone is observed to be missing, of one that is there nothing is', async () => {
   await place.provider.createDisk(
     { id: 'here', sizeMiB: 64, ownership: { owner: 'deployment/shop', purpose: 'disk/db/0' } },
     fence(1),
@@ -127,11 +132,9 @@ test('a recorded disk that is gone is marked, one that is there is not', async (
     needs: [],
     meta: { cid },
   })
-  const { byId } = await inspect([disk('db/0', 'here'), disk('db/1', 'lost')])
-  expect([byId.get('disk/db/0')?.meta, byId.get('disk/db/1')?.meta]).toEqual([
-    { cid: 'here' },
-    { cid: 'lost', health: 'missing' },
-  ])
+  const { byId, healths } = await inspect([disk('db/0', 'here'), disk('db/1', 'lost')])
+  expect([byId.get('disk/db/0')?.meta, byId.get('disk/db/1')?.meta]).toEqual([{ cid: 'here' }, { cid: 'lost' }])
+  expect([healths.get('disk/db/0'), healths.get('disk/db/1')]).toEqual([undefined, 'missing'])
 })
 
 test('packages of the blueprint that are compiled stand, others do not', async () => {

@@ -1,9 +1,11 @@
 import type { PlanOptions, Supplies } from '../../../kinds/contract/kind.ts'
 import { renderedBy } from '../../../kinds/deployment/plan/index.ts'
+import { type Health, health } from '../../../kinds/deployment/plan/observations.ts'
 import type { Render } from '../../../kinds/deployment/rendering.ts'
 import { sealPlan } from '../../../services/planner/planning/seal.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
 import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
+import { observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Release, ReleaseJob, Stemcell } from '../../../shared/release/release.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
@@ -30,14 +32,17 @@ export function supplies(cloud: unknown, releases: Release[], stemcells: Stemcel
   }
 }
 
+/** `healths`: what the inspector has seen of some materials. */
 export async function plan(
   manifest: unknown,
   given: Supplies,
   floorplan: Floorplan = emptyFloorplan('shop'),
-  asked: Partial<PlanOptions> = {},
+  { healths = {}, ...asked }: Partial<PlanOptions> & { healths?: Record<string, Health> } = {},
 ): Promise<Plan> {
   const blueprint = kind.architect(document('shop.yml', manifest), given)
-  const draft = await kind.foreman(blueprint, floorplan, { ...options, ...asked })
+  const look = { at: 1, observer: 'planner-1' }
+  const observations = Object.entries(healths).map(([id, state]) => observation(health, id, state, look))
+  const draft = await kind.foreman(blueprint, floorplan, { ...options, ...asked }, { observations })
   return sealPlan(draft, blueprint, floorplan)
 }
 

@@ -26,7 +26,7 @@ async function unlinked(): Promise<Plan> {
   expect(await field.deploy(documentOf(two()))).toMatchObject({ state: 'done', said: '' })
   await field.stall('populate-node.subscribed')
   const plan = await planOf(three())
-  await field.client.apply(plan.id, { holder: 'test' })
+  await field.client.apply(plan.id, {})
   const takesWrites = () => field.sql('shop', 'c', 3, 'SELECT pg_is_in_recovery()').catch(() => null)
   await expect.poll(takesWrites, { timeout: 120_000 }).toBe(false)
   const subscribed = `SELECT count(*)::int FROM pg_subscription WHERE subname = 'remodel_n1_n3' AND subenabled`
@@ -118,7 +118,7 @@ describe('a node that is added', { timeout: 600_000 }, () => {
     expect(await field.deploy(documentOf(two()))).toMatchObject({ state: 'done', said: '' })
     await field.stall('open-node.admitted')
     const plan = await planOf(three())
-    await field.client.apply(plan.id, { holder: 'test' })
+    await field.client.apply(plan.id, {})
     await expect.poll(() => said('c').catch(() => ''), { timeout: 120_000 }).toBe('come in')
     await field.client.cancel(plan.id)
     await field.replaceAssemblers()

@@ -78,7 +78,7 @@ describe('a node that is removed', { timeout: 600_000 }, () => {
     expect(await field.deploy(two)).toMatchObject({ state: 'done', said: '' })
     const plan = (await field.plan(one)) as Plan
     await field.stall('drain-node.closed')
-    await field.client.apply(plan.id, { holder: 'test' })
+    await field.client.apply(plan.id, {})
     const closed = () => field.sql('gone', 'q', 2, 'SELECT count(*)::int FROM pg_db_role_setting WHERE setrole = 0')
     await expect.poll(closed, { timeout: 60_000 }).toBe(1)
     await field.client.cancel(plan.id)

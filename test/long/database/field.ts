@@ -92,7 +92,7 @@ export class Field {
 
   async carryOut(plan: Plan, limitMs = 240_000): Promise<Deployed> {
     if (plan.remodels.length === 0) return { state: 'done', said: '', plan }
-    await this.client.apply(plan.id, { holder: 'test' })
+    await this.client.apply(plan.id, {})
     return this.ended(plan, limitMs)
   }
 

@@ -192,7 +192,7 @@ class Play {
       return { state: 'refused', said: [error.message, ...error.faults.map(({ message }) => message)].join('; ') }
     }
     if (plan.remodels.length === 0) return { state: 'done', said: '' }
-    await this.#client.apply(plan.id, { holder: 'test' })
+    await this.#client.apply(plan.id, {})
     if (cancelAfterMs !== undefined) {
       await sleep(cancelAfterMs)
       // It may be over by then.

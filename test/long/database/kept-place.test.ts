@@ -49,7 +49,7 @@ describe('a restore that has taken the links away and is withdrawn', { timeout: 
       const plan = await field.plan(documentOf({ ...wish(), restore: { all: immediate } }))
       if ('said' in plan) throw new Error(plan.said)
       await field.stall('delete-subscription.dropped')
-      await field.client.apply(plan.id, { holder: 'test' })
+      await field.client.apply(plan.id, {})
       for (const [host, at] of [
         ['a', 1],
         ['b', 2],
@@ -78,7 +78,7 @@ describe('a restore that has taken the links away and is withdrawn', { timeout: 
         const plan = await field.plan(documentOf({ ...wish(), restore: { n2: immediate } }))
         if ('said' in plan) throw new Error(plan.said)
         await field.stall(point)
-        await field.client.apply(plan.id, { holder: 'test' })
+        await field.client.apply(plan.id, {})
         const path = `/var/vcap/store/postgres/${there}`
         await expect.poll(() => field.isThere('db-shop-b', path), { timeout: 240_000 }).toBe(true)
         await field.client.cancel(plan.id)

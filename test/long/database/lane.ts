@@ -92,7 +92,7 @@ export class Lane {
     const [client] = this.#stack.clients()
     const manifest = { name: 'shop.yml', content: documentOf({ ...wish, net: this.net }) }
     const { plan } = await client!.plan({ manifest })
-    await client!.apply(plan.id, { holder: 'test' })
+    await client!.apply(plan.id, {})
     const said = async () =>
       (await client!.events('shop', { plan: plan.id })).filter(({ type }) => type === 'remodel.progress')
     await vi.waitFor(async () => expect((await said()).some(({ message }) => when.test(message ?? ''))).toBe(true), {

@@ -292,7 +292,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     await rename(blob, join(stack.home, 'away'))
     const asked = { ...wish, restore: { n1: { restore_options: { type: 'immediate', set: backup.id } } } }
     const { plan } = await planned(asked)
-    await client.apply(plan.id, { holder: 'test' })
+    await client.apply(plan.id, {})
     expect(await settled(client, plan.id)).toBe('failed')
     const { status } = await client.planView(plan.id)
     expect(status.errors).toMatchObject([{ code: 'job-failed', message: expect.stringMatching(/nothing was changed/) }])

@@ -79,7 +79,7 @@ export class Scene {
   /** Applies it; answers how it ended. */
   async carryOut(plan: Plan): Promise<{ state: string; errors: string }> {
     if (plan.remodels.length === 0) return { state: 'done', errors: '' }
-    await this.client.apply(plan.id, { holder: 'test' })
+    await this.client.apply(plan.id, {})
     const until = performance.now() + settleMs
     for (;;) {
       const { status } = await this.client.planView(plan.id)

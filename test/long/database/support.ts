@@ -101,7 +101,7 @@ export async function remove(client: Client, name = 'shop'): Promise<string> {
 
 /** Applies a plan and waits for its end; one that does not end well fails the test with what happened last. */
 export async function carryOut(client: Client, plan: string, timeoutMs: number): Promise<string> {
-  await client.apply(plan, { holder: 'test' })
+  await client.apply(plan, {})
   const ended = await settled(client, plan, timeoutMs).catch((error: Error) => error.message)
   if (ended === 'done') return plan
   const { status } = await client.planView(plan)

@@ -152,7 +152,7 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
     const { plan } = await client.plan({ manifest: { name: 'shop.yml', content: changed } })
     const stages = [...new Set(plan.remodels.map(({ stage }) => stage))]
     expect(stages.length).toBeGreaterThan(1)
-    await client.apply(plan.id, { holder: 'test' })
+    await client.apply(plan.id, {})
     const seen = new Set<string>()
     const over = settled(client, plan.id).finally(() => seen.add('over'))
     while (!seen.has('over')) {

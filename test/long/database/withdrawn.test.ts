@@ -24,7 +24,7 @@ describe('a restore that fails when the data was laid aside', { timeout: 900_000
     )) as Plan
     expect(plan.remodels.length).toBeGreaterThan(0)
     await field.stall('restore.fetched')
-    await field.client.apply(plan.id, { holder: 'test' })
+    await field.client.apply(plan.id, {})
     const aside = '/var/vcap/store/postgres/aside'
     for (const vm of ['db-shop-a', 'db-shop-c']) {
       await expect.poll(() => field.isThere(vm, aside), { timeout: 240_000 }).toBe(true)

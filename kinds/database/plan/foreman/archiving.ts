@@ -1,7 +1,7 @@
-import type { Json, StandingMaterial } from '../../../../shared/model/material.ts'
+import type { Json } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import { type Restore, restoredMaterial } from '../../inputs.ts'
-import { archivesIn } from '../archived.ts'
+import type { ArchiveSeen } from '../archived.ts'
 import type { NodeResources } from '../operations/operations.ts'
 import type { Restores } from './restores.ts'
 import type { Situation } from './situation.ts'
@@ -27,7 +27,7 @@ export function backupDraft(of: {
     title: `back up ${of.node}`,
     stage: `back up ${of.node}`,
     reasons: [reason],
-    input: input as Json,
+    input,
     deadlineSeconds: longSeconds,
     attempts,
   }
@@ -39,15 +39,14 @@ export function backupDraft(of: {
  */
 export function firstBackups(
   nodes: readonly NodeResources[],
-  materials: readonly StandingMaterial[],
+  archives: readonly ArchiveSeen[],
   situation: Situation,
   { pending }: Restores,
 ): RemodelDraft[] {
-  const seen = archivesIn(materials)
   return nodes.flatMap((node) => {
     const wanted = Object.values(situation.settingsOf(node.node_name))[0]?.backup
     if (!wanted) return []
-    const archive = seen.find((one) => one.deployment === situation.deployment && one.node === node.node_name)
+    const archive = archives.find((one) => one.deployment === situation.deployment && one.node === node.node_name)
     const stands = situation.standing('database.node', node.node_name) !== undefined
     const silent = stands && archive?.now === null && !pending.has(node.node_name)
     const has = archive?.backups.some(({ line }) => line === archive.line)
@@ -99,7 +98,7 @@ function preparation(step: string, material: string, title: string, input: objec
     title,
     stage: 'prepare the restore',
     reasons: ['the document asks for a restore'],
-    input: input as Json,
+    input,
     deadlineSeconds: longSeconds,
     attempts,
   }
@@ -118,7 +117,7 @@ export function forgetting({ forgotten }: Restores, situation: Situation): Remod
       title: `forget that ${node} was restored`,
       stage: 'restore done',
       reasons: ['its restore_config has left the document'],
-      input: { event: 'delete', resource, deployment: situation.deployment } as unknown as Json,
+      input: { event: 'delete', resource, deployment: situation.deployment },
       attempts,
     }
   })

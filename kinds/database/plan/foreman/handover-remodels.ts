@@ -1,4 +1,3 @@
-import type { Json } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { Handover } from './handover.ts'
 import type { Situation } from './situation.ts'
@@ -45,7 +44,7 @@ export function handoverRemodels(
     stage,
     reasons: reasonsOf(handover, wanted),
     changes: [{ path: 'primary_instance_id', before: from, after: to }],
-    input: input as unknown as Json,
+    input,
     deadlineSeconds: how === 'switch-over' ? 300 : electionSeconds,
     attempts,
   }

@@ -1,4 +1,4 @@
-import type { Json, StandingMaterial } from '../../../../shared/model/material.ts'
+import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
@@ -176,7 +176,7 @@ export function drainDraft(
     title: `drain ${node}: end its writes, wait until the other nodes have them`,
     stage: `drain ${node}`,
     reasons: ['the document has it no more'],
-    input: input as unknown as Json,
+    input,
     deadlineSeconds: drainSeconds,
     attempts,
   }

@@ -1,4 +1,4 @@
-import type { Json, StandingMaterial } from '../../../../shared/model/material.ts'
+import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import { closedNodes } from '../closed.ts'
 import type { Event, NamedPlan, NodeResources, Phase } from '../operations/operations.ts'
@@ -44,7 +44,7 @@ export function openings(
       title: `let clients in to ${node}: all other nodes get what is written to it from now on`,
       stage: `open ${node}`,
       reasons: [situation.isAdded(node) ? 'it is added' : 'it lets no client in'],
-      input: input as unknown as Json,
+      input,
       attempts,
     }
     return [{ node, behind: phases.findLast((phase) => phase.some((event) => concerns(event, node))), draft }]

@@ -1,4 +1,3 @@
-import type { Json } from '../../../../shared/model/material.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { Strategy } from '../strategy.ts'
@@ -49,7 +48,7 @@ export function renamingRemodels(
       action: 'run',
       material: `archive/${from}`,
       title: `archive ${from} up to now`,
-      input: { deployment, node: from, members } as unknown as Json,
+      input: { deployment, node: from, members },
     }
     const rename: RemodelDraft = {
       ...draft,
@@ -58,7 +57,7 @@ export function renamingRemodels(
       material: `node/${to}`,
       title: `${from} is called ${to} from now on: servers, data and links stay`,
       changes: [{ path: 'name', before: from, after: to }],
-      input: input as unknown as Json,
+      input,
     }
     const share: RemodelDraft = {
       ...draft,
@@ -67,7 +66,7 @@ export function renamingRemodels(
       action: 'run',
       material: `sequences/${to}`,
       title: `have sequences of ${to} draw numbers that no other node draws`,
-      input: { deployment, node: to, database, members } as unknown as Json,
+      input: { deployment, node: to, database, members },
     }
     return [...(archived ? [tail] : []), rename, ...(nodes.length > 1 ? [share] : [])]
   })

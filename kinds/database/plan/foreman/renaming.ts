@@ -2,7 +2,7 @@ import type { Attributes, StandingMaterial } from '../../../../shared/model/mate
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import { isOfNode, type Renaming, renamedMaterial, renamedMaterialId } from '../../renaming.ts'
-import { archiveMaterial, archivesIn } from '../archived.ts'
+import type { ArchiveSeen } from '../archived.ts'
 import { closedNodes } from '../closed.ts'
 import { findStanding } from '../operations/operations.ts'
 import { stateOfFloorplan } from '../state.ts'
@@ -12,6 +12,7 @@ import type { Strategy } from '../strategy.ts'
 export interface Renamed {
   renamings: readonly PlannedRenaming[]
   materials: readonly StandingMaterial[]
+  archives: readonly ArchiveSeen[]
 }
 
 export interface PlannedRenaming extends Renaming {
@@ -25,7 +26,11 @@ export interface PlannedRenaming extends Renaming {
  * it could be. Throws `invalid-input`, with the place, where some server or link that it takes is not as it should be: a rename mends
  * nothing.
  */
-export function renamedNodes(strategy: Strategy, materials: readonly StandingMaterial[]): Renamed {
+export function renamedNodes(
+  strategy: Strategy,
+  materials: readonly StandingMaterial[],
+  archives: readonly ArchiveSeen[],
+): Renamed {
   const start = stateOfFloorplan(materials)
   const stands = (node: string) => findStanding(start, 'database.node', node) !== undefined
   const standing = Object.keys(start.resources['database.node'] ?? {}).filter(stands)
@@ -48,9 +53,9 @@ export function renamedNodes(strategy: Strategy, materials: readonly StandingMat
   let after = materials
   for (const renaming of renamings) {
     planned.push({ ...renaming, materials: after.filter((one) => isOfNode(one, renaming)).map(({ id }) => id) })
-    after = archivesOf(underNewName(after, renaming), renaming)
+    after = underNewName(after, renaming)
   }
-  return { renamings: planned, materials: after }
+  return { renamings: planned, materials: after, archives: renamings.reduce(archivesAfter, archives) }
 }
 
 function hostsUnder(node: string, materials: readonly StandingMaterial[]): string[] {
@@ -76,17 +81,13 @@ function underNewName(materials: readonly StandingMaterial[], renaming: Renaming
 }
 
 /** What the node writes is archived under its new name from now on, and nothing more under the old one, whose backups stay. */
-function archivesOf(materials: readonly StandingMaterial[], { from, to }: Renaming): StandingMaterial[] {
-  const seen = archivesIn(materials)
-  return materials.map((material) => {
-    const [archive] = archivesIn([material])
-    const before = archive && seen.find((one) => one.deployment === archive.deployment && one.node === from)
-    if (!archive || !before) return material
+function archivesAfter(archives: readonly ArchiveSeen[], { from, to }: Renaming): readonly ArchiveSeen[] {
+  return archives.map((archive) => {
+    const before = archives.find((one) => one.deployment === archive.deployment && one.node === from)
+    if (!before) return archive
     const { line, now, nextXid, end } = before
-    if (archive.node === to) return archiveMaterial({ ...archive, line, now, nextXid, end })
-    return archive.node === from
-      ? archiveMaterial({ ...archive, line: null, now: null, nextXid: null, end: null })
-      : material
+    if (archive.node === to) return { ...archive, line, now, nextXid, end }
+    return archive.node === from ? { ...archive, line: null, now: null, nextXid: null, end: null } : archive
   })
 }
 

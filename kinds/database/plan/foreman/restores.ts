@@ -5,7 +5,7 @@ import { invalidInput } from '../../../../shared/source/document.ts'
 import type { BackupSummary } from '../../archive/archives.ts'
 import { bytesAt } from '../../archive/chain.ts'
 import { type Restore, RestoredAttributes, restoredMaterial } from '../../inputs.ts'
-import { type ArchiveSeen, archivesIn } from '../archived.ts'
+import type { ArchiveSeen } from '../archived.ts'
 import { findResource, findStanding, type NodeResources, type State } from '../operations/operations.ts'
 import type { RestoreRequest, Strategy } from '../strategy.ts'
 
@@ -27,7 +27,12 @@ export interface Restores {
  * A request is carried out once: a node that was restored by it is left alone from then on, until the document asks for
  * something else. Throws `invalid-input`, with the place, where there is no backup for it.
  */
-export function restoresToDo(strategy: Strategy, start: State, materials: readonly StandingMaterial[]): Restores {
+export function restoresToDo(
+  strategy: Strategy,
+  start: State,
+  materials: readonly StandingMaterial[],
+  archives: readonly ArchiveSeen[],
+): Restores {
   const marks = new Map(
     materials
       .filter(({ id }) => id.startsWith(restoredMaterial('')))
@@ -39,13 +44,12 @@ export function restoresToDo(strategy: Strategy, start: State, materials: readon
   const joining = requests
     .filter(([node, { key, shared }]) => shared && carriedOut.has(key) && marks.get(node)?.key !== key && !stands(node))
     .map(([node]) => node)
-  const seen = archivesIn(materials)
   const order = strategy.nodes.map(({ node_name }) => node_name)
   const faults: Fault[] = []
   const pending = new Map<string, Restore>()
   for (const [node, request] of requests) {
     if (marks.get(node)?.key === request.key || joining.includes(node)) continue
-    const chosen = choose(request, seen, order)
+    const chosen = choose(request, archives, order)
     if ('message' in chosen) {
       if (!faults.some(({ message, path }) => message === chosen.message && path === request.place.path)) {
         faults.push({ ...request.place, ...chosen })

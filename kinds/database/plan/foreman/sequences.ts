@@ -1,4 +1,4 @@
-import type { Json, StandingMaterial } from '../../../../shared/model/material.ts'
+import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Situation } from './situation.ts'
@@ -37,7 +37,7 @@ export function sharings(
           node,
           database,
           members: situation.membersOf(node),
-        } as unknown as Json,
+        },
         deadlineSeconds,
         attempts,
       },

@@ -1,5 +1,4 @@
 import { canonical } from '../../../../shared/model/canonical.ts'
-import type { Json } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import { InstanceAttributes } from '../../inputs.ts'
 import { replicaFloors } from '../../postgres/settings.ts'
@@ -39,7 +38,7 @@ export function rehearsals(nodes: readonly NodeResources[], situation: Situation
     title: `rehearse the settings of ${id}`,
     stage: 'rehearse settings',
     reasons: ['the document changes its settings'],
-    input: { deployment: situation.deployment, instance: wanted } as unknown as Json,
+    input: { deployment: situation.deployment, instance: wanted },
     deadlineSeconds: rehearsalSeconds,
     attempts,
   }))

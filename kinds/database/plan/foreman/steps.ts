@@ -1,4 +1,3 @@
-import type { Json } from '../../../../shared/model/material.ts'
 import { HostAttributes, InstanceAttributes, type StepName } from '../../inputs.ts'
 import { materialId } from '../names.ts'
 import type { Event, Phase, ResourceData } from '../operations/operations.ts'
@@ -10,10 +9,10 @@ interface Work {
 }
 
 /** The step that carries an event of a phase out, with what it is given. */
-export function workOf(event: Event, situation: Situation, phase: Phase): { step: StepName; input: Json } {
+export function workOf(event: Event, situation: Situation, phase: Phase): Work {
   const { step, input } = event.type === 'delete' ? removal(event, situation) : setting(event, situation, phase)
   const { deployment } = situation
-  return { step, input: { event: event.type, resource: event.resource, deployment, ...input } as unknown as Json }
+  return { step, input: { event: event.type, resource: event.resource, deployment, ...input } }
 }
 
 function setting({ resource }: Event, situation: Situation, phase: Phase): Work {

@@ -1,8 +1,9 @@
+import type { Observation } from '../../../../shared/model/observation.ts'
 import type { World } from '../../../contract/kind.ts'
 import { archivesOf } from '../../archive/archives.ts'
 import { InstanceAttributes } from '../../inputs.ts'
 import { type Address, type Machines, openSession } from '../../postgres/server.ts'
-import { type ArchiveSeen, archiveMaterial } from '../archived.ts'
+import { type ArchiveSeen, archiveObservation } from '../archived.ts'
 import type { ResourceData } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Server } from './servers.ts'
@@ -14,7 +15,11 @@ interface Found {
 }
 
 /** The archives that a plan or a verdict may need to know: of this deployment's nodes, and of those that something is restored from. */
-export async function archivesAsFound(strategy: Strategy, found: Found, { stores, provider, closely }: World) {
+export async function archivesAsFound(
+  strategy: Strategy,
+  found: Found,
+  { stores, provider, closely, observer }: World,
+): Promise<Observation[]> {
   const standing = found.instances.map(({ attributes }) => InstanceAttributes.parse(attributes))
   const kept = standing.flatMap(({ node, backup }) => (closely && backup !== undefined ? [node] : []))
   const asked = strategy.nodes
@@ -24,17 +29,18 @@ export async function archivesAsFound(strategy: Strategy, found: Found, { stores
   const restores = Object.values(strategy.restores)
   if (archived.length === 0 && restores.length === 0) return []
   const deployments = new Set([...restores.map(({ deployment }) => deployment), found.deployment])
-  const seen: ArchiveSeen[] = []
+  const seen: Observation[] = []
   for (const deployment of deployments) {
     const backups = await archivesOf(stores).summaries(deployment)
-    const own = deployment === found.deployment
-    const nodes = new Set([...backups.map(({ node }) => node), ...(own ? archived : [])])
+    const isOurs = deployment === found.deployment
+    const nodes = new Set([...backups.map(({ node }) => node), ...(isOurs ? archived : [])])
     for (const node of [...nodes].sort()) {
-      const now = own ? await writing(provider, addressOf(found, node)) : unknown
-      seen.push({ deployment, node, ...now, backups: backups.filter((backup) => backup.node === node) })
+      const now = isOurs ? await writing(provider, addressOf(found, node)) : unknown
+      const own = backups.filter((backup) => backup.node === node)
+      seen.push(archiveObservation({ deployment, node, ...now, backups: own }, { at: Date.now(), observer }))
     }
   }
-  return seen.map(archiveMaterial)
+  return seen
 }
 
 function addressOf({ instances, primaries }: Found, node: string): Address | undefined {

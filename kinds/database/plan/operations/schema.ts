@@ -47,7 +47,8 @@ const named = {
   node_name: z.string().min(1),
 }
 
-const node = z.looseObject({
+/** A node, as the functions take it. */
+export const node = z.looseObject({
   ...named,
   source_node: z.string().default(''),
   primary_instance_id: z.string().default(''),

@@ -1,6 +1,6 @@
 import type { Reservation } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../../contract/draft.ts'
-import type { PlanOptions, Took } from '../../../contract/kind.ts'
+import type { PlanOptions } from '../../../contract/kind.ts'
 import { shareOf } from '../architect/update.ts'
 import { postDeployId, vmId } from '../names.ts'
 import { addressIn } from '../reservations.ts'
@@ -56,7 +56,7 @@ export function build(
   standing: StandingPlace,
   found: Survey & { renamings: readonly Renaming[] },
   options: PlanOptions,
-  took: Took,
+  durations: ReadonlyMap<string, number>,
 ): PlanDraft {
   const writer = new DraftWriter([...strategy.notes, ...found.notes])
   const byGroup = Map.groupBy(found.tasks, (task) => task.group.name)
@@ -86,7 +86,7 @@ export function build(
   const site: Site = { writer, deployment: strategy.deployment, options, table: union.digest, voids }
 
   const renamed = rename(site, found.renamings)
-  const compiled = compilePackages(strategy, standing, tasks, writer, took)
+  const compiled = compilePackages(strategy, standing, tasks, writer, durations)
   const made = new Map<Task, string>()
   const disks = new Map<Task, string>()
   const prepared = new Map<Task, string>()

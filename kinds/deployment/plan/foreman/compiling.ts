@@ -1,5 +1,4 @@
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
-import type { Took } from '../../../contract/kind.ts'
 import { inOrder } from '../../../contract/order.ts'
 import { remainingPaths, usualMs } from '../../../contract/weigh.ts'
 import { packageId, shortKey } from '../names.ts'
@@ -19,7 +18,7 @@ export function compilePackages(
   standing: StandingPlace,
   tasks: readonly Task[],
   writer: DraftWriter,
-  took: Took,
+  durations: ReadonlyMap<string, number>,
 ): Map<string, string[]> {
   const missing = new Set<string>()
   const isMissing = (key: string) => {
@@ -41,7 +40,7 @@ export function compilePackages(
   const needsOf = (key: string) =>
     (strategy.packages[key]?.dependencies ?? []).map((need) => need.key).filter((need) => missing.has(need))
   const order = inOrder([...missing].sort(byName(strategy)), needsOf)
-  const known = order.map((key) => took[packageId(strategy.packages[key]!.name, key)])
+  const known = order.map((key) => durations.get(packageId(strategy.packages[key]!.name, key)))
   const usual = usualMs(known.filter((ms) => ms !== undefined))
   const weights = remainingPaths(order.map((id, i) => ({ id, needs: needsOf(id), ms: Math.max(1, known[i] ?? usual) })))
   const idOf = (key: string) => `compile-package ${strategy.packages[key]?.name}/${shortKey(key)}`

@@ -1,5 +1,4 @@
 import { versioned } from '../../../../shared/model/input-version.ts'
-import type { Json } from '../../../../shared/model/material.ts'
 import type { Remodel } from '../../../../shared/model/plan.ts'
 import type { Reservation } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft, RemodelDraft } from '../../../contract/draft.ts'
@@ -50,8 +49,7 @@ export class DraftWriter {
       queue: step === 'compile-package' ? 'compile' : 'assemble',
       deadlineSeconds: deadlines[step],
       attempts: attempts[step] ?? 3,
-      // The inputs hold nothing but JSON; their optional fields are left out where they are undefined.
-      input: input as unknown as Json,
+      input,
       ...common,
     })
     return id

@@ -1,9 +1,7 @@
 import type { Floorplan } from '../../../../shared/model/material.ts'
 import type { DiskAttributes, InstanceAttributes, VmAttributes } from '../../inputs.ts'
 import { parseSlot } from '../names.ts'
-
-/** How a machine does, as the inspector saw it. A floorplan without that knowledge is believed to be well. */
-export type Health = 'running' | 'failing' | 'unresponsive' | 'missing'
+import { Health } from '../observations.ts'
 
 export interface StandingVm {
   cid: string
@@ -54,8 +52,8 @@ export interface StandingPlace {
   postDeploy: string | null
 }
 
-/** Sorts a floorplan's materials by what they are. */
-export function readFloorplan(floorplan: Floorplan): StandingPlace {
+/** Sorts a floorplan's materials by what they are, with the health that was seen of them. */
+export function readFloorplan(floorplan: Floorplan, seen: ReadonlyMap<string, Health>): StandingPlace {
   const place: StandingPlace = {
     instances: new Map(),
     byGroup: new Map(),
@@ -75,12 +73,12 @@ export function readFloorplan(floorplan: Floorplan): StandingPlace {
     if (type === 'vm') {
       const cid = id.slice('vm/'.length)
       const attributes = material.attributes as VmAttributes
-      place.vms.set(cid, { cid, attributes, health: healthOf(meta.health), orphan: meta.orphan === true })
+      place.vms.set(cid, { cid, attributes, health: seen.get(id) ?? 'running', orphan: meta.orphan === true })
     } else if (type === 'disk') {
       const disk = {
         cid: String(meta.cid),
         attributes: material.attributes as DiskAttributes,
-        missing: meta.health === 'missing',
+        missing: seen.get(id) === 'missing',
         orphan: meta.orphan === true,
         kept: meta.kept === true,
       }
@@ -98,7 +96,7 @@ export function readFloorplan(floorplan: Floorplan): StandingPlace {
     const cid = typeof meta.vm === 'string' ? meta.vm : null
     const vm = (cid === null ? undefined : place.vms.get(cid)) ?? null
     if (cid !== null) used.add(cid)
-    const health = vm === null || vm.health === 'missing' ? 'missing' : worse(healthOf(meta.health), vm.health)
+    const health = vm === null || vm.health === 'missing' ? 'missing' : worse(seen.get(id) ?? 'running', vm.health)
     const instance = {
       id,
       ...slot,
@@ -128,12 +126,7 @@ export function readFloorplan(floorplan: Floorplan): StandingPlace {
   return place
 }
 
-const order: Health[] = ['running', 'failing', 'unresponsive', 'missing']
-
-function healthOf(value: unknown): Health {
-  return order.find((health) => health === value) ?? 'running'
-}
-
 function worse(a: Health, b: Health): Health {
+  const order = Health.options
   return order.indexOf(a) >= order.indexOf(b) ? a : b
 }

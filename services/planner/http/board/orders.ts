@@ -94,6 +94,7 @@ export function maskOrder(order: unknown): unknown {
     cloudConfigs: files,
     releases: (value) => value,
     options: (value) => value,
+    by: (value) => value,
     holder: (value) => value,
     message: (value) => value,
   }

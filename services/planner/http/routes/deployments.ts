@@ -9,7 +9,7 @@ import { Floorplan } from '../../../../shared/model/material.ts'
 import { Verdict } from '../../../../shared/model/verdict.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { connectInstance, instancesOf } from '../instances.ts'
-import { placeOf, readLogs } from '../logs.ts'
+import { positionsOf, readLogs } from '../logs.ts'
 import type { Services } from '../services.ts'
 
 const ByName = z.object({ name: z.string() })
@@ -132,9 +132,9 @@ export function deploymentRoutes(server: Routes, services: Services): void {
         const floorplan = await ledger.floorplan(name)
         const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
         try {
-          const places = (await kindOf(name)).logs ?? []
+          const paths = (await kindOf(name)).logs ?? []
           const { lines, after } = request.query
-          return await readLogs(connection, places, after === undefined ? { lines } : { after: placeOf(after) })
+          return await readLogs(connection, paths, after === undefined ? { lines } : { after: positionsOf(after) })
         } finally {
           connection.close()
         }
@@ -171,7 +171,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
       const found = (await overview.locks()).find(({ lock }) => lock.id === request.params.id)
       if (found) {
         const { deployment, lock } = found
-        await ledger.cancel(deployment, lock.plan, `forced unlock of ${lock.id}`, true)
+        await ledger.cancel(deployment, lock.plan, request.actor, true)
         return { ...lock, resource: `deployment/${deployment}` }
       }
       throw new RemodelError('not-found', `there is no lock ${request.params.id}`)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schemas/plan.ts'
 import { compiledFor } from '../../../../shared/compilation/phrase.ts'
-import type { CompileSpec } from '../../../../shared/compilation/spec.ts'
+import { CompileSpec } from '../../../../shared/compilation/spec.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
 import type { RemodelState } from '../../../../shared/model/plan.ts'
 import { workerFor } from '../../../../shared/queue/known-steps.ts'
@@ -33,7 +33,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     if (state !== 'released' && state !== 'running') return undefined
     const { step, input } = await ledger.remodel(deployment, id, remodel)
     if (step !== 'compile-package') return undefined
-    const { key, name } = input as unknown as CompileSpec
+    const { key, name } = CompileSpec.parse(input)
     const work = (await now.of([key])).get(key)
     if (!work || work.plan === id) return undefined
     return [`${name}: ${compiledFor(work.deployment, work.since === null ? null : Date.now() - work.since)}`]
@@ -151,7 +151,8 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
         response: { 202: PlanStatus },
       },
     },
-    async (request, reply) => reply.status(202).send(await planning.apply(request.params.id, lockOf(request.body))),
+    async ({ params, body, actor }, reply) =>
+      reply.status(202).send(await planning.apply(params.id, { ...lockOf(body), by: actor })),
   )
 
   server.post(
@@ -160,14 +161,13 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
       schema: {
         description: 'Nothing but cleanup starts any more; running work is told to stop.',
         params: ById,
-        body: z.strictObject({ who: z.string().default('api') }).default({ who: 'api' }),
         response: { 202: PlanStatus },
       },
     },
     async (request, reply) => {
       const { id } = request.params
       const deployment = await ledger.deploymentOfPlan(id)
-      await ledger.cancel(deployment, id, request.body.who)
+      await ledger.cancel(deployment, id, request.actor)
       return reply.status(202).send(await ledger.planRecord(deployment, id))
     },
   )
@@ -182,7 +182,6 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
           id: RequestId.optional(),
           remodel: z.string(),
           approve: z.boolean(),
-          who: z.string().default('api'),
         }),
         response: { 200: PlanStatus },
       },
@@ -191,7 +190,8 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
       const { id } = request.params
       const deployment = await ledger.deploymentOfPlan(id)
       const { id: named, ...answer } = request.body
-      await ledger.decide(deployment, id, named === undefined ? answer : { ...answer, id: named })
+      const decision = { ...answer, by: request.actor }
+      await ledger.decide(deployment, id, named === undefined ? decision : { ...decision, id: named })
       return ledger.planRecord(deployment, id)
     },
   )
@@ -221,7 +221,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
 }
 
 /** A lock that is asked for under an id is taken once, however often the request comes. */
-function lockOf({ id, ...lock }: z.output<typeof ApplyRequest>): Parameters<Planning['apply']>[1] {
+function lockOf({ id, ...lock }: z.output<typeof ApplyRequest>): Omit<Parameters<Planning['apply']>[1], 'by'> {
   return id === undefined ? lock : { ...lock, id }
 }
 

@@ -4,6 +4,7 @@ import { buildServer } from '../../../../services/planner/http/server.ts'
 import type { Services } from '../../../../services/planner/http/services.ts'
 import { Queues } from '../../../../shared/queue/queues.ts'
 import { openTown, type Town } from '../../../reservation/town.ts'
+import { person } from '../../../support/actors.ts'
 import { openKinds } from '../../../support/kinds.ts'
 import { startRedis, type TestRedis } from '../../../support/redis.ts'
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   const services = { ...parts, stores, planner: 'p', version: '0' } as unknown as Services
   api = await buildServer(services, { token, hosts: [], local: new WeakSet() })
   const plan = await planning.plan(town.order('web'))
-  await planning.apply(plan.id, { holder: 'test', message: '', waitSeconds: 0 })
+  await planning.apply(plan.id, { by: person('test'), message: '', waitSeconds: 0 })
   await town.run('web', plan.id)
 })
 

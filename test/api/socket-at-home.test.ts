@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { answerAtHome } from '../../services/planner/http/place-at-home.ts'
+import { answerAtHome } from '../../services/planner/http/socket-at-home.ts'
 import { findPlanner } from '../../shared/api/address.ts'
 import { readText, send } from '../../shared/api/transport.ts'
 

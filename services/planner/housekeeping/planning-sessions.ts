@@ -13,7 +13,7 @@ const lookMs = 50
  * Who is drawing a plan just now. What a plan names is seen from the moment it is stored; between its first look at the
  * supplies and that moment only this knows that somebody may rely on them.
  */
-export class Drawings {
+export class PlanningSessions {
   readonly #redis: Redis
   readonly #key: string
 

@@ -1,23 +1,23 @@
-import { VmWish, type Warmth } from '../../../shared/compilation/warmth.ts'
+import { CompileVmSpec, type PrewarmHints } from '../../../shared/compilation/prewarm-hints.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 
 /**
  * The compile VMs that a plan wants as soon as it is carried out: one for each package that waits for no other, no more than
  * its window lets in. Pure.
  */
-export function wishesOf(plan: Pick<Plan, 'remodels' | 'windows'>): { wish: VmWish; count: number }[] {
+export function wishesOf(plan: Pick<Plan, 'remodels' | 'windows'>): { wish: CompileVmSpec; count: number }[] {
   let left = plan.windows.find(({ name }) => name === 'compile')?.limit ?? 0
   const first = plan.remodels.filter(({ queue, needs }) => queue === 'compile' && needs.length === 0)
-  const kinds = Map.groupBy(first, ({ input }) => JSON.stringify(VmWish.parse(input)))
+  const kinds = Map.groupBy(first, ({ input }) => JSON.stringify(CompileVmSpec.parse(input)))
   return [...kinds].flatMap(([kind, all]) => {
     const count = Math.min(all.length, left)
     left -= count
-    return count > 0 ? [{ wish: JSON.parse(kind) as VmWish, count }] : []
+    return count > 0 ? [{ wish: JSON.parse(kind) as CompileVmSpec, count }] : []
   })
 }
 
 /** Lets compilers make VMs while the plan is read and approved. Nobody waits for it, and nothing is lost where it fails. */
-export function warmUpFor(plan: Plan, warmth: Warmth): void {
+export function prewarmFor(plan: Plan, prewarm: PrewarmHints): void {
   const wishes = wishesOf(plan)
-  if (wishes.length > 0) warmth.ask(plan.id, wishes).catch(() => {})
+  if (wishes.length > 0) prewarm.ask(plan.id, wishes).catch(() => {})
 }

@@ -8,10 +8,10 @@ const longestRestMs = 60_000
 /**
  * Watches whether VMs can be relied on where this compiler makes them. Every fault of a VM (it cannot be made, it was lost, its
  * disk is full) costs that VM: it is never handed on. After three in a row, with no package between them that ended by its
- * own doing, the place itself is bad (a full disk, a broken cloud): this compiler says so and rests, so that others take the
+ * own doing, the fault lies with the whole machine or cloud (a full disk, no room): this compiler says so and rests, so that others take the
  * work and attempts are not used up here. Every further fault after a rest makes the next one twice as long.
  */
-export class Place {
+export class CircuitBreaker {
   readonly #log: Logger
   readonly #rest: (ms: number) => void
   #faults = 0
@@ -26,12 +26,12 @@ export class Place {
   }
 
   /** A package ended by its own doing, well or badly. */
-  sound(): void {
+  recordSuccess(): void {
     this.#faults = 0
     this.#rests = 0
   }
 
-  fault(error: Error): void {
+  recordFailure(error: Error): void {
     this.#faults += 1
     // What was begun before the rest says nothing new.
     if (this.#faults < inARow || performance.now() < this.#restsUntil) return

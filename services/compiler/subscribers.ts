@@ -11,10 +11,20 @@ import type { Tools } from './serve.ts'
 /** How often those who joined meanwhile are looked for: they are told that somebody is at it, nothing else waits for it. */
 const lookMs = 500
 
-export interface WantedTools extends Pick<Tools, 'board' | 'worker'> {
+export interface SubscriberTools extends Pick<Tools, 'board' | 'worker'> {
   requests: CompileRequests
   recorder: Recorder
   aborts: Aborts
+}
+
+/** What is compiled, and for whom. */
+export interface CompileSubscription {
+  spec: CompileSpec
+  subscribers: Subscriber[]
+  /** The subscribers whose remodel was begun, by `nameOf`. */
+  claims: Map<string, Claim>
+  /** `performance.now()` from before `claims` were asked for. */
+  asked: number
 }
 
 /**
@@ -26,12 +36,12 @@ export interface WantedTools extends Pick<Tools, 'board' | 'worker'> {
  *
  * `subscribers` and `claims` are kept as they are now, for whoever tells them the outcome.
  */
-export class Wanted {
+export class CompileSubscribers {
   readonly #spec: CompileSpec
   readonly #key: string
   readonly #subscribers: Subscriber[]
   readonly #claims: Map<string, Claim>
-  readonly #tools: WantedTools
+  readonly #tools: SubscriberTools
   readonly #watches = new Map<string, { end(): void }>()
   readonly #nobody = new AbortController()
   readonly #since = performance.now()
@@ -40,14 +50,7 @@ export class Wanted {
   /** One thing at a time: who leaves while somebody is begun must find him. */
   #turn: Promise<void> = Promise.resolve()
 
-  /** @param asked `performance.now()` from before `claims` were asked for. */
-  constructor(
-    spec: CompileSpec,
-    subscribers: Subscriber[],
-    claims: Map<string, Claim>,
-    asked: number,
-    tools: WantedTools,
-  ) {
+  constructor({ spec, subscribers, claims, asked }: CompileSubscription, tools: SubscriberTools) {
     this.#spec = spec
     this.#key = spec.key
     this.#subscribers = subscribers
@@ -134,7 +137,7 @@ export class Wanted {
 export async function begin(
   subscribers: readonly Subscriber[],
   asker: Subscriber | undefined,
-  tools: Pick<WantedTools, 'recorder'>,
+  tools: Pick<SubscriberTools, 'recorder'>,
 ): Promise<Map<string, Claim>> {
   const first = asker === undefined ? '' : nameOf(asker)
   const rest = subscribers.toSorted((a, b) => Number(nameOf(b) === first) - Number(nameOf(a) === first))
@@ -148,7 +151,7 @@ export async function begin(
 /** Begins those that join a package which is compiled, or was, for another one. */
 export async function join(
   subscribers: readonly Subscriber[],
-  tools: Pick<WantedTools, 'recorder'>,
+  tools: Pick<SubscriberTools, 'recorder'>,
 ): Promise<Map<string, Claim>> {
   const claims = new Map<string, Claim>()
   await Promise.all(subscribers.map((subscriber) => claim(subscriber, true, claims, tools)))
@@ -159,7 +162,7 @@ async function claim(
   subscriber: Subscriber,
   joins: boolean,
   claims: Map<string, Claim>,
-  { recorder }: Pick<WantedTools, 'recorder'>,
+  { recorder }: Pick<SubscriberTools, 'recorder'>,
 ): Promise<void> {
   // Even from a compiler that lives: the claim on the key is ours, so that one has lost it.
   const { deployment, plan, remodel } = subscriber

@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineStep, type Step, type StepContext } from '../../kinds/contract/step.ts'
-import { carryOut, type Tools } from '../../services/assembler/carry.ts'
+import { execute, type Tools } from '../../services/assembler/executor.ts'
 import { Hands } from '../../services/assembler/hands.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
@@ -25,6 +25,7 @@ import { RemodelError } from '../../shared/runtime/errors.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
+import { person } from '../support/actors.ts'
 import { planOf, released, remodel } from '../support/plans.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -82,7 +83,7 @@ async function toolsWith(apply: (context: StepContext) => ReturnType<Step['apply
 
 async function open(deployment: string, drafts = [remodel('a')]): Promise<string> {
   const plan = await ledger.store(planOf(deployment, drafts), Date.now())
-  await ledger.open(deployment, plan.id, { holder: 'test', message: '' })
+  await ledger.open(deployment, plan.id, { by: person('test'), message: '' })
   return plan.id
 }
 
@@ -91,7 +92,7 @@ const never = new AbortController().signal
 test('a job goes on to what it made ready, and reports each', async () => {
   const plan = await open('chain', [remodel('a'), remodel('b', ['a'])])
   const job = { deployment: 'chain', plan, remodel: 'a', release: 1 }
-  expect(await carryOut(job, 'assemble', never, await toolsWith(async () => {}))).toBe('done')
+  expect(await execute(job, 'assemble', never, await toolsWith(async () => {}))).toBe('done')
   expect((await ledger.planRecord('chain', plan)).state).toBe('done')
 })
 
@@ -117,7 +118,7 @@ test('what a job went on to stands on the board under its own name and outcome',
   const tools = await toolsWith(async () => {
     if (++steps === 3) throw new RemodelError('job-failed', 'it broke', { details: { log: 'the last line' } })
   })
-  expect(await carryOut(job, 'assemble', never, tools)).toBe('done')
+  expect(await execute(job, 'assemble', never, tools)).toBe('done')
   expect(await shownOf(plan)).toEqual(['completed seen: b: done', 'failed seen: c: job-failed: it broke'])
   const queues = new Queues(ledger.redis, settings())
   const { logs } = await queues.get('assemble').getJobLogs(jobId(plan, 'c', 1))
@@ -132,7 +133,7 @@ test('what was published and then taken along is no longer handed to a worker, a
   const data = (id: string) => ({ deployment: 'waits', plan, remodel: id, release: 1 })
   await queue.add('waits: b', data('b'), { jobId: jobId(plan, 'b', 1), priority: 1 })
   await queue.add('waits: c', data('c'), { jobId: jobId(plan, 'c', 1), delay: 60_000 })
-  await carryOut(data('a'), 'assemble', never, await toolsWith(async () => {}))
+  await execute(data('a'), 'assemble', never, await toolsWith(async () => {}))
   expect(await shownOf(plan)).toEqual(['completed waits: b: done', 'completed waits: c: done'])
   expect(await queue.getJobState(jobId(plan, 'b', 1))).toBe('completed')
   expect(await queue.getJobState(jobId(plan, 'c', 1))).toBe('delayed')
@@ -147,8 +148,8 @@ test('a job that is delivered again after its remodel failed shows why that fail
     throw new RemodelError('job-failed', 'it broke', { details: { log: 'the last line' } })
   })
   const failure = new JobFailure('job-failed: it broke', 'the last line')
-  expect(await carryOut(job, 'assemble', never, breaks)).toEqual(failure)
-  expect(await carryOut(job, 'assemble', never, breaks)).toEqual(failure)
+  expect(await execute(job, 'assemble', never, breaks)).toEqual(failure)
+  expect(await execute(job, 'assemble', never, breaks)).toEqual(failure)
 })
 
 test('a job whose report the ledger refuses fails, so that it comes again', async () => {
@@ -159,7 +160,7 @@ test('a job whose report the ledger refuses fails, so that it comes again', asyn
     const key = `${ledger.base('forgotten')}:plan:${plan}`
     await ledger.redis.multi().hset(`${key}:state`, 'a', 'released').hdel(`${key}:runs`, 'a').exec()
   }
-  const refused = carryOut(job, 'assemble', never, await toolsWith(forget))
+  const refused = execute(job, 'assemble', never, await toolsWith(forget))
   await expect(refused).rejects.toMatchObject({ code: 'superseded' })
   expect((await ledger.planRecord('forgotten', plan)).counts.done).toBe(0)
 })
@@ -168,7 +169,7 @@ test('a worker without its lock reports nothing', async () => {
   const plan = await open('lost')
   const job = { deployment: 'lost', plan, remodel: 'a', release: 1 }
   const lock = new AbortController()
-  const lost = carryOut(job, 'assemble', lock.signal, await toolsWith(async () => lock.abort(new Error('lost'))))
+  const lost = execute(job, 'assemble', lock.signal, await toolsWith(async () => lock.abort(new Error('lost'))))
   await expect(lost).rejects.toThrow('lost')
   const [record] = await ledger.remodelRecords('lost', plan)
   expect(record).toMatchObject({ state: 'running', attempt: 1 })
@@ -191,7 +192,7 @@ test('a step that is cancelled before its point of no return undoes what it did,
   const did: string[] = []
   const tools = await listening(async ({ signal, pointOfNoReturn }) => {
     did.push('began')
-    await ledger.cancel('before', plan, 'test')
+    await ledger.cancel('before', plan, person('test'))
     await onceAborted(signal)
     try {
       await pointOfNoReturn()
@@ -202,7 +203,7 @@ test('a step that is cancelled before its point of no return undoes what it did,
     }
   })
   const job = { deployment: 'before', plan, remodel: 'a', release: 1 }
-  expect(await carryOut(job, 'assemble', never, tools)).toMatchObject({ reason: expect.stringContaining('cancelled') })
+  expect(await execute(job, 'assemble', never, tools)).toMatchObject({ reason: expect.stringContaining('cancelled') })
   expect(did).toEqual(['began', 'undone'])
   expect((await ledger.planRecord('before', plan)).state).toBe('cancelled')
 })
@@ -210,12 +211,12 @@ test('a step that is cancelled before its point of no return undoes what it did,
 test('a cancellation that the ledger knows of, and the worker does not, is heard at the point of no return', async () => {
   const plan = await open('unheard')
   const tools = await toolsWith(async ({ pointOfNoReturn }) => {
-    await ledger.cancel('unheard', plan, 'test')
+    await ledger.cancel('unheard', plan, person('test'))
     await pointOfNoReturn()
     throw new Error('went on')
   })
   const job = { deployment: 'unheard', plan, remodel: 'a', release: 1 }
-  await carryOut(job, 'assemble', never, tools)
+  await execute(job, 'assemble', never, tools)
   const { state, counts } = await ledger.planRecord('unheard', plan)
   expect({ state, counts }).toMatchObject({ state: 'cancelled', counts: { skipped: 1, failed: 0 } })
 })
@@ -225,13 +226,13 @@ test('behind its point of no return a step is neither cancelled nor late, and it
   const plan = await open('behind', [draft])
   const tools = await listening(async ({ signal, pointOfNoReturn }) => {
     await pointOfNoReturn()
-    await ledger.cancel('behind', plan, 'test')
+    await ledger.cancel('behind', plan, person('test'))
     await sleep(500)
     expect(await ledger.expire('behind', plan, 0)).toEqual([])
     expect(signal.aborted).toBe(false)
   })
   const job = { deployment: 'behind', plan, remodel: 'a', release: 1 }
-  expect(await carryOut(job, 'assemble', never, tools)).toBe('done')
+  expect(await execute(job, 'assemble', never, tools)).toBe('done')
   expect((await ledger.planRecord('behind', plan)).counts.done).toBe(1)
 })
 
@@ -241,10 +242,10 @@ test('an attempt that crashed behind its point of no return is begun again thoug
   if (first?.status !== 'claimed') throw new Error('not claimed')
   const at = { plan, remodel: 'a', fence: first.claim.fence }
   expect(await ledger.complete('crashed', [{ ...at, outcome: 'no-return' }])).toEqual([{ status: 'recorded' }])
-  await ledger.cancel('crashed', plan, 'test')
-  expect(await ledger.expire('crashed', plan, 0, ['gone'])).toEqual(['a'])
+  await ledger.cancel('crashed', plan, person('test'))
+  expect(await ledger.expire('crashed', plan, 0, { gone: ['gone'] })).toEqual(['a'])
   const again = await toolsWith(({ pointOfNoReturn }) => pointOfNoReturn())
-  expect(await carryOut({ deployment: 'crashed', plan, remodel: 'a', release: 2 }, 'assemble', never, again)).toBe(
+  expect(await execute({ deployment: 'crashed', plan, remodel: 'a', release: 2 }, 'assemble', never, again)).toBe(
     'done',
   )
 })
@@ -264,11 +265,11 @@ describe('a step that says not yet', () => {
       looks.push(fence.number)
       return looks.length < 3 ? { for: 'the copy', afterMs: 0 } : undefined
     })
-    expect(await carryOut(jobOf('patient', plan), 'assemble', never, tools)).toBe('waits for the copy')
+    expect(await execute(jobOf('patient', plan), 'assemble', never, tools)).toBe('waits for the copy')
     expect(await stateOf('patient', plan)).toMatchObject({ state: 'waiting', waitsFor: 'the copy', worker: null })
     for (const release of [2, 3]) {
       await released(ledger, 'patient', plan)
-      await carryOut(jobOf('patient', plan, release), 'assemble', never, { ...tools, hands: new Hands(ledger) })
+      await execute(jobOf('patient', plan, release), 'assemble', never, { ...tools, hands: new Hands(ledger) })
     }
     expect(looks).toHaveLength(3)
     expect((await ledger.planRecord('patient', plan)).state).toBe('done')
@@ -300,7 +301,7 @@ describe('a worker that is older than the plan', () => {
     test(`and does not know ${what} leaves it to one that does`, async () => {
       const name = `strange${i}`
       const plan = await open(name, [remodel('a', [], { attempts: 1, ...draft })])
-      expect(await carryOut(jobOf(name, plan), 'assemble', never, await tools())).toContain(
+      expect(await execute(jobOf(name, plan), 'assemble', never, await tools())).toContain(
         `not mine: it needs a worker`,
       )
       const { state, attempt, waitsFor } = await stateOf(name, plan)
@@ -308,7 +309,7 @@ describe('a worker that is older than the plan', () => {
       expect(waitsFor).toContain(text)
       await released(ledger, name, plan)
       expect(
-        await carryOut(jobOf(name, plan, 2), 'assemble', never, await knows({ input: inVersion(2, z.unknown()) })),
+        await execute(jobOf(name, plan, 2), 'assemble', never, await knows({ input: inVersion(2, z.unknown()) })),
       ).toBe('done')
     })
   }
@@ -321,7 +322,7 @@ describe('a worker that is older than the plan', () => {
     const tools = await knows({})
     for (let release = 1; release <= 6; release++) {
       await released(ledger, 'passed', plan)
-      await carryOut(jobOf('passed', plan, release), 'assemble', never, tools)
+      await execute(jobOf('passed', plan, release), 'assemble', never, tools)
     }
     const { dueMs } = await ledger.advance('passed', plan)
     expect(dueMs).toBeLessThanOrEqual(250)
@@ -331,7 +332,7 @@ describe('a worker that is older than the plan', () => {
   test('and does not know its format leaves it to one that does', async () => {
     const plan = await open('format')
     await ledger.redis.hset(`${ledger.base('format')}:plan:${plan}`, 'format', 2)
-    await carryOut(jobOf('format', plan), 'assemble', never, await toolsWith(async () => {}))
+    await execute(jobOf('format', plan), 'assemble', never, await toolsWith(async () => {}))
     expect(await stateOf('format', plan)).toMatchObject({
       state: 'waiting',
       waitsFor: 'a worker that knows plans of format 2',
@@ -347,7 +348,7 @@ describe('a worker that is older than the plan', () => {
     const tools = await toolsWith(async () => {})
     for (let release = 1; release <= 4; release++) {
       await released(ledger, 'formats', plan)
-      await carryOut(jobOf('formats', plan, release), 'assemble', never, tools)
+      await execute(jobOf('formats', plan, release), 'assemble', never, tools)
     }
     expect((await ledger.advance('formats', plan)).dueMs).toBeGreaterThan(500)
     await other.stop()
@@ -361,13 +362,13 @@ test('what a machine refuses for its fence is begun again under a larger one, an
     if (seen === 0) seen = fence.number + 512 * 1000
     if (fence.number < seen) throw new RemodelError('superseded', `it was shown fence ${seen}`)
   })
-  expect(await carryOut(jobOf('refused', plan), 'assemble', never, tools)).toContain('given back: it was shown')
+  expect(await execute(jobOf('refused', plan), 'assemble', never, tools)).toContain('given back: it was shown')
   expect((await ledger.planRecord('refused', plan)).state).toBe('running')
   // The clock may not have come so far by the first time; the second time it leaps further.
   let said: unknown
   for (let release = 2; release <= 3 && said !== 'done'; release++) {
     await released(ledger, 'refused', plan)
-    said = await carryOut(jobOf('refused', plan, release), 'assemble', never, tools)
+    said = await execute(jobOf('refused', plan, release), 'assemble', never, tools)
   }
   expect(said).toBe('done')
 })
@@ -383,13 +384,13 @@ for (const point of ['before', 'behind'] as const) {
       await onceAborted(signal)
       throw new RemodelError('job-failed', 'it was killed')
     })
-    const said = await carryOut(jobOf(name, plan), 'assemble', never, {
+    const said = await execute(jobOf(name, plan), 'assemble', never, {
       ...tools,
       leaving: { begun: true, signal: leave.signal },
     })
     expect(said).toBe('given back: its worker leaves')
     expect(await stateOf(name, plan)).toMatchObject({ state: 'released', attempt: 0 })
     await released(ledger, name, plan)
-    expect(await carryOut(jobOf(name, plan, 2), 'assemble', never, await toolsWith(async () => {}))).toBe('done')
+    expect(await execute(jobOf(name, plan, 2), 'assemble', never, await toolsWith(async () => {}))).toBe('done')
   })
 }

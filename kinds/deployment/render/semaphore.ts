@@ -1,10 +1,10 @@
-/** At most `places` pieces of work at once, the others in the order they came. */
-export class Turns {
+/** At most `limit` pieces of work at once, the others in the order they came. */
+export class Semaphore {
   #free: number
   readonly #waiting: (() => void)[] = []
 
-  constructor(places: number) {
-    this.#free = places
+  constructor(limit: number) {
+    this.#free = limit
   }
 
   async take<T>(work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { VmWish } from '../../shared/compilation/warmth.ts'
+import type { CompileVmSpec } from '../../shared/compilation/prewarm-hints.ts'
 import { toError } from '../../shared/runtime/errors.ts'
 import type { CompilePool } from './pool.ts'
 
@@ -7,8 +7,8 @@ import type { CompilePool } from './pool.ts'
  * Follows a planner's hint: VMs of this kind will be wanted soon. Takes one token after the other, so that several compilers
  * share them by their speed; one that has fitting VMs already counts those. Stops where there is no room.
  */
-export async function warmUp(
-  wish: VmWish,
+export async function prewarm(
+  wish: CompileVmSpec,
   next: () => Promise<boolean>,
   { pool, log }: { pool: CompilePool; log: Logger },
 ): Promise<void> {

@@ -55,7 +55,7 @@ const carryOnMs = 250
  * came back older may have forgotten the claim or a report that was recorded, and a job that ended then would leave a
  * remodel in nobody's hands. Mostly it is told then that somebody else has seen to it.
  */
-export async function carryOut(
+export async function execute(
   job: Payload<'assemble'>,
   queue: string,
   signal: AbortSignal,
@@ -65,13 +65,13 @@ export async function carryOut(
   if (tools.hands.has(hand)) return 'it is in hand here already'
   tools.hands.hold(hand)
   try {
-    return await carry(job, { queue, signal, hold: (claim) => tools.hands.hold(hand, claim) }, tools)
+    return await executeInTurn(job, { queue, signal, hold: (claim) => tools.hands.hold(hand, claim) }, tools)
   } finally {
     tools.hands.letGo(hand)
   }
 }
 
-async function carry(
+async function executeInTurn(
   job: Payload<'assemble'>,
   { queue, signal, hold }: { queue: string; signal: AbortSignal; hold(claim: Claim): void },
   tools: Tools,
@@ -90,12 +90,11 @@ async function carry(
     const goesOn = `goes on with ${claim.remodel.title}`
     const slow = claim.remodel.id === job.remodel ? undefined : setTimeout(() => tools.view?.note(goesOn), carryOnMs)
     const goOn = () => performance.now() < until && !tools.leaving.begun
-    const ended: Ended = await carryOne(claim, asked, name, () => (goOn() ? queue : undefined), signal, tools).finally(
-      () => clearTimeout(slow),
-    )
+    const of = { asked, job: name, take: () => (goOn() ? queue : undefined), signal }
+    const ended: Ended = await runAttempt(claim, of, tools).finally(() => clearTimeout(slow))
     if (ended.refused) throw new RemodelError('superseded', `${claim.remodel.id}: a newer fence is current`)
     if (claim.remodel.id === job.remodel) own = ended.outcome
-    else showAlong(claim, queue, startedAt, ended.outcome, tools)
+    else showAlong(claim, { queue, startedAt, outcome: ended.outcome }, tools)
     claim = ended.next
     asked = ended.asked
   }
@@ -105,9 +104,7 @@ async function carry(
 /** What a remodel that was taken along came to, as a job of its own. */
 function showAlong(
   { deployment, plan, remodel, release }: Claim,
-  queue: string,
-  startedAt: number,
-  outcome: string | JobFailure,
+  { queue, startedAt, outcome }: { queue: string; startedAt: number; outcome: string | JobFailure },
   { board, worker }: Tools,
 ): void {
   board.add(queue, {
@@ -128,6 +125,16 @@ async function endedBefore(
   return cause ? new JobFailure(`${cause.code}: ${cause.message}`, cause.log) : otherwise
 }
 
+interface Attempt {
+  /** `performance.now()` from before the claim was asked for. */
+  asked: number
+  /** The name of the job that the remodel was begun for. */
+  job: string
+  /** The queue of which another remodel is wished for with the report. */
+  take: () => string | undefined
+  signal: AbortSignal
+}
+
 interface Ended {
   outcome: string | JobFailure
   /** When the report went out, and with it the wish for `next`. */
@@ -143,14 +150,7 @@ interface Ended {
  * It ends early when its plan is cancelled, its time is up, this process leaves, or the remodel is in other hands (`signal`): in
  * the last case nothing is reported.
  */
-async function carryOne(
-  claim: Claim,
-  asked: number,
-  job: string,
-  take: () => string | undefined,
-  signal: AbortSignal,
-  tools: Tools,
-): Promise<Ended> {
+async function runAttempt(claim: Claim, { asked, job, take, signal }: Attempt, tools: Tools): Promise<Ended> {
   const started = performance.now()
   const cancelled = tools.aborts.watch(claim, asked)
   const late = `${claim.remodel.title} did not end within ${claim.remodel.deadlineSeconds} s`

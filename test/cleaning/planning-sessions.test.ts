@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { Drawings } from '../../services/planner/housekeeping/drawings.ts'
+import { PlanningSessions } from '../../services/planner/housekeeping/planning-sessions.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -17,7 +17,7 @@ describe('a plan that is being drawn', () => {
   test('is waited for no longer than any takes, though its planner was killed before the clock of Redis was set back', async () => {
     const settings = { url: server.url, prefix: 'b' }
     const redis = connectRedis(settings, 'service')
-    const drawings = new Drawings(redis, settings)
+    const drawings = new PlanningSessions(redis, settings)
     const dead = drawings.during(() => new Promise(() => {}))
     void dead
     await expect.poll(() => redis.zcard('b:{supply}:drawings')).toBe(1)
@@ -33,7 +33,7 @@ describe('a plan that is being drawn', () => {
   test('is waited for, though the clock of its planner is an hour behind', async () => {
     const settings = { url: server.url, prefix: 'd' }
     const redis = connectRedis(settings, 'service')
-    const [behind, other] = [new Drawings(redis, settings), new Drawings(redis, settings)]
+    const [behind, other] = [new PlanningSessions(redis, settings), new PlanningSessions(redis, settings)]
     const hourAgo = Date.now() - 3_600_000
     let end = () => {}
     const clock = vi.spyOn(Date, 'now').mockReturnValue(hourAgo)

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { startLoop } from '../../../shared/runtime/loop.ts'
 import { plannerRecord, plannerSocket, socketAddress } from '../../../shared/runtime/planner-socket.ts'
 
-/** How often a planner looks whether the one that has the place still answers. */
+/** How often a planner looks whether the one at the home's socket still answers. */
 const lookMs = 1000
 
-/** What `<home>/planner.json` says of the planner that has the place. */
+/** What `<home>/planner.json` says of the planner at the home's socket. */
 export interface PlannerRecord {
   url: string
   pid: number
@@ -18,7 +18,7 @@ export interface PlannerRecord {
 
 /**
  * Answers the command of a home, through `<home>/planner.sock`, which only its owner can open. Any number of planners may share a
- * home: each listens on a socket of its own, and one of them has the place, where a link leads to its socket.
+ * home: each listens on a socket of its own, and the home's socket is a link to that of one of them.
  *
  *   free, or its planner does not answer  -- a planner starts, or looks -->  had by that one
  *   had by a planner                      -- another one starts         -->  had by the newest
@@ -27,8 +27,8 @@ export interface PlannerRecord {
  * So the command finds a planner for as long as there is one, whichever of them ends, and however.
  */
 export async function answerAtHome(server: Server, home: string, record: PlannerRecord): Promise<() => Promise<void>> {
-  const place = plannerSocket(home)
-  const own = `${place}.${randomBytes(4).toString('hex')}`
+  const socket = plannerSocket(home)
+  const own = `${socket}.${randomBytes(4).toString('hex')}`
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ path: socketAddress(own) }, () => resolve())
@@ -37,15 +37,15 @@ export async function answerAtHome(server: Server, home: string, record: Planner
   const { ino } = await stat(own)
   const isOwn = async (path: string) => (await stat(path).catch(() => undefined))?.ino === ino
 
-  // Renamed into the place, which never shows a socket that others can open, or a half-written record.
+  // Renamed over the link, which never shows a socket that others can open, or a half-written record.
   const take = async () => {
     await link(own, `${own}.new`)
-    await rename(`${own}.new`, place)
+    await rename(`${own}.new`, socket)
     await writeFile(`${own}.json`, JSON.stringify(record))
     await rename(`${own}.json`, plannerRecord(home))
   }
   const look = async () => {
-    if (!(await isOwn(place)) && !(await answers(place))) await take()
+    if (!(await isOwn(socket)) && !(await answers(socket))) await take()
   }
 
   await take()
@@ -53,10 +53,10 @@ export async function answerAtHome(server: Server, home: string, record: Planner
   const looking = startLoop({ everyMs: lookMs, turn: look, failed: () => {} })
   return async () => {
     await looking.stop()
-    const had = await isOwn(place)
+    const had = await isOwn(socket)
     await new Promise<void>((resolve) => server.close(() => resolve()))
     await rm(own, { force: true })
-    if (had) await rm(place, { force: true })
+    if (had) await rm(socket, { force: true })
     const written = await readFile(plannerRecord(home), 'utf8').catch(() => '')
     if (written.includes(JSON.stringify(record.planner))) await rm(plannerRecord(home), { force: true })
   }

@@ -3,7 +3,7 @@ import { unlockedChannel } from '../../../shared/ledger/keys.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
 /** Waits for turns at deployments' locks: a lock that is given back wakes one waiter, the first in line, and nobody else. */
-export class Turns {
+export class LockWaiters {
   readonly #subscriber: Redis
   readonly #waiting = new Map<string, () => void>()
 

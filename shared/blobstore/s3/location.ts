@@ -1,7 +1,7 @@
 import { RemodelError } from '../../runtime/errors.ts'
 
 /** Where an S3 blobstore is. */
-export interface S3Place {
+export interface S3Location {
   bucket: string
   /** Without slashes at its ends; may be empty. */
   prefix: string
@@ -23,7 +23,7 @@ const known = ['endpoint', 'region', 'path-style', 'multipart', 'checksum']
  * percent-encoded as in any URL. A service at `endpoint` gets the bucket in the path unless `path-style` says otherwise.
  * Keys come from the usual AWS_ variables and files, never from the URL. Throws `invalid-input`.
  */
-export function readS3Place(text: string, env: NodeJS.ProcessEnv = process.env): S3Place {
+export function readS3Location(text: string, env: NodeJS.ProcessEnv = process.env): S3Location {
   const refuse = (message: string, details: Record<string, unknown> = {}) =>
     new RemodelError('invalid-input', `REMODEL_BLOBSTORE: ${message}`, { details })
   const url = URL.parse(text)
