@@ -1,4 +1,4 @@
-import { materialType } from '../../shared/model/material.ts'
+import { materialName, materialType } from '../../shared/model/material.ts'
 import type { Action, Change, Plan, Remodel } from '../../shared/model/plan.ts'
 import { count } from './table.ts'
 
@@ -66,7 +66,7 @@ export function isEmpty(plan: Plan): boolean {
 /** `web/0` for an instance, `package zlib/3f2a` for what is no instance. */
 function subject(material: string): string {
   const type = materialType(material)
-  const name = material.slice(type.length + 1)
+  const name = materialName(material)
   return type === 'instance' ? name : `${type} ${name}`
 }
 
@@ -134,15 +134,15 @@ function deed(remodels: readonly Remodel[]): Deed {
   return order.find((candidate) => actions.has(candidate)) ?? 'barrier'
 }
 
-/** One remodel speaks for itself; several of one material become `web/0: prepare, stop, start`. */
+/** One remodel speaks for itself; several of one material become `web/0: prepare instance, stop instance`. */
 function title(material: string, remodels: readonly Remodel[]): string {
   const titles = unique(remodels.map((remodel) => remodel.title))
   if (titles.length === 1 && titles[0] !== undefined) return titles[0]
-  const name = subject(material)
-  const verbs = titles.map((text) => (text.endsWith(` ${name}`) ? text.slice(0, -name.length - 1) : undefined))
-  return verbs.every((verb) => verb !== undefined)
-    ? `${name}: ${unique(verbs).join(', ')}`
-    : `${name}: ${titles.join(', ')}`
+  const verbs = remodels.flatMap(({ verb }) => verb ?? [])
+  const [first, ...others] = new Set(remodels.map((remodel) => remodel.subject))
+  return first !== undefined && others.length === 0 && verbs.length === remodels.length
+    ? `${first}: ${unique(verbs).join(', ')}`
+    : `${subject(material)}: ${titles.join(', ')}`
 }
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {

@@ -1,4 +1,5 @@
 import type { PlanView } from '../../shared/api/schemas/plan.ts'
+import { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Verdict } from '../../shared/model/verdict.ts'
 import { logLines } from './happening.ts'
 import type { StageTime } from './progress.ts'
@@ -85,10 +86,10 @@ function notCompiled({ plan, remodels }: PlanView, failed: string): string[] {
   const because = new Set([failed])
   const names: string[] = []
   // A plan lists what is needed before what needs it.
-  for (const { id, action, needs, title } of plan.remodels) {
+  for (const { id, action, needs, title, input } of plan.remodels) {
     if (action !== 'compile' || !skipped.has(id) || !needs.some((need) => because.has(need))) continue
     because.add(id)
-    names.push(title.split(' ').at(-1)?.split('/')[0] ?? title)
+    names.push(CompileSpec.safeParse(input).data?.name ?? title)
   }
   return names.length > 0 ? [`so not compiled: ${names.join(', ')}`] : []
 }

@@ -9,6 +9,7 @@ import {
   defineStep,
   diffMaterials,
   failpoint,
+  materialName,
   type RemodelDraft,
   RemodelError,
   type StepContext,
@@ -29,7 +30,7 @@ const Document = z.strictObject({
   files: z.record(z.string().regex(/^(?!.*(^|\/)[./])\S+$/, 'must be a path below the directory'), z.string()),
 })
 
-const pathOf = (id: string) => id.slice('file'.length)
+const pathOf = (id: string) => `/${materialName(id)}`
 const digest = (content: string | Buffer) => `sha256:${createHash('sha256').update(content).digest('hex')}`
 
 /** Digest of the file at a path; null where there is none. */
@@ -88,8 +89,8 @@ export const kind = defineKind({
 function draft(step: string, { id, changes }: Difference, action: 'create' | 'update' | 'delete'): RemodelDraft {
   const reasons = { create: ['file is new'], delete: ['file is not wanted'], update: ['content changed'] }[action]
   const stage = step === 'write-file' ? 'Writing files' : 'Removing files'
-  const title = `${step.replace('-', ' ')} ${pathOf(id)}`
-  return { id: `${step} ${id}`, step, action, material: id, title, stage, reasons, changes, deadlineSeconds: 60 }
+  const heading = { verb: step === 'write-file' ? 'write file' : 'remove file', subject: pathOf(id) }
+  return { id: `${step} ${id}`, step, action, material: id, ...heading, stage, reasons, changes, deadlineSeconds: 60 }
 }
 
 export const steps = {

@@ -1,6 +1,13 @@
 /** All that a kind outside of this repository imports: what it has to be, and what foremen and steps of all kinds use. */
 export { inVersion, versioned } from '../../shared/model/input-version.ts'
-export type { Blueprint, Floorplan, Material, StandingMaterial } from '../../shared/model/material.ts'
+export {
+  type Blueprint,
+  type Floorplan,
+  type Material,
+  materialName,
+  materialType,
+  type StandingMaterial,
+} from '../../shared/model/material.ts'
 export { type Aspect, type Observation, observation, observed } from '../../shared/model/observation.ts'
 export { RemodelError } from '../../shared/runtime/errors.ts'
 export { failpoint } from '../../shared/runtime/failpoint.ts'

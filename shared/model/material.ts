@@ -32,6 +32,11 @@ export function materialType(id: string): string {
   return id.slice(0, id.indexOf('/'))
 }
 
+/** What tells a material from others of its type: all of its id behind the type. */
+export function materialName(id: string): string {
+  return id.slice(id.indexOf('/') + 1)
+}
+
 /**
  * All materials that should stand, drawn by a kind's architect. `strategy` is the kind's own: how to get there. It is JSON, and only the
  * kind knows its shape (`Kind.strategy`).

@@ -33,8 +33,11 @@ export const Remodel = z.object({
   action: Action,
   /** The material it changes: the scope of its fence. */
   material: z.string(),
-  /** One line for people: `start web/0`. */
+  /** One line for people: `start instance web/0`. */
   title: z.string(),
+  /** The parts of the title: what is done, and to what, as people name it. Absent where it has no such parts. */
+  verb: z.string().optional(),
+  subject: z.string().optional(),
   /** Group of remodels for people: `Updating instance web`. */
   stage: z.string(),
   /** Which queue carries it; null for barriers, approvals and gates. */

@@ -44,6 +44,12 @@ describe('the view of a plan', () => {
     expect(text).toContain('! db/1 does not answer since 09:58:12')
   })
 
+  test('says the title of each remodel of a material where they have no verb: in a plan of an earlier version', () => {
+    const titled = ['prepare web/0', 'stop web/0'].map((title) => ({ id: title, title, stage: 's' }))
+    const text = lines(plan(titled.map((one) => ({ ...one, action: 'run', material: 'instance/web/0' })))).join('\n')
+    expect(text).toContain('> web/0: prepare web/0, stop web/0')
+  })
+
   test('marks what loses data, and says so once more at the end', () => {
     const all = lines(samplePlan())
     expect(all.filter((line) => line.includes('(data is lost)'))).toHaveLength(1)

@@ -9,6 +9,9 @@ type RemodelInput = Pick<
 > &
   Partial<z.input<typeof import('../../shared/model/plan.ts').Remodel>>
 
+/** Title, verb and subject of a remodel. */
+const heading = (verb: string, subject: string) => ({ title: `${verb} ${subject}`, verb, subject })
+
 /** A plan as the planner would store it, from the fields that a test is about. */
 export function plan(remodels: RemodelInput[], more: Partial<z.input<typeof Plan>> = {}): Plan {
   return Plan.parse({
@@ -65,7 +68,7 @@ export function samplePlan(): Plan {
         id: `prepare-instance web/${index}`,
         action: 'update',
         material,
-        title: `prepare web/${index}`,
+        ...heading('prepare', `web/${index}`),
         stage: stage.web,
         reasons,
         changes,
@@ -74,7 +77,7 @@ export function samplePlan(): Plan {
         id: `stop-instance web/${index}`,
         action: 'update',
         material,
-        title: `stop web/${index}`,
+        ...heading('stop', `web/${index}`),
         stage: stage.web,
         reasons,
         needs: [`prepare-instance web/${index}`],
@@ -83,7 +86,7 @@ export function samplePlan(): Plan {
         id: `start-instance web/${index}`,
         action: 'update',
         material,
-        title: `start web/${index}`,
+        ...heading('start', `web/${index}`),
         stage: stage.web,
         reasons,
         needs: [`stop-instance web/${index}`],

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { kind as files } from '../../examples/kinds/files.ts'
 import type { Kind } from '../../kinds/contract/kind.ts'
-import { Cids } from '../../kinds/deployment/plan/foreman/cids.ts'
-import type { Strategy } from '../../kinds/deployment/plan/strategy.ts'
+import { CloudIds } from '../../kinds/deployment/plan/foreman/cloud-ids.ts'
 import { deploymentOf } from '../../kinds/registry.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 
@@ -40,11 +39,11 @@ test('a name of 63 characters is one', () => {
 })
 
 test('cloud ids of the longest names have at most 63 characters, and no two of them are equal', () => {
-  const cids = new Cids({ deployment: 'd'.repeat(63) } as Strategy, 1)
+  const cids = new CloudIds({ deployment: 'd'.repeat(63) }, 1)
   const all = ['a', 'b'].flatMap((last) =>
     Array.from({ length: 500 }, (_, i) => cids.vm(`${'g'.repeat(62)}${last}`, i)),
   )
   expect(new Set(all).size).toBe(1000)
   expect(all.filter((id) => id.length > 63)).toEqual([])
-  expect(new Cids({ deployment: 'hello' } as Strategy, 1).vm('web', 0)).toMatch(/^vm-hello-web-0-[0-9a-f]{8}$/)
+  expect(new CloudIds({ deployment: 'hello' }, 1).vm('web', 0)).toMatch(/^vm-hello-web-0-[0-9a-f]{8}$/)
 })

@@ -741,7 +741,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'a disk that no record names and no instance wants is deleted',
     guarantee: 59,
-    file: 'kinds/deployment/plan/foreman/tidying.ts',
+    file: 'kinds/deployment/plan/foreman/cleanup.ts',
     find: 'stays: disk.orphan || disk.kept',
     replace: 'stays: false',
     caughtBy: 'test/kinds/deployment/foreman.test.ts',

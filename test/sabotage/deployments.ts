@@ -37,9 +37,9 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'an instance is stopped before its replacement is prepared',
     guarantee: 15,
-    file: 'kinds/deployment/plan/foreman/build.ts',
-    find: 'let after = [...needs, ...(prepared ? [prepared] : compiled)]',
-    replace: 'let after = [...needs]',
+    file: 'kinds/deployment/plan/foreman/update-instance.ts',
+    find: '...(disk === undefined ? [] : [disk]), ...ready]',
+    replace: '...(disk === undefined ? [] : [disk])]',
     caughtBy: 'test/kinds/deployment/plan.property.test.ts',
   },
   {

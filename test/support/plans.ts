@@ -5,7 +5,11 @@ import type { Ledger, Released } from '../../shared/ledger/ledger.ts'
 import type { Place, Plan, Window } from '../../shared/model/plan.ts'
 
 /** A remodel that needs `needs`; everything else has a usual value. */
-export function remodel(id: string, needs: string[] = [], more: Partial<RemodelDraft> = {}): RemodelDraft {
+export function remodel(
+  id: string,
+  needs: string[] = [],
+  more: Partial<RemodelDraft> = {},
+): RemodelDraft & { title: string } {
   return {
     id,
     step: 'nothing',

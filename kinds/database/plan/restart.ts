@@ -93,7 +93,8 @@ function inPlace(standing: StandingNodes, view: NodeView, server: string): Piece
         step: 'restart-server',
         action: 'run',
         material: `instance/${server}`,
-        title: `restart ${server}`,
+        verb: 'restart',
+        subject: server,
         stage: `restart ${node}`,
         reasons: [
           'it was asked for',

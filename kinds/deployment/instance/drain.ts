@@ -21,7 +21,7 @@ export async function runDrain(
   }
   let args = drain
   for (;;) {
-    const result = await runScript(connection, job, 'drain', args, { signal, env })
+    const result = await runScript(connection, { job, hook: 'drain', args }, { signal, env })
     if (!result) return
     const answer = result.stdout.trim().split('\n').at(-1) ?? ''
     if (result.exitCode !== 0 || !/^-?\d+$/.test(answer)) {

@@ -17,7 +17,7 @@ export async function runHook(
   options: { signal: AbortSignal; env?: Record<string, string> },
 ): Promise<void> {
   const results = await Promise.all(
-    jobs.map(async (job) => ({ job, result: await runScript(connection, job, hook, [], options) })),
+    jobs.map(async (job) => ({ job, result: await runScript(connection, { job, hook }, options) })),
   )
   const ran = results.flatMap(({ job, result }) => (result ? [{ job, result }] : []))
   const failed = ran.filter(({ result }) => result.exitCode !== 0)
@@ -34,9 +34,7 @@ export async function runHook(
 /** Runs one script of one job; null where the job has none. */
 export async function runScript(
   connection: Connection,
-  job: string,
-  hook: Hook,
-  args: readonly string[],
+  { job, hook, args = [] }: { job: string; hook: Hook; args?: readonly string[] },
   options: { signal: AbortSignal; env?: Record<string, string> },
 ): Promise<ExecResult | null> {
   const path = `${layout.jobs}/${job}/bin/${hook}`

@@ -14,12 +14,13 @@ import { refusePlaceholders } from './architect/placeholders.ts'
 import { bindSupplies } from './architect/supplies.ts'
 import { diskId, instanceId, packageId } from './names.ts'
 import { Manifest } from './schema/manifest.ts'
-import type { GroupStrategy, Strategy } from './strategy.ts'
+import type { Strategy } from './strategy.ts'
 
 /**
  * Manifest, cloud configs, releases and stemcells -> what should stand. Pure; the order of the supplies does not matter.
  *
- * Where an instance stands (AZ, addresses) is not drawn here: it depends on what stands already, so the foreman decides it.
+ * Where an instance is put (index, AZ, addresses) is not drawn here: it depends on what stands already, so the foreman decides it, and
+ * adds the configuration that is rendered with it. All else that a material says here is what the floorplan is compared with.
  * Throws `invalid-input` with all faults of all documents at once.
  */
 export function architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy> {
@@ -43,12 +44,13 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     path: ['instance_groups', index],
   }))
   faults.duplicates('instance group', groups)
-  const drawn = groups.map(({ name: _, ...group }) => drawGroup(group, manifest, cloud, bound, claims, faults))
+  const supplied = { cloud, bound, claims, faults }
+  const drawn = groups.map(({ name: _, ...group }) => drawGroup(group, manifest, supplied))
   checkStaticsOnce(drawn, faults)
   checkMigrations(groups, faults)
   const services = drawn.filter((group) => group.source.value.lifecycle === 'service')
   const useDns = parsed.features?.use_dns_addresses ?? false
-  resolveLinks(services, useDns, faults)
+  const linked = resolveLinks(services, useDns, faults)
   const compile = compileStrategy(cloud, faults)
   faults.throwIfAny()
 
@@ -58,14 +60,14 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     networks: usedNetworks(services, cloud),
     compile,
     packages: claims.byKey,
-    groups: services.map((group) => group.strategy),
+    groups: linked,
     notes: notesOn(parsed, supplies.configs.runtime.length),
     versions: versionNotes(parsed, bound),
   }
   return {
     deployment: parsed.name,
     kind: 'deployment',
-    materials: [...packageMaterials(strategy), ...strategy.groups.flatMap(groupMaterials)],
+    materials: [...packageMaterials(strategy), ...services.flatMap(groupMaterials)],
     strategy,
   }
 }
@@ -113,29 +115,19 @@ function packageMaterials(strategy: Strategy): Material[] {
     .sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
-/** Disks and instances of a group; the indexes are those of a first deploy. */
-function groupMaterials(group: GroupStrategy): Material[] {
-  const needs = Object.entries(group.packages).map(([name, key]) => packageId(name, key))
-  const attributes = {
-    azs: group.azs,
-    networks: group.networks.map((network) => network.name),
-    stemcell: `${group.stemcell.name}/${group.stemcell.version}`,
-    jobs: jobsOf(group),
-    packages: group.packages,
-    state: 'started',
-  }
-  return Array.from({ length: group.instances }, (_, index) => {
-    const disk = diskId(group.name, index)
+/**
+ * Disks and instances of a group, all alike. The indexes are those of a first deploy: which ones the instances have where something
+ * stands, the foreman decides.
+ */
+function groupMaterials({ strategy: { name }, wanted: { count, attributes, disk } }: DrawnGroup): Material[] {
+  const needs = Object.entries(attributes.packages).map(([pack, key]) => packageId(pack, key))
+  return Array.from({ length: count }, (_, index) => {
+    const id = diskId(name, index)
     const instance: Material = {
-      id: instanceId(group.name, index),
+      id: instanceId(name, index),
       attributes,
-      needs: group.disk ? [...needs, disk] : needs,
+      needs: disk ? [...needs, id] : needs,
     }
-    return group.disk ? [{ id: disk, attributes: { ...group.disk }, needs: [] }, instance] : [instance]
+    return disk ? [{ id, attributes: disk, needs: [] }, instance] : [instance]
   }).flat()
-}
-
-/** Job name -> `<release>/<fingerprint>`. */
-export function jobsOf(group: GroupStrategy): Record<string, string> {
-  return Object.fromEntries(group.jobs.map((job) => [job.name, `${job.release.name}/${job.fingerprint}`]))
 }

@@ -1,41 +1,56 @@
 import { observed } from '../../../shared/model/observation.ts'
 import { ReservedNames } from '../../../shared/model/reservation.ts'
-import type { Fault } from '../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../shared/source/document.ts'
 import type { Kind } from '../../contract/kind.ts'
 import type { Render } from '../rendering.ts'
+import { address } from './foreman/address.ts'
 import { build } from './foreman/build.ts'
-import { Cids } from './foreman/cids.ts'
-import { decide } from './foreman/decide.ts'
+import { CloudIds } from './foreman/cloud-ids.ts'
+import type { PlanContext } from './foreman/context.ts'
+import { decide, unresponsiveNotes } from './foreman/decide.ts'
+import { match } from './foreman/match.ts'
 import { migrate } from './foreman/migrating.ts'
 import { remove } from './foreman/removal.ts'
 import { renderJobs, unwatchedNotes } from './foreman/rendering.ts'
 import { readFloorplan } from './foreman/standing.ts'
-import { survey } from './foreman/survey.ts'
+import { readBlueprint } from './foreman/wanted.ts'
 import { duration, health } from './observations.ts'
 import type { Strategy } from './strategy.ts'
 
 /**
  * Blueprint and floorplan -> what is to be done, in which order. Pure, but for `render`, which is a function of content.
  *
+ * The wanted instances go through stages: they are matched with those of the floorplan, addressed, rendered, and decided upon
+ * (`foreman/stages.ts`). Then the remodels are written, in the order that `build` tells.
+ *
  * Throws `invalid-input` with all faults at once: addresses that run out, disks that would become smaller, templates that
  * cannot be rendered.
  */
 export const foremanWith =
   (render: Render): Kind<Strategy>['foreman'] =>
-  async ({ strategy }, floorplan, options, { observations = [], reserved = new ReservedNames() } = {}) => {
+  async (blueprint, floorplan, options, { observations = [], reserved = new ReservedNames() } = {}) => {
+    const wanted = readBlueprint(blueprint)
     const recorded = readFloorplan(floorplan, observed(observations, health))
-    if (options.remove) return remove(strategy, recorded, options)
-    const misplaced: Fault[] = []
-    const { standing, renamings } = migrate(strategy, recorded, misplaced)
-    const cids = new Cids(strategy, floorplan.version)
-    const found = survey(strategy, standing, options, { cids, reserved })
-    const refused = [...misplaced, ...found.faults]
+    const cids = new CloudIds(wanted, floorplan.version)
+    const known = { wanted, options, cids, reserved, durations: observed(observations, duration) }
+    if (options.remove) return remove({ ...known, standing: recorded })
+
+    const migrated = migrate(wanted, recorded)
+    const context: PlanContext = { ...known, standing: migrated.standing }
+    const matching = match(context)
+    const addressing = address(context, matching)
+    const refused = [...migrated.faults, ...matching.faults, ...addressing.faults]
     if (refused.length > 0) throw invalidInput(refused)
-    const { faults, notes, unwatched } = await renderJobs(strategy, found.tasks, render)
+    const { rendered, faults, notes, unwatched } = await renderJobs(context, addressing.addressed, render)
     if (faults.length > 0) throw invalidInput(faults)
-    decide(found.tasks, cids)
-    const started = new Set(found.tasks.filter(({ how }) => how !== 'none').map(({ group }) => group.name))
-    const said = [...found.notes, ...notes, ...unwatchedNotes(unwatched, started)]
-    return build(strategy, standing, { ...found, notes: said, renamings }, options, observed(observations, duration))
+    const instances = rendered.map((one) => decide(one, cids))
+
+    const started = new Set(instances.filter(({ how }) => how !== 'none').map(({ group }) => group.name))
+    return build(context, {
+      instances,
+      obsolete: matching.obsolete,
+      spares: addressing.spares,
+      renamings: migrated.renamings,
+      notes: [...addressing.notes, ...unresponsiveNotes(instances), ...notes, ...unwatchedNotes(unwatched, started)],
+    })
   }

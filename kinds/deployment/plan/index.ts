@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Blueprint } from '../../../shared/model/material.ts'
+import { type Blueprint, materialType } from '../../../shared/model/material.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
 import { defineKind, type Kind, type KindTools } from '../../contract/kind.ts'
 import { recognises } from '../recognises.ts'
@@ -36,12 +36,15 @@ export const renderedBy = (render: Render): Kind =>
     inspector,
     foreman: foremanWith(render),
     deviations,
-    made: ({ purpose }) => /^(instance|disk)\//.test(purpose),
+    made: ({ purpose }) => madeFor.has(materialType(purpose)),
     releasesInUse,
     packagesOf,
     spaces,
     holdings,
   })
+
+/** Types of the materials that machines and disks are made for. */
+const madeFor: ReadonlySet<string> = new Set(['instance', 'disk'])
 
 function nothing(deployment: string): Blueprint<Strategy> {
   const strategy = {

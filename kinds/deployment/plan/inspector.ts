@@ -1,6 +1,11 @@
 import type { Timed } from '../../../shared/compilation/durations.ts'
-import type { Blueprint, Material, StandingMaterial } from '../../../shared/model/material.ts'
-import { materialType } from '../../../shared/model/material.ts'
+import {
+  type Blueprint,
+  type Material,
+  materialName,
+  materialType,
+  type StandingMaterial,
+} from '../../../shared/model/material.ts'
 import { type Look, type Observation, observation } from '../../../shared/model/observation.ts'
 import type { Disk, Vm } from '../../../shared/provider/provider.ts'
 import { osOf } from '../../../shared/release/package-form.ts'
@@ -9,7 +14,7 @@ import type { Inspection, World } from '../../contract/kind.ts'
 import { type DiskAttributes, type InstanceAttributes, VmAttributes } from '../inputs.ts'
 import { healthOf } from './inspector/health.ts'
 import { lookAtMachine } from './inspector/machine.ts'
-import { vmId } from './names.ts'
+import { diskId, instanceId, slotOf, vmId } from './names.ts'
 import { duration, faults, type Health, health } from './observations.ts'
 
 /** As many machines are asked at once as BOSH asks (`max_threads`). */
@@ -38,7 +43,7 @@ export async function inspector(blueprint: Blueprint, world: World): Promise<Ins
   const found = await instancesAsFound(recorded, vmById, world)
   for (const material of recorded) {
     const type = materialType(material.id)
-    if (type === 'vm') found.set(material.id, { health: vmHealth(vmById.get(material.id.slice(3))), faults: [] })
+    if (type === 'vm') found.set(material.id, { health: vmHealth(vmById.get(materialName(material.id))), faults: [] })
     if (type !== 'disk') continue
     const disk = diskById.get(String(material.meta.cid))
     const wrong = world.closely && disk ? diskFaults(material, disk, { recorded, vmById }) : []
@@ -49,7 +54,7 @@ export async function inspector(blueprint: Blueprint, world: World): Promise<Ins
   const replaced = new Set(strays.map(({ id }) => id))
   const known = recorded.filter(({ id }) => !replaced.has(id))
   const machines = orphanVms(vms, recorded)
-  for (const { id } of machines) found.set(id, { health: vmHealth(vmById.get(id.slice(3))), faults: [] })
+  for (const { id } of machines) found.set(id, { health: vmHealth(vmById.get(materialName(id))), faults: [] })
   return {
     materials: [...known, ...machines, ...strays, ...packages.compiled],
     observations: [...[...found].flatMap(([id, one]) => observationsOf(id, one, look)), ...packages.durations],
@@ -82,12 +87,13 @@ async function instancesAsFound(
     const alive = vm !== undefined && vmHealth(vm) === 'running'
     const expected = material.attributes.state === 'started'
     const state = alive ? await healthOf(provider, vm.id, expected) : vmHealth(vm)
+    const slot = slotOf(material.id)
     const wrong =
       closely && alive
         ? await lookAtMachine(provider, vm.id, {
             attributes: material.attributes as InstanceAttributes,
             table: typeof table === 'string' ? table : null,
-            disk: disks.has(material.id.replace('instance/', 'disk/')),
+            disk: slot !== null && disks.has(diskId(slot.group, slot.index)),
           })
         : []
     found.set(material.id, { health: state, faults: wrong })
@@ -104,7 +110,9 @@ function diskFaults(
   const wrong: string[] = []
   const { sizeMiB } = material.attributes as DiskAttributes
   if (disk.sizeMiB !== sizeMiB) wrong.push(`has ${disk.sizeMiB} MiB instead of ${sizeMiB}`)
-  const owner = recorded.find(({ id }) => id === material.id.replace('disk/', 'instance/'))
+  const slot = slotOf(material.id)
+  const ownerId = slot && instanceId(slot.group, slot.index)
+  const owner = recorded.find(({ id }) => id === ownerId)
   const stands = owner && material.meta.kept !== true && vmHealth(vmById.get(String(owner.meta.vm))) === 'running'
   if (stands && disk.vm !== owner.meta.vm) wrong.push('is not attached to its machine')
   return wrong

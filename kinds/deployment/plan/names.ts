@@ -1,4 +1,12 @@
+import { materialName } from '../../../shared/model/material.ts'
+
 /** Ids of materials and names of instances; the only place where they are put together and taken apart. */
+
+/** Where an instance is, and the disk that it has. */
+export interface Slot {
+  readonly group: string
+  readonly index: number
+}
 
 /** `web/0`: how people name an instance. */
 export function instanceName(group: string, index: number): string {
@@ -7,6 +15,7 @@ export function instanceName(group: string, index: number): string {
 
 export const instanceId = (group: string, index: number) => `instance/${group}/${index}`
 export const diskId = (group: string, index: number) => `disk/${group}/${index}`
+export const groupId = (group: string) => `group/${group}`
 export const vmId = (cid: string) => `vm/${cid}`
 export const tableId = (deployment: string) => `addresses/${deployment}`
 /** That the post-deploy scripts have run for what stands. */
@@ -19,10 +28,24 @@ export function shortKey(key: string): string {
 }
 
 /** `instance/web/0` or `disk/web/0` -> group and index; null for anything else. */
-export function parseSlot(id: string): { group: string; index: number } | null {
-  const [from, to] = [id.indexOf('/'), id.lastIndexOf('/')]
-  const index = Number(id.slice(to + 1))
-  return to > from && Number.isInteger(index) ? { group: id.slice(from + 1, to), index } : null
+export function slotOf(id: string): Slot | null {
+  const name = materialName(id)
+  const at = name.lastIndexOf('/')
+  const index = Number(name.slice(at + 1))
+  return at >= 0 && Number.isInteger(index) ? { group: name.slice(0, at), index } : null
+}
+
+/** What an instance runs of a job, as its attributes say it: `<release>/<fingerprint>`. */
+export interface JobForm {
+  readonly release: string
+  readonly fingerprint: string
+}
+
+export const jobForm = ({ release, fingerprint }: JobForm) => `${release}/${fingerprint}`
+
+export function jobFormOf(text: string): JobForm {
+  const at = text.lastIndexOf('/')
+  return { release: text.slice(0, at), fingerprint: text.slice(at + 1) }
 }
 
 /** Whether one of a job's templates is rendered to this file of the job's directory. */

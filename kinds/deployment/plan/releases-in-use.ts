@@ -4,6 +4,7 @@ import { osOf, PackageForms } from '../../../shared/release/package-form.ts'
 import type { Release, Stemcell } from '../../../shared/release/release.ts'
 import { compareVersions } from '../../../shared/release/version.ts'
 import { InstanceAttributes, VmAttributes } from '../inputs.ts'
+import { jobFormOf, vmId } from './names.ts'
 
 interface Use {
   /** Job -> fingerprint. */
@@ -36,12 +37,9 @@ function usesOf(materials: readonly StandingMaterial[], stemcells: readonly Stem
     if (materialType(material.id) !== 'instance') continue
     const instance = InstanceAttributes.safeParse(material.attributes)
     if (!instance.success) continue
-    const vm = VmAttributes.safeParse(vms.get(`vm/${material.meta.vm}`)?.attributes)
+    const vm = VmAttributes.safeParse(vms.get(vmId(String(material.meta.vm)))?.attributes)
     const stemcell = vm.success ? byId.get(vm.data.stemcell) : undefined
-    const jobs = Object.entries(instance.data.jobs).map(([job, text]) => {
-      const at = text.lastIndexOf('/')
-      return { job, release: text.slice(0, at), fingerprint: text.slice(at + 1) }
-    })
+    const jobs = Object.entries(instance.data.jobs).map(([job, text]) => ({ job, ...jobFormOf(text) }))
     for (const [release, own] of Map.groupBy(jobs, (one) => one.release)) {
       const use: Use = uses.get(release) ?? { jobs: new Map(), packages: [] }
       for (const { job, fingerprint } of own) use.jobs.set(job, fingerprint)

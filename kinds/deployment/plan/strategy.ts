@@ -1,11 +1,17 @@
 import { z } from 'zod'
-import { HealthCheck } from '../health-checks.ts'
-import { DiskAttributes } from '../inputs.ts'
+import { InstanceAttributes } from '../inputs.ts'
 
 /*
  * What the foreman needs to know beyond the materials: how to get there. It travels in the blueprint as JSON, so it is plain data, and it
  * grows with the number of groups and jobs, never with the number of instances.
  */
+
+/**
+ * What the blueprint's material of an instance says, and the floorplan's is compared with. The foreman adds what depends on the
+ * floorplan: AZ, addresses, and the configuration that is rendered with them.
+ */
+export const WantedAttributes = InstanceAttributes.pick({ jobs: true, packages: true, state: true, checks: true })
+export type WantedAttributes = z.infer<typeof WantedAttributes>
 
 export const Resources = z.object({
   cpus: z.number().exactOptional(),
@@ -78,7 +84,7 @@ export const GroupNetworkStrategy = z.object({
   name: z.string(),
   /** One per instance, or null where addresses are given by the foreman. */
   static: z.array(z.object({ address: z.string(), azs: z.array(z.string()).nullable() })).nullable(),
-  /** Where the static addresses stand. */
+  /** Where the static addresses are written. */
   place: Place.exactOptional(),
   default: z.array(z.enum(['dns', 'gateway', 'addressable'])),
 })
@@ -113,15 +119,12 @@ export const JobStrategy = z.object({
   /** Nested, with defaults filled in. */
   properties: z.unknown(),
   links: z.record(z.string(), LinkStrategy),
-  /** Of the manifest; the job's own are among its files. Absent: none. */
-  checks: z.array(HealthCheck).exactOptional(),
   place: Place,
 })
 export type JobStrategy = z.infer<typeof JobStrategy>
 
 export const GroupStrategy = z.object({
   name: z.string(),
-  instances: z.number(),
   /** null: this group knows no AZs. */
   azs: z.array(z.string()).nullable(),
   networks: z.array(GroupNetworkStrategy),
@@ -130,10 +133,7 @@ export const GroupStrategy = z.object({
   stemcell: StemcellStrategy,
   /** By AZ; `""` where there is none. */
   machines: z.record(z.string(), z.object({ hardware: z.string(), resources: Resources })),
-  disk: DiskAttributes.nullable(),
   jobs: z.array(JobStrategy),
-  /** Package name -> key: what lies on the machine. */
-  packages: z.record(z.string(), z.string()),
   update: UpdateStrategy,
   /** Names this group had before, and the AZ its instances are in where they were made without one. */
   migratedFrom: z.array(z.object({ name: z.string(), az: z.string().nullable() })),

@@ -1,3 +1,4 @@
+import type { ReleaseId } from '../../../kinds/contract/kind.ts'
 import type { Claims } from '../../../shared/lock/claims.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { type Deleted, type Dropped, deleteOldBlobs } from './delete-old-blobs.ts'
@@ -65,32 +66,32 @@ export async function cleanUp(parts: CleanParts, options: CleanOptions): Promise
 async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): Promise<Dropped> {
   const uploaded = await parts.supply.uploadTimes()
   const unused = (marks: Marks) =>
-    marks.catalog
-      .map((release) => `${release.name}/${release.version}`)
-      .filter((id) => !marks.releases.has(id) && (uploaded.get(id) ?? 0) < before)
+    marks.catalog.filter(
+      (release) => !marks.releases.has(nameOf(release)) && (uploaded.get(nameOf(release)) ?? 0) < before,
+    )
   const first = await mark(parts)
-  const condemned = unusedKeys(first, new Set(unused(first)), before)
-  if (dryRun) return { releases: unused(first), compiled: condemned }
+  const condemned = unusedKeys(first, unused(first), before)
+  if (dryRun) return { releases: unused(first).map(nameOf), compiled: condemned }
   await parts.compiled.condemn(condemned)
   await failpoint('cleaning.condemned')
   await parts.sessions.settled()
   const second = await mark(parts)
   const releases = unused(second)
-  const still = new Set(unusedKeys(second, new Set(releases), before))
-  for (const id of releases) {
-    const at = id.indexOf('/')
-    await parts.supply.dropRelease(id.slice(0, at), id.slice(at + 1))
-  }
+  const still = new Set(unusedKeys(second, releases, before))
+  for (const { name, version } of releases) await parts.supply.dropRelease(name, version)
   const compiled = await parts.compiled.forget(condemned.filter((key) => still.has(key)))
   await parts.sessions.settled()
-  return { releases, compiled }
+  return { releases: releases.map(nameOf), compiled }
 }
 
+const nameOf = ({ name, version }: ReleaseId) => `${name}/${version}`
+
 /** Keys that nothing names. What a release of the catalog brought compiled stays as long as the release. */
-function unusedKeys(marks: Marks, leaving: ReadonlySet<string>, before: number): string[] {
+function unusedKeys(marks: Marks, leaving: readonly ReleaseId[], before: number): string[] {
+  const gone = new Set(leaving.map(nameOf))
   const brought = new Set(
     marks.catalog
-      .filter((release) => !leaving.has(`${release.name}/${release.version}`))
+      .filter((release) => !gone.has(nameOf(release)))
       .flatMap((release) => (release.compiledPackages ?? []).map((item) => item.digest)),
   )
   return marks.compiled

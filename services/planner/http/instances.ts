@@ -1,6 +1,6 @@
 import type { Kind, Looking } from '../../../kinds/contract/kind.ts'
 import type { Instance } from '../../../shared/api/schemas/instance.ts'
-import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import { type Floorplan, materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import type { Connection, ProcessStatus } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
@@ -23,7 +23,7 @@ export async function instancesOf(
   const instances = [...standingInstances(floorplan), ...begunInstances(floorplan)]
   return Promise.all(
     instances.map(async (material) => {
-      const name = material.id.slice('instance/'.length)
+      const name = materialName(material.id)
       const vm = vmOf(material)
       const attributes = material.attributes as { az?: string | null; state?: string; networks?: { address: string }[] }
       const stemcell = vm === null ? null : (byId.get(`vm/${vm}`)?.attributes.stemcell ?? null)
@@ -48,7 +48,7 @@ export async function connectInstance(floorplan: Floorplan, instance: string, pr
   const material = instances.find((candidate) => candidate.id === `instance/${instance}`)
   const vm = material ? vmOf(material) : null
   if (vm === null) {
-    const names = instances.map(({ id }) => id.slice('instance/'.length))
+    const names = instances.map(({ id }) => materialName(id))
     const { suggestion } = suggest(instance, names)
     throw new RemodelError(
       'not-found',
@@ -60,7 +60,7 @@ export async function connectInstance(floorplan: Floorplan, instance: string, pr
 }
 
 function standingInstances({ materials }: Floorplan): StandingMaterial[] {
-  return materials.filter(({ id }) => id.startsWith('instance/'))
+  return materials.filter(({ id }) => materialType(id) === 'instance')
 }
 
 /**
@@ -72,11 +72,14 @@ function begunInstances(floorplan: Floorplan): StandingMaterial[] {
   const found = new Set(standing.map(({ id }) => id))
   // One that was renamed runs on a machine that was made for its former name.
   const used = new Set(standing.map(vmOf))
-  const machines = floorplan.materials.filter(({ id }) => id.startsWith('vm/')).sort((a, b) => (a.id < b.id ? -1 : 1))
+  const machines = floorplan.materials
+    .filter(({ id }) => materialType(id) === 'vm')
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
   return machines.flatMap(({ id, attributes }): StandingMaterial[] => {
     const { purpose, az = null, networks = [] } = attributes
-    const vm = id.slice('vm/'.length)
-    if (used.has(vm) || typeof purpose !== 'string' || !purpose.startsWith('instance/') || found.has(purpose)) return []
+    const vm = materialName(id)
+    if (used.has(vm) || typeof purpose !== 'string' || materialType(purpose) !== 'instance' || found.has(purpose))
+      return []
     found.add(purpose)
     const meta = { vm }
     return [{ id: purpose, attributes: { az, networks, state: 'started' }, needs: [], meta }]

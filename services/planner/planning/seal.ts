@@ -48,6 +48,7 @@ function complete(draft: RemodelDraft): Remodel {
     attempts: resting ? 1 : defaultAttempts,
     weight: 0,
     ...draft,
+    title: draft.title ?? `${draft.verb} ${draft.subject}`,
     // Nothing reads it but the step, by its own schema: there what is of another shape is refused.
     input: (draft.input ?? {}) as Json,
   }

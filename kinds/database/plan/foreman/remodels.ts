@@ -1,4 +1,4 @@
-import type { Material } from '../../../../shared/model/material.ts'
+import { type Material, materialName, materialType } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import { materialId } from '../names.ts'
 import type { Event, NamedPlan, Phase } from '../operations/operations.ts'
@@ -116,7 +116,7 @@ function draftOf(
 ): RemodelDraft {
   const { type, resource } = event
   const material = materialOf(event)
-  const [noun = ''] = material.split('/')
+  const noun = materialType(material)
   const { step, input } = workOf(event, situation, phase)
   const stood = situation.standing(resource.identifier.type, resource.identifier.id)
   const node = noun === 'instance' || noun === 'host' ? situation.standingNodeOf(resource) : undefined
@@ -127,7 +127,7 @@ function draftOf(
     step,
     action: type === 'refresh' ? 'run' : type,
     material,
-    title: titleOf(event, material),
+    ...headingOf(event, material),
     stage: '',
     reasons: [reasonOf(event, made.has(material), stood?.error ?? '')],
     changes,
@@ -150,13 +150,14 @@ function isDetail({ reason }: Event, noun: string): boolean {
   return details.has(noun) || (reason === 'dependency_updated' && noun !== 'instance' && noun !== 'host')
 }
 
-function titleOf({ type, resource: { attributes } }: Event, material: string): string {
-  const [noun = '', ...rest] = material.split('/')
-  if (noun !== 'subscription') return `${type} ${noun.replaceAll('_', ' ')} ${rest.join('/')}`
-  const link = `the link from ${attributes.provider_node} to ${attributes.subscriber_node}`
+function headingOf({ type, resource: { attributes } }: Event, material: string): { verb: string; subject: string } {
+  const noun = materialType(material)
+  if (noun === 'instance') return { verb: `${type} instance`, subject: materialName(material) }
+  if (noun !== 'subscription') return { verb: type, subject: `${noun.replaceAll('_', ' ')} ${materialName(material)}` }
+  const nodes = { from: attributes.provider_node, to: attributes.subscriber_node }
   return attributes.sync_data === true && type !== 'delete'
-    ? `copy ${attributes.provider_node} to ${attributes.subscriber_node}`
-    : `${type} ${link}`
+    ? { verb: 'copy', subject: `${nodes.from} to ${nodes.to}` }
+    : { verb: type, subject: `the link from ${nodes.from} to ${nodes.to}` }
 }
 
 /** `error`: what is wrong with what stands. */

@@ -13,9 +13,10 @@ export function compileStrategy(cloud: Cloud, faults: Faults): CompileStrategy {
   if (!at) return { workers: 1, reuse: false, resources: {} }
   const { value } = at
   checkMachine(at, cloud, faults)
-  if (value.az !== undefined && !cloud.azs.has(value.az)) faults.unknown(at, ['az'], 'az', value.az, cloud.azs.keys())
+  if (value.az !== undefined && !cloud.azs.has(value.az))
+    faults.unknown(at, ['az'], { what: 'az', name: value.az, valid: cloud.azs.keys() })
   const network = cloud.networks.get(value.network)?.value
-  if (!network) faults.unknown(at, ['network'], 'network', value.network, cloud.networks.keys())
+  if (!network) faults.unknown(at, ['network'], { what: 'network', name: value.network, valid: cloud.networks.keys() })
   else if (network.type === 'vip')
     faults.add(at, ['network'], 'packages cannot be compiled in a vip network', { found: value.network })
   else {

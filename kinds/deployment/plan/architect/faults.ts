@@ -42,9 +42,7 @@ export class Faults {
   unknown(
     at: { document: SourceDocument; path: Path },
     below: Path,
-    what: string,
-    name: string,
-    valid: Iterable<string>,
+    { what, name, valid }: { what: string; name: string; valid: Iterable<string> },
   ): void {
     const names = [...valid].sort()
     const none = `: there is no ${what} at all${Object.hasOwn(firstSteps, what) ? `, ${firstSteps[what]}` : ''}`

@@ -26,7 +26,7 @@ export function groupNetworks(
   const networks = items.map((at): GroupNetworkStrategy => {
     const wanted = at.value
     const network = cloud.networks.get(wanted.name)?.value
-    if (!network) faults.unknown(at, ['name'], 'network', wanted.name, cloud.networks.keys())
+    if (!network) faults.unknown(at, ['name'], { what: 'network', name: wanted.name, valid: cloud.networks.keys() })
     else if (network.type === 'dynamic') {
       faults.add(
         at,
@@ -36,7 +36,7 @@ export function groupNetworks(
           allowed: 'a manual or vip network',
         },
       )
-    } else if (network.type === 'manual') checkAzs(at, wanted.name, network, group, faults)
+    } else if (network.type === 'manual') checkAzs(at, network, group, faults)
     const entry: GroupNetworkStrategy = { name: wanted.name, static: null, default: wanted.default ?? [] }
     if (network && network.type !== 'dynamic') {
       entry.static = statics(at, network, group, faults)
@@ -46,16 +46,17 @@ export function groupNetworks(
     }
     return entry
   })
-  checkDefaults(source, networks, cloud, faults)
+  const completed = withDefaults(source, networks, cloud, faults)
   const addressable =
-    networks.find((item) => item.default.includes('addressable')) ??
-    networks.find((item) => item.default.includes('gateway')) ??
-    networks[0]
-  return { networks, addressable: addressable?.name ?? '' }
+    completed.find((item) => item.default.includes('addressable')) ??
+    completed.find((item) => item.default.includes('gateway')) ??
+    completed[0]
+  return { networks: completed, addressable: addressable?.name ?? '' }
 }
 
 /** Every AZ of the group needs a subnet of the network; a group without AZs needs subnets without AZs. */
-function checkAzs(at: Sourced<unknown>, name: string, network: NetworkPlan, group: Group, faults: Faults): void {
+function checkAzs(at: Sourced<{ name: string }>, network: NetworkPlan, group: Group, faults: Faults): void {
+  const { name } = at.value
   const served = new Set(network.subnets.flatMap((subnet) => subnet.azs ?? []))
   if (!group.azs) {
     if (served.size > 0) {
@@ -98,7 +99,7 @@ function statics(
       const address = formatIp(ip)
       if (seen.has(ip)) faults.add(at, below, `address ${address} is there twice`, { found: text })
       seen.add(ip)
-      const azs = network.type === 'vip' ? null : subnetAzs(at, below, ip, network, group, faults)
+      const azs = network.type === 'vip' ? null : subnetAzs(ip, { at, below }, { network, group }, faults)
       found.push({ address, azs: azs ?? null })
     }
   }
@@ -118,14 +119,12 @@ function statics(
 
 /** The AZs a static address may serve; undefined after a fault. */
 function subnetAzs(
-  at: Sourced<unknown>,
-  below: (string | number)[],
   ip: Ip,
-  network: NetworkPlan,
-  group: Group,
+  { at, below }: { at: Sourced<{ name: string }>; below: (string | number)[] },
+  { network, group }: { network: NetworkPlan; group: Group },
   faults: Faults,
 ): string[] | null | undefined {
-  const name = (at.value as { name: string }).name
+  const { name } = at.value
   const found = formatIp(ip)
   const subnet = network.subnets.find(({ range }) => ip >= range[0] && ip <= range[1])
   if (!subnet) {
@@ -163,7 +162,13 @@ function subnetAzs(
 }
 
 /** With several networks, one gives the gateway and one the name servers; with one, it gives both. */
-function checkDefaults(source: Sourced<Group>, networks: GroupNetworkStrategy[], cloud: Cloud, faults: Faults): void {
+function withDefaults(
+  source: Sourced<Group>,
+  networks: readonly GroupNetworkStrategy[],
+  cloud: Cloud,
+  faults: Faults,
+): GroupNetworkStrategy[] {
+  const added = new Map<GroupNetworkStrategy, GroupNetworkStrategy['default']>()
   for (const what of ['dns', 'gateway', 'addressable'] as const) {
     const claims = networks.filter((network) => network.default.includes(what))
     if (claims.length > 1) {
@@ -173,11 +178,13 @@ function checkDefaults(source: Sourced<Group>, networks: GroupNetworkStrategy[],
     }
     if (claims.length > 0 || what === 'addressable') continue
     const able = networks.filter((network) => cloud.networks.get(network.name)?.value.type !== 'vip')
-    if (able.length === 1) able[0]?.default.push(what)
+    const [only] = able
+    if (only && able.length === 1) added.set(only, [...(added.get(only) ?? []), what])
     else if (able.length > 1) {
       faults.add(source, ['networks'], `several networks: one must be the default for ${what}`, {
         allowed: `default: [${what}] at one of ${able.map((item) => item.name).join(', ')}`,
       })
     }
   }
+  return networks.map((network) => ({ ...network, default: [...network.default, ...(added.get(network) ?? [])] }))
 }

@@ -1,8 +1,10 @@
 import type { Os } from '../../../../shared/release/package-form.ts'
-import type { Release, ReleaseJob } from '../../../../shared/release/release.ts'
+import type { Release, ReleaseJob, Stemcell } from '../../../../shared/release/release.ts'
 import { RemodelError, toError } from '../../../../shared/runtime/errors.ts'
+import type { DiskAttributes } from '../../inputs.ts'
+import { jobForm } from '../names.ts'
 import type { Group, Job, Manifest } from '../schema/manifest.ts'
-import type { GroupStrategy, JobStrategy } from '../strategy.ts'
+import type { GroupStrategy, JobStrategy, WantedAttributes } from '../strategy.ts'
 import type { Cloud } from './cloud.ts'
 import { type Faults, placeOf, type Sourced } from './faults.ts'
 import { groupNetworks } from './group-networks.ts'
@@ -12,25 +14,28 @@ import { deepMerge, effectiveProperties, misplacedProperties } from './propertie
 import type { Bound } from './supplies.ts'
 import { updateStrategy } from './update.ts'
 
-/** A group with what the checks of links need beside it. */
+/** A group: what its instances are to be, how to get there, and what the checks of links need beside it. */
 export interface DrawnGroup {
   strategy: GroupStrategy
+  wanted: { count: number; attributes: WantedAttributes; disk: DiskAttributes | null }
   source: Sourced<Group>
   jobs: { strategy: JobStrategy; spec: ReleaseJob; source: Sourced<Job> }[]
 }
 
-/** One instance group of the manifest -> its strategy, links still empty. Faults are collected; the result is then unused. */
-export function drawGroup(
-  source: Sourced<Group>,
-  manifest: Sourced<Manifest>,
-  cloud: Cloud,
-  bound: Bound,
-  claims: PackageClaims,
-  faults: Faults,
-): DrawnGroup {
+/** What groups of a manifest are drawn with. Faults are collected in `faults`, packages in `claims`. */
+export interface Supplied {
+  cloud: Cloud
+  bound: Bound
+  claims: PackageClaims
+  faults: Faults
+}
+
+/** One instance group of the manifest, links still empty. Where there are faults the result is unused. */
+export function drawGroup(source: Sourced<Group>, manifest: Sourced<Manifest>, supplied: Supplied): DrawnGroup {
+  const { cloud, bound, faults } = supplied
   const group = source.value
   for (const [index, az] of (group.azs ?? []).entries()) {
-    if (!cloud.azs.has(az)) faults.unknown(source, ['azs', index], 'az', az, cloud.azs.keys())
+    if (!cloud.azs.has(az)) faults.unknown(source, ['azs', index], { what: 'az', name: az, valid: cloud.azs.keys() })
   }
   const azs = group.azs ? [...new Set(group.azs)] : null
   checkMachine(source, cloud, faults)
@@ -42,24 +47,38 @@ export function drawGroup(
   const stemcell = bound.stemcells.get(group.stemcell)
   if (!stemcell && !manifest.value.stemcells.some((item) => item.alias === group.stemcell)) {
     const aliases = manifest.value.stemcells.map((item) => item.alias)
-    faults.unknown(source, ['stemcell'], 'stemcell alias', group.stemcell, aliases)
+    faults.unknown(source, ['stemcell'], { what: 'stemcell alias', name: group.stemcell, valid: aliases })
   }
   const jobs = drawJobs(source, manifest, bound, faults)
   const { networks, addressable } = groupNetworks(source, cloud, faults)
+  const disk = diskOf(source, cloud, faults)
+  const packages = stemcell ? packagesOf(jobs, stemcell, supplied) : {}
   return {
     source,
     jobs,
+    wanted: {
+      count: group.instances,
+      attributes: {
+        jobs: Object.fromEntries(
+          jobs.map(({ strategy: { name, release, fingerprint } }) => [
+            name,
+            jobForm({ release: release.name, fingerprint }),
+          ]),
+        ),
+        packages,
+        state: 'started',
+        ...checksOf(jobs),
+      },
+      disk,
+    },
     strategy: {
       name: group.name,
-      instances: group.instances,
       azs,
       networks,
       addressable,
       stemcell: stemcell ? { ...stemcell } : { name: '', os: '', version: '' },
       machines: machinesByAz(group, azs, cloud),
-      disk: diskOf(source, cloud, faults),
       jobs: jobs.map((job) => job.strategy),
-      packages: stemcell ? packagesOf(jobs, bound, stemcell, claims, faults) : {},
       update: updateStrategy(
         { ...manifest, path: ['update'], value: manifest.value.update },
         { ...source, path: [...source.path, 'update'], value: group.update ?? {} },
@@ -91,18 +110,17 @@ function drawJobs(
     if (!release) {
       const listed = manifest.value.releases.map((item) => item.name)
       // A release that is listed but was not found is a fault of its own already.
-      if (!listed.includes(job.release)) faults.unknown(at, ['release'], 'release', job.release, listed)
+      if (!listed.includes(job.release))
+        faults.unknown(at, ['release'], { what: 'release', name: job.release, valid: listed })
       return []
     }
     const spec = release.jobs.get(job.name)
     if (!spec) {
-      faults.unknown(
-        at,
-        ['name'],
-        `job in release ${job.release}/${release.release.version}`,
-        job.name,
-        release.jobs.keys(),
-      )
+      faults.unknown(at, ['name'], {
+        what: `job in release ${job.release}/${release.release.version}`,
+        name: job.name,
+        valid: release.jobs.keys(),
+      })
       return []
     }
     // Only a job without properties of its own sees those of its group and deployment (legacy).
@@ -127,20 +145,25 @@ function drawJobs(
       templates: spec.templates,
       properties: effectiveProperties(spec, given),
       links: {},
-      ...(job.health_checks && job.health_checks.length > 0 ? { checks: job.health_checks } : {}),
       place: placeOf(at),
     }
     return [{ strategy, spec, source: at }]
   })
 }
 
-/** Packages of all jobs; one name with two contents in one group is a fault (bosh.md, parity traps). */
+/** The health checks of the manifest, by job; a job's own are among its files. */
+function checksOf(jobs: DrawnGroup['jobs']): Pick<WantedAttributes, 'checks'> {
+  const checks = jobs.flatMap(({ strategy: { name }, source: { value } }) =>
+    value.health_checks && value.health_checks.length > 0 ? [[name, value.health_checks] as const] : [],
+  )
+  return checks.length > 0 ? { checks: Object.fromEntries(checks) } : {}
+}
+
+/** Packages of all jobs; one name with two contents in one group is a fault: one machine has room for one. */
 function packagesOf(
   jobs: DrawnGroup['jobs'],
-  bound: Bound,
-  stemcell: NonNullable<ReturnType<Bound['stemcells']['get']>>,
-  claims: PackageClaims,
-  faults: Faults,
+  stemcell: Stemcell,
+  { bound, claims, faults }: Supplied,
 ): Record<string, string> {
   const found = new Map<string, { key: string; by: string }>()
   const broken = new Set<string>()
@@ -152,13 +175,11 @@ function packagesOf(
       const forms = claims.formsOf(release, exportedFrom)
       for (const name of job.spec.packages) {
         if (!forms.names.includes(name)) {
-          faults.unknown(
-            job.source,
-            ['name'],
-            `package in release ${release.name}, which job ${job.spec.name} needs:`,
+          faults.unknown(job.source, ['name'], {
+            what: `package in release ${release.name}, which job ${job.spec.name} needs:`,
             name,
-            forms.names,
-          )
+            valid: forms.names,
+          })
           continue
         }
         const key = claims.claim(forms, stemcell, name)
@@ -201,7 +222,7 @@ function lacking(release: Release, name: string, stemcell: Os, exportedFrom: rea
   return `${of} is not there as exported from ${places}`
 }
 
-function diskOf(source: Sourced<Group>, cloud: Cloud, faults: Faults): GroupStrategy['disk'] {
+function diskOf(source: Sourced<Group>, cloud: Cloud, faults: Faults): DiskAttributes | null {
   const { persistent_disk: size, persistent_disk_type: type, persistent_disks: several } = source.value
   if ((several ?? []).length > 0) {
     faults.add(
@@ -215,7 +236,8 @@ function diskOf(source: Sourced<Group>, cloud: Cloud, faults: Faults): GroupStra
   }
   if (type !== undefined) {
     const known = cloud.diskTypes.get(type)
-    if (!known) faults.unknown(source, ['persistent_disk_type'], 'disk type', type, cloud.diskTypes.keys())
+    if (!known)
+      faults.unknown(source, ['persistent_disk_type'], { what: 'disk type', name: type, valid: cloud.diskTypes.keys() })
     return known ? { sizeMiB: known.value.disk_size, type } : null
   }
   return size ? { sizeMiB: size, type: null } : null

@@ -1,7 +1,6 @@
 import type { LinkDefinition, ReleaseJob } from '../../../../shared/release/release.ts'
 import { suggest } from '../../../../shared/source/document.ts'
-import type { Job } from '../schema/manifest.ts'
-import type { LinkStrategy } from '../strategy.ts'
+import type { GroupStrategy, JobStrategy, LinkStrategy } from '../strategy.ts'
 import type { Faults } from './faults.ts'
 import type { DrawnGroup } from './groups.ts'
 import { inOrder, pickProperties } from './properties.ts'
@@ -17,29 +16,29 @@ interface Provider {
 
 /**
  * Resolves the links of all jobs (`D/links/links_manager.rb`): by name where the manifest says `from`, else by type, which
- * must then be unambiguous. `nil` takes a link away. The result is written into the jobs' strategies.
+ * must then be unambiguous. `nil` takes a link away. Returns the strategies of the groups with the links of their jobs.
  */
-export function resolveLinks(groups: readonly DrawnGroup[], useDns: boolean, faults: Faults): void {
+export function resolveLinks(groups: readonly DrawnGroup[], useDns: boolean, faults: Faults): GroupStrategy[] {
   const providers = groups.flatMap((group) => group.jobs.flatMap((job) => providersOf(group, job, faults)))
-  for (const group of groups) {
-    for (const job of group.jobs) {
+  return groups.map((group) => ({
+    ...group.strategy,
+    jobs: group.jobs.map((job): JobStrategy => {
       for (const name of Object.keys(job.source.value.consumes ?? {})) {
         if (!job.spec.consumes.some((link) => link.name === name)) {
-          faults.unknown(
-            job.source,
-            ['consumes', name],
-            `link that job ${job.spec.name} consumes:`,
+          faults.unknown(job.source, ['consumes', name], {
+            what: `link that job ${job.spec.name} consumes:`,
             name,
-            job.spec.consumes.map((link) => link.name),
-          )
+            valid: job.spec.consumes.map((link) => link.name),
+          })
         }
       }
-      for (const wanted of job.spec.consumes) {
-        const link = resolve(wanted, job, providers, useDns, faults)
-        if (link) job.strategy.links[wanted.name] = link
-      }
-    }
-  }
+      const links = job.spec.consumes.flatMap((wanted): [string, LinkStrategy][] => {
+        const link = resolve(wanted, job, { providers, useDns }, faults)
+        return link ? [[wanted.name, link]] : []
+      })
+      return { ...job.strategy, links: Object.fromEntries(links) }
+    }),
+  }))
 }
 
 function providersOf(group: DrawnGroup, job: DrawnGroup['jobs'][number], faults: Faults): Provider[] {
@@ -48,7 +47,11 @@ function providersOf(group: DrawnGroup, job: DrawnGroup['jobs'][number], faults:
   for (const name of Object.keys(said)) {
     const custom = (job.source.value.custom_provider_definitions ?? []).map((link) => link.name)
     if (!known.includes(name) && !custom.includes(name)) {
-      faults.unknown(job.source, ['provides', name], `link that job ${job.spec.name} provides:`, name, known)
+      faults.unknown(job.source, ['provides', name], {
+        what: `link that job ${job.spec.name} provides:`,
+        name,
+        valid: known,
+      })
     }
   }
   return job.spec.provides.flatMap((definition) => {
@@ -72,12 +75,11 @@ function defines(spec: ReleaseJob, name: string): boolean {
 function resolve(
   wanted: LinkDefinition,
   job: DrawnGroup['jobs'][number],
-  providers: readonly Provider[],
-  useDns: boolean,
+  { providers, useDns }: { providers: readonly Provider[]; useDns: boolean },
   faults: Faults,
 ): LinkStrategy | null {
   const at = job.source
-  const how = (at.value as Job).consumes?.[wanted.name]
+  const how = at.value.consumes?.[wanted.name]
   const below = how === undefined ? [] : ['consumes', wanted.name]
   if (how === null || how === 'nil') {
     if (!wanted.optional)
@@ -127,13 +129,11 @@ function resolve(
   const group = provider.group.strategy
   const network = how?.network ?? group.addressable
   if (!group.networks.some((item) => item.name === network)) {
-    faults.unknown(
-      at,
-      [...below, 'network'],
-      `network of group ${group.name}:`,
-      network,
-      group.networks.map((item) => item.name),
-    )
+    faults.unknown(at, [...below, 'network'], {
+      what: `network of group ${group.name}:`,
+      name: network,
+      valid: group.networks.map((item) => item.name),
+    })
   }
   return {
     group: group.name,

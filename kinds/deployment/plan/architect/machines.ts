@@ -15,10 +15,10 @@ interface MachineSpec {
 export function checkMachine(at: Sourced<MachineSpec>, cloud: Cloud, faults: Faults): void {
   const { vm_type, vm_resources, vm_extensions, cloud_properties } = at.value
   if (vm_type !== undefined && !cloud.vmTypes.has(vm_type))
-    faults.unknown(at, ['vm_type'], 'vm type', vm_type, cloud.vmTypes.keys())
+    faults.unknown(at, ['vm_type'], { what: 'vm type', name: vm_type, valid: cloud.vmTypes.keys() })
   for (const [index, name] of (vm_extensions ?? []).entries()) {
     if (!cloud.vmExtensions.has(name))
-      faults.unknown(at, ['vm_extensions', index], 'vm extension', name, cloud.vmExtensions.keys())
+      faults.unknown(at, ['vm_extensions', index], { what: 'vm extension', name, valid: cloud.vmExtensions.keys() })
   }
   const ways = [vm_type, vm_resources, cloud_properties].filter((way) => way !== undefined).length
   if (ways > 1)

@@ -60,9 +60,10 @@ function spaceIn({ name }: Record<string, unknown>): { space?: string } {
 function readAzs(subnet: Subnet, at: Sourced<unknown>, azs: readonly string[], faults: Faults): string[] | null {
   if (subnet.az !== undefined && subnet.azs !== undefined)
     faults.add(at, ['azs'], 'a subnet has either az or azs, not both')
-  if (subnet.az !== undefined && !azs.includes(subnet.az)) faults.unknown(at, ['az'], 'az', subnet.az, azs)
+  if (subnet.az !== undefined && !azs.includes(subnet.az))
+    faults.unknown(at, ['az'], { what: 'az', name: subnet.az, valid: azs })
   for (const [index, az] of (subnet.azs ?? []).entries()) {
-    if (!azs.includes(az)) faults.unknown(at, ['azs', index], 'az', az, azs)
+    if (!azs.includes(az)) faults.unknown(at, ['azs', index], { what: 'az', name: az, valid: azs })
   }
   return subnet.azs ?? (subnet.az === undefined ? null : [subnet.az])
 }
@@ -85,14 +86,15 @@ function readSubnet(subnet: Subnet, at: Sourced<unknown>, faults: Faults): Omit<
   if (hasEnds && block.family === 4) blocked.push([last, last])
   const ends = merge(blocked)
 
-  const gateway = subnet.gateway === undefined ? null : readGateway(subnet.gateway, at, block.interval, ends, faults)
+  const gateway =
+    subnet.gateway === undefined ? null : readGateway(subnet.gateway, at, { range: block.interval, ends }, faults)
   if (gateway !== null) blocked.push([gateway, gateway])
 
-  const reserved = readIntervals(subnet.reserved, 'reserved', at, block.interval, faults)
+  const reserved = readIntervals(subnet, 'reserved', { at, range: block.interval }, faults)
   blocked.push(...reserved.map((item) => item.interval))
   const blockedMerged = merge(blocked)
 
-  const statics = readIntervals(subnet.static, 'static', at, block.interval, faults)
+  const statics = readIntervals(subnet, 'static', { at, range: block.interval }, faults)
   for (const { interval, path } of statics) {
     const clash = blockedMerged.find((other) => interval[0] <= other[1] && other[0] <= interval[1])
     if (clash) {
@@ -105,7 +107,12 @@ function readSubnet(subnet: Subnet, at: Sourced<unknown>, faults: Faults): Omit<
   return { range: block.interval, blocked: blockedMerged, static: merge(statics.map((item) => item.interval)) }
 }
 
-function readGateway(text: string, at: Sourced<unknown>, range: Interval, ends: Interval[], faults: Faults): Ip | null {
+function readGateway(
+  text: string,
+  at: Sourced<unknown>,
+  { range, ends }: { range: Interval; ends: readonly Interval[] },
+  faults: Faults,
+): Ip | null {
   const gateway = parseIp(text.trim())
   if (gateway === null) faults.add(at, ['gateway'], 'is no single address', { found: text })
   else if (gateway < range[0] || gateway > range[1]) {
@@ -117,12 +124,12 @@ function readGateway(text: string, at: Sourced<unknown>, range: Interval, ends: 
 }
 
 function readIntervals(
-  given: string | string[] | undefined,
+  subnet: Subnet,
   key: 'reserved' | 'static',
-  at: Sourced<unknown>,
-  range: Interval,
+  { at, range }: { at: Sourced<unknown>; range: Interval },
   faults: Faults,
 ): { interval: Interval; path: (string | number)[] }[] {
+  const given = subnet[key]
   const texts = given === undefined ? [] : typeof given === 'string' ? [given] : given
   return texts.flatMap((text, index) => {
     const path = typeof given === 'string' ? [key] : [key, index]

@@ -55,13 +55,11 @@ export function bindSupplies(
     }
     const same = catalog.filter((release) => release.name === wanted.name)
     if (same.length === 0) {
-      faults.unknown(
-        manifest,
-        [...below, 'name'],
-        'release',
-        wanted.name,
-        new Set(catalog.map((release) => release.name)),
-      )
+      faults.unknown(manifest, [...below, 'name'], {
+        what: 'release',
+        name: wanted.name,
+        valid: new Set(catalog.map((release) => release.name)),
+      })
       continue
     }
     const versions = same.map((release) => release.version)
@@ -93,13 +91,11 @@ export function bindSupplies(
     const name = wanted.os ?? wanted.name ?? ''
     const same = stemcells.filter((stemcell) => stemcell[key] === name)
     if (same.length === 0) {
-      faults.unknown(
-        manifest,
-        [...below, key],
-        `stemcell ${key}`,
+      faults.unknown(manifest, [...below, key], {
+        what: `stemcell ${key}`,
         name,
-        new Set(stemcells.map((stemcell) => stemcell[key])),
-      )
+        valid: new Set(stemcells.map((stemcell) => stemcell[key])),
+      })
       continue
     }
     const versions = [...new Set(same.map((stemcell) => stemcell.version))]

@@ -1,71 +1,88 @@
 import { canonical } from '../../../../shared/model/canonical.ts'
-import type { Cids } from './cids.ts'
-import { stemcellName } from './machine.ts'
-import type { Task } from './task.ts'
+import type { CloudIds } from './cloud-ids.ts'
+import { stemcellOf } from './machine-reasons.ts'
+import type { Decided, DiskTask, Rendered } from './stages.ts'
+import type { StandingInstance } from './standing.ts'
 
-/** After rendering: adds why what runs on a machine has to change, and turns `none` into `update` where it has. */
-export function decide(tasks: readonly Task[], cids: Cids): void {
-  for (const task of tasks) {
-    const { old } = task
-    if (!old) continue
-    const reasons = contentReasons(task)
-    if (reasons.length === 0) continue
-    task.reasons = [...task.reasons, ...reasons]
-    if (task.how !== 'none') continue
-    if (old.health !== 'unresponsive') {
-      task.how = 'update'
-      continue
-    }
-    // Nothing can be put on a machine that does not answer.
-    task.how = 'recreate'
-    task.cid = cids.vm(task.group.name, task.index)
-    task.reasons = [...task.reasons, 'machine does not answer']
-  }
+/** Last stage: compares what an instance is to be with what stands; where only what runs on a machine has to change, it is updated. */
+export function decide(rendered: Rendered, cids: CloudIds): Decided {
+  const { old, how, group, index } = rendered
+  const found = old ? contentReasons(rendered, old) : []
+  if (!old || found.length === 0) return rendered
+  const reasons = [...rendered.reasons, ...found]
+  if (how !== 'none') return { ...rendered, reasons }
+  if (old.health !== 'unresponsive') return { ...rendered, how: 'update', reasons }
+  // Nothing can be put on a machine that does not answer.
+  const cid = cids.vm(group.name, index)
+  return { ...rendered, how: 'recreate', cid, reasons: [...reasons, 'machine does not answer'] }
 }
 
-function contentReasons(task: Task): string[] {
-  const { attributes, disk, how } = task
-  const old = task.old
-  if (!old) return []
-  const reasons: string[] = []
+/** What is left alone though it does not answer, as nothing about it changes. */
+export function unresponsiveNotes(decided: readonly Decided[]): string[] {
+  return decided
+    .filter(({ old, how }) => old?.health === 'unresponsive' && how === 'none')
+    .map(
+      ({ name }) => `${name} does not answer; nothing about it changes, so it is left alone (recreate makes it anew)`,
+    )
+}
+
+function contentReasons({ attributes, disk, how, group }: Rendered, old: StandingInstance): string[] {
   const had = old.attributes
-  compare(had.jobs, attributes.jobs, 'job', reasons)
-  // Another stemcell means other packages throughout: saying so once is enough.
-  if (!old.vm || old.vm.attributes.stemcell === stemcellName(task.group))
-    compare(had.packages, attributes.packages, 'package', reasons)
-  compare(had.configuration, attributes.configuration, 'configuration of', reasons, had.jobs, attributes.jobs)
-  for (const job of Object.keys({ ...had.checks, ...attributes.checks }).sort()) {
-    const same = canonical(had.checks?.[job] ?? []) === canonical(attributes.checks?.[job] ?? [])
-    if (!same && had.jobs[job] && attributes.jobs[job]) reasons.push(`health checks of ${job} changed`)
-  }
-  if (disk.how === 'create') reasons.push(disk.have ? 'disk is gone' : 'disk added')
-  if (disk.how === 'delete') reasons.push('disk removed')
-  if (disk.how === 'resize') {
-    const [before, after] = [disk.have?.attributes, task.group.disk]
-    if (before?.sizeMiB !== after?.sizeMiB)
-      reasons.push(`disk size changed ${before?.sizeMiB} -> ${after?.sizeMiB} MiB`)
-    else reasons.push(`disk type changed ${before?.type ?? 'none'} -> ${after?.type ?? 'none'}`)
-  }
-  if (had.state !== attributes.state) reasons.push(`state changed ${had.state} -> ${attributes.state}`)
-  if (old.health === 'failing' && how === 'none') reasons.push('processes are failing')
-  return reasons
+  const stemcellStays = !old.vm || old.vm.attributes.stemcell === stemcellOf(group)
+  return [
+    ...differences('job', had.jobs, attributes.jobs),
+    // Another stemcell means other packages throughout: saying so once is enough.
+    ...(stemcellStays ? differences('package', had.packages, attributes.packages) : []),
+    ...configurationReasons(had, attributes),
+    ...diskReasons(disk, group.disk),
+    ...(had.state === attributes.state ? [] : [`state changed ${had.state} -> ${attributes.state}`]),
+    ...(old.health === 'failing' && how === 'none' ? ['processes are failing'] : []),
+  ]
 }
 
-/** Where a job itself was added or removed, its configuration is no news. */
-function compare(
-  before: Record<string, string>,
-  after: Record<string, string>,
+type Contents = Pick<Rendered['attributes'], 'jobs' | 'configuration' | 'checks'>
+
+/** Of jobs that stay: where a job itself was added or removed, its configuration is no news. */
+function configurationReasons(had: Contents, attributes: Contents): string[] {
+  const stays = (job: string) => had.jobs[job] !== undefined && attributes.jobs[job] !== undefined
+  const checked = Object.keys({ ...had.checks, ...attributes.checks }).sort()
+  const same = (job: string) => canonical(had.checks?.[job] ?? []) === canonical(attributes.checks?.[job] ?? [])
+  return [
+    ...differences('configuration of', had.configuration, attributes.configuration, stays),
+    ...checked.filter((job) => stays(job) && !same(job)).map((job) => `health checks of ${job} changed`),
+  ]
+}
+
+function diskReasons({ how, have }: DiskTask, wanted: Rendered['group']['disk']): string[] {
+  const before = have?.attributes
+  switch (how) {
+    case 'none':
+      return []
+    case 'create':
+      return [have ? 'disk is gone' : 'disk added']
+    case 'delete':
+      return ['disk removed']
+    case 'resize':
+      return before?.sizeMiB === wanted?.sizeMiB
+        ? [`disk type changed ${before?.type ?? 'none'} -> ${wanted?.type ?? 'none'}`]
+        : [`disk size changed ${before?.sizeMiB} -> ${wanted?.sizeMiB} MiB`]
+  }
+}
+
+/** What was changed, added and removed, by name; `counts` says which names are told. */
+function differences(
   what: string,
-  reasons: string[],
-  jobsBefore: Record<string, string> = after,
-  jobsAfter: Record<string, string> = before,
-): void {
-  if (before === after) return
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+  counts: (name: string) => boolean = () => true,
+): string[] {
+  if (before === after) return []
+  const reasons: string[] = []
   for (const name in after) {
     if (before[name] === after[name]) continue
     if (before[name] !== undefined) reasons.push(`${what} ${name} changed`)
-    else if (jobsBefore[name] !== undefined) reasons.push(`${what} ${name} added`)
+    else if (counts(name)) reasons.push(`${what} ${name} added`)
   }
-  for (const name in before)
-    if (after[name] === undefined && jobsAfter[name] !== undefined) reasons.push(`${what} ${name} removed`)
+  for (const name in before) if (after[name] === undefined && counts(name)) reasons.push(`${what} ${name} removed`)
+  return reasons
 }

@@ -4,7 +4,14 @@ import type { Reservation } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft, RemodelDraft } from '../../../contract/draft.ts'
 import { inputs, type StepInput, type StepName } from '../../inputs.ts'
 
-type Common = Pick<Remodel, 'action' | 'material' | 'stage'> & Partial<Remodel>
+/** What a remodel says beside its step. `needs` is copied; verb and subject are those of the step where they are left out. */
+type Common = Pick<Remodel, 'action' | 'material' | 'stage'> &
+  Partial<Omit<Remodel, 'needs' | 'title' | 'verb' | 'subject' | 'reasons'>> & {
+    readonly verb?: string
+    readonly subject?: string
+    readonly needs?: readonly string[]
+    readonly reasons?: readonly string[]
+  }
 
 /** Seconds one attempt may take. Drain and pre-start scripts are the user's: BOSH gives them all the time in the world. */
 const deadlines: Record<StepName, number> = {
@@ -23,6 +30,23 @@ const deadlines: Record<StepName, number> = {
   'publish-addresses': 300,
 }
 
+/** What people read of a step: a verb, and what the name that follows it is of, where the verb does not say it. */
+const phrases: Record<StepName, { verb: string; noun?: string }> = {
+  'compile-package': { verb: 'compile package' },
+  'create-vm': { verb: 'create vm' },
+  'delete-vm': { verb: 'delete vm' },
+  'create-disk': { verb: 'create', noun: 'disk' },
+  'delete-disk': { verb: 'delete', noun: 'disk' },
+  'resize-disk': { verb: 'resize', noun: 'disk' },
+  'attach-disk': { verb: 'attach', noun: 'disk' },
+  'rename-instances': { verb: 'rename' },
+  'prepare-instance': { verb: 'prepare instance' },
+  'stop-instance': { verb: 'stop instance' },
+  'start-instance': { verb: 'start instance' },
+  'run-post-deploy': { verb: 'run' },
+  'publish-addresses': { verb: 'publish addresses' },
+}
+
 /** BOSH's `max_vm_create_tries`. */
 const attempts: Partial<Record<StepName, number>> = { 'create-vm': 5 }
 
@@ -38,14 +62,22 @@ export class DraftWriter {
     this.notes = [...notes]
   }
 
-  /** Adds a step; its id is `<step> <subject>`. Returns the id. */
-  step<Step extends StepName>(step: Step, subject: string, input: StepInput<Step>, common: Common): string {
-    const id = `${step} ${subject}`
+  /** Adds a step; its id is `<step> <name>`. Returns the id. */
+  step<Step extends StepName>(
+    step: Step,
+    name: string,
+    input: StepInput<Step>,
+    { needs = [], reasons = [], ...common }: Common,
+  ): string {
+    const id = `${step} ${name}`
+    const { verb, noun } = phrases[step]
     this.#remodels.push({
       id,
       step,
-      title: id.replace('-', ' '),
-      reasons: [],
+      verb,
+      subject: noun === undefined ? name : `${noun} ${name}`,
+      needs: [...needs],
+      reasons: [...reasons],
       queue: step === 'compile-package' ? 'compile' : 'assemble',
       deadlineSeconds: deadlines[step],
       attempts: attempts[step] ?? 3,
@@ -56,8 +88,9 @@ export class DraftWriter {
   }
 
   /** Adds a barrier: all of `needs` before all that need it. */
-  barrier(id: string, stage: string, material: string, needs: string[]): string {
-    this.#remodels.push({ id, step: 'barrier', action: 'barrier', material, title: id, stage, needs, reasons: [] })
+  barrier(id: string, stage: string, material: string, needs: readonly string[]): string {
+    const barrier = { step: 'barrier', action: 'barrier', title: id, reasons: [] } as const
+    this.#remodels.push({ ...barrier, id, stage, material, needs: [...needs], reasons: [] })
     return id
   }
 

@@ -1,90 +1,74 @@
-import type { Remodel } from '../../../../shared/model/plan.ts'
+import type { Json } from '../../../../shared/model/material.ts'
+import type { Change, Remodel } from '../../../../shared/model/plan.ts'
 import { changesBetween } from '../../../contract/diff.ts'
-import type { PlanOptions } from '../../../contract/kind.ts'
-import type { StepInput } from '../../inputs.ts'
-import { vmId } from '../names.ts'
-import { needsNewVm } from './claims.ts'
-import type { DraftWriter } from './draft.ts'
-import type { StandingDisk, StandingInstance } from './standing.ts'
+import { instanceName, vmId } from '../names.ts'
+import type { Site, Turn } from './site.ts'
+import type { Decided } from './stages.ts'
+import type { StandingInstance } from './standing.ts'
 import type { Stopping } from './stopping.ts'
-import type { Task } from './task.ts'
-
-/** What all steps of one plan share. */
-export interface Site {
-  writer: DraftWriter
-  deployment: string
-  options: PlanOptions
-  /** Blob of the table that a machine made in the middle of the plan is given. */
-  table: string
-  /** What stands no more once an instance was started: the record that post-deploy scripts have run. */
-  voids: readonly string[]
-}
 
 const createWindow = 32
 
-/** Why something that stands is recorded, or taken away, by a plan that did not make it. */
-const unrecorded = 'stands and is not recorded'
+/** Why something that exists is recorded, or taken away, by a plan that did not make it. */
+export const unrecorded = 'stands and is not recorded'
 
-/** Makes the machine of a task. In its place in the update window for a delete-create, before everything else otherwise. */
-export function createVm(site: Site, task: Task, needs: string[], place: string | null): string {
-  const { writer } = site
-  return writer.step(
-    'create-vm',
-    task.name,
-    {
-      cid: task.cid,
-      deployment: site.deployment,
-      stemcell: task.group.stemcell,
-      resources: task.resources,
-      vm: task.vm,
-    },
-    {
-      action: task.old ? 'replace' : 'create',
-      material: vmId(task.cid),
-      stage: place === null ? 'Creating missing vms' : updating(task),
-      needs,
-      place: place ?? writer.place(`create ${task.name}`, writer.window('create', createWindow)),
-      reasons: task.reasons,
-      changes: changesBetween(task.old?.vm ? { ...task.old.vm.attributes } : {}, { ...task.vm }),
-    },
-  )
+/** Makes the machine of an instance: in its place in the update window for a delete-create, before everything else otherwise. */
+export function createVm(site: Site, task: Decided, { needs, place }: Turn): string {
+  return site.writer.step('create-vm', task.name, vmInput(site, task), {
+    action: task.old ? 'replace' : 'create',
+    material: vmId(task.cid),
+    stage: place === null ? 'Creating missing vms' : updating(task),
+    needs,
+    place: place ?? placeToCreate(site, task),
+    reasons: task.reasons,
+    changes: changes(task.old?.vm?.attributes, task.vm),
+  })
 }
 
-/** Records a machine that stands and that no record names; one that is gone by then is made. */
-export function takeUpVm(site: Site, task: Task): string {
-  return site.writer.step(
-    'create-vm',
-    task.name,
-    {
-      cid: task.cid,
-      deployment: site.deployment,
-      stemcell: task.group.stemcell,
-      resources: task.resources,
-      vm: task.vm,
-    },
-    {
-      action: 'create',
-      material: vmId(task.cid),
-      title: `take up machine ${task.cid} of ${task.name}`,
-      stage: 'Creating missing vms',
-      place: site.writer.place(`create ${task.name}`, site.writer.window('create', createWindow)),
-      reasons: [unrecorded],
-    },
-  )
+/** Records a machine that exists and that no record names; one that is gone by then is made. */
+export function takeUpVm(site: Site, task: Decided): string {
+  return site.writer.step('create-vm', task.name, vmInput(site, task), {
+    action: 'create',
+    material: vmId(task.cid),
+    verb: 'take up',
+    subject: `machine ${task.cid} of ${task.name}`,
+    stage: 'Creating missing vms',
+    place: placeToCreate(site, task),
+    reasons: [unrecorded],
+  })
 }
 
-export function deleteVm(
-  site: Site,
-  subject: string,
-  cid: string,
-  common: { needs: string[]; stage: string; place?: string; reasons: string[] },
-  forget: string[] = [],
-): string {
-  return site.writer.step('delete-vm', subject, { cid, forget }, { action: 'delete', material: vmId(cid), ...common })
+function vmInput({ context }: Site, { cid, group, resources, vm }: Decided) {
+  return { cid, deployment: context.wanted.deployment, stemcell: group.stemcell, resources, vm }
 }
+
+function placeToCreate({ writer }: Site, { name }: Decided): string {
+  return writer.place(`create ${name}`, writer.window('create', createWindow))
+}
+
+/** A machine to delete. */
+export interface Deletion {
+  /** How people name it. */
+  readonly name: string
+  readonly cid: string
+  /** Materials that are gone with it. */
+  readonly forget?: readonly string[]
+}
+
+type Why = Pick<Remodel, 'stage'> &
+  Partial<Pick<Remodel, 'place'>> & { readonly reasons: readonly string[] } & {
+    readonly needs: readonly string[]
+  }
+
+export function deleteVm({ writer }: Site, { name, cid, forget = [] }: Deletion, why: Why): string {
+  return writer.step('delete-vm', name, { cid, forget: [...forget] }, { action: 'delete', material: vmId(cid), ...why })
+}
+
+/** Id of the remodel that deletes a machine of this name. */
+export const deleteVmOf = (name: string) => `delete-vm ${name}`
 
 /** Packages and rendered jobs onto the machine; whatever runs there is not touched. */
-export function prepare(site: Site, task: Task, needs: string[], place: string | null): string {
+export function prepare(site: Site, task: Decided, { needs, place }: Turn): string {
   return site.writer.step(
     'prepare-instance',
     task.name,
@@ -101,27 +85,32 @@ export function prepare(site: Site, task: Task, needs: string[], place: string |
 }
 
 export function stop(
-  site: Site,
-  instance: StandingInstance,
+  { writer, context }: Site,
+  { id, group, index, cid, attributes }: StandingInstance,
   stopping: Stopping,
-  common: { needs: string[]; stage: string; place?: string; reasons: string[]; action: Remodel['action'] },
+  why: Why & Pick<Remodel, 'action'>,
 ): string {
-  return site.writer.step(
+  const instance = instanceName(group, index)
+  return writer.step(
     'stop-instance',
-    `${instance.group}/${instance.index}`,
+    instance,
     {
-      instance: `${instance.group}/${instance.index}`,
-      vm: instance.cid ?? '',
-      jobs: Object.keys(instance.attributes.jobs).sort(),
+      instance,
+      vm: cid ?? '',
+      jobs: Object.keys(attributes.jobs).sort(),
       ...stopping,
-      skipDrain: site.options.skipDrain,
-      attributes: { ...instance.attributes, state: 'stopped' },
+      skipDrain: context.options.skipDrain,
+      attributes: { ...attributes, state: 'stopped' },
     },
-    { material: instance.id, ...common },
+    { material: id, ...why },
   )
 }
 
-export function start(site: Site, task: Task, needs: string[], place: string, canary: boolean): string {
+export function start(
+  site: Site,
+  task: Decided,
+  { needs, place, canary }: { needs: readonly string[]; place: string; canary: boolean },
+): string {
   const { update } = task.group
   const watch = canary ? update.canaryWatch : update.updateWatch
   return site.writer.step(
@@ -130,7 +119,7 @@ export function start(site: Site, task: Task, needs: string[], place: string, ca
     {
       instance: task.name,
       index: task.index,
-      deployment: site.deployment,
+      deployment: site.context.wanted.deployment,
       vm: task.cid,
       attributes: task.attributes,
       jobs: jobsOf(task),
@@ -145,90 +134,24 @@ export function start(site: Site, task: Task, needs: string[], place: string, ca
       needs,
       place,
       reasons: task.reasons,
-      changes: changesBetween(task.old ? { ...task.old.attributes } : {}, { ...task.attributes }),
+      changes: changes(task.old?.attributes, task.attributes),
       deadlineSeconds: 3600 + Math.ceil(watch.maxMs / 1000),
     },
   )
 }
 
-/** Made before everything else; attached when its instance is stopped. */
-export function createDisk(site: Site, task: Task): string | null {
-  const { disk, group } = task
-  if (disk.how !== 'create' || disk.cid === null || !group.disk) return null
-  return site.writer.step(
-    'create-disk',
-    task.name,
-    { cid: disk.cid, deployment: site.deployment, disk: group.disk },
-    {
-      action: 'create',
-      material: disk.id,
-      stage: 'Creating missing disks',
-      reasons: [disk.have ? 'disk is gone' : task.old ? 'disk added' : 'instance is new'],
-      changes: changesBetween({}, { ...group.disk }),
-    },
-  )
-}
+/** Id of the remodel that ends the update of an instance. */
+export const startOf = ({ name }: Pick<Decided, 'name'>) => `start-instance ${name}`
 
-/** Records a disk that exists and that no record names, for the instance that wants it. */
-export function takeUpDisk(site: Site, task: Task): string | null {
-  const { have, how, id } = task.disk
-  const wanted = task.group.disk
-  if (!have?.orphan || !wanted || (how !== 'none' && how !== 'resize')) return null
-  const disk = { sizeMiB: have.attributes.sizeMiB, type: wanted.type }
-  return recordDisk(site, task.name, id, { cid: have.cid, deployment: site.deployment, disk }, 'take up')
-}
-
-/** Records a disk that exists, that no record names and that no instance wants. */
-export function keepDisk(site: Site, id: string, { cid, attributes }: StandingDisk): string {
-  const input = { cid, deployment: site.deployment, disk: attributes, kept: true } as const
-  return recordDisk(site, id.slice('disk/'.length), id, input, 'keep')
-}
-
-function recordDisk(site: Site, name: string, id: string, input: StepInput<'create-disk'>, verb: string): string {
-  return site.writer.step('create-disk', name, input, {
-    action: 'create',
-    material: id,
-    title: `${verb} disk ${input.cid}${name === input.cid ? '' : ` of ${name}`}`,
-    stage: 'Creating missing disks',
-    reasons: [unrecorded],
-  })
-}
-
-/** Between stop and start: a larger disk, and the disk onto the machine where it does not hang there yet. */
-export function settleDisk(site: Site, task: Task, needs: string[], place: string): string[] {
-  const { disk, group } = task
-  if (disk.cid === null || !group.disk) return needs
-  let after = needs
-  const common = { material: disk.id, stage: updating(task), place, reasons: task.reasons }
-  if (disk.how === 'resize') {
-    const changes = changesBetween(disk.have ? { ...disk.have.attributes } : {}, { ...group.disk })
-    after = [
-      site.writer.step(
-        'resize-disk',
-        task.name,
-        { cid: disk.cid, disk: group.disk },
-        { ...common, action: 'update', needs: after, changes },
-      ),
-    ]
-  }
-  if (disk.how === 'create' || needsNewVm(task)) {
-    after = [
-      site.writer.step(
-        'attach-disk',
-        task.name,
-        { vm: task.cid, disk: disk.cid },
-        { ...common, action: 'run', needs: after },
-      ),
-    ]
-  }
-  return after
-}
-
-export function updating(task: Task): string {
+export function updating(task: Decided): string {
   return `Updating instance ${task.group.name}`
 }
 
-const packagesOf = (task: Task) => Object.entries(task.attributes.packages).map(([name, key]) => ({ name, key }))
+export function changes(before: Record<string, Json> | undefined, after: Record<string, Json>): Change[] {
+  return changesBetween(before ?? {}, after)
+}
 
-const jobsOf = (task: Task) =>
+const packagesOf = (task: Decided) => Object.entries(task.attributes.packages).map(([name, key]) => ({ name, key }))
+
+const jobsOf = (task: Decided) =>
   task.group.jobs.map((job) => ({ name: job.name, rendered: task.attributes.configuration[job.name] ?? '' }))

@@ -1,23 +1,22 @@
 import type { PlanOptions } from '../../../contract/kind.ts'
-import type { Placed } from '../placement.ts'
 import type { GroupStrategy } from '../strategy.ts'
+import type { Matched } from './stages.ts'
 import type { StandingInstance } from './standing.ts'
 
-/** Why an instance cannot stay on its machine, addresses aside; the words follow BOSH's kinds of change (bosh.md 1.3). */
-export function machineReasons(
-  group: GroupStrategy,
-  slot: Placed,
-  old: StandingInstance,
-  hardware: string,
-  options: PlanOptions,
-): string[] {
-  const { vm } = old
+/** Why an instance cannot stay on its machine, addresses aside; the words follow BOSH's kinds of change. */
+export function machineReasons({ group, az }: Matched, { vm }: StandingInstance, options: PlanOptions): string[] {
   if (!vm) return ['machine is gone']
+  const { stemcell, hardware, az: before } = vm.attributes
+  const [wanted, machine] = [stemcellOf(group), group.machines[az ?? '']]
   const reasons: string[] = []
-  const stemcell = `${group.stemcell.name}/${group.stemcell.version}`
   if (options.recreate) reasons.push('recreate asked')
-  if (vm.attributes.stemcell !== stemcell) reasons.push(`stemcell changed ${vm.attributes.stemcell} -> ${stemcell}`)
-  if (vm.attributes.hardware !== hardware) reasons.push('vm type changed')
-  if (vm.attributes.az !== slot.az) reasons.push(`az changed ${vm.attributes.az ?? 'none'} -> ${slot.az ?? 'none'}`)
+  if (stemcell !== wanted) reasons.push(`stemcell changed ${stemcell} -> ${wanted}`)
+  if (hardware !== (machine?.hardware ?? '')) reasons.push('vm type changed')
+  if (before !== az) reasons.push(`az changed ${before ?? 'none'} -> ${az ?? 'none'}`)
   return reasons
+}
+
+/** `<name>/<version>`, as a machine's attributes have it. */
+export function stemcellOf({ stemcell }: GroupStrategy): string {
+  return `${stemcell.name}/${stemcell.version}`
 }

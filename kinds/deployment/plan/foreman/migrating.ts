@@ -1,74 +1,79 @@
 import type { Fault } from '../../../../shared/runtime/errors.ts'
-import { diskId, instanceId, instanceName, parseSlot } from '../names.ts'
-import type { GroupStrategy, Strategy } from '../strategy.ts'
+import { diskId, groupId, instanceId, instanceName, type Slot } from '../names.ts'
 import { faultAt } from './fault.ts'
-import type { Site } from './instance-steps.ts'
-import type { StandingInstance, StandingPlace } from './standing.ts'
+import type { Site } from './site.ts'
+import type { IndexedFloorplan, StandingDisk, StandingInstance } from './standing.ts'
+import type { Wanted, WantedGroup } from './wanted.ts'
 
 /** Materials that get another name, of one group. */
 export interface Renaming {
-  group: string
+  readonly group: string
   /** Ids: of instances, and of their disks. */
-  moves: { from: string; to: string }[]
+  readonly moves: readonly { readonly from: string; readonly to: string }[]
 }
 
 export interface Migrated {
-  standing: StandingPlace
-  renamings: Renaming[]
+  readonly standing: IndexedFloorplan
+  readonly renamings: readonly Renaming[]
+  readonly faults: readonly Fault[]
 }
 
 /**
- * What stands, as a manifest with `migrated_from` means it: instances of a group's former names are its own, with machine, disk and
+ * The floorplan, as a manifest with `migrated_from` means it: instances of a group's former names are its own, with machine, disk and
  * index, where that is free. Nothing of them changes by that but the name, so what follows is an ordinary plan. The rename is one
  * transition for a group, so a plan that is cut off anywhere leaves either the old names or the new ones.
  */
-export function migrate(strategy: Strategy, standing: StandingPlace, faults: Fault[]): Migrated {
-  if (strategy.groups.every(({ migratedFrom }) => migratedFrom.length === 0)) return { standing, renamings: [] }
-  const place: StandingPlace = {
-    ...standing,
-    instances: new Map(standing.instances),
-    byGroup: new Map(standing.byGroup),
-    disks: new Map(standing.disks),
+export function migrate({ groups }: Wanted, standing: IndexedFloorplan): Migrated {
+  if (groups.every(({ migratedFrom }) => migratedFrom.length === 0)) return { standing, renamings: [], faults: [] }
+  const byGroup = new Map(standing.byGroup)
+  const disks = new Map(standing.disks)
+  const renamings: Renaming[] = []
+  const faults: Fault[] = []
+  for (const group of groups) {
+    const taken = takenOver(group, { byGroup, disks })
+    for (const { name } of group.migratedFrom) if (name !== group.name) byGroup.delete(name)
+    for (const { from, to, disk } of taken.disks) {
+      disks.delete(from)
+      disks.set(to.id, { ...disk, ...to })
+    }
+    if (taken.instances.length > 0) byGroup.set(group.name, taken.instances)
+    if (taken.moves.length > 0) renamings.push({ group: group.name, moves: taken.moves })
+    faults.push(...taken.faults)
   }
-  const renamings = strategy.groups.flatMap((group) => {
-    const moves = takeOver(group, place, faults)
-    const zones = new Map(group.migratedFrom.map(({ name, az }) => [name, az]))
-    const settled = (place.byGroup.get(group.name) ?? []).map((instance) => {
-      const former = instance.former?.group ?? instance.group
-      return instance.az === null ? { ...instance, az: zones.get(former) ?? null } : instance
-    })
-    if (settled.length > 0) place.byGroup.set(group.name, settled)
-    for (const instance of settled) place.instances.set(instance.id, instance)
-    return moves.length > 0 ? [{ group: group.name, moves }] : []
-  })
-  return { standing: place, renamings }
+  const instances = new Map([...byGroup.values()].flat().map((instance) => [instance.id, instance]))
+  return { standing: { ...standing, byGroup, disks, instances }, renamings, faults }
 }
 
-/** Gives the group what stands under its former names. Changes `place`, which is a copy. */
-function takeOver(group: GroupStrategy, place: StandingPlace, faults: Fault[]): Renaming['moves'] {
-  const moves: Renaming['moves'] = []
-  const own = [...(place.byGroup.get(group.name) ?? [])]
-  const used = new Set(own.map(({ index }) => index))
-  for (const id of place.disks.keys()) {
-    const slot = parseSlot(id)
-    if (slot?.group === group.name) used.add(slot.index)
-  }
-  const free = (wanted: number) => {
-    let index = wanted
-    if (used.has(index)) for (index = 0; used.has(index); ) index++
-    used.add(index)
-    return index
-  }
-  const disk = (from: string, to: string) => {
-    const have = place.disks.get(from)
-    if (!have) return
-    place.disks.delete(from)
-    place.disks.set(to, have)
-    if (!have.orphan) moves.push({ from, to })
+interface TakenOver {
+  /** All of the group from then on, by index. */
+  readonly instances: readonly StandingInstance[]
+  readonly disks: readonly MovedDisk[]
+  readonly moves: Renaming['moves']
+  readonly faults: readonly Fault[]
+}
+
+interface MovedDisk {
+  readonly from: string
+  readonly to: Pick<StandingDisk, 'id' | 'name' | 'slot'>
+  readonly disk: StandingDisk
+}
+
+/** What a group takes over from those of its former names. */
+function takenOver(group: WantedGroup, { byGroup, disks }: Pick<IndexedFloorplan, 'byGroup' | 'disks'>): TakenOver {
+  const moves: { from: string; to: string }[] = []
+  const faults: Fault[] = []
+  const moved: MovedDisk[] = []
+  const own = [...(byGroup.get(group.name) ?? [])]
+  const free = freeIndexes(group.name, own, disks)
+  const move = (disk: StandingDisk | undefined, index: number) => {
+    if (!disk) return
+    moved.push({ from: disk.id, to: diskAt({ group: group.name, index }), disk })
+    if (!disk.orphan) moves.push({ from: disk.id, to: diskId(group.name, index) })
   }
   for (const { name, az } of group.migratedFrom) {
     if (name === group.name) continue
-    for (const old of place.byGroup.get(name) ?? []) {
+    const former = byGroup.get(name) ?? []
+    for (const old of former) {
       if (az !== null && old.az !== null && old.az !== az) {
         const message = `${instanceName(name, old.index)} is in az ${old.az}, and migrated_from of ${group.name} says ${az}`
         faults.push(faultAt(group.place, message, { found: az, allowed: old.az }))
@@ -77,21 +82,39 @@ function takeOver(group: GroupStrategy, place: StandingPlace, faults: Fault[]): 
       const id = instanceId(group.name, index)
       own.push({ ...old, id, group: group.name, index, former: { group: name, index: old.index } })
       moves.push({ from: old.id, to: id })
-      place.instances.delete(old.id)
-      disk(diskId(name, old.index), diskId(group.name, index))
+      move(disks.get(diskId(name, old.index)), index)
     }
-    place.byGroup.delete(name)
     // Disks whose instance is gone or forgotten.
-    for (const id of [...place.disks.keys()]) {
-      const slot = parseSlot(id)
-      if (slot?.group === name) disk(id, diskId(group.name, free(slot.index)))
+    const withInstance = new Set(former.map(({ index }) => index))
+    for (const disk of disks.values()) {
+      if (disk.slot?.group === name && !withInstance.has(disk.slot.index)) move(disk, free(disk.slot.index))
     }
   }
-  if (own.length > 0) place.byGroup.set(group.name, own.sort(byIndex))
-  return moves
+  const zones = new Map(group.migratedFrom.map(({ name, az }) => [name, az]))
+  const settled = own
+    .sort((a, b) => a.index - b.index)
+    .map((instance) => ({
+      ...instance,
+      az: instance.az ?? zones.get(instance.former?.group ?? instance.group) ?? null,
+    }))
+  return { instances: settled, disks: moved, moves, faults }
 }
 
-const byIndex = (a: StandingInstance, b: StandingInstance) => a.index - b.index
+/** Answers the index that is asked for, or the lowest one that no instance and no disk of the group has; each one once. */
+function freeIndexes(group: string, instances: readonly Slot[], disks: IndexedFloorplan['disks']) {
+  const used = new Set(instances.map(({ index }) => index))
+  for (const { slot } of disks.values()) if (slot?.group === group) used.add(slot.index)
+  return (wanted: number) => {
+    let index = wanted
+    if (used.has(index)) for (index = 0; used.has(index); ) index++
+    used.add(index)
+    return index
+  }
+}
+
+function diskAt(slot: Slot): MovedDisk['to'] {
+  return { id: diskId(slot.group, slot.index), name: instanceName(slot.group, slot.index), slot }
+}
 
 /** One remodel for each group that takes something over. Returns their ids: all that touches an instance comes after. */
 export function rename({ writer }: Site, renamings: readonly Renaming[]): string[] {
@@ -99,13 +122,14 @@ export function rename({ writer }: Site, renamings: readonly Renaming[]): string
     writer.step(
       'rename-instances',
       group,
-      { moves },
+      { moves: moves.map((move) => ({ ...move })) },
       {
         action: 'update',
-        material: `group/${group}`,
+        material: groupId(group),
         stage: 'Renaming instances',
         reasons: [`migrated_from of group ${group}`],
-        title: `rename ${moves.map(({ from, to }) => `${from} to ${to}`).join(', ')}`,
+        verb: 'rename',
+        subject: moves.map(({ from, to }) => `${from} to ${to}`).join(', '),
       },
     ),
   )

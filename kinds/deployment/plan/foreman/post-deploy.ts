@@ -2,11 +2,11 @@ import { digestOfList } from '../../../../shared/model/canonical.ts'
 import type { StepInput } from '../../inputs.ts'
 import { postDeployId, rendersTo } from '../names.ts'
 import type { GroupStrategy } from '../strategy.ts'
-import type { Site } from './instance-steps.ts'
-import type { StandingPlace } from './standing.ts'
-import type { Task } from './task.ts'
+import type { Site } from './site.ts'
+import type { Decided } from './stages.ts'
+import type { IndexedFloorplan } from './standing.ts'
 
-/** The post-deploy scripts of a deployment: who has one, and what they run for. */
+/** The post-deploy scripts of a deployment: which machines have one, and what they run for. */
 export interface PostDeploy {
   machines: StepInput<'run-post-deploy'>['machines']
   of: string
@@ -16,8 +16,8 @@ export interface PostDeploy {
  * All instances that have a post-deploy script, changed or not: it looks at the deployment, not at its own machine. A machine that
  * does not answer and is left alone is left out.
  */
-export function postDeployOf(tasks: readonly Task[]): PostDeploy {
-  const concerned = tasks.filter(
+export function postDeployOf(instances: readonly Decided[]): PostDeploy {
+  const concerned = instances.filter(
     ({ group, how, old }) => scriptsOf(group).length > 0 && !(how === 'none' && old?.health === 'unresponsive'),
   )
   return {
@@ -26,24 +26,27 @@ export function postDeployOf(tasks: readonly Task[]): PostDeploy {
   }
 }
 
-export function isOutstanding({ machines, of }: PostDeploy, standing: StandingPlace): boolean {
+export function isOutstanding({ machines, of }: PostDeploy, standing: IndexedFloorplan): boolean {
   return machines.length > 0 ? standing.postDeploy !== of : standing.postDeploy !== null
 }
 
 /** Runs them when everything else of the plan is done. */
-export function runPostDeploy(site: Site, { machines, of }: PostDeploy): void {
+export function runPostDeploy({ writer, context }: Site, { machines, of }: PostDeploy): void {
+  const { deployment } = context.wanted
   const runs = machines.length > 0
-  site.writer.step(
+  writer.step(
     'run-post-deploy',
-    site.deployment,
+    deployment,
     { machines, of },
     {
       action: runs ? 'run' : 'delete',
-      material: postDeployId(site.deployment),
+      material: postDeployId(deployment),
       stage: 'Running post-deploy scripts',
-      needs: site.writer.ends(),
+      needs: writer.ends(),
       reasons: [runs ? 'the deployment has changed' : 'no job has a post-deploy script'],
-      title: runs ? `run post-deploy scripts of ${site.deployment}` : 'forget post-deploy scripts',
+      ...(runs
+        ? { verb: 'run', subject: `post-deploy scripts of ${deployment}` }
+        : { verb: 'forget', subject: 'post-deploy scripts' }),
     },
   )
 }

@@ -1,67 +1,87 @@
+import { digestOf } from '../../../../shared/model/canonical.ts'
 import { tableId } from '../names.ts'
-import type { Site } from './instance-steps.ts'
-import type { StandingInstance, StandingPlace } from './standing.ts'
+import type { Site } from './site.ts'
+import type { Decided } from './stages.ts'
+import type { IndexedFloorplan, StandingInstance } from './standing.ts'
 import type { Table } from './table.ts'
-import type { Task } from './task.ts'
 
 const stage = 'Publishing addresses'
 
+/** A plan that updates instances: the machines it has just made, and the remodels that make them. */
+export interface Updates {
+  readonly fresh: readonly Decided[]
+  readonly made: readonly string[]
+}
+
 /**
- * Old and new names together, before anything is stopped: whoever looks up a name in the middle of the plan finds somebody.
- * Machines that were just made need the table even where it did not change. Returns the id, or null where nobody needs it.
+ * Old and new names together, before anything is stopped: a look-up in the middle of the plan finds an instance.
+ * Machines that were just made need the table even where it did not change. Returns the id, or null where no machine needs it.
  */
 export function publishBefore(
   site: Site,
-  standing: StandingPlace,
-  staying: readonly StandingInstance[],
   union: Table,
-  fresh: readonly Task[],
-  made: string[],
-  anyUpdate: boolean,
+  staying: readonly StandingInstance[],
+  { fresh, made }: Updates,
 ): string | null {
-  const changes = union.digest !== standing.table
-  if (!anyUpdate || (!changes && fresh.length === 0)) return null
-  const vms = new Set(fresh.map((task) => task.cid))
-  if (changes) {
-    for (const instance of staying) {
-      if (instance.vm && instance.health !== 'unresponsive') vms.add(instance.vm.cid)
-    }
-  }
-  return publish(site, 'before updates', union, [...vms], made, 'instances come and go')
+  const changes = union.digest !== site.context.standing.table
+  if (!changes && fresh.length === 0) return null
+  const present = changes ? staying.filter(({ health }) => health !== 'unresponsive') : []
+  const vms = new Set([...fresh.map(({ cid }) => cid), ...present.flatMap(({ vm }) => vm?.cid ?? [])])
+  return publish(site, union, [...vms], { when: 'before updates', needs: made, reason: 'instances come and go' })
 }
 
-/** Nobody to tell of nobody is as good as told. */
-export function isPublished(standing: StandingPlace, final: Table): boolean {
-  return final.digest === standing.table || (final.records.length === 0 && standing.table === null)
+/** An empty table counts as published where none ever was. */
+export function isPublished({ table }: IndexedFloorplan, final: Table): boolean {
+  return final.digest === table || (final.records.length === 0 && table === null)
 }
 
-/** The final names, where they are not what all machines have by now. Returns what the clearing up has to wait for. */
+/**
+ * The final names, where they are not what all machines have by then: `known` is the digest of that. Returns what the clearing up has to
+ * wait for.
+ */
 export function publishAfter(
   site: Site,
-  standing: StandingPlace,
   final: Table,
   known: string | null,
-  tasks: readonly Task[],
-  starts: string[],
-): string[] {
+  { instances, starts }: { instances: readonly Decided[]; starts: readonly string[] },
+): readonly string[] {
   if (final.digest === known) return starts
-  if (known === null && isPublished(standing, final)) return starts
-  const vms = tasks.filter((task) => task.how !== 'none' || task.old?.health !== 'unresponsive').map((task) => task.cid)
-  return [publish(site, 'after updates', final, vms, starts, 'addresses changed')]
+  if (known === null && isPublished(site.context.standing, final)) return starts
+  const answering = instances.filter(({ how, old }) => how !== 'none' || old?.health !== 'unresponsive')
+  const vms = answering.map(({ cid }) => cid)
+  return [publish(site, final, vms, { when: 'after updates', needs: starts, reason: 'addresses changed' })]
 }
 
-function publish(site: Site, subject: string, table: Table, vms: string[], needs: string[], reason: string): string {
-  return site.writer.step(
+function publish(
+  { writer, context }: Site,
+  table: Table,
+  vms: string[],
+  { when, needs, reason }: { when: string; needs: readonly string[]; reason: string },
+): string {
+  const { deployment } = context.wanted
+  return writer.step(
     'publish-addresses',
-    subject,
-    { deployment: site.deployment, records: table.records, table: table.digest, vms },
+    when,
+    { deployment, records: table.records, table: table.digest, vms },
+    { action: 'update', material: tableId(deployment), stage, needs, reasons: [reason] },
+  )
+}
+
+/** The table goes with its deployment: no machine is left to have it. */
+export function forgetAddresses({ writer, context }: Site, needs: readonly string[], reasons: readonly string[]): void {
+  const { deployment } = context.wanted
+  writer.step(
+    'publish-addresses',
+    'after removal',
+    { deployment, records: [], table: digestOf([]), vms: [] },
     {
-      action: 'update',
-      material: tableId(site.deployment),
+      action: 'delete',
+      material: tableId(deployment),
+      verb: 'forget',
+      subject: 'all addresses',
       stage,
       needs,
-      reasons: [reason],
-      title: `publish addresses ${subject}`,
+      reasons,
     },
   )
 }

@@ -1,61 +1,53 @@
-import { digestOf } from '../../../../shared/model/canonical.ts'
 import type { PlanDraft } from '../../../contract/draft.ts'
-import type { PlanOptions } from '../../../contract/kind.ts'
-import { tableId } from '../names.ts'
-import type { Strategy } from '../strategy.ts'
+import { groupId, instanceId } from '../names.ts'
+import { removeInstance } from './cleanup.ts'
+import type { PlanContext } from './context.ts'
+import { deleteDisk } from './disk-steps.ts'
 import { DraftWriter } from './draft.ts'
-import { deleteVm, type Site } from './instance-steps.ts'
+import { deleteVm } from './instance-steps.ts'
 import { runPostDeploy } from './post-deploy.ts'
-import type { StandingPlace } from './standing.ts'
-import { deleteDisk, removeInstance } from './tidying.ts'
+import { forgetAddresses } from './publishing.ts'
+import type { Site } from './site.ts'
 
 const reasons = ['deployment is removed']
 
 /**
- * Takes everything away: groups in the reverse order of the manifest, so that nobody loses what it leans on before it has
+ * Takes everything away: groups in the reverse order of the manifest, so that none loses what it leans on before it has
  * stopped itself; groups that the manifest does not know first.
  */
-export function remove(strategy: Strategy, standing: StandingPlace, options: PlanOptions): PlanDraft {
+export function remove(context: PlanContext): PlanDraft {
+  const { standing } = context
   const writer = new DraftWriter([])
-  const site: Site = { writer, deployment: strategy.deployment, options, table: '', voids: [] }
-  const listed = strategy.groups.map((group) => group.name)
-  const unlisted = [...standing.byGroup.keys()].filter((name) => !listed.includes(name)).sort()
-  const removed: string[] = []
-  let before: string[] = []
-  const names = [...unlisted, ...listed.toReversed()].filter((name) => standing.byGroup.has(name))
-  for (const [number, name] of names.entries()) {
-    const ends = (standing.byGroup.get(name) ?? []).map((instance) =>
-      removeInstance(site, standing, instance, before, reasons),
-    )
-    removed.push(...ends)
-    if (number < names.length - 1)
-      before = [writer.barrier(`${name} is removed`, `Deleting unneeded instances ${name}`, `group/${name}`, ends)]
-  }
-  for (const spare of [...standing.spares.values()].flat()) {
-    removed.push(deleteVm(site, spare.cid, spare.cid, { stage: 'Deleting unneeded vms', needs: [], reasons }))
+  const site: Site = { context, writer, table: '', voids: [] }
+  const removed = removeGroups(site)
+  for (const { cid } of [...standing.spares.values()].flat()) {
+    removed.push(deleteVm(site, { name: cid, cid }, { stage: 'Deleting unneeded vms', needs: [], reasons }))
   }
   const gone = [...removed]
-  for (const [id, disk] of standing.disks) {
-    const slot = id.slice('disk/'.length)
-    if (!standing.instances.has(`instance/${slot}`)) {
-      removed.push(deleteDisk(site, slot, id, disk, gone, 'Deleting unneeded disks', reasons))
-    }
+  for (const disk of standing.disks.values()) {
+    const { slot } = disk
+    if (slot && standing.instances.has(instanceId(slot.group, slot.index))) continue
+    removed.push(deleteDisk(site, disk, { needs: gone, stage: 'Deleting unneeded disks', reasons }))
   }
-  if (standing.table !== null) {
-    writer.step(
-      'publish-addresses',
-      'of nobody',
-      { deployment: strategy.deployment, records: [], table: digestOf([]), vms: [] },
-      {
-        action: 'delete',
-        material: tableId(strategy.deployment),
-        stage: 'Publishing addresses',
-        needs: removed,
-        reasons,
-        title: 'forget all addresses',
-      },
-    )
-  }
+  if (standing.table !== null) forgetAddresses(site, removed, reasons)
   if (standing.postDeploy !== null) runPostDeploy(site, { machines: [], of: '' })
   return writer.finish()
+}
+
+/** Group after group. Returns the ids of the last remodel of each instance. */
+function removeGroups(site: Site): string[] {
+  const { wanted, standing } = site.context
+  const listed = wanted.groups.map((group) => group.name)
+  const unlisted = [...standing.byGroup.keys()].filter((name) => !listed.includes(name)).sort()
+  const names = [...unlisted, ...listed.toReversed()].filter((name) => standing.byGroup.has(name))
+  const removed: string[] = []
+  let before: readonly string[] = []
+  for (const [number, name] of names.entries()) {
+    const ends = (standing.byGroup.get(name) ?? []).map((instance) => removeInstance(site, instance, before, reasons))
+    removed.push(...ends)
+    if (number === names.length - 1) continue
+    const stage = `Deleting unneeded instances ${name}`
+    before = [site.writer.barrier(`${name} is removed`, stage, groupId(name), ends)]
+  }
+  return removed
 }

@@ -1,77 +1,91 @@
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { healthChecksFile } from '../../health-checks.ts'
+import type { InstanceAttributes } from '../../inputs.ts'
 import type { Render, RenderContext, RenderLink, RenderRequest } from '../../rendering.ts'
 import { rendersTo } from '../names.ts'
-import type { GroupStrategy, JobStrategy, Strategy } from '../strategy.ts'
+import type { JobStrategy } from '../strategy.ts'
+import type { PlanContext } from './context.ts'
+import type { Addressed, Rendered } from './stages.ts'
 import { groupHost, instanceHost } from './table.ts'
-import type { Task } from './task.ts'
+import type { Wanted, WantedGroup } from './wanted.ts'
+
+/** What rendering has found, beside the digests. */
+export interface Rendering {
+  readonly rendered: readonly Rendered[]
+  /** Of all instances, each once: ten instances that miss one property have one fault. */
+  readonly faults: readonly Fault[]
+  /** What a reader of the plan should know of the jobs. */
+  readonly notes: readonly string[]
+  readonly unwatched: Unwatched
+}
 
 /**
- * Asks for the rendered jobs of all instances in one call and writes their digests into the tasks. Objects that are the
- * same for a whole group (properties, links) are shared, so that a renderer may digest them once.
- *
- * Returns the faults of all instances, each once: ten instances that miss one property have one fault; and what a reader of the plan
- * should know of them.
+ * Third stage: asks for the rendered jobs of all instances in one call; their digests are the configuration of the instances. Objects
+ * that are the same for a whole group (properties, links) are shared, so that a renderer may digest them once.
  */
 export async function renderJobs(
-  strategy: Strategy,
-  tasks: readonly Task[],
+  { wanted }: PlanContext,
+  addressed: readonly Addressed[],
   render: Render,
-): Promise<{ faults: Fault[]; notes: string[]; unwatched: Unwatched }> {
-  const byGroup = Map.groupBy(tasks, (task) => task.group.name)
-  const links = new Map<JobStrategy, Record<string, RenderLink>>()
-  const requests: RenderRequest[] = []
-  for (const [name, members] of byGroup) {
-    const group = members[0]?.group
-    if (!group) continue
-    const bootstrap = members[0]?.index
-    for (const job of group.jobs) links.set(job, linksOf(job, strategy, byGroup))
-    const groupNames = group.networks.map((network) => defaultsOf(group, network.name))
-    for (const task of members) {
-      const { group: _, ...spec } = { group: name, ...specOf(task, strategy, groupNames, task.index === bootstrap) }
-      for (const job of group.jobs) {
-        const context: RenderContext = {
-          properties: job.properties,
-          links: links.get(job) ?? {},
-          spec: { ...spec, release: job.release },
-        }
-        requests.push({
-          job: { name: job.name, digest: job.digest, templates: job.templates },
-          context,
-          place: job.place,
-        })
-      }
-    }
-  }
-  const unwatched = new Map<string, Set<string>>()
-  if (requests.length === 0) return { faults: [], notes: [], unwatched }
-  const results = await render(requests)
+): Promise<Rendering> {
+  const byGroup = Map.groupBy(addressed, (one) => one.group.name)
+  const requests = [...byGroup.values()].flatMap((members) => requestsOf(members, wanted, byGroup))
+  const results = requests.length > 0 ? await render(requests) : []
   const faults = new Map<string, Fault>()
   const notes = new Set<string>()
+  const unwatched = new Map<string, Set<string>>()
+  const refuse = (fault: Fault) => faults.set(JSON.stringify(fault), fault)
   let next = 0
-  for (const members of byGroup.values()) {
-    for (const task of members) {
-      const supervised: Supervised[] = []
-      for (const job of task.group.jobs) {
-        const result = results[next++]
-        if (result === undefined) continue
-        if ('fault' in result) faults.set(JSON.stringify(result.fault), result.fault)
-        else {
-          task.attributes.configuration[job.name] = result.digest
-          if (result.processes) supervised.push({ job, processes: result.processes })
-        }
+  const rendered = [...byGroup.values()].flat().map((one): Rendered => {
+    const { group } = one
+    const configuration: Record<string, string> = {}
+    const supervised: Supervised[] = []
+    for (const job of group.jobs) {
+      const result = results[next++]
+      if (result === undefined) continue
+      if ('fault' in result) refuse(result.fault)
+      else {
+        configuration[job.name] = result.digest
+        if (result.processes) supervised.push({ job, processes: result.processes })
       }
-      for (const fault of namesTwice(supervised)) faults.set(JSON.stringify(fault), fault)
-      for (const { job, processes } of supervised)
-        if (processes.length === 0)
-          notes.add(`job ${job.name} has no process in its monit file: its scripts run, and nothing of it is started`)
-        else if (!isWatched(job)) {
-          const jobs = unwatched.get(task.group.name) ?? new Set()
-          unwatched.set(task.group.name, jobs.add(job.name))
-        }
     }
-  }
-  return { faults: [...faults.values()], notes: [...notes].sort(), unwatched }
+    for (const fault of namesTwice(supervised)) refuse(fault)
+    for (const { job, processes } of supervised)
+      if (processes.length === 0)
+        notes.add(`job ${job.name} has no process in its monit file: its scripts run, and nothing of it is started`)
+      else if (!isWatched(job, group)) {
+        const jobs = unwatched.get(group.name) ?? new Set()
+        unwatched.set(group.name, jobs.add(job.name))
+      }
+    return { ...one, attributes: attributesOf(one, configuration) }
+  })
+  return { rendered, faults: [...faults.values()], notes: [...notes].sort(), unwatched }
+}
+
+/** What the blueprint says of an instance, with what only the foreman knows of it. */
+function attributesOf({ az, networks, group }: Addressed, configuration: Record<string, string>): InstanceAttributes {
+  const { jobs, packages, ...rest } = group.attributes
+  return { az, networks, jobs, packages, configuration, ...rest }
+}
+
+/** One request for each job of each instance of a group, in this order. */
+function requestsOf(
+  members: readonly Addressed[],
+  wanted: Wanted,
+  byGroup: ReadonlyMap<string, readonly Addressed[]>,
+): RenderRequest[] {
+  const [bootstrap] = members
+  if (!bootstrap) return []
+  const { group } = bootstrap
+  const jobs = group.jobs.map((job) => ({ job, links: linksOf(job, wanted, byGroup) }))
+  const defaults = group.networks.map((network) => network.default.filter((what) => what !== 'addressable'))
+  return members.flatMap((one) => {
+    const spec = specOf(one, wanted, defaults, one === bootstrap)
+    return jobs.map(({ job, links }): RenderRequest => {
+      const context: RenderContext = { properties: job.properties, links, spec: { ...spec, release: job.release } }
+      return { job: { name: job.name, digest: job.digest, templates: job.templates }, context, place: job.place }
+    })
+  })
 }
 
 /** Jobs without a health check, by group: that their processes are up is all that is known of them. */
@@ -87,8 +101,8 @@ export function unwatchedNotes(unwatched: Unwatched, started: ReadonlySet<string
     )
 }
 
-function isWatched({ checks, templates }: JobStrategy): boolean {
-  return checks !== undefined || rendersTo(templates, healthChecksFile)
+function isWatched({ name, templates }: JobStrategy, { attributes }: WantedGroup): boolean {
+  return attributes.checks?.[name] !== undefined || rendersTo(templates, healthChecksFile)
 }
 
 interface Supervised {
@@ -111,24 +125,19 @@ function namesTwice(jobs: readonly Supervised[]): Fault[] {
   )
 }
 
-function defaultsOf(group: GroupStrategy, network: string): string[] {
-  return group.networks.find((item) => item.name === network)?.default.filter((what) => what !== 'addressable') ?? []
-}
-
 /** `spec` of one instance; what differs between its jobs is left out. */
 function specOf(
-  task: Task,
-  strategy: Strategy,
-  defaults: string[][],
+  { group, index, az, vm }: Addressed,
+  { deployment, useDns }: Wanted,
+  defaults: readonly string[][],
   bootstrap: boolean,
 ): Omit<RenderContext['spec'], 'release'> {
-  const { group, index, az, vm } = task
   const networks: RenderContext['spec']['networks'] = {}
-  for (const [place, network] of vm.networks.entries()) {
+  for (const [at, network] of vm.networks.entries()) {
     networks[network.name] = {
       ip: network.address,
-      default: defaults[place] ?? [],
-      dns_record_name: instanceHost(strategy.deployment, group.name, index, network.name),
+      default: defaults[at] ?? [],
+      dns_record_name: instanceHost(deployment, group.name, index, network.name),
     }
   }
   const ip = networks[group.addressable]?.ip ?? ''
@@ -138,8 +147,8 @@ function specOf(
     id: `${group.name}-${index}`,
     az,
     bootstrap,
-    deployment: strategy.deployment,
-    address: strategy.useDns ? (networks[group.addressable]?.dns_record_name ?? ip) : ip,
+    deployment,
+    address: useDns ? (networks[group.addressable]?.dns_record_name ?? ip) : ip,
     ip,
     networks,
     persistent_disk: group.disk?.sizeMiB ?? 0,
@@ -149,8 +158,8 @@ function specOf(
 
 function linksOf(
   job: JobStrategy,
-  strategy: Strategy,
-  byGroup: ReadonlyMap<string, readonly Task[]>,
+  { deployment }: Wanted,
+  byGroup: ReadonlyMap<string, readonly Addressed[]>,
 ): Record<string, RenderLink> {
   return Object.fromEntries(
     Object.entries(job.links).map(([name, link]): [string, RenderLink] => {
@@ -166,19 +175,19 @@ function linksOf(
         return [name, { address: link.address, properties: link.properties, instances }]
       }
       const members = byGroup.get(link.group) ?? []
-      const instances = members.map((task, place) => ({
+      const instances = members.map(({ index, az, vm }, at) => ({
         name: link.group,
-        index: task.index,
-        id: `${link.group}-${task.index}`,
-        az: task.az,
-        bootstrap: place === 0,
+        index,
+        id: `${link.group}-${index}`,
+        az,
+        bootstrap: at === 0,
         address: link.useDns
-          ? instanceHost(strategy.deployment, link.group, task.index, link.network)
-          : (task.vm.networks.find((network) => network.name === link.network)?.address ?? ''),
+          ? instanceHost(deployment, link.group, index, link.network)
+          : (vm.networks.find((network) => network.name === link.network)?.address ?? ''),
       }))
       return [
         name,
-        { address: groupHost(strategy.deployment, link.group, link.network), properties: link.properties, instances },
+        { address: groupHost(deployment, link.group, link.network), properties: link.properties, instances },
       ]
     }),
   )

@@ -2,8 +2,8 @@ import { canonical } from '../../../../shared/model/canonical.ts'
 import type { PlanOptions } from '../../../contract/kind.ts'
 import type { InstanceAttributes, StepInput } from '../../inputs.ts'
 import { diskId } from '../names.ts'
-import type { StandingInstance, StandingPlace } from './standing.ts'
-import type { Task } from './task.ts'
+import type { Decided } from './stages.ts'
+import type { IndexedFloorplan, StandingInstance } from './standing.ts'
 
 /** What the scripts of an instance that is stopped hear of what comes. */
 export type Stopping = Pick<StepInput<'stop-instance'>, 'next' | 'drain' | 'disk'>
@@ -11,7 +11,7 @@ export type Stopping = Pick<StepInput<'stop-instance'>, 'next' | 'drain' | 'disk
 const shutdown = ['job_shutdown', 'hash_unchanged']
 
 /** An instance that goes, alone or with its deployment. */
-export function leaving(instance: StandingInstance, standing: StandingPlace, options: PlanOptions): Stopping {
+export function leaving(instance: StandingInstance, standing: IndexedFloorplan, options: PlanOptions): Stopping {
   return {
     next: { vm: 'delete', instance: 'delete', deployment: options.remove ? 'delete' : 'keep' },
     drain: shutdown,
@@ -20,7 +20,7 @@ export function leaving(instance: StandingInstance, standing: StandingPlace, opt
 }
 
 /** An instance that is started again, on the same machine or on another. */
-export function updated(old: StandingInstance, task: Task): Stopping {
+export function updated(old: StandingInstance, task: Decided): Stopping {
   const stays = task.how === 'update'
   return {
     next: { vm: stays ? 'keep' : 'delete', instance: 'keep', deployment: 'keep' },

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { AddressRecord } from '../../inputs.ts'
-import { instanceName } from '../names.ts'
+import type { AddressRecord, InstanceAttributes } from '../../inputs.ts'
+import { instanceName, type Slot } from '../names.ts'
+import type { Decided } from './stages.ts'
 import type { StandingInstance } from './standing.ts'
-import type { Task } from './task.ts'
 
 export const groupHost = (deployment: string, group: string, network: string) =>
   `${group}.${network}.${deployment}.remodel`
@@ -16,8 +16,10 @@ export interface Table {
 }
 
 /** Names of the finished deployment. */
-export function finalTable(deployment: string, tasks: readonly Task[]): Table {
-  const records = tasks.flatMap((task) => recordsOf(deployment, task.group.name, task.index, task.az, task.vm.networks))
+export function finalTable(deployment: string, instances: readonly Decided[]): Table {
+  const records = instances.flatMap(({ group, index, az, vm }) =>
+    recordsOf(deployment, { group: group.name, index }, { az, networks: vm.networks }),
+  )
   return { records, digest: digestOfRecords(records) }
 }
 
@@ -26,10 +28,9 @@ export function unionTable(deployment: string, final: Table, standing: Iterable<
   const known = new Set(final.records.map((record) => `${record.host} ${record.address}`))
   const extra = [...standing].flatMap((instance) => {
     if (!instance.vm) return []
-    const { az, networks } = instance.attributes
     const names = [instance, ...(instance.former ? [instance.former] : [])]
     return names
-      .flatMap(({ group, index }) => recordsOf(deployment, group, index, az, networks))
+      .flatMap((slot) => recordsOf(deployment, slot, instance.attributes))
       .filter((record) => !known.has(`${record.host} ${record.address}`))
   })
   if (extra.length === 0) return final
@@ -39,10 +40,8 @@ export function unionTable(deployment: string, final: Table, standing: Iterable<
 
 function recordsOf(
   deployment: string,
-  group: string,
-  index: number,
-  az: string | null,
-  networks: readonly { name: string; address: string }[],
+  { group, index }: Slot,
+  { az, networks }: Pick<InstanceAttributes, 'az' | 'networks'>,
 ): AddressRecord[] {
   return networks.map((network) => ({
     address: network.address,

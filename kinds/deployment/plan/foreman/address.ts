@@ -1,0 +1,77 @@
+import type { Fault } from '../../../../shared/runtime/errors.ts'
+import type { VmAttributes } from '../../inputs.ts'
+import { spaceOf } from '../reservations.ts'
+import type { NetworkStrategy } from '../strategy.ts'
+import { AddressAllocation, type Allocated, type Lack } from './address-allocation.ts'
+import type { PlanContext } from './context.ts'
+import { diskFaults, planDisk } from './disks.ts'
+import { faultAt } from './fault.ts'
+import { stemcellOf } from './machine-reasons.ts'
+import type { Matching } from './match.ts'
+import type { Addressed } from './stages.ts'
+import type { StandingVm } from './standing.ts'
+
+export interface Addressing {
+  readonly addressed: readonly Addressed[]
+  /** Machines of interrupted plans that fit no instance. */
+  readonly spares: readonly StandingVm[]
+  readonly notes: readonly string[]
+  readonly faults: readonly Fault[]
+}
+
+/**
+ * Second stage: the machine of each instance, with its addresses. Everything that must keep an address claims it before any other
+ * instance is given a new one, so that a new instance never pushes an old one away.
+ */
+export function address(context: PlanContext, { matched, obsolete }: Matching): Addressing {
+  const allocation = new AddressAllocation(context, obsolete)
+  const kept = matched.map((one) => allocation.keep(one))
+  const adopted = kept.map((one) => allocation.adopt(one))
+  const allocated = adopted.map((one) => allocation.give(one))
+  const addressed = allocated.map((one) => addressedOf(one, context))
+  return {
+    addressed,
+    spares: allocation.spares,
+    notes: allocation.notes,
+    faults: [
+      ...allocation.lacks.map((lack) => lackFault(lack)),
+      ...addressed.flatMap((one) => diskFaults(one, one.disk)),
+    ],
+  }
+}
+
+function addressedOf({ matched, how, reasons, adopted, addresses }: Allocated, context: PlanContext): Addressed {
+  const { id, group, index, az, old } = matched
+  const { networks: strategies } = context.wanted
+  const machine = group.machines[az ?? '']
+  const stays = how === 'none' && old?.vm
+  const networks = stays
+    ? old.attributes.networks
+    : group.networks.map(({ name }, at) => addressOn(name, strategies[name], addresses[at] ?? ''))
+  const vm: VmAttributes = stays
+    ? stays.attributes
+    : { purpose: id, az, stemcell: stemcellOf(group), hardware: machine?.hardware ?? '', networks }
+  return {
+    ...matched,
+    how,
+    reasons: old ? reasons : ['instance is new'],
+    vm,
+    cid: stays ? stays.cid : (adopted?.cid ?? context.cids.vm(group.name, index)),
+    adopted,
+    resources: machine?.resources ?? {},
+    disk: planDisk(matched, context),
+    networks,
+  }
+}
+
+function addressOn(name: string, network: NetworkStrategy | undefined, given: string): VmAttributes['networks'][0] {
+  const space = spaceOf(network, given)
+  return { name, address: given, ...(space === undefined ? {} : { space }) }
+}
+
+function lackFault({ group, network, az, instances, counts }: Lack): Fault {
+  const where = az === null ? '' : ` in ${az}`
+  const who =
+    instances.length === 1 ? instances[0] : `${instances.length} instances, the first of which is ${instances[0]}`
+  return faultAt(group.place, `network "${network}" has no free address${where} for ${who}`, { found: counts })
+}

@@ -1,0 +1,17 @@
+import type { ReservedNames } from '../../../../shared/model/reservation.ts'
+import type { PlanOptions } from '../../../contract/kind.ts'
+import type { CloudIds } from './cloud-ids.ts'
+import type { IndexedFloorplan } from './standing.ts'
+import type { Wanted } from './wanted.ts'
+
+/** All that a plan is drawn from. Each stage of the foreman reads it, none changes it. */
+export interface PlanContext {
+  readonly wanted: Wanted
+  readonly standing: IndexedFloorplan
+  readonly options: PlanOptions
+  readonly cids: CloudIds
+  /** Names that other deployments hold. */
+  readonly reserved: ReservedNames
+  /** Package -> how many milliseconds it took to compile it the last time. */
+  readonly durations: ReadonlyMap<string, number>
+}

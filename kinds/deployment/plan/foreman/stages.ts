@@ -1,0 +1,65 @@
+import type { InstanceAttributes, VmAttributes } from '../../inputs.ts'
+import type { Resources } from '../strategy.ts'
+import type { StandingDisk, StandingInstance, StandingVm } from './standing.ts'
+import type { WantedGroup } from './wanted.ts'
+
+/*
+ * The way of a wanted instance through the foreman. Each stage makes values of its own from those of the stage before:
+ *
+ *   matched -> addressed -> rendered -> decided
+ */
+
+/**
+ * What is done about one wanted instance:
+ * - `none`: it stands as it should;
+ * - `create`: it is new;
+ * - `update`: its machine stays, what runs on it changes;
+ * - `recreate`: its machine is deleted, then made anew, as one needs the other's address (delete-create), or as the old
+ *   one is gone or does not answer;
+ * - `swap`: the new machine is made beside the old one, which goes after the new one is healthy (create-swap-delete).
+ */
+export type How = 'none' | 'create' | 'update' | 'recreate' | 'swap'
+
+/** It has an index and an AZ, and where such an instance stands, that is the one. */
+export interface Matched {
+  readonly id: string
+  readonly name: string
+  readonly group: WantedGroup
+  readonly index: number
+  readonly az: string | null
+  /** Network name -> static address. */
+  readonly statics: Readonly<Record<string, string>>
+  readonly old: StandingInstance | null
+}
+
+/** It has a machine with addresses, and a disk where it wants one. */
+export interface Addressed extends Matched {
+  readonly how: Exclude<How, 'update'>
+  /** Why its machine cannot stay. */
+  readonly reasons: readonly string[]
+  /** The machine it will run on: the present one, a spare of an interrupted plan, or one that is made. */
+  readonly vm: VmAttributes
+  readonly cid: string
+  readonly adopted: StandingVm | null
+  readonly resources: Resources
+  readonly disk: DiskTask
+  readonly networks: VmAttributes['networks']
+}
+
+/** Its templates are rendered: all that the floorplan is to say of it is known. */
+export interface Rendered extends Addressed {
+  readonly attributes: InstanceAttributes
+}
+
+/** It is compared with the floorplan: what is done about it, and why. */
+export interface Decided extends Omit<Rendered, 'how'> {
+  readonly how: How
+}
+
+export interface DiskTask {
+  readonly id: string
+  readonly have: StandingDisk | null
+  /** Null where the group wants no disk. */
+  readonly cid: string | null
+  readonly how: 'none' | 'create' | 'resize' | 'delete'
+}

@@ -1,0 +1,40 @@
+import { needsNewVm } from './claims.ts'
+import { freedBy } from './cleanup.ts'
+import { settleDisk } from './disk-steps.ts'
+import type { Drawing } from './drawing.ts'
+import type { Gate } from './gates.ts'
+import { createVm, deleteVm, prepare, start, stop, updating } from './instance-steps.ts'
+import type { Decided } from './stages.ts'
+import { updated } from './stopping.ts'
+
+/** Ids of the remodels that are done ahead of the updates. */
+export interface Readiness {
+  /** Group -> its packages are compiled. */
+  readonly compiled: ReadonlyMap<string, readonly string[]>
+  /** Instance -> its machine is made, or recorded. */
+  readonly made: ReadonlyMap<Decided, string>
+  readonly disks: ReadonlyMap<Decided, string>
+  /** Instance -> packages and jobs lie on its machine. */
+  readonly prepared: ReadonlyMap<Decided, string>
+}
+
+/** One instance, in its seat; each step waits for the one before it. */
+export function updateInstance(drawing: Drawing, task: Decided, gate: Gate, readiness: Readiness): void {
+  const { old, name, reasons } = task
+  const { place, canary } = gate
+  const prepared = readiness.prepared.get(task)
+  const disk = readiness.disks.get(task)
+  const ready = prepared === undefined ? (readiness.compiled.get(task.group.name) ?? []) : [prepared]
+  const common = { stage: updating(task), place, reasons }
+  let needs: readonly string[] = [...gate.needs, ...(disk === undefined ? [] : [disk]), ...ready]
+  if (old?.vm && old.health !== 'unresponsive')
+    needs = [stop(drawing, old, updated(old, task), { ...common, needs, action: 'run' })]
+  if (task.how === 'recreate' && old?.cid != null && drawing.context.standing.vms.has(old.cid))
+    needs = [deleteVm(drawing, { name, cid: old.cid }, { ...common, needs })]
+  if (needsNewVm(task) && prepared === undefined) {
+    const free = freedBy(task, drawing).filter((id) => !needs.includes(id))
+    needs = [createVm(drawing, task, { needs: [...needs, ...free], place })]
+    needs = [prepare(drawing, task, { needs, place })]
+  }
+  start(drawing, task, { needs: settleDisk(drawing, task, { needs, place }), place, canary })
+}
