@@ -167,7 +167,7 @@ function noop(id: string, needs: string[] = []): RemodelDraft {
     material: `thing/${id}`,
     title: id,
     stage: 'Nothing',
-    reasons: ['bench'],
+    reasons: [{ code: 'bench' }],
     needs,
   }
 }

@@ -50,7 +50,7 @@ export async function largeFigures(bench: string): Promise<Figure[]> {
 async function stored({ ledger }: Stack, deployment: string): Promise<Plan> {
   const drafts = Array.from({ length: remodels }, (_, i) => ({
     ...{ id: `create-vm web/${i}`, step: 'nothing', action: 'update' as const, material: `thing/${i}`, title: `${i}` },
-    ...{ stage: 'Nothing', reasons: ['bench'], place: `update web/${i % places}` },
+    ...{ stage: 'Nothing', reasons: [{ code: 'bench' }], place: `update web/${i % places}` },
     ...(i === 0 ? { queue: apart } : {}),
   }))
   const seats = Array.from({ length: places }, (_, i) => ({

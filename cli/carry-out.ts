@@ -5,6 +5,7 @@ import { RemodelError, toError } from '../shared/runtime/errors.ts'
 import { ask } from './consent.ts'
 import type { Context } from './context.ts'
 import { followPlan } from './follow.ts'
+import { phrasesOf } from './of-kinds.ts'
 import { exit } from './verb.ts'
 import { createLive } from './views/live.ts'
 import { isEmpty } from './views/plan.ts'
@@ -44,7 +45,8 @@ export async function showAskApply(
     const view = await drawUnlocked(draw, context, deadline)
     const { plan, compiling } = view
     const { style, verbose } = context
-    for (const line of planLines(plan, { style, verbose, next: [], compiling })) context.say(line)
+    const say = await phrasesOf(plan.kind)
+    for (const line of planLines(plan, { style, verbose, next: [], compiling, say })) context.say(line)
     if (isEmpty(plan)) {
       const verdict = await (await context.client()).verdict(plan.deployment, 0)
       if (context.json)

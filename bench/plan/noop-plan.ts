@@ -17,7 +17,7 @@ export function noopPlan(deployment: string, size: number): Plan {
       material: `thing/n${i}`,
       title: `n${i}`,
       stage: 'Nothing',
-      reasons: ['bench'],
+      reasons: [{ code: 'bench' }],
       needs: [...needs].map((need) => `n${need}`),
     }
   })

@@ -71,9 +71,15 @@ async function show(
     else context.raw(mermaid(drawn))
   } else if (context.json) context.document(compiling ? { ...drawn, compiling } : drawn)
   else {
-    const { planLines } = await import('../views/plan-text.ts')
+    const [{ planLines }, { phrasesOf }] = await Promise.all([
+      import('../views/plan-text.ts'),
+      import('../of-kinds.ts'),
+    ])
     const { style, verbose } = context
-    const lines = planLines(drawn, { style, verbose, next: isEmpty(drawn) ? [] : next, compiling })
+    const lines = planLines(drawn, {
+      ...{ style, verbose, compiling, next: isEmpty(drawn) ? [] : next },
+      say: await phrasesOf(drawn.kind),
+    })
     for (const line of lines) context.say(line)
   }
 }

@@ -1,5 +1,6 @@
 import type { Compiling } from '../../shared/api/schemas/compiling.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import type { SayReason } from '../../shared/model/reason.ts'
 import { compilingLine, packageNotes } from './compiling.ts'
 import { type Deed, type Entry, readPlan, type Stage } from './plan.ts'
 import { padEnd, plain, type Style, width } from './style.ts'
@@ -30,6 +31,8 @@ export interface PlanTextOptions {
   style: Style
   /** Lines that say how to go on from here. */
   next: readonly string[]
+  /** How its kind says its reasons. */
+  say?: SayReason | undefined
   /** How its packages stand at this moment, where the planner said it. */
   compiling?: Compiling | null
 }
@@ -37,7 +40,7 @@ export interface PlanTextOptions {
 /** The plan for people: verdict first, then what changes by stage with its reasons, notes, and how to go on. */
 export function planLines(plan: Plan, options: PlanTextOptions): string[] {
   const { style, verbose } = options
-  const model = readPlan(plan, { barriers: verbose })
+  const model = readPlan(plan, { barriers: verbose, say: options.say })
   const lines = [style.bold(plain(model.verdict))]
   lines.push(...(plan.consequences ?? []).map((what) => `  ${plain(what)}`))
   if (options.compiling) lines.push(plain(compilingLine(options.compiling)))

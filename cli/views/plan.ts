@@ -1,5 +1,6 @@
 import { materialName, materialType } from '../../shared/model/material.ts'
 import type { Action, Change, Plan, Remodel } from '../../shared/model/plan.ts'
+import { phraseOf, type SayReason } from '../../shared/model/reason.ts'
 import { count } from './table.ts'
 
 /** What happens to one material, all its remodels taken together. */
@@ -10,6 +11,7 @@ export interface Entry {
   deed: Deed
   material: string
   title: string
+  /** Phrases. */
   reasons: string[]
   changes: Change[]
   destructive: boolean
@@ -33,12 +35,14 @@ export interface PlanModel {
  * A plan as people read it: a verdict, then stages in plan order, in each one entry per material.
  * Counts are of materials, not of remodels: preparing, stopping and starting one instance is one update.
  */
-export function readPlan(plan: Plan, options: { barriers: boolean }): PlanModel {
+export function readPlan(plan: Plan, options: { barriers: boolean; say?: SayReason | undefined }): PlanModel {
   const told = options.barriers ? plan.remodels : withoutDetails(plan.remodels)
   const shown = told.filter((remodel) => options.barriers || remodel.action !== 'barrier')
   const stages = [...groupBy(shown, (remodel) => remodel.stage)].map(([name, remodels]) => ({
     name,
-    entries: [...groupBy(remodels, (remodel) => remodel.material)].map(([material, group]) => entry(material, group)),
+    entries: [...groupBy(remodels, (remodel) => remodel.material)].map(([material, group]) =>
+      entry(material, group, options.say),
+    ),
   }))
   const counts = countDeeds(told)
   const { barrier: _barrier, approve: _approve, gate: _gate, ...works } = counts
@@ -112,12 +116,12 @@ function countDeeds(all: readonly Remodel[]): Record<Deed, number> {
   return counts
 }
 
-function entry(material: string, remodels: Remodel[]): Entry {
+function entry(material: string, remodels: Remodel[], say: SayReason | undefined): Entry {
   return {
     deed: deed(remodels),
     material,
     title: title(material, remodels),
-    reasons: unique(remodels.flatMap((remodel) => remodel.reasons)),
+    reasons: unique(remodels.flatMap(({ reasons }) => reasons.map((reason) => phraseOf(reason, say)))),
     changes: uniqueBy(
       remodels.flatMap((remodel) => remodel.changes),
       (change) => JSON.stringify(change),

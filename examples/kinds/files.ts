@@ -87,10 +87,11 @@ export const kind = defineKind({
 })
 
 function draft(step: string, { id, changes }: Difference, action: 'create' | 'update' | 'delete'): RemodelDraft {
-  const reasons = { create: ['file is new'], delete: ['file is not wanted'], update: ['content changed'] }[action]
+  const code = { create: 'file-is-new', delete: 'file-is-not-wanted', update: 'content-changed' }[action]
   const stage = step === 'write-file' ? 'Writing files' : 'Removing files'
-  const heading = { verb: step === 'write-file' ? 'write file' : 'remove file', subject: pathOf(id) }
-  return { id: `${step} ${id}`, step, action, material: id, ...heading, stage, reasons, changes, deadlineSeconds: 60 }
+  const heading = { verb: step === 'write-file' ? 'write file' : 'remove file', subject: pathOf(id), stage }
+  const draft = { id: `${step} ${id}`, step, action, material: id, ...heading }
+  return { ...draft, reasons: [{ code }], changes, deadlineSeconds: 60 }
 }
 
 export const steps = {

@@ -1,10 +1,13 @@
 import type { Place, Remodel, Window } from '../../shared/model/plan.ts'
+import type { Reason } from '../../shared/model/reason.ts'
 import type { Reservation } from '../../shared/model/reservation.ts'
 
 /** A remodel as a kind writes it: what has a usual value may be left out. */
-export type RemodelDraft = Pick<Remodel, 'id' | 'step' | 'action' | 'material' | 'stage' | 'reasons'> &
-  Partial<Omit<Remodel, 'input'>> &
+export type RemodelDraft = Pick<Remodel, 'id' | 'step' | 'action' | 'material' | 'stage'> &
+  Partial<Omit<Remodel, 'input' | 'reasons'>> &
   Heading & {
+    /** Of the kind's own; its phrases are declared beside its foreman. */
+    reasons: Reason[]
     /** In the shape that the step's schema reads, and nothing that JSON does not carry; fields that are undefined are left out. */
     input?: unknown
   }

@@ -26,5 +26,6 @@ export {
   type World,
 } from './kind.ts'
 export { inOrder } from './order.ts'
+export { definePhrases } from './reason.ts'
 export { defineStep, type Step, type StepContext, type StepResult, type Wait } from './step.ts'
 export type { Stores } from './stores.ts'

@@ -4,6 +4,7 @@ import { recognises } from './recognises.ts'
 /** The parts of this kind, each loaded when it is first needed. */
 const database = {
   recognises,
+  phrases: async () => (await import('./reasons.ts')).phrases,
   open: async (): Promise<Kind> => (await import('./plan/index.ts')).kind,
   verbs: async () => (await import('./cli/index.ts')).verbs,
 }

@@ -7,6 +7,7 @@ import { recognises } from './recognises.ts'
  */
 const deployment = {
   recognises,
+  phrases: async () => (await import('./reasons.ts')).phrases,
   otherWords: async () => (await import('./cli/bosh.ts')).boshWords,
   open: async (tools: KindTools): Promise<Kind> => (await import('./plan/index.ts')).open(tools),
 }

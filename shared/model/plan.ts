@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Json } from './material.ts'
+import { StoredReason } from './reason.ts'
 import { Reservation } from './reservation.ts'
 
 /** One changed field. A side that did not exist is left out. */
@@ -46,8 +47,8 @@ export const Remodel = z.object({
   /** The place it belongs to; all remodels of one place share one seat in that place's windows. */
   place: z.string().optional(),
   when: When.default('healthy'),
-  /** Why, each a phrase: `stemcell changed 1.2 -> 1.3`. */
-  reasons: z.array(z.string()),
+  /** Why: `{ code: 'stemcell-changed', before: '1.2', after: '1.3' }`. */
+  reasons: z.array(StoredReason),
   changes: z.array(Change),
   /** A part of what others of the plan do, which means nothing to people by itself: shown where all is asked for. */
   detail: z.boolean().optional(),

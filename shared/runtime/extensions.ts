@@ -4,7 +4,7 @@ import { RemodelError, toError } from './errors.ts'
 
 /**
  * A kind that is not part of Remodel: a module that exports `name`, `kind` (the planner's half), `steps` (the assembler's
- * half) and, where the command gets verbs by it, `verbs`. Services and the command load those that REMODEL_EXTENSIONS names,
+ * half) and, where the command gets verbs by it, `verbs`, and where its reasons have phrases, `phrases`. Services and the command load those that REMODEL_EXTENSIONS names,
  * comma separated.
  */
 export interface Extension {
@@ -12,6 +12,7 @@ export interface Extension {
   kind?: unknown
   steps?: Record<string, unknown>
   verbs?: readonly unknown[]
+  phrases?: unknown
 }
 
 export async function loadExtensions(env: NodeJS.ProcessEnv = process.env): Promise<Extension[]> {

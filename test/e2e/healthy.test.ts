@@ -72,7 +72,7 @@ describe('health checks', () => {
   test('that change are a change; where there are none, the plan says what is known then', async () => {
     const { plan } = await planSmall(client, base)
     expect(plan.remodels.find(({ step }) => step === 'start-instance')?.reasons).toEqual([
-      'health checks of app changed',
+      { code: 'health-checks-changed', job: 'app' },
     ])
     expect(plan.notes).toContain(
       'group app: no health check is written for app; that processes are up is all that is known of it',

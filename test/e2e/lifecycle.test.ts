@@ -50,9 +50,9 @@ describe('a deployment', () => {
     const changed = await deploySmall(client, { ...base, greeting: 'good day' })
     expect(changed.ended).toBe('done')
     expect(new Set(steps(changed))).toEqual(new Set(['prepare-instance', 'stop-instance', 'start-instance']))
-    expect(changed.plan.remodels.find((remodel) => remodel.step === 'start-instance')?.reasons).toContain(
-      'configuration of app changed',
-    )
+    expect(changed.plan.remodels.find((remodel) => remodel.step === 'start-instance')?.reasons).toContainEqual({
+      ...{ code: 'content-changed', what: 'configuration', name: 'app' },
+    })
     expect((await client.instances('life')).map((instance) => instance.vm)).toEqual(before)
     expect(await read('app/1', 'cat', '/var/vcap/jobs/app/config/greeting')).toContain('good day')
     expect((await read('app/1', 'cat', '/var/vcap/store/starts')).trim().split('\n')).toHaveLength(2)

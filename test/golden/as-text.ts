@@ -1,5 +1,7 @@
 import { planLines } from '../../cli/views/plan-text.ts'
 import { createStyle } from '../../cli/views/style.ts'
+import { phrases as ofDatabases } from '../../kinds/database/reasons.ts'
+import { phrases as ofDeployments } from '../../kinds/deployment/reasons.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 
 /**
@@ -7,7 +9,8 @@ import type { Plan } from '../../shared/model/plan.ts'
  * ids of machines are cut to what tells them apart.
  */
 export function asText(plan: Plan): string {
-  const shown = planLines(plan, { verbose: false, style: createStyle(false), next: [] })
+  const say = plan.kind === 'database' ? ofDatabases : ofDeployments
+  const shown = planLines(plan, { verbose: false, style: createStyle(false), next: [], say })
   const number = new Map(plan.remodels.map(({ id }, i) => [id, i + 1]))
   const windowsOf = new Map(plan.places.map(({ name, windows }) => [name, windows]))
   const order = plan.remodels.map(({ id, needs, place, when, destructive }, i) => {

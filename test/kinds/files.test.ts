@@ -43,7 +43,7 @@ describe('files in a directory', () => {
   test('are planned with reasons, and nothing is written by planning', async () => {
     const { plan: drawn } = await plan(pages)
     expect(drawn.remodels).toHaveLength(12)
-    expect(drawn.remodels[0]).toMatchObject({ action: 'create', reasons: ['file is new'] })
+    expect(drawn.remodels[0]).toMatchObject({ action: 'create', reasons: [{ code: 'file-is-new' }] })
     expect(await stands()).toEqual([])
   })
 

@@ -34,7 +34,7 @@ export const kind = defineKind({
       material: id,
       title: `make ${id}`,
       stage: 'Making things',
-      reasons: ['it is new'],
+      reasons: [{ code: 'new' }],
       changes,
       input: blueprint.strategy,
     }))

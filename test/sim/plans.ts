@@ -73,7 +73,13 @@ export function drawPlan({ deployment, version, now }: Ground, nth: string, rand
     const id = `r${i}`
     const needs = new Set(random.some(drafts, density / (1 + i / 6)).map((draft) => draft.id))
     const kind = random.next()
-    const usual = { id, title: id, stage: 'Simulating', reasons: ['asked'], deadlineSeconds: random.between(1.5, 6) }
+    const usual = {
+      id,
+      title: id,
+      stage: 'Simulating',
+      reasons: [{ code: 'asked-for' }],
+      deadlineSeconds: random.between(1.5, 6),
+    }
     if (kind < 0.1) {
       drafts.push({ ...usual, step: 'barrier', action: 'barrier', material: `gate/${id}`, needs: [...needs] })
     } else if (kind < 0.15) {

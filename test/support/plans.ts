@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RemodelDraft } from '../../kinds/contract/draft.ts'
 import { sealPlan } from '../../services/planner/planning/seal.ts'
 import type { Ledger, Released } from '../../shared/ledger/ledger.ts'
-import type { Place, Plan, Window } from '../../shared/model/plan.ts'
+import type { Place, Plan, Remodel, Window } from '../../shared/model/plan.ts'
 
 /** A remodel that needs `needs`; everything else has a usual value. */
 export function remodel(
   id: string,
   needs: string[] = [],
   more: Partial<RemodelDraft> = {},
-): RemodelDraft & { title: string } {
+): RemodelDraft & Pick<Remodel, 'title'> {
   return {
     id,
     step: 'nothing',
@@ -17,7 +17,7 @@ export function remodel(
     material: `thing/${id}`,
     title: id,
     stage: 'Testing',
-    reasons: ['asked'],
+    reasons: [{ code: 'asked-for' }],
     needs,
     ...more,
   }

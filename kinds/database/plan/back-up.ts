@@ -30,7 +30,7 @@ export function backUp(seen: Floorplan, { nodes }: BackUp): PlanDraft {
       database: of.database_name,
       members: standing.membersOf(node),
       keep: of.backup.keep,
-      reason: 'it was asked for',
+      reason: { code: 'asked-for' },
     })
   })
   return { remodels: versioned(remodels, inputs), windows: [], places: [], notes: [] }

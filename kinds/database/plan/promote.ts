@@ -49,7 +49,7 @@ export function promote(seen: Floorplan, { server, acceptLoss }: Promotion): Pla
   }
   const rest = 'deploy its document afterwards, which makes anew what is gone'
   const notes = change.how === 'switch-over' ? [] : [rest]
-  return draft(handoverRemodels(change, standing.surroundings, 'it was asked for'), {
+  return draft(handoverRemodels(change, standing.surroundings, { code: 'asked-for' }), {
     consequences: [
       change.how === 'switch-over'
         ? switchOverText(node, change.from, server)

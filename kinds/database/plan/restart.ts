@@ -4,6 +4,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { PlanDraft, RemodelDraft } from '../../contract/draft.ts'
 import type { Restart } from '../action-inputs.ts'
 import { inputs } from '../inputs.ts'
+import type { DatabaseReason } from '../reasons.ts'
 import { restartText, switchOverText } from './foreman/consequences.ts'
 import { handoverRemodels } from './foreman/handover-remodels.ts'
 import type { NodeView } from './foreman/node-view.ts'
@@ -59,7 +60,7 @@ function piecesOf(
       throw new RemodelError('conflict', `no replica of ${node} is ready to take over: leave --switch-over out`)
     const change = { node, from: primary, to, how: 'switch-over' } as const
     return {
-      remodels: handoverRemodels(change, standing.surroundings, `${primary} starts again as a replica by that`),
+      remodels: handoverRemodels(change, standing.surroundings, { code: 'primary-restarts', primary }),
       consequence: switchOverText(node, primary, to),
     }
   })
@@ -97,9 +98,9 @@ function inPlace(standing: StandingNodes, view: NodeView, server: string): Piece
         subject: server,
         stage: `restart ${node}`,
         reasons: [
-          'it was asked for',
-          ...(why === '' || isPrimary ? [] : [`${why}: what does not follow now is not waited for`]),
-        ],
+          { code: 'asked-for' },
+          ...(why === '' || isPrimary ? [] : [{ code: 'not-following', what: why } as const]),
+        ] satisfies DatabaseReason[],
         input,
         deadlineSeconds: restartSeconds,
         attempts,

@@ -18,7 +18,7 @@ export function gated(draft: PlanDraft, { notBefore, notAfter }: Begin): PlanDra
     material: 'gate/begin',
     title: titleOf(notBefore, notAfter),
     stage: 'Waiting for its time',
-    reasons: ['it was asked for'],
+    reasons: [{ code: 'asked-for' }],
     opens: notBefore ?? 0,
     ...(notAfter === undefined ? {} : { closes: notAfter }),
     // So that people read it first: plans are in the order of weight.

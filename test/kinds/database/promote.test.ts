@@ -40,7 +40,7 @@ test('a replica that follows is switched over to, and the plan says what that me
     {
       step: 'switch-over',
       material: 'node/n1',
-      reasons: ['it was asked for'],
+      reasons: [{ code: 'asked-for' }],
       input: { to: 'n1-b', synchronous: true },
     },
   ])

@@ -4,6 +4,7 @@ import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
+import { codeOfReason } from '../../../shared/model/reason.ts'
 import type { Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
 import { planOf } from './planned.ts'
@@ -61,7 +62,7 @@ describe('a document that restores', () => {
       'archive n2 up to now',
     ])
     const taken = plan.remodels.filter(({ action }) => action === 'delete')
-    expect(new Set(taken.flatMap(({ reasons }) => reasons))).toEqual(new Set(['is made anew']))
+    expect(new Set(taken.flatMap(({ reasons }) => reasons.map(codeOfReason)))).toEqual(new Set(['made-anew']))
     const asides = steps(plan, 'remove-instance').map(({ material, input }) => [
       material,
       inputs['remove-instance'].parse(input).aside,

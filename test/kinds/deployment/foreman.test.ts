@@ -55,7 +55,7 @@ test('a first deploy makes all machines at once, and compiles beside that', asyn
     expect(find(made, `create-vm ${slot}`)).toMatchObject({
       needs: [],
       place: `create ${slot}`,
-      reasons: ['instance is new'],
+      reasons: [{ code: 'instance-new' }],
     })
     expect(after(made, `start-instance ${slot}`, `prepare-instance ${slot}`)).toBe(true)
   }
@@ -107,7 +107,11 @@ test('every input is what its step reads', async () => {
 test('another stemcell swaps what may be swapped, and deletes first where the address is static', async () => {
   const floorplan = await deployed()
   const made = await plan(manifestText.replace('1.latest', '1.1'), given(), floorplan)
-  expect(find(made, 'start-instance db/0').reasons).toContain('stemcell changed jammy/1.2 -> jammy/1.1')
+  expect(find(made, 'start-instance db/0').reasons).toContainEqual({
+    code: 'stemcell-changed',
+    before: 'jammy/1.2',
+    after: 'jammy/1.1',
+  })
   const chain = [
     'stop-instance db/0',
     'delete-vm db/0',
@@ -141,7 +145,7 @@ test('a changed property updates its instances where they are, and nothing else'
   expect(ids(made).filter((id) => !id.includes('web'))).toEqual([])
   expect(find(made, 'start-instance web/1')).toMatchObject({
     action: 'update',
-    reasons: ['configuration of web changed'],
+    reasons: [{ code: 'content-changed', what: 'configuration', name: 'web' }],
   })
   expect(
     made.remodels.filter((remodel) => ['create-vm', 'delete-vm', 'publish-addresses'].includes(remodel.step)),
@@ -159,7 +163,10 @@ test('a package that changed is named as the reason', async () => {
     given(cloudText, [app, next]),
     await deployed(manifestText, given(cloudText, [app])),
   )
-  expect(find(made, 'start-instance web/0').reasons).toEqual(['package web changed', 'configuration of web changed'])
+  expect(find(made, 'start-instance web/0').reasons).toEqual([
+    { code: 'content-changed', what: 'package', name: 'web' },
+    { code: 'content-changed', what: 'configuration', name: 'web' },
+  ])
   expect(made.remodels.filter((remodel) => remodel.step === 'compile-package')).toHaveLength(1)
 })
 
@@ -174,7 +181,7 @@ test('a machine that is gone is made anew with its address and its disk, and is 
     'attach-disk db/0',
     'start-instance db/0',
   ])
-  expect(find(made, 'start-instance db/0').reasons).toEqual(['machine is gone'])
+  expect(find(made, 'start-instance db/0').reasons).toEqual([{ code: 'machine-gone' }])
 })
 
 test('a machine that does not answer is left alone and said, until something about it changes', async () => {
@@ -185,8 +192,8 @@ test('a machine that does not answer is left alone and said, until something abo
   const made = await plan(manifestText.replace('8080', '9090'), given(), before, seen)
   expect(ids(made)).not.toContain('stop-instance web/1')
   expect(find(made, 'start-instance web/1').reasons).toEqual([
-    'configuration of web changed',
-    'machine does not answer',
+    { code: 'content-changed', what: 'configuration', name: 'web' },
+    { code: 'machine-silent' },
   ])
   expect(after(made, 'create-vm web/1', 'delete-vm web/1')).toBe(true)
 })
@@ -194,7 +201,7 @@ test('a machine that does not answer is left alone and said, until something abo
 test('an instance whose processes fail is restarted', async () => {
   const made = await plan(manifestText, given(), await deployed(), { healths: { 'instance/web/2': 'failing' } })
   expect(ids(made)).toEqual(['prepare-instance web/2', 'stop-instance web/2', 'start-instance web/2'])
-  expect(find(made, 'start-instance web/2').reasons).toEqual(['processes are failing'])
+  expect(find(made, 'start-instance web/2').reasons).toEqual([{ code: 'processes-failing' }])
 })
 
 test('a disk grows while its instance is stopped, and never shrinks', async () => {
@@ -205,7 +212,11 @@ test('a disk grows while its instance is stopped, and never shrinks', async () =
     input: { disk: { sizeMiB: 2048 } },
   })
   expect(find(made, 'start-instance db/0')).toMatchObject({ needs: ['resize-disk db/0'] })
-  expect(find(made, 'start-instance db/0').reasons).toContain('disk size changed 1024 -> 2048 MiB')
+  expect(find(made, 'start-instance db/0').reasons).toContainEqual({
+    code: 'disk-size-changed',
+    beforeMiB: 1024,
+    afterMiB: 2048,
+  })
   await expect(plan(manifestText, given(), await deployed(manifestText, given(larger)))).rejects.toMatchObject({
     faults: [{ line: 13, message: 'the disk of db/0 cannot become smaller', found: '1024 MiB' }],
   })
@@ -226,7 +237,7 @@ test('what is not wanted any more goes last, after the addresses of the others a
     await deployed(),
   )
   expect(find(made, 'stop-instance web/2')).toMatchObject({
-    reasons: ['instance removed from manifest'],
+    reasons: [{ code: 'instance-unwanted' }],
     input: { next: { vm: 'delete' } },
   })
   for (const slot of ['web/0', 'web/1']) expect(after(made, 'stop-instance web/2', `start-instance ${slot}`)).toBe(true)
@@ -301,7 +312,7 @@ test('recreate makes every machine anew, and the options of one plan override th
     skipDrain: true,
   })
   expect(made.remodels.filter((remodel) => remodel.step === 'create-vm')).toHaveLength(4)
-  expect(find(made, 'create-vm web/0').reasons).toContain('recreate asked')
+  expect(find(made, 'create-vm web/0').reasons).toContainEqual({ code: 'recreate-asked' })
   expect(made.windows).toContainEqual({ name: 'update web', limit: 1 })
   expect(ids(made).filter((id) => id.startsWith('canaries'))).toEqual([])
   expect(find(made, 'stop-instance db/0').input).toMatchObject({ skipDrain: true })

@@ -48,7 +48,7 @@ test('a deployment that was just deployed has an empty plan', async () => {
       fc.pre(first !== null)
       const after = execute(first, before, chooser(order)).floorplan
       const again = await plan(history.at(-1), given(false), after)
-      expect(again.remodels.map((remodel) => `${remodel.id}: ${remodel.reasons.join(', ')}`)).toEqual([])
+      expect(again.remodels.map((remodel) => `${remodel.id}: ${JSON.stringify(remodel.reasons)}`)).toEqual([])
     }),
   )
 })

@@ -80,8 +80,8 @@ describe('the materials of a blueprint', () => {
   })
 
   test.each([
-    ['instance/web/0', { state: 'stopped' as const }, 'state changed started -> stopped'],
-    ['disk/db/0', { sizeMiB: 2048 }, 'disk size changed 1024 -> 2048 MiB'],
+    ['instance/web/0', { state: 'stopped' as const }, { code: 'state-changed', before: 'started', after: 'stopped' }],
+    ['disk/db/0', { sizeMiB: 2048 }, { code: 'disk-size-changed', beforeMiB: 1024, afterMiB: 2048 }],
   ])('are what is compared with the floorplan: another %s makes another plan', async (changed, attributes, reason) => {
     const floorplan = await deployed()
     const blueprint = architect(document('shop.yml', manifestText), given())
@@ -92,6 +92,6 @@ describe('the materials of a blueprint', () => {
       material.id === changed ? { ...material, attributes: { ...material.attributes, ...attributes } } : material,
     )
     const { remodels } = await draw(other)
-    expect(remodels.flatMap(({ reasons }) => reasons)).toContain(reason)
+    expect(remodels.flatMap(({ reasons }) => reasons)).toContainEqual(reason)
   })
 })

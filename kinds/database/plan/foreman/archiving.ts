@@ -1,6 +1,7 @@
 import type { Json } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import { type Restore, restoredMaterial } from '../../inputs.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import type { ArchiveSeen } from '../archived.ts'
 import type { NodeResources } from '../operations/operations.ts'
 import type { Restores } from './restores.ts'
@@ -16,7 +17,7 @@ export function backupDraft(of: {
   database: string
   members: Json
   keep: number | null
-  reason: string
+  reason: DatabaseReason
 }): RemodelDraft {
   const { reason, ...input } = of
   return {
@@ -58,7 +59,7 @@ export function firstBackups(
         database: node.database_name,
         members: situation.keptOf(node.node_name),
         keep: wanted.keep,
-        reason: pending.has(node.node_name) ? 'it is restored' : 'it has no backup yet',
+        reason: { code: pending.has(node.node_name) ? 'node-restored' : 'no-backup' },
       }),
     ]
   })
@@ -97,7 +98,7 @@ function preparation(step: string, material: string, title: string, input: objec
     material,
     title,
     stage: 'prepare the restore',
-    reasons: ['the document asks for a restore'],
+    reasons: [{ code: 'restore-asked' } satisfies DatabaseReason],
     input,
     deadlineSeconds: longSeconds,
     attempts,
@@ -116,7 +117,7 @@ export function forgetting({ forgotten }: Restores, situation: Situation): Remod
       material,
       title: `forget that ${node} was restored`,
       stage: 'restore done',
-      reasons: ['its restore_config has left the document'],
+      reasons: [{ code: 'restore-over' } satisfies DatabaseReason],
       input: { event: 'delete', resource, deployment: situation.deployment },
       attempts,
     }

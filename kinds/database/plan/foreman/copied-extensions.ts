@@ -1,5 +1,6 @@
 import type { Json } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import { materialId } from '../names.ts'
 import type { NamedPlan } from '../operations/operations.ts'
 import type { Situation } from './situation.ts'
@@ -26,7 +27,7 @@ export function copiedExtensions(plans: readonly NamedPlan[], situation: Situati
         material,
         title: `make the extensions of ${resource.attributes.node_name}`,
         stage: 'extensions',
-        reasons: ['it was copied from a node that may have had fewer'],
+        reasons: [{ code: 'node-copied' } satisfies DatabaseReason],
         input: { ...(input as Record<string, Json>), copied: false },
         attempts,
       }

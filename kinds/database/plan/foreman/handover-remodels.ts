@@ -1,4 +1,5 @@
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import type { Handover } from './handover.ts'
 import type { Situation } from './situation.ts'
 
@@ -16,7 +17,7 @@ const electionSeconds = 900
 export function handoverRemodels(
   handover: Handover,
   situation: Surroundings,
-  wanted = 'the document names another primary',
+  wanted: DatabaseReason = { code: 'other-primary-wanted' },
 ): RemodelDraft[] {
   const { node, from, to, how } = handover
   const members = situation.membersOf(node)
@@ -56,7 +57,7 @@ export function handoverRemodels(
     material,
     title: `approve that ${node} may lose what it acknowledged`,
     stage,
-    reasons: [handover.loss],
+    reasons: [{ code: 'loss-possible', what: handover.loss } satisfies DatabaseReason],
     deadlineSeconds: approvalSeconds,
   }
   return [approval, { ...change, needs: [approval.id] }]
@@ -74,10 +75,11 @@ function titleOf(handover: Handover, words: string): string {
   return open && others.length > 0 ? `${title}, or to ${others.join(' or ')} where that has more` : title
 }
 
-function reasonsOf(handover: Handover, wanted: string): string[] {
+function reasonsOf(handover: Handover, wanted: DatabaseReason): DatabaseReason[] {
   const { from, how } = handover
   if (how === 'switch-over') return [wanted]
-  const gone = ('out' in handover && handover.out) || `the machine of its primary ${from} is gone`
-  const why = how === 'fail-over' ? gone : 'no server of it takes writes'
-  return [why, ...handover.wake.map((server) => `${server} is silent: it is started first`)]
+  const { out = '', wake } = handover
+  const gone: DatabaseReason = out === '' ? { code: 'primary-gone', primary: from } : { code: 'primary-out', what: out }
+  const why: DatabaseReason = how === 'fail-over' ? gone : { code: 'no-primary' }
+  return [why, ...wake.map((server): DatabaseReason => ({ code: 'server-silent', server }))]
 }

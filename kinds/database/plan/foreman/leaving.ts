@@ -2,6 +2,7 @@ import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import { closedNodes } from '../closed.ts'
 import { findStanding, type State } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
@@ -175,7 +176,7 @@ export function drainDraft(
     material: `drain/${node}`,
     title: `drain ${node}: end its writes, wait until the other nodes have them`,
     stage: `drain ${node}`,
-    reasons: ['the document has it no more'],
+    reasons: [{ code: 'node-unwanted' } satisfies DatabaseReason],
     input,
     deadlineSeconds: drainSeconds,
     attempts,

@@ -1,5 +1,6 @@
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import { closedNodes } from '../closed.ts'
 import type { Event, NamedPlan, NodeResources, Phase } from '../operations/operations.ts'
 import type { Situation } from './situation.ts'
@@ -43,7 +44,7 @@ export function openings(
       material: `node/${node}`,
       title: `let clients in to ${node}: all other nodes get what is written to it from now on`,
       stage: `open ${node}`,
-      reasons: [situation.isAdded(node) ? 'it is added' : 'it lets no client in'],
+      reasons: [{ code: situation.isAdded(node) ? 'node-added' : 'node-closed' } satisfies DatabaseReason],
       input,
       attempts,
     }

@@ -1,5 +1,6 @@
 import { type Material, materialName, materialType } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import { materialId } from '../names.ts'
 import type { Event, NamedPlan, Phase } from '../operations/operations.ts'
 import { changesOf } from './changes.ts'
@@ -161,16 +162,20 @@ function headingOf({ type, resource: { attributes } }: Event, material: string):
 }
 
 /** `error`: what is wrong with what stands. */
-function reasonOf({ type, reason }: Event, isMadeAnew: boolean, error: string): string {
-  if (type === 'delete') return isMadeAnew ? 'is made anew' : 'is not wanted'
+function reasonOf({ type, reason }: Event, isMadeAnew: boolean, error: string): DatabaseReason {
+  if (type === 'delete') return { code: isMadeAnew ? 'made-anew' : 'unwanted' }
   switch (reason) {
     case 'has_diff':
-      return 'the document changes it'
+      return { code: 'document-changed' }
     case 'needs_recreate':
-      return error || 'is gone, or half made'
+      return { code: 'gone', error }
     case 'has_error':
-      return error || 'is not as it should be'
+      return { code: 'faulty', error }
+    case 'dependency_updated':
+      return { code: 'dependency-changed' }
+    case 'force_update':
+      return { code: 'update-forced' }
     default:
-      return (reason ?? 'does_not_exist').replaceAll('_', ' ')
+      return { code: 'new' }
   }
 }

@@ -1,5 +1,6 @@
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import type { Strategy } from '../strategy.ts'
 import type { PlannedRenaming } from './renaming.ts'
 import type { Situation } from './situation.ts'
@@ -38,7 +39,7 @@ export function renamingRemodels(
       keep: situation.slots(),
     }
     const stage = `rename ${from} to ${to}`
-    const reasons = ['the document has its hosts under another name']
+    const reasons: DatabaseReason[] = [{ code: 'node-renamed' }]
     const draft = { stage, reasons, action: 'update', deadlineSeconds, attempts } as const
     const archived = Object.values(situation.settingsOf(to)).some(({ backup }) => backup !== undefined)
     const tail: RemodelDraft = {

@@ -1,5 +1,6 @@
 import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Situation } from './situation.ts'
 
@@ -31,7 +32,7 @@ export function sharings(
         material: `sequences/${node}`,
         title: `have ${what} of ${node} draw numbers that no other node draws`,
         stage: 'share sequences',
-        reasons: [`other nodes may draw the same numbers: ${sequences.join(', ')}`],
+        reasons: [{ code: 'sequences-shared', sequences: [...sequences] } satisfies DatabaseReason],
         input: {
           deployment: situation.deployment,
           node,

@@ -2,6 +2,7 @@ import { canonical } from '../../../../shared/model/canonical.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import { InstanceAttributes } from '../../inputs.ts'
 import { replicaFloors } from '../../postgres/settings.ts'
+import type { DatabaseReason } from '../../reasons.ts'
 import type { NodeResources } from '../operations/operations.ts'
 import type { Situation } from './situation.ts'
 import { workOf } from './steps.ts'
@@ -37,7 +38,7 @@ export function rehearsals(nodes: readonly NodeResources[], situation: Situation
     material: `rehearsal/${id}`,
     title: `rehearse the settings of ${id}`,
     stage: 'rehearse settings',
-    reasons: ['the document changes its settings'],
+    reasons: [{ code: 'settings-changed' } satisfies DatabaseReason],
     input: { deployment: situation.deployment, instance: wanted },
     deadlineSeconds: rehearsalSeconds,
     attempts,
@@ -65,7 +66,7 @@ export function lowerings(nodes: readonly NodeResources[], situation: Situation)
       material: `instance/${id}`,
       title: `lower settings of ${id} behind its primary`,
       stage: 'lower settings',
-      reasons: ['a replica may not have less than its primary has'],
+      reasons: [{ code: 'below-primary' } satisfies DatabaseReason],
       input: workOf({ type: 'update', resource: instance }, situation, []).input,
       deadlineSeconds: 6 * 3600,
       attempts,

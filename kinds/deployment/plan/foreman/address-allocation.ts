@@ -1,4 +1,5 @@
 import type { VmAttributes } from '../../inputs.ts'
+import type { DeploymentReason } from '../../reasons.ts'
 import { AddressBook } from '../addresses.ts'
 import type { GroupNetworkStrategy } from '../strategy.ts'
 import type { PlanContext } from './context.ts'
@@ -22,7 +23,7 @@ export interface Allocated {
   readonly matched: Matched
   readonly how: Addressed['how']
   /** Why its machine cannot stay. */
-  readonly reasons: readonly string[]
+  readonly reasons: readonly DeploymentReason[]
   /** Its present addresses that it may keep. */
   readonly kept: readonly (string | null)[]
   readonly addresses: readonly (string | null)[]
@@ -71,7 +72,7 @@ export class AddressAllocation {
     const kept = group.networks.map((network) => this.#keptOn(network, matched))
     const found = old ? machineReasons(matched, old, this.#options) : []
     const moves = old && found.length === 0 && !sameNetworks(group.networks, kept, old.attributes.networks)
-    const reasons = moves ? ['network changed'] : found
+    const reasons: readonly DeploymentReason[] = moves ? [{ code: 'network-changed' }] : found
     const how = !old ? 'create' : reasons.length === 0 ? 'none' : canSwap(matched) ? 'swap' : 'recreate'
     // A hot swap that finds no second address falls back to its own, so no other instance may be given that.
     for (const address of kept) if (address !== null) this.#book.claim(address)

@@ -54,7 +54,7 @@ function addressedOf({ matched, how, reasons, adopted, addresses }: Allocated, c
   return {
     ...matched,
     how,
-    reasons: old ? reasons : ['instance is new'],
+    reasons: old ? reasons : [{ code: 'instance-new' }],
     vm,
     cid: stays ? stays.cid : (adopted?.cid ?? context.cids.vm(group.name, index)),
     adopted,

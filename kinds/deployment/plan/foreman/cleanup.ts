@@ -1,3 +1,4 @@
+import type { DeploymentReason } from '../../reasons.ts'
 import { diskId, instanceName } from '../names.ts'
 import { deleteDisk, keepDisk } from './disk-steps.ts'
 import type { Drawing, Stray } from './drawing.ts'
@@ -24,25 +25,28 @@ export function cleanUp(
     if (task.how === 'swap') deleteReplaced(drawing, task, after)
     if (task.disk.how === 'delete' && task.disk.have) {
       const needs = [startOf(task)]
-      deleteDisk(drawing, task.disk.have, { needs, stage: updating(task), reasons: ['disk removed from manifest'] })
+      deleteDisk(drawing, task.disk.have, { needs, stage: updating(task), reasons: [{ code: 'disk-unwanted' }] })
     }
   }
   for (const instance of decisions.obsolete) {
     const early = instance.cid !== null && claims.early.has(instance.cid)
     const needs = [...renamed, ...(early ? [] : after())]
-    removeInstance(drawing, instance, needs, ['instance removed from manifest'])
+    removeInstance(drawing, instance, needs, [{ code: 'instance-unwanted' }])
   }
   for (const { cid } of decisions.spares) {
     const needs = claims.early.has(cid) ? [] : after()
-    const reasons = ['left over by an interrupted plan']
-    deleteVm(drawing, { name: cid, cid }, { needs, stage: 'Deleting unneeded vms', reasons })
+    deleteVm(drawing, { name: cid, cid }, { needs, stage: 'Deleting unneeded vms', reasons: [{ code: 'left-over' }] })
   }
   for (const { disk, stays } of strays) {
     if (disk.kept) continue
     if (stays) keepDisk(drawing, disk)
     else {
       const needs = [...renamed, ...after()]
-      deleteDisk(drawing, disk, { needs, stage: 'Deleting unneeded disks', reasons: ['its instance is gone'] })
+      deleteDisk(drawing, disk, {
+        needs,
+        stage: 'Deleting unneeded disks',
+        reasons: [{ code: 'disk-without-instance' }],
+      })
     }
   }
 }
@@ -81,7 +85,7 @@ export function removeInstance(
   site: Site,
   instance: StandingInstance,
   needs: readonly string[],
-  reasons: readonly string[],
+  reasons: readonly DeploymentReason[],
 ): string {
   const { standing, options } = site.context
   const { group, index, vm, health } = instance

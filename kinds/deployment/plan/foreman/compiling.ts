@@ -45,7 +45,7 @@ export function compilePackages(
       place: writer.place(`compile ${subjectOf(key)}`, 'compile'),
       when: 'independent',
       ...(compile.deadlineSeconds === undefined ? {} : { deadlineSeconds: compile.deadlineSeconds }),
-      reasons: [`not compiled yet for ${item.stemcell.os}/${item.stemcell.version}`],
+      reasons: [{ code: 'not-compiled', os: item.stemcell.os, version: item.stemcell.version }],
       weight: weights.get(key)!,
     })
   }

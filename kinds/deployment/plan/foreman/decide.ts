@@ -1,4 +1,5 @@
 import { canonical } from '../../../../shared/model/canonical.ts'
+import type { Content, DeploymentReason } from '../../reasons.ts'
 import type { CloudIds } from './cloud-ids.ts'
 import { stemcellOf } from './machine-reasons.ts'
 import type { Decided, DiskTask, Rendered } from './stages.ts'
@@ -14,7 +15,7 @@ export function decide(rendered: Rendered, cids: CloudIds): Decided {
   if (old.health !== 'unresponsive') return { ...rendered, how: 'update', reasons }
   // Nothing can be put on a machine that does not answer.
   const cid = cids.vm(group.name, index)
-  return { ...rendered, how: 'recreate', cid, reasons: [...reasons, 'machine does not answer'] }
+  return { ...rendered, how: 'recreate', cid, reasons: [...reasons, { code: 'machine-silent' }] }
 }
 
 /** What is left alone though it does not answer, as nothing about it changes. */
@@ -26,7 +27,7 @@ export function unresponsiveNotes(decided: readonly Decided[]): string[] {
     )
 }
 
-function contentReasons({ attributes, disk, how, group }: Rendered, old: StandingInstance): string[] {
+function contentReasons({ attributes, disk, how, group }: Rendered, old: StandingInstance): DeploymentReason[] {
   const had = old.attributes
   const stemcellStays = !old.vm || old.vm.attributes.stemcell === stemcellOf(group)
   return [
@@ -35,54 +36,60 @@ function contentReasons({ attributes, disk, how, group }: Rendered, old: Standin
     ...(stemcellStays ? differences('package', had.packages, attributes.packages) : []),
     ...configurationReasons(had, attributes),
     ...diskReasons(disk, group.disk),
-    ...(had.state === attributes.state ? [] : [`state changed ${had.state} -> ${attributes.state}`]),
-    ...(old.health === 'failing' && how === 'none' ? ['processes are failing'] : []),
+    ...(had.state === attributes.state
+      ? []
+      : [{ code: 'state-changed', before: had.state, after: attributes.state } as const]),
+    ...(old.health === 'failing' && how === 'none' ? [{ code: 'processes-failing' } as const] : []),
   ]
 }
 
 type Contents = Pick<Rendered['attributes'], 'jobs' | 'configuration' | 'checks'>
 
 /** Of jobs that stay: where a job itself was added or removed, its configuration is no news. */
-function configurationReasons(had: Contents, attributes: Contents): string[] {
+function configurationReasons(had: Contents, attributes: Contents): DeploymentReason[] {
   const stays = (job: string) => had.jobs[job] !== undefined && attributes.jobs[job] !== undefined
   const checked = Object.keys({ ...had.checks, ...attributes.checks }).sort()
   const same = (job: string) => canonical(had.checks?.[job] ?? []) === canonical(attributes.checks?.[job] ?? [])
   return [
-    ...differences('configuration of', had.configuration, attributes.configuration, stays),
-    ...checked.filter((job) => stays(job) && !same(job)).map((job) => `health checks of ${job} changed`),
+    ...differences('configuration', had.configuration, attributes.configuration, stays),
+    ...checked
+      .filter((job) => stays(job) && !same(job))
+      .map((job) => ({ code: 'health-checks-changed', job }) as const),
   ]
 }
 
-function diskReasons({ how, have }: DiskTask, wanted: Rendered['group']['disk']): string[] {
+function diskReasons({ how, have }: DiskTask, wanted: Rendered['group']['disk']): DeploymentReason[] {
   const before = have?.attributes
   switch (how) {
     case 'none':
       return []
     case 'create':
-      return [have ? 'disk is gone' : 'disk added']
+      return [{ code: have ? 'disk-gone' : 'disk-added' }]
     case 'delete':
-      return ['disk removed']
+      return [{ code: 'disk-removed' }]
     case 'resize':
       return before?.sizeMiB === wanted?.sizeMiB
-        ? [`disk type changed ${before?.type ?? 'none'} -> ${wanted?.type ?? 'none'}`]
-        : [`disk size changed ${before?.sizeMiB} -> ${wanted?.sizeMiB} MiB`]
+        ? [{ code: 'disk-type-changed', before: before?.type ?? null, after: wanted?.type ?? null }]
+        : [{ code: 'disk-size-changed', beforeMiB: before?.sizeMiB ?? null, afterMiB: wanted?.sizeMiB ?? null }]
   }
 }
 
 /** What was changed, added and removed, by name; `counts` says which names are told. */
 function differences(
-  what: string,
+  what: Content,
   before: Readonly<Record<string, string>>,
   after: Readonly<Record<string, string>>,
   counts: (name: string) => boolean = () => true,
-): string[] {
+): DeploymentReason[] {
   if (before === after) return []
-  const reasons: string[] = []
+  const reasons: DeploymentReason[] = []
   for (const name in after) {
     if (before[name] === after[name]) continue
-    if (before[name] !== undefined) reasons.push(`${what} ${name} changed`)
-    else if (counts(name)) reasons.push(`${what} ${name} added`)
+    if (before[name] !== undefined) reasons.push({ code: 'content-changed', what, name })
+    else if (counts(name)) reasons.push({ code: 'content-added', what, name })
   }
-  for (const name in before) if (after[name] === undefined && counts(name)) reasons.push(`${what} ${name} removed`)
+  for (const name in before) {
+    if (after[name] === undefined && counts(name)) reasons.push({ code: 'content-removed', what, name })
+  }
   return reasons
 }

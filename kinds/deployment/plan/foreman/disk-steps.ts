@@ -1,5 +1,6 @@
 import type { Remodel } from '../../../../shared/model/plan.ts'
 import type { StepInput } from '../../inputs.ts'
+import type { DeploymentReason } from '../../reasons.ts'
 import { needsNewVm } from './claims.ts'
 import { changes, unrecorded, updating } from './instance-steps.ts'
 import type { Site } from './site.ts'
@@ -17,7 +18,7 @@ export function createDisk({ writer, context }: Site, { disk, group, name, old }
       action: 'create',
       material: disk.id,
       stage: 'Creating missing disks',
-      reasons: [disk.have ? 'disk is gone' : old ? 'disk added' : 'instance is new'],
+      reasons: [{ code: disk.have ? 'disk-gone' : old ? 'disk-added' : 'instance-new' }],
       changes: changes(undefined, group.disk),
     },
   )
@@ -79,7 +80,7 @@ export function settleDisk(
 
 /** How a disk is deleted, and why. */
 type Why = Pick<Remodel, 'stage'> &
-  Partial<Pick<Remodel, 'place'>> & { readonly needs: readonly string[]; readonly reasons: readonly string[] }
+  Partial<Pick<Remodel, 'place'>> & { readonly needs: readonly string[]; readonly reasons: readonly DeploymentReason[] }
 
 export function deleteDisk({ writer }: Site, { id, name, cid }: StandingDisk, why: Why): string {
   return writer.step('delete-disk', name, { cid }, { action: 'delete', material: id, destructive: true, ...why })

@@ -3,6 +3,7 @@ import type { Remodel } from '../../../../shared/model/plan.ts'
 import type { Reservation } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft, RemodelDraft } from '../../../contract/draft.ts'
 import { inputs, type StepInput, type StepName } from '../../inputs.ts'
+import type { DeploymentReason } from '../../reasons.ts'
 
 /** What a remodel says beside its step. `needs` is copied; verb and subject are those of the step where they are left out. */
 type Common = Pick<Remodel, 'action' | 'material' | 'stage'> &
@@ -10,7 +11,7 @@ type Common = Pick<Remodel, 'action' | 'material' | 'stage'> &
     readonly verb?: string
     readonly subject?: string
     readonly needs?: readonly string[]
-    readonly reasons?: readonly string[]
+    readonly reasons?: readonly DeploymentReason[]
   }
 
 /** Seconds one attempt may take. Drain and pre-start scripts are the user's: BOSH gives them all the time in the world. */

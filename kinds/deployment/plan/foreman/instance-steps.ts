@@ -1,6 +1,7 @@
 import type { Json } from '../../../../shared/model/material.ts'
 import type { Change, Remodel } from '../../../../shared/model/plan.ts'
 import { changesBetween } from '../../../contract/diff.ts'
+import type { DeploymentReason } from '../../reasons.ts'
 import { instanceName, vmId } from '../names.ts'
 import type { Site, Turn } from './site.ts'
 import type { Decided } from './stages.ts'
@@ -10,7 +11,7 @@ import type { Stopping } from './stopping.ts'
 const createWindow = 32
 
 /** Why something that exists is recorded, or taken away, by a plan that did not make it. */
-export const unrecorded = 'stands and is not recorded'
+export const unrecorded: DeploymentReason = { code: 'unrecorded' }
 
 /** Makes the machine of an instance: in its place in the update window for a delete-create, before everything else otherwise. */
 export function createVm(site: Site, task: Decided, { needs, place }: Turn): string {
@@ -56,7 +57,7 @@ export interface Deletion {
 }
 
 type Why = Pick<Remodel, 'stage'> &
-  Partial<Pick<Remodel, 'place'>> & { readonly reasons: readonly string[] } & {
+  Partial<Pick<Remodel, 'place'>> & { readonly reasons: readonly DeploymentReason[] } & {
     readonly needs: readonly string[]
   }
 

@@ -127,7 +127,7 @@ export function rename({ writer }: Site, renamings: readonly Renaming[]): string
         action: 'update',
         material: groupId(group),
         stage: 'Renaming instances',
-        reasons: [`migrated_from of group ${group}`],
+        reasons: [{ code: 'group-renamed', group }],
         verb: 'rename',
         subject: moves.map(({ from, to }) => `${from} to ${to}`).join(', '),
       },

@@ -43,7 +43,7 @@ export function runPostDeploy({ writer, context }: Site, { machines, of }: PostD
       material: postDeployId(deployment),
       stage: 'Running post-deploy scripts',
       needs: writer.ends(),
-      reasons: [runs ? 'the deployment has changed' : 'no job has a post-deploy script'],
+      reasons: [{ code: runs ? 'deployment-changed' : 'no-post-deploy-script' }],
       ...(runs
         ? { verb: 'run', subject: `post-deploy scripts of ${deployment}` }
         : { verb: 'forget', subject: 'post-deploy scripts' }),

@@ -1,4 +1,5 @@
 import { digestOf } from '../../../../shared/model/canonical.ts'
+import type { DeploymentReason } from '../../reasons.ts'
 import { tableId } from '../names.ts'
 import type { Site } from './site.ts'
 import type { Decided } from './stages.ts'
@@ -27,7 +28,11 @@ export function publishBefore(
   if (!changes && fresh.length === 0) return null
   const present = changes ? staying.filter(({ health }) => health !== 'unresponsive') : []
   const vms = new Set([...fresh.map(({ cid }) => cid), ...present.flatMap(({ vm }) => vm?.cid ?? [])])
-  return publish(site, union, [...vms], { when: 'before updates', needs: made, reason: 'instances come and go' })
+  return publish(site, union, [...vms], {
+    when: 'before updates',
+    needs: made,
+    reason: { code: 'instances-come-and-go' },
+  })
 }
 
 /** An empty table counts as published where none ever was. */
@@ -49,14 +54,14 @@ export function publishAfter(
   if (known === null && isPublished(site.context.standing, final)) return starts
   const answering = instances.filter(({ how, old }) => how !== 'none' || old?.health !== 'unresponsive')
   const vms = answering.map(({ cid }) => cid)
-  return [publish(site, final, vms, { when: 'after updates', needs: starts, reason: 'addresses changed' })]
+  return [publish(site, final, vms, { when: 'after updates', needs: starts, reason: { code: 'addresses-changed' } })]
 }
 
 function publish(
   { writer, context }: Site,
   table: Table,
   vms: string[],
-  { when, needs, reason }: { when: string; needs: readonly string[]; reason: string },
+  { when, needs, reason }: { when: string; needs: readonly string[]; reason: DeploymentReason },
 ): string {
   const { deployment } = context.wanted
   return writer.step(
@@ -68,7 +73,11 @@ function publish(
 }
 
 /** The table goes with its deployment: no machine is left to have it. */
-export function forgetAddresses({ writer, context }: Site, needs: readonly string[], reasons: readonly string[]): void {
+export function forgetAddresses(
+  { writer, context }: Site,
+  needs: readonly string[],
+  reasons: readonly DeploymentReason[],
+): void {
   const { deployment } = context.wanted
   writer.step(
     'publish-addresses',

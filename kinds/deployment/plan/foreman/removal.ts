@@ -1,4 +1,5 @@
 import type { PlanDraft } from '../../../contract/draft.ts'
+import type { DeploymentReason } from '../../reasons.ts'
 import { groupId, instanceId } from '../names.ts'
 import { removeInstance } from './cleanup.ts'
 import type { PlanContext } from './context.ts'
@@ -9,7 +10,7 @@ import { runPostDeploy } from './post-deploy.ts'
 import { forgetAddresses } from './publishing.ts'
 import type { Site } from './site.ts'
 
-const reasons = ['deployment is removed']
+const reasons: readonly DeploymentReason[] = [{ code: 'deployment-removed' }]
 
 /**
  * Takes everything away: groups in the reverse order of the manifest, so that none loses what it leans on before it has

@@ -1,4 +1,5 @@
 import type { InstanceAttributes, VmAttributes } from '../../inputs.ts'
+import type { DeploymentReason } from '../../reasons.ts'
 import type { Resources } from '../strategy.ts'
 import type { StandingDisk, StandingInstance, StandingVm } from './standing.ts'
 import type { WantedGroup } from './wanted.ts'
@@ -36,7 +37,7 @@ export interface Matched {
 export interface Addressed extends Matched {
   readonly how: Exclude<How, 'update'>
   /** Why its machine cannot stay. */
-  readonly reasons: readonly string[]
+  readonly reasons: readonly DeploymentReason[]
   /** The machine it will run on: the present one, a spare of an interrupted plan, or one that is made. */
   readonly vm: VmAttributes
   readonly cid: string
