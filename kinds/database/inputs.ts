@@ -96,8 +96,9 @@ export const Restore = z.object({
 })
 export type Restore = z.infer<typeof Restore>
 
-/** Floorplan: the node has been restored; attributes are `RestoredAttributes`. */
-export const restoredMaterial = (node: string) => `restored/${node}`
+/** Floorplan: the node, which is the name of the material, has been restored; attributes are `RestoredAttributes`. */
+export const restoredType = 'restored'
+export const restoredMaterial = (node: string) => `${restoredType}/${node}`
 export const RestoredAttributes = z.object({ key: z.string(), primary: z.string() })
 
 const base = { event: z.enum(['create', 'update', 'delete']), resource: Resource, deployment: z.string() }

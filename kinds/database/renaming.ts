@@ -1,5 +1,5 @@
-import { type Attributes, materialType, type StandingMaterial } from '../../shared/model/material.ts'
-import { restoredMaterial } from './inputs.ts'
+import { type Attributes, materialName, materialType, type StandingMaterial } from '../../shared/model/material.ts'
+import { restoredType } from './inputs.ts'
 
 /** A node that goes on under another name, with its servers and their data. */
 export interface Renaming {
@@ -38,12 +38,12 @@ export function renamedMaterial(material: StandingMaterial, renaming: Renaming):
 /** The same where the material is not of the node. */
 export function renamedMaterialId(id: string, renaming: Renaming): string {
   const type = materialType(id)
-  return type === 'host' ? id : `${type}/${renamedId(id.slice(type.length + 1), renaming)}`
+  return type === 'host' ? id : `${type}/${renamedId(materialName(id), renaming)}`
 }
 
 /** What a plan of a node's new name takes over. */
 export function isOfNode({ id, meta }: StandingMaterial, renaming: Renaming): boolean {
-  const known = meta.resource !== undefined || id.startsWith(restoredMaterial(''))
+  const known = meta.resource !== undefined || materialType(id) === restoredType
   return known && renamedMaterialId(id, renaming) !== id
 }
 

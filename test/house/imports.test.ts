@@ -140,6 +140,20 @@ describe('the house', () => {
     }
   })
 
+  test('ids and titles are taken apart where they are put together, and nowhere else', () => {
+    const taken =
+      /\b(id|title|material|purpose)\??\.(slice|split|startsWith|endsWith|replace|indexOf|lastIndexOf|match)\(/
+    const owners = new Set([
+      'shared/model/material.ts',
+      // Ids that are no ids of materials: of stored releases, of jobs on a board, of what pgEdge's operations call resources.
+      'services/planner/catalog/supply.ts',
+      'services/planner/http/board/board.ts',
+      'kinds/database/renaming.ts',
+    ])
+    const found = files.filter((file) => taken.test(readFileSync(join(root, file), 'utf8')) && !owners.has(file))
+    expect(found.filter((file) => !file.startsWith('kinds/database/plan/operations/'))).toEqual([])
+  })
+
   test('redlock is imported in one place', () => {
     expect([...new Set(imports.filter(({ target }) => target === 'redlock').map(({ file }) => file))]).toEqual([
       'shared/lock/claims.ts',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { materialType } from '../../../shared/model/material.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Kind } from '../../contract/kind.ts'
 import { Comparison } from '../api/comparison.ts'
@@ -19,7 +20,7 @@ export const comparisonRoutes: NonNullable<Kind['routes']> = (server, { ledger, 
     },
     async ({ params: { name } }, reply) => {
       const { materials } = await ledger.floorplan(name)
-      if (!materials.some(({ id }) => id.startsWith('postgres_database/')))
+      if (!materials.some(({ id }) => materialType(id) === 'postgres_database'))
         throw new RemodelError('not-found', `${name} is no database that stands`)
       // It brings the client of PostgreSQL along.
       const { compare } = await import('../plan/compare.ts')

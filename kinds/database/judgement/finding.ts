@@ -1,3 +1,4 @@
+import { materialName } from '../../../shared/model/material.ts'
 /** One thing that is not as it should be, and what to do about it. */
 export interface Finding {
   /** The material that it is said of: `node/n1`. */
@@ -21,4 +22,4 @@ export const warning = (material: string, what: string, next: string | null = nu
 })
 
 /** `n1 takes no writes`: of a database each name tells by itself what it is of. */
-export const sentenceOf = ({ material, what }: Finding) => `${material.slice(material.indexOf('/') + 1)} ${what}`
+export const sentenceOf = ({ material, what }: Finding) => `${materialName(material)} ${what}`

@@ -1,4 +1,5 @@
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import { materialName, materialType } from '../../../shared/model/material.ts'
 import type { Keeper, KeeperContext } from '../../contract/keeper.ts'
 import { archivesOf } from '../archive/archives.ts'
 import { isDue } from '../archive/sealing.ts'
@@ -53,9 +54,9 @@ async function letBe({ ledger, stores }: KeeperContext, deployment: string): Pro
 async function archivedNodes(ledger: Ledger, deployment: string): Promise<Map<string, Member[]>> {
   const nodes = new Map<string, Member[]>()
   for (const { id, attributes } of (await ledger.floorplan(deployment)).materials) {
-    if (!id.startsWith('instance/') || attributes.backup === undefined) continue
+    if (materialType(id) !== 'instance' || attributes.backup === undefined) continue
     const { node, vm, address, port } = InstanceAttributes.parse(attributes)
-    nodes.set(node, [...(nodes.get(node) ?? []), { instance: id.slice('instance/'.length), vm, address, port }])
+    nodes.set(node, [...(nodes.get(node) ?? []), { instance: materialName(id), vm, address, port }])
   }
   return nodes
 }

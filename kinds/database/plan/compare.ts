@@ -1,3 +1,4 @@
+import { materialType } from '../../../shared/model/material.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Looking } from '../../contract/kind.ts'
 import type { Comparison } from '../api/comparison.ts'
@@ -14,7 +15,7 @@ export async function compare(
   { materials, provider, deployment }: Pick<Looking, 'materials' | 'provider' | 'deployment'>,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const instances = materials.filter(({ id }) => id.startsWith('instance/'))
+  const instances = materials.filter(({ id }) => materialType(id) === 'instance')
   const nodes = [...new Set(instances.map(({ attributes }) => InstanceAttributes.parse(attributes).node))].sort()
   const database = String(instances[0]?.attributes.database_name ?? '')
   const sessions = new Map<string, Session>()

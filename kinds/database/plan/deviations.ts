@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import type { Deviation } from '../../../shared/model/verdict.ts'
 import type { Inspection } from '../../contract/kind.ts'
 import { type Finding, failure, sentenceOf } from '../judgement/finding.ts'
@@ -16,7 +16,7 @@ import { resourceOf } from './state.ts'
  * no backup goes with.
  */
 export function deviations({ materials: seen, observations }: Inspection, deployment: string): Deviation[] {
-  const isAlone = seen.filter(({ id }) => id.startsWith('node/')).length < 2
+  const isAlone = seen.filter(({ id }) => materialType(id) === 'node').length < 2
   const amiss = seen.flatMap((material): Finding[] => {
     const what = whyAmiss(material, isAlone)
     return what === null ? [] : [failure(material.id, what, null)]

@@ -1,5 +1,5 @@
 import { versioned } from '../../../shared/model/input-version.ts'
-import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import { type Blueprint, type Floorplan, materialName, type StandingMaterial } from '../../../shared/model/material.ts'
 import { ReservedNames } from '../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../contract/draft.ts'
 import type { Known, PlanOptions } from '../../contract/kind.ts'
@@ -157,7 +157,7 @@ export async function foreman(
 function keptData(materials: readonly StandingMaterial[]): string[] {
   return materials.flatMap(({ id, meta }) => {
     const kept = Array.isArray(meta.kept) ? meta.kept : []
-    const instance = id.slice('instance/'.length)
+    const instance = materialName(id)
     return kept.map(
       (path) => `${instance} keeps data that its primary does not have, in ${path}: look at it, then remove it`,
     )

@@ -1,3 +1,4 @@
+import { materialType } from '../../../shared/model/material.ts'
 import { defineAction, defineKind } from '../../contract/kind.ts'
 import { BackUp, Promotion, Restart } from '../action-inputs.ts'
 import { instanceFields } from '../api/instance.ts'
@@ -32,7 +33,7 @@ export const kind = defineKind({
   foreman,
   deviations,
   warnings,
-  made: ({ purpose, resource }) => purpose.startsWith('host/') && resource !== undefined,
+  made: ({ purpose, resource }) => materialType(purpose) === 'host' && resource !== undefined,
   spaces,
   holdings,
   actions: {

@@ -1,8 +1,8 @@
 import { whyRenew } from '../../../shared/certificates/renewal.ts'
-import type { Blueprint, StandingMaterial } from '../../../shared/model/material.ts'
+import { type Blueprint, materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import type { Disk, Provider, Vm } from '../../../shared/provider/provider.ts'
 import type { Inspection, World } from '../../contract/kind.ts'
-import { HostAttributes, InstanceAttributes, restoredMaterial } from '../inputs.ts'
+import { HostAttributes, InstanceAttributes, restoredType } from '../inputs.ts'
 import { lackingOn } from '../postgres/links/tables.ts'
 import { adminRole, instanceSlot } from '../postgres/names.ts'
 import { comparePositions } from '../postgres/position.ts'
@@ -130,7 +130,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
   const known = new Set(recorded.map(({ identifier }) => `${identifier.type}::${identifier.id}`))
   const database = String(instances[0]?.attributes.database_name ?? '')
   const strays = [...strayLinks(primaries, database, known), ...strayHosts([...vms, ...disks], known)]
-  const marks = world.recorded.materials.filter(({ id }) => id.startsWith(restoredMaterial('')))
+  const marks = world.recorded.materials.filter(({ id }) => materialType(id) === restoredType)
   const found = { deployment: blueprint.deployment, instances, primaries }
   const observations = await archivesAsFound(strategy, found, world)
   return { materials: [...materials, ...strays.map(standingOf), ...marks], observations }
@@ -327,7 +327,7 @@ function diskFault({ attributes }: ResourceData, vms: readonly Vm[], disks: read
 function strayHosts(found: readonly (Vm | Disk)[], known: ReadonlySet<string>): ResourceData[] {
   const seen = new Set(known)
   return found.flatMap(({ ownership }): ResourceData[] => {
-    const id = ownership.purpose.slice('host/'.length)
+    const id = materialName(ownership.purpose)
     if (seen.has(`host::${id}`) || ownership.resource === undefined) return []
     seen.add(`host::${id}`)
     return [{ ...(JSON.parse(ownership.resource) as ResourceData), needs_recreate: true }]

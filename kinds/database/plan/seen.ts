@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import { materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import { DatabaseServer, StoppedLink } from '../api/server.ts'
 import { InstanceAttributes } from '../inputs.ts'
 import type { Finding } from '../judgement/finding.ts'
@@ -13,7 +13,7 @@ const Disk = DatabaseServer.shape.disk
 export function seenIn(materials: readonly StandingMaterial[], deployment: string, amiss: readonly Finding[]): Seen {
   return {
     deployment,
-    servers: materials.filter(({ id }) => id.startsWith('instance/')).flatMap(serverIn),
+    servers: materials.filter(({ id }) => materialType(id) === 'instance').flatMap(serverIn),
     stopped: materials.flatMap(({ meta }) => StoppedLink.safeParse(meta.link).data ?? []),
     amiss,
   }
@@ -26,7 +26,7 @@ function serverIn({ id, attributes, meta }: StandingMaterial): ServerSeen[] {
   const { node, host_id } = InstanceAttributes.parse(attributes)
   return [
     {
-      ...{ instance: id.slice('instance/'.length), node, host: host_id, role },
+      ...{ instance: materialName(id), node, host: host_id, role },
       state: stateOf(meta, role),
       receivedBytes: typeof meta.received === 'number' ? meta.received : null,
       closed: typeof meta.closed === 'string' ? meta.closed : '',

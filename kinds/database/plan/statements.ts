@@ -1,3 +1,4 @@
+import { materialType } from '../../../shared/model/material.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Looking } from '../../contract/kind.ts'
 import type { StatementOutcome, StatementsRequest } from '../api/statements.ts'
@@ -14,7 +15,7 @@ export async function statementsOnNodes(
   { sql, nodes: wanted }: StatementsRequest,
   { materials, provider, deployment }: Looking,
 ): Promise<StatementOutcome[]> {
-  const instances = materials.filter(({ id }) => id.startsWith('instance/'))
+  const instances = materials.filter(({ id }) => materialType(id) === 'instance')
   const nodes = [...new Set(instances.map(({ attributes }) => InstanceAttributes.parse(attributes).node))].sort()
   const unknown = wanted.find((node) => !nodes.includes(node))
   if (unknown !== undefined || nodes.length === 0) {
@@ -23,7 +24,7 @@ export async function statementsOnNodes(
       `${deployment} has no node ${unknown ?? 'yet'}; it has ${nodes.join(', ') || 'none'}`,
     )
   }
-  const [database] = materials.filter(({ id }) => id.startsWith('postgres_database/'))
+  const [database] = materials.filter(({ id }) => materialType(id) === 'postgres_database')
   const name = String(database?.attributes.database_name)
   const sessions = new Map<string, Session>()
   try {

@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import type { Looking } from '../../contract/kind.ts'
 import type { StoppedLink } from '../api/server.ts'
 import { InstanceAttributes } from '../inputs.ts'
@@ -38,7 +38,7 @@ export async function stoppedLinksOf(
 
 export function serversOf(materials: readonly StandingMaterial[], node: string): Address[] {
   return materials.flatMap(({ id, attributes }) => {
-    if (!id.startsWith('instance/') || attributes.node !== node) return []
+    if (materialType(id) !== 'instance' || attributes.node !== node) return []
     return [InstanceAttributes.parse(attributes)]
   })
 }

@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import { findStanding, type State } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
@@ -16,7 +16,7 @@ export function laidAside(
 ): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   const hosts = materials.flatMap(({ id, meta }) =>
-    id.startsWith('host/') && meta.aside === true ? [id.slice(5)] : [],
+    materialType(id) === 'host' && meta.aside === true ? [materialName(id)] : [],
   )
   for (const host of hosts) {
     const node = strategy.nodes.find(({ instances }) => instances?.some(({ host_id }) => host_id === host))

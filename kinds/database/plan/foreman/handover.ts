@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
 import { comparePositions, positionText } from '../../postgres/position.ts'
 import { answersNeeded, type Commits, isEnough } from '../../postgres/quorum.ts'
 import { type NodeInstances, NodeView } from './node-view.ts'
@@ -110,7 +110,7 @@ function madeAnew(material: StandingMaterial): StandingMaterial {
 /** Who follows the new primary is seen when there is one: every server of the node is looked at again. */
 function suspect(material: StandingMaterial): StandingMaterial {
   const { resource } = material.meta
-  if (!material.id.startsWith('instance/') || resource === undefined) return material
+  if (materialType(material.id) !== 'instance' || resource === undefined) return material
   const known = resource as { error?: string }
   return {
     ...material,

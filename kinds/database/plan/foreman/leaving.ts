@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
@@ -117,7 +117,9 @@ export function leavingHandovers(
 
 /** It was connected once; one that does not answer and was not has never let clients in. */
 function isLinked(materials: readonly StandingMaterial[], node: string): boolean {
-  return materials.some(({ id, attributes }) => id.startsWith('subscription/') && attributes.provider_node === node)
+  return materials.some(
+    ({ id, attributes }) => materialType(id) === 'subscription' && attributes.provider_node === node,
+  )
 }
 
 function lossesOf(materials: readonly StandingMaterial[], view: NodeView): string[] {

@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
 import { linkName } from '../../postgres/names.ts'
 import { comparePositions, Position } from '../../postgres/position.ts'
 import { Commits, commitsOf } from '../../postgres/quorum.ts'
@@ -27,9 +27,9 @@ export class NodeView {
     this.primary = typeof primary === 'string' ? primary : ''
     this.staying = (instances ?? []).map(({ instance_id }) => instance_id).filter((id) => byId.has(`instance/${id}`))
     const others = [...byId.values()].filter(
-      ({ id, attributes }) => id.startsWith('instance/') && attributes.node === node,
+      ({ id, attributes }) => materialType(id) === 'instance' && attributes.node === node,
     )
-    this.servers = [...new Set([...this.staying, ...others.map(({ id }) => id.slice('instance/'.length))])]
+    this.servers = [...new Set([...this.staying, ...others.map(({ id }) => materialName(id))])]
   }
 
   get #node(): StandingMaterial | undefined {
@@ -131,7 +131,7 @@ export class NodeView {
   /** The slots that other nodes read from this one. Who takes over without them has them miss what came in between. */
   get slots(): string[] {
     return [...this.#byId.values()]
-      .filter(({ id, attributes }) => id.startsWith('replication_slot/') && attributes.provider_node === this.node)
+      .filter(({ id, attributes }) => materialType(id) === 'replication_slot' && attributes.provider_node === this.node)
       .map(({ attributes }) => linkName(this.node, String(attributes.subscriber_node)))
   }
 

@@ -1,4 +1,9 @@
-import type { Attributes, StandingMaterial } from '../../../../shared/model/material.ts'
+import {
+  type Attributes,
+  materialName,
+  materialType,
+  type StandingMaterial,
+} from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import { isOfNode, type Renaming, renamedMaterial, renamedMaterialId } from '../../renaming.ts'
@@ -63,7 +68,7 @@ function hostsUnder(node: string, materials: readonly StandingMaterial[]): strin
 }
 
 function serversOf(node: string, materials: readonly StandingMaterial[]): StandingMaterial[] {
-  return materials.filter(({ id, attributes }) => id.startsWith('instance/') && attributes.node === node)
+  return materials.filter(({ id, attributes }) => materialType(id) === 'instance' && attributes.node === node)
 }
 
 /** A link that has the new name already got it from an attempt before this one: what its record says is missing is there. */
@@ -99,7 +104,7 @@ function found(material: StandingMaterial): StandingMaterial {
 const marksOf = ({ meta }: StandingMaterial) =>
   meta.resource as Attributes & { needs_recreate?: boolean; error?: string }
 const isDown = (server: StandingMaterial) => server.meta.health !== 'running' || marksOf(server).needs_recreate === true
-const nameOf = ({ id }: StandingMaterial) => id.slice(id.indexOf('/') + 1)
+const nameOf = ({ id }: StandingMaterial) => materialName(id)
 
 /** Why the node cannot get another name now, as a clause; empty where it can. */
 function whyNot(node: string, materials: readonly StandingMaterial[], renamings: readonly Renaming[]): string {
@@ -109,7 +114,7 @@ function whyNot(node: string, materials: readonly StandingMaterial[], renamings:
   if (materials.some(({ id, meta }) => id === `node/${node}` && meta.drain !== undefined)) return 'it is being drained'
   if (materials.some(({ id }) => id === `roles_source/${node}`)) return 'it is still being filled from another node'
   const primaries = materials.flatMap(({ id, attributes }) =>
-    id.startsWith('node/') ? [`instance/${String(attributes.primary_instance_id)}`] : [],
+    materialType(id) === 'node' ? [`instance/${String(attributes.primary_instance_id)}`] : [],
   )
   const away = materials.find((server) => primaries.includes(server.id) && isDown(server))
   if (away) return `${nameOf(away)}, the primary of ${String(away.attributes.node)}, does not run`

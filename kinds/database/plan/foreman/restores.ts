@@ -1,10 +1,10 @@
 import { canonical } from '../../../../shared/model/canonical.ts'
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import { materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { BackupSummary } from '../../archive/archives.ts'
 import { bytesAt } from '../../archive/chain.ts'
-import { type Restore, RestoredAttributes, restoredMaterial } from '../../inputs.ts'
+import { type Restore, RestoredAttributes, restoredType } from '../../inputs.ts'
 import type { ArchiveSeen } from '../archived.ts'
 import { findResource, findStanding, type NodeResources, type State } from '../operations/operations.ts'
 import type { RestoreRequest, Strategy } from '../strategy.ts'
@@ -35,8 +35,8 @@ export function restoresToDo(
 ): Restores {
   const marks = new Map(
     materials
-      .filter(({ id }) => id.startsWith(restoredMaterial('')))
-      .map(({ id, attributes }) => [id.slice(restoredMaterial('').length), RestoredAttributes.parse(attributes)]),
+      .filter(({ id }) => materialType(id) === restoredType)
+      .map(({ id, attributes }) => [materialName(id), RestoredAttributes.parse(attributes)]),
   )
   const requests = Object.entries(strategy.restores)
   const stands = (node: string) => findStanding(start, 'database.node', node) !== undefined

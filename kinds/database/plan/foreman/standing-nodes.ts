@@ -1,4 +1,4 @@
-import type { Floorplan, StandingMaterial } from '../../../../shared/model/material.ts'
+import { type Floorplan, materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { suggest } from '../../../../shared/source/document.ts'
 import { InstanceAttributes, type Member } from '../../inputs.ts'
@@ -25,9 +25,9 @@ export class StandingNodes {
     this.#byId = new Map(materials.map((material) => [material.id, material]))
     this.#state = stateOfFloorplan(materials)
     const servers = materials
-      .filter(({ id }) => id.startsWith('instance/'))
+      .filter(({ id }) => materialType(id) === 'instance')
       .map(({ id, attributes }) => ({
-        id: id.slice('instance/'.length),
+        id: materialName(id),
         attributes: InstanceAttributes.parse(attributes),
       }))
       .sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
