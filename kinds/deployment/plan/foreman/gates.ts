@@ -1,5 +1,5 @@
-import { shareOf } from '../architect/update.ts'
 import { groupId } from '../names.ts'
+import { drawCanaries } from './canaries.ts'
 import type { Drawing } from './drawing.ts'
 import { startOf } from './instance-steps.ts'
 import type { Decided } from './stages.ts'
@@ -19,7 +19,7 @@ export function drawGates(drawing: Drawing, first: readonly string[]): ReadonlyM
   let before = first
   for (const [number, wave] of waves.entries()) {
     for (const group of wave) {
-      const { window, canaries, rest } = drawGroup(drawing, group, before)
+      const { window, canaries, rest } = drawCanaries(drawing, group, before)
       for (const [at, task] of (changed.get(group.name) ?? []).entries()) {
         const lead = gates.get(drawing.claims.leaders.get(task) ?? task)
         const place = writer.place(lead?.place ?? `update ${task.name}`, window)
@@ -29,19 +29,6 @@ export function drawGates(drawing: Drawing, first: readonly string[]): ReadonlyM
     if (number < waves.length - 1) before = [drawWaveEnd(drawing, wave)]
   }
   return gates
-}
-
-/** The window of a group, how many of its instances are canaries, and what the others wait for. */
-function drawGroup({ context, changed, writer }: Drawing, group: WantedGroup, before: readonly string[]) {
-  const { options } = context
-  const { name, update, count } = group
-  const tasks = changed.get(name) ?? []
-  const window = writer.window(`update ${name}`, shareOf(options.maxInFlight ?? update.maxInFlight, count, 1))
-  const canaries = Math.min(tasks.length, shareOf(String(options.canaries ?? update.canaries), count, 0))
-  if (canaries === 0 || canaries === tasks.length) return { window, canaries, rest: before }
-  const healthy = tasks.slice(0, canaries).map(startOf)
-  const stage = `Updating instance ${name}`
-  return { window, canaries, rest: [writer.barrier(`canaries of ${name} are healthy`, stage, groupId(name), healthy)] }
 }
 
 function drawWaveEnd({ changed, writer }: Drawing, wave: readonly WantedGroup[]): string {
