@@ -153,7 +153,7 @@ async function hopsOf(
 
 function plan(deployment: string, remodels: RemodelDraft[]): Plan {
   return sealPlan(
-    { remodels, windows: [], places: [], notes: [] },
+    { remodels, windows: [], permits: [], notes: [] },
     { deployment, kind: 'noop', materials: [], strategy: null },
     { deployment, version: 0, materials: [] },
   )

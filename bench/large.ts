@@ -8,7 +8,7 @@ import { Pinger } from './pinger.ts'
 import { type Stack, startStack } from './stack.ts'
 
 const remodels = 100_000
-const places = 20_000
+const permits = 20_000
 /** No worker listens here: what goes there is failed by hand. */
 const apart = 'assemble-apart'
 
@@ -50,16 +50,16 @@ export async function largeFigures(bench: string): Promise<Figure[]> {
 async function stored({ ledger }: Stack, deployment: string): Promise<Plan> {
   const drafts = Array.from({ length: remodels }, (_, i) => ({
     ...{ id: `create-vm web/${i}`, step: 'nothing', action: 'update' as const, material: `thing/${i}`, title: `${i}` },
-    ...{ stage: 'Nothing', reasons: [{ code: 'bench' }], place: `update web/${i % places}` },
+    ...{ stage: 'Nothing', reasons: [{ code: 'bench' }], permit: `update web/${i % permits}` },
     ...(i === 0 ? { queue: apart } : {}),
   }))
-  const seats = Array.from({ length: places }, (_, i) => ({
+  const granted = Array.from({ length: permits }, (_, i) => ({
     name: `update web/${i}`,
     windows: ['all', `zone ${i % 5}`],
   }))
-  const windows = ['all', ...Array.from({ length: 5 }, (_, i) => `zone ${i}`)].map((name) => ({ name, limit: places }))
+  const windows = ['all', ...Array.from({ length: 5 }, (_, i) => `zone ${i}`)].map((name) => ({ name, limit: permits }))
   const plan = sealPlan(
-    { remodels: drafts, windows, places: seats, notes: [] },
+    { remodels: drafts, windows, permits: granted, notes: [] },
     { deployment, kind: 'noop', materials: [], strategy: null },
     { deployment, version: 0, materials: [] },
   )

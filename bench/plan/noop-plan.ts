@@ -22,7 +22,7 @@ export function noopPlan(deployment: string, size: number): Plan {
     }
   })
   return sealPlan(
-    { remodels, windows: [], places: [], notes: [] },
+    { remodels, windows: [], permits: [], notes: [] },
     { deployment, kind: 'noop', materials: [], strategy: null },
     { deployment, version: 0, materials: [] },
   )

@@ -66,10 +66,10 @@ export const kind = defineKind({
       .filter(({ how }) => how !== 'delete')
       .map((difference) => ({
         ...draft('write-file', difference, difference.how === 'create' ? 'create' : 'update'),
-        place: difference.id,
+        permit: difference.id,
         input: { path: pathOf(difference.id), content: blueprint.strategy[difference.id] ?? '' },
       }))
-    const places = remodels.map(({ material }) => ({ name: material, windows: ['write'] }))
+    const permits = remodels.map(({ material }) => ({ name: material, windows: ['write'] }))
     const removed = differences.filter(({ how }) => how === 'delete')
     if (removed.length > 0) {
       // Nothing old goes before everything new is there; one barrier instead of n times m needs.
@@ -82,7 +82,7 @@ export const kind = defineKind({
         remodels.push({ ...draft('remove-file', difference, 'delete'), needs: [id], destructive: true, input })
       }
     }
-    return { remodels, windows: [{ name: 'write', limit: 4 }], places, notes: [] }
+    return { remodels, windows: [{ name: 'write', limit: 4 }], permits, notes: [] }
   },
 })
 

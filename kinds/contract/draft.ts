@@ -1,4 +1,4 @@
-import type { Place, Remodel, Window } from '../../shared/model/plan.ts'
+import type { Permit, Remodel, Window } from '../../shared/model/plan.ts'
 import type { Reason } from '../../shared/model/reason.ts'
 import type { Reservation } from '../../shared/model/reservation.ts'
 
@@ -19,7 +19,7 @@ type Heading = Required<Pick<Remodel, 'verb' | 'subject'>> | Pick<Remodel, 'titl
 export interface PlanDraft {
   remodels: RemodelDraft[]
   windows: Window[]
-  places: Place[]
+  permits: Permit[]
   /** Exclusive names of what it makes or changes. */
   reservations?: Reservation[]
   /** What it means for those who use what stands. */

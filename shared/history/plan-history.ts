@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
 import type { Blobstore } from '../blobstore/blobstore.ts'
 import type { LedgerEvent } from '../ledger/records.ts'
-import type { Plan, Remodel, RemodelState } from '../model/plan.ts'
+import { type Plan, type Remodel, type RemodelState, storedRemodel } from '../model/plan.ts'
 import { RemodelError } from '../runtime/errors.ts'
 
 /** What a worker's attempts at a remodel left behind: JSON of the ledger's. */
@@ -84,9 +84,9 @@ export class PlanHistory {
     const lines = createInterface({ input: unpacked, crlfDelay: Number.POSITIVE_INFINITY })
     for await (const text of lines) {
       const line = JSON.parse(text) as HistoryLine
-      if (line[0] === 'plan') header = line[1]
+      if (line[0] === 'plan') header = headerOf(line[1])
       else if (line[0] === 'event') events.push(line[1])
-      else found.set(line[1].remodel.id, line[1])
+      else found.set(line[1].remodel.id, { ...line[1], remodel: storedRemodel(line[1].remodel) })
     }
     await reading
     if (!header) throw new RemodelError('infrastructure', `blob ${digest} is no plan that ended`)
@@ -97,4 +97,12 @@ export class PlanHistory {
       events: events.sort((a, b) => a.seq - b.seq),
     }
   }
+}
+
+/** Of a plan that the version before has moved here, which called permits places. */
+function headerOf({
+  places,
+  ...header
+}: Omit<Plan, 'remodels'> & { places?: Plan['permits'] }): Omit<Plan, 'remodels'> {
+  return places === undefined ? header : { ...header, permits: places }
 }

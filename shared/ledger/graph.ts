@@ -14,7 +14,7 @@ export interface StoredGraph {
   remodels: Map<string, string>
   /** `<k> <list>` -> JSON of part k of a long list. */
   lists: [string, string][]
-  /** Fields of the `places` hash. */
+  /** Fields of the hash `places`: what permits are of. */
   places: [string, string | number][]
   queues: string[]
 }
@@ -36,11 +36,11 @@ export function graphOf(plan: Plan, partSize: number): StoredGraph {
       plan.remodels.filter(({ needs }) => needs.length === 0).map(({ id }) => id),
       partSize,
     ),
-    ...inParts('places', plan.places, partSize),
+    ...inParts('places', plan.permits, partSize),
     ...inParts('windows', plan.windows, partSize),
   ]
   for (const [n, remodel] of plan.remodels.entries()) {
-    if (remodel.place !== undefined) left.set(remodel.place, (left.get(remodel.place) ?? 0) + 1)
+    if (remodel.permit !== undefined) left.set(remodel.permit, (left.get(remodel.permit) ?? 0) + 1)
     const told = dependants.get(remodel.id)!
     nodes.set(remodel.id, JSON.stringify(nodeOf(remodel, n, told, partSize)))
     lists.push(...inParts(`dependants ${remodel.id}`, told.slice(partSize), partSize))
@@ -49,7 +49,7 @@ export function graphOf(plan: Plan, partSize: number): StoredGraph {
     if (isWide) lists.push(...inParts(`needs ${remodel.id}`, remodel.needs, partSize))
   }
   const queues = [...new Set(plan.remodels.flatMap(({ queue }) => queue ?? []))]
-  return { nodes, remodels, lists, places: placesOf(plan, left), queues }
+  return { nodes, remodels, lists, places: permitsOf(plan, left), queues }
 }
 
 /** The parts of a list of the hash `lists`, as its fields. */
@@ -64,7 +64,7 @@ function nodeOf(remodel: Remodel, n: number, dependants: readonly string[], part
   return {
     ...(remodel.queue === null ? { g: remodel.action } : { q: remodel.queue }),
     w: remodel.when,
-    p: remodel.place,
+    p: remodel.permit,
     d: dependants.slice(0, partSize),
     ...(dependants.length > partSize ? { more: true } : {}),
     n,
@@ -77,19 +77,19 @@ function nodeOf(remodel: Remodel, n: number, dependants: readonly string[], part
   }
 }
 
-/** Places with the same windows stand in one line: what is said of the first is true of all. */
-function placesOf(plan: Plan, left: ReadonlyMap<string, number>): [string, string | number][] {
+/** Permits of the same windows stand in one line: what is said of the first is true of all. */
+function permitsOf(plan: Plan, left: ReadonlyMap<string, number>): [string, string | number][] {
   const lines = new Map<string, number>()
   const fields: [string, string | number][] = []
-  for (const place of plan.places) {
-    const windows = JSON.stringify(place.windows)
+  for (const permit of plan.permits) {
+    const windows = JSON.stringify(permit.windows)
     let line = lines.get(windows)
     if (line === undefined) {
       line = lines.size
       lines.set(windows, line)
       fields.push([`windows:${line}`, windows])
     }
-    fields.push([`of:${place.name}`, line], [`left:${place.name}`, left.get(place.name) ?? 0])
+    fields.push([`of:${permit.name}`, line], [`left:${permit.name}`, left.get(permit.name) ?? 0])
   }
   return fields
 }

@@ -92,7 +92,7 @@ export class Ledger extends LedgerReader {
       if (state === '') break
       plan.id = `${drawn.id}-${copy}`
     }
-    const { remodels, reservations, places: _, windows, ...header } = plan
+    const { remodels, reservations, permits: _, windows, ...header } = plan
     const graph = graphOf(plan, this.#sizes.part)
     const facts = {
       header: JSON.stringify(header),

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { EndedPlan, PlanHistory, Run } from '../history/plan-history.ts'
 import { Floorplan, type StandingMaterial } from '../model/material.ts'
-import type { Place, Plan, Remodel, RemodelState, Window } from '../model/plan.ts'
+import { type Permit, type Plan, type Remodel, type RemodelState, storedRemodel, type Window } from '../model/plan.ts'
 import type { Reservation } from '../model/reservation.ts'
 import { RemodelError } from '../runtime/errors.ts'
 import type { RedisSettings } from '../runtime/redis.ts'
@@ -160,7 +160,7 @@ export class LedgerReader {
     return {
       ...JSON.parse(header),
       reservations: await this.reservations(deployment, plan),
-      places: await this.#list<Place>(deployment, plan, 'places'),
+      permits: await this.#list<Permit>(deployment, plan, 'places'),
       windows: await this.#list<Window>(deployment, plan, 'windows'),
     }
   }
@@ -234,7 +234,7 @@ export class LedgerReader {
   }
 
   async #whole(deployment: string, plan: string, text: string): Promise<Remodel> {
-    const { needs, ...rest } = JSON.parse(text) as StoredRemodel
+    const { needs, ...rest } = storedRemodel(JSON.parse(text) as StoredRemodel)
     return { ...rest, needs: needs ?? (await this.#list<string>(deployment, plan, `needs ${rest.id}`)) }
   }
 
@@ -415,9 +415,9 @@ export class LedgerReader {
     const settled = ended?.states.get(remodel)
     if (settled) return { state: settled.state, waitsFor: [] }
     const state = (await this.redis.hget(`${key}:state`, remodel)) as RemodelState | null
-    const { needs, place, queue, title, action } = await this.remodel(deployment, plan, remodel)
+    const { needs, permit, queue, title, action } = await this.remodel(deployment, plan, remodel)
     if (state === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
-    if (state === 'queued') return { state, waitsFor: [`a free seat for ${place} in its windows`] }
+    if (state === 'queued') return { state, waitsFor: [`permit ${permit}, in its windows`] }
     if (state === 'released') return { state, waitsFor: [`a worker of queue ${queue}`] }
     if (state === 'waiting') {
       const { waits } = JSON.parse((await this.redis.hget(`${key}:runs`, remodel)) ?? '{}') as Run

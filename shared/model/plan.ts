@@ -44,8 +44,8 @@ export const Remodel = z.object({
   /** Which queue carries it; null for barriers, approvals and gates. */
   queue: z.string().nullable(),
   needs: z.array(z.string()),
-  /** The place it belongs to; all remodels of one place share one seat in that place's windows. */
-  place: z.string().optional(),
+  /** The permit it needs: all remodels that name it share it. */
+  permit: z.string().optional(),
   when: When.default('healthy'),
   /** Why: `{ code: 'stemcell-changed', before: '1.2', after: '1.3' }`. */
   reasons: z.array(StoredReason),
@@ -70,13 +70,13 @@ export const Remodel = z.object({
 })
 export type Remodel = z.infer<typeof Remodel>
 
-/** At most `limit` places of a window are open at once; a free seat is refilled at once, in plan order. */
+/** At most `limit` permits of a window are held at once; one that is given back is given away at once, in plan order. */
 export const Window = z.object({ name: z.string(), limit: z.int().positive() })
 export type Window = z.infer<typeof Window>
 
-/** A seat in one or more windows, held from the first start to the last end of the remodels that name it. */
-export const Place = z.object({ name: z.string(), windows: z.array(z.string()).min(1) })
-export type Place = z.infer<typeof Place>
+/** What a remodel takes in one or more windows before it starts: held from the first start to the last end of the remodels that name it. */
+export const Permit = z.object({ name: z.string(), windows: z.array(z.string()).min(1) })
+export type Permit = z.infer<typeof Permit>
 
 /** The format of plans that this Remodel draws and carries out. A worker leaves a later one to others. */
 export const planFormat = 1
@@ -93,7 +93,7 @@ export const Plan = z.object({
   /** Digest of the blueprint it leads to. */
   blueprint: z.string(),
   remodels: z.array(Remodel),
-  places: z.array(Place),
+  permits: z.array(Permit),
   windows: z.array(Window),
   /** Exclusive names it needs beside those that the deployment holds; applying is refused where another one has them. */
   reservations: z.array(Reservation).optional(),
@@ -116,3 +116,12 @@ export type PlanState = z.infer<typeof PlanState>
 /** Where a remodel of an applied plan stands. */
 export const RemodelState = z.enum(['blocked', 'queued', 'released', 'running', 'waiting', 'done', 'failed', 'skipped'])
 export type RemodelState = z.infer<typeof RemodelState>
+
+/** A remodel as it was stored; the version before called its permit a place. */
+export function storedRemodel<Stored extends { permit?: string | undefined }>(
+  stored: Stored & { place?: string },
+): Stored {
+  if (stored.place === undefined) return stored
+  const { place, ...remodel } = stored
+  return { ...(remodel as unknown as Stored), permit: place }
+}

@@ -37,7 +37,7 @@ export function plan(remodels: RemodelInput[], more: Partial<z.input<typeof Plan
       attempts: 3,
       ...remodel,
     })),
-    places: [],
+    permits: [],
     windows: [],
     notes: [],
     digest: 'c'.repeat(64),

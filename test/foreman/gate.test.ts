@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { gated } from '../../services/planner/planning/gate.ts'
 import { remodel } from '../support/plans.ts'
 
-const draft = (remodels: ReturnType<typeof remodel>[]) => ({ remodels, windows: [], places: [], notes: [] })
+const draft = (remodels: ReturnType<typeof remodel>[]) => ({ remodels, windows: [], permits: [], notes: [] })
 const needsOf = (of: ReturnType<typeof gated>) =>
   Object.fromEntries(of.remodels.map(({ id, needs }) => [id, needs ?? []]))
 const compile = (id: string, needs: string[] = []) => remodel(id, needs, { action: 'compile', queue: 'compile' })

@@ -14,8 +14,8 @@ describe('a sealed plan', () => {
   test.each([
     ['an id twice', () => planOf('d', [remodel('a'), remodel('a')]), 'used twice'],
     ['a need that is not there', () => planOf('d', [remodel('a', ['x'])]), 'needs x'],
-    ['a place that is not declared', () => planOf('d', [remodel('a', [], { place: 'p' })]), 'place p'],
-    ['a window that is not declared', () => planOf('d', [], { places: [{ name: 'p', windows: ['w'] }] }), 'window w'],
+    ['a permit that is not declared', () => planOf('d', [remodel('a', [], { permit: 'p' })]), 'permit p'],
+    ['a window that is not declared', () => planOf('d', [], { permits: [{ name: 'p', windows: ['w'] }] }), 'window w'],
     [
       'two of one material side by side',
       () => planOf('d', [remodel('a', [], { material: 'thing/m' }), remodel('b', [], { material: 'thing/m' })]),

@@ -5,20 +5,20 @@ import { phrases as ofDeployments } from '../../kinds/deployment/reasons.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 
 /**
- * A plan as a reviewer reads it: what a user is shown, then every remodel with what it waits for and where it takes a seat. Digests and
+ * A plan as a reviewer reads it: what a user is shown, then every remodel with what it waits for and the windows of its permit. Digests and
  * ids of machines are cut to what tells them apart.
  */
 export function asText(plan: Plan): string {
   const say = plan.kind === 'database' ? ofDatabases : ofDeployments
   const shown = planLines(plan, { verbose: false, style: createStyle(false), next: [], say })
   const number = new Map(plan.remodels.map(({ id }, i) => [id, i + 1]))
-  const windowsOf = new Map(plan.places.map(({ name, windows }) => [name, windows]))
-  const order = plan.remodels.map(({ id, needs, place, when, destructive }, i) => {
+  const windowsOf = new Map(plan.permits.map(({ name, windows }) => [name, windows]))
+  const order = plan.remodels.map(({ id, needs, permit, when, destructive }, i) => {
     const behind = needs.length === 0 ? '' : `  after ${needs.map((need) => number.get(need)).join(' ')}`
-    const windows = place === undefined ? [] : (windowsOf.get(place) ?? [])
-    const seat = windows.length === 0 ? '' : `  in ${windows.join(', ')}`
+    const windows = permit === undefined ? [] : (windowsOf.get(permit) ?? [])
+    const held = windows.length === 0 ? '' : `  in ${windows.join(', ')}`
     const more = [when === 'healthy' ? '' : `  ${when}`, destructive ? '  destructive' : ''].join('')
-    return `${String(i + 1).padStart(3)} ${id}${behind}${seat}${more}`
+    return `${String(i + 1).padStart(3)} ${id}${behind}${held}${more}`
   })
   const windows = plan.windows.map(({ name, limit }) => `${name}: ${limit}`)
   const lines = [...shown, '', 'ORDER', ...order, ...(windows.length === 0 ? [] : ['', 'WINDOWS', ...windows])]

@@ -109,9 +109,9 @@ describe('a plan that ended', () => {
   test('moves also where it was cancelled before it was ever opened, and nothing else of it stays', async () => {
     const { redis, ledger, move, look } = open()
     const plan = await ledger.store(
-      planOf('d', [remodel('a', [], { place: 'p' }), remodel('b', ['a'])], {
+      planOf('d', [remodel('a', [], { permit: 'p' }), remodel('b', ['a'])], {
         windows: [{ name: 'w', limit: 1 }],
-        places: [{ name: 'p', windows: ['w'] }],
+        permits: [{ name: 'p', windows: ['w'] }],
       }),
       1,
     )

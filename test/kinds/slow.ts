@@ -38,7 +38,7 @@ export const kind = defineKind({
       changes,
       input: blueprint.strategy,
     }))
-    return { remodels, windows: [], places: [], notes: [] }
+    return { remodels, windows: [], permits: [], notes: [] }
   },
 })
 

@@ -182,16 +182,16 @@ describe('those who wait for a deployment', () => {
 })
 
 describe('windows', () => {
-  test('never hold more places than their limit, and refill a free seat at once', async () => {
+  test('never give more permits than their limit, and give a free one at once', async () => {
     const name = fresh()
     const hosts = ['h0', 'h1', 'h2', 'h3', 'h4']
     const plan = planOf(
       name,
       hosts.flatMap((host) => [
-        remodel(`stop ${host}`, [], { place: host }),
-        remodel(`start ${host}`, [`stop ${host}`], { place: host }),
+        remodel(`stop ${host}`, [], { permit: host }),
+        remodel(`start ${host}`, [`stop ${host}`], { permit: host }),
       ]),
-      { windows: [{ name: 'update', limit: 2 }], places: hosts.map((host) => ({ name: host, windows: ['update'] })) },
+      { windows: [{ name: 'update', limit: 2 }], permits: hosts.map((host) => ({ name: host, windows: ['update'] })) },
     )
     await ledger.store(plan, 1)
     await ledger.open(name, plan.id, lock)

@@ -55,13 +55,13 @@ async function opened(...plan: Parameters<typeof planOf> extends [string, ...inf
 }
 
 describe('a plan of any size', () => {
-  test('is stored with 100,000 remodels in 20,000 places, and opened, a part at a time', async () => {
+  test('is stored with 100,000 remodels and 20,000 permits, and opened, a part at a time', async () => {
     const deployment = fresh()
-    const places = many(20_000).map((i) => ({ name: `p${i}`, windows: ['all'] }))
+    const permits = many(20_000).map((i) => ({ name: `p${i}`, windows: ['all'] }))
     const drawn = planOf(
       deployment,
-      many(100_000).map((i) => remodel(`r${i}`, [], { place: `p${i % 20_000}` })),
-      { windows: [{ name: 'all', limit: 20_000 }], places },
+      many(100_000).map((i) => remodel(`r${i}`, [], { permit: `p${i % 20_000}` })),
+      { windows: [{ name: 'all', limit: 20_000 }], permits },
     )
     const { id } = await usual.store(drawn, Date.now())
     expect(id).toBe(drawn.id)
@@ -76,7 +76,7 @@ describe('a plan of any size', () => {
       deployment,
       [
         remodel('hub'),
-        ...many(30).map((i) => remodel(`m${i}`, ['hub'], { place: `p${i}` })),
+        ...many(30).map((i) => remodel(`m${i}`, ['hub'], { permit: `p${i}` })),
         remodel(
           'last',
           many(30).map((i) => `m${i}`),
@@ -84,7 +84,7 @@ describe('a plan of any size', () => {
       ],
       {
         windows: many(9).map((i) => ({ name: `w${i}`, limit: 1 })),
-        places: many(30).map((i) => ({ name: `p${i}`, windows: [`w${i % 9}`] })),
+        permits: many(30).map((i) => ({ name: `p${i}`, windows: [`w${i % 9}`] })),
       },
     )
     await ledger.store(plan, Date.now())
@@ -247,12 +247,12 @@ describe('a plan of any size', () => {
 describe('one script', () => {
   test('runs some hundreds of commands, however many remodels are begun or end in the same moment', async () => {
     const deployment = fresh()
-    const places = many(100).map((i) => ({ name: `p${i}`, windows: ['all', `zone ${i % 5}`] }))
+    const permits = many(100).map((i) => ({ name: `p${i}`, windows: ['all', `zone ${i % 5}`] }))
     const windows = ['all', ...many(5).map((i) => `zone ${i}`)].map((name) => ({ name, limit: 100 }))
     const drawn = planOf(
       deployment,
-      many(400).map((i) => remodel(`r${i}`, [], { place: `p${i % 100}` })),
-      { windows, places },
+      many(400).map((i) => remodel(`r${i}`, [], { permit: `p${i % 100}` })),
+      { windows, permits },
     )
     const { id } = await usual.store(drawn, Date.now())
     await usual.open(deployment, id, lock)
@@ -287,15 +287,15 @@ async function commandsRun(redis: Redis): Promise<{ scripts: number; inScripts: 
   return { scripts: count(isScript), inScripts: count((name) => !isScript(name)) }
 }
 
-describe('a free seat', () => {
-  test('is refilled by the first place that fits, however many that do not fit stand in front', async () => {
-    const zone = (name: string, places: number) =>
-      many(places).map((i) => ({ name: `${name}${i}`, windows: ['all', name] }))
-    const places = [...zone('A', 100), ...zone('B', 1), ...zone('C', 3)]
+describe('a free permit', () => {
+  test('is given to the first in line that fits, however many that do not fit stand in front', async () => {
+    const zone = (name: string, permits: number) =>
+      many(permits).map((i) => ({ name: `${name}${i}`, windows: ['all', name] }))
+    const permits = [...zone('A', 100), ...zone('B', 1), ...zone('C', 3)]
     const windows = [{ name: 'all', limit: 2 }, ...['A', 'B', 'C'].map((name) => ({ name, limit: 1 }))]
     const { deployment, id, end, states } = await opened(
-      places.map(({ name }) => remodel(name, [], { place: name })),
-      { windows, places },
+      permits.map(({ name }) => remodel(name, [], { permit: name })),
+      { windows, permits },
     )
     await released(ledger, deployment, id)
     const out = async () =>

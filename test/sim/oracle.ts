@@ -229,10 +229,10 @@ export class Oracle implements Watcher {
 
   #checkWindows(plan: Plan, states: Map<string, string>): void {
     for (const window of plan.windows) {
-      const inside = plan.places.filter((place) => {
-        if (!place.windows.includes(window.name)) return false
+      const inside = plan.permits.filter((permit) => {
+        if (!permit.windows.includes(window.name)) return false
         const of = plan.remodels
-          .filter((remodel) => remodel.place === place.name)
+          .filter((remodel) => remodel.permit === permit.name)
           .map((remodel) => states.get(remodel.id)!)
         const begun = of.some((state) => state === 'done' || state === 'failed')
         return of.some((state) => state === 'released' || state === 'running' || (begun && !settled.has(state)))
@@ -240,7 +240,7 @@ export class Oracle implements Watcher {
       if (inside.length > window.limit) {
         this.report(
           'windows',
-          `${plan.id}: ${inside.length} places are in window ${window.name}, its limit is ${window.limit}`,
+          `${plan.id}: ${inside.length} permits of window ${window.name} are held, its limit is ${window.limit}`,
         )
       }
     }

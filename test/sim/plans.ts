@@ -2,7 +2,7 @@ import type { RemodelDraft } from '../../kinds/contract/draft.ts'
 import { sealPlan } from '../../services/planner/planning/seal.ts'
 import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Json } from '../../shared/model/material.ts'
-import type { Place, Plan, Window } from '../../shared/model/plan.ts'
+import type { Permit, Plan, Window } from '../../shared/model/plan.ts'
 import type { Random } from './random.ts'
 import type { WorkInput } from './world.ts'
 
@@ -36,7 +36,7 @@ export function drawPlan({ deployment, version, now }: Ground, nth: string, rand
     name: `w${i}`,
     limit: random.int(1, 2),
   }))
-  const places: Place[] = Array.from({ length: windows.length === 0 ? 0 : random.int(1, 4) }, (_, i) => ({
+  const permits: Permit[] = Array.from({ length: windows.length === 0 ? 0 : random.int(1, 4) }, (_, i) => ({
     name: `p${i}`,
     windows: [windows[0]!.name, ...(windows[1] && random.chance(0.3) ? [windows[1].name] : [])],
   }))
@@ -45,19 +45,19 @@ export function drawPlan({ deployment, version, now }: Ground, nth: string, rand
   const trouble = random.chance(0.5)
   const drafts: RemodelDraft[] = []
   /**
-   * A place holds its seat from its first remodel on, so what comes after that may not wait for another place: it needs
-   * the first one, and else only what the first one has waited for or what waits for no place at all.
+   * A permit is held from its first remodel on, so what comes after that may not wait for another permit: it needs
+   * the first one, and else only what the first one has waited for or what waits for no permit at all.
    */
-  const keepPassable = (place: string, id: string, needs: Set<string>) => {
+  const keepPassable = (permit: string, id: string, needs: Set<string>) => {
     placed.add(id)
-    const entry = entries.get(place)
+    const entry = entries.get(permit)
     if (!entry) {
-      entries.set(place, { id, before: closureOf(ancestors, needs) })
+      entries.set(permit, { id, before: closureOf(ancestors, needs) })
       return
     }
     for (const need of needs) {
       const free = [...closureOf(ancestors, [need])].every((one) => !placed.has(one))
-      const own = drafts.find((draft) => draft.id === need)?.place === place
+      const own = drafts.find((draft) => draft.id === need)?.permit === permit
       if (!own && !free && !entry.before.has(need)) needs.delete(need)
     }
     needs.add(entry.id)
@@ -123,12 +123,12 @@ export function drawPlan({ deployment, version, now }: Ground, nth: string, rand
         needs: [...needs],
       })
     } else {
-      const place = places.length > 0 && random.chance(0.6) ? random.pick(places).name : undefined
-      const again = place === undefined && random.chance(0.25) && last.size > 0
+      const permit = permits.length > 0 && random.chance(0.6) ? random.pick(permits).name : undefined
+      const again = permit === undefined && random.chance(0.25) && last.size > 0
       const material = again ? random.pick([...last.keys()]) : `thing/${id}`
       if (again) needs.add(last.get(material)!)
       last.set(material, id)
-      if (place !== undefined) keepPassable(place, id, needs)
+      if (permit !== undefined) keepPassable(permit, id, needs)
       const nature = trouble && random.chance(0.15) ? random.pick(['broken', 'flaky'] as const) : 'sound'
       const ms = random.pick([0, 20, 200, 800])
       const looks = random.chance(0.2) ? random.int(1, 4) : 0
@@ -142,7 +142,7 @@ export function drawPlan({ deployment, version, now }: Ground, nth: string, rand
         input,
         attempts: random.int(1, 4),
         when: random.pick(['healthy', 'healthy', 'healthy', 'independent', 'always'] as const),
-        ...(place === undefined ? {} : { place }),
+        ...(permit === undefined ? {} : { permit }),
         weight: random.chance(0.5) ? random.int(0, 1000) : 0,
         // All looks together have one deadline.
         ...(looks > 0 ? { deadlineSeconds: 40 } : {}),
@@ -153,7 +153,7 @@ export function drawPlan({ deployment, version, now }: Ground, nth: string, rand
     ancestors.set(id, closureOf(ancestors, needs))
   }
   const plan = sealPlan(
-    { remodels: drafts, windows, places, notes: [] },
+    { remodels: drafts, windows, permits, notes: [] },
     { deployment, kind: 'sim', materials: [], strategy: nth },
     { deployment, version, materials: [] },
   )

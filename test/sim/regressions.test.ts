@@ -64,11 +64,11 @@ describe('the ledger', () => {
     expect(state).toBe('failed')
   })
 
-  test('releases nothing into a seat that it frees by skipping', async () => {
-    const places = Array.from({ length: 20 }, (_, i) => `p${i}`)
+  test('releases nothing by a permit that it frees by skipping', async () => {
+    const permits = Array.from({ length: 20 }, (_, i) => `p${i}`)
     const { deployment, plan, claim } = await opened(
-      [remodel('bad'), ...places.map((place) => remodel(`in ${place}`, [], { place }))],
-      { windows: [{ name: 'w', limit: 1 }], places: places.map((name) => ({ name, windows: ['w'] })) },
+      [remodel('bad'), ...permits.map((permit) => remodel(`in ${permit}`, [], { permit }))],
+      { windows: [{ name: 'w', limit: 1 }], permits: permits.map((name) => ({ name, windows: ['w'] })) },
     )
     await ledger.complete(deployment, [end(await claim('bad'), 'failed')])
     expect(await released(ledger, deployment, plan.id)).toEqual([])
@@ -80,8 +80,8 @@ describe('the ledger', () => {
 
   test('gives a worker nothing to take along that a failure of the same moment has skipped', async () => {
     const { deployment, plan, claim, state } = await opened(
-      [remodel('bad'), remodel('a', [], { place: 'p0' }), remodel('b', [], { place: 'p1' })],
-      { windows: [{ name: 'w', limit: 1 }], places: ['p0', 'p1'].map((name) => ({ name, windows: ['w'] })) },
+      [remodel('bad'), remodel('a', [], { permit: 'p0' }), remodel('b', [], { permit: 'p1' })],
+      { windows: [{ name: 'w', limit: 1 }], permits: ['p0', 'p1'].map((name) => ({ name, windows: ['w'] })) },
     )
     const [a, bad] = [await claim('a'), await claim('bad')]
     const results = await ledger.complete(deployment, [

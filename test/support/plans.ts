@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RemodelDraft } from '../../kinds/contract/draft.ts'
 import { sealPlan } from '../../services/planner/planning/seal.ts'
 import type { Ledger, Released } from '../../shared/ledger/ledger.ts'
-import type { Place, Plan, Remodel, Window } from '../../shared/model/plan.ts'
+import type { Permit, Plan, Remodel, Window } from '../../shared/model/plan.ts'
 
 /** A remodel that needs `needs`; everything else has a usual value. */
 export function remodel(
@@ -27,10 +27,10 @@ export function remodel(
 export function planOf(
   deployment: string,
   remodels: RemodelDraft[],
-  more: { windows?: Window[]; places?: Place[]; version?: number } = {},
+  more: { windows?: Window[]; permits?: Permit[]; version?: number } = {},
 ): Plan {
   return sealPlan(
-    { remodels, windows: more.windows ?? [], places: more.places ?? [], notes: [] },
+    { remodels, windows: more.windows ?? [], permits: more.permits ?? [], notes: [] },
     { deployment, kind: 'test', materials: [], strategy: null },
     { deployment, version: more.version ?? 0, materials: [] },
   )

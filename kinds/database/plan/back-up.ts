@@ -33,5 +33,5 @@ export function backUp(seen: Floorplan, { nodes }: BackUp): PlanDraft {
       reason: { code: 'asked-for' },
     })
   })
-  return { remodels: versioned(remodels, inputs), windows: [], places: [], notes: [] }
+  return { remodels: versioned(remodels, inputs), windows: [], permits: [], notes: [] }
 }

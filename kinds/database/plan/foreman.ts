@@ -139,7 +139,7 @@ export async function foreman(
   return {
     remodels: versioned(remodels, inputs),
     windows: [],
-    places: [],
+    permits: [],
     reservations: holdings(blueprint.materials),
     consequences: [
       ...renamingTexts(renamings, situation),

@@ -63,7 +63,7 @@ function draft(
   remodels: PlanDraft['remodels'],
   more: Pick<PlanDraft, 'notes'> & Partial<Pick<PlanDraft, 'consequences'>>,
 ): PlanDraft {
-  return { remodels: versioned(remodels, inputs), windows: [], places: [], ...more }
+  return { remodels: versioned(remodels, inputs), windows: [], permits: [], ...more }
 }
 
 function refused(why: string): RemodelError {

@@ -37,7 +37,7 @@ export function restart(seen: Floorplan, { parts, switchOver }: Restart): PlanDr
     remodels.push({ ...draft, needs: before ? [before.id] : [] })
   }
   const consequences = pieces.map(({ consequence }) => consequence)
-  return { remodels: versioned(remodels, inputs), windows: [], places: [], consequences, notes: [] }
+  return { remodels: versioned(remodels, inputs), windows: [], permits: [], consequences, notes: [] }
 }
 
 function piecesOf(

@@ -27,7 +27,7 @@ export const CompileStrategy = z.object({
   resources: Resources,
   /** Absent: none. */
   network: z.literal('host').exactOptional(),
-  /** `orphan_workers`: VMs on their way out take no seat. */
+  /** `orphan_workers`: VMs on their way out take no permit. */
   orphan: z.literal(true).exactOptional(),
   /** What one package may take. */
   deadlineSeconds: z.number().exactOptional(),

@@ -1,19 +1,19 @@
 import { inOrder } from '../../../kinds/contract/order.ts'
 import type { Plan, Remodel } from '../../../shared/model/plan.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import { waitsForSeats } from './seats.ts'
+import { waitsForPermits } from './permits.ts'
 
 /** What a plan has to keep, so that it can be carried out to its end. */
 export type Rule =
   | 'ids-are-unique'
   | 'needs-are-there'
   | 'no-circle'
-  | 'places-are-declared'
+  | 'permits-are-declared'
   | 'windows-are-declared'
   | 'gates-have-a-moment'
   | 'work-has-a-queue'
   | 'one-change-at-a-time'
-  | 'no-wait-for-a-seat'
+  | 'no-wait-for-a-permit'
   | 'nothing-idle'
 
 export interface Finding {
@@ -24,7 +24,7 @@ export interface Finding {
 }
 
 /** What is wrong with a plan, whichever kind drew it. Pure; takes time in proportion to its needs. */
-export function checkPlan(plan: Pick<Plan, 'remodels' | 'places' | 'windows'>): Finding[] {
+export function checkPlan(plan: Pick<Plan, 'remodels' | 'permits' | 'windows'>): Finding[] {
   const declared = [...undeclared(plan)]
   // What is not there cannot be followed.
   if (declared.length > 0) return declared.map(([rule, message]) => ({ rule, severity: 'error', message }))
@@ -34,7 +34,7 @@ export function checkPlan(plan: Pick<Plan, 'remodels' | 'places' | 'windows'>): 
   const ordered = inOrder([...byId.keys()], (id) => byId.get(id)!.needs).map((id) => byId.get(id)!)
   return [
     ...oneAtATime(ordered, byId).map((message) => error('one-change-at-a-time', message)),
-    ...waitsForSeats(ordered, plan).map((message) => error('no-wait-for-a-seat', message)),
+    ...waitsForPermits(ordered, plan).map((message) => error('no-wait-for-a-permit', message)),
     ...idle(plan).map((message): Finding => ({ rule: 'nothing-idle', severity: 'odd', message })),
   ]
 }
@@ -48,22 +48,22 @@ export function isResting({ action }: Pick<Remodel, 'action'>): boolean {
 
 function* undeclared({
   remodels,
-  places,
+  permits,
   windows,
-}: Pick<Plan, 'remodels' | 'places' | 'windows'>): Iterable<[Rule, string]> {
+}: Pick<Plan, 'remodels' | 'permits' | 'windows'>): Iterable<[Rule, string]> {
   const ids = new Set(remodels.map(({ id }) => id))
   if (ids.size !== remodels.length) yield ['ids-are-unique', 'a remodel id is used twice']
   const windowNames = new Set(windows.map(({ name }) => name))
-  const placeNames = new Set(places.map(({ name }) => name))
-  for (const place of places)
-    for (const window of place.windows)
+  const permitNames = new Set(permits.map(({ name }) => name))
+  for (const permit of permits)
+    for (const window of permit.windows)
       if (!windowNames.has(window))
-        yield ['windows-are-declared', `place ${place.name} is in window ${window}, which is not declared`]
-  for (const { id, needs, place, action, opens, queue } of remodels) {
+        yield ['windows-are-declared', `permit ${permit.name} is of window ${window}, which is not declared`]
+  for (const { id, needs, permit, action, opens, queue } of remodels) {
     for (const need of needs)
       if (!ids.has(need)) yield ['needs-are-there', `${id} needs ${need}, which is not in the plan`]
-    if (place !== undefined && !placeNames.has(place))
-      yield ['places-are-declared', `${id} names place ${place}, which is not declared`]
+    if (permit !== undefined && !permitNames.has(permit))
+      yield ['permits-are-declared', `${id} names permit ${permit}, which is not declared`]
     if (action === 'gate' && opens === undefined) yield ['gates-have-a-moment', `${id} is a gate without a moment`]
     if ((queue === null) !== isResting({ action }))
       yield ['work-has-a-queue', `${id} must have a queue unless it is a barrier, an approval or a gate`]
@@ -116,11 +116,11 @@ function comesAfter(
   return false
 }
 
-function idle({ remodels, places, windows }: Pick<Plan, 'remodels' | 'places' | 'windows'>): string[] {
-  const used = new Set(remodels.map(({ place }) => place))
-  const filled = new Set(places.flatMap((place) => place.windows))
+function idle({ remodels, permits, windows }: Pick<Plan, 'remodels' | 'permits' | 'windows'>): string[] {
+  const used = new Set(remodels.map(({ permit }) => permit))
+  const filled = new Set(permits.flatMap((permit) => permit.windows))
   return [
-    ...places.filter(({ name }) => !used.has(name)).map(({ name }) => `no remodel names place ${name}`),
-    ...windows.filter(({ name }) => !filled.has(name)).map(({ name }) => `no place is in window ${name}`),
+    ...permits.filter(({ name }) => !used.has(name)).map(({ name }) => `no remodel names permit ${name}`),
+    ...windows.filter(({ name }) => !filled.has(name)).map(({ name }) => `no permit is of window ${name}`),
   ]
 }

@@ -16,7 +16,7 @@ const defaultAttempts = 3
  * Throws `conflict` where the draft breaks a rule of `check-plan.ts`: it could never finish, or would change one material twice at a time.
  */
 export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan): Plan {
-  // Free seats of a window are given in plan order: what others wait for longest must stand first.
+  // Permits of a window are given in plan order: what others wait for longest must stand first.
   const remodels = draft.remodels.map(complete).sort((a, b) => b.weight - a.weight)
   check({ ...draft, remodels })
   const body = {
@@ -26,7 +26,7 @@ export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floo
     floorplan: { version: floorplan.version, digest: digestOfList(floorplan.materials) },
     blueprint: digestOf({ ...blueprint, materials: digestOfList(blueprint.materials) }),
     remodels,
-    places: draft.places,
+    permits: draft.permits,
     windows: draft.windows,
     reservations: draft.reservations ?? [],
     ...(draft.consequences && draft.consequences.length > 0 ? { consequences: draft.consequences } : {}),
@@ -54,7 +54,7 @@ function complete(draft: RemodelDraft): Remodel {
   }
 }
 
-function check(plan: Pick<Plan, 'remodels' | 'places' | 'windows'>): void {
+function check(plan: Pick<Plan, 'remodels' | 'permits' | 'windows'>): void {
   const broken = checkPlan(plan).flatMap(({ severity, message }) => (severity === 'error' ? [message] : []))
   if (broken.length === 0) return
   throw new RemodelError('conflict', `this plan could not be carried out: ${broken.slice(0, 5).join('; ')}`, {

@@ -2,7 +2,7 @@
 --
 -- A remodel's states:
 --   blocked   some need is not settled yet
---   queued    ready, but its place has no seat in a window yet
+--   queued    ready, but it has no permit of a window yet
 --   released  free for a worker; in the backlog until there is room in its queue (outlet.lua)
 --   running   claimed by a worker: has an attempt, a fence and a deadline
 --   waiting   an approval that waits for a person, a gate for its moment, or a step that is looked at again later (waits.lua)
@@ -22,7 +22,7 @@
 --   :floorplan             hash    material id -> JSON
 --   :session:<s>           string  fences were drawn for that session; only where Redis does not tell its run_id
 --   :plan:<p>              hash    state, total, done, failed, skipped, open, startedAt, finishedAt, ...
---   :plan:<p>:graph        hash    remodel -> JSON {q queue, w when, p place, d dependants (the first of them where there are many),
+--   :plan:<p>:graph        hash    remodel -> JSON {q queue, w when, p permit, d dependants (the first of them where there are many),
 --                                  n order, g kind of what has no worker, o opens, c closes, t seconds, a attempts, m material, x weight}
 --   :plan:<p>:lists        hash    <k> <list> -> JSON: part k of a long list: order, roots, dependants <remodel>, needs <remodel>
 --   :plan:<p>:remodels     hash    remodel -> JSON as planned; without its needs where they are many
@@ -37,11 +37,11 @@
 --   :plan:<p>:waits        zset    remodel that waits, or did -> deadline of the whole wait
 --   :plan:<p>:running      zset    remodel -> deadline; only while running, or while an approval waits; of a gate that waits: when it may open
 --   :plan:<p>:carried      hash    job -> the remodel it carries now, where that is not the one it was published for
---   :plan:<p>:places       hash    of:<place> its line, windows:<line> JSON, at:<line> the window it waits at, left:<place>, in:<place>
+--   :plan:<p>:places       hash    of:<permit> its line, windows:<line> JSON, at:<line> the window it waits at, left:<permit>, in:<permit>
 --   :plan:<p>:windows      hash    limit:<window>, used:<window>
---   :plan:<p>:line:<n>     zset    place -> order; places with the same windows that wait for a seat
---   :plan:<p>:waiting:<w>  zset    line -> order of its first place; lines that wait for a seat in window w
---   :plan:<p>:held:<place> list    its ready remodels, while it waits
+--   :plan:<p>:line:<n>     zset    permit -> order; permits of the same windows that are waited for
+--   :plan:<p>:waiting:<w>  zset    line -> order of its first permit; lines that wait for one of window w
+--   :plan:<p>:held:<permit> list   its ready remodels, while it waits
 --   :plan:<p>:errors       list    JSON {remodel, code, message, log}; root causes only
 --
 -- Every script takes ARGV[1] = JSON {channel: on which released work is announced; seed, seen, session: see fence.lua;
@@ -82,7 +82,7 @@ local function make_ready(plan, id)
     wait_for_moment(plan, id, n)
     return event({ type = 'remodel.waiting', plan = plan, remodel = id })
   end
-  if n.p and not is_inside(plan, n.p) then
+  if n.p and not is_held(plan, n.p) then
     spent = spent + 1
     put_state(plan, id, 'queued')
     redis.call('RPUSH', key(plan, 'held:' .. n.p), id)
@@ -91,16 +91,16 @@ local function make_ready(plan, id)
   release(plan, id)
 end
 
--- A place has its seats: what waited for them is released.
-tasks.hold = function(plan, place)
+-- A permit is given: what waited for it is released.
+tasks.hold = function(plan, permit)
   while spent < slice do
-    local id = redis.call('LPOP', key(plan, 'held:' .. place))
+    local id = redis.call('LPOP', key(plan, 'held:' .. permit))
     if not id then return end
     if state_of(plan, id) == 'queued' then
       if may_start(plan, node(plan, id)) then release(plan, id) else settle(plan, id, 'skipped') end
     end
   end
-  work(plan, 'hold', place)
+  work(plan, 'hold', permit)
 end
 
 -- Tells dependants of one that was settled.
@@ -194,7 +194,7 @@ local function has_waits(plan)
   return waited[plan]
 end
 
--- Makes a remodel final, counts it, gives its seat back and tells its dependants.
+-- Makes a remodel final, counts it, gives its permit back and tells its dependants.
 settle = function(plan, id, outcome)
   spent = spent + 1
   touched[plan] = true
@@ -211,7 +211,7 @@ settle = function(plan, id, outcome)
   if outcome ~= 'done' then owe(plan, id) end
   redis.call('HINCRBY', meta, outcome, 1)
   redis.call('HINCRBY', meta, 'open', -1)
-  if n.p then leave_place(plan, n.p) end
+  if n.p then give_back(plan, n.p) end
   -- By force everything is settled one by one: there is nothing to be told.
   if forced then return end
   if n.more or spent >= slice then return work(plan, 'tell', -1, outcome, id) end
@@ -240,7 +240,7 @@ local function skip(task, plan, k, which)
   spent = spent + 5
   local states = redis.call('HMGET', key(plan, 'state'), unpack(ids))
   for i, id in ipairs(ids) do
-    -- As it is now: the seat that a skipped one gives back may have released what was queued a moment ago.
+    -- As it is now: the permit that a skipped one gives back may have released what was queued a moment ago.
     if which[states[i]] and not may_begin(plan, id) and which[state_of(plan, id)] then
       settle(plan, id, 'skipped')
       if spent >= slice then return work(plan, task, k) end

@@ -1,6 +1,6 @@
 -- Waits: a step has done what it can for now and says what it waits for and when to look again. The remodel is in no worker's
 -- hands meanwhile. It lies in :later until its time has come (ripen in outlet.lua), then it is released as any other, and the
--- attempt that looks again is no further attempt. Its place keeps its seat: what is changed by half counts in its windows.
+-- attempt that looks again is no further attempt. It keeps its permit: what is changed by half counts in its windows.
 --
 -- run.waits = {on: what it waits for, since, strange: how many workers in a row did not know its step, deadline?: of the whole wait}
 --

@@ -9,7 +9,7 @@ export interface Execution {
 }
 
 /**
- * Carries a plan out as the ledger does, in an order that `choose` picks: needs first, seats taken at a place's first start and
+ * Carries a plan out as the ledger does, in an order that `choose` picks: needs first, permits taken at their first start and
  * given back at its last end. `most` ends it early, as a lost planner would. Throws where nothing can start any more.
  */
 export function execute(
@@ -26,36 +26,36 @@ export function execute(
   const running = new Set<Remodel>()
   const done = new Set<string>()
   const limit = new Map(plan.windows.map((window) => [window.name, window.limit]))
-  const windowsOf = new Map(plan.places.map((place) => [place.name, place.windows]))
+  const windowsOf = new Map(plan.permits.map((permit) => [permit.name, permit.windows]))
   const left = new Map<string, number>()
-  for (const { place } of plan.remodels) if (place !== undefined) left.set(place, (left.get(place) ?? 0) + 1)
-  const seats = new Map<string, Set<string>>(plan.windows.map((window) => [window.name, new Set()]))
-  const hasSeat = (place: string) =>
-    (windowsOf.get(place) ?? []).every(
-      (name) => seats.get(name)?.has(place) || (seats.get(name)?.size ?? 0) < (limit.get(name) ?? 0),
+  for (const { permit } of plan.remodels) if (permit !== undefined) left.set(permit, (left.get(permit) ?? 0) + 1)
+  const held = new Map<string, Set<string>>(plan.windows.map((window) => [window.name, new Set()]))
+  const hasPermit = (permit: string) =>
+    (windowsOf.get(permit) ?? []).every(
+      (name) => held.get(name)?.has(permit) || (held.get(name)?.size ?? 0) < (limit.get(name) ?? 0),
     )
 
   while (waiting.size + running.size > 0 && done.size < (watch.most ?? Number.POSITIVE_INFINITY)) {
     const ready = [...waiting].filter(
       (remodel) =>
-        remodel.needs.every((need) => done.has(need)) && (remodel.place === undefined || hasSeat(remodel.place)),
+        remodel.needs.every((need) => done.has(need)) && (remodel.permit === undefined || hasPermit(remodel.permit)),
     )
     const moves: (() => void)[] = [
       ...ready.map((remodel) => () => {
         waiting.delete(remodel)
         running.add(remodel)
-        if (remodel.place !== undefined)
-          for (const name of windowsOf.get(remodel.place) ?? []) seats.get(name)?.add(remodel.place)
+        if (remodel.permit !== undefined)
+          for (const name of windowsOf.get(remodel.permit) ?? []) held.get(name)?.add(remodel.permit)
         watch.started?.(remodel, done, standing)
       }),
       ...[...running].map((remodel) => () => {
         running.delete(remodel)
         done.add(remodel.id)
         effect(standing, remodel)
-        if (remodel.place === undefined) return
-        left.set(remodel.place, (left.get(remodel.place) ?? 1) - 1)
-        if (left.get(remodel.place) === 0)
-          for (const name of windowsOf.get(remodel.place) ?? []) seats.get(name)?.delete(remodel.place)
+        if (remodel.permit === undefined) return
+        left.set(remodel.permit, (left.get(remodel.permit) ?? 1) - 1)
+        if (left.get(remodel.permit) === 0)
+          for (const name of windowsOf.get(remodel.permit) ?? []) held.get(name)?.delete(remodel.permit)
       }),
     ]
     const move = moves[choose(moves.length)]

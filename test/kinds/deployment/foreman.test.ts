@@ -54,7 +54,7 @@ test('a first deploy makes all machines at once, and compiles beside that', asyn
   for (const slot of ['db/0', 'web/0', 'web/1', 'web/2']) {
     expect(find(made, `create-vm ${slot}`)).toMatchObject({
       needs: [],
-      place: `create ${slot}`,
+      permit: `create ${slot}`,
       reasons: [{ code: 'instance-new' }],
     })
     expect(after(made, `start-instance ${slot}`, `prepare-instance ${slot}`)).toBe(true)
@@ -120,15 +120,15 @@ test('another stemcell swaps what may be swapped, and deletes first where the ad
     'attach-disk db/0',
     'start-instance db/0',
   ]
-  for (const [place, id] of chain.entries()) {
-    expect(find(made, id).place).toBe('update db/0')
-    if (place > 0) expect(find(made, id).needs).toContain(chain[place - 1])
+  for (const [at, id] of chain.entries()) {
+    expect(find(made, id).permit).toBe('update db/0')
+    if (at > 0) expect(find(made, id).needs).toContain(chain[at - 1])
   }
   expect(find(made, 'stop-instance db/0').needs).toContainEqual(expect.stringMatching(/^compile|^packages of db/))
   expect(find(made, 'prepare-instance db/0').input).toMatchObject({
     addresses: (find(made, 'publish-addresses before updates').input as { table: string }).table,
   })
-  expect(find(made, 'create-vm web/0')).toMatchObject({ action: 'replace', needs: [], place: 'create web/0' })
+  expect(find(made, 'create-vm web/0')).toMatchObject({ action: 'replace', needs: [], permit: 'create web/0' })
   expect(after(made, 'stop-instance web/0', 'prepare-instance web/0')).toBe(true)
   expect(after(made, 'delete-vm web/0', 'publish-addresses after updates')).toBe(true)
   expect(after(made, 'publish-addresses after updates', 'start-instance web/0')).toBe(true)
@@ -250,9 +250,9 @@ const two = (db: string, web: string) =>
     .replace('azs: [z1, z2]\n  instances: 3', 'azs: [z1]\n  instances: 1')
     .replace('networks: [{name: net}]', `networks: [{name: net, static_ips: [${web}]}]`)
 
-test('two groups may exchange their static addresses: they share one seat', async () => {
+test('two groups may exchange their static addresses: they share one permit', async () => {
   const made = await plan(two('10.0.0.11', '10.0.0.10'), given(), await deployed(two('10.0.0.10', '10.0.0.11')))
-  expect(made.places).toEqual([{ name: 'update db/0', windows: ['update db', 'update web'] }])
+  expect(made.permits).toEqual([{ name: 'update db/0', windows: ['update db', 'update web'] }])
   expect(find(made, 'create-vm db/0').needs).toContain('delete-vm web/0')
   expect(find(made, 'create-vm web/0').needs).toContain('delete-vm db/0')
 })

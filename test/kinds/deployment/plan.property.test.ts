@@ -137,15 +137,16 @@ test('at most max_in_flight instances of a group are down at once, and canaries 
       const next = await planned(history.at(-1), before)
       fc.pre(next !== null)
       const limits = new Map(next.windows.map((window) => [window.name, window.limit]))
-      const shared = new Set(next.places.filter((place) => place.windows.length > 1).map((place) => place.name))
+      const shared = new Set(next.permits.filter((permit) => permit.windows.length > 1).map((permit) => permit.name))
       const open = new Set<string>()
       execute(next, before, chooser(order), {
         started: (remodel, done, standing) => {
           const [, group, index] = /^(?:stop|start)-instance (.*)\/(\d+)$/.exec(remodel.id) ?? []
-          if (group === undefined || remodel.place?.startsWith('remove')) return
-          // Those that swap addresses among each other sit in one seat.
+          if (group === undefined || remodel.permit?.startsWith('remove')) return
+          // Those that swap addresses among each other share one permit.
           if (
-            next.remodels.filter((other) => other.step === 'start-instance' && other.place === remodel.place).length > 1
+            next.remodels.filter((other) => other.step === 'start-instance' && other.permit === remodel.permit).length >
+            1
           )
             return
           for (const slot of open) if (done.has(`start-instance ${slot}`)) open.delete(slot)
@@ -162,17 +163,17 @@ test('at most max_in_flight instances of a group are down at once, and canaries 
             remodel.step === 'start-instance' &&
             remodel.id.startsWith(`start-instance ${group}/`) &&
             !barrier.needs.includes(remodel.id) &&
-            !shared.has(remodel.place ?? ''),
+            !shared.has(remodel.permit ?? ''),
         )
         for (const remodel of rest)
-          if (placeIsSingle(next, remodel.place)) expect(reaches(next, remodel.id, barrier.id)).toBe(true)
+          if (permitIsSingle(next, remodel.permit)) expect(reaches(next, remodel.id, barrier.id)).toBe(true)
       }
     }),
   )
 })
 
-function placeIsSingle(of: Plan, place: string | undefined): boolean {
-  return of.remodels.filter((remodel) => remodel.step === 'start-instance' && remodel.place === place).length === 1
+function permitIsSingle(of: Plan, permit: string | undefined): boolean {
+  return of.remodels.filter((remodel) => remodel.step === 'start-instance' && remodel.permit === permit).length === 1
 }
 
 function reaches(of: Plan, from: string, to: string): boolean {

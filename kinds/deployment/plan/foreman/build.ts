@@ -27,8 +27,8 @@ import { inUpdateOrder, waves } from './waves.ts'
  * 1. Packages compile. All new machines are made, hot-swap replacements too; new disks are made. Each machine that can be
  *    prepared without stopping anything is, as soon as its own packages are compiled. None of these wait for the others.
  * 2. The old and the new addresses are published together.
- * 3. Wave after wave, group by group: canaries, then, when they are healthy, the rest, at most max_in_flight at once. In one
- *    place: stop, (for a delete-create: delete the machine, make it, prepare it,) disk, start until healthy.
+ * 3. Wave after wave, group by group: canaries, then, when they are healthy, the rest, at most max_in_flight at once. With one
+ *    permit: stop, (for a delete-create: delete the machine, make it, prepare it,) disk, start until healthy.
  * 4. The final addresses are published; what is replaced or not wanted any more goes.
  * 5. The post-deploy scripts run, when all of that is done.
  */
@@ -97,7 +97,7 @@ function makeReady(drawing: Drawing, unrecorded: readonly Decided[]): Readiness 
   }
   for (const task of tasks) {
     if (!isMadeAhead(task, claims)) continue
-    made.set(task, createVm(drawing, task, { needs: freedBy(task, drawing), place: null }))
+    made.set(task, createVm(drawing, task, { needs: freedBy(task, drawing), permit: null }))
   }
   for (const task of tasks) {
     const disk = createDisk(drawing, task)
@@ -105,7 +105,7 @@ function makeReady(drawing: Drawing, unrecorded: readonly Decided[]): Readiness 
     if (!task.adopted && needsNewVm(task) && !made.has(task)) continue
     const vm = made.get(task)
     const needs = [...(vm ? [vm] : []), ...(compiled.get(task.group.name) ?? [])]
-    prepared.set(task, prepare(drawing, task, { needs, place: null }))
+    prepared.set(task, prepare(drawing, task, { needs, permit: null }))
   }
   return { compiled, made, disks, prepared }
 }

@@ -64,7 +64,7 @@ function deleteReplaced(drawing: Drawing, task: Decided, after: () => readonly s
   if (cid === null) return
   const isWanted = [...drawing.claims.waitsFor.values()].some((cids) => cids.includes(cid))
   const { name, reasons } = task
-  // The instance that waits for the address sits in the same place.
+  // The instance that waits for the address shares the permit.
   if (isWanted) deleteVm(drawing, { name, cid }, { stage: updating(task), needs: [startOf(task)], reasons })
   else deleteVm(drawing, { name, cid }, { stage: 'Deleting replaced vms', needs: after(), reasons })
 }
@@ -90,8 +90,8 @@ export function removeInstance(
   const { standing, options } = site.context
   const { group, index, vm, health } = instance
   const name = instanceName(group, index)
-  const place = site.writer.place(`remove ${name}`, site.writer.window('remove', atOnce))
-  const common = { stage: `Deleting unneeded instances ${group}`, place, reasons }
+  const permit = site.writer.permit(`remove ${name}`, site.writer.window('remove', atOnce))
+  const common = { stage: `Deleting unneeded instances ${group}`, permit, reasons }
   const stopped =
     vm && health !== 'unresponsive'
       ? [stop(site, instance, leaving(instance, standing, options), { ...common, needs, action: 'delete' })]

@@ -42,7 +42,7 @@ export function compilePackages(
       material: packageId(item.name, key),
       stage,
       needs: needsOf(key).map(idOf),
-      place: writer.place(`compile ${subjectOf(key)}`, 'compile'),
+      permit: writer.permit(`compile ${subjectOf(key)}`, 'compile'),
       when: 'independent',
       ...(compile.deadlineSeconds === undefined ? {} : { deadlineSeconds: compile.deadlineSeconds }),
       reasons: [{ code: 'not-compiled', os: item.stemcell.os, version: item.stemcell.version }],

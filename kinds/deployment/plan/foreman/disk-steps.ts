@@ -57,12 +57,12 @@ function recordDisk(
 export function settleDisk(
   { writer }: Site,
   task: Decided,
-  { needs, place }: { needs: readonly string[]; place: string },
+  { needs, permit }: { needs: readonly string[]; permit: string },
 ): readonly string[] {
   const { disk, group, name } = task
   const { cid } = disk
   if (cid === null || !group.disk) return needs
-  const common = { material: disk.id, stage: updating(task), place, reasons: task.reasons }
+  const common = { material: disk.id, stage: updating(task), permit, reasons: task.reasons }
   const resized =
     disk.how !== 'resize'
       ? needs
@@ -80,7 +80,10 @@ export function settleDisk(
 
 /** How a disk is deleted, and why. */
 type Why = Pick<Remodel, 'stage'> &
-  Partial<Pick<Remodel, 'place'>> & { readonly needs: readonly string[]; readonly reasons: readonly DeploymentReason[] }
+  Partial<Pick<Remodel, 'permit'>> & {
+    readonly needs: readonly string[]
+    readonly reasons: readonly DeploymentReason[]
+  }
 
 export function deleteDisk({ writer }: Site, { id, name, cid }: StandingDisk, why: Why): string {
   return writer.step('delete-disk', name, { cid }, { action: 'delete', material: id, destructive: true, ...why })

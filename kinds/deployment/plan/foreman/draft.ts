@@ -51,11 +51,11 @@ const phrases: Record<StepName, { verb: string; noun?: string }> = {
 /** BOSH's `max_vm_create_tries`. */
 const attempts: Partial<Record<StepName, number>> = { 'create-vm': 5 }
 
-/** A plan as it is written: remodels in order, windows and places as they are named. */
+/** A plan as it is written: remodels in order, windows and permits as they are named. */
 export class DraftWriter {
   readonly #remodels: RemodelDraft[] = []
   readonly #windows = new Map<string, number>()
-  readonly #places = new Map<string, Set<string>>()
+  readonly #permits = new Map<string, Set<string>>()
   readonly #reservations: Reservation[] = []
   readonly notes: string[]
 
@@ -110,11 +110,11 @@ export class DraftWriter {
     return name
   }
 
-  /** A place in windows that were named before; may be given more windows later. */
-  place(name: string, ...windows: string[]): string {
-    const place = this.#places.get(name) ?? new Set()
-    for (const window of windows) place.add(window)
-    this.#places.set(name, place)
+  /** A permit of windows that were named before; may be given more windows later. */
+  permit(name: string, ...windows: string[]): string {
+    const permit = this.#permits.get(name) ?? new Set()
+    for (const window of windows) permit.add(window)
+    this.#permits.set(name, permit)
     return name
   }
 
@@ -122,7 +122,7 @@ export class DraftWriter {
     return {
       remodels: versioned(this.#remodels, inputs),
       windows: [...this.#windows].map(([name, limit]) => ({ name, limit })),
-      places: [...this.#places].map(([name, windows]) => ({ name, windows: [...windows] })),
+      permits: [...this.#permits].map(([name, windows]) => ({ name, windows: [...windows] })),
       reservations: this.#reservations,
       notes: this.notes,
     }

@@ -5,10 +5,10 @@ import { startOf } from './instance-steps.ts'
 import type { Decided } from './stages.ts'
 import type { WantedGroup } from './wanted.ts'
 
-/** What must be done before an instance is touched, and the seat it takes then. */
+/** What must be done before an instance is touched, and the permit it takes then. */
 export interface Gate {
   readonly needs: readonly string[]
-  readonly place: string
+  readonly permit: string
   readonly canary: boolean
 }
 
@@ -22,8 +22,8 @@ export function drawGates(drawing: Drawing, first: readonly string[]): ReadonlyM
       const { window, canaries, rest } = drawCanaries(drawing, group, before)
       for (const [at, task] of (changed.get(group.name) ?? []).entries()) {
         const lead = gates.get(drawing.claims.leaders.get(task) ?? task)
-        const place = writer.place(lead?.place ?? `update ${task.name}`, window)
-        gates.set(task, { needs: lead?.needs ?? (at < canaries ? before : rest), place, canary: at < canaries })
+        const permit = writer.permit(lead?.permit ?? `update ${task.name}`, window)
+        gates.set(task, { needs: lead?.needs ?? (at < canaries ? before : rest), permit, canary: at < canaries })
       }
     }
     if (number < waves.length - 1) before = [drawWaveEnd(drawing, wave)]

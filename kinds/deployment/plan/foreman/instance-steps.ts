@@ -13,14 +13,14 @@ const createWindow = 32
 /** Why something that exists is recorded, or taken away, by a plan that did not make it. */
 export const unrecorded: DeploymentReason = { code: 'unrecorded' }
 
-/** Makes the machine of an instance: in its place in the update window for a delete-create, before everything else otherwise. */
-export function createVm(site: Site, task: Decided, { needs, place }: Turn): string {
+/** Makes the machine of an instance: with its permit of the update window for a delete-create, before everything else otherwise. */
+export function createVm(site: Site, task: Decided, { needs, permit }: Turn): string {
   return site.writer.step('create-vm', task.name, vmInput(site, task), {
     action: task.old ? 'replace' : 'create',
     material: vmId(task.cid),
-    stage: place === null ? 'Creating missing vms' : updating(task),
+    stage: permit === null ? 'Creating missing vms' : updating(task),
     needs,
-    place: place ?? placeToCreate(site, task),
+    permit: permit ?? permitToCreate(site, task),
     reasons: task.reasons,
     changes: changes(task.old?.vm?.attributes, task.vm),
   })
@@ -34,7 +34,7 @@ export function takeUpVm(site: Site, task: Decided): string {
     verb: 'take up',
     subject: `machine ${task.cid} of ${task.name}`,
     stage: 'Creating missing vms',
-    place: placeToCreate(site, task),
+    permit: permitToCreate(site, task),
     reasons: [unrecorded],
   })
 }
@@ -43,8 +43,8 @@ function vmInput({ context }: Site, { cid, group, resources, vm }: Decided) {
   return { cid, deployment: context.wanted.deployment, stemcell: group.stemcell, resources, vm }
 }
 
-function placeToCreate({ writer }: Site, { name }: Decided): string {
-  return writer.place(`create ${name}`, writer.window('create', createWindow))
+function permitToCreate({ writer }: Site, { name }: Decided): string {
+  return writer.permit(`create ${name}`, writer.window('create', createWindow))
 }
 
 /** A machine to delete. */
@@ -57,7 +57,7 @@ export interface Deletion {
 }
 
 type Why = Pick<Remodel, 'stage'> &
-  Partial<Pick<Remodel, 'place'>> & { readonly reasons: readonly DeploymentReason[] } & {
+  Partial<Pick<Remodel, 'permit'>> & { readonly reasons: readonly DeploymentReason[] } & {
     readonly needs: readonly string[]
   }
 
@@ -69,17 +69,17 @@ export function deleteVm({ writer }: Site, { name, cid, forget = [] }: Deletion,
 export const deleteVmOf = (name: string) => `delete-vm ${name}`
 
 /** Packages and rendered jobs onto the machine; whatever runs there is not touched. */
-export function prepare(site: Site, task: Decided, { needs, place }: Turn): string {
+export function prepare(site: Site, task: Decided, { needs, permit }: Turn): string {
   return site.writer.step(
     'prepare-instance',
     task.name,
-    { vm: task.cid, packages: packagesOf(task), jobs: jobsOf(task), addresses: place === null ? null : site.table },
+    { vm: task.cid, packages: packagesOf(task), jobs: jobsOf(task), addresses: permit === null ? null : site.table },
     {
       action: 'run',
       material: task.id,
-      stage: place === null ? 'Preparing instances' : updating(task),
+      stage: permit === null ? 'Preparing instances' : updating(task),
       needs,
-      ...(place === null ? {} : { place }),
+      ...(permit === null ? {} : { permit }),
       reasons: task.reasons,
     },
   )
@@ -110,7 +110,7 @@ export function stop(
 export function start(
   site: Site,
   task: Decided,
-  { needs, place, canary }: { needs: readonly string[]; place: string; canary: boolean },
+  { needs, permit, canary }: { needs: readonly string[]; permit: string; canary: boolean },
 ): string {
   const { update } = task.group
   const watch = canary ? update.canaryWatch : update.updateWatch
@@ -133,7 +133,7 @@ export function start(
       material: task.id,
       stage: updating(task),
       needs,
-      place,
+      permit,
       reasons: task.reasons,
       changes: changes(task.old?.attributes, task.attributes),
       deadlineSeconds: 3600 + Math.ceil(watch.maxMs / 1000),

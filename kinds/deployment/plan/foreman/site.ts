@@ -11,8 +11,8 @@ export interface Site {
   readonly voids: readonly string[]
 }
 
-/** When a remodel may run, and the seat in the update windows that it takes then; null where it runs ahead of all updates. */
+/** When a remodel may run, and the permit of the update windows that it takes then; null where it runs ahead of all updates. */
 export interface Turn {
   readonly needs: readonly string[]
-  readonly place: string | null
+  readonly permit: string | null
 }

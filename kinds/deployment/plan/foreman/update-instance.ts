@@ -18,14 +18,14 @@ export interface Readiness {
   readonly prepared: ReadonlyMap<Decided, string>
 }
 
-/** One instance, in its seat; each step waits for the one before it. */
+/** One instance, with its permit; each step waits for the one before it. */
 export function updateInstance(drawing: Drawing, task: Decided, gate: Gate, readiness: Readiness): void {
   const { old, name, reasons } = task
-  const { place, canary } = gate
+  const { permit, canary } = gate
   const prepared = readiness.prepared.get(task)
   const disk = readiness.disks.get(task)
   const ready = prepared === undefined ? (readiness.compiled.get(task.group.name) ?? []) : [prepared]
-  const common = { stage: updating(task), place, reasons }
+  const common = { stage: updating(task), permit, reasons }
   let needs: readonly string[] = [...gate.needs, ...(disk === undefined ? [] : [disk]), ...ready]
   if (old?.vm && old.health !== 'unresponsive')
     needs = [stop(drawing, old, updated(old, task), { ...common, needs, action: 'run' })]
@@ -33,8 +33,8 @@ export function updateInstance(drawing: Drawing, task: Decided, gate: Gate, read
     needs = [deleteVm(drawing, { name, cid: old.cid }, { ...common, needs })]
   if (needsNewVm(task) && prepared === undefined) {
     const free = freedBy(task, drawing).filter((id) => !needs.includes(id))
-    needs = [createVm(drawing, task, { needs: [...needs, ...free], place })]
-    needs = [prepare(drawing, task, { needs, place })]
+    needs = [createVm(drawing, task, { needs: [...needs, ...free], permit })]
+    needs = [prepare(drawing, task, { needs, permit })]
   }
-  start(drawing, task, { needs: settleDisk(drawing, task, { needs, place }), place, canary })
+  start(drawing, task, { needs: settleDisk(drawing, task, { needs, permit }), permit, canary })
 }

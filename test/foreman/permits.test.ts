@@ -6,10 +6,10 @@ import type { Plan, Remodel } from '../../shared/model/plan.ts'
 import { execute } from '../kinds/deployment/execution.ts'
 import { remodel } from '../support/plans.ts'
 
-type Drawn = Pick<Plan, 'remodels' | 'places' | 'windows'>
+type Drawn = Pick<Plan, 'remodels' | 'permits' | 'windows'>
 
-/** Barriers, so that nothing but needs and seats decides what may begin. */
-const step = (id: string, needs: string[], place?: string): Remodel => ({
+/** Barriers, so that nothing but needs and permits decides what may begin. */
+const step = (id: string, needs: string[], permit?: string): Remodel => ({
   ...({
     changes: [],
     destructive: false,
@@ -21,28 +21,28 @@ const step = (id: string, needs: string[], place?: string): Remodel => ({
   ...remodel(id, needs),
   input: {},
   ...{ needs, action: 'barrier', queue: null },
-  ...(place === undefined ? {} : { place }),
+  ...(permit === undefined ? {} : { permit }),
 })
 
-const findings = (plan: Drawn) => checkPlan(plan).filter(({ rule }) => rule === 'no-wait-for-a-seat')
+const findings = (plan: Drawn) => checkPlan(plan).filter(({ rule }) => rule === 'no-wait-for-a-permit')
 
 describe('a plan with windows', () => {
   const window = { name: 'w', limit: 1 }
-  const places = ['p', 'q'].map((name) => ({ name, windows: ['w'] }))
+  const permits = ['p', 'q'].map((name) => ({ name, windows: ['w'] }))
 
-  test('is refused where one that has a seat waits for one that needs it', () => {
+  test('is refused where a remodel that holds a permit waits for one that needs it', () => {
     const remodels = [step('p1', [], 'p'), step('q1', [], 'q'), step('p2', ['p1', 'q1'], 'p')]
-    const message = 'p2 holds a seat of p and waits for q1, which needs one in w'
-    expect(findings({ remodels, places, windows: [window] })).toEqual([
-      { rule: 'no-wait-for-a-seat', severity: 'error', message },
+    const message = 'p2 holds permit p and waits for q1, which needs one of w'
+    expect(findings({ remodels, permits, windows: [window] })).toEqual([
+      { rule: 'no-wait-for-a-permit', severity: 'error', message },
     ])
   })
 
-  test('may have places that go one after the other, and ones that wait where there is a seat for each', () => {
+  test('may have permits that go one after the other, and ones that wait where there is a permit for each', () => {
     const chain = [step('p1', [], 'p'), step('p2', ['p1'], 'p'), step('all', ['p2']), step('q1', ['all'], 'q')]
-    expect(findings({ remodels: chain, places, windows: [window] })).toEqual([])
+    expect(findings({ remodels: chain, permits, windows: [window] })).toEqual([])
     const remodels = [step('p1', [], 'p'), step('q1', [], 'q'), step('p2', ['p1', 'q1'], 'p')]
-    expect(findings({ remodels, places, windows: [{ ...window, limit: 2 }] })).toEqual([])
+    expect(findings({ remodels, permits, windows: [{ ...window, limit: 2 }] })).toEqual([])
   })
 
   test('is refused where two windows are waited for crosswise', () => {
@@ -52,29 +52,29 @@ describe('a plan with windows', () => {
       ...[step('c1', [], 'c'), step('d1', [], 'd'), step('c2', ['c1', 'd1'], 'c')],
     ]
     const windows = [window, { name: 'v', limit: 1 }]
-    expect(findings({ remodels, places: four, windows })).toHaveLength(2)
+    expect(findings({ remodels, permits: four, windows })).toHaveLength(2)
   })
 })
 
-/** Remodels that need earlier ones, each in one of few places or in none. */
+/** Remodels that need earlier ones, each in one of few permits or in none. */
 const drawn: fc.Arbitrary<Drawn> = fc
   .record({
     windows: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 1, maxLength: 3 }),
-    places: fc.array(fc.array(fc.nat(2), { minLength: 1, maxLength: 2 }), { minLength: 2, maxLength: 5 }),
-    remodels: fc.array(fc.record({ place: fc.option(fc.nat(4)), needs: fc.array(fc.nat(11), { maxLength: 3 }) }), {
+    permits: fc.array(fc.array(fc.nat(2), { minLength: 1, maxLength: 2 }), { minLength: 2, maxLength: 5 }),
+    remodels: fc.array(fc.record({ permit: fc.option(fc.nat(4)), needs: fc.array(fc.nat(11), { maxLength: 3 }) }), {
       minLength: 2,
       maxLength: 12,
     }),
   })
-  .map(({ windows, places, remodels }) => ({
+  .map(({ windows, permits, remodels }) => ({
     windows: windows.map((limit, at) => ({ name: `w${at}`, limit })),
-    places: places.map((of, at) => ({
+    permits: permits.map((of, at) => ({
       name: `p${at}`,
       windows: [...new Set(of.map((w) => `w${w % windows.length}`))],
     })),
-    remodels: remodels.map(({ place, needs }, at) => {
+    remodels: remodels.map(({ permit, needs }, at) => {
       const earlier = [...new Set(needs.filter((need) => need < at))].map((need) => `r${need}`)
-      return step(`r${at}`, earlier, place === null ? undefined : `p${place % places.length}`)
+      return step(`r${at}`, earlier, permit === null ? undefined : `p${permit % permits.length}`)
     }),
   }))
 
