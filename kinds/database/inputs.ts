@@ -120,6 +120,9 @@ const election = {
   slots: z.array(z.string()),
   acceptLoss: z.boolean(),
   synchronous: z.boolean(),
+  /** Who reads from the node, and may have read more than the new primary has. */
+  database: z.string().default(''),
+  readers: Members.default({}),
 }
 
 export const inputs = {
@@ -281,9 +284,9 @@ export const inputs = {
     synchronous: z.boolean(),
   }),
   /** Makes another server the primary although the old one is gone; whatever is left of it is ended first. */
-  'fail-over': inVersion(2, z.object({ ...election, lost: z.array(Member) })),
+  'fail-over': inVersion(3, z.object({ ...election, lost: z.array(Member) })),
   /** Makes one of the servers the primary of a node of which all are replicas. */
-  'promote-node': z.object(election),
+  'promote-node': inVersion(2, z.object(election)),
   /** `started`: when it was started, as it says itself, when this was planned; null: it did not answer. Since then it was started again: done. */
   'restart-server': z.object({
     deployment: z.string(),

@@ -253,6 +253,33 @@ describe('the index of a log', () => {
     expect(await redis.keys('remodel:{shop}:archive*')).toEqual([])
   })
 
+  test('of a node goes with its newest backups also where the older ones bear the name that it had before', async () => {
+    const archives = new Archives(redis, { url: server.url, prefix: 'remodel' }, blobs)
+    for (const node of ['n2', 'n5', 'n1']) {
+      await fill({ deployment: 'renamed', node, line: node === 'n1' ? 'b' : 'a' }, 10)
+      await archives.beginLine('renamed', { node, line: node === 'n1' ? 'b' : 'a', since: 1 })
+    }
+    const backup = (node: string, line: string, at: number) => ({
+      ...backupAt(at, at + 1),
+      id: `${node}-${at}`,
+      node,
+      line,
+      finishedAt: at,
+    })
+    for (const one of [backup('n2', 'a', 1), backup('n1', 'b', 2), backup('n5', 'a', 3), backup('n5', 'a', 4)])
+      await archives.addBackup('renamed', one)
+    const left = async () => (await archives.summaries('renamed')).map(({ id }) => id).sort()
+    await archives.prune('renamed', 'n5', 'a', 3)
+    expect(await left()).toEqual(['n1-2', 'n2-1', 'n5-3', 'n5-4'])
+    await archives.prune('renamed', 'n5', 'a', 2)
+    expect(await left()).toEqual(['n1-2', 'n5-3', 'n5-4'])
+    expect((await archives.lines('renamed')).map(({ node, line }) => `${node}/${line}`).sort()).toEqual([
+      'n1/b',
+      'n5/a',
+    ])
+    await archives.forget('renamed')
+  })
+
   test('ends at a gap for good once later files are packed, and does not look for it again', async () => {
     const of = { deployment: 'gap', node: 'n1', line: 'a' }
     await fill(of, 4000)

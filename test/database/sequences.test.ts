@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { shareSequences, unsharedOf } from '../../kinds/database/postgres/sequences.ts'
-import { openSession, type Session } from '../../kinds/database/postgres/server.ts'
-import { startPostgres, type TestServer } from '../support/postgres.ts'
+import type { Session } from '../../kinds/database/postgres/server.ts'
+import { openAsClient, startPostgres, type TestServer } from '../support/postgres.ts'
 
 let server: TestServer
 const sessions: Record<string, Session> = {}
@@ -10,10 +10,10 @@ const nodes = ['n1', 'n2', 'n9']
 /** Each node is a database of its own: what they send each other does not matter here. */
 beforeAll(async () => {
   server = await startPostgres()
-  const first = await openSession(server.host, server.at, 'postgres')
+  const first = await openAsClient(server.host, server.at, 'postgres')
   for (const node of nodes) {
     await first.query(`CREATE DATABASE ${node}`)
-    sessions[node] = await openSession(server.host, server.at, node)
+    sessions[node] = await openAsClient(server.host, server.at, node)
   }
   await first.close()
 }, 60_000)
@@ -101,7 +101,7 @@ test('a sequence with a rule of its own, or without room, is left alone', async 
 
 test('numbers that are drawn meanwhile are drawn once', async () => {
   await everywhere('CREATE TABLE k (id serial PRIMARY KEY, by text)')
-  const writer = await openSession(server.host, server.at, 'n2')
+  const writer = await openAsClient(server.host, server.at, 'n2')
   let over = false
   const writing = (async () => {
     while (!over) await writer.query(`INSERT INTO k (by) VALUES ('writer')`)

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TransactionEnds } from '../../kinds/database/archive/transactions.ts'
-import { openSession, type Session } from '../../kinds/database/postgres/server.ts'
-import { startPostgres, type TestServer } from '../support/postgres.ts'
+import type { Session } from '../../kinds/database/postgres/server.ts'
+import { openAsClient, startPostgres, type TestServer } from '../support/postgres.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const open = () => openSession(server.host, server.at, 'postgres')
+const open = () => openAsClient(server.host, server.at, 'postgres')
 
 /** The number of a transaction that does this and stays open. */
 async function begun(session: Session, ...statements: string[]): Promise<bigint> {

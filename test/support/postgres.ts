@@ -5,6 +5,7 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { postgresBinaries } from '../../kinds/database/postgres/binaries.ts'
+import { openSession, type Session } from '../../kinds/database/postgres/server.ts'
 import type { Address, Machines } from '../../kinds/database/postgres/way-in.ts'
 import type { Connection } from '../../shared/provider/connection.ts'
 import { freePort } from './redis.ts'
@@ -24,6 +25,16 @@ export async function startPostgres(settings: Record<string, string> = {}): Prom
   const directory = newDirectory()
   initialise(directory)
   return start(directory, await freePort(), settings)
+}
+
+/**
+ * As the admin role, and with the names that a client has: a session of Remodel's own finds what is PostgreSQL's
+ * only.
+ */
+export async function openAsClient(...of: Parameters<typeof openSession>): Promise<Session> {
+  const session = await openSession(...of)
+  await session.query(`SET search_path = public; SET restrict_nonsystem_relation_kind = ''; SET event_triggers = on`)
+  return session
 }
 
 /** A server and one that follows it, as `standby`, and that its commits wait for. */

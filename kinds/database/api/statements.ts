@@ -10,9 +10,10 @@ export const StatementOutcome = z.object({
 })
 export type StatementOutcome = z.infer<typeof StatementOutcome>
 
-/** Statements for the nodes of a database; no nodes: all of them. */
+/** Statements for the nodes of a database; no nodes: all of them. `limitSeconds`: so long they may take on each node. */
 export const StatementsRequest = z.strictObject({
   sql: z.string().min(1),
   nodes: z.array(z.string()).default([]),
+  limitSeconds: z.int().min(1).max(3600).default(60),
 })
 export type StatementsRequest = z.output<typeof StatementsRequest>

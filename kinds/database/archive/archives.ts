@@ -216,11 +216,12 @@ export class Archives {
   }
 
   /**
-   * Forgets all but the `keep` newest backups of a node, the log that only they needed, and lines that have no backup left but
-   * `current`. The blobs go with the next clean-up.
+   * Forgets all but the `keep` newest backups of a node, the log that only they needed, and lines that have no backup
+   * left but `current`. What lies there under a name that the node had before goes with it, as the line is the same.
+   * The blobs go with the next clean-up.
    */
   async prune(deployment: string, node: string, current: string, keep: number): Promise<string[]> {
-    const own = (await this.backups(deployment)).filter((backup) => backup.node === node)
+    const own = (await this.backups(deployment)).filter((backup) => backup.node === node || backup.line === current)
     const kept = own.slice(-keep)
     const gone = own.slice(0, -keep).map(({ id }) => id)
     if (gone.length > 0) {
@@ -231,10 +232,12 @@ export class Archives {
         .exec()
     }
     for (const { line, node: of } of await this.lines(deployment)) {
-      if (of !== node) continue
-      const oldest = kept.filter((backup) => backup.line === line).map(({ start }) => segmentOf(start))
-      if (oldest.length > 0) await this.#index.forgetBefore({ deployment, node, line }, Math.min(...oldest))
-      else if (line !== current) await this.#forgetLine({ deployment, node, line })
+      if (of !== node && line !== current) continue
+      const oldest = kept
+        .filter((backup) => backup.line === line && backup.node === of)
+        .map(({ start }) => segmentOf(start))
+      if (oldest.length > 0) await this.#index.forgetBefore({ deployment, node: of, line }, Math.min(...oldest))
+      else if (line !== current || of !== node) await this.#forgetLine({ deployment, node: of, line })
     }
     return gone
   }

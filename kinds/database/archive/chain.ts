@@ -91,10 +91,12 @@ export function bytesAt(lsn: string): number {
 }
 
 /** Timelines in their order, each with the place of the log where it was left; `<timeline>\t<lsn>\t<reason>` by lines. */
-export function switches(history: string): { timeline: number; left: number }[] {
+export function switches(history: string): { timeline: number; lsn: string; left: number }[] {
   return history.split('\n').flatMap((line) => {
     const [, timeline, lsn] = /^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/i.exec(line) ?? []
-    return timeline === undefined || lsn === undefined ? [] : [{ timeline: Number(timeline), left: segmentAt(lsn) }]
+    return timeline === undefined || lsn === undefined
+      ? []
+      : [{ timeline: Number(timeline), lsn, left: segmentAt(lsn) }]
   })
 }
 

@@ -2,6 +2,13 @@ import { z } from 'zod'
 import { type Aspect, type Look, type Observation, observation, observed } from '../../../shared/model/observation.ts'
 import { BackupSummary } from '../archive/archives.ts'
 
+/** Rows and transactions (`written-since.ts`); bytes of the log where no more is known. */
+const Drops = z.union([
+  z.object({ rows: z.number().nullable(), transactions: z.number(), more: z.boolean() }),
+  z.object({ bytes: z.number() }),
+])
+export type Drops = z.infer<typeof Drops>
+
 /** What the inspector found of a node's archive. It is recorded nowhere: the archive itself is the record. */
 export const ArchiveSeen = z.object({
   deployment: z.string(),
@@ -13,6 +20,8 @@ export const ArchiveSeen = z.object({
   /** How far the primary has come: the next transaction, and its log; null where it does not say. */
   nextXid: z.string().nullable(),
   end: z.string().nullable(),
+  /** What it drops where it goes back to what the document asks for; absent: that could not be seen. */
+  drops: Drops.optional(),
   /** Oldest first. */
   backups: z.array(BackupSummary),
 })

@@ -4,11 +4,11 @@ import type { DatabaseInstance } from '../api/instance.ts'
 import type { DatabaseServer } from '../api/server.ts'
 import { archivesOf } from '../archive/archives.ts'
 import { Certified, InstanceAttributes } from '../inputs.ts'
-import { archiveSlot } from '../postgres/names.ts'
 import { type Address, openSession, type Session } from '../postgres/server.ts'
 import { archiveState } from './archive-state.ts'
 import { askMachine } from './inspector/machines.ts'
 import { stoppedLinksOf } from './stopped-links.ts'
+import { readerOf } from './texts.ts'
 
 /** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
 const timeoutMs = 2000
@@ -143,11 +143,4 @@ async function factsOf(session: Session, node: string): Promise<Omit<Facts, 'arc
     lagSeconds: seconds === null ? null : Number(seconds),
   }))
   return { role: 'primary', receivedBytes, lagBytes: null, peers, waitingCommits: Number(server!.waiting), ...more }
-}
-
-/** Whom a slot is for, in words of the document: `n2`, `n1-b`, `the archive`; one that was made by hand keeps its name. */
-function readerOf(slot: string, node: string): string {
-  if (slot === archiveSlot) return 'the archive'
-  if (slot.startsWith(`remodel_${node}_`)) return slot.slice(`remodel_${node}_`.length)
-  return slot.startsWith(`instance_${node}_`) ? `${node}-${slot.slice(`instance_${node}_`.length)}` : slot
 }

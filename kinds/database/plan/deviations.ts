@@ -4,7 +4,7 @@ import type { Inspection } from '../../contract/kind.ts'
 import { type Finding, failure, sentenceOf } from '../judgement/finding.ts'
 import { judge } from '../judgement/judge.ts'
 import { type ArchiveSeen, archivesIn } from './archived.ts'
-import { keylessNotes, lackingOf } from './foreman/degraded.ts'
+import { lackingOf, tableNotes } from './foreman/degraded.ts'
 import { unsharedIn } from './foreman/sequences.ts'
 import { isAstray, seenIn } from './seen.ts'
 import { resourceOf } from './state.ts'
@@ -31,7 +31,7 @@ export function deviations({ materials: seen, observations }: Inspection, deploy
 /** What has not failed and will, if it goes on like this, and tables without a key. */
 export function warnings({ materials: seen }: Inspection, deployment: string): string[] {
   const { findings } = judge(seenIn(seen, deployment, []), { underway: false })
-  return [...findings.filter(({ warning }) => warning).map(sentenceOf), ...keylessNotes(seen)]
+  return [...findings.filter(({ warning }) => warning).map(sentenceOf), ...tableNotes(seen)]
 }
 
 /** Null where nothing is, or where the judgement says it of its server or its link. */
@@ -49,6 +49,7 @@ function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
   if (unshared.length > 0)
     return `may draw numbers that other nodes draw too, by ${unshared.join(', ')}: the next deploy sets that right`
   if (error) return `is not as it should be: ${error}`
+  if (Array.isArray(material.meta.filling)) return material.meta.filling.join('; ')
   return gone ? 'is gone, or not recorded' : null
 }
 

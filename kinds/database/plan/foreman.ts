@@ -9,7 +9,7 @@ import { closedNodes } from './closed.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
 import { copiedExtensions } from './foreman/copied-extensions.ts'
-import { degradedNotes, keylessNotes } from './foreman/degraded.ts'
+import { degradedNotes, tableNotes } from './foreman/degraded.ts'
 import { refuseGoneDatabases } from './foreman/gone-database.ts'
 import { handovers } from './foreman/handover.ts'
 import { impactOf } from './foreman/impact.ts'
@@ -134,7 +134,7 @@ export async function foreman(
     ...found.notes,
     ...userNotes(nodes, situation),
     ...keptData(materials),
-    ...(options.remove ? [] : [...degradedNotes(materials), ...keylessNotes(materials)]),
+    ...(options.remove ? [] : [...degradedNotes(materials), ...tableNotes(materials)]),
   ]
   return {
     remodels: versioned(remodels, inputs),

@@ -8,6 +8,7 @@ import { adminRole, instanceSlot } from '../postgres/names.ts'
 import { comparePositions } from '../postgres/position.ts'
 import { Commits, commitsIn, isSame } from '../postgres/quorum.ts'
 import { archivesAsFound } from './inspector/archive.ts'
+import { fillingSlots } from './inspector/filling.ts'
 import { stoppedLinks } from './inspector/leaving.ts'
 import { linkAsFound, lostSlot, strayLinks } from './inspector/links.ts'
 import { askMachine, type Machine, runsServer } from './inspector/machines.ts'
@@ -88,6 +89,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
       const found = instanceAsFound(resource, server, {
         machine: machines.get(id),
         ...{ primary, stopped: ended.has(id), closely: world.closely === true },
+        disk: diskBytes(recorded, resource),
       })
       return withHeld(found, remembered.get(found.id)?.held)
     }
@@ -113,17 +115,18 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
       const lacking = tables.has(node) ? lackingOn(node, tables) : []
       const keyless = (tables.get(node) ?? []).flatMap(({ name, keyed }) => (keyed ? [] : [name]))
       const unshared = at?.unshared ?? []
+      const roles = new Set(
+        instances.flatMap((one) => InstanceAttributes.parse(one.attributes).users.map(({ username }) => username)),
+      )
+      const personal = (tables.get(node) ?? []).flatMap(({ name }) => (roles.has(name.split('.')[0]!) ? [name] : []))
       return withMeta(databaseAsFound(resource, at), {
         ...(at && !at.database.there ? { gone: true } : {}),
         ...(lacking.length > 0 ? { lacking } : {}),
         ...(keyless.length > 0 ? { keyless } : {}),
+        ...(at && at.misplaced.length > 0 ? { misplaced: at.misplaced } : {}),
+        ...(personal.length > 0 ? { personal } : {}),
         ...(unshared.length > 0 ? { unshared } : {}),
       })
-    }
-    if (type === 'database.replication_slot' || type === 'database.subscription') {
-      const link = type === 'database.subscription' ? stopped.get(id) : undefined
-      const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
-      return withMeta(linkAsFound(resource, primaries, places), { ...leaving.get(id), ...carries })
     }
     return standingOf(resource)
   })
@@ -182,6 +185,11 @@ async function endedServers(
   return new Set(found.flat())
 }
 
+function diskBytes(recorded: readonly ResourceData[], { attributes }: ResourceData): number {
+  const host = recorded.find(({ identifier }) => identifier.type === 'host' && identifier.id === attributes.host_id)
+  return host ? HostAttributes.parse(host.attributes).disk_mib * 2 ** 20 : 0
+}
+
 function instanceAsFound(
   resource: ResourceData,
   server: Server | undefined,
@@ -190,7 +198,14 @@ function instanceAsFound(
     primary,
     stopped,
     closely,
-  }: { machine: Machine | undefined; primary: Server | undefined; stopped: boolean; closely: boolean },
+    disk,
+  }: {
+    machine: Machine | undefined
+    primary: Server | undefined
+    stopped: boolean
+    closely: boolean
+    disk: number
+  },
 ): StandingMaterial {
   const aside = {
     ...(machine && machine.kept.length > 0 ? { kept: machine.kept } : {}),
@@ -222,6 +237,7 @@ function instanceAsFound(
     server.unarchived ? 'it keeps no log for its archive' : '',
     tlsFault(resource, server, { machine, primary }),
   ]
+  const filling = fillingSlots(server, disk)
   const error = wrong.filter((one) => one !== '').join('; ')
   return withMeta(error === '' ? resource : { ...resource, error }, {
     health: 'running',
@@ -231,6 +247,7 @@ function instanceAsFound(
     timeline: position.timeline,
     ...aside,
     ...(recovering ? { lag_bytes: lagBytes, slots } : {}),
+    ...(filling.length > 0 ? { filling } : {}),
   })
 }
 

@@ -24,10 +24,21 @@ function resource(
   }
 }
 
+const keptLog = 'max_slot_wal_keep_size'
+
 function hostResource(deployment: string, host: Host): ResourceData {
   const vm = vmId(deployment, host.id)
   const attributes: HostAttributes = { vm, disk: `${vm}-data`, address: host.address, disk_mib: host.disk_mib }
   return resource('host', host.id, { type: 'host', id: host.id }, attributes)
+}
+
+/**
+ * A reader that is away for long may have its log kept in half of the disk; then its slot is ended, which costs that
+ * link and not the writes of all clients. Where the log is archived nothing is ended: the archive would have a gap.
+ */
+function logLimit({ disk_mib }: Host, settings: Readonly<Record<string, string>>): Record<string, string> {
+  const isGiven = Object.keys(settings).some((name) => name.toLowerCase() === keptLog)
+  return isGiven ? {} : { [keptLog]: `${Math.floor(disk_mib / 2)}MB` }
 }
 
 function tlsOf({ tls }: Document): InstanceAttributes['tls'] {
@@ -65,7 +76,7 @@ export function nodeResources(
         address: host.address,
         port,
         database_name,
-        settings: settings(at),
+        settings: { ...settings(at), ...(backup ? {} : logLimit(host, settings(at))) },
         users: [...users],
         access,
         synchronous: document.synchronous_replication,

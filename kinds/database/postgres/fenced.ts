@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fence } from '../../../shared/provider/provider.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import { schemaLock, scopeLock } from './locks.ts'
+import { scopeLock } from './locks.ts'
 import { fenceSequence } from './names.ts'
+import { ensureOwnSequence } from './own-schema.ts'
 import { type Address, type Machines, openSession, type Session } from './server.ts'
 
 /** A synchronous standby that hangs holds a fence up for so long at most. */
@@ -30,7 +31,7 @@ export async function openFenced(
   const session = await openSession(machines, at, database, { name, ...(signal ? { signal } : {}) })
   try {
     const sequence = `remodel.${fenceSequence(fence.scope)}`
-    await prepare(session, sequence)
+    await ensureOwnSequence(session, sequence)
     for (;;) {
       // A worker of a newer fence may have come meanwhile: its session is not to be ended, and this one is over.
       await refuseOlder(session, sequence, fence)
@@ -73,14 +74,6 @@ async function raise(session: Session, sequence: string, number: number): Promis
   }
   await session.query(`SELECT setval('${sequence}', $1)`, [number])
   await session.query('COMMIT')
-}
-
-async function prepare(session: Session, sequence: string): Promise<void> {
-  if ((await session.value(`SELECT to_regclass($1)::text`, [sequence])) !== null) return
-  await session.query(`SELECT pg_advisory_lock(${schemaLock})`)
-  await session.query(`CREATE SCHEMA IF NOT EXISTS remodel`)
-  await session.query(`CREATE SEQUENCE IF NOT EXISTS ${sequence} MINVALUE 0 START 0`)
-  await session.query(`SELECT pg_advisory_unlock(${schemaLock})`)
 }
 
 function superseded(fence: Fence): RemodelError {

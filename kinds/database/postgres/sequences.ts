@@ -1,4 +1,5 @@
 import { RemodelError } from '../../../shared/runtime/errors.ts'
+import { readAsOwner } from './as-role.ts'
 import type { Row, Session } from './server.ts'
 
 /**
@@ -31,25 +32,24 @@ interface Sequence {
  * Those that count in other steps, downwards or round and round have a rule of their own, and are left alone; so are those that have no
  * room for another step.
  */
-const sql = `SELECT format('%I.%I', nspname, relname) AS name, seqincrement::text AS increment, seqmin::text AS least, seqmax::text AS largest
-  FROM pg_sequence JOIN pg_class c ON c.oid = seqrelid JOIN pg_namespace n ON n.oid = relnamespace
-  WHERE relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema', 'remodel') AND NOT seqcycle
-    AND seqincrement IN (1, ${stride}) ORDER BY 1`
-const atOnce = 200
+const columns = `format('%I.%I', nspname, relname) AS name, seqincrement::text AS increment, seqmin::text AS least, seqmax::text AS largest`
+const from = `FROM pg_sequence JOIN pg_class c ON c.oid = seqrelid JOIN pg_namespace n ON n.oid = relnamespace`
+const wanted = `WHERE relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema', 'remodel') AND NOT seqcycle
+    AND seqincrement IN (1, ${stride})`
+/**
+ * With how far each is. None is read by its name, which may be another thing's by then. Of one that was never drawn
+ * from PostgreSQL 17 has the start only.
+ */
+const states = {
+  since18: `SELECT ${columns}, d.last_value::text AS last, d.is_called AS used ${from}, pg_get_sequence_data(seqrelid) d ${wanted} ORDER BY 1`,
+  before: `SELECT ${columns}, coalesce(last, seqstart)::text AS last, last IS NOT NULL AS used ${from}, pg_sequence_last_value(seqrelid) last
+    ${wanted} ORDER BY 1`,
+}
+const one = `SELECT ${columns} ${from} ${wanted} AND format('%I.%I', nspname, relname) = $1`
 
 async function sequencesOf(session: Session): Promise<Sequence[]> {
-  const rows = await session.query(sql)
-  const found: Sequence[] = []
-  for (let at = 0; at < rows.length; at += atOnce) {
-    const some = rows.slice(at, at + atOnce)
-    const states = await session.query(
-      some
-        .map(({ name }, n) => `SELECT ${n} AS n, last_value::text AS last, is_called AS used FROM ${name}`)
-        .join(' UNION ALL '),
-    )
-    for (const state of states) found.push(sequenceOf(some[Number(state.n)]!, state))
-  }
-  return found
+  const since18 = await session.value(`SELECT current_setting('server_version_num')::int >= 180000`)
+  return (await session.query(since18 === true ? states.since18 : states.before)).map((row) => sequenceOf(row, row))
 }
 
 function sequenceOf(row: Row, { last, used }: Row): Sequence {
@@ -109,7 +109,8 @@ export async function shareOwnSequences(session: Session, node: string): Promise
 async function share(session: Session, name: string, node: string): Promise<void> {
   // From here on no number is drawn until it is committed.
   await session.query(`ALTER SEQUENCE ${name} INCREMENT BY ${stride}`)
-  const [row] = await session.query(`SELECT * FROM (${sql}) AS one WHERE name = $1`, [name])
+  const [row] = await session.query(one, [name])
+  // It is locked by now, so this is the sequence.
   const [state] = await session.query(`SELECT last_value::text AS last, is_called AS used FROM ${name}`)
   const { least, largest, next, used } = sequenceOf(row!, state!)
   const highest = await highestOf(session, name)
@@ -125,13 +126,15 @@ async function share(session: Session, name: string, node: string): Promise<void
 /** The largest number in the column that it belongs to, where an index has it: rows of other nodes have drawn theirs there. */
 async function highestOf(session: Session, name: string): Promise<bigint | null> {
   const [owner] = await session.query(
-    `SELECT refobjid::regclass::text AS relation, format('%I', attname) AS col FROM pg_depend
+    `SELECT format('%I.%I', nspname, relname) AS relation, format('%I', attname) AS col FROM pg_depend
+       JOIN pg_class c ON c.oid = refobjid JOIN pg_namespace n ON n.oid = relnamespace
        JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
      WHERE classid = 'pg_class'::regclass AND objid = $1::regclass AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')
        AND EXISTS (SELECT FROM pg_index WHERE indrelid = refobjid AND indkey[0] = attnum AND indisvalid AND indpred IS NULL)`,
     [name],
   )
   if (!owner) return null
-  const value = await session.value(`SELECT max(${owner.col})::bigint::text FROM ${owner.relation}`)
-  return value === null ? null : BigInt(String(value))
+  const table = String(owner.relation)
+  const [row] = await readAsOwner(session, table, `SELECT max(${owner.col})::bigint::text AS highest FROM ${table}`)
+  return row?.highest == null ? null : BigInt(String(row.highest))
 }

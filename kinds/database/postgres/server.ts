@@ -3,6 +3,7 @@ import pg from 'pg'
 import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
 import { reasonOf } from '../../../shared/runtime/system-error.ts'
 import { adminRole } from './names.ts'
+import { settleSql, startOptions } from './own-settings.ts'
 import { type Address, dialServer, type Machines } from './way-in.ts'
 
 export type { Address, Machines } from './way-in.ts'
@@ -11,7 +12,7 @@ export type Row = Record<string, string | number | boolean | null>
 
 /**
  * A session with one server. Commits wait for this server's disk only: Remodel's own work never waits for a replica. It writes where
- * clients may only read.
+ * clients may only read, and no setting of a database or its owner is in effect (`own-settings.ts`).
  */
 export interface Session {
   query(sql: string, values?: readonly unknown[]): Promise<Row[]>
@@ -60,7 +61,7 @@ export async function openSession(
     database,
     user: adminRole,
     application_name: options.name ?? 'remodel',
-    options: '-c synchronous_commit=local -c statement_timeout=0 -c default_transaction_read_only=off',
+    options: startOptions,
   })
   // A server that goes away is seen by the next query.
   client.on('error', () => {})
@@ -81,6 +82,7 @@ export async function openSession(
   opening.addEventListener('abort', late, { once: true })
   try {
     await client.connect()
+    await client.query(settleSql)
   } catch (cause) {
     await close()
     throw failed(cause)

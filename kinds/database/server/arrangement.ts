@@ -63,13 +63,17 @@ async function write(
   }
 }
 
-/** What a former primary kept for other nodes is in the way of the copies it gets from the new one. */
+/**
+ * What a former primary kept for other nodes is in the way of the copies it gets from the new one; what it kept for
+ * its replicas, which follow the new one, holds its log for ever.
+ */
 async function dropFormerSlots(context: StepContext, replica: Member): Promise<void> {
   const session = await openSession(context.provider, replica, 'postgres')
   try {
     await session.query(
       `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
-       WHERE slot_type = 'logical' AND NOT synced AND NOT active AND pg_is_in_recovery()`,
+       WHERE pg_is_in_recovery() AND NOT active
+         AND (slot_type = 'logical' AND NOT synced OR slot_type = 'physical' AND slot_name LIKE 'instance\\_%')`,
     )
   } finally {
     await session.close()

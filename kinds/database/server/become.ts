@@ -1,11 +1,10 @@
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
+import type { ReadLine } from '../archiving/line.ts'
 import { positionOrigin } from '../postgres/names.ts'
 import { shareSequences } from '../postgres/sequences.ts'
 import type { Session } from '../postgres/server.ts'
 import { moveOrigin } from './kept-place.ts'
-import { dropSubscription, ensureSubscription, originOf } from './subscribe.ts'
-
-type Link = Parameters<typeof ensureSubscription>[1]
+import { dropSubscription, ensureSubscription, type Link, originOf } from './subscribe.ts'
 
 /**
  * On a copy of the source that has just become a primary: the source's own subscriptions came along, with how far it had
@@ -16,7 +15,7 @@ type Link = Parameters<typeof ensureSubscription>[1]
 export async function becomeNode(
   session: Session,
   link: Link,
-  { target, line }: { target: string; line: string },
+  { target, line, signal }: { target: string; line: ReadLine; signal: AbortSignal },
 ): Promise<void> {
   const { subscriber } = link
   const rows = await session.query(
@@ -35,7 +34,7 @@ export async function becomeNode(
     [`remodel\\_${subscriber}\\_%`],
   )
   await shareSequences(session, subscriber)
-  const name = await ensureSubscription(session, link, line)
+  const name = await ensureSubscription(session, link, line, signal)
   const enabled = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])
   if (enabled !== true) {
     await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [await originOf(session, name), target])

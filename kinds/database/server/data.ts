@@ -25,6 +25,12 @@ const leftOut = [
   '*pgsql_tmp*',
 ]
 
+/** What is read of the data directory that it is run in: bytes and path of each entry, which ends with NUL. */
+export function listing(type: 'd' | 'f'): string {
+  const without = leftOut.map((pattern) => `! -path './${pattern}'`).join(' ')
+  return `find . -type ${type} ${without} -printf '%s\\t%P\\0'`
+}
+
 /** A part of a data directory: an archive of whole files, or a piece of one large file. */
 export interface DataPart {
   content: Buffer
@@ -41,9 +47,7 @@ export interface Data {
 
 /** Files may grow, shrink or go meanwhile: replaying the log makes that good. */
 export async function readData(from: Connection, signal: AbortSignal): Promise<Data> {
-  const without = leftOut.map((pattern) => `! -path './${pattern}'`).join(' ')
-  const list = (type: string) =>
-    gather(from, `cd ${place.data} && find . -type ${type} ${without} -printf '%s\\t%P\\0'`, signal)
+  const list = (type: 'd' | 'f') => gather(from, `cd ${place.data} && ${listing(type)}`, signal)
   const directories = entries(await list('d')).map(({ path }) => path)
   const files = entries(await list('f'))
   // pg_control comes last: it must not be older than any page.

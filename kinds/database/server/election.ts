@@ -30,24 +30,26 @@ const wakeMs = 60_000
 const replayMs = 300_000
 
 /**
- * Which server of a node without a primary becomes it: of those that answer the one that has most of the log. Servers that were
- * silent are started first, as replicas, so that none takes writes unasked. Refuses (`job-failed`, nothing is lost by it) where those
- * that answer do not hold for certain all that was acknowledged, unless a loss was accepted. A server that takes writes already is it.
+ * Which server of a node without a primary becomes it: of those that answer the one that has most of the log. Servers
+ * that were silent are started first, as replicas, so that none takes writes unasked. Refuses (`job-failed`, nothing
+ * is lost by it) where those that answer do not hold for certain all that was acknowledged, unless a loss was
+ * accepted: then it may not be `whole`. A server that takes writes already is it.
  */
-export async function elect(context: StepContext, election: Election): Promise<Seen> {
+export async function elect(context: StepContext, election: Election): Promise<Seen & { whole: boolean }> {
   const { node, members, candidates, commits, slots, acceptLoss } = election
   await showFence(context, members)
   const before = (await lookAt(context.provider, members)).find(({ recovering }) => recovering === false)
-  if (before) return before
+  if (before) return { ...before, whole: true }
   const silent = members.filter(({ instance }) => election.wake.includes(instance))
   await Promise.all(silent.map((member) => wake(context, member)))
   const answering = (await lookAt(context.provider, members)).filter(({ recovering }) => recovering !== null)
   await Promise.all(answering.map(({ member }) => replayed(context, member)))
   const seen = (await lookAt(context.provider, members)).filter(({ recovering }) => recovering !== null)
   const primary = seen.find(({ recovering }) => recovering === false)
-  if (primary) return primary
+  if (primary) return { ...primary, whole: true }
   const names = seen.map(({ member }) => member.instance)
-  if (!isEnough(commits, names) && !acceptLoss) throw tooFew(election, seen)
+  const whole = isEnough(commits, names)
+  if (!whole && !acceptLoss) throw tooFew(election, seen)
   const [most] = [...seen].sort((a, b) => comparePositions(b.position, a.position))
   if (!most) throw tooFew(election, seen)
   const heirs = seen
@@ -55,12 +57,12 @@ export async function elect(context: StepContext, election: Election): Promise<S
       ({ member, position }) => candidates.includes(member.instance) && comparePositions(position, most.position) === 0,
     )
     .sort((a, b) => candidates.indexOf(a.member.instance) - candidates.indexOf(b.member.instance))
-  for (const heir of heirs) if (await hasSlots(context, heir.member, slots)) return heir
+  for (const heir of heirs) if (await hasSlots(context, heir.member, slots)) return { ...heir, whole }
   if (acceptLoss) {
     const [heir] = seen
       .filter(({ member }) => candidates.includes(member.instance))
       .sort((a, b) => comparePositions(b.position, a.position))
-    if (heir) return heir
+    if (heir) return { ...heir, whole: false }
   }
   const who = `${most.member.instance} has most of the log of ${node}, up to ${positionText(most.position)}`
   throw new RemodelError('job-failed', `${who}, and cannot become its primary without a loss; --accept-loss allows one`)

@@ -21,7 +21,7 @@ export async function makeExtensions(
     context.say(`making the extension ${name}`)
     await session.query('BEGIN')
     // It is made in the first schema of the path, where users of the document look.
-    await session.query('SET LOCAL search_path = public')
+    await session.query('SET LOCAL search_path = public, pg_temp')
     await session.query(`CREATE EXTENSION IF NOT EXISTS ${quoted(name)} CASCADE`)
     await session.query('COMMIT')
     await failpoint('set-up-database.extension')

@@ -1,4 +1,5 @@
 import type { Member } from '../inputs.ts'
+import { ensureOwnSequence } from '../postgres/own-schema.ts'
 import { type Machines, openSession, quoted, type Session } from '../postgres/server.ts'
 
 /** Database -> sequence -> the highest fence that was shown there (`kinds/database/postgres/fenced.ts`). */
@@ -30,10 +31,9 @@ export async function readFences(machines: Machines, member: Member, database: s
 
 /** No number gets smaller. */
 export async function raiseFences(session: Session, seen: Readonly<Record<string, number>>): Promise<void> {
-  await session.query('CREATE SCHEMA IF NOT EXISTS remodel')
   for (const [name, number] of Object.entries(seen)) {
     const sequence = `remodel.${quoted(name)}`
-    await session.query(`CREATE SEQUENCE IF NOT EXISTS ${sequence} MINVALUE 0 START 0`)
+    await ensureOwnSequence(session, sequence)
     await session.query(`SELECT setval('${sequence}', greatest(last_value, $1)) FROM ${sequence}`, [number])
   }
 }

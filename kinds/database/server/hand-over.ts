@@ -7,6 +7,7 @@ import { comparePositions, lsnText, type Position } from '../postgres/position.t
 import { readControlFile } from './control-file.ts'
 import { ensureInstanceSlot } from './follow.ts'
 import { whyNotFollowing } from './following.ts'
+import { forgetFork } from './fork.ts'
 import { asServer, place } from './place.ts'
 import { findPrimary, lookAt, until } from './primary.ts'
 import { startServer, stopServer, supervise } from './process.ts'
@@ -171,6 +172,7 @@ async function takeOver(context: StepContext, heir: Member): Promise<void> {
   const connection = await context.provider.connect(heir.vm, context.fence)
   try {
     context.say(`${heir.instance} takes over`)
+    await forgetFork(connection)
     await promote(context, connection, heir)
     await failpoint('switch-over.promoted')
   } finally {

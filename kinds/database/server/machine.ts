@@ -1,4 +1,7 @@
+import type { Connection } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
+import type { StepContext } from '../../contract/step.ts'
+import type { Member } from '../inputs.ts'
 
 const answerMs = 5000
 
@@ -13,5 +16,19 @@ export async function doesAnswer(provider: Pick<Provider, 'connect'>, vm: string
     }
   } catch {
     return false
+  }
+}
+
+/** Work on a server's machine, under the fence of the remodel. */
+export async function onMachine<T>(
+  { provider, fence }: Pick<StepContext, 'provider' | 'fence'>,
+  { vm }: Pick<Member, 'vm'>,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await provider.connect(vm, fence)
+  try {
+    return await work(connection)
+  } finally {
+    connection.close()
   }
 }

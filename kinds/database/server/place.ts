@@ -18,6 +18,8 @@ export const place = {
   begun: `${layout.store}/postgres/begun`,
   /** How far a node that is being filled is to follow its source. */
   target: `${layout.store}/postgres/target`,
+  /** Of the line that its data forks into when it takes over without all of its node's log (`fork.ts`). */
+  forking: `${layout.store}/postgres/forking`,
   /** What a node had before it is restored, until it is. */
   aside: `${layout.store}/postgres/aside`,
   /** Before a time: data that has more than the primary of its node, put aside for a person to look at. */

@@ -21,7 +21,7 @@ export default defineStep({
     })
     const line = await lineAt(context, members[provider] ?? [])
     await onPrimary(context, members[subscriber] ?? [], input.database, async (session) => {
-      const name = await ensureSubscription(session, { ...input, ...link }, line)
+      const name = await ensureSubscription(session, { ...input, ...link }, line, context.signal)
       const enabled = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])
       if (enabled !== true && lsn !== '0/0') {
         await session.query('SELECT pg_replication_origin_advance($1, $2::pg_lsn)', [

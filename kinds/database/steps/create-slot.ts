@@ -3,8 +3,9 @@ import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
 import { lineAt } from '../archiving/line.ts'
 import { inputs, type Member } from '../inputs.ts'
-import { linkName, placeOrigin, placesOf, positionOrigin } from '../postgres/names.ts'
+import { linkName, placesOf, positionOrigin } from '../postgres/names.ts'
 import { openSession } from '../postgres/server.ts'
+import { placesIn } from '../server/kept-place.ts'
 import { lookAt, onPrimary } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 import { dropSlot } from '../server/slots.ts'
@@ -28,8 +29,8 @@ export default defineStep({
       )
       const reader = { database, provider, subscriber, members: members[subscriber] ?? [] }
       if (slot && slot.why === null) {
-        if (!anew || (await hasRead(context, reader, placesOf(provider)))) return
-      } else if (!loss && (read || (await hasRead(context, reader, placeOrigin(provider, line))))) {
+        if (!anew || (await hasRead(context, reader, [placesOf(provider)]))) return
+      } else if (!loss && (read || (await hasRead(context, reader, placesIn(provider, line))))) {
         const why = slot ? `was ended by the server (${String(slot.why).replaceAll('_', ' ')})` : 'is gone'
         throw new RemodelError(
           'job-failed',
@@ -54,7 +55,7 @@ async function hasRead(
     subscriber,
     members,
   }: { database: string; provider: string; subscriber: string; members: readonly Member[] },
-  place: string,
+  places: readonly string[],
 ): Promise<boolean> {
   const seen = await lookAt(machines, members)
   const there =
@@ -64,9 +65,9 @@ async function hasRead(
   const session = await openSession(machines, there.member, 'postgres')
   try {
     const sql = `SELECT EXISTS (SELECT FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE subname = $1 AND datname = $2)
-      OR NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_replication_origin WHERE roname = $3 OR starts_with(roname, $4))`
+      OR NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_replication_origin WHERE roname = $3 OR EXISTS (SELECT FROM unnest($4::text[]) place WHERE starts_with(roname, place)))`
     return (
-      (await session.value(sql, [linkName(provider, subscriber), database, positionOrigin(provider), place])) === true
+      (await session.value(sql, [linkName(provider, subscriber), database, positionOrigin(provider), places])) === true
     )
   } finally {
     await session.close()

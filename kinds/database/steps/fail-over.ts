@@ -1,3 +1,4 @@
+import type { Connection } from '../../../shared/provider/connection.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
@@ -5,6 +6,8 @@ import { inputs, type Member } from '../inputs.ts'
 import { arrange } from '../server/configuration.ts'
 import { elect } from '../server/election.ts'
 import { ensureInstanceSlot } from '../server/follow.ts'
+import { completeFork, prepareFork } from '../server/fork.ts'
+import { onMachine } from '../server/machine.ts'
 import { recordedNode } from '../server/node-record.ts'
 import { findPrimary, lookAt } from '../server/primary.ts'
 import { reloadServer } from '../server/process.ts'
@@ -31,13 +34,21 @@ export default defineStep({
     await failpoint('fail-over.ended')
     const preferred = [to, ...candidates.filter((one) => one !== to)]
     const chosen = await elect(context, { ...input, members: there, candidates: preferred })
-    if (chosen.recovering === false) return
+    const heir = chosen.member
+    if (chosen.recovering === false) {
+      await onMachine(context, heir, (connection) => completeFork(context, connection, heir, input))
+      return
+    }
     const living = (await lookAt(context.provider, there)).filter(
-      ({ member, recovering }) => member !== chosen.member && recovering !== null,
+      ({ member, recovering }) => member !== heir && recovering !== null,
     )
     const confirming = living.map(({ member }) => member.instance)
-    for (const instance of confirming) await ensureInstanceSlot(context.provider, chosen.member, instance)
-    await takeOver(context, chosen.member, members, synchronous ? confirming : [])
+    for (const instance of confirming) await ensureInstanceSlot(context.provider, heir, instance)
+    await onMachine(context, heir, async (connection) => {
+      await prepareFork(context, connection, input, chosen)
+      await takeOver(context, connection, { heir, members, synchronous: synchronous ? confirming : [] })
+      await completeFork(context, connection, heir, input)
+    })
   },
   async verify(context, input) {
     const gone = new Set(input.lost.map(({ instance }) => instance))
@@ -50,21 +61,15 @@ export default defineStep({
 
 async function takeOver(
   context: StepContext,
-  heir: Member,
-  members: readonly Member[],
-  synchronous: readonly string[],
+  connection: Connection,
+  { heir, members, synchronous }: { heir: Member; members: readonly Member[]; synchronous: readonly string[] },
 ): Promise<void> {
-  const connection = await context.provider.connect(heir.vm, context.fence)
-  try {
-    const upstream = members.filter(({ instance }) => instance !== heir.instance)
-    const verified = await isVerifiable(context.provider, members)
-    await arrange(connection, { self: heir.instance, upstream, primaryOnly: true, verified, synchronous })
-    await reloadServer(connection)
-    await context.pointOfNoReturn()
-    context.say(`${heir.instance} takes over`)
-    await promote(context, connection, heir)
-    await failpoint('fail-over.promoted')
-  } finally {
-    connection.close()
-  }
+  const upstream = members.filter(({ instance }) => instance !== heir.instance)
+  const verified = await isVerifiable(context.provider, members)
+  await arrange(connection, { self: heir.instance, upstream, primaryOnly: true, verified, synchronous })
+  await reloadServer(connection)
+  await context.pointOfNoReturn()
+  context.say(`${heir.instance} takes over`)
+  await promote(context, connection, heir)
+  await failpoint('fail-over.promoted')
 }

@@ -85,7 +85,8 @@ export default defineStep({
           60_000,
           async () => (await findPrimary(context.provider, [first])) !== null,
         )
-        const source = { target, line: await lineAt(context, input.members[input.provider] ?? []) }
+        const line = await lineAt(context, input.members[input.provider] ?? [])
+        const source = { target, line, signal: context.signal }
         await onPrimary(context, [first], database, (session) => becomeNode(session, { ...input, ...link }, source))
         // What it writes is no part of what its source writes.
         await onPrimary(context, [first], 'postgres', (session) => beginLine(session))
@@ -104,7 +105,7 @@ export default defineStep({
     await arrangeNode(context, kept, { synchronous, keep: [] })
     const line = await lineAt(context, input.members[input.provider] ?? [])
     await onPrimary(context, members, database, async (session) => {
-      const name = await ensureSubscription(session, { ...input, ...link }, line)
+      const name = await ensureSubscription(session, { ...input, ...link }, line, context.signal)
       await session.query(`ALTER SUBSCRIPTION ${name} ENABLE`)
     })
     await failpoint('populate-node.subscribed')

@@ -3,6 +3,8 @@ import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep } from '../../contract/step.ts'
 import { inputs } from '../inputs.ts'
 import { elect } from '../server/election.ts'
+import { completeFork, prepareFork } from '../server/fork.ts'
+import { onMachine } from '../server/machine.ts'
 import { recordedNode } from '../server/node-record.ts'
 import { findPrimary } from '../server/primary.ts'
 import { promote } from '../server/promote.ts'
@@ -18,18 +20,18 @@ export default defineStep({
   async apply(context, input) {
     const { members, to, candidates, synchronous } = input
     const preferred = [to, ...candidates.filter((one) => one !== to)]
-    const { member, recovering } = await elect(context, { ...input, candidates: preferred })
-    if (recovering) {
-      const connection = await context.provider.connect(member.vm, context.fence)
-      try {
+    const chosen = await elect(context, { ...input, candidates: preferred })
+    const { member } = chosen
+    await onMachine(context, member, async (connection) => {
+      if (chosen.recovering) {
+        await prepareFork(context, connection, input, chosen)
         await context.pointOfNoReturn()
         context.say(`${member.instance} takes over`)
         await promote(context, connection, member)
         await failpoint('promote-node.promoted')
-      } finally {
-        connection.close()
       }
-    }
+      await completeFork(context, connection, member, input)
+    })
     await settle(
       context,
       member,

@@ -2,9 +2,11 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep } from '../../contract/step.ts'
 import { inputs } from '../inputs.ts'
+import { runAs } from '../postgres/as-role.ts'
 import { databaseSeen, publicationFault } from '../postgres/database-seen.ts'
 import { drainOf } from '../postgres/drain.ts'
 import { adminRole, publication, replicationRole } from '../postgres/names.ts'
+import { settleSql } from '../postgres/own-settings.ts'
 import { shareOwnSequences, shareSequences } from '../postgres/sequences.ts'
 import { quoted, type Session } from '../postgres/server.ts'
 import { makeExtensions } from '../server/extensions.ts'
@@ -49,13 +51,7 @@ export default defineStep({
       const again = event === 'update' || known !== null
       await session.query('BEGIN')
       await session.query(`DROP PUBLICATION IF EXISTS ${publication}`)
-      if (owner !== '') await session.query(`SET LOCAL ROLE ${quoted(owner)}`)
-      for (const [at, statement] of (again ? [] : script).entries()) {
-        await session.query(statement).catch((error) => {
-          throw ofScript(error, at)
-        })
-      }
-      await session.query('RESET ROLE')
+      if (!again) await runScript(session, owner, script)
       if (shareOf !== null) await shareOwnSequences(session, shareOf)
       await session.query(`CREATE PUBLICATION ${publication} FOR ALL TABLES`)
       await session.query('COMMIT')
@@ -64,6 +60,18 @@ export default defineStep({
   },
   verify: async (context, input) => recorded(context, input),
 })
+
+/** As the owner; where there is none, as the admin role. */
+async function runScript(session: Session, owner: string, script: readonly string[]): Promise<void> {
+  if (owner !== '') return runAs(session, owner, script, ofScript)
+  await session.query(`SET LOCAL search_path = public; SET LOCAL restrict_nonsystem_relation_kind = ''`)
+  for (const [at, statement] of script.entries()) {
+    await session.query(statement).catch((error) => {
+      throw ofScript(error, at)
+    })
+  }
+  await session.query(settleSql)
+}
 
 /** Classes of errors that another attempt may not meet: connection, rollback, resources, locks, an operator, the system. */
 const passing = /^(08|40|53|55|57|58)/

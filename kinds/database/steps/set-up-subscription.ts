@@ -2,14 +2,16 @@ import type { z } from 'zod'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
-import { lineAt } from '../archiving/line.ts'
+import { lineAt, type ReadLine } from '../archiving/line.ts'
 import { inputs } from '../inputs.ts'
 import { rowsText, waitingRows } from '../postgres/drain.ts'
 import { tablesLock } from '../postgres/locks.ts'
-import { linkName, placeOrigin, positionOrigin } from '../postgres/names.ts'
+import { linkName, positionOrigin } from '../postgres/names.ts'
 import type { Session } from '../postgres/server.ts'
-import { forgetPlaces, takeUpPlace } from '../server/kept-place.ts'
-import { findPrimary, onPrimary } from '../server/primary.ts'
+import { beginFork } from '../server/fork.ts'
+import { forgetPlaces, placesIn, takeUpPlace } from '../server/kept-place.ts'
+import { onMachine } from '../server/machine.ts'
+import { findPrimary, onPrimary, primaryOf } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 import { admitSubscriber } from '../server/replication.ts'
 import { surviveFailover } from '../server/slots.ts'
@@ -25,12 +27,12 @@ async function refuseLostPlace(
   context: StepContext,
   session: Session,
   { provider, subscriber, database, members }: Link,
-  line: string,
+  line: ReadLine,
 ): Promise<void> {
   const known = await session.value(
     `SELECT 1 WHERE EXISTS (SELECT FROM pg_subscription WHERE subname = $1)
-       OR EXISTS (SELECT FROM pg_replication_origin WHERE roname IN ($2, $3))`,
-    [linkName(provider, subscriber), placeOrigin(provider, line), positionOrigin(provider)],
+       OR EXISTS (SELECT FROM pg_replication_origin WHERE roname = ANY ($2) OR roname = $3)`,
+    [linkName(provider, subscriber), placesIn(provider, line), positionOrigin(provider)],
   )
   if (known !== null) return
   const waiting = await onPrimary(context, members[provider] ?? [], database, (there) =>
@@ -54,11 +56,13 @@ export default defineStep({
     const provider = input.members[input.provider] ?? []
     const link = await admitSubscriber(context, input.deployment, { provider, subscriber: members })
     await failpoint('set-up-subscription.admitted')
+    const primary = await primaryOf(context.provider, provider, context.signal)
+    await onMachine(context, primary, (connection) => beginFork(context, connection, primary))
     const line = await lineAt(context, provider)
     await onPrimary(context, members, input.database, async (session) => {
       await session.query(`SELECT pg_advisory_lock_shared(${tablesLock})`)
       if (input.read) await refuseLostPlace(context, session, input, line)
-      const name = await ensureSubscription(session, { ...input, ...link }, line)
+      const name = await ensureSubscription(session, { ...input, ...link }, line, context.signal)
       await failpoint('set-up-subscription.created')
       if (!input.enabled) return
       const runs = await session.value('SELECT subenabled FROM pg_subscription WHERE subname = $1', [name])

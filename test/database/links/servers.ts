@@ -2,7 +2,7 @@ import type { Failure } from '../../../kinds/database/postgres/links/failure.ts'
 import { type Incoming, incomingOf } from '../../../kinds/database/postgres/links/incoming.ts'
 import { publication } from '../../../kinds/database/postgres/names.ts'
 import { openSession, type Session } from '../../../kinds/database/postgres/server.ts'
-import { startPostgres, type TestServer } from '../../support/postgres.ts'
+import { openAsClient, startPostgres, type TestServer } from '../../support/postgres.ts'
 
 const settings = {
   wal_level: 'logical',
@@ -13,20 +13,25 @@ const settings = {
 
 /** Two nodes of a database `postgres`, each of which reads from the other. */
 export class TwoNodes {
+  /** As a client has them. */
   readonly n1: Session
   readonly n2: Session
+  /** As Remodel has them. */
+  readonly own: ReadonlyMap<string, Session>
   readonly #servers: readonly TestServer[]
 
-  private constructor(servers: readonly TestServer[], sessions: readonly Session[]) {
+  private constructor(servers: readonly TestServer[], sessions: readonly Session[], own: readonly Session[]) {
     this.#servers = servers
     this.n1 = sessions[0]!
     this.n2 = sessions[1]!
+    this.own = new Map(own.map((session, at) => [`n${at + 1}`, session]))
   }
 
   static async open(...statements: string[]): Promise<TwoNodes> {
     const servers = [await startPostgres(settings), await startPostgres(settings)]
-    const sessions = await Promise.all(servers.map((server) => openSession(server.host, server.at, 'postgres')))
-    const nodes = new TwoNodes(servers, sessions)
+    const sessions = await Promise.all(servers.map((server) => openAsClient(server.host, server.at, 'postgres')))
+    const own = await Promise.all(servers.map((server) => openSession(server.host, server.at, 'postgres')))
+    const nodes = new TwoNodes(servers, sessions, own)
     for (const session of sessions) {
       for (const statement of [...statements, `CREATE PUBLICATION ${publication} FOR ALL TABLES`]) {
         await session.query(statement)
@@ -38,13 +43,13 @@ export class TwoNodes {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.n1.close(), this.n2.close()])
+    await Promise.all([this.n1, this.n2, ...this.own.values()].map((session) => session.close()))
     for (const server of this.#servers) server.stop()
   }
 
   another(node: 'n1' | 'n2'): Promise<Session> {
     const server = this.#servers[node === 'n1' ? 0 : 1]!
-    return openSession(server.host, server.at, 'postgres')
+    return openAsClient(server.host, server.at, 'postgres')
   }
 
   /** Where n1 is, as its readers are told. */

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tablesOf } from '../../../kinds/database/postgres/links/tables.ts'
-import { openSession, type Session } from '../../../kinds/database/postgres/server.ts'
-import { startPostgres, type TestServer } from '../../support/postgres.ts'
+import type { Session } from '../../../kinds/database/postgres/server.ts'
+import { openAsClient, startPostgres, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
 let session: Session
 beforeAll(async () => {
   server = await startPostgres({ wal_level: 'logical' })
-  session = await openSession(server.host, server.at, 'postgres')
+  session = await openAsClient(server.host, server.at, 'postgres')
 }, 60_000)
 afterAll(async () => {
   await session.close()

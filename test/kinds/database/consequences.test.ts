@@ -3,7 +3,7 @@ import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { planLines } from '../../../cli/views/plan-text.ts'
 import { createStyle } from '../../../cli/views/style.ts'
-import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
+import { archiveObservation, type Drops } from '../../../kinds/database/plan/archived.ts'
 import { postgresBinaries } from '../../../kinds/database/postgres/binaries.ts'
 import { restartBy } from '../../../kinds/database/postgres/restart-settings.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
@@ -67,19 +67,40 @@ describe('a plan of a database says what it means', () => {
       bytes: 1,
       logBytes: 1,
     }
-    const archived = archiveObservation(
-      {
-        ...{ deployment: 'shop', node: 'n1', line: 'l', now: at('12:00:12'), nextXid: '900', end: '0/9' },
-        backups: [backup],
-      },
-      { at: at('12:00:12'), observer: 'planner-1' },
-    )
+    const archived = (node: string, drops?: Drops) =>
+      archiveObservation(
+        {
+          ...{ deployment: 'shop', node, line: 'l', now: at('12:00:12'), nextXid: '900', end: '0/9' },
+          ...(drops === undefined ? {} : { drops }),
+          backups: [{ ...backup, node }],
+        },
+        { at: at('12:00:12'), observer: 'planner-1' },
+      )
+    const standing = builtBy(await planOf(kept))
     const restore = { all: { restore_options: { type: 'time', target: '2026-01-31T12:00:00Z' } } }
-    const plan = await planOf({ ...kept, restore }, builtBy(await planOf(kept)), [archived])
+    const plan = await planOf({ ...kept, restore }, standing, [archived('n1')])
     expect(plan.consequences?.[0]).toMatch(
-      /^n1 and n2 go back to 2026-01-31T12:00:00.*, by 12 s: no writes until that is done; what was written since leaves, and stays in the archive/,
+      /^n1 and n2 go back to 2026-01-31T12:00:00.*, by 12 s; how many rows that drops is not known: no writes until that is done; what was written since leaves, and stays in the archive/,
     )
     expect(plan.remodels.some(({ destructive }) => destructive)).toBe(false)
+    const first = async (...drops: (Drops | undefined)[]) =>
+      (await planOf({ ...kept, restore }, standing, [archived('n1', drops[0]), archived('n2', drops[1])]))
+        .consequences?.[0]
+    const rows = (number: number | null, transactions = 9, more = false) => ({ rows: number, transactions, more })
+    expect(await first(rows(547), rows(547))).toMatch(/, by 12 s, and drop 547 rows written since: no writes until/)
+    expect(await first(rows(1547), rows(1))).toMatch(
+      /, and drop 1,547 rows written since on n1 and 1 row written since on n2:/,
+    )
+    expect(await first(rows(0, 0), rows(0, 0))).toMatch(/, and drop no row:/)
+    expect(await first(rows(null, 12), rows(null, 900_000, true))).toMatch(
+      /and drop 12 transactions, of which the rows could not be counted in time on n1 and at least 900,000 transactions, .* on n2:/,
+    )
+    expect(await first(rows(5), undefined)).toMatch(
+      /5 rows written since on n1 and a number of rows that is not known on n2:/,
+    )
+    expect(await first({ bytes: 3 * 2 ** 20 }, { bytes: 3 * 2 ** 20 })).toMatch(
+      /drop 3\.0 MiB of log, of which no rows are counted:/,
+    )
   })
 
   test('for passwords and attributes of users, of which no plan shows what PostgreSQL stores', async () => {
@@ -116,7 +137,7 @@ describe('a plan of a database says what it means', () => {
       '8 changes: 8 to create.',
       '  n3 comes with what n1 has, which goes on taking writes',
     ])
-    const internal = /monitor|sync event|slot|origin|dump roles|extra_dependencies|needs_update|primary_instance_id/
+    const internal = /monitor|sync event|\bslot\b|origin|dump roles|extra_dependencies|needs_update|primary_instance_id/
     expect(text(plan)).not.toMatch(internal)
     expect(text(plan)).toContain('copy n1 to n3')
     expect(text(plan, true)).toMatch(/sync event/)

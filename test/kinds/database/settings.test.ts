@@ -68,6 +68,7 @@ describe('settings in a document', () => {
     expect(settings).toEqual({
       fsync: 'on',
       log_file_mode: '0600',
+      max_slot_wal_keep_size: '512MB',
       random_page_cost: '1.10',
     })
   })

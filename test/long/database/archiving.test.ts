@@ -5,8 +5,8 @@ import { createStyle } from '../../../cli/views/style.ts'
 import { DatabaseClient } from '../../../kinds/database/api/client.ts'
 import { findDatabase } from '../../../kinds/database/cli/databases.ts'
 import { databaseLines } from '../../../kinds/database/cli/views/database.ts'
-import { openSession } from '../../../kinds/database/postgres/server.ts'
 import { connectRedis } from '../../../shared/runtime/redis.ts'
+import { openAsClient } from '../../support/postgres.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 import { addressOf, ask, deploy, remove, type Wish } from './support.ts'
@@ -37,7 +37,7 @@ async function sealed(name: string): Promise<number> {
 
 async function walFile(letter: string, name: string): Promise<string> {
   const at = { vm: `db-${name}-${letter}`, address: addressOf(net, letter), port: 5432 }
-  const session = await openSession(stack.provider, at, 'shop')
+  const session = await openAsClient(stack.provider, at, 'shop')
   try {
     return String(await session.value('SELECT pg_walfile_name(pg_current_wal_insert_lsn())'))
   } finally {

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openFenced } from '../../../kinds/database/postgres/fenced.ts'
 import { fenceSequence } from '../../../kinds/database/postgres/names.ts'
-import { openSession } from '../../../kinds/database/postgres/server.ts'
-import { startPair, startPostgres, type TestServer } from '../../support/postgres.ts'
+import { openAsClient, startPair, startPostgres, type TestServer } from '../../support/postgres.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -51,7 +50,7 @@ describe('a session under a fence', () => {
   })
 
   test('is not held up by an application that has the advisory lock 0', async () => {
-    const application = await openSession(server.host, server.at, 'postgres')
+    const application = await openAsClient(server.host, server.at, 'postgres')
     await application.query('SELECT pg_advisory_lock(0)')
     const session = await open(1, 'slot/n9:n1:shop')
     expect(await session.value('SELECT 1')).toBe(1)
@@ -62,7 +61,7 @@ describe('a session under a fence', () => {
     const { primary, standby } = await startPair()
     try {
       const [watch, replica] = await Promise.all(
-        [primary, standby].map(({ host, at }) => openSession(host, at, 'postgres')),
+        [primary, standby].map(({ host, at }) => openAsClient(host, at, 'postgres')),
       )
       const receiver = async () =>
         await replica!.value(`SELECT pid FROM pg_stat_wal_receiver WHERE status = 'streaming'`)

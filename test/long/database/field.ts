@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openSession, type Session } from '../../../kinds/database/postgres/server.ts'
+import type { Session } from '../../../kinds/database/postgres/server.ts'
 import type { Client } from '../../../shared/api/client.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { readCases } from '../../support/cases.ts'
+import { openAsClient } from '../../support/postgres.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 
@@ -115,7 +116,7 @@ export class Field {
   /** The same in the database of the deployment's own name. */
   async inDatabase(deployment: string, host: string, address: number, work: (session: Session) => Promise<void>) {
     const at = { vm: `db-${deployment}-${host}`, address: `127.${this.net}.0.${address}`, port: 5432 }
-    const session = await openSession(this.stack.provider, at, deployment)
+    const session = await openAsClient(this.stack.provider, at, deployment)
     try {
       await work(session)
     } finally {
@@ -126,7 +127,7 @@ export class Field {
   /** As the admin role, on the server of a host. */
   async sql(deployment: string, host: string, address: number, ...statements: string[]): Promise<unknown> {
     const at = { vm: `db-${deployment}-${host}`, address: `127.${this.net}.0.${address}`, port: 5432 }
-    const session = await openSession(this.stack.provider, at, 'postgres', { timeoutMs: 5000, limitMs: 60_000 })
+    const session = await openAsClient(this.stack.provider, at, 'postgres', { timeoutMs: 5000, limitMs: 60_000 })
     try {
       let last: unknown = null
       for (const statement of statements) last = await session.value(statement)

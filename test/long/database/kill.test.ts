@@ -24,7 +24,9 @@ const inRefusal = /^set-up-instance\.(going-back|role-closed|put-back)$/
 const inVerbs = /^restart-server\./
 /** A node gets another name: `rename.test.ts`. */
 const inRenaming = /^rename-node\./
-const elsewhere = [inLongLog, inRefusal, inVerbs, inRenaming]
+/** A server takes over without all of its node's log: `forked.test.ts`, which kills at the last of them. */
+const inFork = /^fork\./
+const elsewhere = [inLongLog, inRefusal, inVerbs, inRenaming, inFork]
 const own = failpointsOf('database').filter(({ name }) => !elsewhere.some((points) => points.test(name)))
 /** What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten: `test/chaos/every-failpoint.test.ts`. */
 const core = failpointsOf('deployment').filter(({ name }) =>

@@ -3,9 +3,9 @@ import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { openSession } from '../../../kinds/database/postgres/server.ts'
 import type { Client } from '../../../shared/api/client.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
+import { openAsClient } from '../../support/postgres.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 import { addressOf, ask, documentOf, type Wish } from './support.ts'
@@ -131,7 +131,7 @@ export class Scene {
 
   async sql(letter: string, ...statements: string[]): Promise<unknown> {
     const at = { vm: `db-shop-${letter}`, address: addressOf(this.net, letter), port: 5432 }
-    const session = await openSession(this.stack.provider, at, 'postgres', { timeoutMs: 5000 })
+    const session = await openAsClient(this.stack.provider, at, 'postgres', { timeoutMs: 5000 })
     try {
       let last: unknown = null
       for (const statement of statements) last = await session.value(statement)

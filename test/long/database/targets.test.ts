@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openSession } from '../../../kinds/database/postgres/server.ts'
+import { openAsClient } from '../../support/postgres.ts'
 import { Field } from './field.ts'
 
 let field: Field
@@ -17,14 +17,14 @@ describe('a restore to a target that the log does not reach', { timeout: 600_000
     )
     if (!first || !digits || !beyond || !rolledBack) return
     expect(await field.deploy(first)).toMatchObject({ state: 'done', said: '' })
-    const session = await openSession(field.stack.provider, server(), 'pitr')
+    const session = await openAsClient(field.stack.provider, server(), 'pitr')
     await session.query('INSERT INTO item VALUES (1)')
     await session.query('BEGIN')
     const aborted = String(await session.value('SELECT pg_current_xact_id()::text'))
     await session.query('INSERT INTO item VALUES (2)')
     await session.query('ROLLBACK')
     await session.query('INSERT INTO item VALUES (3)')
-    const open = await openSession(field.stack.provider, server(), 'pitr')
+    const open = await openAsClient(field.stack.provider, server(), 'pitr')
     await open.query('BEGIN')
     const going = String(await open.value('SELECT pg_current_xact_id()::text'))
     // One that is behind it has ended: so the number of the one that goes on could be that of an end.
@@ -50,7 +50,7 @@ describe('a restore to a target that the log does not reach', { timeout: 600_000
     await session.close()
 
     expect(await field.deploy(to(aborted))).toMatchObject({ state: 'done', said: '' })
-    const again = await openSession(field.stack.provider, server(), 'pitr')
+    const again = await openAsClient(field.stack.provider, server(), 'pitr')
     expect(await again.value(`SELECT string_agg(id::text, ' ' ORDER BY id) FROM item`)).toBe('1')
     await again.close()
     const { plan } = await field.client.planRemoval('pitr')

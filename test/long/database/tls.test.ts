@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { authorityOf, connectionUri, findDatabase } from '../../../kinds/database/cli/databases.ts'
-import { openSession } from '../../../kinds/database/postgres/server.ts'
 import { Authority } from '../../../shared/certificates/authority.ts'
 import { Secrets } from '../../../shared/runtime/secrets.ts'
+import { openAsClient } from '../../support/postgres.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 import { addressOf, ask, deploy, documentOf, expectWhole, passwordOf, remove, standing, type Wish } from './support.ts'
@@ -58,7 +58,7 @@ async function onMachine(letter: string, script: string): Promise<string> {
 
 async function asAdmin(letter: string, sql: string): Promise<unknown> {
   const at = { vm: `db-shop-${letter}`, address: addressOf(net, letter), port: 5432 }
-  const session = await openSession(stack.provider, at, 'shop')
+  const session = await openAsClient(stack.provider, at, 'shop')
   try {
     return await session.value(sql)
   } finally {
@@ -206,6 +206,37 @@ describe('TLS of a database', { timeout: 600_000 }, () => {
       const there = () => ask(net, hosts, `SELECT count(*)::int FROM item WHERE id = 'last'`)
       await expect.poll(there, { timeout: 60_000 }).toEqual([[1]])
     }
+    await remove(stack.client())
+    expect(await standing(stack)).toEqual([])
+  })
+
+  test('is of a database that is restored: servers have certificates again, and nothing goes in the clear', async () => {
+    const wish = { net, nodes, tls: { mode: 'required' as const }, keep: 2 }
+    await deploy(stack.client(), wish, 240_000)
+    await ask(net, 'ab', `INSERT INTO item VALUES ('before', 'n1')`)
+    const [[moment]] = (await ask(net, 'ab', 'SELECT clock_timestamp()::text')) as [[string]]
+    await ask(net, 'ab', `INSERT INTO item VALUES ('behind', 'n1')`)
+    for (const hosts of ['ab', 'c']) {
+      await expect.poll(() => ask(net, hosts, 'SELECT count(*)::int FROM item'), { timeout: 60_000 }).toEqual([[2]])
+    }
+    const restore = { all: { restore_options: { type: 'time', target: moment.replace(' ', 'T') } } }
+    const { plan: drawn } = await stack.client().plan({
+      manifest: { name: 'shop.yml', content: documentOf({ ...wish, restore }) },
+    })
+    expect(drawn.consequences?.[0]).toMatch(/^n1 and n2 go back to .*, and drop 1 row written since: no writes until/)
+    await deploy(stack.client(), { ...wish, restore }, 240_000)
+    for (const hosts of ['ab', 'c']) expect(await ask(net, hosts, 'SELECT id FROM item')).toEqual([['before']])
+    await expectLinks(true)
+    const ca = await authority()
+    for (const letter of letters) {
+      expect(await comesIn(letter, { ca })).toBe('TLSv1.3')
+      expect(await comesIn(letter, undefined)).toBe('28000')
+      expect(await onMachine(letter, `grep -rlE 'PRIVATE KEY' /var/vcap/store | sort`)).toBe(`${certificate}\n`)
+    }
+    await ask(net, 'ab', `INSERT INTO item VALUES ('then', 'n1')`)
+    await expect
+      .poll(() => ask(net, 'c', 'SELECT id FROM item ORDER BY id'), { timeout: 60_000 })
+      .toEqual([['before'], ['then']])
     await remove(stack.client())
     expect(await standing(stack)).toEqual([])
   })

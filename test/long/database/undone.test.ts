@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openSession } from '../../../kinds/database/postgres/server.ts'
 import type { Client } from '../../../shared/api/client.ts'
 import { baseKey } from '../../../shared/ledger/keys.ts'
 import { connectRedis } from '../../../shared/runtime/redis.ts'
+import { openAsClient } from '../../support/postgres.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 import { addressOf, ask, deploy, documentOf, remove, type Wish } from './support.ts'
@@ -25,7 +25,7 @@ afterAll(() => stack.stop())
 /** As the admin role, through the machine. */
 async function sql(letter: string, database: string, ...statements: string[]): Promise<unknown> {
   const at = { vm: `db-shop-${letter}`, address: addressOf(wish.net, letter), port: 5432 }
-  const session = await openSession(stack.provider, at, database, { timeoutMs: 10_000 })
+  const session = await openAsClient(stack.provider, at, database, { timeoutMs: 10_000 })
   try {
     let last: unknown
     for (const statement of statements) last = await session.value(statement)

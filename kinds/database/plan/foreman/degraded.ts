@@ -17,8 +17,29 @@ export function lackingOf({ meta }: StandingMaterial): string[] {
   return Array.isArray(meta.lacking) ? meta.lacking.map(String) : []
 }
 
+/** What of the tables is likely to be meant otherwise. */
+export function tableNotes(materials: readonly StandingMaterial[]): string[] {
+  return [...keylessNotes(materials), ...placeNotes(materials)]
+}
+
+function placeNotes(materials: readonly StandingMaterial[]): string[] {
+  const all = (key: 'misplaced' | 'personal') => [
+    ...new Set(materials.flatMap(({ meta }) => (Array.isArray(meta[key]) ? meta[key].map(String) : []))),
+  ]
+  return [
+    ...all('misplaced').map(
+      (table) =>
+        `table ${table} lies in the schema that Remodel keeps for itself, and no other node gets its rows: ALTER TABLE ${table} SET SCHEMA public`,
+    ),
+    ...all('personal').map(
+      (table) =>
+        `table ${table} lies in the schema that has the name of a user: only that user finds it without its schema, as PostgreSQL looks there first`,
+    ),
+  ]
+}
+
 /** Tables without a key: rows of them can be added, and PostgreSQL refuses to change or delete any. */
-export function keylessNotes(materials: readonly StandingMaterial[]): string[] {
+function keylessNotes(materials: readonly StandingMaterial[]): string[] {
   const nodes = new Map<string, string[]>()
   for (const { attributes, meta } of materials) {
     for (const table of Array.isArray(meta.keyless) ? meta.keyless.map(String) : []) {

@@ -1,4 +1,6 @@
 import type { RemodelDraft } from '../../../contract/draft.ts'
+import type { Members } from '../../inputs.ts'
+import { linkPattern } from '../../postgres/names.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import type { Handover } from './handover.ts'
 import type { Situation } from './situation.ts'
@@ -33,7 +35,7 @@ export function handoverRemodels(
     members,
     to,
     synchronous: situation.isSynchronous(node),
-    ...(how === 'switch-over' ? {} : electionOf(handover)),
+    ...(how === 'switch-over' ? {} : { ...electionOf(handover), ...readersOf(handover, situation) }),
     ...(how === 'fail-over' ? { lost: members.filter(({ instance }) => instance === from) } : {}),
   }
   const change: RemodelDraft = {
@@ -65,6 +67,18 @@ export function handoverRemodels(
 
 function electionOf({ candidates, wake, commits, slots, acceptLoss }: Exclude<Handover, { how: 'switch-over' }>) {
   return { candidates, wake, commits, slots, acceptLoss }
+}
+
+/** Nodes that read from this one. */
+function readersOf(
+  { to, slots }: Exclude<Handover, { how: 'switch-over' }>,
+  situation: Surroundings,
+): { database: string; readers: Members } {
+  const nodes = slots.flatMap((slot) => linkPattern.exec(slot)?.[2] ?? [])
+  return {
+    database: String(situation.standing('database.instance', to)?.attributes.database_name ?? ''),
+    readers: Object.fromEntries(nodes.map((node) => [node, situation.membersOf(node)])),
+  }
 }
 
 function titleOf(handover: Handover, words: string): string {

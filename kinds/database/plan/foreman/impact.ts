@@ -2,8 +2,9 @@ import { canonical } from '../../../../shared/model/canonical.ts'
 import type { Target } from '../../archive/chain.ts'
 import { InstanceAttributes, type Restore } from '../../inputs.ts'
 import { restartBy } from '../../postgres/restart-settings.ts'
-import type { ArchiveSeen } from '../archived.ts'
+import type { ArchiveSeen, Drops } from '../archived.ts'
 import type { Event, NamedPlan, NodeResources } from '../operations/operations.ts'
+import { sizeText } from '../texts.ts'
 import { restartText, switchOverText } from './consequences.ts'
 import type { Handover } from './handover.ts'
 import { type Changed, changedOf } from './settings.ts'
@@ -121,7 +122,7 @@ function restoreTexts({ pending, archives }: Planned, situation: Situation): str
       ...(back.length === 0
         ? []
         : [
-            `${listed(back)} go${back.length === 1 ? 'es' : ''} back to ${moment}${sinceText(restore.target, now)}: no writes until that is done; ` +
+            `${listed(back)} go${back.length === 1 ? 'es' : ''} back to ${moment}${sinceText(restore.target, now)}${restore.target.type === 'default' ? '' : dropsText(back, situation, archives)}: no writes until that is done; ` +
               'what was written since leaves, and stays in the archive, from which another restore brings it back',
           ]),
       ...(fresh.length === 0
@@ -144,6 +145,27 @@ function momentText({ target, backup }: Restore): string {
     default:
       return 'the end of the archive'
   }
+}
+
+/** What is dropped with it on each node, as its server has counted it. */
+function dropsText(nodes: readonly string[], { deployment }: Situation, archives: readonly ArchiveSeen[]): string {
+  const alike = Map.groupBy(nodes, (node) => {
+    const drops = archives.find((one) => one.deployment === deployment && one.node === node)?.drops
+    return drops === undefined ? '' : amountOf(drops)
+  })
+  const verb = nodes.length === 1 ? 'drops' : 'drop'
+  const [first, ...others] = [...alike]
+  if (others.length === 0 && first![0] !== '') return `, and ${verb} ${first![0]}`
+  if (others.length === 0) return `; how many rows that drops is not known`
+  return `, and ${verb} ${listed([...alike].map(([amount, own]) => `${amount || 'a number of rows that is not known'} on ${listed(own)}`))}`
+}
+
+function amountOf(drops: Drops): string {
+  if ('bytes' in drops) return `${sizeText(drops.bytes)} of log, of which no rows are counted`
+  const { rows, transactions, more } = drops
+  const count = (number: number, what: string) => `${number.toLocaleString('en-US')} ${what}${number === 1 ? '' : 's'}`
+  if (rows !== null) return rows === 0 ? 'no row' : `${count(rows, 'row')} written since`
+  return `${more ? 'at least ' : ''}${count(transactions, 'transaction')}, of which the rows could not be counted in time`
 }
 
 /** By the server's own clock. */

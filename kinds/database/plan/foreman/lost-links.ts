@@ -2,6 +2,7 @@ import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { Strategy } from '../strategy.ts'
+import { sizeText } from '../texts.ts'
 
 /**
  * Links that a node read by, and whose slot is lost: a new one would begin with what is written from now on, and the node would miss the
@@ -34,6 +35,3 @@ export function lostLinks(
   if (faults.length > 0) throw invalidInput(faults)
   return notes
 }
-
-const sizeText = (bytes: number) =>
-  bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`

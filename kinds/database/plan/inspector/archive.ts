@@ -1,12 +1,17 @@
 import type { Observation } from '../../../../shared/model/observation.ts'
 import type { World } from '../../../contract/kind.ts'
-import { archivesOf } from '../../archive/archives.ts'
-import { InstanceAttributes } from '../../inputs.ts'
-import { type Address, type Machines, openSession } from '../../postgres/server.ts'
-import { type ArchiveSeen, archiveObservation } from '../archived.ts'
+import { archivesOf, type BackupSummary } from '../../archive/archives.ts'
+import { bytesAt } from '../../archive/chain.ts'
+import { InstanceAttributes, restoredMaterial } from '../../inputs.ts'
+import { type Address, type Machines, openSession, type Session } from '../../postgres/server.ts'
+import { writtenSince } from '../../postgres/written-since.ts'
+import { type ArchiveSeen, archiveObservation, type Drops } from '../archived.ts'
 import type { ResourceData } from '../operations/operations.ts'
-import type { Strategy } from '../strategy.ts'
+import type { RestoreRequest, Strategy } from '../strategy.ts'
 import type { Server } from './servers.ts'
+
+/** So long it is counted what a restore drops, of each node. */
+const countMs = 2000
 
 interface Found {
   deployment: string
@@ -18,7 +23,7 @@ interface Found {
 export async function archivesAsFound(
   strategy: Strategy,
   found: Found,
-  { stores, provider, closely, observer }: World,
+  { stores, provider, closely, observer, recorded }: World,
 ): Promise<Observation[]> {
   const standing = found.instances.map(({ attributes }) => InstanceAttributes.parse(attributes))
   const kept = standing.flatMap(({ node, backup }) => (closely && backup !== undefined ? [node] : []))
@@ -35,17 +40,66 @@ export async function archivesAsFound(
     const isOurs = deployment === found.deployment
     const nodes = new Set([...backups.map(({ node }) => node), ...(isOurs ? archived : [])])
     for (const node of [...nodes].sort()) {
-      const now = isOurs ? await writing(provider, addressOf(found, node)) : unknown
+      const at = isOurs ? addressOf(found, node) : undefined
+      const now = await writing(provider, at)
+      const request = strategy.restores[node]
+      const isDone = recorded.materials.some(
+        ({ id, attributes }) => id === restoredMaterial(node) && attributes.key === request?.key,
+      )
+      const drops = at && request && !isDone ? await dropsOf(provider, at, { request, backups, end: now.end }) : null
       const own = backups.filter((backup) => backup.node === node)
-      seen.push(archiveObservation({ deployment, node, ...now, backups: own }, { at: Date.now(), observer }))
+      const archive = { deployment, node, ...now, ...(drops === null ? {} : { drops }), backups: own }
+      seen.push(archiveObservation(archive, { at: Date.now(), observer }))
     }
   }
   return seen
 }
 
-function addressOf({ instances, primaries }: Found, node: string): Address | undefined {
+function addressOf({ instances, primaries }: Found, node: string): InstanceAttributes | undefined {
   const primary = instances.find(({ identifier }) => identifier.id === primaries.get(node)?.instance)
   return primary && InstanceAttributes.parse(primary.attributes)
+}
+
+interface Back {
+  request: RestoreRequest
+  backups: readonly BackupSummary[]
+  end: string | null
+}
+
+/** What a server drops with a restore, by its own word; null where it does not say. */
+async function dropsOf(machines: Machines, at: InstanceAttributes, back: Back): Promise<Drops | null> {
+  const { target } = back.request
+  if (target.type === 'lsn') {
+    return back.end === null ? null : { bytes: Math.max(0, bytesAt(back.end) - bytesAt(target.value)) }
+  }
+  try {
+    const session = await openSession(machines, at, at.database_name, { timeoutMs: countMs * 2 })
+    try {
+      const moment = await momentOf(session, back)
+      return moment === null ? null : await writtenSince(session, moment, countMs)
+    } finally {
+      await session.close()
+    }
+  } catch {
+    return null
+  }
+}
+
+/** Null: there is none, as for the end of the archive, or the server does not know it any more. */
+async function momentOf(session: Session, { request: { target, node, set }, backups }: Back): Promise<Date | null> {
+  if (target.type === 'time') return new Date(target.value)
+  if (target.type === 'xid') {
+    const at = await session.value(
+      `SELECT floor(extract(epoch FROM pg_xact_commit_timestamp(($1::bigint % 4294967296)::text::xid)) * 1000)::text`,
+      [target.value],
+    )
+    return at === null ? null : new Date(Number(at))
+  }
+  if (target.type !== 'immediate') return null
+  const fits = (one: BackupSummary) =>
+    one.until !== null && (node === null || one.node === node) && (set === null || one.id === set)
+  const backup = backups.findLast(fits)
+  return backup ? new Date(backup.from) : null
 }
 
 type Writing = Pick<ArchiveSeen, 'line' | 'now' | 'nextXid' | 'end'>

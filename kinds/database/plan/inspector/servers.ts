@@ -4,7 +4,7 @@ import { type DatabaseSeen, databaseSeen, publicationFault } from '../../postgre
 import { type Drain, drainOf } from '../../postgres/drain.ts'
 import { type Incoming, incomingOf } from '../../postgres/links/incoming.ts'
 import { endOfLog } from '../../postgres/links/server-log.ts'
-import { isReplicated, type Table, tablesOf } from '../../postgres/links/tables.ts'
+import { isReplicated, misplacedIn, type Table, tablesOf } from '../../postgres/links/tables.ts'
 import { adminRole, archiveSlot, publication } from '../../postgres/names.ts'
 import { type Position, positionOf, positionSql } from '../../postgres/position.ts'
 import { rolesAmiss } from '../../postgres/roles.ts'
@@ -22,12 +22,23 @@ interface Subscription {
   asAdmin: boolean
   /** How far it has come in its provider's log; null: it has got nothing yet. */
   received: number | null
-  /** It reads the slot of its own name, all that the publication has, and nothing that came from other nodes. */
+  /**
+   * It reads the slot of its own name, all that the publication has, and nothing that came from other nodes; what it
+   * writes runs as its table's owner.
+   */
   asMade: boolean
   /** It checks the certificate of its provider. */
   checks: boolean
   /** `<address>:<port>` of the servers that it knows. */
   servers: string[]
+}
+
+/** A slot that keeps much of the log, in bytes. */
+export interface Keeping {
+  slot: string
+  bytes: number
+  /** So much more may be written before the slot is ended; null: it is never. */
+  left: number | null
 }
 
 /** What one server says of itself. */
@@ -63,10 +74,14 @@ export interface Server {
   /** A primary: whether the writes of its database were stopped, as it was to be removed. */
   drain: Drain
   subscriptions: Subscription[]
+  /** Slots and how much of the log each keeps. */
+  keeping: Keeping[]
   /** A primary: what it reads from other nodes. */
   incoming: Incoming[]
   /** A primary: tables of its database that other nodes are to have too. */
   tables: Table[]
+  /** A primary: tables in the schema that is Remodel's own: no other node gets their rows. */
+  misplaced: string[]
   /** A primary: sequences by which it may draw a number that another node draws. */
   unshared: string[]
 }
@@ -106,6 +121,7 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
           lagBytes: behind === null ? null : Math.max(0, Number(behind)),
           physicalSlots: slots,
           notInEffect,
+          keeping: await keepingOf(session),
           tls: (await session.value(servesTlsSql)) === true,
           checks: String(await session.value(`SELECT current_setting('primary_conninfo')`)).includes(verifying),
           waitsFor: String(await session.value(`SELECT current_setting('synchronous_standby_names')`)),
@@ -119,6 +135,7 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
                 subscriptions: [],
                 incoming: [],
                 tables: [],
+                misplaced: [],
                 unshared: [],
                 database: await databaseSeen(session, database_name),
               }
@@ -137,6 +154,18 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
   }
 }
 
+async function keepingOf(session: Session): Promise<Keeping[]> {
+  const rows = await session.query(
+    `SELECT slot_name AS slot, safe_wal_size AS left, (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)
+       - restart_lsn AS bytes FROM pg_replication_slots WHERE NOT temporary AND NOT synced AND invalidation_reason IS NULL AND restart_lsn IS NOT NULL`,
+  )
+  return rows.map(({ slot, bytes, left }) => ({
+    slot: String(slot),
+    bytes: Number(bytes),
+    left: left === null ? null : Number(left),
+  }))
+}
+
 /** From outside, so that a database that lets no session in has its links too; what it holds is asked inside. */
 async function linksOf(machines: Machines, at: Address, { database, node }: { database: string; node: string }) {
   const session = await openSession(machines, at, 'postgres', { timeoutMs: 1500 })
@@ -148,6 +177,7 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
         invalid: new Map<string, string>(),
         subscriptions: [],
         tables: [],
+        misplaced: [],
         unshared: [],
         database: seen,
       }
@@ -162,14 +192,14 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
     )
     const rows = await session.query(
       `SELECT subname, subenabled, subconninfo, subconninfo LIKE '%user=${adminRole} %' AS as_admin,
-         subslotname IS NOT DISTINCT FROM subname AND subpublications = ARRAY['${publication}'] AND suborigin = 'none' AS as_made,
+         subslotname IS NOT DISTINCT FROM subname AND subpublications = ARRAY['${publication}'] AND suborigin = 'none' AND NOT subrunasowner AS as_made,
          (SELECT remote_lsn - '0/0' FROM pg_replication_origin_status WHERE external_id = 'pg_' || s.oid) AS received
        FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid WHERE subname LIKE 'remodel\\_%' AND datname = $1`,
       [database],
     )
     const inside = seen.admin
       ? await insideOf(machines, at, { database, node })
-      : { missing: new Map<string, number>(), fault: '', tables: [], unshared: [] }
+      : { missing: new Map<string, number>(), fault: '', tables: [], misplaced: [], unshared: [] }
     const subscriptions = rows.map(
       ({ subname, subenabled, subconninfo, as_admin, as_made, received }): Subscription => ({
         name: String(subname),
@@ -183,8 +213,8 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
       }),
     )
     const faults = [...seen.faults, ...(inside.fault === '' ? [] : [inside.fault])]
-    const { tables, unshared } = inside
-    return { slots, invalid, subscriptions, tables, unshared, database: { ...seen, faults } }
+    const { tables, misplaced, unshared } = inside
+    return { slots, invalid, subscriptions, tables, misplaced, unshared, database: { ...seen, faults } }
   } finally {
     await session.close()
   }
@@ -205,6 +235,7 @@ async function insideOf(machines: Machines, at: Address, { database, node }: { d
       missing,
       fault: await publicationFault(session),
       tables: await tablesOf(session),
+      misplaced: await misplacedIn(session),
       unshared: await unsharedOf(session, node),
     }
   } finally {

@@ -1,4 +1,5 @@
-import { quoted, type Session } from '../server.ts'
+import { readAsOwner } from '../as-role.ts'
+import { quoted, type Row, type Session } from '../server.ts'
 import type { Compared } from './tables.ts'
 
 /** Values of a key, as PostgreSQL writes them. */
@@ -34,10 +35,26 @@ const keyText = ({ key }: Compared) =>
 
 function within(table: Compared, range: Range): { where: string; values: string[] } {
   const values: string[] = []
-  const given = (key: Key) => key.map((value, at) => `$${values.push(value)}::text::${table.key[at]!.type}`).join(', ')
+  const given = (key: Key) =>
+    key.map((value, at) => `$1[${values.push(value)}]::text::${table.key[at]!.type}`).join(', ')
   const bound = (how: string, key: Key | null) => (key === null ? [] : [`(${keyOf(table)}) ${how} (${given(key)})`])
   const bounds = 'only' in range ? bound('=', range.only) : [...bound('>', range.after), ...bound('<=', range.upTo)]
   return { where: bounds.length === 0 ? '' : `WHERE ${bounds.join(' AND ')}`, values }
+}
+
+/** Nothing of the table's is computed as the superuser that the session is. */
+async function ask(
+  session: Session,
+  { sql: table }: Compared,
+  sql: string,
+  values: readonly string[] = [],
+): Promise<Row[]> {
+  await session.query('BEGIN')
+  try {
+    return await readAsOwner(session, table, sql, values)
+  } finally {
+    await session.query('ROLLBACK').catch(() => {})
+  }
 }
 
 /** The key that lies so many rows behind another one; null where there are fewer. */
@@ -48,14 +65,16 @@ export async function keyBehind(
   rows: number,
 ): Promise<Key | null> {
   const { where, values } = within(table, { after, upTo: null })
-  const sql = `SELECT ${keyText(table)}::text FROM ${table.sql} t ${where} ORDER BY ${keyOf(table)} OFFSET ${rows - 1} LIMIT 1`
-  const found = await session.value(sql, values)
-  return found === null ? null : JSON.parse(String(found))
+  const sql = `SELECT ${keyText(table)}::text AS key FROM ${table.sql} t ${where} ORDER BY ${keyOf(table)} OFFSET ${rows - 1} LIMIT 1`
+  const [found] = await ask(session, table, sql, values)
+  return found === undefined ? null : JSON.parse(String(found.key))
 }
 
 export async function sumOf(session: Session, table: Compared, range: Range): Promise<Sum> {
   const { where, values } = within(table, range)
-  const [row] = await session.query(
+  const [row] = await ask(
+    session,
+    table,
     `SELECT count(*)::text AS rows, coalesce(sum(${digestOf(table)}::numeric), 0)::text AS digest FROM ${table.sql} t ${where}`,
     values,
   )
@@ -70,7 +89,9 @@ export async function rowsIn(
   limit: number,
 ): Promise<Map<string, string>> {
   const { where, values } = within(table, range)
-  const rows = await session.query(
+  const rows = await ask(
+    session,
+    table,
     `SELECT ${keyText(table)}::text AS key, ${digestOf(table)}::text AS digest FROM ${table.sql} t ${where} ORDER BY ${keyOf(table)} LIMIT ${limit}`,
     values,
   )
@@ -79,7 +100,9 @@ export async function rowsIn(
 
 /** Of rows that no key tells apart: a part of them by their digest -> what it has. */
 export async function sumsOf(session: Session, table: Compared, parts: number): Promise<Map<string, Sum>> {
-  const rows = await session.query(
+  const rows = await ask(
+    session,
+    table,
     `SELECT (digest & ${parts - 1})::text AS part, count(*)::text AS rows, sum(digest::numeric)::text AS digest
      FROM (SELECT ${digestOf(table)} AS digest FROM ${table.sql} t) AS rows GROUP BY 1`,
   )

@@ -1,8 +1,10 @@
 import { RemodelError, toError } from '../../../../shared/runtime/errors.ts'
 import type { StatementOutcome } from '../../api/statements.ts'
+import { runAs } from '../as-role.ts'
 import { tablesLock } from '../locks.ts'
+import { settleSql } from '../own-settings.ts'
 import { shareOwnSequences } from '../sequences.ts'
-import { quoted, type Session } from '../server.ts'
+import type { Session } from '../server.ts'
 
 /** A statement that waits for a table keeps all that come after it waiting. */
 const lockMs = 5000
@@ -27,7 +29,7 @@ const takeIn = `INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
 export async function runEverywhere(
   sessions: ReadonlyMap<string, Session>,
   sql: string,
-  of: { owner: string; share: boolean },
+  of: { owner: string; share: boolean; limitMs: number },
 ): Promise<StatementOutcome[]> {
   try {
     return await carriedOut(sessions, sql, of)
@@ -41,12 +43,12 @@ export async function runEverywhere(
 async function carriedOut(
   sessions: ReadonlyMap<string, Session>,
   sql: string,
-  { owner, share }: { owner: string; share: boolean },
+  { owner, share, limitMs }: { owner: string; share: boolean; limitMs: number },
 ): Promise<StatementOutcome[]> {
   const nodes = [...sessions.keys()]
   for (const [node, session] of sessions) {
     try {
-      await prepare(session, sql, owner)
+      await prepare(session, sql, { owner, limitMs })
       if (share) await shareOwnSequences(session, node)
     } catch (error) {
       await Promise.all([...sessions.values()].map((one) => one.query('ROLLBACK').catch(() => {})))
@@ -75,18 +77,26 @@ async function carriedOut(
 /** Of a server's refusal; undefined where the session itself has failed. */
 const sqlstateOf = (error: unknown) => (error instanceof RemodelError ? error.details.sqlstate : undefined)
 
-async function prepare(session: Session, sql: string, owner: string): Promise<void> {
+async function prepare(
+  session: Session,
+  sql: string,
+  { owner, limitMs }: { owner: string; limitMs: number },
+): Promise<void> {
   await session.query('BEGIN')
   await session.query(`SET LOCAL lock_timeout = ${lockMs}`)
-  await session.query('SET LOCAL synchronous_commit = on')
   await session.query(`SELECT pg_advisory_lock(${tablesLock})`)
-  // The admin role's own schema is no place for tables.
-  await session.query(owner === '' ? 'SET LOCAL search_path = public' : `SET LOCAL ROLE ${quoted(owner)}`)
-  await session.query('SAVEPOINT statements')
-  await session.query(sql)
-  // Fails where the statements have ended the transaction themselves.
-  await session.query('RELEASE SAVEPOINT statements')
-  await session.query('RESET ROLE')
+  await session.query(`SET LOCAL statement_timeout = ${limitMs}`)
+  if (owner === '') {
+    // PostgreSQL's own schema is no place for tables.
+    await session.query(`SET LOCAL search_path = public; SET LOCAL restrict_nonsystem_relation_kind = ''`)
+    await session.query('SAVEPOINT statements')
+    await session.query(sql)
+    // Fails where the statements have ended the transaction themselves.
+    await session.query('RELEASE SAVEPOINT statements')
+    await session.query(settleSql)
+  } else await runAs(session, owner, [sql])
+  await session.query(`SET LOCAL lock_timeout = ${lockMs}`)
+  await session.query('SET LOCAL synchronous_commit = on')
   await session.query('SET LOCAL allow_system_table_mods = on')
   await session.query(takeIn)
   await session.query('SET LOCAL allow_system_table_mods = off')

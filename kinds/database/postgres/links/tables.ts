@@ -13,6 +13,18 @@ export interface Table {
 export const isReplicated = `relkind IN ('r', 'p') AND relpersistence = 'p' AND NOT relispartition
   AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'remodel')`
 
+/**
+ * Tables in the schema of Remodel, beside its own: a client whose path led there made them, and no other node gets
+ * their rows.
+ */
+export async function misplacedIn(session: Session): Promise<string[]> {
+  const rows = await session.query(
+    `SELECT nspname || '.' || relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+     WHERE nspname = 'remodel' AND relkind IN ('r', 'p') AND relname NOT IN ('archive', 'fork') ORDER BY 1`,
+  )
+  return rows.map(({ name }) => String(name))
+}
+
 export async function tablesOf(session: Session): Promise<Table[]> {
   const rows = await session.query(
     `SELECT nspname || '.' || relname AS name, relreplident = 'f' OR EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indislive
