@@ -646,7 +646,7 @@ export const databases: readonly Sabotage[] = [
     name: 'a restore is carried out once more under the new name',
     guarantee: 101,
     file: 'kinds/database/renaming.ts',
-    find: "meta.resource !== undefined || id.startsWith(restoredMaterial(''))",
+    find: 'meta.resource !== undefined || materialType(id) === restoredType',
     replace: 'meta.resource !== undefined',
     caughtBy: 'test/kinds/database/renaming.test.ts',
   },
