@@ -81,7 +81,7 @@ describe('a fail-over that loses what another node has read', { timeout: 900_000
     await expectRead(end)
   })
 
-  test.for(['fork.taken-back'])('nor where its worker dies at %s', async (point) => {
+  test.for(['fork.held', 'fail-over.promoted', 'fork.taken-back'])('nor where its worker dies at %s', async (point) => {
     const end = await leaveBehind()
     await field.arm(point)
     await failOver()

@@ -24,7 +24,7 @@ const inRefusal = /^set-up-instance\.(going-back|role-closed|put-back)$/
 const inVerbs = /^restart-server\./
 /** A node gets another name: `rename.test.ts`. */
 const inRenaming = /^rename-node\./
-/** A server takes over without all of its node's log: `forked.test.ts`, which kills at the last of them. */
+/** A server takes over without all of its node's log: `forked.test.ts`, which kills before the promotion, behind it and at a reader. */
 const inFork = /^fork\./
 const elsewhere = [inLongLog, inRefusal, inVerbs, inRenaming, inFork]
 const own = failpointsOf('database').filter(({ name }) => !elsewhere.some((points) => points.test(name)))
