@@ -40,5 +40,11 @@ export interface RenderLink {
   instances: { name: string; index: number; id: string; az: string | null; bootstrap: boolean; address: string }[]
 }
 
-/** `processes`: names of what the job's monit files have supervised. */
-export type RenderResult = { digest: string; processes?: readonly string[] } | { fault: Fault }
+/** What the monit files of a rendered job come to. */
+export interface Supervision {
+  processes: readonly { name: string; pidfile: string }[]
+  /** What they say that has no effect here, each with its line. */
+  idle: readonly string[]
+}
+
+export type RenderResult = { digest: string; supervision?: Supervision } | { fault: Fault }

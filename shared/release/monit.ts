@@ -55,6 +55,12 @@ const STATEMENTS =
   )
 /** Names the keeper of a file, which a machine has beside its processes. */
 const keeperOf = (name: string) => `/var/vcap/monit/${name}.file.pid`
+/** Words that may begin a line within a check, beside those; what else begins one is no statement of monit. */
+const WITHIN = new Set(
+  'then else and or for but not as uid gid timeout on has program depend alias failed succeeded changed using exec pid ppid uptime'.split(
+    ' ',
+  ),
+)
 /** What monit can check, beside processes. */
 const CHECKS = 'file fifo filesystem device directory host remote system program network'.split(' ')
 const SECONDS: Record<string, number> = { second: 1, seconds: 1, minute: 60, minutes: 60, hour: 3600, hours: 3600 }
@@ -82,8 +88,8 @@ export function isMonitFile(path: string): boolean {
 }
 
 /**
- * What keeps a monit file from being carried out: a process that would not be supervised, a program that is `absent`, text that is no
- * statement of monit. What monit knows and has no effect here is none.
+ * What keeps a monit file from being carried out: a process that would not be supervised, another file whose processes would not be, a
+ * program that is `absent`, text that is no statement of monit. What monit knows and has no effect here is none.
  */
 export function monitFaults(text: string, absent: (path: string) => boolean = () => false): MonitNote[] {
   const reader = new MonitReader(text, absent)
@@ -119,10 +125,22 @@ class MonitReader {
   #judge(): void {
     const [first, second] = [this.#peek()!, this.#peek(1)]
     const words = [first, ...(second?.line === first.line ? [second] : [])].map(({ text }) => text).join(' ')
-    const known = this.#isWord('check')
-      ? CHECKS.some((word) => this.#isWord(word, 1))
-      : this.#isWord('set') || this.#isWord('include')
+    if (this.#isWord('include')) {
+      const message = `"${words.slice(0, 60)}" is not followed: its processes belong into a *.monit file beside this one`
+      this.faults.push({ line: first.line, message })
+      return
+    }
+    const known = this.#isWord('check') ? CHECKS.some((word) => this.#isWord(word, 1)) : this.#isWord('set')
     if (!known) this.faults.push({ line: first.line, message: `"${words.slice(0, 60)}" is no statement of monit` })
+  }
+
+  /** Within a check: a line that begins with a word that monit does not know there. */
+  #judgeWithin(): void {
+    const first = this.#peek()!
+    const begins = this.#tokens[this.#at - 1]?.line !== first.line
+    const word = first.text.toLowerCase()
+    if (!begins || first.quoted || STATEMENTS.includes(word) || WITHIN.has(word)) return
+    this.faults.push({ line: first.line, message: `"${first.text.slice(0, 60)}" is no statement of monit` })
   }
 
   /** A file whose check, up to the next one, has a start program. */
@@ -138,9 +156,9 @@ class MonitReader {
     const { line } = this.#peek()!
     const isFile = this.#isWord('file', 1)
     this.#at += 2
-    const name = this.#next()?.text ?? ''
+    const name = ['with', 'pidfile', 'matching'].some((word) => this.#isWord(word)) ? '' : (this.#next()?.text ?? '')
     const found: Found = {}
-    for (let token = this.#peek(); token && !(this.#isWord('check') && !token.quoted); token = this.#peek()) {
+    for (let token = this.#peek(); token && !this.#isWord('check') && !this.#isWord('include'); token = this.#peek()) {
       if (!token.quoted && NOISE.has(token.text.toLowerCase())) this.#at++
       else if (isFile && this.#isWord('path')) {
         found.file = this.#value(1)
@@ -151,7 +169,10 @@ class MonitReader {
         found.matching = true
       } else if (this.#isWord('group')) this.#value(1)
       else if (this.#isWord('start') || this.#isWord('stop')) this.#program(found)
-      else this.#skip()
+      else {
+        this.#judgeWithin()
+        this.#skip()
+      }
     }
     this.#add(name, line, found)
   }
@@ -202,9 +223,11 @@ class MonitReader {
     if (matching) warn(`process ${name}: matching has no effect, a process is found by its pidfile`)
     const leftOut = (why: string) => {
       warn(`process ${name} is left out: ${why}`)
-      this.faults.push({ line, message: `process ${name} would not be supervised: ${why}` })
+      this.faults.push({ line, message: `process ${name || 'without a name'} would not be supervised: ${why}` })
     }
-    if (!pidfile) leftOut('it has no pidfile, and no path of a file')
+    if (!isName(name)) leftOut('a name is needed, of at most 100 characters and without a slash')
+    else if (!pidfile) leftOut('it has no pidfile, and no path of a file')
+    else if (!(file ?? pidfile).startsWith('/')) leftOut(`"${file ?? pidfile}" is no absolute path`)
     else if (!start) leftOut('it has no start program')
     else {
       if (stop === '') warn(`process ${name} has no stop program; it will be killed`)
@@ -221,11 +244,18 @@ class MonitReader {
     }
   }
 
-  /** Takes the value `ahead` tokens on, noise words left out. */
+  /** Takes the value `ahead` tokens on, noise words left out; empty where a statement begins instead. */
   #value(ahead: number): string {
     this.#at += ahead
     this.#noise()
-    return this.#next()?.text ?? ''
+    return this.#isKeyword() ? '' : (this.#next()?.text ?? '')
+  }
+
+  /** A word of monit's own, which is no name and no value. */
+  #isKeyword(): boolean {
+    const token = this.#peek()
+    const word = token?.text.toLowerCase() ?? ''
+    return token !== undefined && !token.quoted && (NOISE.has(word) || STATEMENTS.includes(word))
   }
 
   #noise(): void {
@@ -260,6 +290,11 @@ class MonitReader {
     const token = this.#peek(ahead)
     return token !== undefined && !token.quoted && token.text.toLowerCase() === word
   }
+}
+
+/** It is part of a file's name on the machine. */
+function isName(name: string): boolean {
+  return name !== '' && name.length <= 100 && !/[/\p{Cc}]/u.test(name)
 }
 
 function tokenize(text: string): Token[] {

@@ -106,6 +106,12 @@ const scripts = ['run-post-deploy']
 /** These change the record and nothing that could be undone. */
 const records = ['rename-instances']
 
+/** More of what `prepare-instance` does, undone when its plan is over. */
+const files: [what: string, script: string, says: string][] = [
+  ['a file of a job, changed', `echo x >> ${layout.jobs}/app/bin/ctl`, 'job app as it was deployed: bin/ctl'],
+  ['a file of a package, gone', `rm ${layout.packages}/app/share/app`, 'package app as it was deployed: share/app'],
+]
+
 const named = async () =>
   (await client.verdict('undone', 0)).deviations.map(({ material, what }) => `${material} ${what}`)
 
@@ -120,6 +126,19 @@ describe('the verdict after a plan says what was undone behind the back of', () 
     expect((await deploySmall(client, base)).ended).toBe('done')
     await expect.poll(named, generous).toEqual([])
   }, 600_000)
+
+  test.each(files)(
+    'prepare-instance: %s',
+    async (_, script, says) => {
+      await onMachine(await placeOfFirst(), (machine) => machine.exec(['/bin/sh', '-c', script]))
+      await expect.poll(named, generous).toEqual([`instance/app/0 does not have ${says}`])
+      const anew = await planSmall(client, { ...base, recreate: true })
+      await client.apply(anew.plan.id, {})
+      expect(await settled(client, anew.plan.id, 200_000)).toBe('done')
+      await expect.poll(named, generous).toEqual([])
+    },
+    600_000,
+  )
 
   test.each(Object.entries(undone))(
     '%s',

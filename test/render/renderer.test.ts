@@ -54,7 +54,11 @@ describe('a greedy template', () => {
     ])
     await patient.close()
     const fault = { message: 'template web/greedy.erb: it needs more than 384 MiB of memory' }
-    expect(answers).toMatchObject([{ fault }, { fault }, { digest: expect.any(String), processes: [] }])
+    expect(answers).toMatchObject([
+      { fault },
+      { fault },
+      { digest: expect.any(String), supervision: { processes: [], idle: [] } },
+    ])
   })
 
   it('that renders more than a file may have is a fault', async () => {
@@ -94,8 +98,59 @@ describe('a rendered job', () => {
       'check process x pidfile /p\n  start program "/bin/x"\n  stop program "/var/vcap/jobs/<%= name %>/bin/../bin/ctl stop"\n',
       'line 3: the stop program /var/vcap/jobs/web/bin/../bin/ctl is no file of the job',
     ],
+    [
+      'include /var/vcap/jobs/web/config/*.monitrc\n',
+      'line 1: "include /var/vcap/jobs/web/config/*.monitrc" is not followed: its processes belong into a *.monit file beside this one',
+    ],
+    [
+      'check process x pidfile /p\n  start program "/s"\ninclude "/x"\n',
+      'line 3: "include /x" is not followed: its processes belong into a *.monit file beside this one',
+    ],
+    [
+      'check process x pidfile /p\n  start program "/s"\n  stopp program "/s stop"\n',
+      'line 3: "stopp" is no statement of monit',
+    ],
+    [
+      'check process x pidfile run/x.pid\n  start program "/s"\n',
+      'line 1: process x would not be supervised: "run/x.pid" is no absolute path',
+    ],
+    [
+      'check process x with pidfile\n  start program "/s"\n',
+      'line 1: process x would not be supervised: it has no pidfile, and no path of a file',
+    ],
+    [
+      'check process x pidfile /p\n  start program\n  stop program "/s"\n',
+      'line 1: process x would not be supervised: it has no start program',
+    ],
+    ...[
+      'check process with pidfile /p',
+      'check process "web/1" pidfile /p',
+      `check process ${'x'.repeat(101)} pidfile /p`,
+    ].map((check): [string, string] => [
+      `${check} start program "/s"\n`,
+      `line 1: process ${/process "?(web.1|x+|)/.exec(check)![1] || 'without a name'} would not be supervised: a name is needed, of at most 100 characters and without a slash`,
+    ]),
   ])('is a fault where its monit file would not be carried out: %j', async ([monit, message]) => {
     expect(await faultOf({ templates: {}, monit })).toMatchObject({ message: `template web/monit ${message}` })
+  })
+
+  it('says what its monit files have supervised, and what they say without effect, the first few', async () => {
+    const monit = `check process web pidfile /run/../p start program "/s" stop program "/s" with timeout 60 seconds\n  if totalmem > 500 MB\n  then restart\n  depends on b\n${'  every 2 cycles\n'.repeat(4)}`
+    expect(await renderer.render([await request({ templates: {}, monit })])).toMatchObject([
+      {
+        supervision: {
+          processes: [{ name: 'web', pidfile: '/p' }],
+          idle: [
+            'the stop timeout of 60 s has no effect (monit:1)',
+            '"if totalmem > 500 MB then restart" (monit:2)',
+            '"depends on b" (monit:4)',
+            '"every 2 cycles" (monit:5)',
+            '"every 2 cycles" (monit:6)',
+            'and 2 more',
+          ],
+        },
+      },
+    ])
   })
 
   it('is a fault where its health checks cannot be read', async () => {
@@ -108,6 +163,7 @@ describe('a rendered job', () => {
     '',
     '# nothing to supervise\n',
     'set daemon 5\ncheck file log path /log\n  if size > 1 MB then alert\ncheck process a pidfile /p start program "/s"\n depends on b\n',
+    'check process a\n  with pidfile /p\n  start program "/s"\n    as uid vcap and gid vcap\n    with timeout 60 seconds\n  if failed port 80\n    protocol http\n    for 3 cycles\n  then restart\n  every 2 cycles\n  mode active\n  group vcap\n',
   ])('has a monit file with nothing to do here, or with more than has an effect: %j', async (monit) => {
     expect((await renderer.renderFiles(await request({ templates: {}, monit }))).digest).toMatch(/^sha256:/)
   })
@@ -270,7 +326,7 @@ describe('a fault', () => {
     ])
     expect(results).toEqual([
       { fault: expect.anything() },
-      { digest: expect.stringMatching(/^sha256:/), processes: [] },
+      { digest: expect.stringMatching(/^sha256:/), supervision: { processes: [], idle: [] } },
     ])
   })
 
@@ -336,7 +392,9 @@ describe('a template is shut in', () => {
       'digest',
       'digest',
     ])
-    expect(await renderer.render([await good(4)])).toEqual([{ digest: expect.any(String), processes: [] }])
+    expect(await renderer.render([await good(4)])).toEqual([
+      { digest: expect.any(String), supervision: { processes: [], idle: [] } },
+    ])
   })
 })
 
@@ -358,7 +416,7 @@ describe('the threads', () => {
     await fresh.render([await request({ templates: { 'x.erb': '<%= ("a" * 250_000_000).size %>' } })])
     const [greedy] = fresh.threads
     const [result] = await fresh.render([await request({ templates: { 'x.erb': 'after the greedy one' } })])
-    expect(result).toEqual({ digest: expect.any(String), processes: [] })
+    expect(result).toEqual({ digest: expect.any(String), supervision: { processes: [], idle: [] } })
     expect(fresh.threads).not.toEqual([greedy])
     await fresh.close()
   })

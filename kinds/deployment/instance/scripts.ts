@@ -40,13 +40,16 @@ export async function runScript(
   const path = `${layout.jobs}/${job}/bin/${hook}`
   const log = `${layout.log}/${job}/${hook}`
   const script =
-    '[ -x "$0" ] || exit 127; mkdir -p "${LOG%/*}"; "$0" "$@" >"$LOG.stdout.log" 2>"$LOG.stderr.log"; s=$?; cat "$LOG.stdout.log"; cat "$LOG.stderr.log" >&2; exit $s'
+    '[ -x "$0" ] || { echo "$ABSENT"; exit 127; }; mkdir -p "${LOG%/*}"; "$0" "$@" >"$LOG.stdout.log" 2>"$LOG.stderr.log"; s=$?; cat "$LOG.stdout.log"; cat "$LOG.stderr.log" >&2; exit $s'
   const result = await connection.exec(['/bin/bash', '-c', script, path, ...args], {
-    env: { PATH: scriptPath, LOG: log, ...options.env },
+    env: { PATH: scriptPath, LOG: log, ABSENT: absent, ...options.env },
     signal: options.signal,
   })
-  return result.exitCode === 127 && result.stdout === '' && result.stderr === '' ? null : result
+  return result.exitCode === 127 && result.stdout === `${absent}\n` ? null : result
 }
+
+/** Said where a job has no such script: one that is there may end with any code and say nothing. */
+const absent = 'remodel: the job has no such script'
 
 export function lastLines(text: string, count: number): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')

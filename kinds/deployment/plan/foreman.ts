@@ -11,7 +11,7 @@ import { decide, unresponsiveNotes } from './foreman/decide.ts'
 import { match } from './foreman/match.ts'
 import { migrate } from './foreman/migrating.ts'
 import { remove } from './foreman/removal.ts'
-import { renderJobs, unwatchedNotes } from './foreman/rendering.ts'
+import { idleNotes, renderJobs, unwatchedNotes } from './foreman/rendering.ts'
 import { readFloorplan } from './foreman/standing.ts'
 import { readBlueprint } from './foreman/wanted.ts'
 import { duration, health } from './observations.ts'
@@ -41,7 +41,7 @@ export const foremanWith =
     const addressing = address(context, matching)
     const refused = [...migrated.faults, ...matching.faults, ...addressing.faults]
     if (refused.length > 0) throw invalidInput(refused)
-    const { rendered, faults, notes, unwatched } = await renderJobs(context, addressing.addressed, render)
+    const { rendered, faults, notes, unwatched, idle } = await renderJobs(context, addressing.addressed, render)
     if (faults.length > 0) throw invalidInput(faults)
     const instances = rendered.map((one) => decide(one, cids))
 
@@ -51,6 +51,12 @@ export const foremanWith =
       obsolete: matching.obsolete,
       spares: addressing.spares,
       renamings: migrated.renamings,
-      notes: [...addressing.notes, ...unresponsiveNotes(instances), ...notes, ...unwatchedNotes(unwatched, started)],
+      notes: [
+        ...addressing.notes,
+        ...unresponsiveNotes(instances),
+        ...notes,
+        ...idleNotes(idle, started),
+        ...unwatchedNotes(unwatched, started),
+      ],
     })
   }

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
-import { isMonitFile, parseMonit } from '../../../shared/release/monit.ts'
 import { invalidInput } from '../../../shared/source/document.ts'
-import type { Render, RenderRequest, RenderResult } from '../rendering.ts'
+import type { Render, RenderRequest, RenderResult, Supervision } from '../rendering.ts'
 import { readArchive } from './archive.ts'
 import { BUNDLE_FORMAT } from './bundle.ts'
 import { RenderCache } from './cache.ts'
@@ -11,6 +10,7 @@ import { type PreparedJob, prepareJob } from './job.ts'
 import { RubyPool } from './pool.ts'
 import { RUBY_SIDE } from './ruby-side.ts'
 import { Semaphore } from './semaphore.ts'
+import { supervisionIn } from './supervision.ts'
 
 export interface RendererOptions {
   blobs: Blobstore
@@ -28,14 +28,14 @@ export interface RenderedFile {
   content: Buffer
 }
 
-type Outcome = { digest: string; processes: readonly string[] } | { finding: Finding }
+type Outcome = { digest: string; supervision: Supervision } | { finding: Finding }
 
 /** Part of every key: another renderer may give other bytes. */
-const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}:supervised-4`
+const RENDERER = `${BUNDLE_FORMAT}:${RUBY_SIDE}:supervised-5`
 /** Archives whose templates stay in memory. */
 const JOBS_KEPT = 500
-/** Bundles whose processes stay in memory. */
-const PROCESSES_KEPT = 200_000
+/** Bundles of which it stays in memory what they have supervised. */
+const SUPERVISION_KEPT = 200_000
 /** Bundles on their way into the blobstore at once. */
 const PUTS = 32
 
@@ -53,7 +53,7 @@ export class TemplateRenderer {
   readonly #jobs = new Map<string, Promise<PreparedJob>>()
   readonly #underWay = new Map<string, Promise<Outcome>>()
   readonly #puts = new Semaphore(PUTS)
-  readonly #processes = new Map<string, readonly string[]>()
+  readonly #supervision = new Map<string, Supervision>()
   /** Contexts that Ruby really worked on; for tests and metrics. */
   rendered = 0
 
@@ -110,7 +110,7 @@ export class TemplateRenderer {
 
   async #work(key: string, jobId: string, request: RenderRequest, context: string): Promise<Outcome> {
     const cached = await this.#cache.find(key)
-    if (cached !== undefined) return { digest: cached, processes: await this.#processesOf(cached) }
+    if (cached !== undefined) return { digest: cached, supervision: await this.#supervisionOf(cached) }
     const job = await this.#job(jobId, request)
     if (job.faults.length > 0) return { finding: { message: job.faults.join('; ') } }
     this.rendered++
@@ -119,21 +119,19 @@ export class TemplateRenderer {
     const { digest, content } = answer.rendered
     await this.#puts.take(() => this.#blobs.put(content, digest))
     this.#cache.set(key, digest)
-    return { digest, processes: await this.#processesOf(digest, Buffer.from(content)) }
+    return { digest, supervision: await this.#supervisionOf(digest, Buffer.from(content)) }
   }
 
   /** The file of the cache holds digests only, so after a restart a bundle is read once. */
-  async #processesOf(digest: string, content?: Buffer): Promise<readonly string[]> {
-    const known = this.#processes.get(digest)
+  async #supervisionOf(digest: string, content?: Buffer): Promise<Supervision> {
+    const known = this.#supervision.get(digest)
     if (known) return known
     const files = await this.#puts.take(async () => readArchive(content ?? (await this.#blobs.get(digest))))
-    const names = [...files].flatMap(([path, { content: text }]) =>
-      isMonitFile(path) ? parseMonit(text.toString('utf8')).processes.map(({ name }) => name) : [],
-    )
-    this.#processes.set(digest, names)
-    const oldest = this.#processes.keys().next().value
-    if (this.#processes.size > PROCESSES_KEPT && oldest !== undefined) this.#processes.delete(oldest)
-    return names
+    const found = supervisionIn(files)
+    this.#supervision.set(digest, found)
+    const oldest = this.#supervision.keys().next().value
+    if (this.#supervision.size > SUPERVISION_KEPT && oldest !== undefined) this.#supervision.delete(oldest)
+    return found
   }
 
   #job(id: string, { job }: RenderRequest): Promise<PreparedJob> {

@@ -5,6 +5,7 @@ import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { begunFor, noteBegun } from '../../contract/begun.ts'
 import { shell } from '../../contract/shell.ts'
 import { defineStep, type StepContext, type StepResult } from '../../contract/step.ts'
+import { noteFiles } from '../deployed-files.ts'
 import { inputs } from '../inputs.ts'
 import { appliedDigest, appliedFile, startedFile } from '../instance/applied.ts'
 import { writableForVcap } from '../instance/furnish.ts'
@@ -64,6 +65,7 @@ export default defineStep({
         return { for: `${input.instance} being healthy for ${Math.ceil(input.watch.minMs / 1000)} s`, afterMs }
       context.say('executing post-start')
       await runHook(connection, jobs, 'post-start', { signal })
+      await shell(connection, noteFiles)
       await connection.write(appliedFile, appliedDigest(input))
       await failpoint('start-instance.healthy')
     } finally {

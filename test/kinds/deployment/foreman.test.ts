@@ -212,6 +212,12 @@ test('a disk grows while its instance is stopped, and never shrinks', async () =
     input: { disk: { sizeMiB: 2048 } },
   })
   expect(find(made, 'start-instance db/0')).toMatchObject({ needs: ['resize-disk db/0'] })
+  // As BOSH asks for the drain of a machine that loses its disk.
+  expect(find(made, 'stop-instance db/0').input).toMatchObject({
+    next: { vm: 'keep', instance: 'keep' },
+    drain: ['job_shutdown', 'hash_unchanged'],
+    disk: { now: 1024, next: 2048 },
+  })
   expect(find(made, 'start-instance db/0').reasons).toContainEqual({
     code: 'disk-size-changed',
     beforeMiB: 1024,

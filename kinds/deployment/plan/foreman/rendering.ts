@@ -1,7 +1,7 @@
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { healthChecksFile } from '../../health-checks.ts'
 import type { InstanceAttributes } from '../../inputs.ts'
-import type { Render, RenderContext, RenderLink, RenderRequest } from '../../rendering.ts'
+import type { Render, RenderContext, RenderLink, RenderRequest, Supervision } from '../../rendering.ts'
 import { rendersTo } from '../names.ts'
 import type { JobStrategy } from '../strategy.ts'
 import type { PlanContext } from './context.ts'
@@ -17,6 +17,7 @@ export interface Rendering {
   /** What a reader of the plan should know of the jobs. */
   readonly notes: readonly string[]
   readonly unwatched: Unwatched
+  readonly idle: Idle
 }
 
 /**
@@ -34,6 +35,7 @@ export async function renderJobs(
   const faults = new Map<string, Fault>()
   const notes = new Set<string>()
   const unwatched = new Map<string, Set<string>>()
+  const idle = new Map<string, Set<string>>()
   const refuse = (fault: Fault) => faults.set(JSON.stringify(fault), fault)
   let next = 0
   const rendered = [...byGroup.values()].flat().map((one): Rendered => {
@@ -46,10 +48,15 @@ export async function renderJobs(
       if ('fault' in result) refuse(result.fault)
       else {
         configuration[job.name] = result.digest
-        if (result.processes) supervised.push({ job, processes: result.processes })
+        if (result.supervision) supervised.push({ job, ...result.supervision })
       }
     }
-    for (const fault of namesTwice(supervised)) refuse(fault)
+    for (const fault of [...twice(supervised, 'name'), ...twice(supervised, 'pidfile')]) refuse(fault)
+    for (const { job, idle: said } of supervised)
+      if (said.length > 0) {
+        const of = idle.get(group.name) ?? new Set()
+        idle.set(group.name, of.add(`monit of ${job.name} says what has no effect here: ${said.join('; ')}`))
+      }
     for (const { job, processes } of supervised)
       if (processes.length === 0)
         notes.add(`job ${job.name} has no process in its monit file: its scripts run, and nothing of it is started`)
@@ -59,7 +66,15 @@ export async function renderJobs(
       }
     return { ...one, attributes: attributesOf(one, configuration) }
   })
-  return { rendered, faults: [...faults.values()], notes: [...notes].sort(), unwatched }
+  return { rendered, faults: [...faults.values()], notes: [...notes].sort(), unwatched, idle }
+}
+
+/** What monit files say that has no effect here, by group: a sentence for each job. */
+export type Idle = ReadonlyMap<string, ReadonlySet<string>>
+
+/** What a plan that starts something of these groups says of them; jobs of several groups once. */
+export function idleNotes(idle: Idle, started: ReadonlySet<string>): string[] {
+  return [...new Set([...idle].filter(([group]) => started.has(group)).flatMap(([, notes]) => [...notes]))]
 }
 
 /** What the blueprint says of an instance, with what only the foreman knows of it. */
@@ -105,22 +120,30 @@ function isWatched({ name, templates }: JobStrategy, { attributes }: WantedGroup
   return attributes.checks?.[name] !== undefined || rendersTo(templates, healthChecksFile)
 }
 
-interface Supervised {
+interface Supervised extends Supervision {
   job: JobStrategy
-  processes: readonly string[]
 }
 
-/** A machine has one process of each name: of two, the second would never be started. */
-function namesTwice(jobs: readonly Supervised[]): Fault[] {
-  const first = new Map<string, JobStrategy>()
+/**
+ * A machine has one process of each name and one of each pidfile: of two with one name the second would never be started,
+ * and of two with one pidfile it would be taken for running as soon as the first is.
+ */
+function twice(jobs: readonly Supervised[], what: 'name' | 'pidfile'): Fault[] {
+  const first = new Map<string, { job: JobStrategy; name: string }>()
   return jobs.flatMap(({ job, processes }) =>
-    processes.flatMap((name): Fault[] => {
-      const other = first.get(name)
-      if (!other) first.set(name, job)
-      if (!other) return []
-      const where = other === job ? 'the same job' : `job ${other.name} (${other.place.file}:${other.place.line})`
-      const message = `process "${name}" of job ${job.name} is there already, in ${where}: a machine has one of each name`
-      return [{ ...job.place, message, found: name }]
+    processes.flatMap((process): Fault[] => {
+      const found = process[what]
+      const other = first.get(found)
+      if (!other) first.set(found, { job, name: process.name })
+      // What has one name is said once.
+      if (!other || (what === 'pidfile' && other.name === process.name)) return []
+      const { name, place } = other.job
+      const where = other.job === job ? 'the same job' : `job ${name} (${place.file}:${place.line})`
+      const message =
+        what === 'name'
+          ? `process "${found}" of job ${job.name} is there already, in ${where}: a machine has one of each name`
+          : `process "${process.name}" of job ${job.name} has the pidfile of "${other.name}", in ${where}: ${found}`
+      return [{ ...job.place, message, found }]
     }),
   )
 }

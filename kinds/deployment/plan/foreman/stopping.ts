@@ -22,9 +22,11 @@ export function leaving(instance: StandingInstance, standing: IndexedFloorplan, 
 /** An instance that is started again, on the same machine or on another. */
 export function updated(old: StandingInstance, task: Decided): Stopping {
   const stays = task.how === 'update'
+  // A disk that is changed is taken off: to BOSH's scripts that is the end of their machine.
+  const unmounts = task.disk.how !== 'none'
   return {
     next: { vm: stays ? 'keep' : 'delete', instance: 'keep', deployment: 'keep' },
-    drain: stays ? drainArguments(old.attributes, task.attributes) : shutdown,
+    drain: stays && !unmounts ? drainArguments(old.attributes, task.attributes) : shutdown,
     disk: { now: task.disk.have?.attributes.sizeMiB ?? 0, next: task.group.disk?.sizeMiB ?? 0 },
   }
 }

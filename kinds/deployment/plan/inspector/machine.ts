@@ -1,6 +1,7 @@
 import type { Connection } from '../../../../shared/provider/connection.ts'
 import { layout } from '../../../../shared/provider/layout.ts'
 import type { Provider } from '../../../../shared/provider/provider.ts'
+import { changedBelow, findChangedFiles } from '../../deployed-files.ts'
 import type { InstanceAttributes } from '../../inputs.ts'
 
 const patienceMs = 10_000
@@ -17,6 +18,7 @@ if [ -e "$3" ]; then
   echo "hosts $(grep -o '"host":' "$3" | wc -l) $(grep -c '\\.remodel' /etc/hosts)"
 fi
 grep -q ' ${layout.store} ' /proc/self/mounts && echo disk
+${findChangedFiles}
 true
 `
 
@@ -56,18 +58,23 @@ async function ask(provider: Provider, cid: string): Promise<Seen> {
 
 function compare({ lines, supervised }: Seen, { attributes, table, disk }: Expected): string[] {
   const found = new Set(lines)
-  const links = (
+  const ofKind = (
     what: string,
     wanted: Record<string, string>,
     folder: string,
     data: (name: string, of: string) => string,
-  ) =>
-    Object.entries(wanted)
-      .filter(([name, of]) => !found.has(`link ${folder}/${name} ${data(name, of)}`))
-      .map(([name]) => `does not have ${what} ${name} as it was deployed`)
+  ) => {
+    const changed = changedBelow(lines, folder)
+    return Object.entries(wanted).flatMap(([name, of]) => {
+      const linked = found.has(`link ${folder}/${name} ${data(name, of)}`)
+      const files = changed.get(name)
+      if (linked && files === undefined) return []
+      return [`does not have ${what} ${name} as it was deployed${linked ? `: ${files}` : ''}`]
+    })
+  }
   const wrong = [
-    ...links('job', attributes.configuration, layout.jobs, layout.jobData),
-    ...links('package', attributes.packages, layout.packages, layout.packageData),
+    ...ofKind('job', attributes.configuration, layout.jobs, layout.jobData),
+    ...ofKind('package', attributes.packages, layout.packages, layout.packageData),
   ]
   const named = lines.filter((line) => line.startsWith('process ')).map((line) => line.slice('process '.length))
   const alone = named.filter((name) => !supervised.has(name))
