@@ -6,9 +6,9 @@ import { ask } from './consent.ts'
 import type { Context } from './context.ts'
 import { followPlan } from './follow.ts'
 import { phrasesOf } from './of-kinds.ts'
+import { verdictIfUnchanged } from './unchanged.ts'
 import { exit } from './verb.ts'
 import { createLive } from './views/live.ts'
-import { isEmpty } from './views/plan.ts'
 import { planLines } from './views/plan-text.ts'
 import { deviationLines, resultLines } from './views/result.ts'
 import { clock } from './views/time.ts'
@@ -46,13 +46,14 @@ export async function showAskApply(
     const { plan, compiling } = view
     const { style, verbose } = context
     const say = await phrasesOf(plan.kind)
-    for (const line of planLines(plan, { style, verbose, next: [], compiling, say })) context.say(line)
-    if (isEmpty(plan)) {
-      const verdict = await (await context.client()).verdict(plan.deployment, 0)
+    const verdict = await verdictIfUnchanged(plan, context)
+    const deviates = verdict !== null && verdict.deviations.length > 0
+    for (const line of planLines(plan, { style, verbose, next: [], compiling, deviates, say })) context.say(line)
+    if (verdict !== null) {
       if (context.json)
         context.line({ type: 'result', result: 'unchanged', plan: plan.id, status: view.status, verdict })
       for (const line of deviationLines(verdict, style)) context.say(line)
-      return verdict.deviations.length === 0 ? exit.done : exit.failed
+      return deviates ? exit.failed : exit.done
     }
     context.say()
     if (!options.yes && !(await ask('Apply? [y/N] '))) {

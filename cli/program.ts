@@ -127,6 +127,9 @@ function asksForJson(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
 }
 
+/** What was given is wrong: a file, an option, a name that nothing has. */
+const wrongUse: readonly string[] = ['invalid-input', 'not-found']
+
 async function tellFailure(error: unknown, context: Context): Promise<number> {
   if (error instanceof CommanderError) {
     // Help and version arrive here too: they have been printed, and they are no failure.
@@ -136,7 +139,7 @@ async function tellFailure(error: unknown, context: Context): Promise<number> {
     return exit.wrongUse
   }
   tellError(error, context)
-  return error instanceof RemodelError && error.code === 'invalid-input' ? exit.wrongUse : exit.failed
+  return error instanceof RemodelError && wrongUse.includes(error.code) ? exit.wrongUse : exit.failed
 }
 
 function leaveQuietlyWhenNobodyReads(): void {

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import type { Context } from './context.ts'
 
 /**
- * Exit codes of every verb: 0 done, 1 failed, 2 wrong use or bad input, 3 a plan has changes, 130 left by Ctrl-C while
- * the work goes on. `exec` passes the command's own code through.
+ * Exit codes of every verb: 0 done, 1 failed, 2 wrong use, bad input or a name that nothing has, 3 a plan has changes,
+ * 130 left by Ctrl-C while the work goes on. `exec` passes the command's own code through.
  */
 export const exit = { done: 0, failed: 1, wrongUse: 2, changes: 3, detached: 130 } as const
 

@@ -4,8 +4,10 @@ import { RemodelError } from '../../shared/runtime/errors.ts'
 import { wholeNumber } from '../arguments.ts'
 import { applyAndWatch } from '../carry-out.ts'
 import { readSource } from '../files.ts'
+import { verdictIfUnchanged } from '../unchanged.ts'
 import { exit, type Verb } from '../verb.ts'
-import { isEmpty, readPlan } from '../views/plan.ts'
+import { readPlan } from '../views/plan.ts'
+import { deviationLines } from '../views/result.ts'
 
 const SavedPlan = z.object({ remodel: z.literal('saved-plan'), id: z.string(), digest: z.string() })
 
@@ -26,10 +28,14 @@ const apply: Verb<{ waitLock?: number }> = {
     if (saved && saved.digest !== view.plan.digest) {
       throw new RemodelError('conflict', `${text} is not the plan ${saved.id} that the planner has: plan again`)
     }
-    if (isEmpty(view.plan)) {
-      context.say(readPlan(view.plan, { barriers: false }).verdict)
-      if (context.json) context.line({ type: 'result', result: 'unchanged', plan: view.plan.id, status: view.status })
-      return exit.done
+    const verdict = await verdictIfUnchanged(view.plan, context)
+    if (verdict) {
+      const deviates = verdict.deviations.length > 0
+      context.say(readPlan(view.plan, { barriers: false, deviates }).verdict)
+      for (const line of deviationLines(verdict, context.style)) context.say(line)
+      const { status } = view
+      if (context.json) context.line({ type: 'result', result: 'unchanged', plan: view.plan.id, status, verdict })
+      return deviates ? exit.failed : exit.done
     }
     context.say(context.style.bold(readPlan(view.plan, { barriers: false }).verdict))
     return applyAndWatch(view, context, { waitLock: options.waitLock ?? 0 })

@@ -31,6 +31,8 @@ const events: Verb<{ follow?: boolean; after?: number; plan?: string }> = {
           'not-found',
           `nothing has happened under the name ${deployment}: remodel deployments lists all`,
         )
+      // Throws where there is no such plan.
+      if (first.length === 0 && options.plan !== undefined) await client.planView(options.plan)
       for (let page = first; page.length > 0; ) {
         for (const event of page) show(event)
         page = await client.events(deployment, { ...filter, after: page.at(-1)!.seq })

@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import type { Compiling } from '../../shared/api/schemas/compiling.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import type { Verdict } from '../../shared/model/verdict.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Context } from '../context.ts'
 import { readSource, unwritable } from '../files.ts'
 import { addPlanningOptions, type PlanningOptions, planOptions, planRequest, withReleases } from '../inputs.ts'
+import { verdictIfUnchanged } from '../unchanged.ts'
 import { exit, type Verb } from '../verb.ts'
 import { isEmpty } from '../views/plan.ts'
 
@@ -32,7 +34,7 @@ const plan: Verb<Options> = {
   async run(context, files, options) {
     if (options.floorplan !== undefined) {
       const drawn = await drawOffline(files, options.floorplan, options)
-      await show(drawn, context, options, ['This plan was drawn offline. To carry it out: remodel deploy'])
+      await show(drawn, context, options, { next: ['This plan was drawn offline. To carry it out: remodel deploy'] })
       return isEmpty(drawn) ? exit.done : exit.changes
     }
     const [manifest = '', ...configs] = files
@@ -45,13 +47,9 @@ const plan: Verb<Options> = {
     const releases = await uploadManifestReleases(request.manifest, client, context)
     const { plan: drawn, compiling } = await client.plan(withReleases(request, releases))
     if (options.out !== undefined) await save(drawn, options.out, client.address.url)
-    await show(
-      drawn,
-      context,
-      options,
-      [`To carry out exactly this: remodel apply ${options.out ?? drawn.id}`],
-      compiling,
-    )
+    const verdict = await verdictIfUnchanged(drawn, context)
+    const next = [`To carry out exactly this: remodel apply ${options.out ?? drawn.id}`]
+    await show(drawn, context, options, { next, compiling, verdict })
     return isEmpty(drawn) ? exit.done : exit.changes
   },
 }
@@ -62,8 +60,11 @@ async function show(
   drawn: Plan,
   context: Context,
   options: Options,
-  next: string[],
-  compiling: Compiling | null = null,
+  {
+    next,
+    compiling = null,
+    verdict = null,
+  }: { next: string[]; compiling?: Compiling | null; verdict?: Verdict | null },
 ): Promise<void> {
   if (options.graph) {
     const { mermaid } = await import('../views/mermaid.ts')
@@ -71,16 +72,18 @@ async function show(
     else context.raw(mermaid(drawn))
   } else if (context.json) context.document(compiling ? { ...drawn, compiling } : drawn)
   else {
-    const [{ planLines }, { phrasesOf }] = await Promise.all([
+    const [{ planLines }, { deviationLines }, { phrasesOf }] = await Promise.all([
       import('../views/plan-text.ts'),
+      import('../views/result.ts'),
       import('../of-kinds.ts'),
     ])
     const { style, verbose } = context
     const lines = planLines(drawn, {
       ...{ style, verbose, compiling, next: isEmpty(drawn) ? [] : next },
+      deviates: verdict !== null && verdict.deviations.length > 0,
       say: await phrasesOf(drawn.kind),
     })
-    for (const line of lines) context.say(line)
+    for (const line of [...lines, ...(verdict ? deviationLines(verdict, style) : [])]) context.say(line)
   }
 }
 

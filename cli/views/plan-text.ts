@@ -35,12 +35,14 @@ export interface PlanTextOptions {
   say?: SayReason | undefined
   /** How its packages stand at this moment, where the planner said it. */
   compiling?: Compiling | null
+  /** What stands is not as it was recorded, though nothing of it would be changed. */
+  deviates?: boolean
 }
 
 /** The plan for people: verdict first, then what changes by stage with its reasons, notes, and how to go on. */
 export function planLines(plan: Plan, options: PlanTextOptions): string[] {
   const { style, verbose } = options
-  const model = readPlan(plan, { barriers: verbose, say: options.say })
+  const model = readPlan(plan, { barriers: verbose, deviates: options.deviates ?? false, say: options.say })
   const lines = [style.bold(plain(model.verdict))]
   lines.push(...(plan.consequences ?? []).map((what) => `  ${plain(what)}`))
   if (options.compiling) lines.push(plain(compilingLine(options.compiling)))

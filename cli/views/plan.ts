@@ -35,7 +35,10 @@ export interface PlanModel {
  * A plan as people read it: a verdict, then stages in plan order, in each one entry per material.
  * Counts are of materials, not of remodels: preparing, stopping and starting one instance is one update.
  */
-export function readPlan(plan: Plan, options: { barriers: boolean; say?: SayReason | undefined }): PlanModel {
+export function readPlan(
+  plan: Plan,
+  options: { barriers: boolean; deviates?: boolean; say?: SayReason | undefined },
+): PlanModel {
   const told = options.barriers ? plan.remodels : withoutDetails(plan.remodels)
   const shown = told.filter((remodel) => options.barriers || remodel.action !== 'barrier')
   const stages = [...groupBy(shown, (remodel) => remodel.stage)].map(([name, remodels]) => ({
@@ -48,7 +51,7 @@ export function readPlan(plan: Plan, options: { barriers: boolean; say?: SayReas
   const { barrier: _barrier, approve: _approve, gate: _gate, ...works } = counts
   const changes = Object.values(works).reduce((sum, n) => sum + n, 0)
   return {
-    verdict: verdict(plan.deployment, counts, changes),
+    verdict: verdict(plan.deployment, { counts, changes, deviates: options.deviates === true }),
     changes,
     counts,
     stages,
@@ -74,12 +77,15 @@ function subject(material: string): string {
   return type === 'instance' ? name : `${type} ${name}`
 }
 
-function verdict(deployment: string, counts: Record<Deed, number>, changes: number): string {
+function verdict(
+  deployment: string,
+  { counts, changes, deviates }: Pick<PlanModel, 'counts' | 'changes'> & { deviates: boolean },
+): string {
   const waits = [counts.gate > 0 ? 'its time' : '', counts.approve > 0 ? count(counts.approve, 'approval') : ''].filter(
     Boolean,
   )
   const gates = waits.length > 0 ? `; waits for ${waits.join(' and ')}` : ''
-  if (changes === 0) return `No changes. ${deployment} stands as written${gates}.`
+  if (changes === 0) return `No changes${deviates ? '' : `. ${deployment} stands as written`}${gates}.`
   const parts = [
     part(counts.create, 'to create'),
     part(counts.update, 'to update'),

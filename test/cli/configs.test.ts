@@ -34,7 +34,7 @@ test('what was stored can be listed, read, compared and deleted, and what never 
   const asked = await run(['delete-cloud-config', '--name', 'hosts'])
   expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining('add -y') })
   const absent = await run(['delete-cloud-config', '--name', 'host'])
-  expect(absent).toMatchObject({ code: 1, stderr: expect.stringContaining('there is default, hosts') })
+  expect(absent).toMatchObject({ code: 2, stderr: expect.stringContaining('there is default, hosts') })
   expect((await run(['delete-cloud-config', '--name', 'hosts', '-y'])).code).toBe(0)
   expect((await run(['cloud-config', '--name', 'hosts'])).stderr).toContain('there is no cloud config hosts')
 })

@@ -12,6 +12,8 @@ const lines = (of: ReturnType<typeof plan>, verbose = false) => planLines(of, { 
 describe('the view of a plan', () => {
   test('says first that there is nothing to do', () => {
     expect(lines(emptyPlan())).toEqual(['No changes. web stands as written.'])
+    // Where what stands was found to be otherwise, no plan changes it either.
+    expect(planLines(emptyPlan(), { style, verbose: false, next: [], deviates: true })).toEqual(['No changes.'])
   })
 
   test('counts materials and not remodels, packages apart', () => {

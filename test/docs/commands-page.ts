@@ -7,7 +7,7 @@ const head = `# Commands
 Every verb with its options, written from the command itself: \`vitest run test/docs --update\` writes this page anew. Every verb also
 takes \`--json\`, \`--planner URL\`, \`--home DIR\`, \`--verbose\` and \`--no-color\`, before or behind its name.
 
-Exit codes: 0 done, 1 failed, 2 wrong use or bad input, 3 a plan has changes (\`remodel plan\`), 130 left by Ctrl-C while the work goes on;
+Exit codes: 0 done, 1 failed, 2 wrong use, bad input or a name that nothing has, 3 a plan has changes (\`remodel plan\`), 130 left by Ctrl-C while the work goes on;
 \`exec\` passes on the code of its command.
 `
 
