@@ -18,6 +18,8 @@ import {
   upIsAllThatIsKnown,
   versionsAsWritten,
 } from './rules/planned.ts'
+import { rolesAsWritten } from './rules/roles.ts'
+import { canBeLookedAt, disksStay, runsAsVcap, stalePidfiles } from './rules/standing.ts'
 import { redisWithoutConfig } from './rules/started.ts'
 import { noCloudConfigs, twoIdsTwoJobs } from './rules/stored.ts'
 import { storesOfManyKinds } from './rules/stores.ts'
@@ -69,9 +71,19 @@ export const carriedOut: Record<string, Rule> = {
   N01: addressesOfTheirOwn,
 }
 
+/** On machines as well; the suite has tests of their own for them. */
+const alone: Record<string, Rule> = {
+  B05: stalePidfiles,
+  B06: disksStay,
+  B10: runsAsVcap,
+  B14: rolesAsWritten,
+  D10: rolesAsWritten,
+  N04: canBeLookedAt,
+}
+
 export function ruleOf(folder: string): Rule | undefined {
   const id = idOf(folder)
-  return drawn[id] ?? carriedOut[id]
+  return drawn[id] ?? carriedOut[id] ?? alone[id]
 }
 
 /** `C08` of `C08-export-refused-by-upload`. */

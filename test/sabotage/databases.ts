@@ -451,6 +451,14 @@ export const databases: readonly Sabotage[] = [
     caughtBy: 'test/long/database/lost-slot.test.ts',
   },
   {
+    name: 'rows of a table that a client makes are left out',
+    guarantee: 95,
+    file: 'kinds/database/postgres/links/take-in.ts',
+    find: 'AND c.oid IN (SELECT objid',
+    replace: 'AND c.oid NOT IN (SELECT objid',
+    caughtBy: 'test/database/links/take-in.test.ts',
+  },
+  {
     name: 'a node commits what another one refuses',
     guarantee: 96,
     file: 'kinds/database/postgres/links/everywhere.ts',
@@ -461,9 +469,9 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a table that was made is applied from the next deploy on',
     guarantee: 96,
-    file: 'kinds/database/postgres/links/everywhere.ts',
-    find: 'await session.query(takeIn)',
-    replace: '',
+    file: 'kinds/database/postgres/links/take-in.ts',
+    find: '${which} AND NOT EXISTS',
+    replace: '${which} AND false AND NOT EXISTS',
     caughtBy: 'test/database/links/everywhere.test.ts',
   },
   {

@@ -5,6 +5,7 @@ import { inputs } from '../inputs.ts'
 import { runAs } from '../postgres/as-role.ts'
 import { databaseSeen, publicationFault } from '../postgres/database-seen.ts'
 import { drainOf } from '../postgres/drain.ts'
+import { keepTakingIn } from '../postgres/links/take-in.ts'
 import { adminRole, publication, replicationRole } from '../postgres/names.ts'
 import { settleSql } from '../postgres/own-settings.ts'
 import { shareOwnSequences, shareSequences } from '../postgres/sequences.ts'
@@ -41,6 +42,7 @@ export default defineStep({
       // A script may take it from everybody, and the other nodes come in as this role.
       await session.query(`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${replicationRole}`)
       if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
+      await keepTakingIn(session)
       await makeExtensions(context, session, { extensions, goneExtensions })
       if ((await publicationFault(session)) === '') {
         if (shareOf !== null) await shareSequences(session, shareOf)

@@ -5,6 +5,7 @@ import { defineStep, type StepContext } from '../../contract/step.ts'
 import { lineAt, type ReadLine } from '../archiving/line.ts'
 import { inputs } from '../inputs.ts'
 import { rowsText, waitingRows } from '../postgres/drain.ts'
+import { takeTablesIn } from '../postgres/links/take-in.ts'
 import { tablesLock } from '../postgres/locks.ts'
 import { linkName, positionOrigin } from '../postgres/names.ts'
 import type { Session } from '../postgres/server.ts'
@@ -71,7 +72,9 @@ export default defineStep({
       // A slot that was made with a restore is not kept by replicas yet: this tells the provider.
       if (runs !== true) await session.query(`ALTER SUBSCRIPTION ${name} SET (failover = true)`)
       await session.query(`ALTER SUBSCRIPTION ${name} ENABLE`)
-      await session.query(`ALTER SUBSCRIPTION ${name} REFRESH PUBLICATION WITH (copy_data = false)`)
+      await session.query('BEGIN')
+      await takeTablesIn(session)
+      await session.query('COMMIT')
       // The position of the copy is the subscription's own by now.
       await session.query('SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE roname = $1', [
         positionOrigin(input.provider),

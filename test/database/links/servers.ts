@@ -1,5 +1,6 @@
 import type { Failure } from '../../../kinds/database/postgres/links/failure.ts'
 import { type Incoming, incomingOf } from '../../../kinds/database/postgres/links/incoming.ts'
+import { keepTakingIn } from '../../../kinds/database/postgres/links/take-in.ts'
 import { publication } from '../../../kinds/database/postgres/names.ts'
 import { openSession, type Session } from '../../../kinds/database/postgres/server.ts'
 import { openAsClient, startPostgres, type TestServer } from '../../support/postgres.ts'
@@ -33,6 +34,9 @@ export class TwoNodes {
     const own = await Promise.all(servers.map((server) => openSession(server.host, server.at, 'postgres')))
     const nodes = new TwoNodes(servers, sessions, own)
     for (const session of sessions) {
+      // Tables without a schema are not to be in that of the role.
+      await session.query('CREATE SCHEMA remodel; SET search_path = public')
+      await keepTakingIn(session)
       for (const statement of [...statements, `CREATE PUBLICATION ${publication} FOR ALL TABLES`]) {
         await session.query(statement)
       }

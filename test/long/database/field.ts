@@ -72,7 +72,13 @@ export class Field {
 
   /** Null, after saying so, where there are no cases. */
   document(name: string): string | null {
-    return readCases(`field/${name}`)?.replaceAll(/127\.\d+\.\d+\./g, `127.${this.net}.0.`) ?? null
+    const content = readCases(`field/${name}`)
+    return content === null ? null : this.at(content)
+  }
+
+  /** A document with addresses of this test's own. */
+  at(content: string): string {
+    return content.replaceAll(/127\.\d+\.\d+\./g, `127.${this.net}.0.`)
   }
 
   /** Draws the plan; a refusal is an answer. */

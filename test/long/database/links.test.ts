@@ -57,6 +57,24 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
     expect(await state()).toBe('running')
   })
 
+  test('that is not connected is named with what PostgreSQL says, and no more when it is back', async () => {
+    if (!field.document('B16/1-till.yml')) return
+    const onReader = async (script: string) => {
+      const machine = await field.stack.provider.connect('db-till-c', null)
+      await machine.exec(['/bin/sh', '-euc', `cd /var/vcap/store/postgres; ${script}`])
+      machine.close()
+    }
+    const carried = async () =>
+      (await deviations()).find(({ material }) => material === 'subscription/n1:n2:till')?.what ?? ''
+    await onReader('mv passwords passwords.away')
+    await one(
+      `SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = 'remodel_n1_n2' AND active`,
+    )
+    await expect.poll(carried, { timeout: 60_000 }).toMatch(/^carries nothing: n2 is not connected to n1: .*password/)
+    await onReader('mv passwords.away passwords')
+    await expect.poll(deviations, { timeout: 60_000 }).toEqual([])
+  })
+
   test('is told to stop before it does, where a node has a table that the other one has not', async () => {
     const document = field.document('B16/1-till.yml')
     if (!document) return
@@ -88,5 +106,26 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
     ])
     expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
     await expect.poll(deviations, { timeout: 60_000 }).toEqual([])
+  })
+
+  test('that stopped at a table goes on when that was made by hand, and the row that has waited comes over', async () => {
+    const document = field.document('D13-ddl-row-lost/shop.yml')?.replaceAll(/(127\.\d+\.0\.)(\d)/g, '$15$2')
+    if (!document) return
+    expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
+    const at = (host: string, address: number, sql: string) =>
+      new Promise<unknown>((resolve, reject) => {
+        const run = field.inDatabase('shop', host, address, async (session) => resolve(await session.value(sql)))
+        run.catch(reject)
+      })
+    const table = 'CREATE TABLE public.extra (id int PRIMARY KEY, v text)'
+    await at('a', 51, table)
+    await at('a', 51, `INSERT INTO public.extra VALUES (1, 'n1')`)
+    const named = async () => (await field.client.verdict('shop', 0)).deviations.map(({ what }) => what).join()
+    await expect.poll(named, { timeout: 60_000 }).toMatch(/table public\.extra is missing on n2/)
+    await at('c', 53, table)
+    await expect.poll(() => at('c', 53, 'SELECT v FROM public.extra'), { timeout: 60_000 }).toBe('n1')
+    expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
+    await expect.poll(named, { timeout: 60_000 }).toBe('')
+    expect(await at('c', 53, 'SELECT v FROM public.extra')).toBe('n1')
   })
 })

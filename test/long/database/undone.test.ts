@@ -84,7 +84,8 @@ const undone: Undoing[] = [
   {
     of: 'share-sequences',
     what: 'a sequence that counts by one',
-    undo: () => sql('c', 'shop', 'CREATE SEQUENCE public.made_since'),
+    undo: () =>
+      sql('c', 'shop', 'CREATE SEQUENCE public.made_since', 'ALTER SEQUENCE public.made_since INCREMENT BY 1'),
     says: /^postgres_database\/n2:shop may draw numbers that other nodes draw too, by .*made_since/,
   },
   {
@@ -221,6 +222,12 @@ const undone: Undoing[] = [
     what: 'the publication',
     undo: () => sql('c', 'shop', 'DROP PUBLICATION remodel'),
     says: /^postgres_database\/n2:shop is not as it should be: publication remodel is gone/,
+  },
+  {
+    of: 'set-up-database',
+    what: 'what takes tables in that are made',
+    undo: () => sql('c', 'shop', 'DROP EVENT TRIGGER remodel_take_in'),
+    says: /^postgres_database\/n2:shop is not as it should be: event trigger remodel_take_in is gone/,
   },
   {
     of: 'open-node',

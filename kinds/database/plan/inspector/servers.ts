@@ -5,6 +5,7 @@ import { type Drain, drainOf } from '../../postgres/drain.ts'
 import { type Incoming, incomingOf } from '../../postgres/links/incoming.ts'
 import { endOfLog } from '../../postgres/links/server-log.ts'
 import { isReplicated, misplacedIn, type Table, tablesOf } from '../../postgres/links/tables.ts'
+import { takingInFault } from '../../postgres/links/take-in.ts'
 import { adminRole, archiveSlot, publication } from '../../postgres/names.ts'
 import { type Position, positionOf, positionSql } from '../../postgres/position.ts'
 import { rolesAmiss } from '../../postgres/roles.ts'
@@ -71,6 +72,8 @@ export interface Server {
   slots: string[]
   /** A primary: slots of the database from which nothing can be read any more -> why. */
   invalid: ReadonlyMap<string, string>
+  /** A primary: slots of the database that no server reads at this moment. */
+  idle: readonly string[]
   /** A primary: whether the writes of its database were stopped, as it was to be removed. */
   drain: Drain
   subscriptions: Subscription[]
@@ -132,6 +135,7 @@ export async function askServer(machines: Machines, resource: ResourceData): Pro
             ? {
                 slots: await names(session, copies),
                 invalid: new Map(),
+                idle: [],
                 subscriptions: [],
                 incoming: [],
                 tables: [],
@@ -175,6 +179,7 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
       return {
         slots: [],
         invalid: new Map<string, string>(),
+        idle: [],
         subscriptions: [],
         tables: [],
         misplaced: [],
@@ -182,7 +187,7 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
         database: seen,
       }
     const all = await session.query(
-      `SELECT slot_name, invalidation_reason AS why FROM pg_replication_slots
+      `SELECT slot_name, invalidation_reason AS why, active FROM pg_replication_slots
        WHERE slot_name LIKE 'remodel\\_%' AND database = $1`,
       [database],
     )
@@ -190,6 +195,7 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
     const invalid = new Map(
       all.filter(({ why }) => why !== null).map(({ slot_name, why }) => [String(slot_name), String(why)]),
     )
+    const idle = all.filter(({ active }) => active !== true).map(({ slot_name }) => String(slot_name))
     const rows = await session.query(
       `SELECT subname, subenabled, subconninfo, subconninfo LIKE '%user=${adminRole} %' AS as_admin,
          subslotname IS NOT DISTINCT FROM subname AND subpublications = ARRAY['${publication}'] AND suborigin = 'none' AND NOT subrunasowner AS as_made,
@@ -199,7 +205,7 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
     )
     const inside = seen.admin
       ? await insideOf(machines, at, { database, node })
-      : { missing: new Map<string, number>(), fault: '', tables: [], misplaced: [], unshared: [] }
+      : { missing: new Map<string, number>(), faults: [], tables: [], misplaced: [], unshared: [] }
     const subscriptions = rows.map(
       ({ subname, subenabled, subconninfo, as_admin, as_made, received }): Subscription => ({
         name: String(subname),
@@ -212,15 +218,15 @@ async function linksOf(machines: Machines, at: Address, { database, node }: { da
         received: received === null ? null : Number(received),
       }),
     )
-    const faults = [...seen.faults, ...(inside.fault === '' ? [] : [inside.fault])]
+    const faults = [...seen.faults, ...inside.faults]
     const { tables, misplaced, unshared } = inside
-    return { slots, invalid, subscriptions, tables, misplaced, unshared, database: { ...seen, faults } }
+    return { slots, invalid, idle, subscriptions, tables, misplaced, unshared, database: { ...seen, faults } }
   } finally {
     await session.close()
   }
 }
 
-/** Subscription -> how many tables it does not replicate; what is wrong with the publication; tables and sequences. */
+/** Subscription -> how many tables it does not replicate; what is wrong with what replicates; tables and sequences. */
 async function insideOf(machines: Machines, at: Address, { database, node }: { database: string; node: string }) {
   const session = await openSession(machines, at, database, { timeoutMs: 1500 })
   try {
@@ -233,7 +239,7 @@ async function insideOf(machines: Machines, at: Address, { database, node }: { d
     const missing = new Map(rows.map(({ subname, missing }) => [String(subname), Number(missing)]))
     return {
       missing,
-      fault: await publicationFault(session),
+      faults: [await publicationFault(session), await takingInFault(session)].filter((fault) => fault !== ''),
       tables: await tablesOf(session),
       misplaced: await misplacedIn(session),
       unshared: await unsharedOf(session, node),

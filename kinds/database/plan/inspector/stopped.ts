@@ -5,12 +5,13 @@ import { stoppedBy } from '../../postgres/links/repair.ts'
 import { type Machines, openSession } from '../../postgres/server.ts'
 import { addressOf, type Found } from './found.ts'
 import { judgeLink } from './leaving.ts'
+import { whyUnconnected } from './unconnected.ts'
 
 const timeoutMs = 5000
 
 /**
- * Links that carry nothing, by their id. Most are known by the log of the server that cannot apply; of one whose log does not tell, two
- * looks do.
+ * Links that carry nothing, by their id. Most are known by the log of the server that cannot apply; of one whose log does not tell, and of
+ * one that is not connected, further looks do.
  */
 export async function linksThatStopped(found: Found, machines: Machines): Promise<ReadonlyMap<string, StoppedLink>> {
   const all = [...found.primaries].flatMap(([to, { incoming }]) => incoming.map((link) => ({ to, link })))
@@ -31,9 +32,10 @@ async function judge(
 ): Promise<StoppedLink | null> {
   const ends = [link.provider, to] as const
   if (link.failure) return stoppedOf(found, { ends, failure: link.failure }, machines)
-  if (!link.enabled || link.errors === 0) return null
-  const judged = await judgeLink(found, ends, machines)
-  return judged && { from: ends[0], to, why: judged.stopped.stopped, table: null, key: null, repair: [] }
+  if (!link.enabled) return null
+  const judged = link.errors === 0 ? null : await judgeLink(found, ends, machines)
+  const why = judged?.stopped.stopped ?? (await whyUnconnected(found, ends, machines))
+  return why === null ? null : { from: ends[0], to, why, table: null, key: null, repair: [] }
 }
 
 async function stoppedOf(

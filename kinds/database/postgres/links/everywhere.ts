@@ -5,22 +5,12 @@ import { tablesLock } from '../locks.ts'
 import { settleSql } from '../own-settings.ts'
 import { shareOwnSequences } from '../sequences.ts'
 import type { Session } from '../server.ts'
+import { takeTablesIn } from './take-in.ts'
 
 /** A statement that waits for a table keeps all that come after it waiting. */
 const lockMs = 5000
 /** The statements have ended the transaction themselves: what came before that may be there. */
 const noTransaction = '25P01'
-
-/**
- * What the subscriptions of a node apply: a row of a table that is not among them is left out without a word. `REFRESH PUBLICATION`
- * does it outside of any transaction only, so rows that come between the table and the refresh would be lost for good; these lines are
- * what it writes, in the transaction that makes the table.
- */
-const takeIn = `INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
-  SELECT s.oid, c.oid, 'r' FROM pg_subscription s, pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-  WHERE s.subname ~ '^remodel_n[0-9]+_n[0-9]+$' AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND relkind = 'r' AND relpersistence = 'p' AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'remodel')
-    AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND srrelid = c.oid)`
 
 /**
  * Statements on several nodes: in one transaction on each, which is committed where all nodes have carried them out; where one refuses,
@@ -97,7 +87,5 @@ async function prepare(
   } else await runAs(session, owner, [sql])
   await session.query(`SET LOCAL lock_timeout = ${lockMs}`)
   await session.query('SET LOCAL synchronous_commit = on')
-  await session.query('SET LOCAL allow_system_table_mods = on')
-  await session.query(takeIn)
-  await session.query('SET LOCAL allow_system_table_mods = off')
+  await takeTablesIn(session)
 }
