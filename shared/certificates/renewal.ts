@@ -22,7 +22,7 @@ export function certificateIn(text: string): X509Certificate | null {
 }
 
 /** Why a server needs another certificate than this one, as the rest of a sentence; empty where it does not. */
-export function whyRenew(certificate: X509Certificate | null, needed: Needed, now = Date.now()): string {
+export function whyRenew(certificate: X509Certificate | null, needed: Needed, now: number): string {
   if (certificate === null) return 'it has no certificate'
   const [from, until] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()]
   if (certificate.checkIP(needed.address) === undefined) return 'its certificate is for another address'

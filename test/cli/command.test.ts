@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { addVerb, configureVerb, createProgram } from '../../cli/program.ts'
 import { allVerbs } from '../../cli/verbs/index.ts'
 import { findPlanner } from '../../shared/api/address.ts'
-import { documentOf } from '../long/database/support.ts'
+import { documentOf } from '../kinds/database/document.ts'
 import { BINARY, remodel, temporaryFolder } from './remodel.ts'
 
 const verbs = await allVerbs()

@@ -1,8 +1,8 @@
 import type { Attributes, StandingMaterial } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { builtBy } from '../kinds/database/built.ts'
+import type { Wish } from '../kinds/database/document.ts'
 import { planOf } from '../kinds/database/planned.ts'
-import type { Wish } from '../long/database/support.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }
 const primary: Attributes = { health: 'running', role: 'primary', received: 900, timeline: 1, started: '7.5' }

@@ -1,28 +1,12 @@
-import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { builtIn } from '../../kinds/built-in.ts'
 import { listFailpoints } from '../chaos/failpoints.ts'
+import { filesOf, sourceOf } from './sources.ts'
 
 /** The import rules of docs/design/architecture.md. */
 
-interface Import {
-  file: string
-  /** A path below the project's root, or a package's name. */
-  target: string
-  own: boolean
-}
-
-const root = new URL('../..', import.meta.url).pathname
-const files = globSync(['shared/**/*.ts', 'kinds/**/*.ts', 'services/**/*.ts', 'cli/**/*.ts'], { cwd: root })
-const imports: Import[] = files.flatMap((file) =>
-  [...readFileSync(join(root, file), 'utf8').matchAll(/(?:from\s+|import\(\s*|^import\s+)'([^']+)'/gm)].map(
-    ([, name]) => {
-      const own = name!.startsWith('.')
-      return { file, own, target: own ? normalize(join(dirname(file), name!)) : name! }
-    },
-  ),
-)
+const files = filesOf('{shared,kinds,services,cli}/**/*.ts')
+const imports = files.flatMap((file) => sourceOf(file).imports.map((one) => ({ file, ...one })))
 const own = imports.filter((one) => one.own)
 
 /** What the CLI may use beside `shared`: the list of kinds, whose verbs it looks up, and offline planning, which opens kinds by the registry. */
@@ -32,29 +16,15 @@ const openToVerbs = 'cli/sdk.ts'
 /** The composition of all kinds: it alone imports them, each by its `index.ts`. */
 const registry = ['kinds/built-in.ts', 'kinds/registry.ts']
 
-/** Parts that decide: no I/O, no clock, no random of their own. */
-const pure = [
-  /^shared\/model\//,
-  /^kinds\/contract\/(diff|draft|order|weigh)\.ts$/,
-  /^services\/planner\/planning\/(gate|seal)\.ts$/,
-  /^kinds\/[^/]+\/plan\/(architect|foreman|schema|placement|addresses|network|names|reservations|strategy|deviations|seen)/,
-  /^kinds\/[^/]+\/judgement\//,
-]
-/** The kind that a file is of, and which half of it: `plan` runs in the planner, these in the assembler; the rest is for both. */
-const kindOf = (path: string) => /^kinds\/(?!contract\/)([^/]+)\//.exec(path)?.[1]
+/** The kind that a file is of; the folders of `kinds/` that are no kind are the contract and the kit for tests. */
+const kindOf = (path: string) => /^kinds\/(?!contract\/|testing\/)([^/]+)\//.exec(path)?.[1]
 const isIndex = (path: string) => /^kinds\/[^/]+\/index\.ts$/.test(path)
-const carriesOut = /^kinds\/[^/]+\/(steps|server|archiving|instance|keepers)\//
-const plans = /^kinds\/[^/]+\/(plan|render|http)\//
 /** The command's part of a kind: its verbs, and what they show. */
 const commands = /^kinds\/[^/]+\/cli\//
-/** What verbs may use of the planner's half: functions that need no planner. */
-const forVerbs = /^kinds\/[^/]+\/plan\/operations\//
 
-const pureModules = ['zod', 'node:crypto', 'ipaddr.js', 'yaml', 'fastest-levenshtein']
-
-describe('the house', () => {
-  test('has imports to check', () => {
-    expect(own.length).toBeGreaterThan(100)
+describe('imports', () => {
+  test('there are imports to check', () => {
+    expect(own.length).toBeGreaterThan(1000)
   })
 
   test('shared imports nothing of ours but shared', () => {
@@ -97,30 +67,22 @@ describe('the house', () => {
     expect(wrong).toEqual([])
   })
 
-  test('an extension imports one file of ours', () => {
-    const text = readFileSync(join(root, 'examples/kinds/files.ts'), 'utf8')
-    const of = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, target]) => target)
-    expect(of).toEqual(['../../kinds/contract/sdk.ts'])
+  test('the kit that tests kinds imports shared and the contract', () => {
+    const allowed = /^(shared|kinds\/contract|kinds\/testing)\//
+    const wrong = own.filter(({ file, target }) => file.startsWith('kinds/testing/') && !allowed.test(target))
+    expect(wrong).toEqual([])
   })
 
-  test('the halves of a kind do not import each other', () => {
-    expect(own.filter(({ file, target }) => plans.test(file) && carriesOut.test(target))).toEqual([])
-    expect(own.filter(({ file, target }) => carriesOut.test(file) && plans.test(target))).toEqual([])
-    const ofCommands = own.filter(({ file }) => commands.test(file))
-    expect(ofCommands.length).toBeGreaterThan(20)
-    expect(
-      ofCommands.filter(({ target }) => carriesOut.test(target) || (plans.test(target) && !forVerbs.test(target))),
-    ).toEqual([])
-    expect(own.filter(({ file, target }) => !commands.test(file) && commands.test(target) && !isIndex(file))).toEqual(
-      [],
-    )
+  test('an extension imports one file of ours', () => {
+    const targets = filesOf('examples/kinds/**/*.ts').flatMap((file) => sourceOf(file).imports.filter((one) => one.own))
+    expect(new Set(targets.map(({ target }) => target))).toEqual(new Set(['kinds/contract/sdk.ts']))
   })
 
   test('the command names no kind', () => {
     // `deployment` is a word of the core too.
     const named = Object.keys(builtIn).filter((kind) => kind !== 'deployment')
     const words = new RegExp(`\\b(${named.join('|')})s?\\b`, 'i')
-    const found = files.filter((file) => file.startsWith('cli/') && words.test(readFileSync(join(root, file), 'utf8')))
+    const found = files.filter((file) => file.startsWith('cli/') && words.test(sourceOf(file).text))
     expect(found).toEqual([])
   })
 
@@ -128,16 +90,6 @@ describe('the house', () => {
     const core = own.filter(({ file, target }) => !kindOf(file) && kindOf(target))
     expect(core.filter(({ file }) => !registry.includes(file))).toEqual([])
     expect(core.filter(({ target }) => !isIndex(target))).toEqual([])
-  })
-
-  test('what decides does no I/O', () => {
-    const isPure = (path: string) => pure.some((pattern) => pattern.test(path))
-    expect(imports.filter(({ file, own, target }) => isPure(file) && !own && !pureModules.includes(target))).toEqual([])
-    for (const file of files.filter(isPure)) {
-      expect(readFileSync(join(root, file), 'utf8'), file).not.toMatch(
-        /Date\.now|Math\.random|performance\.now|randomUUID|randomBytes|process\.env/,
-      )
-    }
   })
 
   test('ids and titles are taken apart where they are put together, and nowhere else', () => {
@@ -150,7 +102,7 @@ describe('the house', () => {
       'services/planner/http/board/board.ts',
       'kinds/database/renaming.ts',
     ])
-    const found = files.filter((file) => taken.test(readFileSync(join(root, file), 'utf8')) && !owners.has(file))
+    const found = files.filter((file) => taken.test(sourceOf(file).text) && !owners.has(file))
     expect(found.filter((file) => !file.startsWith('kinds/database/plan/operations/'))).toEqual([])
   })
 

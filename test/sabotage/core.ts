@@ -696,7 +696,7 @@ export const core: readonly Sabotage[] = [
     file: 'kinds/deployment/plan/foreman/draft.ts',
     find: 'versioned(this.#remodels, inputs)',
     replace: 'this.#remodels',
-    caughtBy: 'test/kinds/inputs.test.ts',
+    caughtBy: 'test/kinds/deployment/versions.test.ts',
   },
   {
     name: 'an input gains a field in its version of before',

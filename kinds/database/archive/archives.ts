@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
-import { z } from 'zod'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import { baseKey } from '../../../shared/ledger/keys.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 import type { Stores } from '../../contract/stores.ts'
+import type { BackupSummary } from './backup-summary.ts'
 import { type ArchivedLog, Backup, type LogFile, segmentOf } from './chain.ts'
 import { type LineName, LogIndex } from './log-index.ts'
 import { neededFrom, Reach, reachOf, untilOf } from './reach.ts'
@@ -15,23 +15,6 @@ export interface Line {
   /** Milliseconds since the epoch. */
   since: number
 }
-
-/** A base backup as people see it. */
-export const BackupSummary = z.object({
-  id: z.string(),
-  node: z.string(),
-  line: z.string(),
-  /** Any time between these two can be restored; `until` null: its own log is not whole. Milliseconds. */
-  from: z.number(),
-  until: z.number().nullable(),
-  stop: z.string(),
-  nextXid: z.string(),
-  dataBytes: z.number(),
-  /** In the blobstore: the backup, and the log from it to the next backup of its line. */
-  bytes: z.number(),
-  logBytes: z.number(),
-})
-export type BackupSummary = z.infer<typeof BackupSummary>
 
 /** The archives in these stores: one object for all who ask, as it keeps what it has read of packs. */
 export function archivesOf(stores: Stores): Archives {

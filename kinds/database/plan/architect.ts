@@ -6,7 +6,7 @@ import { invalidInput, type SourceDocument, suggest } from '../../../shared/sour
 import type { Supplies } from '../../contract/kind.ts'
 import { accessRulesOf } from '../inputs.ts'
 import { adminRole, replicationRole } from '../postgres/names.ts'
-import { shareOf, stride } from '../postgres/sequences.ts'
+import { shareOf, stride } from '../postgres/number-shares.ts'
 import { restoresOf } from './architect/restores.ts'
 import { instanceId } from './names.ts'
 import { EndState, resourcesOf } from './operations/operations.ts'

@@ -262,7 +262,7 @@ function tlsFault(
   if (!tls) return 'it takes no TLS'
   if (recovering && primary?.tls === true && !checks) return `it does not check the certificate of ${primary.instance}`
   if (!machine || machine.silent) return ''
-  return whyRenew(machine.certificate, { address: wanted.address, days: wanted.tls.days })
+  return whyRenew(machine.certificate, { address: wanted.address, days: wanted.tls.days }, Date.now())
 }
 
 /** A replica that has more of a setting than it is to have, as its primary had, is set up again. */

@@ -54,7 +54,8 @@ export async function whyNotCertified(
 ): Promise<string> {
   if (!tls) return ''
   const { certificate: authority } = new Authority(secrets, deployment)
-  return whyRenew(certificateIn(await textOf(connection, place.certificate)), { address, days: tls.days, authority })
+  const certificate = certificateIn(await textOf(connection, place.certificate))
+  return whyRenew(certificate, { address, days: tls.days, authority }, Date.now())
 }
 
 /** Once no server runs with it. */

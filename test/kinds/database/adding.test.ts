@@ -3,8 +3,8 @@ import { inputs } from '../../../kinds/database/inputs.ts'
 import { deviations } from '../../../kinds/database/plan/deviations.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
-import type { Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import type { Wish } from './document.ts'
 import { planOf } from './planned.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
-import type { Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import type { Wish } from './document.ts'
 import { planOf } from './planned.ts'
 
 /** How a server of a node may be found. */

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
 import { archiveOf } from './archive-of.ts'
 import { builtBy } from './built.ts'
+import { documentOf, type Wish } from './document.ts'
 import { planOf as planWith } from './planned.ts'
 
 const wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }

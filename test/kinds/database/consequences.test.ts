@@ -8,8 +8,8 @@ import { postgresBinaries } from '../../../kinds/database/postgres/binaries.ts'
 import { restartBy } from '../../../kinds/database/postgres/restart-settings.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf, type Wish } from './document.ts'
 import { planOf } from './planned.ts'
 
 const one: Wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }

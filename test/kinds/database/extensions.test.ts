@@ -3,8 +3,8 @@ import { kind } from '../../../kinds/database/plan/index.ts'
 import { extensionsHere } from '../../../kinds/database/postgres/extensions.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf, type Wish } from './document.ts'
 import { planOf } from './planned.ts'
 
 const wish: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import type { Wish } from './document.ts'
 import { planOf } from './planned.ts'
 
 const wish: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }

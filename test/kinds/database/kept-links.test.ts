@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { linkAsFound, lostSlot } from '../../../kinds/database/plan/inspector/links.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
 import { archiveOf } from './archive-of.ts'
 import { builtBy } from './built.ts'
+import { documentOf, type Wish } from './document.ts'
 import { planOf as planUpon } from './planned.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' }, keep: 2 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf, type Wish } from './document.ts'
 
 const wish: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }
 const one: Wish = { net: 80, nodes: { n1: 'a' } }

@@ -3,8 +3,8 @@ import { inputs } from '../../../kinds/database/inputs.ts'
 import { deviations } from '../../../kinds/database/plan/deviations.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf, type Wish } from './document.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }
 const planOf = (wish: Wish, materials: StandingMaterial[], options = {}) =>

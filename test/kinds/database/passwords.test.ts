@@ -12,7 +12,7 @@ import { sealPlan } from '../../../services/planner/planning/seal.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { Secrets } from '../../../shared/runtime/secrets.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
-import { documentOf } from '../../long/database/support.ts'
+import { documentOf } from './document.ts'
 
 let home: string
 let blobs: DiskBlobstore

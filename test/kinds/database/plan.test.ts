@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { inputs, type StepName } from '../../../kinds/database/inputs.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
-import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf } from './document.ts'
 import { planOf } from './planned.ts'
 
 const two = { net: 80, nodes: { n1: 'ab', n2: 'cd' } }

@@ -4,7 +4,7 @@ import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
+import { documentOf, type Wish } from './document.ts'
 
 const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
 const options = { recreate: false, remove: false, skipDrain: false }

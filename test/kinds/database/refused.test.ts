@@ -3,8 +3,8 @@ import { planOffline } from '../../../services/planner/planning/offline.ts'
 import { emptyFloorplan } from '../../../shared/model/material.ts'
 import { nameKey, ReservedNames } from '../../../shared/model/reservation.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf } from './document.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: documents are bent here in every way.
 type Value = any

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { BackupSummary } from '../../../kinds/database/archive/archives.ts'
+import type { BackupSummary } from '../../../kinds/database/archive/backup-summary.ts'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
 import { renamedMaterial } from '../../../kinds/database/renaming.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
-import { documentOf, type Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf, type Wish } from './document.ts'
 import { planOf as planWith } from './planned.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'bc' }, users: [{ username: 'n2', password: 'x', attributes: [] }] }

@@ -5,8 +5,8 @@ import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { codeOfReason } from '../../../shared/model/reason.ts'
-import type { Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import type { Wish } from './document.ts'
 import { planOf } from './planned.ts'
 
 const wish: Wish = { net: 80, nodes: { n1: 'ab', n2: 'cd' }, keep: 3 }

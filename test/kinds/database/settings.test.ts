@@ -3,8 +3,8 @@ import { InstanceAttributes } from '../../../kinds/database/inputs.ts'
 import { complaintsIn, settingLines } from '../../../kinds/database/postgres/settings.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf } from './document.ts'
 
 const wish = { net: 80, nodes: { n1: 'abc' } }
 

@@ -3,8 +3,8 @@ import { InstanceAttributes } from '../../../kinds/database/inputs.ts'
 import { accessRules, missingFollowRule, wayIn } from '../../../kinds/database/server/access.ts'
 import { conninfo } from '../../../kinds/database/server/configuration.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
-import { documentOf } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
+import { documentOf } from './document.ts'
 import { planOf } from './planned.ts'
 
 const wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }

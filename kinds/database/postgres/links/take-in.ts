@@ -1,4 +1,4 @@
-import { stride } from '../sequences.ts'
+import { stride } from '../number-shares.ts'
 import { literal, type Session } from '../server.ts'
 
 /**

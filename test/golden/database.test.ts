@@ -1,0 +1,4 @@
+import { databaseScenarios } from './database.ts'
+import { testGoldenPlans } from './golden.ts'
+
+testGoldenPlans('database', databaseScenarios)
