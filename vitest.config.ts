@@ -4,7 +4,8 @@ import { testsByProject } from './test/projects.ts'
 
 export default defineConfig({
   test: {
-    // Planners that tests start and commands that tests run have it in common; what a home's own token does has tests of its own.
+    // Planners that tests start and commands that tests run have it in common; what a home's own token
+    // does has tests of its own.
     env: { REMODEL_TOKEN: randomBytes(24).toString('hex') },
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -16,7 +16,9 @@ const bench = 'big-package'
 const megabytes = 1200
 const against = `one package of ${megabytes} MB of random bytes, which its script copies`
 
-/** How long a package of more than a gigabyte takes through all of Remodel, and how much memory its processes ever had. */
+/**
+ * How long a package of more than a gigabyte takes through all of Remodel, and how much memory its processes ever had.
+ */
 export async function run(): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'remodel-bench-'))
   try {

@@ -11,8 +11,9 @@ const workers = 2
 const pairs = 5
 
 /**
- * Real C libraries and programs on top of each other, compiled by Remodel on two compile VMs and by `make -j2` with the same
- * scripts. They take turns, who is first too: what else goes on on the machine hits both. The first pair is not counted.
+ * Real C libraries and programs on top of each other, compiled by Remodel on two compile VMs and by `make -j2`
+ * with the same scripts. They take turns, who is first too: what else goes on on the machine hits both. The
+ * first pair is not counted.
  */
 export async function run(): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'remodel-bench-c-'))

@@ -7,8 +7,8 @@ import { atMost, type Figure, median, noted } from './figure.ts'
 const bench = 'compile'
 
 /**
- * Compiling through the real planner, compiler and assembler. Each package sleeps so many seconds, so what is left is ours; the
- * last ones are real.
+ * Compiling through the real planner, compiler and assembler. Each package sleeps for its seconds, so the rest of the
+ * time is Remodel's; the last ones are real.
  */
 export async function run(): Promise<Figure[]> {
   return [
@@ -85,7 +85,7 @@ async function emptyPackages(): Promise<Figure[]> {
 
 async function chainAndLeaves(): Promise<Figure[]> {
   const packages: Packages = {}
-  // Leaves come first by name: whoever goes by names alone starts the chain last.
+  // Leaves come first by name: an order by names alone starts the chain last.
   for (let n = 0; n < 12; n++) packages[`a-leaf${n}`] = { deps: [], seconds: 3, content: `leaf ${n}` }
   for (let n = 0; n < 4; n++)
     packages[`chain${n}`] = { deps: n === 0 ? [] : [`chain${n - 1}`], seconds: 3, content: `chain ${n}` }

@@ -6,7 +6,10 @@ import type { Figure } from './figure.ts'
 
 const bench = 'deploy'
 
-/** What a person waits for: deploys of BOSH's measured shapes, the command's start, a killed worker; and what idling costs. */
+/**
+ * What a person waits for: deploys of BOSH's measured shapes, the command's start, a killed worker;
+ * and what idling costs.
+ */
 export async function run(): Promise<Figure[]> {
   return [
     ...(await workloadFigures(bench)),

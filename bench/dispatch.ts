@@ -15,7 +15,9 @@ export async function run(): Promise<Figure[]> {
   return [...(await quickFigures()), ...(await largeFigures('dispatch'))]
 }
 
-/** What dispatching costs where the work itself costs nothing, beside bare BullMQ and a BullMQ flow of the same shape. */
+/**
+ * What dispatching costs where the work itself costs nothing, beside bare BullMQ and a BullMQ flow of the same shape.
+ */
 async function quickFigures(): Promise<Figure[]> {
   const stack = await startStack()
   const baseline = await startBaseline(stack.settings)

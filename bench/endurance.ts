@@ -17,12 +17,13 @@ const blobsMs = 120_000
 const deployments = 4
 
 /**
- * Deploys without end for so many minutes: does anything grow?
+ * Deploys without end for a number of minutes: does anything grow?
  *
- * Of each service one process lives through all of it and is measured; another is killed each five to ten seconds and followed by a
- * new one. After a warm-up everything is removed and retention waited for: what is there then is the baseline. In the middle and at
- * the end the same again, and what a full collection leaves is compared: what grows towards a bound grows less in the second half.
- * What is seen on the way, and what all memory is for, is told on standard error.
+ * Of each service one process lives through all of it and is measured; another is killed each five to ten seconds
+ * and followed by a new one. After a warm-up everything is removed and retention waited for: what is there then
+ * is the baseline. In the middle and at the end the same again, and what a full collection leaves is compared:
+ * what grows towards a bound grows less in the second half. Samples, and a table of all memory by purpose, are
+ * written to standard error.
  */
 export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
   const died: string[] = []

@@ -12,7 +12,10 @@ const permits = 20_000
 /** No worker listens here: what goes there is failed by hand. */
 const apart = 'assemble-apart'
 
-/** What a plan of 100,000 remodels costs others: it is stored, opened, worked at, fails; another is cancelled by force; both are moved away. */
+/**
+ * What a plan of 100,000 remodels costs others: it is stored, opened, worked at, fails; another is cancelled by
+ * force; both are moved away.
+ */
 export async function largeFigures(bench: string): Promise<Figure[]> {
   const stack = await startStack()
   const pinger = await Pinger.start(stack.settings.url)

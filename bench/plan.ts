@@ -19,7 +19,9 @@ const bench = 'plan'
 const options: PlanOptions = { recreate: false, remove: false, skipDrain: false }
 const archive = { digest: `sha256:${'0'.repeat(64)}`, templates: {} }
 
-/** What planning costs, from the parsed document to the sealed plan, and what storing and taking up a large plan costs. */
+/**
+ * What planning costs, from the parsed document to the sealed plan, and what storing and taking up a large plan costs.
+ */
 export async function run(): Promise<Figure[]> {
   const [small, large] = [await noOp(10_000, digestRender), await noOp(40_000, digestRender)]
   const against = 'pure digest function as renderer; floorplan parsed anew each time'
@@ -69,7 +71,7 @@ async function draw(
   return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
 }
 
-/** Milliseconds of planning against what stands after the first plan was carried out. Nothing must be planned. */
+/** Milliseconds of planning against the floorplan after the first plan was carried out. Nothing must be planned. */
 async function noOp(instances: number, render: Render, job = archive): Promise<number> {
   const standing = JSON.stringify(standingAfter(await draw(instances, emptyFloorplan('fleet'), render, undefined, job)))
   const document = fleetManifest(instances)

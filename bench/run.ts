@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Figure } from './figure.ts'
 
 interface Options {
-  /** How long a bench goes on that goes on for as long as it is told. */
+  /** Duration of the time-boxed benches, in minutes. */
   minutes: number
 }
 
@@ -18,7 +18,9 @@ const benches: Record<string, Bench> = {
   database: () => import('./database/bench.ts'),
 }
 
-/** Only by name: what needs room on the disk, the part of `compile` with real packages, and what takes as long as it is told. */
+/**
+ * Only by name: benches that need room on the disk, the part of `compile` with real packages, and the time-boxed ones.
+ */
 const apart: Record<string, Bench> = {
   'big-package': () => import('./big-package.ts'),
   'compile-c': () => import('./compile-c.ts'),

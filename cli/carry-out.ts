@@ -15,10 +15,10 @@ import { clock } from './views/time.ts'
 
 /** One long wait is asked for in pieces, so that no proxy in between takes it for dead. */
 const WAIT_PIECE_SECONDS = 30
-/** What was just set up may need so long to be as it should be. */
+/** A server that was just set up may need this long to be as it should be. */
 const VERDICT_SECONDS = 10
 
-/** So often is a plan drawn anew because another deployment took one of its names. */
+/** How often a plan is drawn again because another deployment took one of its names. */
 const mostPlans = 32
 
 export interface ApplyOptions {
@@ -32,8 +32,9 @@ export interface ApplyOptions {
 /**
  * Draws a plan, shows it, asks unless told not to, applies it and watches it to its end. Answers with the exit code.
  *
- * Whoever holds a locked deployment is changing what stands, so a plan drawn now would be refused later: with `waitLock` the plan is
- * drawn anew when the lock is free. It is drawn anew too where another deployment takes a name that it needs. What is applied is always what was shown last.
+ * The holder of a locked deployment is changing its floorplan, so a plan drawn now would be refused later: with
+ * `waitLock` the plan is drawn again when the lock is free. It is drawn again too where another deployment takes a name
+ * that it needs. The plan that was shown last is the one that is applied.
  */
 export async function showAskApply(
   draw: () => Promise<PlanView>,
@@ -65,7 +66,7 @@ export async function showAskApply(
     } catch (error) {
       const again = isClaimed(error) ? plans < mostPlans : isOvertaken(error) && Date.now() < deadline
       if (!again) throw error
-      context.remark(`Another deploy was faster, so the plan is drawn anew: ${toError(error).message}`)
+      context.remark(`Another deploy was faster, so the plan is drawn again: ${toError(error).message}`)
       continue
     }
     return watch(view, context, options.ending)
@@ -104,8 +105,8 @@ export async function applyAndWatch(view: PlanView, context: Context, options: {
 }
 
 /**
- * Watches an applied plan to its end and shows the result. Ctrl-C leaves: the plan goes on, and a sentence says how to come
- * back and how to cancel.
+ * Watches an applied plan to its end and shows the result. Ctrl-C leaves: the plan goes on, and a sentence says how to
+ * come back and how to cancel.
  */
 export async function watch(view: PlanView, context: Context, ending?: string): Promise<number> {
   const client = await context.client()

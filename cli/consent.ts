@@ -2,10 +2,10 @@ import { createInterface } from 'node:readline/promises'
 import { RemodelError } from '../shared/runtime/errors.ts'
 import type { Context } from './context.ts'
 
-/** Throws where a question would have to be asked and nobody is there to answer. */
+/** Throws where a question would have to be asked and the command has no terminal. */
 export function requireConsent(yes: boolean, context: Context, review: string): void {
   if (yes || context.interactive) return
-  const why = context.json ? 'with --json nothing is asked' : 'this is not a terminal, so nobody can be asked'
+  const why = context.json ? 'with --json nothing is asked' : 'this is not a terminal, so the command cannot ask'
   throw new RemodelError('invalid-input', `${why}: add -y to apply, or look first with \`${review}\``)
 }
 

@@ -21,8 +21,9 @@ export function isWebAddress(place: string): boolean {
 }
 
 /**
- * A path, `file:` URL or `http(s)://` URL as a file of this computer; what was fetched is gone when it is disposed. `digest` is the sum
- * of its bytes as BOSH writes it: SHA-1, or `sha256:` and SHA-256. Throws `invalid-input` where it cannot be had or is something else.
+ * A path, `file:` URL or `http(s)://` URL as a file of this computer; what was fetched is gone when it is disposed.
+ * `digest` is the sum of its bytes as BOSH writes it: SHA-1, or `sha256:` and SHA-256. Throws `invalid-input` where it
+ * cannot be had or is something else.
  */
 export async function localFile(place: string, digest?: string): Promise<LocalFile> {
   if (/^file:\/\//i.test(place)) return { path: pathOf(place), [Symbol.asyncDispose]: async () => {} }
@@ -33,7 +34,7 @@ export async function localFile(place: string, digest?: string): Promise<LocalFi
   try {
     const found = await download(place, temporary.path, digest?.startsWith('sha256:') ? 'sha256' : 'sha1')
     if (digest !== undefined && found !== digest.replace(/^sha(1|256):/, ''))
-      throw refusal(place, `what is there has the digest ${found}, not ${digest}`)
+      throw refusal(place, `the file there has the digest ${found}, not ${digest}`)
     return temporary
   } catch (error) {
     await temporary[Symbol.asyncDispose]()

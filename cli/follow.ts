@@ -6,7 +6,7 @@ import { RemodelError } from '../shared/runtime/errors.ts'
 
 /** How long a lost planner is waited for. A restarted one is back within a second or two. */
 const RECONNECT_MS = 60_000
-/** After so much silence the planner is asked whether the plan has ended, in case the stream died without a word. */
+/** After this much silence the planner is asked whether the plan has ended, in case the stream died without a word. */
 const SILENCE_MS = 10_000
 
 export interface Watcher {

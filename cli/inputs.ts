@@ -25,7 +25,10 @@ export function addPlanningOptions(command: Command): void {
     .option('--skip-drain', 'stop jobs without their pre-stop and drain scripts')
     .option('--accept-loss', 'fail over though rows that were acknowledged may be lost')
     .option('--not-before <time>', 'begin at this time: 22:00, or 2026-12-24T22:00 (compiling begins at once)')
-    .option('--not-after <time>', 'fail where it could not begin by this time; what has begun goes on to its end')
+    .option(
+      '--not-after <time>',
+      'fail if it could not begin by this time; remodels that have begun go on to their end',
+    )
     .option('--canaries <n>', 'override the number of canaries', wholeNumber(0))
     .option('--max-in-flight <n|%>', 'override how many instances change at once', numberOrShare)
 }

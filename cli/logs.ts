@@ -12,7 +12,9 @@ export interface InstanceLogs {
 
 const everyMs = 1000
 
-/** The instances that a name means: one, those of a group or node, or all. What is none of these the planner judges. */
+/**
+ * The instances that a name means: one, those of a group or node, or all. Any other name is for the planner to judge.
+ */
 export async function instancesMeant(client: Client, deployment: string, name: string | undefined): Promise<string[]> {
   if (name?.includes('/')) return [name]
   const all = await client.instances(deployment)
@@ -48,7 +50,10 @@ export async function lastLines(
   return read.flat()
 }
 
-/** What is written from then on, until `left`. An instance that cannot be asked is asked again; that it went and came is said once. */
+/**
+ * Lines written from then on, until `left`. An instance that cannot be asked is asked again; its going
+ * and coming is said once.
+ */
 export async function* followLogs(
   client: Client,
   deployment: string,

@@ -21,7 +21,10 @@ export interface UploadedVersion {
   version: string
 }
 
-/** Uploads the releases that a manifest brings along (`url: file:DIR`) or names the address of, and answers with what they are in the catalog. */
+/**
+ * Uploads the releases that a manifest brings along (`url: file:DIR`) or names the address of, and answers with what
+ * they are in the catalog.
+ */
 export async function uploadManifestReleases(
   manifest: { name: string; content: string },
   client: Client,
@@ -46,9 +49,9 @@ export async function uploadManifestReleases(
 }
 
 /**
- * The releases of a manifest with a `file:` url, paths relative to the manifest. `create` and `latest` leave the version to the
- * content. Anything else that is wrong with the manifest is the planner's to say; throws `invalid-input` only for what
- * cannot be uploaded.
+ * The releases of a manifest with a `file:` url, paths relative to the manifest. `create` and `latest` leave the
+ * version to the content. Anything else that is wrong with the manifest is the planner's to say; throws `invalid-input`
+ * only for what cannot be uploaded.
  */
 export function localReleases(manifest: { name: string; content: string }): LocalReleaseEntry[] {
   const document = documentOf(manifest)
@@ -116,7 +119,10 @@ function definedOf({ name, version, digest }: Omit<Entry, 'index' | 'path'>): Up
   }
 }
 
-/** A refusal that names no file of its own is the manifest's: at the name where another release is there, else at the url. */
+/**
+ * A refusal that names no file of its own is the manifest's: at the name where another release is
+ * there, else at the url.
+ */
 function placed(error: unknown, document: SourceDocument, index: number): unknown {
   if (!(error instanceof RemodelError) || error.faults.length > 0) return error
   if (error.code !== 'invalid-input') return error
@@ -124,7 +130,9 @@ function placed(error: unknown, document: SourceDocument, index: number): unknow
   return invalidInput([document.fault(['releases', index, key], error.message)])
 }
 
-/** `file:DIR` and `file://DIR` are relative to the manifest, as BOSH has it; `file:///DIR` and `file:/DIR` are absolute. */
+/**
+ * `file:DIR` and `file://DIR` are relative to the manifest, as BOSH has it; `file:///DIR` and `file:/DIR` are absolute.
+ */
 function pathOf(url: string, manifest: string): string {
   if (url.startsWith('file:///')) return fileURLToPath(url)
   const path = url.slice('file:'.length).replace(/^\/\/(?=[^/])/, '')

@@ -5,8 +5,8 @@ const timeOfDay = /^([01]\d|2[0-3]):([0-5]\d)$/
 const dateTime = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:?\d{2})?$/
 
 /**
- * The moment that people mean, in milliseconds since the epoch: a date with a time, or a time of day, which is the next one after
- * `after`. Throws `invalid-input`.
+ * The moment that people mean, in milliseconds since the epoch: a date with a time, or a time of day, which is the next
+ * one after `after`. Throws `invalid-input`.
  */
 function momentOf(option: string, text: string, after: number): number {
   const [, hours, minutes] = timeOfDay.exec(text) ?? []

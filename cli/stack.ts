@@ -44,15 +44,15 @@ const ROOT = resolve(import.meta.dirname, '..')
 const GRACE_MS = 10_000
 /** How long Redis and the planner may take to answer; slow machines may be given more. */
 const readyMs = () => 1000 * numberSetting('REMODEL_READY_SECONDS')
-/** A planner that dies so often before it has ever answered will not come up by trying again. */
+/** A planner that dies this often before it has ever answered will not come up by trying again. */
 const FATAL_DEATHS = 3
 
 /**
  * Starts Redis, a planner, compilers and assemblers as processes of their own and keeps them running until `stop`.
  *
- * claimed (`up.json` exists) -> Redis answers -> planner answers -> workers started -> up. A failure on the way ends what was
- * started and takes `up.json` away. Throws `conflict` where this home is up already, `unsupported` without redis-server,
- * `unavailable` where something does not answer in time.
+ * claimed (`up.json` exists) -> Redis answers -> planner answers -> workers started -> up. A failure on the way ends
+ * what was started and takes `up.json` away. Throws `conflict` where this home is up already, `unsupported` without
+ * redis-server, `unavailable` where something does not answer in time.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { home } = options

@@ -5,8 +5,8 @@ import type { Context } from './context.ts'
 import { isEmpty } from './views/plan.ts'
 
 /**
- * Of a plan that changes nothing, whether what stands is as it was recorded: only then is that said of it. Null: the plan has something
- * to do. A deployment that nothing was ever made of deviates in nothing.
+ * Of a plan that changes nothing, whether the deployment is as it was recorded: only then is that said of it. Null: the
+ * plan has something to do. A deployment that nothing was ever made of deviates in nothing.
  */
 export async function verdictIfUnchanged(plan: Plan, context: Context): Promise<Verdict | null> {
   if (!isEmpty(plan)) return null

@@ -36,16 +36,16 @@ export interface Uploaded {
 }
 
 /**
- * Uploads a release directory or tarball, or the tarball at a URL: blobs first, then the release, so that a release in the catalog is always whole.
- * Only blobs that the planner lacks are sent. Throws `invalid-input` with all faults, `conflict` where the version exists with
- * other content.
+ * Uploads a release directory or tarball, or the tarball at a URL: blobs first, then the release, so that a release in
+ * the catalog is always whole. Only blobs that the planner lacks are sent. Throws `invalid-input` with all faults,
+ * `conflict` where the version exists with other content.
  */
 export async function uploadRelease(given: string, client: Client, options: UploadOptions = {}): Promise<Uploaded> {
   await using file = await localFile(given, options.digest)
   const { path } = file
   const refuseOther = ({ name }: { name: string }) => {
     if (options.name === undefined || options.name === name) return
-    throw new RemodelError('invalid-input', `what is there is the release ${name}, not ${options.name}`, {
+    throw new RemodelError('invalid-input', `the file there is the release ${name}, not ${options.name}`, {
       details: { release: name },
     })
   }

@@ -13,7 +13,7 @@ export interface Verb<Options = Record<never, never>> {
   configure(command: Command): void
   /** Command lines after `remodel`, each with what it does. */
   examples: readonly (readonly [line: string, what: string])[]
-  /** Answers with the exit code; whatever it throws is told by the program. */
+  /** Answers with the exit code; the program reports whatever it throws. */
   run(context: Context, args: readonly string[], options: Options): Promise<number>
 }
 

@@ -6,9 +6,10 @@ import { execa } from 'execa'
 /**
  * `node script/vitest.ts [arguments of vitest run]`: runs tests and ends with one line of figures.
  *
- * Where `CI` is set, the files in which a test failed are run once more, in a process of their own and with a stack of their own, and
- * named: real processes on a busy machine may miss a deadline once, twice is a fault. (Vitest's own `retry` tries a test again on
- * the stack that its first try has changed.) An error outside of every test fails at once.
+ * Where `CI` is set, the files in which a test failed are run once more, in a process of their own and with a
+ * stack of their own, and named: real processes on a busy machine may miss a deadline once, twice is a fault.
+ * (Vitest's own `retry` tries a test again on the stack that its first try has changed.) An error outside of
+ * every test fails at once.
  */
 const folder = await mkdtemp(join(tmpdir(), 'remodel-vitest-'))
 const args = process.argv.slice(2)

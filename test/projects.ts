@@ -1,8 +1,8 @@
 import { filesOf, loadedBy } from './house/sources.ts'
 
 /**
- * Tests by speed. A test file is of the project of the slowest thing that it uses, read off its imports and those of the files of
- * `test/`, `bench/` and `examples/` behind it:
+ * Tests by speed. A test file is of the project of the slowest thing that it uses, read off its imports and those of
+ * the files of `test/`, `bench/` and `examples/` behind it:
  *
  * - `machines`: processes (`node:child_process`, `execa`) or machines (`shared/provider/local/`);
  * - `redis`: a Redis (`test/support/redis*.ts`), or the simulator that stands in for one (`test/sim/`);

@@ -19,8 +19,8 @@ export function levelsOf(graph: ReadonlyMap<string, readonly string[]>): number 
 }
 
 /**
- * Milliseconds that `make` takes for all packages of a release: one target a package, its dependencies before it, the same
- * packaging script with the same variables as on a compile VM. Sources lie unpacked before the clock starts.
+ * Milliseconds that `make` takes for all packages of a release: one target a package, its dependencies before it, the
+ * same packaging script with the same variables as on a compile VM. Sources lie unpacked before the clock starts.
  */
 export async function makespan(release: string, jobs: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'remodel-bench-make-'))

@@ -7,7 +7,7 @@ import { startServices, type TestStack } from '../../test/support/services.ts'
 import { over } from '../over.ts'
 import { cloudConfig, type Graph, manifestOf, writeReleases } from './graph.ts'
 
-/** A whole Remodel with one compiler process of so many lanes, where nothing was compiled yet. */
+/** A whole Remodel with one compiler process of a number of lanes, where nothing was compiled yet. */
 export interface Workshop {
   stack: TestStack
   client: Client
@@ -32,7 +32,7 @@ export interface Deployed {
   compiled: string[]
   /** Machines they were compiled on. */
   vms: number
-  /** Each run of a packaging script once: everybody who waited for it is told the same machine and duration. */
+  /** Each run of a packaging script once: every remodel that waited for it reports the same machine and duration. */
   scripts: string[]
 }
 
@@ -73,7 +73,7 @@ export async function openWorkshop(workers: number): Promise<Workshop> {
   }
 }
 
-/** Read off the ledger's own times, which do not depend on how often somebody looked. */
+/** Read off the ledger's own times, which do not depend on how often they are read. */
 async function factsOf(client: Client, deployment: string, plan: string): Promise<Omit<Deployed, 'planMs'>> {
   const events = await client.events(deployment, { plan })
   const at = (type: string) => new Date(events.find((event) => event.type === type)?.at ?? Number.NaN).getTime()

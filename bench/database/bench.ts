@@ -97,7 +97,10 @@ function slope(times: ReadonlyMap<number, number>): Figure {
   )
 }
 
-/** Per node: three instances with three resources and a monitor each, the node, its database; a slot and a subscription per pair. */
+/**
+ * Per node: three instances with three resources and a monitor each, the node, its database; a slot and a
+ * subscription per pair.
+ */
 function resourcesOf(nodes: number): number {
   return nodes * 17 + 2 * nodes * (nodes - 1)
 }

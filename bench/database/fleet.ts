@@ -11,7 +11,7 @@ export function fleetOf(count: number, change: { dependency?: boolean } = {}): N
   return Array.from({ length: count }, (_, index) => nodeOf(index + 1, change.dependency ?? false))
 }
 
-/** What stands when that database is up and every node's first instance takes writes, as it is read from a store. */
+/** The state when that database is up and every node's first instance takes writes, as it is read from a store. */
 export function standingOf(nodes: readonly NodeResources[]): State {
   const { resources, ...state } = EndState(nodes)
   const led = Object.entries(resources['database.node'] ?? {}).map(([id, node]) => {

@@ -10,8 +10,8 @@ import { over } from '../over.ts'
 const kills = 4
 
 /**
- * kill -9 of the compiler that works on a package: until another one has begun it again. The last attempt is left alone and
- * finishes; what was compiled before is not compiled again.
+ * kill -9 of the compiler that works on a package: until another one has begun it again. The last attempt is left alone
+ * and finishes; what was compiled before is not compiled again.
  */
 export async function takeOverFigures(bench: string): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'remodel-bench-'))

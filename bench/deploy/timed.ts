@@ -2,7 +2,10 @@ import type { Client } from '../../shared/api/client.ts'
 import { planSmall, type SmallOptions } from '../../test/support/small.ts'
 import { over } from '../over.ts'
 
-/** Deploys the small release. `planMs`: manifest to stored plan; `runMs`: start of the plan to its end, by the ledger's clock. */
+/**
+ * Deploys the small release. `planMs`: manifest to stored plan; `runMs`: start of the plan to its end,
+ * by the ledger's clock.
+ */
 export async function deployTimed(
   client: Client,
   options: SmallOptions,

@@ -7,7 +7,10 @@ export type Rests = readonly [warm: AtRest, middle: AtRest, end: AtRest]
 /** Nothing is deployed at a rest: what is kept there for longer than the warm-up has reached its bound in it. */
 const keptMb = 1
 
-/** Ruby's memory at which a thread is replaced (`kinds/deployment/render/ruby-thread.ts`), and room for V8's heap of the thread. */
+/**
+ * Ruby's memory at which a thread is replaced (`kinds/deployment/render/ruby-thread.ts`), and room for
+ * V8's heap of the thread.
+ */
 const threadMb = 192 + 32
 
 const bounds: Record<keyof Parts, string> = {

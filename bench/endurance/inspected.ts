@@ -42,7 +42,9 @@ const threads = `async function () {
   return { count: found.length, heapTotal: sum('total_heap_size'), external: sum('external_memory') }
 }`
 
-/** Collects all garbage of another process twice, what finalizers let go of included, and looks at what it still has. */
+/**
+ * Collects all garbage of another process twice, what finalizers let go of included, and looks at what it still has.
+ */
 export async function retainedBy(url: string): Promise<Retained> {
   const session = await Session.open(url)
   try {

@@ -9,13 +9,13 @@ const stemcells = ['1', '2', '3', '4', '5', '6']
 
 type Wish =
   | { end: 'done' | 'failed'; options: SmallOptions }
-  /** Cancelled so many milliseconds after it was applied; it may be done before. */
+  /** Cancelled this many milliseconds after it was applied; it may be done before. */
   | { end: 'cancelled'; options: SmallOptions; afterMs: number }
   | { end: 'gone' }
 
 export interface Tally {
   done: number
-  /** Failed as wished: their jobs were told to. */
+  /** Failed as wished: their properties ask for it. */
   failed: number
   cancelled: number
   removed: number
@@ -35,13 +35,15 @@ export function emptyTally(): Tally {
   return { done: 0, failed: 0, cancelled: 0, removed: 0, again: {}, lost: [] }
 }
 
-/** What a planner needs before anything can be planned; also after a clean-up took away what nobody used. */
+/** The supplies that a planner needs before anything can be planned; also after a clean-up has deleted unused ones. */
 export async function supply(client: Client): Promise<void> {
   await supplySmall(client)
   for (const version of stemcells) await client.addStemcell({ name: 'local', os: 'local', version })
 }
 
-/** One deployment that is made, changed, broken, mended, cancelled and removed, one after the other, for as long as it is told. */
+/**
+ * One deployment that is made, changed, broken, mended, cancelled and removed, one after the other, for a given time.
+ */
 export class Life {
   readonly #name: string
   readonly #net: number
@@ -89,7 +91,7 @@ export class Life {
       maxInFlight: draw.int(1, 3),
       vmStrategy: draw.pick(['delete-create', 'create-swap-delete']),
       reuse: draw.chance(0.7),
-      // Never what stands already: a plan without remodels could not be applied, and would lie about for a day.
+      // Never the present state: a plan without remodels could not be applied, and would lie about for a day.
       greeting: `hello ${draw.int(1, 1e9)}`,
     }
     const what = draw.next()
@@ -110,7 +112,7 @@ export class Life {
       } catch (error) {
         const code = error instanceof RemodelError ? error.code : 'unknown'
         if (wish.end === 'gone' && code === 'not-found') return
-        // Nobody used the release when the last clean-up came.
+        // No deployment used the release when the last clean-up came.
         if (code === 'not-found' || code === 'invalid-input') await supply(this.#client).catch(() => {})
         this.#again(code, toError(error).message)
         await sleep(500)

@@ -7,9 +7,15 @@ export interface Parts {
   kept: number
   /** Room in V8's heap that no object is in. */
   room: number
-  /** Heaps of worker threads and what their objects hold outside: the memory of Ruby, which grows until the thread is replaced. */
+  /**
+   * Heaps of worker threads and what their objects hold outside: the memory of Ruby, which grows until
+   * the thread is replaced.
+   */
   threads: number
-  /** Code that was compiled, stacks, and what the C library has or does not give back: bounded by the most that was used at once. */
+  /**
+   * Code that was compiled, stacks, and what the C library has or does not give back: bounded by the most
+   * that was used at once.
+   */
   native: number
   /** Programs and libraries, shared with other processes. */
   files: number
@@ -36,8 +42,8 @@ export function growthOf(course: readonly [number, number, number]): { first: nu
 const noiseMb = 4
 
 /**
- * How much a process may grow in the second half of a run, as long as there is a bound: growth towards a bound slows down, growth
- * without one goes on as before.
+ * How much a process may grow in the second half of a run, as long as there is a bound: growth towards a bound slows
+ * down, growth without one goes on as before.
  */
 export function boundOf(firstHalf: number): number {
   return Math.max(noiseMb, (firstHalf * 2) / 3)

@@ -9,7 +9,9 @@ import { type Retained, retainedBy } from './inspected.ts'
 
 /** What is there while nothing is deployed and retention and clean-up have been. */
 export interface AtRest {
-  /** Keys that stay for ever, of the same shape together: ids are left out. Finished jobs of queues are not among them. */
+  /**
+   * Keys that stay for ever, of the same shape together: ids are left out. Finished jobs of queues are not among them.
+   */
   keys: Map<string, number>
   /** Keys that go by themselves. */
   passing: number

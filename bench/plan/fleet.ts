@@ -7,7 +7,7 @@ import { SourceDocument } from '../../shared/source/document.ts'
 
 const groupSize = 500
 
-/** A manifest of so many instances in groups of 500, each with a job of a release with two packages. */
+/** A manifest of a number of instances in groups of 500, each with a job of a release with two packages. */
 export function fleetManifest(instances: number, greeting = 'hello'): SourceDocument {
   const count = Math.ceil(instances / groupSize)
   const groups = Array.from({ length: count }, (_, n) => ({
@@ -70,7 +70,7 @@ export function fleetSupplies(job: { digest: string; templates: Record<string, s
   }
 }
 
-/** What stands when a plan for a deployment that did not exist was carried out to its end. */
+/** The floorplan after a plan for a new deployment was carried out to its end. */
 export function standingAfter(plan: Plan): StandingMaterial[] {
   const standing = new Map<string, StandingMaterial>()
   const put = (id: string, attributes: object, meta: Record<string, Json> = {}) =>

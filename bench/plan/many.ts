@@ -14,8 +14,8 @@ const machines = 2
 const plansMeasured = 20
 
 /**
- * What one more plan costs a planner on which so many deployments stand already: their plans, machines, disks and addresses in one
- * network. Their machines answer no command and are not asked: they belong to others.
+ * What one more plan costs a planner that has many deployments already: their plans, machines, disks and addresses in
+ * one network. Their machines answer no command and are not asked: they belong to others.
  */
 export async function manyFigures(bench: string): Promise<Figure[]> {
   const stack = await startServices({ planner: 1 })

@@ -36,7 +36,10 @@ export async function reportFailure(thrown: unknown): Promise<void> {
   await new Promise((resolve) => process.send?.(failure, resolve))
 }
 
-/** Starts `up` as a process that outlives this one, and waits until its planner answers. Its words go to `<home>/log/up.log`. */
+/**
+ * Starts `up` as a process that outlives this one, and waits until its planner answers. Its words go
+ * to `<home>/log/up.log`.
+ */
 export async function startDetached(
   home: string,
   args: readonly string[],

@@ -16,8 +16,8 @@ export async function prepareHome(home: string, tell: (sentence: string) => void
 }
 
 /**
- * Removes a home with all its data. Refuses (`conflict`) a folder that `up` did not make from nothing, and one that something
- * is mounted below: removing would reach through the mount.
+ * Removes a home with all its data. Refuses (`conflict`) a folder that `up` did not make from nothing, and one that
+ * something is mounted below: removing would reach through the mount.
  */
 export async function purgeHome(home: string): Promise<void> {
   const entries = await readdir(home).catch(() => undefined)

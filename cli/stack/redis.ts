@@ -24,8 +24,9 @@ function redisArguments(port: number, directory: string): string[] {
 }
 
 /**
- * Draws a new password for the Redis of a home; answers the file that tells it to the server, and the address with it, which is
- * also where services of this home look for it. Files for their owner only: arguments of processes can be seen by others.
+ * Draws a new password for the Redis of a home; answers the file that tells it to the server, and the address
+ * with it, which is also where services of this home look for it. Files for their owner only: arguments of
+ * processes can be seen by others.
  */
 export async function drawPassword(home: string, port: number): Promise<{ file: string; url: string }> {
   const password = randomBytes(24).toString('hex')
@@ -51,7 +52,10 @@ const start = `f=$(ls "$0"/appendonlydir/*.incr.aof 2>/dev/null | tail -n 1)
 if [ -n "$f" ] && command -v redis-check-aof >/dev/null; then echo y | redis-check-aof --fix "$f"; fi
 exec redis-server "$@"`
 
-/** Command and arguments of Redis for a supervisor: safe to run again after any crash. `file`: further settings, secret ones. */
+/**
+ * Command and arguments of Redis for a supervisor: safe to run again after any crash. `file`: further
+ * settings, secret ones.
+ */
 export function redisCommand(port: number, directory: string, file?: string): [command: string, args: string[]] {
   const secret = file === undefined ? [] : [file]
   return ['/bin/sh', ['-c', start, directory, ...secret, ...redisArguments(port, directory)]]
@@ -68,10 +72,13 @@ export async function requireRedisServer(): Promise<void> {
   })
 }
 
-/** After so long without an answer, what is waited for is told. */
+/** After this long without an answer, the command says what it waits for. */
 const silentMs = 2000
 
-/** Waits until a Redis answers and has loaded its data, and tells it where that takes a while. Throws `unavailable` that names its address. */
+/**
+ * Waits until a Redis answers and has loaded its data, and tells it where that takes a while. Throws `unavailable`
+ * that names its address.
+ */
 export async function awaitRedis(
   url: string,
   timeoutMs: number,
@@ -100,7 +107,7 @@ export async function awaitRedis(
   }
 }
 
-/** A port on the loopback interface that nobody listens on now. */
+/** A port on the loopback interface without a listener now. */
 export function freePort(wanted = 0): Promise<number | undefined> {
   const { promise, resolve } = Promise.withResolvers<number | undefined>()
   const server = createServer()

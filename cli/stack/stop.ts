@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { isAlive, type ProcessMark, readUpFile, type UpFile, upFilePath } from './up-file.ts'
 
-/** The supervisor gives its services 10 s, then Redis; after so long it is not coming back. */
+/** The supervisor gives its services 10 s, then Redis; after this time it is not coming back. */
 const SUPERVISOR_MS = 25_000
 const LEFTOVER_MS = 10_000
 
@@ -33,7 +33,9 @@ export async function endLeftovers(up: UpFile, tell: (sentence: string) => void)
   for (const group of [up.processes.filter((one) => one.name !== 'redis'), redis]) {
     const left = group.filter(isAlive)
     if (left.length === 0) continue
-    tell(`ending what an earlier \`up\` left running: ${left.map((one) => `${one.name} (${one.pid})`).join(', ')}`)
+    tell(
+      `ending processes that an earlier \`up\` left running: ${left.map((one) => `${one.name} (${one.pid})`).join(', ')}`,
+    )
     for (const one of left) signal(one, 'SIGTERM')
     if (await gone(left, LEFTOVER_MS)) continue
     for (const one of left.filter(isAlive)) signal(one, 'SIGKILL')

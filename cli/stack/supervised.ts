@@ -26,15 +26,15 @@ export interface Supervision {
 
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 10_000
-/** Who lived so long is taken for healthy: the next pause is the first one again. */
+/** A process that ran this long counts as healthy: its restart pause is reset. */
 const HEALTHY_MS = 30_000
 
 /**
  * A process that is started again when it dies.
  *
- * running -> (it ends) -> pausing -> running ...; the pause doubles from 250 ms to 10 s and begins anew after 30 s of life.
- * `stop` and `kill` lead from everywhere to stopped, which is final. The process is the leader of its own group, so that a
- * Ctrl-C in the terminal reaches only the supervisor, which then stops everything in order.
+ * running -> (it ends) -> pausing -> running ...; the pause doubles from 250 ms to 10 s and begins anew after 30 s of
+ * life. `stop` and `kill` lead from everywhere to stopped, which is final. The process is the leader of its own group,
+ * so that a Ctrl-C in the terminal reaches only the supervisor, which then stops everything in order.
  */
 export class Supervised {
   readonly name: string
@@ -114,7 +114,10 @@ export class Supervised {
     return child.pid !== undefined && child.exitCode === null && child.signalCode === null
   }
 
-  /** Its log may not open or not grow, on a full disk for instance: the process runs on, and its words are shown all the same. */
+  /**
+   * Its log may not open or not grow, on a full disk for instance: the process runs on, and its words
+   * are shown all the same.
+   */
   #openLog(path: string): number | undefined {
     try {
       return openSync(path, 'a', 0o600)

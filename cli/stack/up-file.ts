@@ -77,7 +77,9 @@ async function writeDraft(home: string, content: UpFile): Promise<string> {
   return draft
 }
 
-/** Start time of a process in clock ticks since boot, field 22 of `/proc/<pid>/stat`; elsewhere only whether it runs. */
+/**
+ * Start time of a process in clock ticks since boot, field 22 of `/proc/<pid>/stat`; elsewhere only whether it runs.
+ */
 function beginOf(pid: number): string | undefined {
   if (process.platform !== 'linux') return runs(pid) ? 'unknown' : undefined
   try {

@@ -15,7 +15,7 @@ const apply: Verb<{ waitLock?: number }> = {
   configure(command) {
     command
       .argument('<plan>', 'file of `plan --out`, or id of a plan')
-      .option('--wait-lock <seconds>', 'wait so long for a deployment that is locked', wholeNumber(0))
+      .option('--wait-lock <seconds>', 'how long to wait for a deployment that is locked', wholeNumber(0))
   },
   examples: [
     ['apply web.plan', 'carry out what `plan --out web.plan` saved'],

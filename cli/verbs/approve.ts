@@ -8,8 +8,8 @@ const approve: Verb<{ reject?: boolean }> = {
       .option('--reject', 'refuse instead: the plan fails there')
   },
   examples: [
-    ['approve p3f2a91c04d7e approve web', 'let the plan go on after its canaries'],
-    ['approve p3f2a91c04d7e approve web --reject', 'stop it there'],
+    ['approve p3f2a91c04d7e approve fail-over node/n1', 'let a fail-over go on that may lose rows'],
+    ['approve p3f2a91c04d7e approve fail-over node/n1 --reject', 'stop it there'],
   ],
   async run(context, [id = '', ...words], options) {
     const remodel = words.join(' ')

@@ -4,7 +4,7 @@ const cancel: Verb = {
   configure(command) {
     command.argument('<plan>', 'id of a plan')
   },
-  examples: [['cancel p3f2a91c04d7e', 'begin nothing new; what runs is stopped in order, cleanup still runs']],
+  examples: [['cancel p3f2a91c04d7e', 'begin nothing new; running remodels are stopped in order, cleanup still runs']],
   async run(context, [id = '']) {
     const status = await (await context.client()).cancel(id)
     if (context.json) context.document(status)

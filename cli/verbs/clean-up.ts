@@ -5,7 +5,7 @@ import { count } from '../views/table.ts'
 const cleanUp: Verb<{ dryRun?: boolean; all?: boolean }> = {
   configure(command) {
     command
-      .option('--dry-run', 'say what would go; change nothing')
+      .option('--dry-run', 'list what would be deleted; change nothing')
       .option('--all', 'also releases and compiled packages that no deployment uses')
       .addHelpText('after', '\nWhat is younger than REMODEL_KEEP_BLOBS_DAYS (7) of the planner always stays.')
   },

@@ -7,7 +7,7 @@ const deleteCloudConfig: Verb<{ name: string; yes?: boolean }> = {
       .option('--name <name>', 'the one that is stored under this name', 'default')
       .option('-y, --yes', 'yes, plans made from now on do without it')
   },
-  examples: [['delete-cloud-config --name hosts -y', 'what stands stays as it is']],
+  examples: [['delete-cloud-config --name hosts -y', 'deployments stay as they are']],
   async run(context, _words, { name, yes = false }) {
     const client = await context.client()
     await client.config('cloud', name)

@@ -12,7 +12,7 @@ const remove: Verb<{ yes?: boolean; waitLock?: number; skipDrain?: boolean }> = 
       .option('--wait-lock <seconds>', 'seconds to wait for a deployment that another plan holds', wholeNumber(0))
   },
   examples: [
-    ['delete web', 'show what goes, ask, and take it away'],
+    ['delete web', 'show the plan, ask, and remove the deployment'],
     ['delete web -y', 'without a question'],
   ],
   async run(context, [deployment = ''], options) {

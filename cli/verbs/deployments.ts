@@ -7,7 +7,7 @@ import { ago } from '../views/time.ts'
 
 const deployments: Verb = {
   configure() {},
-  examples: [['deployments', 'names, kinds, what stands and the last deploy of each']],
+  examples: [['deployments', 'names, kinds, materials and the last deploy of each']],
   async run(context) {
     const list = await (await context.client()).deployments()
     if (context.json) context.document(list)
@@ -29,7 +29,7 @@ const deployments: Verb = {
 
 export default deployments
 
-/** What Remodel keeps for itself is not counted: which addresses were published, what post-deploy scripts have run for. */
+/** Materials of Remodel's own are not counted: the published addresses, the record of post-deploy scripts. */
 function standing({ materials }: Deployment): string {
   const counted = Object.entries(materials).filter(([type]) => type !== 'addresses' && type !== 'post-deploy')
   return counted.map(([type, number]) => count(number, type)).join(', ') || '-'

@@ -23,7 +23,7 @@ const down: Verb<{ purge?: boolean; force?: boolean }> = {
     if (options.purge && !options.force) await refuseWhereSomethingStands(context)
     const ran = await stopStack(context.home, (sentence) => context.remark(sentence))
     if (options.purge) {
-      // What was still being made when it was asked for first is there by now.
+      // Machines that were still being made at the first look are there by now.
       if (!options.force) refuseWhere(await ownersHere(context.home))
       await endCompileMachines(context.home)
       await purgeHome(context.home)
@@ -40,8 +40,8 @@ const down: Verb<{ purge?: boolean; force?: boolean }> = {
 export default down
 
 /**
- * Refuses while a deployment has materials: the planner knows them by name, if it answers; machines and disks of this home are
- * asked for in any case, because a ledger may have lost what still runs.
+ * Refuses while a deployment has materials: the planner knows them by name, if it answers; machines and disks of this
+ * home are asked for in any case, because a ledger may have lost what still runs.
  */
 async function refuseWhereSomethingStands(context: Context): Promise<void> {
   refuseWhere([...(await recordedDeployments(context)), ...(await ownersHere(context.home))])

@@ -9,7 +9,7 @@ const events: Verb<{ follow?: boolean; after?: number; plan?: string }> = {
   configure(command) {
     command
       .argument('<deployment>')
-      .option('-f, --follow', 'go on showing what happens, until Ctrl-C')
+      .option('-f, --follow', 'go on showing events, until Ctrl-C')
       .option('--after <seq>', 'only events after this number', wholeNumber(0))
       .option('--plan <id>', 'only events of this plan')
   },

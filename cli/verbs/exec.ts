@@ -8,7 +8,7 @@ const exec: Verb<{ timeout: number }> = {
       .argument('<instance>', 'as `remodel instances` names it: web/0, or n1-a')
       .argument('<command...>', 'command and its arguments, after --')
       .usage('[options] <deployment> <instance> -- <command...>')
-      .option('--timeout <seconds>', 'stop the command after so long', wholeNumber(1), 60)
+      .option('--timeout <seconds>', 'stop the command after this time', wholeNumber(1), 60)
   },
   examples: [
     ['exec web web/0 -- uptime', 'run one command; its exit code is passed through'],

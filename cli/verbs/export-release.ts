@@ -59,7 +59,7 @@ async function chosen(what: string, client: Client, jobs: string[]) {
   const names = new Set(used.map((one) => one.name))
   const [newest] = used
   if (newest === undefined)
-    throw new RemodelError('not-found', `nothing of ${what} stands that runs a release which is still there`)
+    throw new RemodelError('not-found', `no instance of ${what} runs a release that is still there`)
   if (names.size > 1) {
     const list = used.map((one) => `${one.name}/${one.version}`).join(', ')
     throw new RemodelError('invalid-input', `${what} runs several releases: name one of ${list}`)

@@ -38,7 +38,7 @@ export const ownVerbs: readonly VerbEntry[] = [
     load: () => import('./approve.ts'),
   },
   { name: 'cancel', group: 'tasks', summary: 'stop a running plan', load: () => import('./cancel.ts') },
-  { name: 'locks', group: 'tasks', summary: 'list locks and who holds them', load: () => import('./locks.ts') },
+  { name: 'locks', group: 'tasks', summary: 'list locks and their holders', load: () => import('./locks.ts') },
   { name: 'unlock', group: 'tasks', summary: 'take a lock away by its id', load: () => import('./unlock.ts') },
 
   { name: 'releases', group: 'supplies', summary: 'list uploaded releases', load: () => import('./releases.ts') },

@@ -5,7 +5,7 @@ import { ago } from '../views/time.ts'
 
 const locks: Verb = {
   configure() {},
-  examples: [['locks', 'what is locked, by whom, since when and for which plan']],
+  examples: [['locks', 'each lock with its holder, time and plan']],
   async run(context) {
     const list = await (await context.client()).locks()
     if (context.json) context.document(list)

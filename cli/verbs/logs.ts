@@ -12,8 +12,8 @@ const logs: Verb<{ lines: number; follow?: boolean }> = {
         '[instance]',
         'an instance as `remodel instances` names it, web/0 or n1-a; web or n1: all of that group or node; default: all',
       )
-      .option('--lines <n>', 'so many last lines of each file', wholeNumber(1), 40)
-      .option('-f, --follow', 'go on showing what is written, until Ctrl-C')
+      .option('--lines <n>', 'number of lines from the end of each file', wholeNumber(1), 40)
+      .option('-f, --follow', 'go on showing new lines, until Ctrl-C')
   },
   examples: [
     ['logs web web/0', 'the last 40 lines of each log of web/0'],

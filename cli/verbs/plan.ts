@@ -87,7 +87,7 @@ async function show(
   }
 }
 
-/** The plan is in the file for reading; `apply` sends its id, so nobody can slip in another plan by editing the file. */
+/** The plan is in the file for reading; `apply` sends its id, so editing the file cannot slip in another plan. */
 async function save(drawn: Plan, file: string, planner: string): Promise<void> {
   const saved = { remodel: 'saved-plan', id: drawn.id, digest: drawn.digest, planner, plan: drawn }
   await writeFile(file, `${JSON.stringify(saved, null, 2)}\n`).catch((error) => {

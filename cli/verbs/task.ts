@@ -8,7 +8,7 @@ const task: Verb<{ follow?: boolean }> = {
     command.argument('<plan>', 'id of a plan').option('-f, --follow', 'watch it to its end; exit 0 done, 1 failed')
   },
   examples: [
-    ['task p3f2a91c04d7e', 'how it stands, remodel by remodel'],
+    ['task p3f2a91c04d7e', 'its state, remodel by remodel'],
     ['task p3f2a91c04d7e --follow', 'come back to a deploy that you left'],
   ],
   async run(context, [id = ''], options) {

@@ -13,11 +13,11 @@ const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
     command
       .option('-d, --deployment <name>', 'only plans of this deployment')
       .option('--running', 'only plans that run')
-      .option('--limit <n>', 'so many of the newest', wholeNumber(1), 20)
+      .option('--limit <n>', 'number of plans, the newest first', wholeNumber(1), 20)
   },
   examples: [
     ['tasks', 'the newest 20 plans'],
-    ['tasks -d web --limit 100', 'those of one deployment'],
+    ['tasks -d web --limit 100', 'plans of one deployment'],
   ],
   async run(context, _args, options) {
     const client = await context.client()

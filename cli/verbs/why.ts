@@ -7,7 +7,7 @@ import { exit, type Verb } from '../verb.ts'
 import { parkedPhrase, statePainted } from '../views/state.ts'
 import { plain } from '../views/style.ts'
 
-/** So many remodels of a plan are asked about when none is named. */
+/** How many remodels of a plan are asked about when none is named. */
 const most = 20
 
 const why: Verb = {
@@ -67,7 +67,7 @@ function tell({ state, waitsFor }: Why, title: string, reason: string | undefine
   if (reason !== undefined) context.say(`  ${plain(reason)}`)
   for (const one of waitsFor) context.say(`  waits for ${plain(one)}`)
   if (waitsFor.length === 0 && reason === undefined && !['done', 'failed', 'skipped'].includes(state))
-    context.say('  waits for nothing: a worker has it in hand, or takes it next')
+    context.say('  waits for nothing: a worker is carrying it out, or takes it next')
 }
 
 function unknownStep(plan: string, name: string, ids: readonly string[]): RemodelError {

@@ -12,9 +12,9 @@ const MOST_ROWS = 12
 /**
  * What runs now, redrawn at the foot of the terminal, while finished lines scroll above it.
  *
- * Each redraw is one write: erase what was drawn, print what is finished, draw again. Lines are cut to the terminal's width,
- * because a wrapped line would make the next erase miss by one. Lines wait for the next redraw, so that a burst of thousands
- * of events costs one.
+ * Each redraw is one write: erase what was drawn, print what is finished, draw again. Lines are cut to the terminal's
+ * width, because a wrapped line would make the next erase miss by one. Lines wait for the next redraw, so that a burst
+ * of thousands of events costs one.
  */
 export class Block {
   notice = ''

@@ -3,7 +3,10 @@ import { compiledFor } from '../../shared/compilation/phrase.ts'
 import { count } from './table.ts'
 import { duration } from './time.ts'
 
-/** One sentence about the packages of a plan: what is there, what others compile, what is left and how long that may take. */
+/**
+ * One sentence about the packages of a plan: what is there, what others compile, what is left and
+ * how long that may take.
+ */
 export function compilingLine({ hits, packages, workers, longestMs, estimateMs }: Compiling): string {
   const joined = packages.filter((one) => one.how === 'join')
   const own = packages.filter((one) => one.how === 'compile')

@@ -21,7 +21,7 @@ function errorLines(error: RemodelError): string[] {
   return [`remodel: ${plain(error.message)}`, ...error.faults.map((fault) => `  ${plain(describeFault(fault))}`)]
 }
 
-/** What the operating system refuses is told in words, with the place; anything else is a fault of Remodel's own. */
+/** A refusal of the operating system is shown in words, with the place; anything else is a fault of Remodel's own. */
 function known(thrown: unknown): RemodelError {
   if (thrown instanceof RemodelError) return thrown
   const error = toError(thrown)

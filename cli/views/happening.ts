@@ -28,7 +28,9 @@ export function plainLines(happening: Happening): string[] {
   }
 }
 
-/** What happened as lines that scroll above the redrawn block. Phrases are shown in the block, so they do not scroll. */
+/**
+ * What happened as lines that scroll above the redrawn block. Phrases are shown in the block, so they do not scroll.
+ */
 export function scrollingLines(happening: Happening, style: Style): string[] {
   switch (happening.kind) {
     case 'phrase':
@@ -59,7 +61,7 @@ export function logLines(log: string, limit = LOG_LINES): string[] {
   return [`(${lines.length - limit} lines before this)`, ...lines.slice(-limit)]
 }
 
-/** The beginning and the end of a plan are told by whoever shows it; what happens to it in between is news. */
+/** The caller shows the beginning and the end of a plan; this shows what happens in between. */
 function planLine(happening: Happening & { kind: 'plan' }): string[] {
   if (happening.type === 'plan.parked')
     return [

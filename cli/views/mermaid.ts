@@ -13,7 +13,9 @@ const looks: Record<Action, string> = {
   barrier: 'fill:#f6f8fa,stroke:#8c959f,color:#59636e',
 }
 
-/** The plan as a Mermaid flowchart: a subgraph per stage, an arrow per need. Barriers stay: the arrows go through them. */
+/**
+ * The plan as a Mermaid flowchart: a subgraph per stage, an arrow per need. Barriers stay: the arrows go through them.
+ */
 export function mermaid(plan: Plan): string {
   const names = new Map(plan.remodels.map((remodel, index) => [remodel.id, `r${index}`]))
   const lines = ['flowchart LR']

@@ -21,9 +21,9 @@ const symbols: Record<Deed, string> = {
 
 /** Reasons begin in one column of a stage, unless a title is longer than this. */
 const TITLES = 44
-/** So many fields of one material are shown, the rest counted. */
+/** How many fields of one material are shown; the rest is counted. */
 const FIELDS = 6
-/** From so many alike entries on, only the first two are shown. */
+/** From this number of alike entries on, only the first two are shown. */
 const ALIKE = 5
 
 export interface PlanTextOptions {
@@ -35,7 +35,7 @@ export interface PlanTextOptions {
   say?: SayReason | undefined
   /** How its packages stand at this moment, where the planner said it. */
   compiling?: Compiling | null
-  /** What stands is not as it was recorded, though nothing of it would be changed. */
+  /** The deployment is not as it was recorded, though nothing of it would be changed. */
   deviates?: boolean
 }
 
@@ -104,7 +104,7 @@ function entryLines(
   return lines
 }
 
-/** What is new has no before: its fields fit on one line, without the digests that mean nothing to people. */
+/** A new material has no before: its fields fit on one line, without the digests that mean nothing to people. */
 function fieldLines(entry: Entry, { style, verbose }: PlanTextOptions): string[] {
   if (verbose) return changeLines(entry.changes, style, true)
   if (entry.changes.every((change) => change.before === undefined)) {

@@ -21,7 +21,7 @@ export interface StageTime {
   to: number | undefined
 }
 
-/** What happened, as one line each for whoever shows it. */
+/** Events of a plan, one line each. */
 export type Happening =
   | { kind: 'phrase'; at: number; title: string; phrase: string }
   | { kind: 'waiting'; at: number; title: string; phrase: string; remodel: string }

@@ -94,7 +94,10 @@ function notCompiled({ plan, remodels }: PlanView, failed: string): string[] {
   return names.length > 0 ? [`so not compiled: ${names.join(', ')}`] : []
 }
 
-/** `35 of 40 done, 1 failed, 4 skipped.` What a cancellation stopped is told apart from what it kept from beginning. */
+/**
+ * `35 of 40 done, 1 failed, 4 skipped.` Remodels that a cancellation stopped are counted apart from those that
+ * it kept from beginning.
+ */
 export function tally({ status, remodels }: Pick<PlanView, 'status' | 'remodels'>): string {
   const { total, done, failed, running } = status.counts
   const cancelled = remodels.filter((remodel) => shownState(remodel, status.state) === 'cancelled').length
@@ -113,7 +116,7 @@ export function tally({ status, remodels }: Pick<PlanView, 'status' | 'remodels'
 
 function again(view: PlanView, style: Style): string[] {
   return [
-    style.dim(`  What was done stays. The next deploy of ${plain(view.plan.deployment)} goes on from what stands;`),
+    style.dim(`  What was done stays. The next deploy of ${plain(view.plan.deployment)} goes on from there;`),
     style.dim(`  remodel task ${view.plan.id} shows everything about this one.`),
   ]
 }

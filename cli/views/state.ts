@@ -31,7 +31,10 @@ export function parkedPhrase({ on, since }: { on: string; since: number }): stri
   return `parked: waits for ${plain(on)} since ${dateTime(since)}`
 }
 
-/** The state of a remodel for people: what was begun and left out in a plan that was cancelled is told as that. */
+/**
+ * The state of a remodel for people: remodels that were begun, or left out, in a plan that was
+ * cancelled are shown as that.
+ */
 export function shownState({ state, attempt }: Pick<RemodelStatus, 'state' | 'attempt'>, plan: string): string {
   return state === 'skipped' && attempt > 0 && /^cancel/.test(plan) ? 'cancelled' : state
 }

@@ -47,7 +47,7 @@ export function padStart(text: string, columns: number): string {
 
 /**
  * Text that came from a machine, made safe for a terminal: no escape sequence, no other control character.
- * A job's log could otherwise move the cursor or rename the window of whoever reads it.
+ * A job's log could otherwise move the cursor or rename the window of its reader.
  */
 export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
@@ -55,8 +55,8 @@ export function plain(text: string): string {
 }
 
 /**
- * The same line with every character that a terminal would obey or that reorders text (bidirectional controls) written out:
- * `ESC` as `␛`, U+202E as `<U+202E>`. Colours stay where `coloured`; line breaks and tabs stay in any case.
+ * The same line with every character that a terminal would obey or that reorders text (bidirectional controls) written
+ * out: `ESC` as `␛`, U+202E as `<U+202E>`. Colours stay where `coloured`; line breaks and tabs stay in any case.
  */
 export function visible(line: string, coloured: boolean): string {
   return line.replace(commanding, (found) => {

@@ -4,9 +4,9 @@ import { longestWord, wrapCell } from './wrap.ts'
 const gap = 2
 
 /**
- * A table as lines: headings, then rows, columns as wide as their widest cell. A cell may hold several lines.
- * Nothing is cut: a pipe must get whole ids. On a terminal that is too narrow cells are wrapped at words, the widest column first; where
- * words alone are too wide, each row becomes a paragraph of `heading: cell`.
+ * A table as lines: headings, then rows, columns as wide as their widest cell. A cell may hold several lines. Nothing
+ * is cut: a pipe must get whole ids. On a terminal that is too narrow cells are wrapped at words, the widest column
+ * first; where words alone are too wide, each row becomes a paragraph of `heading: cell`.
  */
 export function table(style: Style, headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const natural = headings.map((heading, column) =>
@@ -47,7 +47,10 @@ function shrunk(natural: readonly number[], least: readonly number[], columns: n
   return widths
 }
 
-/** An empty cell is left out. A row that is indented belongs to the one above it and has columns of its own: it is one line. */
+/**
+ * An empty cell is left out. A row that is indented belongs to the one above it and has columns of
+ * its own: it is one line.
+ */
 function paragraphs(style: Style, headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const names = Math.max(...headings.map(width))
   const lines = rows.flatMap((row) => {

@@ -4,7 +4,10 @@ import { padEnd, plain, type Style } from './style.ts'
 
 const LONGEST = 72
 
-/** A value on one line, as YAML would write it in flow style: digests short, long ones cut. `whole` leaves both as they are. */
+/**
+ * A value on one line, as YAML would write it in flow style: digests short, long ones cut. `whole`
+ * leaves both as they are.
+ */
 export function value(json: Json, whole = false): string {
   const text = plain(flow(json))
   if (whole) return text

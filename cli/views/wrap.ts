@@ -6,8 +6,8 @@ const hanging = 4
 const narrowest = 20
 
 /**
- * A line as lines of at most `columns`, broken between words; what follows is indented a little more than the line itself. A word that is
- * longer stays whole, so that addresses and ids can be copied. Colours take no column.
+ * A line as lines of at most `columns`, broken between words; what follows is indented a little more than the line
+ * itself. A word that is longer stays whole, so that addresses and ids can be copied. Colours take no column.
  */
 export function wrap(line: string, columns: number): string[] {
   if (columns < narrowest || width(line) <= columns) return [line]

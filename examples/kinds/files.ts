@@ -16,10 +16,12 @@ import {
 } from '../../kinds/contract/sdk.ts'
 
 /**
- * A small kind that does everything: files in a directory. An extension (REMODEL_EXTENSIONS), explained in docs/design/kinds.md.
+ * A small kind that does everything: files in a directory. An extension (REMODEL_EXTENSIONS), explained
+ * in docs/design/kinds.md.
  *
- * `file/srv/www/index.html` is the file `/srv/www/index.html`. Beside it lies `.index.html.fence`, the highest fence that was
- * ever shown for the file and for whom. It stays when the file goes: a writer that wakes up late is refused even then.
+ * `file/srv/www/index.html` is the file `/srv/www/index.html`. Beside it lies `.index.html.fence`, the highest
+ * fence that was ever shown for the file and for whom. It stays when the file goes: a writer that wakes up
+ * late is refused even then.
  */
 export const name = 'files'
 
@@ -54,7 +56,9 @@ export const kind = defineKind({
     return { deployment, kind: name, materials, strategy: Object.fromEntries(contents) }
   },
 
-  /** The recorded files, with the content they have now: a file that was changed or removed by hand is written again. */
+  /**
+   * The recorded files, with the content they have now: a file that was changed or removed by hand is written again.
+   */
   async inspector(_blueprint, { recorded }) {
     const look = async (id: string) => ({ id, attributes: { digest: await digestAt(pathOf(id)) }, needs: [], meta: {} })
     return { materials: await Promise.all(recorded.materials.map(({ id }) => look(id))), observations: [] }
@@ -128,7 +132,10 @@ function result({ material }: StepContext, found: string | null) {
   return { floorplan: { [material]: found === null ? null : { attributes: { digest: found }, needs: [], meta: {} } } }
 }
 
-/** Fence and effect are one step under a lock of the kernel's, in a process of its own: a paused worker cannot part them. */
+/**
+ * Fence and effect are one step under a lock of the kernel's, in a process of its own: a paused
+ * worker cannot part them.
+ */
 async function fenced({ fence, signal }: StepContext, path: string, effect: string, input = ''): Promise<void> {
   const directory = dirname(path)
   const file = join(directory, `.${basename(path)}.fence`)

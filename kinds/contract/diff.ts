@@ -2,7 +2,7 @@ import { canonical } from '../../shared/model/canonical.ts'
 import type { Json, Material, StandingMaterial } from '../../shared/model/material.ts'
 import type { Change } from '../../shared/model/plan.ts'
 
-/** How one material differs from what stands. `same` ones are not listed by `diffMaterials`. */
+/** How one material differs from the floorplan. `same` ones are not listed by `diffMaterials`. */
 export type Difference =
   | { id: string; how: 'create'; wanted: Material; changes: Change[] }
   | { id: string; how: 'update'; wanted: Material; standing: StandingMaterial; changes: Change[] }

@@ -8,11 +8,17 @@ export type RemodelDraft = Pick<Remodel, 'id' | 'step' | 'action' | 'material' |
   Heading & {
     /** Of the kind's own; its phrases are declared beside its foreman. */
     reasons: Reason[]
-    /** In the shape that the step's schema reads, and nothing that JSON does not carry; fields that are undefined are left out. */
+    /**
+     * In the shape that the step's schema reads, and nothing that JSON does not carry; fields that are
+     * undefined are left out.
+     */
     input?: unknown
   }
 
-/** What people read of a remodel: a verb and its subject, which make the title; or a title where there are no such parts. */
+/**
+ * What people read of a remodel: a verb and its subject, which make the title; or a title where
+ * there are no such parts.
+ */
 type Heading = Required<Pick<Remodel, 'verb' | 'subject'>> | Pick<Remodel, 'title'>
 
 /** What a kind's foreman returns; `sealPlan` checks it and turns it into a plan. */
@@ -22,7 +28,7 @@ export interface PlanDraft {
   permits: Permit[]
   /** Exclusive names of what it makes or changes. */
   reservations?: Reservation[]
-  /** What it means for those who use what stands. */
+  /** What the plan means for clients. */
   consequences?: string[]
   notes: string[]
 }

@@ -36,7 +36,10 @@ export interface Supplies {
   stemcells: readonly Stemcell[]
   /** Cloud and runtime configs, by type. */
   configs: { readonly cloud: readonly SourceDocument[]; readonly runtime: readonly SourceDocument[] }
-  /** What `Kind.keep` answered: digests of what the document says and no plan may. Absent where nothing is kept: offline. */
+  /**
+   * What `Kind.keep` answered: digests of what the document says and no plan may. Absent where
+   * nothing is kept: offline.
+   */
   kept?: Readonly<Record<string, string>>
 }
 
@@ -61,8 +64,8 @@ export interface PlanOptions {
 export interface Action<Input extends z.ZodType = z.ZodType> {
   input: Input
   /**
-   * Upon a floorplan that the inspector has just read. Pure. Throws `not-found` for what there is not, `conflict` for what cannot be done
-   * now.
+   * Upon a floorplan that the inspector has just read. Pure. Throws `not-found` for what there is not, `conflict` for
+   * what cannot be done now.
    */
   plan(seen: Floorplan, input: z.output<Input>, observations: readonly Observation[]): PlanDraft
 }
@@ -87,7 +90,10 @@ export interface World extends Pick<Look, 'observer'> {
 
 /** What an inspector has found. */
 export interface Inspection {
-  /** What stands: what is recorded, with what only the world knows, and what was made without being recorded. */
+  /**
+   * The materials that exist: the recorded ones with facts that only the world can tell, and those
+   * that are not recorded.
+   */
   materials: StandingMaterial[]
   /** What it saw that is no material. */
   observations: Observation[]
@@ -95,7 +101,9 @@ export interface Inspection {
 
 /** What a foreman may know beside blueprint and floorplan. */
 export interface Known {
-  /** What the inspector saw beside the floorplan: it changes how a plan does things, never whether it may be applied. */
+  /**
+   * What the inspector saw beside the floorplan: it changes how a plan does things, never whether it may be applied.
+   */
   observations?: readonly Observation[]
   /** Exclusive names that other deployments hold, in the spaces that the kind asked for. */
   reserved?: ReservedNames
@@ -125,8 +133,8 @@ export interface KindTools {
 export type InstanceView = Instance
 
 /**
- * A kind of deployment. `schema` and `architect` know the user's document, `inspector` knows the world, `foreman` knows the
- * way from one to the other; each is a file of the kind's folder. What carries the plan out is in
+ * A kind of deployment. `schema` and `architect` know the user's document, `inspector` knows the world, `foreman` knows
+ * the way from one to the other; each is a file of the kind's folder. What carries the plan out is in
  * `kinds/<name>/steps/`.
  */
 export interface Kind<Strategy = unknown> {
@@ -136,15 +144,21 @@ export interface Kind<Strategy = unknown> {
   /** True where the document is of this kind; asked in order of registration. */
   recognises(document: SourceDocument): boolean
   /**
-   * Puts into the blobstore what the document says and neither plan nor floorplan may: secrets. Answers digests for the architect,
-   * the same for the same document. Absent: there is no such thing.
+   * Puts into the blobstore what the document says and neither plan nor floorplan may: secrets. Answers digests for the
+   * architect, the same for the same document. Absent: there is no such thing.
    */
   keep?(document: SourceDocument, keeping: Keeping): Promise<Record<string, string>>
   /** The releases that the document means: only those are read for the architect. Pure. Absent: the kind needs none. */
   chooses?(document: SourceDocument, supplies: Required<Pick<Supplies, 'catalog' | 'created'>>): ReleaseId[]
-  /** What is wrong with these cloud configs, whatever document may come: a config that makes it more is not stored. Pure. */
+  /**
+   * What is wrong with these cloud configs, whatever document may come: a config that makes it
+   * more is not stored. Pure.
+   */
   checkClouds?(documents: readonly SourceDocument[]): Fault[]
-  /** Asks others about what the document says that a pure architect may not ask. Throws `invalid-input`. Absent: nothing is asked. */
+  /**
+   * Asks others about what the document says that a pure architect may not ask. Throws `invalid-input`.
+   * Absent: nothing is asked.
+   */
   check?(document: SourceDocument): Promise<void>
   /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
   nothing(deployment: string): Blueprint<Strategy>
@@ -162,19 +176,22 @@ export interface Kind<Strategy = unknown> {
     known?: Known,
   ) => Promise<PlanDraft>
   /**
-   * What, of all that the inspector has just found, is not as it was recorded. Pure. Said of a deployment when a plan is
-   * done, so it names what a user can act on. Absent: a plan's own word is all there is.
+   * What, of all that the inspector has just found, is not as it was recorded. Pure. Said of a deployment when a plan
+   * is done, so it names what a user can act on. Absent: a plan's own word is all there is.
    */
   deviations?(found: Inspection, deployment: string): Deviation[]
   /** What, of the same findings, is as it was recorded and will not do what people expect: a sentence each. Pure. */
   warnings?(found: Inspection, deployment: string): string[]
-  /** True where a machine or disk of this ownership was made by this kind: a deployment that no plan names is removed by it. */
+  /**
+   * True where a machine or disk of this ownership was made by this kind: a deployment that no plan
+   * names is removed by it.
+   */
   made?(ownership: Ownership): boolean
   /** Spaces of exclusive names that a plan for this blueprint may take some of. Pure. Absent: the kind takes none. */
   spaces?: (blueprint: Blueprint<Strategy>) => Space[]
   /**
-   * Exclusive names that materials use, whether they stand or are only recorded. Pure. What a plan reserves is held on while
-   * its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
+   * Exclusive names that materials use, whether they stand or are only recorded. Pure. What a plan reserves is held on
+   * while its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
    */
   holdings?(materials: readonly StandingMaterial[]): Reservation[]
   /** Plans that no document asks for, by name: `POST /v1/deployments/:name/actions/:action`. Absent: there are none. */
@@ -188,24 +205,30 @@ export interface Kind<Strategy = unknown> {
   ): UsedRelease[]
   /** Keys of the packages that have to be compiled before this remodel, or are by it. Pure. Absent: none. */
   packagesOf?(remodel: Remodel): string[]
-  /** Digests of the blobs that its stores name of a deployment: the clean-up leaves them. Absent: floorplan and plans name all. */
+  /**
+   * Digests of the blobs that its stores name of a deployment: the clean-up leaves them. Absent:
+   * floorplan and plans name all.
+   */
   keptBlobs?(stores: Stores, deployment: string): Promise<Iterable<string>>
   /** Ends what it has started in this process: threads, children. Absent: it starts none. */
   close?(): Promise<void>
   /** Routes of its own below `/v1`. Absent: it has none. */
   routes?(server: Routes, parts: { ledger: Ledger; stores: Stores; provider: Provider }): void
-  /** What `describe` adds to an instance, by field: what the API says of instances has them too. Absent: it adds none. */
+  /**
+   * What `describe` adds to an instance, by field: what the API says of instances has them too. Absent: it adds none.
+   */
   instanceFields?: z.ZodRawShape
   /**
-   * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within seconds, as
-   * people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent: processes are all there is.
+   * Adds to an instance, whose machine was asked for its processes, what the instance says of itself now. Within
+   * seconds, as people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent:
+   * processes are all there is.
    */
   describe?(instance: StandingMaterial, seen: InstanceView, looking: Looking): Promise<InstanceView>
 }
 
 /**
- * A kind as the core holds it: to the core a strategy is JSON, and each function of the kind gets it as the kind's own schema reads it.
- * Throws `conflict` for a blueprint that another kind has drawn, or another version of this one.
+ * A kind as the core holds it: to the core a strategy is JSON, and each function of the kind gets it as the kind's own
+ * schema reads it. Throws `conflict` for a blueprint that another kind has drawn, or another version of this one.
  */
 export function defineKind<Strategy>(kind: Kind<NoInfer<Strategy>> & { strategy: z.ZodType<Strategy> }): Kind {
   const read = (blueprint: Blueprint): Blueprint<Strategy> => {

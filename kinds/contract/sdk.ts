@@ -1,4 +1,6 @@
-/** All that a kind outside of this repository imports: what it has to be, and what foremen and steps of all kinds use. */
+/**
+ * All that a kind outside of this repository imports: what it has to be, and what foremen and steps of all kinds use.
+ */
 export { inVersion, versioned } from '../../shared/model/input-version.ts'
 export {
   type Blueprint,

@@ -4,7 +4,7 @@ import type { RedisSettings } from '../../shared/runtime/redis.ts'
 
 /**
  * Where a kind keeps what is neither plan nor floorplan: keys of its own below those of a deployment (`baseKey` of
- * `shared/ledger/keys.ts`), and blobs. What it names there is kept from the clean-up by `Kind.keptBlobs`.
+ * `shared/ledger/keys.ts`), and blobs. `Kind.keptBlobs` keeps the blobs that it names there from the clean-up.
  */
 export interface Stores {
   redis: Redis

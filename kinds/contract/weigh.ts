@@ -6,9 +6,9 @@ export interface Work {
 }
 
 /**
- * How long it takes from the start of each piece of work until everything that waits for it is done, itself included: the
- * longest path to the end. What has the largest goes first. `works` stand in order, each after what it needs; needs
- * that are not among them do not count.
+ * How long it takes from the start of each piece of work until everything that waits for it is done, itself included:
+ * the longest path to the end. The largest goes first. `works` stand in order, each after what it needs; needs that are
+ * not among them do not count.
  */
 export function remainingPaths(works: readonly Work[]): Map<string, number> {
   const paths = new Map(works.map(({ id, ms }) => [id, ms]))
@@ -23,9 +23,9 @@ export function remainingPaths(works: readonly Work[]): Map<string, number> {
 }
 
 /**
- * How long all of it takes with so many workers, in milliseconds: played through, a free worker always taking the ready
- * piece with the longest remaining path, as the queue does. Never less than the longest path, nor than the sum shared among the workers.
- * The same rules for `works` as above.
+ * How long all of it takes with this number of workers, in milliseconds: played through, a free worker always taking
+ * the ready piece with the longest remaining path, as the queue does. Never less than the longest path, nor than the
+ * sum shared among the workers. The same rules for `works` as above.
  */
 export function makespan(works: readonly Work[], workers: number): number {
   const paths = remainingPaths(works)
@@ -56,8 +56,9 @@ export function makespan(works: readonly Work[], workers: number): number {
 }
 
 /**
- * What is taken for the duration of something that was never done before: the median of those that are known, or a second each
- * where none is, so that the longest chain goes first. The size of a source says little: a small one may be a script that runs for minutes.
+ * What is taken for the duration of something that was never done before: the median of those that are known, or a
+ * second each where none is, so that the longest chain goes first. The size of a source says little: a small one may be
+ * a script that runs for minutes.
  */
 export function usualMs(known: readonly number[]): number {
   if (known.length === 0) return 1000

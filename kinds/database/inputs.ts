@@ -34,15 +34,18 @@ export type HostAttributes = z.infer<typeof HostAttributes>
 
 export const User = z.object({
   username: z.string(),
-  /** Digest of the blob with what PostgreSQL stores of the password; empty: it has none, and comes in no way that asks for one. */
+  /**
+   * Digest of the blob with what PostgreSQL stores of the password; empty: it has none, and comes in no
+   * way that asks for one.
+   */
   verifier: z.string(),
   attributes: z.array(z.string()),
 })
 export type User = z.infer<typeof User>
 
 /**
- * Rules of today: the admin role comes in through its machine, servers follow each other with a password, and no client comes in without
- * one; roles have what the document gives them and nothing else.
+ * Rules of today: the admin role comes in through its machine, servers follow each other with a password, and no client
+ * comes in without one; roles have what the document gives them and nothing else.
  */
 export const accessRulesOf = (key: string) => `3 ${key}`.trimEnd()
 
@@ -63,10 +66,13 @@ export const InstanceAttributes = z.object({
   database_name: z.string(),
   settings: z.record(z.string(), z.string()),
   users: z.array(User),
-  /** By which rules clients come in (`accessRules`) and servers to each other: one that was set up by others is set up again. */
+  /**
+   * By which rules clients come in (`accessRules`) and servers to each other: one that was set up by
+   * others is set up again.
+   */
   access: z.string().default(''),
   synchronous: z.boolean(),
-  /** Its log is archived; `keep`: so many base backups of the node, the newest, stay; null: all of them. */
+  /** Its log is archived; `keep`: how many base backups of the node stay, the newest; null: all of them. */
   backup: z.object({ keep: z.number().nullable() }).optional(),
   /** Absent: it takes no TLS. */
   tls: Tls.optional(),
@@ -91,7 +97,10 @@ export const Restore = z.object({
   target: Target,
   /** Name of the database in the backup. */
   database: z.string(),
-  /** Other nodes: their slots are there before anybody can write, so they miss nothing that is written after the restore. */
+  /**
+   * Other nodes: their slots are there before anybody can write, so they miss nothing that is
+   * written after the restore.
+   */
   peers: z.array(z.string()),
 })
 export type Restore = z.infer<typeof Restore>
@@ -128,7 +137,10 @@ const election = {
 export const inputs = {
   /** Nothing to do in the world: the record is the thing. */
   'note-resource': z.object(base),
-  /** `silent`: its machine stood and did not answer when this was planned: one that does not answer is ended and made anew. */
+  /**
+   * `silent`: its machine stood and did not answer when this was planned: one that does not answer
+   * is ended and made anew.
+   */
   'create-host': inVersion(2, z.object({ ...base, host: HostAttributes, silent: z.boolean().default(false) })),
   'delete-host': z.object({ ...base, host: HostAttributes }),
   /** It is asked, before anything is changed, whether a server could start with these settings. */
@@ -140,9 +152,10 @@ export const inputs = {
       instance: InstanceAttributes,
       member: Member,
       /**
-       * `found`: a first primary, with an empty cluster. `keep`: data must be there already. `copy`: the first instance of a node
-       * that is filled from `source`: follows it until it is populated. `follow`: a replica of `upstream`,
-       * copied from the primary of `source` where its data cannot follow. `restore`: a first primary with data from the archive.
+       * `found`: a first primary, with an empty cluster. `keep`: data must be there already. `copy`: the first
+       * instance of a node that is filled from `source`: follows it until it is populated. `follow`: a replica of
+       * `upstream`, copied from the primary of `source` where its data cannot follow. `restore`: a first primary
+       * with data from the archive.
        */
       role: z.enum(['found', 'keep', 'copy', 'follow', 'restore']),
       restore: Restore.nullable(),
@@ -176,7 +189,10 @@ export const inputs = {
       synchronous: z.boolean(),
       /** It follows its source until it is populated. */
       copied: z.boolean(),
-      /** Members that a later remodel of the plan sets up: one that does not follow yet is left to the arrangement behind that. */
+      /**
+       * Members that a later remodel of the plan sets up: one that does not follow yet is left to the
+       * arrangement behind that.
+       */
       later: z.array(z.string()).default([]),
       /** Physical slots of the deployment that stay; others of ours are of instances that are gone. */
       keep: z.array(z.string()),
@@ -208,8 +224,8 @@ export const inputs = {
     members: z.array(Member),
   }),
   /**
-   * `loss`: a subscriber whose slot was lost may go on without what was written since. `read`: it has read from one, as was recorded. `anew`: it
-   * was restored, and a slot that was kept meanwhile gives way to a new one.
+   * `loss`: a subscriber whose slot was lost may go on without what was written since. `read`: it has read from one, as
+   * was recorded. `anew`: it was restored, and a slot that was kept meanwhile gives way to a new one.
    */
   'create-slot': inVersion(
     3,
@@ -220,7 +236,10 @@ export const inputs = {
       anew: z.boolean().default(false),
     }),
   ),
-  /** `going`: the node that it stands on leaves as a whole: nothing is waited for there. `kept`: it stays while one of the nodes is restored. */
+  /**
+   * `going`: the node that it stands on leaves as a whole: nothing is waited for there. `kept`: it stays while one of
+   * the nodes is restored.
+   */
   'delete-slot': inVersion(
     3,
     z.object({ ...between, going: z.boolean().default(false), kept: z.boolean().default(false) }),
@@ -287,7 +306,10 @@ export const inputs = {
   'fail-over': inVersion(3, z.object({ ...election, lost: z.array(Member) })),
   /** Makes one of the servers the primary of a node of which all are replicas. */
   'promote-node': inVersion(2, z.object(election)),
-  /** `started`: when it was started, as it says itself, when this was planned; null: it did not answer. Since then it was started again: done. */
+  /**
+   * `started`: when it was started, as it says itself, when this was planned; null: it did not answer. Since then it
+   * was started again: done.
+   */
   'restart-server': z.object({
     deployment: z.string(),
     node: z.string(),
@@ -305,7 +327,10 @@ export const inputs = {
     members: z.array(Member),
     keep: z.number().nullable(),
   }),
-  /** Before anything is taken down: all that a restore needs is in the archive. `members`: of the source, where it can still write. */
+  /**
+   * Before anything is taken down: all that a restore needs is in the archive. `members`: of the source,
+   * where it can still write.
+   */
   'prepare-restore': z.object({ restore: Restore, members: z.array(Member) }),
   /** What a node has written up to now; its log that is written to is ended. */
   'archive-log': z.object({ deployment: z.string(), node: z.string(), members: z.array(Member) }),

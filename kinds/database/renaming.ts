@@ -19,7 +19,7 @@ const instanceKeys: ReadonlySet<string> = new Set(['instance_id', 'instance_ids'
 /** Attributes that name resources. */
 const resourceKeys: ReadonlySet<string> = new Set(['extra_dependencies', 'dependent_resources'])
 
-/** What a document says itself is never looked into: a user or a setting may be called as a node is. */
+/** Values of the document are never looked into: a user or a setting may have the name of a node. */
 export function renamedMaterial(material: StandingMaterial, renaming: Renaming): StandingMaterial {
   const type = materialType(material.id)
   const own = renamedAttributes(material.attributes, renaming)
@@ -47,7 +47,9 @@ export function isOfNode({ id, meta }: StandingMaterial, renaming: Renaming): bo
   return known && renamedMaterialId(id, renaming) !== id
 }
 
-/** `n1`, `n1-a`, `n1:n2:shop`: a node, an instance, what lies between nodes. No name of a node holds a dash or a colon. */
+/**
+ * `n1`, `n1-a`, `n1:n2:shop`: a node, an instance, what lies between nodes. No name of a node holds a dash or a colon.
+ */
 function renamedId(id: string, renaming: Renaming): string {
   if (id.includes(':')) {
     const parts = id.split(':')

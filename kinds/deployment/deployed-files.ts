@@ -13,8 +13,8 @@ export const noteFiles = `${jobs} -exec sha256sum {} + > ${note}.jobs 2>/dev/nul
 ${packages} 2>/dev/null | LC_ALL=C sort > ${note}.packages || true`
 
 /**
- * One line for each file that is gone or changed: those of jobs by their content, those of packages, which may be large, by size and time
- * of writing. What came since is left out.
+ * One line for each file that is gone or changed: those of jobs by their content, those of packages, which may be
+ * large, by size and time of writing. What came since is left out.
  */
 export const findChangedFiles = `
 [ -s ${note}.jobs ] && LC_ALL=C sha256sum --check --quiet ${note}.jobs 2>/dev/null | sed -n 's/^\\(.*\\): FAILED.*$/changed \\1/p'

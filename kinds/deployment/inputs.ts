@@ -24,8 +24,8 @@ export const VmAttributes = z.object({
 export type VmAttributes = z.infer<typeof VmAttributes>
 
 /**
- * `disk/<group>/<index>`: a persistent disk; meta is `{ cid }`. With `kept: true` in meta no instance wants it, and it is kept
- * until the deployment is removed; where its slot has another disk it is `disk/<cid>`.
+ * `disk/<group>/<index>`: a persistent disk; meta is `{ cid }`. With `kept: true` in meta no instance wants it, and it
+ * is kept until the deployment is removed; where its slot has another disk it is `disk/<cid>`.
  */
 export const DiskAttributes = z.object({ sizeMiB: z.number(), type: z.string().nullable() })
 export type DiskAttributes = z.infer<typeof DiskAttributes>
@@ -81,7 +81,9 @@ export const inputs = {
   ),
   /** Also removes `forget` from the floorplan: the instance that is gone with its VM. */
   'delete-vm': z.object({ cid: z.string(), forget: z.array(z.string()) }),
-  /** `kept`: it was found in no record and no instance wants it; it is recorded, so that its data is not lost unseen. */
+  /**
+   * `kept`: it was found in no record and no instance wants it; it is recorded, so that its data is not lost unseen.
+   */
   'create-disk': inVersion(
     2,
     z.object({
@@ -91,7 +93,10 @@ export const inputs = {
       kept: z.literal(true).exactOptional(),
     }),
   ),
-  /** Materials that are recorded under another id from then on, all at once: instances of a group that was renamed, and their disks. */
+  /**
+   * Materials that are recorded under another id from then on, all at once: instances of a group that was
+   * renamed, and their disks.
+   */
   'rename-instances': z.object({ moves: z.array(z.object({ from: z.string(), to: z.string() })) }),
   /** Detaches it first. */
   'delete-disk': z.object({ cid: z.string() }),
@@ -120,7 +125,7 @@ export const inputs = {
       /** MiB of the persistent disk, now and when the instance is started again. */
       disk: z.object({ now: z.int(), next: z.int() }),
       skipDrain: z.boolean(),
-      /** What stands when it is done: as before, with the state `stopped`; meta keeps `vm`. */
+      /** The instance when it is done: as before, with the state `stopped`; meta keeps `vm`. */
       attributes: InstanceAttributes,
     }),
   ),
@@ -141,16 +146,16 @@ export const inputs = {
     }),
   ),
   /**
-   * Runs the `post-deploy` scripts of all machines named, then `post-deploy/<deployment>` stands with `{ of }`; without machines
-   * it stands no more.
+   * Runs the `post-deploy` scripts of all machines named, then `post-deploy/<deployment>` stands with `{ of }`; without
+   * machines it stands no more.
    */
   'run-post-deploy': z.object({
     machines: z.array(z.object({ instance: z.string(), vm: z.string(), jobs: z.array(z.string()) })),
     of: z.string(),
   }),
   /**
-   * Puts the canonical JSON of `records` into the blobstore, where its digest is `table`, and writes it to every VM named.
-   * Then `addresses/<deployment>` stands with `{ table }`; without records it stands no more.
+   * Puts the canonical JSON of `records` into the blobstore, where its digest is `table`, and writes it to every VM
+   * named. Then `addresses/<deployment>` stands with `{ table }`; without records it stands no more.
    */
   'publish-addresses': z.object({
     deployment: z.string(),

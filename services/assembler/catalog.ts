@@ -8,8 +8,8 @@ import { loadExtensions } from '../../shared/runtime/extensions.ts'
 const kinds = new URL('../../kinds/', import.meta.url)
 
 /**
- * The steps an assembler knows: `kinds/<kind>/steps/<step>.ts`, loaded when first needed, and those of extensions (modules
- * named in REMODEL_EXTENSIONS that export `kind` and `steps`).
+ * The steps an assembler knows: `kinds/<kind>/steps/<step>.ts`, loaded when first needed, and those of extensions
+ * (modules named in REMODEL_EXTENSIONS that export `kind` and `steps`).
  */
 export class StepCatalog {
   readonly #loaded = new Map<string, Step>()

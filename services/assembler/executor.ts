@@ -32,28 +32,34 @@ export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compile
   /** This process, as Bull Board shows it. */
   worker: string
   board: Pick<EndedJobs, 'add'>
-  /** The job in hand, as it is shown there. */
+  /** The running job, as it is shown there. */
   view?: JobView
   /** How long one job may go on to further remodels. */
   goOnMs?: number
-  /** Once this process was told to leave, nothing more is taken along; what is still in hand at the signal is handed back. */
+  /**
+   * Once this process has begun to leave, nothing more is taken along; remodels that still run at the
+   * signal are handed back.
+   */
   leaving: Pick<Leaving, 'begun' | 'signal'>
   log: Logger
 }
 
-/** A step that this worker does not know and a living one does is on its queue again after this time, until that one has it. */
+/**
+ * A step that this worker does not know and a living one does is on its queue again after this time,
+ * until that one has it.
+ */
 const passOnMs = 250
 /** How long one job may go on to further remodels: long enough for chains of quick ones, short enough to be fair. */
 const carryOnMs = 250
 
 /**
- * Carries out the remodel a job was published for, and after it ready ones of the same plan for as long as that takes no
- * time worth mentioning. What this returns is shown in Bull Board: how the job's own remodel ended. Further ones are written down
- * there as jobs of their own, each under its own outcome.
+ * Carries out the remodel a job was published for, and after it ready ones of the same plan for as long as that takes
+ * no time worth mentioning. What this returns is shown in Bull Board: how the job's own remodel ended. Further ones are
+ * written down there as jobs of their own, each under its own outcome.
  *
- * Where a report is refused, the job is not ended but comes again in a second, if it is still this worker's: a Redis that
- * came back older may have forgotten the claim or a report that was recorded, and a job that ended then would leave a
- * remodel in nobody's hands. Mostly it is told then that somebody else has seen to it.
+ * Where a report is refused, the job is not ended but comes again in a second, if it is still this worker's: a Redis
+ * that came back older may have forgotten the claim or a report that was recorded, and a job that ended then would
+ * leave a remodel without a worker. Mostly the ledger answers then that another worker has carried it out.
  */
 export async function execute(
   job: Payload<'assemble'>,
@@ -62,7 +68,7 @@ export async function execute(
   tools: Tools,
 ): Promise<string | JobFailure> {
   const hand = handName(job)
-  if (tools.hands.has(hand)) return 'it is in hand here already'
+  if (tools.hands.has(hand)) return 'this worker is carrying it out already'
   tools.hands.hold(hand)
   try {
     return await executeInTurn(job, { queue, signal, hold: (claim) => tools.hands.hold(hand, claim) }, tools)
@@ -115,7 +121,9 @@ function showAlong(
   })
 }
 
-/** A job whose remodel ended in other hands: its worker was lost after its report, say. What failed is shown as failed. */
+/**
+ * A job whose remodel ended in other hands: its worker was lost after its report, say. A failure is shown as failed.
+ */
 async function endedBefore(
   { deployment, plan, remodel }: Payload<'assemble'>,
   otherwise: string,
@@ -147,8 +155,8 @@ interface Ended {
 /**
  * One attempt: look whether it is done, do it, prove it, report it.
  *
- * It ends early when its plan is cancelled, its time is up, this process leaves, or the remodel is in other hands (`signal`): in
- * the last case nothing is reported.
+ * It ends early when its plan is cancelled, its time is up, this process leaves, or the remodel is in other hands
+ * (`signal`): in the last case nothing is reported.
  */
 async function runAttempt(claim: Claim, { asked, job, take, signal }: Attempt, tools: Tools): Promise<Ended> {
   const started = performance.now()
@@ -208,7 +216,10 @@ async function runAttempt(claim: Claim, { asked, job, take, signal }: Attempt, t
   }
 }
 
-/** Which attempt it was, where another one may come: that one is a job of its own. What is only given back has not failed. */
+/**
+ * Which attempt it was, where another one may come: that one is a job of its own. A remodel that is only
+ * given back has not failed.
+ */
 function shownAs({ outcome, code, message, log }: ReturnType<typeof completionOf>, claim: Claim): string | JobFailure {
   if (outcome === 'lost') return `given back: ${message}`
   const attempt = outcome === 'retry' ? ` (attempt ${claim.attempt} of ${claim.remodel.attempts})` : ''
@@ -221,8 +232,9 @@ function ended(result: CompletionResult, outcome: string | JobFailure, asked: nu
 }
 
 /**
- * A machine that has seen a larger fence refuses the work. Where this attempt is the current one all the same, the machine knows
- * of a history that Redis has lost: it is begun again under a larger fence. Where it is not, the ledger refuses this report.
+ * A machine that has seen a larger fence refuses the work. Where this attempt is the current one all the same, the
+ * machine knows of a history that Redis has lost: it is begun again under a larger fence. Where it is not, the
+ * ledger refuses this report.
  */
 function endOf(cause: unknown): ReturnType<typeof completionOf> {
   const completion = completionOf(cause)
@@ -266,7 +278,9 @@ async function knownStep(
   return { unknown: `${workerFor(kind, remodel)} and can read its input (${fault})`, code: 'invalid-input' }
 }
 
-/** `lost`: another worker has it. `told`: to stop, by a person or the clock, which counts up to the point of no return. */
+/**
+ * `lost`: another worker has it. `told`: to stop, by a person or the clock, which counts up to the point of no return.
+ */
 async function attempt(
   claim: Claim,
   { step, input }: KnownStep,

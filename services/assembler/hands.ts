@@ -1,6 +1,9 @@
 import type { Claim, Ledger } from '../../shared/ledger/ledger.ts'
 
-/** What this assembler has in hand, by the job that carries it: a job that a stall had delivered twice is carried once. */
+/**
+ * The remodels that this assembler carries out, by the job that carries each: a job that a stall had delivered
+ * twice is carried once.
+ */
 export class Hands {
   readonly #claims = new Map<string, Claim | undefined>()
   readonly #ledger: Pick<Ledger, 'isCurrent'>

@@ -24,8 +24,8 @@ export async function findKeepers(): Promise<Map<string, Keeper>> {
 }
 
 /**
- * Runs a keeper: every few seconds each of its deployments is offered a tick. Of several assemblers one does it for a deployment; a tick
- * that hangs is let go, and those of other deployments are not held up.
+ * Runs a keeper: every few seconds each of its deployments is offered a tick. Of several assemblers one does it for a
+ * deployment; a tick that hangs is let go, and those of other deployments are not held up.
  */
 export function startKeeper(
   name: string,

@@ -48,7 +48,7 @@ await runService(log, async () => {
   const hands = new Hands(ledger)
   const blobs = await openBlobstore()
   const provider = await openProvider(log)
-  const unseen = 'the board does not show what was taken along'
+  const unseen = 'the board does not show a remodel that was taken along'
   const board = new EndedJobs(redis, settings, (err) => log.debug({ err }, unseen))
   const site = process.env.REMODEL_SITE
   const queue = site ? (`assemble-${site}` as const) : 'assemble'

@@ -1,15 +1,16 @@
 import type { Logger } from 'pino'
 
-/** So many faults in a row are no accident. */
+/** This many faults in a row are no accident. */
 const inARow = 3
 const firstRestMs = 2000
 const longestRestMs = 60_000
 
 /**
- * Watches whether VMs can be relied on where this compiler makes them. Every fault of a VM (it cannot be made, it was lost, its
- * disk is full) costs that VM: it is never handed on. After three in a row, with no package between them that ended by its
- * own doing, the fault lies with the whole machine or cloud (a full disk, no room): this compiler says so and rests, so that others take the
- * work and attempts are not used up here. Every further fault after a rest makes the next one twice as long.
+ * Watches whether VMs can be relied on where this compiler makes them. Every fault of a VM (it cannot be made, it was
+ * lost, its disk is full) costs that VM: it is never handed on. After three in a row, with no package between them that
+ * ended by its own doing, the fault lies with the whole machine or cloud (a full disk, no room): this compiler says so
+ * and rests, so that others take the work and attempts are not used up here. Every further fault after a rest makes the
+ * next one twice as long.
  */
 export class CircuitBreaker {
   readonly #log: Logger
@@ -19,7 +20,7 @@ export class CircuitBreaker {
   /** Of `performance.now()`. */
   #restsUntil = 0
 
-  /** @param rest takes no new packages for so many milliseconds. */
+  /** @param rest takes no new packages for this many milliseconds. */
   constructor(log: Logger, rest: (ms: number) => void) {
     this.#log = log
     this.#rest = rest
@@ -33,7 +34,7 @@ export class CircuitBreaker {
 
   recordFailure(error: Error): void {
     this.#faults += 1
-    // What was begun before the rest says nothing new.
+    // An attempt that was begun before the rest says nothing new.
     if (this.#faults < inARow || performance.now() < this.#restsUntil) return
     const ms = Math.min(firstRestMs * 2 ** this.#rests, longestRestMs)
     this.#rests += 1

@@ -25,17 +25,18 @@ export interface Compiled<Result> {
 
 /**
  * Compiles one package on a machine, as BOSH's agent does: source unpacked to its own directory, direct dependencies
- * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive. The machine is as
- * new when it begins, and every process that the script left is ended before its result is packed.
- * The archive is reproducible as far as the package is: sorted names, no times, no owners. It is packed for speed: on a busy
- * machine packing it well would cost more than moving it.
+ * only, `bash -x packaging` with exactly the four BOSH_ variables, then the install directory as an archive. The
+ * machine is as new when it begins, and every process that the script left is ended before its result is packed. The
+ * archive is reproducible as far as the package is: sorted names, no times, no owners. It is packed for speed: on a
+ * busy machine packing it well would cost more than moving it.
  *
  * Most packages are small: what one costs is how often the machine is asked and how many processes are started there.
  * So there is one call each to unpack, compile, archive and read, and one for each dependency.
  *
- * Throws `job-failed` with the ends of the output where the script fails or leaves nothing that can be packed: on a machine that
- * stands, what goes wrong once the script has run is the package's doing. `infrastructure` where the disk of the machine is full,
- * also without what the package wrote; the reason of `signal`, with the output so far, where that stops it.
+ * Throws `job-failed` with the ends of the output where the script fails or leaves nothing that can be packed: on
+ * a machine that stands, what goes wrong once the script has run is the package's doing. `infrastructure` where
+ * the disk of the machine is full, also without what the package wrote; the reason of `signal`, with the output
+ * so far, where that stops it.
  */
 export async function compile<Result>(
   connection: Connection,
@@ -170,7 +171,10 @@ async function failure(connection: Connection, spec: CompileSpec, how: string, l
   return new RemodelError('job-failed', `packaging of ${spec.name} ${how}`, { details })
 }
 
-/** Looked at from outside of what the script could change, and without what it wrote: the second renewal waits until that is gone. */
+/**
+ * Looked at from outside of what the script could change, and without what it wrote: the second renewal
+ * waits until that is gone.
+ */
 async function isFull(connection: Connection): Promise<boolean> {
   const { freeBytes } = await connection.renew()
   return freeBytes < fullBelowBytes && (await connection.renew()).freeBytes < fullBelowBytes

@@ -6,7 +6,7 @@ import { isBlobFault } from '../../shared/compilation/sound-packages.ts'
 import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 
-/** A tar, or a tar.gz. What is large is fetched when it is opened, and never held as a whole. */
+/** A tar, or a tar.gz. A large one is fetched when it is opened, and never held as a whole. */
 export interface Archive {
   gzip: boolean
   open(): Promise<Readable | Uint8Array>
@@ -19,12 +19,13 @@ export interface CompileInputs {
   dependencies: { name: string; key: string; archive: Archive }[]
 }
 
-/** What is so small costs more as a process on the VM than as a call here, of some milliseconds. */
+/** An archive this small costs more as a process on the VM than as a call here, of some milliseconds. */
 const smallBytes = 256 * 1024
 
 /**
- * Looks for everything before a VM is taken, and fetches what is small: what is missing is no fault of a VM. `found` is what the
- * compiled index has of the dependencies; throws `infrastructure` where one is not there, `not-found` where the source is gone.
+ * Looks for everything before a VM is taken, and fetches what is small: what is missing is no fault of a VM. `found`
+ * is what the compiled index has of the dependencies; throws `infrastructure` where one is not there, `not-found`
+ * where the source is gone.
  */
 export async function gather(
   spec: CompileSpec,
@@ -66,7 +67,7 @@ async function look(digest: string, blobs: Blobstore): Promise<Archive> {
     const tar = gunzipSync(bytes, { maxOutputLength: 16 * smallBytes })
     return { gzip: false, open: async () => tar }
   } catch {
-    // What is larger than it looked, or broken, is left to tar.
+    // An archive that is larger than it looked, or broken, is left to tar.
     return { gzip: true, open: async () => bytes }
   }
 }

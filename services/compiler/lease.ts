@@ -5,12 +5,13 @@ import { signOfLife } from '../../shared/runtime/sign-of-life.ts'
 const defaultLifeMs = 5000
 
 /**
- * What makes the compile VMs of a process its own.
+ * The lease that makes the compile VMs of a process its own.
  *
- * A lease is a key that runs out by itself. It begins under an id that was never used before, and it is renewed only while it
- * is there (`PEXPIRE` makes no key), so the end of one is final: a process that was frozen for too long finds its lease gone,
- * lets go of every VM it had, and begins another. Each VM carries the id of the lease it was made under, and lists come before
- * looks (`sweep.ts`): who finds that a VM's lease is over may delete it, however late, and cannot meet a claim on it.
+ * A lease is a key that runs out by itself. It begins under an id that was never used before, and it is renewed only
+ * while it is there (`PEXPIRE` makes no key), so the end of one is final: a process that was frozen for too long finds
+ * its lease gone, lets go of every VM it had, and begins another. Each VM carries the id of the lease it was made
+ * under, and lists come before looks (`sweep.ts`): who finds that a VM's lease is over may delete it, however late, and
+ * cannot meet a claim on it.
  */
 export class VmLease {
   readonly #redis: Redis
@@ -21,7 +22,7 @@ export class VmLease {
   readonly #lost: (() => void)[] = []
   #id: string | undefined
   #number = 0
-  /** Of `performance.now()`: until then nobody can have found it over. */
+  /** Of `performance.now()`: until then no other process can have found it over. */
   #until = 0
   #renewing: Promise<string> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -50,7 +51,10 @@ export class VmLease {
     this.#lost.push(call)
   }
 
-  /** The id of a lease that is held for half its life at least; what was held before and ran out is told as lost first. */
+  /**
+   * The id of a lease that is held for half its life at least; a lease that was held before and ran out is
+   * reported as lost first.
+   */
   async hold(): Promise<string> {
     if (this.#id !== undefined && performance.now() < this.#until - this.#lifeMs / 2) return this.#id
     return this.#renew()

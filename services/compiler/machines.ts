@@ -23,7 +23,7 @@ export class Machines {
     this.#parts = parts
   }
 
-  /** Those that are on their way out. Each ends well: what cannot be deleted is left to the sweep. */
+  /** VMs that are on their way out. Each ends well: one that cannot be deleted is left to the sweep. */
   get leaving(): ReadonlySet<Promise<void>> {
     return this.#leaving
   }
@@ -50,7 +50,7 @@ export class Machines {
       )
       await failpoint('compiler.vm-made')
     } catch (error) {
-      // What was known of the stemcell may be what is wrong.
+      // The fault may be in what was known of the stemcell.
       this.#roots.clear()
       throw error
     }

@@ -70,7 +70,7 @@ await runService(log, async () => {
   tellEpochs(redis, settings, ledger.fences)
   const recorder = new Recorder(ledger, id)
   recorder.repeatAfterReconnect(redis)
-  const unseen = 'the board does not show who else had a package'
+  const unseen = 'the board does not show a further subscriber of a package'
   const board = new EndedJobs(redis, settings, (err) => log.debug({ err }, unseen))
   const tools = {
     worker: id,
@@ -81,7 +81,8 @@ await runService(log, async () => {
     provider,
     pool,
     breaker,
-    // As short as the lock of the queue: a killed compiler's package is begun elsewhere as soon as its job is taken over.
+    // As short as the lock of the queue: a killed compiler's package is begun elsewhere as soon as
+    // its job is taken over.
     claims: new Claims(redis, settings, claimMs),
     recorder,
     aborts,

@@ -15,8 +15,9 @@ interface Tools {
 /**
  * Takes a VM of the kind that a package asks for, works on it, gives it back. It is handed on only where all went well.
  *
- * Throws `infrastructure` where the VM is at fault, whatever the work said: a script that ended because its machine did is not
- * the package's doing. From the second attempt on the message says whom to look at: it may be what ends its machines.
+ * Throws `infrastructure` where the VM is at fault, whatever the work said: a script that ended because its
+ * machine did is not the package's doing. From the second attempt on the message says whom to look at: it may be
+ * what ends its machines.
  */
 export async function onVm<T>(
   { spec, attempt, fence }: { spec: CompileSpec; attempt: number; fence: Fence },
@@ -43,7 +44,7 @@ export async function onVm<T>(
     if (signal.aborted) throw cause
     const error = (await stands(provider, vm.id, cause)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
     const code = error instanceof RemodelError ? error.code : 'infrastructure'
-    // What is wrong with a blob says nothing of the VM that was to have it.
+    // A fault of a blob says nothing of the VM that was to have it.
     if (code === 'infrastructure' && !isBlobFault(error)) breaker.recordFailure(error)
     if (code === 'job-failed') breaker.recordSuccess()
     throw error

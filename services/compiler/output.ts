@@ -3,8 +3,8 @@ const tailLines = 40
 const longestLine = 1000
 
 /**
- * What a script says, both streams in the order it arrives, as people want to read it where the script failed: the first ten
- * and the last forty lines. However much is said, little is kept.
+ * What a script says, both streams in the order it arrives, as people want to read it where the script failed: the
+ * first ten and the last forty lines. However much is said, little is kept.
  */
 export class Output {
   readonly #head: string[] = []

@@ -17,7 +17,7 @@ export interface CompileVm {
   idleSince: number
 }
 
-/** How long, and how many, VMs are kept that nobody uses. */
+/** How long, and how many, idle VMs are kept. */
 export interface IdlePolicy {
   /** For the next package or the next deploy. */
   ms: number
@@ -26,7 +26,7 @@ export interface IdlePolicy {
   tailMs: number
 }
 
-/** A VM that is made ahead; whoever needs one meanwhile takes it over. */
+/** A VM that is made ahead; a package that needs one meanwhile takes it over. */
 interface Warming {
   kind: string
   vm: Promise<CompileVm | null>
@@ -49,13 +49,14 @@ interface PoolParts {
 /**
  * The compile VMs of one compiler process.
  *
- * A VM is written into the book under an id that is never used again, then made. From there it is busy (a package has it) or
- * idle, and back; it leaves the book when it is to be deleted, and never comes back. It is deleted when its package failed,
- * when its package wants none but fresh ones, when it was idle for too long, when another kind needs the room (the longest
- * idle one goes, a busy one never), and when the lease ran out. Nobody waits for a deletion but who needs the room.
+ * A VM is written into the book under an id that is never used again, then made. From there it is busy (a package has
+ * it) or idle, and back; it leaves the book when it is to be deleted, and never comes back. It is deleted when its
+ * package failed, when its package wants none but fresh ones, when it was idle for too long, when another kind needs
+ * the room (the longest idle one goes, a busy one never), and when the lease ran out. Deletion is asynchronous; only a
+ * request that needs the room waits for it.
  *
- * VMs belong to this process alone (`compiler/<worker>`), so taking one needs no lock but the lease of all of them; what is left
- * of a dead compiler, and what of ours could not be deleted, is swept (`sweep.ts`).
+ * VMs belong to this process alone (`compiler/<worker>`), so taking one needs no lock but the lease of all of them;
+ * what is left of a dead compiler, and what of ours could not be deleted, is swept (`sweep.ts`).
  */
 export class CompilePool {
   readonly #parts: PoolParts
@@ -89,7 +90,7 @@ export class CompilePool {
     // From here on no sweep can find our lease over, so what we pick stays.
     await this.#parts.lease.hold()
     for (let vm = this.#pick(kind, wish.reuse); vm; vm = this.#pick(kind, wish.reuse)) {
-      // It may have died while nobody looked.
+      // It may have died since the last look.
       if (await this.#machines.runs(vm.id)) return vm
       this.#destroy(vm)
     }
@@ -162,7 +163,9 @@ export class CompilePool {
     this.#timer ??= setTimeout(() => this.#tidy(), Math.min(Math.max(this.#keep.ms, 100), 1000))
   }
 
-  /** Takes away what was idle for too long, and in the long tail of a deploy what is more than is kept for the next one. */
+  /**
+   * Takes away what was idle for too long, and in the long tail of a deploy what is more than is kept for the next one.
+   */
   async #tidy(): Promise<void> {
     const { ms, count, tailMs } = this.#keep
     const oldest = (than: number) => {
@@ -180,7 +183,7 @@ export class CompilePool {
   }
 
   /**
-   * A place in the book, as soon as there is room for one more. Who counts on orphans (`orphan_workers`) does not wait for those
+   * A place in the book, as soon as there is room for one more. A request with `orphan_workers` does not wait for those
    * on their way out. Where all others are busy it goes over: only a rebuild, a lane of its own, comes to that.
    */
   async #enter(wish: CompileVmSpec, signal: AbortSignal): Promise<CompileVm> {

@@ -4,8 +4,8 @@ import { toError } from '../../shared/runtime/errors.ts'
 import type { CompilePool } from './pool.ts'
 
 /**
- * Follows a planner's hint: VMs of this kind will be wanted soon. Takes one token after the other, so that several compilers
- * share them by their speed; one that has fitting VMs already counts those. Stops where there is no room.
+ * Follows a planner's hint: VMs of this kind will be wanted soon. Takes one token after the other, so that several
+ * compilers share them by their speed; one that has fitting VMs already counts those. Stops where there is no room.
  */
 export async function prewarm(
   wish: CompileVmSpec,

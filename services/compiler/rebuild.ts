@@ -8,8 +8,8 @@ import { onVm } from './on-vm.ts'
 import type { Tools } from './serve.ts'
 
 /**
- * Compiles a package a second time and reports the digest. What is in use stays: neither the compiled index nor any remodel hears
- * of it. A job may be delivered again after any crash; the first report counts.
+ * Compiles a package a second time and reports the digest. The package in use stays: neither the compiled index nor any
+ * remodel hears of it. A job may be delivered again after any crash; the first report counts.
  */
 export async function rebuild(
   { check, n }: { check: string; n: number },
@@ -18,7 +18,7 @@ export async function rebuild(
   tools: Tools & { rebuilds: Rebuilds },
 ): Promise<string | JobFailure> {
   const asked = await tools.rebuilds.open(check, n)
-  if (!asked) return 'nobody asks for it'
+  if (!asked) return 'there is no request for it any more'
   const { spec } = asked
   try {
     const found = await tools.compiled.find(spec.dependencies.map((need) => need.key))

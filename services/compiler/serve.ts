@@ -37,7 +37,7 @@ export interface Tools {
   recorder: Recorder
   aborts: Aborts
   board: Pick<EndedJobs, 'add'>
-  /** The job in hand, as it is shown there. */
+  /** The running job, as it is shown there. */
   view?: JobView
   log: Logger
 }
@@ -56,16 +56,16 @@ const stepBackMs = 250
 type Outcome = { compiled: CompiledPackage; cached: boolean; vm?: string } | { error: unknown }
 
 /**
- * Serves one package key: claims it, looks whether it is compiled already, compiles it, records it, tells everybody who
- * asked. A job for a key is delivered again after any crash; everything here may be repeated.
+ * Serves one package key: claims it, looks whether it is compiled already, compiles it, records it, reports to all
+ * subscribers. A job for a key is delivered again after any crash; everything here may be repeated.
  *
- * What this returns is shown in Bull Board. The job is called after the first who asked; what it brought for each of the others is
- * written down there under their names.
+ * What this returns is shown in Bull Board. The job is called after the first who asked; what it brought for each of
+ * the others is written down there under their names.
  */
 export async function serveKey(key: string, delivery: Delivery, tools: Tools): Promise<string | JobFailure> {
   const { signal, job } = delivery
   const request = await tools.requests.read(key)
-  if (!request) return 'nobody asks for it'
+  if (!request) return 'there is no request for it any more'
   const held = await claimKey(request.spec, delivery, tools)
   const asker = request.by === undefined ? '' : nameOf(request.by)
   let claims = new Map<string, Claim>()
@@ -78,13 +78,13 @@ export async function serveKey(key: string, delivery: Delivery, tools: Tools): P
       ;[claims, found] = await Promise.all([begin(subscribers, by, tools), tools.compiled.find(needed)])
       const outcome: Outcome =
         claims.size === 0
-          ? { error: new RemodelError('cancelled', 'nobody wants it any more') }
+          ? { error: new RemodelError('cancelled', 'no plan needs it any more') }
           : await produce({ spec, held, subscribers, claims, asked, found, signal }, { ...tools, view: jobView(job) })
       const loss = lossOf(outcome, [held.signal, signal])
       if (loss) throw new RemodelError('superseded', `${spec.name} is left to another compiler: ${loss}`)
       if (await tellAll({ spec, asker, subscribers, claims }, outcome, tools))
-        return claims.size === 0 && 'error' in outcome ? 'nobody wants it any more' : summary(outcome)
-      // Somebody joined whom this outcome does not concern: it is compiled for them.
+        return claims.size === 0 && 'error' in outcome ? 'no plan needs it any more' : summary(outcome)
+      // A subscriber has joined that this outcome does not concern: it is compiled for that one.
       const now = await tools.requests.read(key)
       subscribers = now?.subscribers ?? []
       by = now?.by
@@ -132,7 +132,7 @@ async function produce(work: Compile, tools: Tools): Promise<Outcome> {
   if (ready) return { compiled: ready, cached: true }
   const waiting = new CompileSubscribers(work, tools)
   const limit = limitOf(claims)
-  const stop = AbortSignal.any([signal, held.signal, waiting.nobody, limit.signal])
+  const stop = AbortSignal.any([signal, held.signal, waiting.allLeft, limit.signal])
   try {
     return await compileAnew({ ...work, signal: stop }, tools)
   } catch (error) {
@@ -173,9 +173,10 @@ function attemptOf(claims: Map<string, Claim>): number {
 }
 
 /**
- * Tells those who asked; the request is idle when all know. What the package itself did (it is compiled, its script
- * fails) is told to those who joined meanwhile too. What befell this attempt (a machine was lost, its time was up, its
- * plans were cancelled) is told only to those it was made for, and the answer is false where others are left.
+ * Reports to the subscribers; the request is idle when all have the outcome. An outcome of the package itself (it is
+ * compiled, its script fails) is reported to subscribers that joined meanwhile too. A failure of this attempt (a
+ * machine was lost, its time was up, its plans were cancelled) is reported only to the subscribers that it was started
+ * for, and the answer is false where others are left.
  */
 async function tellAll(
   { spec, asker, subscribers: known, claims }: Omit<CompileSubscription, 'asked'> & { asker: string },

@@ -8,7 +8,9 @@ import { JobFailure } from '../../shared/queue/failure.ts'
 import { showOther } from './others.ts'
 import type { Tools } from './serve.ts'
 
-/** How often those who joined meanwhile are looked for: they are told that somebody is at it, nothing else waits for it. */
+/**
+ * How often new subscribers are looked for: they learn that the package is being compiled; nothing else waits for it.
+ */
 const lookMs = 500
 
 export interface SubscriberTools extends Pick<Tools, 'board' | 'worker'> {
@@ -28,13 +30,14 @@ export interface CompileSubscription {
 }
 
 /**
- * Who wants a package, while it is compiled:
+ * The subscribers of a package, while it is compiled:
  *
- * - whoever joins later is begun too, and told for which deployment it is being compiled and since when;
- * - whoever is cancelled is let go at once, whatever the others want, and the work goes on for those;
- * - `nobody` aborts when the last one was cancelled, after a last look whether somebody joined.
+ * - a remodel that joins later is begun too, and reports for which deployment the package is being
+ *   compiled and since when;
+ * - a remodel that is cancelled is let go at once, and the work goes on for the others;
+ * - `allLeft` aborts when the last one was cancelled, after a last look for new subscribers.
  *
- * `subscribers` and `claims` are kept as they are now, for whoever tells them the outcome.
+ * `subscribers` and `claims` are kept as they are now, for the report of the outcome.
  */
 export class CompileSubscribers {
   readonly #spec: CompileSpec
@@ -43,11 +46,11 @@ export class CompileSubscribers {
   readonly #claims: Map<string, Claim>
   readonly #tools: SubscriberTools
   readonly #watches = new Map<string, { end(): void }>()
-  readonly #nobody = new AbortController()
+  readonly #allLeft = new AbortController()
   readonly #since = performance.now()
   readonly #timer: NodeJS.Timeout
   #for: string | undefined
-  /** One thing at a time: who leaves while somebody is begun must find him. */
+  /** Serialises joins and cancellations, so that a cancellation sees the subscribers that joined before it. */
   #turn: Promise<void> = Promise.resolve()
 
   constructor({ spec, subscribers, claims, asked }: CompileSubscription, tools: SubscriberTools) {
@@ -62,8 +65,8 @@ export class CompileSubscribers {
   }
 
   /** Fires with the reason of the last one who left. */
-  get nobody(): AbortSignal {
-    return this.#nobody.signal
+  get allLeft(): AbortSignal {
+    return this.#allLeft.signal
   }
 
   /** Ends the watch; afterwards `subscribers` and `claims` do not change any more. */
@@ -81,7 +84,7 @@ export class CompileSubscribers {
     else watch.signal.addEventListener('abort', leave)
   }
 
-  /** What fails here is tried again at the next look, and at the end everybody is told anyway. */
+  /** A failure here is made up for at the next look, and every subscriber gets the outcome at the end. */
   #next(what: () => Promise<void>): void {
     this.#turn = this.#turn.then(what).catch(() => {})
   }
@@ -103,7 +106,7 @@ export class CompileSubscribers {
 
   async #leave(name: string, claim: Claim, reason: unknown): Promise<void> {
     await this.#look()
-    if (this.#claims.size === 1) return this.#nobody.abort(reason)
+    if (this.#claims.size === 1) return this.#allLeft.abort(reason)
     this.#claims.delete(name)
     const { deployment, plan, remodel, fence } = claim
     const completion = completionOf(reason)
@@ -130,9 +133,9 @@ export class CompileSubscribers {
 }
 
 /**
- * Begins the remodels that wait for the key; those of plans that are over drop out. The first one that can be begun, the asker before
- * all others, is the one the package is compiled for: should its compiler die, that costs it an attempt. The others only join, and
- * a death costs them none.
+ * Begins the remodels that wait for the key; those of plans that are over drop out. The first one that can be begun,
+ * the asker before all others, is the one the package is compiled for: should its compiler die, that costs it an
+ * attempt. The others only join, and a death costs them none.
  */
 export async function begin(
   subscribers: readonly Subscriber[],

@@ -8,7 +8,7 @@ const everyMs = 3000
 
 interface Parts {
   provider: Provider
-  /** Who sweeps, and which VMs it works with itself. */
+  /** The sweeping process, and the VMs that it works with itself. */
   worker: string
   pool: { knows(id: string): boolean }
   lease: Pick<VmLease, 'over'>
@@ -16,10 +16,10 @@ interface Parts {
 }
 
 /**
- * Takes away the compile VMs that nobody holds: those whose lease is over (their compiler died, or was frozen for so long
- * that it has let go of them), and those of our own that are not in our book (a deletion failed). Goes by what is stored
- * on each VM, never by names. Both are final, so what was true when we looked is still true when we delete. One that cannot be
- * deleted is named and tried again by the next sweep; the others go.
+ * Deletes the compile VMs that no compiler holds: those whose lease is over (their compiler died, or was frozen for so
+ * long that it has let go of them), and those of our own that are not in our book (a deletion failed). Goes by what is
+ * stored on each VM, never by names. Both are final, so what was true when we looked is still true when we delete. One
+ * that cannot be deleted is named and tried again by the next sweep; the others go.
  */
 export async function sweepOnce({ provider, worker, pool, lease, log }: Parts): Promise<void> {
   const over = new Map<string, Promise<boolean>>()
@@ -32,7 +32,7 @@ export async function sweepOnce({ provider, worker, pool, lease, log }: Parts): 
       if (!(await over.get(id))) continue
     }
     await provider.deleteVm(vm.id, null).then(
-      () => log.info({ vm: vm.id, owner }, 'deleted a compile VM that nobody holds'),
+      () => log.info({ vm: vm.id, owner }, 'deleted a compile VM that no compiler holds'),
       (error) =>
         log.warn(
           { vm: vm.id, owner, err: toError(error) },

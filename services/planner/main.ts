@@ -48,8 +48,8 @@ import { startVerdicts, Verdicts } from './planning/verdicts.ts'
  * The planner: turns documents into plans, publishes what is ready, answers the API.
  * Any number may run on one Redis; each deployment's work falls to one of them, and to the others when it is gone.
  *
- * REMODEL_LISTEN is host:port of the API (port 0: any free one; where it listens is written to `<home>/planner.json`). The command
- * of this user comes in through `<home>/planner.sock`.
+ * REMODEL_LISTEN is host:port of the API (port 0: any free one; where it listens is written to `<home>/planner.json`).
+ * The command of this user comes in through `<home>/planner.sock`.
  */
 const id = processId('planner')
 const log = createLog('planner', { worker: id })
@@ -58,7 +58,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 
 await runService(log, async () => {
-  // A planner holds whole plans for a moment; V8 would keep the room for them. Workers, which never do, are slower with it.
+  // A planner holds whole plans for a moment; V8 would keep the room for them. Workers, which never
+  // do, are slower with it.
   setFlagsFromString('--optimize-for-size')
   const home = homeDirectory()
   await openHome(home, (sentence) => log.warn(sentence))
@@ -174,7 +175,7 @@ await runService(log, async () => {
     async stop() {
       server.server.closeAllConnections()
       await Promise.all([server.close(), close(), orders.close(), dispatcher.stop()])
-      // What one of these has under way is begun again by another planner.
+      // Work under way in one of these is begun again by another planner.
       epoch.stop()
       disk.stop()
       retention.stop()

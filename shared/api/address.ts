@@ -9,7 +9,7 @@ import { readHomeToken } from '../runtime/token.ts'
 /** Where the planner is, and where its Redis is as far as this machine knows. */
 export interface Address {
   url: string
-  /** Who said so, for the sentence when nobody answers there. */
+  /** Where the address came from, for the sentence when there is no answer. */
   source: 'option' | 'environment' | 'up' | 'default'
   redis: string | undefined
   /** The planner's socket, where it is of this user and this computer; it needs no token. */
@@ -28,8 +28,8 @@ export function findHome(option?: string): string {
 }
 
 /**
- * The planner's address: the option, $REMODEL_URL (or $REMODEL_PLANNER, its older name), the socket of the home, what `up` wrote,
- * the default. The token of the home is shown to this computer only.
+ * The planner's address: the option, $REMODEL_URL (or $REMODEL_PLANNER, its older name), the socket of the home, what
+ * `up` wrote, the default. The token of the home is shown to this computer only.
  */
 export function findPlanner(option: string | undefined, home: string): Address {
   const up = readJson(home, 'up.json')

@@ -16,13 +16,18 @@ export interface EnqueueOptions extends z.input<typeof catalog.deploys> {
   redisUrl: string
   /** REMODEL_PREFIX of the planner; `remodel` where it has none. */
   prefix?: string
-  /** Your own name for this order makes enqueueing idempotent: a second one is not added as long as the first is kept. */
+  /**
+   * Your own name for this order makes enqueueing idempotent: a second one is not added as long as the first is kept.
+   */
   id?: string
   /** How often a planner may try, 5 s apart: more than 1 waits for a deployment that another plan holds. Default 1. */
   attempts?: number
 }
 
-/** What a planner answers when the plan is running. Whether it ends well is in the ledger: `remodel task <plan> --follow`. */
+/**
+ * What a planner answers when the plan is running. Whether it ends well is in the ledger:
+ * `remodel task <plan> --follow`.
+ */
 const DeployAnswer = z.object({ plan: z.string(), deployment: z.string(), remodels: z.int().nonnegative() })
 type DeployAnswer = z.infer<typeof DeployAnswer>
 
@@ -30,8 +35,9 @@ export interface EnqueuedDeploy {
   /** Id of the job in the queue `deploys`, as Bull Board shows it. */
   id: string
   /**
-   * Waits until a planner has drawn the plan and begun to carry it out. Throws `job-failed` with the planner's sentences
-   * where it refused, `deadline` where none had an answer after `timeoutMs` (default: 60 s), `unavailable` without Redis.
+   * Waits until a planner has drawn the plan and begun to carry it out. Throws `job-failed` with the planner's
+   * sentences where it refused, `deadline` where none had an answer after `timeoutMs` (default: 60 s),
+   * `unavailable` without Redis.
    */
   result(timeoutMs?: number): Promise<DeployAnswer>
 }
@@ -39,8 +45,8 @@ export interface EnqueuedDeploy {
 /**
  * Asks for a deploy: adds a job to the queue `deploys`, where any planner takes it, plans it and applies the plan.
  *
- * The order is checked before it is added: throws `invalid-input` with the path of every fault. Whether the manifest fits
- * is the planner's to say. Throws `unavailable` at once where Redis does not answer.
+ * The order is checked before it is added: throws `invalid-input` with the path of every fault. Whether the manifest
+ * fits is the planner's to say. Throws `unavailable` at once where Redis does not answer.
  */
 export async function enqueueDeploy({
   redisUrl,
@@ -67,7 +73,9 @@ export async function enqueueDeploy({
   return { id: name, result: (timeoutMs = 60_000) => awaitResult(settings, name, timeoutMs) }
 }
 
-/** Whose deploy it is, as far as the manifest says so: the planner reads it properly, and refuses one that says nothing. */
+/**
+ * Whose deploy it is, as far as the manifest says so: the planner reads it properly, and refuses one that says nothing.
+ */
 function deploymentOf({ content }: { content: string }): string {
   try {
     const { name, id } = Object(new SourceDocument('manifest', content).value)
@@ -102,7 +110,8 @@ async function awaitResult(settings: RedisSettings, id: string, timeoutMs: numbe
 /**
  * What the job returned. Throws `job-failed` with its reason; `deadline`.
  *
- * An end that came just before the first event was listened for would be waited for in vain, so the queue is asked now and then.
+ * An end that came just before the first event was listened for would be waited for in vain, so the queue
+ * is asked now and then.
  */
 async function endOf(job: Job, events: QueueEvents, timeoutMs: number): Promise<unknown> {
   const until = performance.now() + timeoutMs

@@ -29,7 +29,10 @@ export function problemError(address: Address, status: number, body: string): Re
   return new RemodelError(code, detail || title, { faults: faults as Fault[], details: { ...details, status } })
 }
 
-/** A planner that is up and yet unavailable has most likely lost its Redis: the sentence names it, as far as it is known. */
+/**
+ * A planner that is up and yet unavailable has most likely lost its Redis: the sentence names it,
+ * as far as it is known.
+ */
 function withoutReason(address: Address, status: number): RemodelError {
   const redis = status === 503 && address.redis ? `; its Redis is ${withoutPassword(address.redis)}` : ''
   const message = `${withoutPassword(address.url)} answered with status ${status} and no reason${redis}`

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 
 /**
- * The `data` of each server-sent event of a response, as the HTML standard frames them: lines ended by LF or CRLF, an empty
- * line ends an event, several `data` lines are one text, a line that begins with a colon is a comment that keeps the
- * connection alive. Ids are not kept: our events carry their `seq`.
+ * The `data` of each server-sent event of a response, as the HTML standard frames them: lines ended by LF or CRLF, an
+ * empty line ends an event, several `data` lines are one text, a line that begins with a colon is a comment that keeps
+ * the connection alive. Ids are not kept: our events carry their `seq`.
  */
 export async function* readServerSentEvents(stream: Readable): AsyncGenerator<string> {
   stream.setEncoding('utf8')

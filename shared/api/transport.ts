@@ -21,8 +21,8 @@ const noSocket = new Set(['ENOENT', 'ECONNREFUSED'])
 /**
  * One HTTP call. Throws `unavailable` where the planner cannot be reached, `deadline` where it does not answer in time.
  *
- * `node:http` and not `fetch`: it spares 25 ms of start-up on every command, and `fetch` gives up on an answer that takes
- * longer than five minutes, as a command on an instance may.
+ * `node:http` and not `fetch`: it spares 25 ms of start-up on every command, and `fetch` gives up on an answer that
+ * takes longer than five minutes, as a command on an instance may.
  */
 export function send(address: Address, call: Call): Promise<IncomingMessage> {
   const url = new URL(address.url + call.path)
@@ -60,7 +60,8 @@ export function send(address: Address, call: Call): Promise<IncomingMessage> {
   request.once('error', (error: NodeJS.ErrnoException) => {
     clearTimeout(timer)
     if (call.signal?.aborted || error instanceof RemodelError) return reject(error)
-    // A kept connection that the planner closed just now: the planner has not seen the request, so it is sent once more.
+    // A kept connection that the planner closed just now: the planner has not seen the request, so it is sent once
+    // more.
     const repeatable = !(body instanceof Object && 'pipe' in body)
     // Left by a planner that was killed; another one of this home may answer at its address.
     if (address.socket !== undefined && repeatable && noSocket.has(error.code ?? ''))
@@ -83,7 +84,7 @@ export async function readText(response: IncomingMessage): Promise<string> {
   return text
 }
 
-/** The sentence for a planner that nobody answers for: its address, where the address came from, what to do. */
+/** The sentence for a planner that does not answer: its address, where the address came from, what to do. */
 function unreachable(address: Address, cause: unknown): RemodelError {
   const advice = {
     option: 'check the address given with --planner',

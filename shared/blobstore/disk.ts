@@ -10,17 +10,17 @@ import type { Blobstore } from './blobstore.ts'
 import { DIGEST, hexOf } from './digest.ts'
 
 export interface DiskBlobstoreOptions {
-  /** Temporary files that nobody has written to for so long are leftovers of a crash. Default: one hour. */
+  /** Temporary files that were not written to for this long are leftovers of a crash. Default: one hour. */
   leftoverAfterMs?: number
 }
 
 /**
  * Blobs as files: `<directory>/sha256/ab/<the other 62 digits>`, for any number of processes at once.
  *
- * Bytes are written to `temporary/`, flushed to the disk and renamed to their place, so a blob is there whole or not at all,
- * even after a power cut. They are checked whenever they are read; broken ones are moved to `quarantine/`, so that they can be
- * looked at, and the next put of the same bytes heals the blob. Putting what is there already counts as a change of it:
- * `list` tells it as fresh.
+ * Bytes are written to `temporary/`, flushed to the disk and renamed to their place, so a blob is there whole or not at
+ * all, even after a power cut. They are checked whenever they are read; broken ones are moved to `quarantine/`, so that
+ * they can be looked at, and the next put of the same bytes heals the blob. Putting what is there already counts as a
+ * change of it: `list` tells it as fresh.
  */
 export class DiskBlobstore implements Blobstore {
   readonly directory: string
@@ -110,7 +110,8 @@ export class DiskBlobstore implements Blobstore {
     const path = this.#path(digest)
     const facts = await ifExists(stat(path))
     if (!facts || facts.mtimeMs > since) return false
-    // Taken out of reach first: whoever kept it before that has left a time to see, whoever comes later puts it anew.
+    // Taken out of reach first: a process that kept it before has left a time to see, one that
+    // comes later puts it again.
     const aside = join(this.directory, 'temporary', `${process.pid}-${randomUUID()}`)
     const moved = await ifExists(rename(path, aside).then(() => true))
     if (!moved) return false
@@ -151,7 +152,7 @@ export class DiskBlobstore implements Blobstore {
     await flush(dirname(dirname(path)))
   }
 
-  /** Moves broken bytes aside, unless somebody has put good ones in their place since they were read. */
+  /** Moves broken bytes aside, unless good ones were put in their place since they were read. */
   async #quarantine(digest: string, ino: number): Promise<void> {
     const path = this.#path(digest)
     const there = await ifExists(stat(path))

@@ -21,8 +21,8 @@ export interface Wanted {
 }
 
 /**
- * The certificate authority of one deployment. Its private key is derived from the installation's key, as all secrets are, so it is written
- * down nowhere. Its certificate is the same bytes whenever and wherever it is made.
+ * The certificate authority of one deployment. Its private key is derived from the installation's key, as all secrets
+ * are, so it is written down nowhere. Its certificate is the same bytes whenever and wherever it is made.
  */
 export class Authority {
   /** PEM. Public. */

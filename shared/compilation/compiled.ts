@@ -26,11 +26,11 @@ type Script = (...keysAndArgv: string[]) => Promise<unknown>
 const chunk = 1000
 
 /**
- * The compiled index in Redis: one hash. A compiler writes it through `CompileRequests.record`, under its claim's fence; what comes
- * compiled with a release is learnt here. Either way the first one to write a key wins.
+ * The compiled index in Redis: one hash. A compiler writes it through `CompileRequests.record`, under its claim's
+ * fence; what comes compiled with a release is learnt here. Either way the first one to write a key wins.
  *
- * Forgetting takes two steps, so that nobody is left with a plan whose packages are gone: `condemn`, then `forget` once all
- * who had looked before are done. Whoever finds a key in between saves it.
+ * Forgetting takes two steps, so that no plan is left without its packages: `condemn`, then `forget` once all planners
+ * that had looked before are done. A look-up that finds a key in between saves it.
  */
 export class RedisCompiledIndex implements CompiledIndex {
   readonly #redis: Redis
@@ -63,7 +63,7 @@ export class RedisCompiledIndex implements CompiledIndex {
     await this.#scripts.drop(key, digest)
   }
 
-  /** Which of `keys` are compiled, for somebody who only wants to know: what is condemned stays so. */
+  /** Which of `keys` are compiled, for a caller that only wants to know: condemned ones stay condemned. */
   async known(keys: readonly string[]): Promise<Set<string>> {
     const known = new Set<string>()
     for (let at = 0; at < keys.length; at += chunk) {
@@ -90,7 +90,7 @@ export class RedisCompiledIndex implements CompiledIndex {
     for (let at = 0; at < keys.length; at += chunk) await this.#scripts.condemn(...keys.slice(at, at + chunk))
   }
 
-  /** Forgets those of `keys` that nobody found since they were condemned; answers which. */
+  /** Forgets those of `keys` that no look-up found since they were condemned; answers which. */
   async forget(keys: readonly string[]): Promise<string[]> {
     const forgotten: string[] = []
     for (let at = 0; at < keys.length; at += chunk) {

@@ -18,8 +18,8 @@ interface Entry {
 }
 
 /**
- * Compares the contents of two tar.gz. Owners, times and order of entries do not count: they are no part of a package. Null where
- * nothing else differs.
+ * Compares the contents of two tar.gz. Owners, times and order of entries do not count: they are no part of a package.
+ * Null where nothing else differs.
  */
 export async function firstDifference(before: Readable, after: Readable): Promise<Difference | null> {
   const [old, now] = await Promise.all([read(before), read(after)])

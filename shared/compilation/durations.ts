@@ -20,14 +20,15 @@ export interface Durations {
   find(packages: readonly Timed[]): Promise<(Duration | null)[]>
 }
 
-/** So many names are kept, two a package; the ones that were not compiled for longest go. About 1 MiB of Redis. */
+/** Maximum number of names (two a package). The least recently compiled go first. About 1 MiB of Redis. */
 export const keptDurations = 10_000
 /** How many fields one round trip asks for. */
 const chunk = 1000
 
 /**
- * The last duration of each package: of the same source, on whatever stemcell, or else of any source of that name on the
- * same OS. Written by `record.lua` together with the result, and kept when the compiled package itself is cleaned up.
+ * The last duration of each package: of the same source, on whatever stemcell, or else of any source of
+ * that name on the same OS. Written by `record.lua` together with the result, and kept when the compiled
+ * package itself is cleaned up.
  */
 export class RedisDurations implements Durations {
   readonly #redis: Redis

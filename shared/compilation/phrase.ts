@@ -1,8 +1,8 @@
 import type { CompileSpec } from './spec.ts'
 
 /**
- * For whom a package is being compiled, as people read it beside somebody else's plan. `ms`: for how long already; null where
- * it stands in the queue.
+ * For which deployment a package is being compiled, as people read it beside the plan of another one. `ms`: for how
+ * long already; null while it waits in the queue.
  */
 export function compiledFor(deployment: string, ms: number | null): string {
   if (ms === null) return `waits to be compiled for deployment ${deployment}`

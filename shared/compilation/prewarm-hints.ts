@@ -14,8 +14,8 @@ const Hint = z.object({ wish: CompileVmSpec, tokens: z.string() })
 const hintSeconds = 10
 
 /**
- * Hints from planners to compilers: so many VMs of a kind will be wanted soon. Compilers share them out by taking tokens, one for
- * each VM. A hint that gets lost costs a little time, nothing else.
+ * Hints from planners to compilers: how many VMs of a kind will be wanted soon. Compilers share them out by taking
+ * tokens, one for each VM. A hint that gets lost costs a little time, nothing else.
  */
 export class PrewarmHints {
   readonly #redis: Redis

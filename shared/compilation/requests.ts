@@ -16,8 +16,8 @@ const scripts = { join: 3, record: 4, settle: 3 } as const
 type Script = (...keysAndArgv: (string | number)[]) => Promise<string | number>
 
 /**
- * Compile requests: one for each package key that somebody wants, for all deployments and releases, so that equal content
- * is compiled once. Nobody waits on a lock: whoever needs a key that is being compiled subscribes to it.
+ * Compile requests: one for each package key that a plan needs, for all deployments and releases, so that equal content
+ * is compiled once. No plan waits on a lock: one that needs a key that is being compiled subscribes to it.
  */
 export class CompileRequests {
   readonly #redis: Redis
@@ -37,8 +37,8 @@ export class CompileRequests {
   }
 
   /**
-   * Asks for a key. `n` numbers the job that carries it: the same while it is queued or running. `turn` is its place on the
-   * queue, the smallest first: deployments take turns, and of one deployment the larger weight goes first.
+   * Asks for a key. `n` numbers the job that carries it: the same while it is queued or running. `turn` is its place on
+   * the queue, the smallest first: deployments take turns, and of one deployment the larger weight goes first.
    */
   async join(
     spec: CompileSpec,
@@ -67,7 +67,7 @@ export class CompileRequests {
     return state && n && asks === 1 ? Number(n) : null
   }
 
-  /** What a key is asked for with, by all who wait and by whom first; null where nobody asks. */
+  /** The request for a key: its spec, all subscribers, and the first of them; null where there is none. */
   async read(key: string): Promise<{ spec: CompileSpec; subscribers: Subscriber[]; by?: Subscriber } | null> {
     const [spec, by] = await this.#redis.hmget(this.#key(key), 'spec', 'by')
     if (spec == null) return null
@@ -81,7 +81,7 @@ export class CompileRequests {
     }
   }
 
-  /** For whom keys are compiled or wait to be; those that nobody asks for are left out. */
+  /** The plans for which keys are compiled or wait to be; keys without a request are left out. */
   async asked(keys: readonly string[]): Promise<Map<string, Subscriber>> {
     const pipeline = this.#redis.pipeline()
     for (const key of keys) pipeline.hmget(this.#key(key), 'state', 'by')
@@ -115,12 +115,15 @@ export class CompileRequests {
     return answer as 'recorded' | 'present' | 'superseded'
   }
 
-  /** What was recorded once, put if absent: a Redis that came back older may have forgotten it, and the claim that it was made under. */
+  /**
+   * Puts a recorded result if absent: a Redis that came back older may have forgotten it, and the claim
+   * that it was made under.
+   */
   async recordAgain(compiled: CompiledPackage): Promise<void> {
     await this.#redis.hsetnx(compiledKey(this.#settings), compiled.key, JSON.stringify(compiled))
   }
 
-  /** Takes told subscribers off a key; returns how many are left to be told. */
+  /** Takes subscribers that got the outcome off a key; returns how many are left. */
   async settle(key: string, told: readonly Subscriber[]): Promise<number> {
     return Number(
       await this.#scripts.settle(this.#key(key), this.#subscribersKey(key), this.#turnsKey, ...told.map(text)),

@@ -14,9 +14,9 @@ interface Look {
 }
 
 /**
- * The compiled index, as far as its bytes are there and whole: an entry whose blob is gone, or is not what its digest says, is taken out
- * and counts as not compiled, so whoever plans or compiles with this has the package compiled again. A look costs a call for
- * each blob; one that was read is read again only where its blob was changed since.
+ * The compiled index, as far as its bytes are there and whole: an entry whose blob is gone, or is not what its digest
+ * says, is taken out and counts as not compiled, so planners and compilers that use this have the package compiled
+ * again. A look costs a call for each blob; one that was read is read again only where its blob was changed since.
  */
 export class SoundPackages implements CompiledIndex {
   readonly #index: CompiledIndex

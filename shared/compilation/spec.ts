@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
-/** What is to be compiled: of a kind's step, of a request, and of the machine that is made for it. Digests name blobs. */
+/**
+ * What is to be compiled: of a kind's step, of a request, and of the machine that is made for it. Digests name blobs.
+ */
 export const CompileSpec = z.object({
   key: z.string(),
   name: z.string(),

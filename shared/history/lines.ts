@@ -6,7 +6,10 @@ import type { HistoryLine } from './plan-history.ts'
 /** How many events are in memory at a time. */
 const eventsAtOnce = 500
 
-/** Everything of a plan that ended, page by page, as the ledger has it in Redis. Throws `conflict` where it is not whole. */
+/**
+ * Everything of a plan that ended, page by page, as the ledger has it in Redis. Throws `conflict`
+ * where it is not whole.
+ */
 export async function* linesOf(ledger: LedgerReader, deployment: string, plan: string): AsyncGenerator<HistoryLine> {
   const key = `${ledger.base(deployment)}:plan:${plan}`
   const [total, first, last] = await ledger.redis.hmget(key, 'total', 'firstEvent', 'lastEvent')

@@ -36,8 +36,8 @@ export interface EndedPlan {
 const rememberMs = 10_000
 
 /**
- * Plans that have ended, each as one blob: lines of JSON, compressed. They are as large as they like there; the ledger keeps a
- * small record that names the blob, and reads on from here (`LedgerReader`).
+ * Plans that have ended, each as one blob: lines of JSON, compressed. They are as large as they like there; the ledger
+ * keeps a small record that names the blob, and reads on from here (`LedgerReader`).
  */
 export class PlanHistory {
   readonly #blobs: Blobstore
@@ -63,7 +63,7 @@ export class PlanHistory {
     if (this.#last?.digest !== digest) {
       const last = { digest, read: this.#read(digest) }
       this.#last = last
-      // What cannot be read now may be there again later.
+      // A blob that cannot be read now may be there again later.
       last.read.catch(() => this.#forget())
     }
     clearTimeout(this.#timer)

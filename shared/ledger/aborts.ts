@@ -10,13 +10,13 @@ import type { Claim } from './records.ts'
 /** Far more than are cancelled while one answer is on its way. */
 const remembered = 1000
 
-/** Who is asked after a time in which nothing could be heard. */
+/** The ledger, which is asked after a time in which no message could arrive. */
 type Asked = Pick<LedgerReader, 'cancelledAt'>
 type Watched = Pick<Claim, 'deployment' | 'plan' | 'startedAt'>
 
 /**
- * Tells work in hand that its plan was cancelled. A cancellation is published, so one that comes while the connection is broken is
- * not heard: when it is back, the ledger is asked about every plan in hand.
+ * Stops running work whose plan was cancelled. A cancellation is published, so one that comes while the connection is
+ * broken is not heard: when it is back, the ledger is asked about every plan with running work.
  */
 export class Aborts {
   readonly #subscriber: Redis
@@ -37,8 +37,8 @@ export class Aborts {
       for (const controller of this.#running.get(plan)?.keys() ?? []) controller.abort(cancelled(plan))
     })
     this.#subscriber.on('ready', () => {
-      // Asked when the channel is listened to again, so that nothing falls in between. Should the connection break meanwhile,
-      // the next one asks.
+      // Asked when the channel is listened to again, so that nothing falls in between. Should the connection break
+      // meanwhile, the next one asks.
       this.#subscriber
         .subscribe(channel)
         .then(() => this.#askForMissed())
@@ -49,7 +49,8 @@ export class Aborts {
   /**
    * A signal that fires when the plan is cancelled; `end` forgets it.
    *
-   * @param since `performance.now()` from before the claim was asked for: a cancellation can be heard before the answer to it.
+   * @param since `performance.now()` from before the claim was asked for: a cancellation can be heard
+   * before the answer to it.
    */
   watch(claim: Watched, since: number): { signal: AbortSignal; end(): void } {
     const { plan } = claim
@@ -67,7 +68,7 @@ export class Aborts {
     }
   }
 
-  /** What began after the cancellation cleans up, and goes on. */
+  /** Work that began after the cancellation cleans up, and goes on. */
   async #askForMissed(): Promise<void> {
     for (const [plan, watches] of [...this.#running]) {
       const [first] = watches.values()

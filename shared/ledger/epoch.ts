@@ -37,13 +37,13 @@ export function seenFile(path: string): SeenMemory {
 }
 
 /**
- * Watches for a Redis that came back older than it was: a beat that only grows is kept in Redis, in memory, and in a file
- * beside Redis' data (`memory`), so that a planner that was restarted meanwhile notices too. The file keeps the largest epoch
- * of any fence as well, for the day when Redis' clock is set back.
+ * Watches for a Redis that came back older than it was: a beat that only grows is kept in Redis, in memory, and in a
+ * file beside Redis' data (`memory`), so that a planner that was restarted meanwhile notices too. The file keeps the
+ * largest epoch of any fence as well, for the day when Redis' clock is set back.
  *
  * No fence waits for the watch: the script that draws one leaps by itself where Redis is another process than before
- * (`lua/fence.lua`). What was lost is made good by the ledger's own ways: work that is recorded as open is done again
- * (steps look first), machines that the ledger does not know are found by their owner when the deployment is planned next.
+ * (`lua/fence.lua`). The loss is made good by the ledger's own ways: work that is recorded as open is done again (steps
+ * look first), machines that the ledger does not know are found by their owner when the deployment is planned next.
  */
 export class EpochWatch {
   readonly #redis: Redis
@@ -108,7 +108,10 @@ export class EpochWatch {
   }
 }
 
-/** Tells the watch of planners of every epoch in which a worker draws a fence; what is lost is told with the next one. */
+/**
+ * Tells the watch of planners of every epoch in which a worker draws a fence; a report that is lost is made
+ * up for by the next one.
+ */
 export function tellEpochs(redis: Redis, settings: RedisSettings, fences: FenceSource): void {
   redis.defineCommand('ledger_epoch', { numberOfKeys: 1, lua })
   fences.onEpoch = (epoch) => {

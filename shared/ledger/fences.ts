@@ -8,7 +8,9 @@ export const fenceLua = readFileSync(new URL('./lua/fence.lua', import.meta.url)
 
 /** As `lua/fence.lua` has it. */
 const fencesPerCounter = 512
-/** Counters in an epoch, two minutes of Redis' clock: how exactly the largest one is remembered outside of processes. */
+/**
+ * Counters in an epoch, two minutes of Redis' clock: how exactly the largest one is remembered outside of processes.
+ */
 const countersPerEpoch = 2 ** 20
 
 export function epochOf(fence: number): number {
@@ -16,8 +18,8 @@ export function epochOf(fence: number): number {
 }
 
 /**
- * What one connection contributes to the fences that are drawn over it (`lua/fence.lua`): random numbers, the largest counter
- * that its process has seen, and a session that ends when the connection breaks.
+ * What one connection contributes to the fences that are drawn over it (`lua/fence.lua`): random numbers, the largest
+ * counter that its process has seen, and a session that ends when the connection breaks.
  */
 export class FenceSource {
   /** Called with every epoch that is larger than all before. */
@@ -62,8 +64,9 @@ export class FenceSource {
   }
 
   /**
-   * Throws where a fence that rests on a session (Redis does not tell its run_id) was drawn before the connection broke: the
-   * command may have been carried out by a Redis that has forgotten the fences of that session. No one uses the fence.
+   * Throws where a fence that rests on a session (Redis does not tell its run_id) was drawn before the
+   * connection broke: the command may have been carried out by a Redis that has forgotten the fences of that
+   * session. No one uses the fence.
    */
   check(session: string | undefined): void {
     if (session === undefined || session === this.#session) return

@@ -30,11 +30,15 @@ import { scriptsOn } from './scripts.ts'
 
 export type * from './records.ts'
 
-/** How long an opened plan waits for a replica to have it, where one may take over, before it is answered all the same. */
+/**
+ * How long an opened plan waits for a replica to have it, where one may take over, before it is answered all the same.
+ */
 const replicaMs = 1000
-/** So long is remembered what became of a deployment of which nothing stands. */
+/** How long the plans of a deployment that is gone are remembered. */
 const pastMs = 30 * 24 * 3600 * 1000
-/** What one round trip stores at most: values, and characters of them. Lua hands on no more than 8,000 values at once. */
+/**
+ * What one round trip stores at most: values, and characters of them. Lua hands on no more than 8,000 values at once.
+ */
 const storedValues = 800
 const storedCharacters = 64 * 1024
 
@@ -57,7 +61,7 @@ const usualSizes: LedgerSizes = { slice: 60, part: 50, parkAfterMs: 60_000 }
  * Every transition is one Lua script (`lua/`); this class only speaks to them.
  */
 export class Ledger extends LedgerReader {
-  /** What this process knows of fences; the planner's watch tells it what it saw before. */
+  /** The largest fences that this process knows; the planner's watch adds those that it saw before. */
   readonly fences: FenceSource
   readonly #scripts: ReturnType<typeof scriptsOn>
   readonly #channel: string
@@ -74,10 +78,12 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Writes a plan, state last: a plan without a state was never stored. Returns it as it is stored: one that was drawn
-   * before and waits to be applied is the same plan; where that one was used up already, this is another with its own id.
+   * Writes a plan, state last: a plan without a state was never stored. Returns it as it is stored: one that
+   * was drawn before and waits to be applied is the same plan; where that one was used up already, this is
+   * another with its own id.
    *
-   * @param storedAt by Redis' clock, which retention goes by: the clocks of two planners may be days apart. Now, if left out.
+   * @param storedAt by Redis' clock, which retention goes by: the clocks of two planners may be days
+   * apart. Now, if left out.
    */
   async store(drawn: Plan, storedAt?: number): Promise<Plan> {
     const at = storedAt ?? (await this.time())
@@ -153,15 +159,16 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. With `waiter`
-   * a caller that is refused stands in line: the lock is given in the order of arrival, to those who asked again within
-   * three seconds, and the next one is told on the `unlocked` channel.
+   * Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. With
+   * `waiter` a caller that is refused stands in line: the lock is given in the order of arrival, to those who asked
+   * again within three seconds, and the next one gets a message on the `unlocked` channel.
    *
-   * The exclusive names that the plan needs are taken first, all or none; `claimed` says who has one of them. They lie in another
-   * slot than the deployment, so no script does both. What keeps them together is a *round*: names are taken for the round that
-   * the plan is in, and a plan is opened in the round that its names were taken for. Whoever gives them up moves the plan, which
-   * is not open, to the next round before. So a planner may die or sleep between any two steps: names of a round that is over,
-   * or of a plan that is not opened within a minute, are given back by the others (`services/planner/reservations`).
+   * The exclusive names that the plan needs are taken first, all or none; `claimed` says who has one of them. They lie
+   * in another slot than the deployment, so no script does both. A *round* keeps them together: names are taken for the
+   * round that the plan is in, and a plan is opened in the round that its names were taken for. Before they are given
+   * up, the plan, which is not open, is moved to the next round. So a planner may die or sleep between any two steps:
+   * names of a round that is over, or of a plan that is not opened within a minute, are given back by the others
+   * (`services/planner/reservations`).
    */
   async open(
     deployment: string,
@@ -276,8 +283,8 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left, about a slice of them;
-   * returns whose. Where that is not empty there may be more.
+   * Fires deadlines of one plan that passed more than `graceMs` ago, and takes up what `gone` workers left, about a
+   * slice of them; returns whose. Where that is not empty there may be more.
    */
   async expire(
     deployment: string,
@@ -311,15 +318,17 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Goes on with a plan that is open without the lock (`lua/park.lua`): it is taken up where something of it is due, and ends
-   * where another plan has begun something. Returns the state that it is in now.
+   * Goes on with a plan that is open without the lock (`lua/park.lua`): it is taken up where something of it is due,
+   * and ends where another plan has begun something. Returns the state that it is in now.
    */
   async resume(deployment: string, plan: string): Promise<PlanState | 'absent'> {
     const state = await this.#scripts.resume(this.base(deployment), this.#channel, plan)
     return state === '' ? 'absent' : (state as PlanState)
   }
 
-  /** The deployment's time in milliseconds, what it was when its plan was opened, and its shift against Redis' clock. */
+  /**
+   * The deployment's time in milliseconds, what it was when its plan was opened, and its shift against Redis' clock.
+   */
   async clock(deployment: string): Promise<{ now: number; shift: number; opened: number }> {
     const { now, shift, opened = 0 } = JSON.parse(await this.#scripts.clock(this.base(deployment), this.#channel))
     return { now: Number(now), shift: Number(shift), opened: Number(opened) }
@@ -377,8 +386,8 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Makes ready what waits for nothing any more and is blocked all the same, where an error in the middle of a script has
-   * left it so. Returns how many there were. Only reads where there are none.
+   * Makes ready what waits for nothing any more and is blocked all the same, where an error in the middle of a script
+   * has left it so. Returns how many there were. Only reads where there are none.
    */
   async mend(deployment: string, plan: string): Promise<number> {
     let mended = 0
@@ -391,8 +400,8 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Puts a plan that ended on the list of those that are to be moved to the blobstore, and its deployment on that of retention: it
-   * has one finished plan more.
+   * Puts a plan that ended on the list of those that are to be moved to the blobstore, and its deployment on that of
+   * retention: it has one finished plan more.
    */
   async listEnded(deployment: string, plan: string): Promise<void> {
     const now = await this.time()
@@ -418,8 +427,9 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Moves a plan that ended to the blobstore: the blob first, then in one script Redis' record names it and the rest goes. Cut off
-   * in between, the blob is nobody's, and the plan is still on the list. Nothing is done where it was forgotten or moved.
+   * Moves a plan that ended to the blobstore: the blob first, then in one script Redis' record names it and the rest
+   * goes. Cut off in between, no record names the blob, and the plan is still on the list. Nothing is done where it
+   * was forgotten or moved.
    */
   async archive(deployment: string, plan: string): Promise<void> {
     if (!this.history) throw new RemodelError('unsupported', 'plans are moved by planners only')
@@ -443,8 +453,9 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Puts deployments back on the active list of which a plan is open and that are not on it: the planner that opened one may have died meanwhile.
-   * A plan has taken its names before it is opened, so only deployments that hold some for a plan are looked at.
+   * Puts deployments back on the active list of which a plan is open and that are not on it: the planner that opened
+   * one may have died meanwhile. A plan has taken its names before it is opened, so only deployments that hold some
+   * for a plan are looked at.
    */
   async recall(): Promise<void> {
     const all = [...new Set((await this.names.open()).map(({ deployment }) => deployment))]
@@ -457,9 +468,9 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * Forgets finished plans beyond the newest `keep`, plans that nobody applied for `idleMs`, and the events from before the
-   * oldest plan that is kept; of a deployment of which nothing stands, all that ended a month ago, and with the last one its
-   * name. Returns how many plans were forgotten.
+   * Forgets finished plans beyond the newest `keep`, plans that were not applied for `idleMs`, and the events from
+   * before the oldest plan that is kept; of a deployment of which nothing stands, all that ended a month ago, and with
+   * the last one its name. Returns how many plans were forgotten.
    */
   async forget(deployment: string, keep: number, idleMs: number, now: number): Promise<number> {
     const base = this.base(deployment)
@@ -497,7 +508,10 @@ export class Ledger extends LedgerReader {
     return this.redis.zrangebyscore(dueKey(this.settings), '-inf', now, 'LIMIT', 0, limit)
   }
 
-  /** Retention has looked at a deployment and comes back in `ms`, an hour at most, or sooner where a plan is stored or ends. */
+  /**
+   * Retention has looked at a deployment and comes back in `ms`, an hour at most, or sooner where a
+   * plan is stored or ends.
+   */
   async putOffRetention(deployment: string, ms: number): Promise<void> {
     await this.redis.zadd(dueKey(this.settings), 'XX', (await this.time()) + ms, deployment)
   }
@@ -515,8 +529,8 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * The name of a deployment goes with its last plan, where nothing stands and nothing is going on. Its counters stay: events and
-   * fences of a later deployment of this name go on from them.
+   * The name of a deployment goes with its last plan, where nothing stands and nothing is going on. Its counters stay:
+   * events and fences of a later deployment of this name go on from them.
    */
   async #forgetDeployment(deployment: string): Promise<void> {
     const [base, { prefix }] = [this.base(deployment), this.settings]
@@ -529,7 +543,8 @@ export class Ledger extends LedgerReader {
     if (!(await isEmpty())) return
     await this.redis.srem(`${prefix}:deployments`, deployment)
     await this.redis.zrem(dueKey(this.settings), deployment)
-    // A plan that is stored in between puts the name on its lists after itself; where it was faster, it is put back here.
+    // A plan that is stored in between puts the name on its lists after itself; where it was
+    // faster, it is put back here.
     if (!(await isEmpty())) {
       await this.redis.sadd(`${prefix}:deployments`, deployment)
       await this.redis.zadd(dueKey(this.settings), 'NX', 0, deployment)
@@ -550,8 +565,8 @@ export class Ledger extends LedgerReader {
   }
 
   /**
-   * A plan that is drawn again just when it is forgotten is stored under the same id, and puts itself on the lists; where that was
-   * faster than it was taken off them, it is put back here.
+   * A plan that is drawn again just when it is forgotten is stored under the same id, and puts itself on the lists;
+   * where that was faster than it was taken off them, it is put back here.
    */
   async #relistStored(base: string, id: string): Promise<boolean> {
     const [state, createdAt] = await this.redis.hmget(`${base}:plan:${id}`, 'state', 'createdAt')

@@ -23,7 +23,7 @@ const fields = [
   'by',
 ] as const
 
-/** So many plans of a deployment that was only looked at are looked through for the last deploy: more are not kept. */
+/** How many plans of a deployment that was only looked at are looked through for the last deploy: more are not kept. */
 const lookedThrough = 200
 
 export interface DeploymentRecord {
@@ -81,7 +81,10 @@ export class Overview {
     })
   }
 
-  /** A plan that was only looked at says nothing of what was done: the newest one that was begun takes its place, where there is one. */
+  /**
+   * A plan that was only looked at says nothing of what was done: the newest one that was begun takes its
+   * place, where there is one.
+   */
   async #applied(records: readonly PlanRecord[]): Promise<PlanRecord[]> {
     const looked = records.filter(({ state }) => state === 'stored')
     if (looked.length === 0) return [...records]

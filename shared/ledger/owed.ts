@@ -9,9 +9,9 @@ export function fenceOf(deployment: string, material: string, number: number): F
 }
 
 /**
- * Shows machines what a deployment owes them (`graph.lua`: abandon, owe): the fences of attempts that others ended, whose workers
- * may only sleep. Planners do so as soon as such an attempt ends, assemblers before they carry out anything else of the
- * deployment.
+ * Shows machines what a deployment owes them (`graph.lua`: abandon, owe): the fences of attempts that others ended,
+ * whose workers may only sleep. Planners do so as soon as such an attempt ends, assemblers before they carry out
+ * anything else of the deployment.
  *
  *   owed, no machine was asked  -- all machines of the deployment that run are shown the fence -->  paid
  *                               -- some did not answer -->  owed by those (`left`)

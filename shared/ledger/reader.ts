@@ -16,7 +16,10 @@ const partsAtOnce = 10
 
 type RemodelPage = { remodel: Remodel; state: RemodelState; run: Run }[]
 
-/** Reads what the ledger records. Changes nothing. No command reads all of a large plan: Redis is held by it as by a script. */
+/**
+ * Reads what the ledger records. Changes nothing. No command reads all of a large plan: Redis is
+ * held by it as by a script.
+ */
 export class LedgerReader {
   readonly redis: Redis
   readonly settings: RedisSettings
@@ -269,8 +272,8 @@ export class LedgerReader {
   }
 
   /**
-   * Events after `after`, at most `limit`, of one plan where it is named: less are all that there are. With `blockMs` waits that long
-   * for the first one.
+   * Events after `after`, at most `limit`, of one plan where it is named: less are all that there are. With `blockMs`
+   * waits that long for the first one.
    */
   async events(
     deployment: string,
@@ -395,7 +398,7 @@ export class LedgerReader {
     return state === 'running' && Number(JSON.parse(text ?? '{}').fence) === fence
   }
 
-  /** Workers that have a remodel of this plan in hand. */
+  /** Workers that are carrying out a remodel of this plan. */
   async workersOf(deployment: string, plan: string): Promise<string[]> {
     const key = `${this.base(deployment)}:plan:${plan}`
     const ids = await this.redis.zrange(`${key}:running`, '0', '-1')

@@ -8,7 +8,7 @@ import type { Claim, ClaimResult, Completion, CompletionResult, Ledger, WantedRu
 /** How long is waited between two tries to give something back. */
 const giveBackMs = 1000
 
-/** Reports that are remembered, to be repeated: of so many milliseconds, and so many at most. */
+/** Reports that are remembered, to be repeated: of the last milliseconds, up to a number. */
 const memoryMs = 5000
 const memorySize = 2000
 
@@ -26,8 +26,9 @@ export class Recorder {
   }
 
   /**
-   * Begins a remodel. Where another worker has it under the same job, which a stall may have had delivered twice, it is left to
-   * that one as long as it lives; `even` takes it away all the same, as a loss, where the caller holds what only one may hold.
+   * Begins a remodel. Where another worker has it under the same job, which a stall may have had delivered twice, it
+   * is left to that one as long as it lives; `even` takes it away all the same, as a loss, where the caller holds
+   * what only one may hold.
    */
   async claim(deployment: string, run: Omit<WantedRun, 'over'>, even = false): Promise<ClaimResult> {
     const first = await this.#claims.add(deployment, { ...run, over: 'none' })
@@ -51,8 +52,8 @@ export class Recorder {
 
   /**
    * Repeats the newest reports whenever `redis` has been away. One that was recorded is refused under its own fence and
-   * changes nothing; one that a Redis which came back older has forgotten is recorded now, before its worker has forgotten
-   * it as well: nobody else would end it.
+   * changes nothing; one that a Redis which came back older has forgotten is recorded now, before its worker has
+   * forgotten it as well: no other process would end it.
    */
   repeatAfterReconnect(redis: Redis): void {
     redis.on('ready', () => {
@@ -64,15 +65,15 @@ export class Recorder {
     })
   }
 
-  /** Without `take`: what would be taken along by a repeated report, nobody would carry out. */
+  /** Without `take`: a remodel that a repeated report took along would never be carried out. */
   #remember(deployment: string, { take: _, ...completion }: Completion, before: () => Promise<unknown>): void {
     this.#recent.push({ at: performance.now(), deployment, completion, before })
     if (this.#recent.length > memorySize) this.#recent.shift()
   }
 
   /**
-   * Gives back what this worker lets go of without having ended it; `lost` uses no attempt. Goes on until the ledger has answered,
-   * because a worker that lives is not looked for: what it silently dropped would wait for its deadline.
+   * Gives back what this worker lets go of without having ended it; `lost` uses no attempt. Goes on until the ledger
+   * has answered, because a worker that lives is not looked for: what it silently dropped would wait for its deadline.
    */
   async giveBack(
     { deployment, plan, remodel, fence }: Claim,
@@ -94,7 +95,9 @@ export class Recorder {
   }
 }
 
-/** How a thrown error is recorded: `retry` where another attempt may help, `failed` where it would fail the same way. */
+/**
+ * How a thrown error is recorded: `retry` where another attempt may help, `failed` where it would fail the same way.
+ */
 export function completionOf(error: unknown): Pick<Completion, 'outcome' | 'code' | 'message' | 'log'> {
   const known = error instanceof RemodelError ? error : undefined
   const code = known?.code ?? 'infrastructure'

@@ -33,7 +33,7 @@ export interface OwedFence {
   left: string[] | null
 }
 
-/** What became of a report; `next` is what the worker took along. */
+/** The outcome of a report; `next` is the remodel that the worker took along. */
 export interface CompletionResult {
   /** `cancelled`: of a `no-return` whose plan is being cancelled. */
   status: 'recorded' | 'superseded' | 'cancelled'
@@ -52,8 +52,8 @@ export interface WantedRun {
   remodel: string
   job: string
   /**
-   * Over whom it may begin, where another worker has it under the same job: over any (usual), over none, or over the holder of
-   * that fence; `loss` where that one lives, so that no attempt of the plan is used.
+   * Over whom it may begin, where another worker has it under the same job: over any (usual), over none, or over the
+   * holder of that fence; `loss` where that one lives, so that no attempt of the plan is used.
    */
   over?: 'any' | 'none' | { fence: number; loss: boolean }
   /** It only waits for what is done for another one: the death of its worker is a loss, no attempt. */
@@ -61,9 +61,9 @@ export interface WantedRun {
 }
 
 /**
- * How an attempt ended (`lost`: its worker lives and let go of it; `wait`: it is to be looked at again; `not-mine`: its worker
- * does not know the step), what it is doing (`progress`), or that it is at a
- * point from which it must go on (`no-return`).
+ * How an attempt ended (`lost`: its worker lives and let go of it; `wait`: it is to be looked at again;
+ * `not-mine`: its worker does not know the step), what it is doing (`progress`), or that it is at a point from
+ * which it must go on (`no-return`).
  */
 export interface Completion {
   plan: string
@@ -118,7 +118,10 @@ export interface PlanRecord {
   by: Actor | null
   /** Of a plan that is parked: what it waits for, and since when. */
   parked: { on: string; since: number } | null
-  /** Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came first. */
+  /**
+   * Of a plan that is done: what the world looked like soon afterwards. Null before, and where the next plan came
+   * first.
+   */
   verdict: Verdict | null
 }
 
@@ -152,7 +155,7 @@ export type OpenResult =
   | { status: 'state'; found: string }
   | { status: 'moved'; found: number }
   | { status: 'locked'; lock: LockRecord }
-  /** Other deployments hold names that the plan needs; at most ten of them are told. */
+  /** Other deployments hold names that the plan needs; at most ten of them are named. */
   | { status: 'claimed'; holders: Holder[] }
 
 /** What is to be put on its queue. */

@@ -41,8 +41,8 @@ type Command = (base: string, channel: string, ...argv: (string | number)[]) => 
 type Raw = (base: string, ...argv: (string | number)[]) => Promise<string>
 
 /**
- * Runs scripts by digest, each working off about `slice` remodels; ioredis sends the source again where Redis does not know
- * it (restart, SCRIPT FLUSH).
+ * Runs scripts by digest, each working off about `slice` remodels; ioredis sends the source again where Redis does not
+ * know it (restart, SCRIPT FLUSH).
  */
 export function scriptsOn(
   redis: Redis,

@@ -8,7 +8,7 @@ import type { RedisSettings } from '../runtime/redis.ts'
 /**
  * Claims: short locks with a fence, for work that must have one doer at a time.
  *
- * The only place that imports `redlock` (5.0.0-beta.2). What that package does not do is done here: a lock that had
+ * The only place that imports `redlock` (5.0.0-beta.2). The rest is done here: a lock that had
  * expired when `acquire` returned is refused; resources are sorted, so that two claims cannot block each other; renewal
  * is our own, and its failure aborts the work; the fence is taken in the same script as the lock.
  */
@@ -37,7 +37,7 @@ export class Claims {
     this.#redlock.on('error', () => {})
   }
 
-  /** Takes all of `resources` or none. Throws `locked` with the holder where somebody else has one. */
+  /** Takes all of `resources` or none. Throws `locked` with the holder where one is held by another. */
   async take(resources: readonly string[], holder: ClaimHolder): Promise<HeldClaim> {
     const sorted = [...new Set(resources)].sort()
     await this.#waitOutOldLocks(sorted)
@@ -48,7 +48,7 @@ export class Claims {
     } catch (cause) {
       throw await this.#refusal(sorted, cause)
     }
-    // An event loop that stalled meanwhile may hold a lock that has run out: it is nobody's, and must not be used.
+    // An event loop that stalled meanwhile may hold a lock that has run out: it must not be used.
     if (performance.now() - started >= this.#ttlMs * 0.9) {
       await this.#redlock.release(lock).catch(() => {})
       throw new RemodelError('locked', `the claim on ${sorted.join(', ')} ran out before it was ours`, {
@@ -79,7 +79,9 @@ export class Claims {
     return owner === token ? holder : null
   }
 
-  /** A Redis that came back older has forgotten locks that are still held: nothing is granted until they have run out. */
+  /**
+   * A Redis that came back older has forgotten locks that are still held: nothing is granted until they have run out.
+   */
   async #waitOutOldLocks(resources: readonly string[]): Promise<void> {
     const lost = await this.#redis.hget(this.#epochKey, 'lost')
     if (this.#lost !== undefined && lost !== this.#lost) this.#notBefore = performance.now() + this.#ttlMs
@@ -122,8 +124,8 @@ export interface ClaimHolder {
 }
 
 /**
- * A claim that is held: renewed until `release`. `signal` aborts when a renewal failed or came too late by this process'
- * own monotonic clock; from then on the holder must start no further effect.
+ * A claim that is held: renewed until `release`. `signal` aborts when a renewal failed or came too late by this
+ * process' own monotonic clock; from then on the holder must start no further effect.
  */
 export class HeldClaim {
   /** Larger than every fence of the (first) resource before. */
@@ -159,7 +161,8 @@ export class HeldClaim {
     const before = performance.now()
     if (before - this.#renewedAt >= this.#ttlMs) return this.#lose('it was not renewed in time')
     try {
-      // redlock looks at the clock of this computer, which may have been set: the renewal is in time by the monotonic one.
+      // redlock looks at the clock of this computer, which may have been set: the renewal is in
+      // time by the monotonic one.
       this.#lock.expiration = Number.POSITIVE_INFINITY
       this.#lock = await this.#redlock.extend(this.#lock, this.#ttlMs)
       this.#renewedAt = before
@@ -177,11 +180,12 @@ export class HeldClaim {
 }
 
 /**
- * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence is the next one (`fence.lua`;
- * where Redis does not tell its run_id every one leaps), is kept for a week after its last use, and remembers whose
- * it is and in which life of Redis it was drawn (`<token> <number> <life>`), so that a holder cannot mistake a later fence
- * for its own. A lock that would last for longer than any is given is from before Redis' clock was set back: the claim that meets it
- * shortens it, and a holder that lives renews it in time. Answers how many were locked.
+ * KEYS resources, ARGV[1] token, ARGV[2] milliseconds. All or nothing; each resource's fence is the next one
+ * (`fence.lua`; where Redis does not tell its run_id every one leaps), is kept for a week after its last use, and
+ * remembers whose it is and in which life of Redis it was drawn (`<token> <number> <life>`), so that a holder
+ * cannot mistake a later fence for its own. A lock that would last for longer than any is given is from before
+ * Redis' clock was set back: the claim that meets it shortens it, and a holder that lives renews it in time.
+ * Answers how many were locked.
  */
 const acquireScript = `${fenceLua}
 for _, key in ipairs(KEYS) do

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * Who asks for something: in orders, locks, plans and events. Each edge (HTTP, the queue `deploys`, the planner itself) makes one from
- * what it knows of its caller, and everything behind the edge passes it on as it is.
+ * Who asks for something: in orders, locks, plans and events. Each edge (HTTP, the queue `deploys`, the planner itself)
+ * makes one from what it knows of its caller, and everything behind the edge passes it on as it is.
  */
 export const Actor = z.object({
   /** `token`: the caller has shown the planner's token; what else is known of it, it says of itself. */

@@ -4,9 +4,9 @@ import type { Remodel } from './plan.ts'
 const versions = z.registry<{ version: number }>()
 
 /**
- * The input of a step in a later version than the first. It is counted up where an older worker would do something wrong with such
- * an input, because it ignores a field that it does not know: older workers leave such remodels to newer ones.
- * `test/kinds/inputs.json` lists what each version looks like.
+ * The input of a step in a later version than the first. It is counted up where an older worker would do something
+ * wrong with such an input, because it ignores a field that it does not know: older workers leave such remodels to
+ * newer ones. `test/kinds/inputs.json` lists what each version looks like.
  */
 export function inVersion<Schema extends z.ZodType>(version: number, input: Schema): Schema {
   versions.add(input, { version })

@@ -38,8 +38,8 @@ export function materialName(id: string): string {
 }
 
 /**
- * All materials that should stand, drawn by a kind's architect. `strategy` is the kind's own: how to get there. It is JSON, and only the
- * kind knows its shape (`Kind.strategy`).
+ * All materials that should stand, drawn by a kind's architect. `strategy` is the kind's own: how to get there. It is
+ * JSON, and only the kind knows its shape (`Kind.strategy`).
  */
 export interface Blueprint<Strategy = unknown> {
   deployment: string

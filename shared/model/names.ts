@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * Names that users give to deployments and their parts: they become parts of host names, files and keys, so they have the
- * length of a label of DNS (RFC 1035, 63) and characters that mean the same everywhere. One rule for all kinds.
+ * Names that users give to deployments and their parts: they become parts of host names, files and keys, so they have
+ * the length of a label of DNS (RFC 1035, 63) and characters that mean the same everywhere. One rule for all kinds.
  */
 export const Name = z
   .string()

@@ -1,11 +1,14 @@
 import type { z } from 'zod'
 
 /**
- * What was seen of the world that is no material: how long something took, how far an archive reaches. No part of the floorplan: it
- * is recorded nowhere, and a plan may be applied whatever has been seen since.
+ * What was seen of the world that is no material: how long something took, how far an archive reaches. No part of the
+ * floorplan: it is recorded nowhere, and a plan may be applied whatever has been seen since.
  */
 export interface Observation {
-  /** What it was seen of: the id of a material, or a name of the same form for something that is none: `archive/shop:n1`. */
+  /**
+   * What it was seen of: the id of a material, or a name of the same form for something that is
+   * none: `archive/shop:n1`.
+   */
   readonly subject: string
   /** Which of the subject's properties: the name of an `Aspect`. */
   readonly aspect: string
@@ -32,7 +35,9 @@ export function observation<Value>(aspect: Aspect<Value>, subject: string, value
   return { subject, aspect: aspect.name, value, at: look.at, observer: look.observer }
 }
 
-/** Subject -> what was seen of it in this aspect, in the order in which they come; of several observations the latest. */
+/**
+ * Subject -> what was seen of it in this aspect, in the order in which they come; of several observations the latest.
+ */
 export function observed<Value>(observations: readonly Observation[], aspect: Aspect<Value>): Map<string, Value> {
   const latest = new Map<string, Observation>()
   for (const one of observations) {
@@ -43,7 +48,10 @@ export function observed<Value>(observations: readonly Observation[], aspect: As
   return new Map([...latest].map(([subject, { value }]) => [subject, aspect.value.parse(value)]))
 }
 
-/** Whether an observation may still be relied on. One from the future was made by a clock that has been set back since: it may not. */
+/**
+ * Whether an observation may still be relied on. One from the future was made by a clock that has been set
+ * back since: it may not.
+ */
 export function isFresh({ at }: Observation, { freshMs }: Pick<Aspect<unknown>, 'freshMs'>, now: number): boolean {
   return at <= now && now - at < freshMs
 }

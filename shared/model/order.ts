@@ -3,7 +3,7 @@ import { z } from 'zod'
 /** A file as the user has it: its text travels, so that faults can name its lines. */
 const SourceFile = z.strictObject({ name: z.string(), content: z.string() })
 
-/** What somebody asks to be planned: over HTTP as it is, as a job of the `deploys` queue with who asks and why. */
+/** A request for a plan: over HTTP as it is, as a job of the `deploys` queue with the caller's name and message. */
 export const Order = z.strictObject({
   manifest: SourceFile,
   /** Cloud configs given with this plan; without one, the uploaded ones are used. */

@@ -70,11 +70,16 @@ export const Remodel = z.object({
 })
 export type Remodel = z.infer<typeof Remodel>
 
-/** At most `limit` permits of a window are held at once; one that is given back is given away at once, in plan order. */
+/**
+ * At most `limit` permits of a window are held at once; one that is given back is given away at once, in plan order.
+ */
 export const Window = z.object({ name: z.string(), limit: z.int().positive() })
 export type Window = z.infer<typeof Window>
 
-/** What a remodel takes in one or more windows before it starts: held from the first start to the last end of the remodels that name it. */
+/**
+ * What a remodel takes in one or more windows before it starts: held from the first start to the last end of the
+ * remodels that name it.
+ */
 export const Permit = z.object({ name: z.string(), windows: z.array(z.string()).min(1) })
 export type Permit = z.infer<typeof Permit>
 
@@ -95,9 +100,11 @@ export const Plan = z.object({
   remodels: z.array(Remodel),
   permits: z.array(Permit),
   windows: z.array(Window),
-  /** Exclusive names it needs beside those that the deployment holds; applying is refused where another one has them. */
+  /**
+   * Exclusive names it needs beside those that the deployment holds; applying is refused where another one has them.
+   */
   reservations: z.array(Reservation).optional(),
-  /** What carrying it out means for those who use what stands, said first: `n1-a restarts once, no writes on n1 for about 1 s`. */
+  /** What the plan means for clients, shown first: `n1-a restarts once, no writes on n1 for about 1 s`. */
   consequences: z.array(z.string()).optional(),
   /** Things the reader should know that are not changes: an unreachable machine, an ignored instance. */
   notes: z.array(z.string()),
@@ -107,8 +114,8 @@ export const Plan = z.object({
 export type Plan = z.infer<typeof Plan>
 
 /**
- * Where a plan stands. `stored` plans wait for `apply`; `parked` ones are open and only wait, without the deployment's lock; the last
- * three are final.
+ * Where a plan stands. `stored` plans wait for `apply`; `parked` ones are open and only wait, without the deployment's
+ * lock; the last three are final.
  */
 export const PlanState = z.enum(['stored', 'running', 'parked', 'failing', 'cancelling', 'done', 'failed', 'cancelled'])
 export type PlanState = z.infer<typeof PlanState>

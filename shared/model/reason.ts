@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { Json } from './material.ts'
 
 /**
- * Why a remodel is in a plan: a code, and what else there is to know. The codes are the kind's own, and so are the phrases that people
- * read: those are made where people read them (`phraseOf`), and a plan, a filter or a test goes by the code.
+ * Why a remodel is in a plan: a code, and what else there is to know. The codes are the kind's own, and so are
+ * the phrases that people read: those are made where people read them (`phraseOf`), and a plan, a filter or a
+ * test goes by the code.
  */
 export const Reason = z.object({ code: z.string().regex(/^[a-z][a-z0-9-]*$/) }).catchall(Json)
 export type Reason = z.infer<typeof Reason>
@@ -18,7 +19,9 @@ export type SayReason = (reason: Reason) => string | undefined
 /** The core's own. */
 const own: ReadonlyMap<string, string> = new Map([['asked-for', 'it was asked for']])
 
-/** A phrase for people. Where no kind says it, as of an extension that the reader has not, it is the words of the code. */
+/**
+ * A phrase for people. Where no kind says it, as of an extension that the reader has not, it is the words of the code.
+ */
 export function phraseOf(reason: StoredReason, say: SayReason = () => undefined): string {
   if (typeof reason === 'string') return reason
   return say(reason) ?? own.get(reason.code) ?? wordsOf(reason)

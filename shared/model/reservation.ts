@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * A name that one deployment holds at a time. Its parts are never put together for others to take apart: two names are the
- * same where type, scope and name are.
+ * A name that one deployment holds at a time. Its parts are never put together for others to take apart: two names are
+ * the same where type, scope and name are.
  */
 export const ExclusiveName = z.object({
   /** What it is: `address`, `port`, `hostname`. */

@@ -5,7 +5,10 @@ export const Deviation = z.object({
   material: z.string(),
   /** What is wrong, as the rest of a sentence that begins with the material: `is missing`. */
   what: z.string(),
-  /** What a person does about it: a command line, or a sentence where none is enough. Absent: the next deploy, or nothing. */
+  /**
+   * What a person does about it: a command line, or a sentence where none is enough. Absent: the
+   * next deploy, or nothing.
+   */
   next: z.string().optional(),
 })
 export type Deviation = z.infer<typeof Deviation>
@@ -16,7 +19,7 @@ export const Verdict = z.object({
   at: z.number(),
   /** Empty: everything is as it was recorded. */
   deviations: z.array(Deviation),
-  /** What is as it was recorded and will be in someone's way, one sentence each. */
+  /** One sentence for each thing that is as it was recorded and will cause trouble. */
   warnings: z.array(z.string()).optional(),
 })
 export type Verdict = z.infer<typeof Verdict>

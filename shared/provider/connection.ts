@@ -8,7 +8,9 @@ export interface ExecOptions {
   stdin?: Readable | Uint8Array | string
   /** Aborting kills the command and everything it started, then fails with `cancelled`. */
   signal?: AbortSignal
-  /** After so many milliseconds the command and everything it started is killed, and the call fails with `deadline`. */
+  /**
+   * After this many milliseconds the command and everything it started is killed, and the call fails with `deadline`.
+   */
   timeoutMs?: number
   /** Called with output as it comes. */
   onOutput?: (chunk: Buffer, from: 'stdout' | 'stderr') => void
@@ -52,21 +54,30 @@ export type Stopped = 'ended' | 'killed'
  */
 export interface Connection {
   /**
-   * Ends when the command does; daemons it left behind live on. A command that does not exist exits with 127, as in a shell.
-   * A source of stdin that was not read to its end is destroyed.
+   * Ends when the command does; daemons it left behind live on. A command that does not exist exits with 127, as in a
+   * shell. A source of stdin that was not read to its end is destroyed.
    */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
-  /** Unpacks a tar or tar.gz below `directory` (made if missing). Fails with `job-failed` where it cannot be unpacked. */
+  /**
+   * Unpacks a tar or tar.gz below `directory` (made if missing). Fails with `job-failed` where it cannot be unpacked.
+   */
   unpack(directory: string, archive: Readable | Uint8Array): Promise<void>
-  /** Makes missing directories; a reader sees the old content or all of the new. Mode 0644 unless given. `job-failed` where it cannot. */
+  /**
+   * Makes missing directories; a reader sees the old content or all of the new. Mode 0644 unless given.
+   * `job-failed` where it cannot.
+   */
   write(path: string, content: Uint8Array | string, mode?: number): Promise<void>
   /** The whole file. `not-found` where there is none. */
   read(path: string): Promise<Buffer>
-  /** As `read`, for a file that may be large: the machine goes no faster than its reader. Destroying it ends the reading. */
+  /**
+   * As `read`, for a file that may be large: the machine goes no faster than its reader.
+   * Destroying it ends the reading.
+   */
   stream(path: string): Readable
   /**
-   * A stream to a unix socket on the machine: the way to what listens nowhere else. Rejects with `not-found` where there is no such
-   * socket. Its other end closes when this one is destroyed, when the connection is closed, or when this process ends.
+   * A stream to a unix socket on the machine: the way to what listens nowhere else. Rejects with `not-found`
+   * where there is no such socket. Its other end closes when this one is destroyed, when the connection is
+   * closed, or when this process ends.
    */
   dial(socket: string): Promise<Duplex>
   /**
@@ -77,15 +88,17 @@ export interface Connection {
   /** Starts all supervised processes; returns when their start commands were run, not when they are healthy. */
   start(): Promise<void>
   /**
-   * Stops all supervised processes and waits until they are gone, killing what is left after `timeoutMs`. Answers `killed` where
-   * one of them was killed since it was started last: it had no time to write down what it had in memory.
+   * Stops all supervised processes and waits until they are gone, killing what is left after `timeoutMs`.
+   * Answers `killed` where one of them was killed since it was started last: it had no time to write down
+   * what it had in memory.
    */
   stop(timeoutMs: number): Promise<Stopped>
   status(): Promise<ProcessStatus[]>
   /**
-   * Makes a renewable VM as new: every process is ended, and no file, mount, socket, setting or shared memory of before is
-   * there, whatever was done with it. Nothing is done where no command has run since it was new. Answers how much of its disk is
-   * free; what an earlier renewal took away is counted as free. `infrastructure` where it cannot: the VM is of no use any more.
+   * Makes a renewable VM as new: every process is ended, and no file, mount, socket, setting or shared memory of
+   * before is there, whatever was done with it. Nothing is done where no command has run since it was new. Answers
+   * how much of its disk is free; what an earlier renewal took away is counted as free. `infrastructure` where it
+   * cannot: the VM is of no use any more.
    */
   renew(): Promise<{ freeBytes: number }>
   /** Ends every process of a renewable VM; when this returns none is left, however it was started. Files stay. */

@@ -1,9 +1,12 @@
-/** How many calls one round trip holds: a script works 16 ends off, some 30 commands each, in about 2 ms, 32 in more than 3 ms. */
+/**
+ * How many calls one round trip holds: a script works 16 ends off, some 30 commands each, in about 2
+ * ms, 32 in more than 3 ms.
+ */
 const usualLimit = 16
 
 /**
- * Gathers calls made in the same turn of the event loop into one round trip: fifty jobs that end together are recorded by
- * four scripts instead of fifty. A lone call waits for nothing but the end of its turn.
+ * Gathers calls made in the same turn of the event loop into one round trip: fifty jobs that end together are recorded
+ * by four scripts instead of fifty. A lone call waits for nothing but the end of its turn.
  */
 export class Batch<Item, Result> {
   #waiting: { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void }[] = []

@@ -6,9 +6,9 @@ import { Order } from '../model/order.ts'
 const Asker = z.strictObject({ kind: z.enum(['person', 'service']), name: Actor.shape.name })
 
 /**
- * Every queue and what its jobs carry. Remodel's own jobs carry ids only, never a spec or a secret; a `deploys` job carries
- * the manifest as its producer wrote it, and everybody who sees the board sees that. A job that does not fit is refused
- * by its worker with the path of the fault; nothing of it is carried out.
+ * Every queue and what its jobs carry. Remodel's own jobs carry ids only, never a spec or a secret; a `deploys` job
+ * carries the manifest as its producer wrote it, which every viewer of the board sees. A job that does not fit is
+ * refused by its worker with the path of the fault; nothing of it is carried out.
  */
 export const catalog = {
   /** Ask for a deploy: plan and apply. Producers outside Remodel use this one. */
@@ -45,8 +45,8 @@ export function boardName(deployment: string, what: string): string {
 }
 
 /**
- * One job id for each list of parts, and for no other: BullMQ allows no colon, because its keys are joined with it, and the
- * parts are joined with a dot.
+ * One job id for each list of parts, and for no other: BullMQ allows no colon, because its keys are joined with it, and
+ * the parts are joined with a dot.
  */
 export function jobId(...parts: (string | number)[]): string {
   return parts.map((part) => String(part).replace(/[_:.]/g, (letter) => escapes[letter]!)).join('.')

@@ -18,14 +18,16 @@ export interface EndedJob {
   outcome: string | JobFailure
 }
 
-/** A person who looks at the board sees no difference, and a burst of quick remodels is written in a few round trips. */
+/**
+ * A person who looks at the board sees no difference, and a burst of quick remodels is written in a few round trips.
+ */
 const gatherMs = 50
-/** So many jobs are a script of about two milliseconds. */
+/** The jobs of a script of about two milliseconds. */
 const mostAtOnce = 100
 
 /**
- * Puts what a worker took along on Bull Board, each under its own outcome. The board shows the ledger and decides nothing: no work
- * waits for it, and what a worker that dies has not written yet is missing there.
+ * Puts what a worker took along on Bull Board, each under its own outcome. The board shows the ledger and decides
+ * nothing: no work waits for it, and what a worker that dies has not written yet is missing there.
  */
 export class EndedJobs {
   readonly #write: Write

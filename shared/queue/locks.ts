@@ -3,7 +3,10 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { toError } from '../runtime/errors.ts'
 
-/** As long as a stall may last; that a worker is gone is noticed by its heartbeat, and sooner (`services/planner/dispatch/abandoned.ts`). */
+/**
+ * As long as a stall may last; that a worker is gone is noticed by its heartbeat, and sooner
+ * (`services/planner/dispatch/abandoned.ts`).
+ */
 export const lockMs = 30_000
 const renewMs = 5000
 
@@ -14,12 +17,12 @@ interface HeldJob {
 }
 
 /**
- * Keeps the locks of the jobs in hand. BullMQ's own renewal goes by the host's clock, and stops for as long as that is set
+ * Keeps the locks of running jobs. BullMQ's own renewal goes by the host's clock, and stops for as long as that is set
  * back; this one goes by the monotonic clock.
  *
- * A lock that was lost says little: Redis stalled, its clock was set forward, somebody deleted the key. So nothing is stopped
- * before the ledger was asked. Where the work is still ours the lock is taken again, unless another worker has it by now: that
- * one is told by the ledger that the work is in our hands.
+ * A lock that was lost says little: Redis stalled, its clock was set forward, or the key was deleted. So nothing is
+ * stopped before the ledger was asked. Where the work is still ours the lock is taken again, unless another worker has
+ * it by now: to that one the ledger answers that the work is claimed by us.
  */
 export class JobLocks {
   readonly #worker: Worker

@@ -9,9 +9,9 @@ type Clear = (queue: string, due: number, ...ids: string[]) => Promise<string[]>
 const slice = 200
 
 /**
- * Jobs that are left in a queue and will be handed to no worker: their id would swallow every later publication under it.
- * That happens where a queue was emptied in part (`lua/clear.lua`), and where a Redis that came back older has forgotten that
- * a job began, but not that it ended.
+ * Jobs that are left in a queue and will be handed to no worker: their id would swallow every later publication under
+ * it. That happens where a queue was emptied in part (`lua/clear.lua`), and where a Redis that came back older has
+ * forgotten that a job began, but not that it ended.
  */
 export class StrandedJobs {
   readonly #settings: RedisSettings

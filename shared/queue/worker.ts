@@ -8,7 +8,7 @@ import { JobFailure } from './failure.ts'
 import { JobLocks, lockMs } from './locks.ts'
 import { keptJobs, queuePrefix } from './queues.ts'
 
-/** How often jobs of a queue are looked for that no worker has in hand any more, by one of its workers. */
+/** How often one of the workers of a queue looks for jobs that no worker is carrying out any more. */
 export const stalledCheckMs = 1000
 
 export interface WorkerSettings<Name extends QueueName = QueueName> {
@@ -23,9 +23,9 @@ export interface WorkerSettings<Name extends QueueName = QueueName> {
 }
 
 /**
- * A BullMQ worker as Remodel uses it: locks that outlast a stall (`JobLocks`), while what a dead worker had in hand is given to
- * others by its heartbeat, and an abort signal that fires where the work is in other hands. How often a job may be begun is
- * the ledger's business, so BullMQ's own limits on stalled jobs are lifted.
+ * A BullMQ worker as Remodel uses it: locks that outlast a stall (`JobLocks`), while the jobs of a dead worker are
+ * given to others by its heartbeat, and an abort signal that fires where the work is in other hands. How often a job
+ * may be begun is the ledger's business, so BullMQ's own limits on stalled jobs are lifted.
  *
  * What `process` returns is shown in Bull Board: a `JobFailure` under "failed", everything else under "completed".
  */

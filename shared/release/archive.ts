@@ -22,8 +22,9 @@ const BLOCK = 512
 const MTIME = new Date(0)
 
 /**
- * A tar.gz that depends on nothing but its entries: order by bytes of the path, times, owners and modes fixed. Fails with
- * `conflict` where a file changed since it was looked at. `compress: false` stores the bytes in the same container.
+ * A tar.gz that depends on nothing but its entries: order by bytes of the path, times, owners and modes
+ * fixed. Fails with `conflict` where a file changed since it was looked at. `compress: false` stores the
+ * bytes in the same container.
  */
 export function archive(entries: readonly ArchiveEntry[], options: { compress?: boolean } = {}): Readable {
   const gzip = createGzip({ level: options.compress === false ? 0 : 6 })

@@ -39,8 +39,8 @@ const CheckedRelease = z.looseObject({
 const CheckedStemcell = z.looseObject({ name: Name, os: Name, version: VersionName })
 
 /**
- * What the catalog takes in, whichever way it comes: names that can be files, hosts and words on a terminal, each once. What the
- * catalog has already is not looked at again. Throws `invalid-input`.
+ * What the catalog takes in, whichever way it comes: names that can be files, hosts and words on a terminal, each once.
+ * What the catalog has already is not looked at again. Throws `invalid-input`.
  */
 export function checkRelease(release: Release): void {
   refuseFaults(CheckedRelease, release, `release ${shown(release.name)}`)

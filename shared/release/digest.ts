@@ -4,8 +4,8 @@ const LENGTHS = { sha1: 40, sha256: 64, sha512: 128 } as const
 type Algorithm = keyof typeof LENGTHS
 
 /**
- * Checks bytes against a digest as BOSH writes it: `<sha1 hex>`, `sha256:<hex>`, `sha512:<hex>`, or several of these with `;`
- * between. All of them must hold.
+ * Checks bytes against a digest as BOSH writes it: `<sha1 hex>`, `sha256:<hex>`, `sha512:<hex>`, or several of these
+ * with `;` between. All of them must hold.
  */
 export class DigestCheck {
   readonly expected: string

@@ -17,9 +17,14 @@ import { SourceTree } from './source-tree.ts'
 export interface ReadReleaseOptions {
   /** Default: the name in `config/final.yml`. */
   name?: string
-  /** Default: `dev+` and 12 hex digits of a digest over all fingerprints, so that equal content has an equal version. */
+  /**
+   * Default: `dev+` and 12 hex digits of a digest over all fingerprints, so that equal content has an equal version.
+   */
   version?: string
-  /** Packages that need each other in a circle cannot be compiled, though BOSH's `create-release` lets them pass. Default: refuse. */
+  /**
+   * Packages that need each other in a circle cannot be compiled, though BOSH's `create-release` lets them
+   * pass. Default: refuse.
+   */
   cycles?: 'refuse' | 'keep'
 }
 

@@ -23,15 +23,18 @@ export interface EntryRules {
   /** The archive, for messages. */
   file: string
   limits?: ArchiveLimits
-  /** Which symbolic links may stand in it: none at all, those that stay inside, or any. No entry goes through one of them. */
+  /**
+   * Which symbolic links may stand in it: none at all, those that stay inside, or any. No entry
+   * goes through one of them.
+   */
   links: 'none' | 'inside' | 'any'
   /** Machines unpack it with `tar -z`: neither a plain tar nor another compression. */
   gzip?: boolean
 }
 
 /**
- * What an archive of a compiled package may hold, wherever it comes from and goes to: a script links to what its machine has
- * (`/usr/bin/env`) and to other packages.
+ * What an archive of a compiled package may hold, wherever it comes from and goes to: a script links to what its
+ * machine has (`/usr/bin/env`) and to other packages.
  */
 export function compiledRules(file: string, limits?: ArchiveLimits): EntryRules {
   return { file, links: 'any', gzip: true, ...(limits ? { limits } : {}) }
@@ -44,8 +47,8 @@ export function sourceRules(file: string, limits?: ArchiveLimits): EntryRules {
 
 /**
  * Visits every file of a tar or tar.gz in order, without unpacking it. `visit` may read the entry or leave it. Throws
- * `invalid-input`, naming entry and reason, for whatever could do harm when it is unpacked: paths that lead out, links that lead
- * out, entries that go through a link, devices, absurd sizes; and for what is no archive, or not a whole one.
+ * `invalid-input`, naming entry and reason, for whatever could do harm when it is unpacked: paths that lead out, links
+ * that lead out, entries that go through a link, devices, absurd sizes; and for what is no archive, or not a whole one.
  */
 export async function eachEntry(
   source: Readable,
@@ -63,7 +66,7 @@ export async function eachEntry(
     failure ??= toError(thrown)
     failed.reject(failure)
     source.destroy()
-    // Whoever reads the entry would wait for its end for ever.
+    // A reader of the entry would wait for its end for ever.
     current?.destroy(failure)
   }
   parser.on('error', (error: Error) => fail(refuse(rules, undefined, `is not a whole tar archive: ${damageOf(error)}`)))
@@ -112,7 +115,7 @@ function damageOf(error: Error): string {
   const { tarCode, code } = error as Error & { tarCode?: string; code?: string }
   if (tarCode === 'TAR_BAD_ARCHIVE') return 'it has no entries in the form of tar, or ends in the middle of one'
   if (tarCode === 'TAR_ENTRY_INVALID') return 'the header of an entry is damaged'
-  if (code?.startsWith('Z_')) return 'what was compressed is damaged or cut off'
+  if (code?.startsWith('Z_')) return 'the compressed data is damaged or cut off'
   return reasonOf(error).replace(/^[A-Z_]+: /, '')
 }
 

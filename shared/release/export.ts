@@ -15,9 +15,10 @@ export interface ExportedRelease {
 }
 
 /**
- * A compiled release tarball in the format of BOSH, from what is compiled: `release.MF`, `jobs/*.tgz`, `compiled_packages/*.tgz`. It holds
- * every package its jobs need, and of the others those that are compiled. Only what was compiled on exactly this
- * stemcell counts. Throws `not-found` for a job the release does not have, `conflict` with all packages that are missing.
+ * A compiled release tarball in the format of BOSH, from what is compiled: `release.MF`, `jobs/*.tgz`,
+ * `compiled_packages/*.tgz`. It holds every package its jobs need, and of the others those that are compiled. Only what
+ * was compiled on exactly this stemcell counts. Throws `not-found` for a job the release does not have, `conflict` with
+ * all packages that are missing.
  */
 export async function exportRelease(
   release: Release,

@@ -12,9 +12,10 @@ export interface FingerprintFile {
 export type FileMode = '100644' | '100755' | 'symlink'
 
 /**
- * BOSH's fingerprint, version 2: sha256 hex over "v2", every file by byte order of its path (path, digest, mode), then the
- * names of the dependencies in byte order. A package's own name is not in it, nor is the content of its dependencies:
- * equal content has equal fingerprints wherever it is declared. Rule: bosh-cli `release/resource/fingerprint.go`.
+ * BOSH's fingerprint, version 2: sha256 hex over "v2", every file by byte order of its path (path, digest, mode), then
+ * the names of the dependencies in byte order. A package's own name is not in it, nor is the content of its
+ * dependencies: equal content has equal fingerprints wherever it is declared. Rule: bosh-cli
+ * `release/resource/fingerprint.go`.
  */
 export function fingerprint(files: readonly FingerprintFile[], dependencies: readonly string[] = []): string {
   const hash = createHash('sha256').update('v2')

@@ -4,9 +4,10 @@ import { posix } from 'node:path'
 export type Glob = (path: string, dangling: boolean) => boolean
 
 /**
- * The pattern language of package specs: `*` and `?` within one name (dot files too), `**` for any number of directories,
- * `[a-z]` and `[^a]` (never `[!a]`), `{a,b}` nested and with slashes, `\` escapes. No general glob library agrees with it in
- * all of these, and another selection of files would be another fingerprint. Rule: doublestar 1.3, as bosh-cli uses it.
+ * The pattern language of package specs: `*` and `?` within one name (dot files too), `**` for any number of
+ * directories, `[a-z]` and `[^a]` (never `[!a]`), `{a,b}` nested and with slashes, `\` escapes. No general glob
+ * library agrees with it in all of these, and another selection of files would be another fingerprint. Rule:
+ * doublestar 1.3, as bosh-cli uses it.
  *
  * Returns a sentence fragment where the pattern is malformed or leads outside of the root.
  */

@@ -17,7 +17,10 @@ export interface ReadJob {
 
 const KNOWN = [...Object.keys(JobSpec.shape), 'description']
 
-/** Reads `jobs/<folder>`. Throws `invalid-input` with every fault of the job. Rules: bosh-cli `release/job/dir_reader.go`. */
+/**
+ * Reads `jobs/<folder>`. Throws `invalid-input` with every fault of the job. Rules: bosh-cli
+ * `release/job/dir_reader.go`.
+ */
 export async function readJobDirectory(directory: string, folder: string, tree: SourceTree): Promise<ReadJob> {
   const below = join('jobs', folder)
   const root = join(directory, below)
@@ -41,7 +44,7 @@ export async function readJobDirectory(directory: string, folder: string, tree: 
       faults.push(document.fault(['templates', template], message, more))
     const path = join('templates', template)
     if (!path.startsWith('templates/')) {
-      fault('a template stands below the templates folder of its job', { found: template })
+      fault('a template lies below the templates folder of its job', { found: template })
       continue
     }
     const state = await stat(join(root, path)).catch(() => null)

@@ -2,9 +2,9 @@ import { RemodelError } from '../runtime/errors.ts'
 import type { Release } from './release.ts'
 
 /**
- * What stands after a release is uploaded whose name and version are there: the source and the compiled forms that were missing
- * are added. What has one fingerprint is one thing, whoever packed it; what stands is kept. Throws `conflict` where the two are not
- * the same release. Pure.
+ * The release after an upload of a name and version that are there already: the source and the compiled forms that were
+ * missing are added. Parts of one fingerprint are the same, whichever tool packed them; the stored one is kept. Throws
+ * `conflict` where the two are not the same release. Pure.
  */
 export function mergeReleases(stands: Release, given: Release): Release {
   const conflict = (what: string) => {

@@ -14,7 +14,10 @@ export interface RunAs {
 }
 
 export interface MonitProcess extends ProcessDefinition {
-  /** Of a `check file` with a start program: what counts as running is that this file is there. `pidfile` is then of our own. */
+  /**
+   * Of a `check file` with a start program: what counts as running is that this file is there.
+   * `pidfile` is then of our own.
+   */
   file?: string
   startAs?: RunAs
   stopAs?: RunAs
@@ -73,23 +76,28 @@ const SECONDS: Record<string, number> = { second: 1, seconds: 1, minute: 60, min
  *       stop program "..." [with timeout N seconds]
  *       group vcap
  *
- * A `check file NAME with path PATH` that has a start program is one of them, as monit starts it where the file is not there.
+ * A `check file NAME with path PATH` that has a start program is one of them, as monit starts it where
+ * the file is not there.
  *
- * Never fails: what else monit files may hold is listed, so that nobody believes it to be in effect. A statement ends with its line
- * or where the next one begins.
+ * Never fails: what else monit files may hold is listed, so that users learn that it has no effect. A statement ends
+ * with its line or where the next one begins.
  */
 export function parseMonit(text: string): MonitFile {
   return new MonitReader(text).read()
 }
 
-/** Whether a file of a job, by its path in the job's directory, is one that monit reads: `monit`, and any `*.monit` beside it. */
+/**
+ * Whether a file of a job, by its path in the job's directory, is one that monit reads: `monit`, and
+ * any `*.monit` beside it.
+ */
 export function isMonitFile(path: string): boolean {
   return path === 'monit' || /^[^/]+\.monit$/.test(path)
 }
 
 /**
- * What keeps a monit file from being carried out: a process that would not be supervised, another file whose processes would not be, a
- * program that is `absent`, text that is no statement of monit. What monit knows and has no effect here is none.
+ * What keeps a monit file from being carried out: a process that would not be supervised, another file whose
+ * processes would not be, a program that is `absent`, text that is no statement of monit. A statement of monit
+ * without effect here is no fault.
  */
 export function monitFaults(text: string, absent: (path: string) => boolean = () => false): MonitNote[] {
   const reader = new MonitReader(text, absent)

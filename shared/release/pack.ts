@@ -18,14 +18,17 @@ import type { SourceFile } from './source-tree.ts'
 export type Put = (content: Readable | Uint8Array) => Promise<string>
 
 export interface PackOptions extends PrePackagingOptions {
-  /** Reads from the release's own blobstore what is not in the directory. Default: a `local` provider of `config/final.yml`. */
+  /**
+   * Reads from the release's own blobstore what is not in the directory. Default: a `local` provider
+   * of `config/final.yml`.
+   */
   fetchBlob?: FetchBlob
 }
 
 /**
  * Makes the archive of every package and job and puts it. Same directory, same archives, byte for byte, unless a
- * `pre_packaging` script does otherwise. Faults of all packages are found before anything is put: `invalid-input` for links that lead
- * out, circles, and files below a link.
+ * `pre_packaging` script does otherwise. Faults of all packages are found before anything is put: `invalid-input` for
+ * links that lead out, circles, and files below a link.
  */
 export async function packRelease(local: LocalRelease, put: Put, options: PackOptions = {}): Promise<Release> {
   packageGraph(local)
@@ -78,7 +81,9 @@ async function putPackage(
   })
 }
 
-/** An archive that others packed: its digest first, then what is in it, by the rule for releases that come as tarballs. */
+/**
+ * An archive that others packed: its digest first, then what is in it, by the rule for releases that come as tarballs.
+ */
 async function putVendored(local: LocalRelease, pack: LocalPackage, put: Put, fetchBlob: FetchBlob): Promise<string> {
   const blob = await findFinalBuild(local.directory, pack.name, pack.fingerprint)
   const open = async () => checked(await fetchBlob(blob), blob)

@@ -14,7 +14,9 @@ export interface PackageForm {
   name: string
   fingerprint: string
   key: string
-  /** The stemcell it is compiled on: another version than that of the machine where the release has it compiled only. */
+  /**
+   * The stemcell it is compiled on: another version than that of the machine where the release has it compiled only.
+   */
   stemcell: Os
   /** Blob of its source; absent where the release has it compiled only, or that form is asked for. */
   source?: string
@@ -24,13 +26,13 @@ export interface PackageForm {
 }
 
 /**
- * Which form of its packages a release has for a stemcell. Pure. The rule is BOSH's (`compiled_package_finder.rb`): what was
- * compiled on exactly this stemcell is taken; else it is compiled from source; where there is no source, what was compiled on the
- * newest version of the same os and major version is taken. With `exported_from` only what was compiled on exactly
- * one of those stemcells counts.
+ * Which form of its packages a release has for a stemcell. Pure. The rule is BOSH's (`compiled_package_finder.rb`):
+ * what was compiled on exactly this stemcell is taken; else it is compiled from source; where there is no source, what
+ * was compiled on the newest version of the same os and major version is taken. With `exported_from` only what was
+ * compiled on exactly one of those stemcells counts.
  *
- * A key always names the stemcell that the package was really compiled on, so a compiled package of a release and one that
- * was compiled here from the same source have one key, and never stand in for each other across versions.
+ * A key always names the stemcell that the package was really compiled on, so a compiled package of a release and one
+ * that was compiled here from the same source have one key, and never stand in for each other across versions.
  */
 export class PackageForms {
   readonly #sources: Map<string, ReleasePackage>
@@ -63,7 +65,9 @@ export class PackageForms {
     return (this.#compiled.get(name) ?? []).map((item) => item.stemcell)
   }
 
-  /** Undefined where the release does not have the package in a form that fits, or lacks one that it was compiled with. */
+  /**
+   * Undefined where the release does not have the package in a form that fits, or lacks one that it was compiled with.
+   */
   find(name: string, stemcell: Os): PackageForm | undefined {
     return this.#find(name, stemcell, this.#exportedFrom)
   }

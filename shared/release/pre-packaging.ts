@@ -13,11 +13,12 @@ export interface PrePackagingOptions {
 }
 
 /**
- * Runs a package's `pre_packaging` as BOSH does: `bash -x` in a folder with a copy of the package's files, with `BUILD_DIR` (that
- * folder) and `RELEASE_DIR` set; what it leaves there is what gets packed. The folder lives as long as `use` runs.
+ * Runs a package's `pre_packaging` as BOSH does: `bash -x` in a folder with a copy of the package's files,
+ * with `BUILD_DIR` (that folder) and `RELEASE_DIR` set; what it leaves there is what gets packed. The folder
+ * lives as long as `use` runs.
  *
- * The script is the user's own and runs on this machine with our rights. Throws `job-failed` with the end of its output,
- * `deadline`, or `cancelled`; whatever it started is killed then.
+ * The script is the user's own and runs on this machine with our rights. Throws `job-failed` with the end of its
+ * output, `deadline`, or `cancelled`; whatever it started is killed then.
  */
 export async function withPrePackaging<T>(
   directory: string,

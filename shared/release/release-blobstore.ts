@@ -25,7 +25,9 @@ const Builds = z.looseObject({
   builds: z.record(z.string(), z.looseObject({ blobstore_id: z.string(), sha1: z.coerce.string() })).nullish(),
 })
 
-/** Reads from the blobstore named in `config/final.yml` where it is a local folder; any other provider is `unsupported`. */
+/**
+ * Reads from the blobstore named in `config/final.yml` where it is a local folder; any other provider is `unsupported`.
+ */
 export function localBlobstore(directory: string): FetchBlob {
   return async (blob) => {
     const file = join(directory, 'config/final.yml')
@@ -70,8 +72,8 @@ export async function findFinalBuild(directory: string, name: string, fingerprin
 }
 
 /**
- * The same bytes; the stream fails with `infrastructure` at its end where they are not those of the digest. Nothing is read
- * before somebody reads the stream, so a failure always has somebody who hears of it.
+ * The same bytes; the stream fails with `infrastructure` at its end where they are not those of the digest. Nothing is
+ * read before the stream has a reader, so every failure has a listener.
  */
 export function checked(source: Readable, blob: StoredBlob): Readable {
   // One that fails before it is read keeps its error for the reader.

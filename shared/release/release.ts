@@ -43,7 +43,9 @@ export const ReleaseJob = z.object({
 })
 export type ReleaseJob = z.infer<typeof ReleaseJob>
 
-/** A package that a release brings compiled, for one stemcell. `digest` is the blob of its install directory: a tar.gz. */
+/**
+ * A package that a release brings compiled, for one stemcell. `digest` is the blob of its install directory: a tar.gz.
+ */
 export const CompiledReleasePackage = ReleasePackage.extend({
   /** `<os>/<version>` it was compiled on; it may stand on any version of the same os and major version, as in BOSH. */
   stemcell: z.string(),

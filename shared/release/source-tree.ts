@@ -32,7 +32,7 @@ export interface Listed {
 
 /**
  * What package specs can name: the files below `src`, and the listed files below `blobs`; `src` wins for the same path.
- * Links are leaves: what stands behind a link to a directory is never found. Everything is listed once and digested once.
+ * Links are leaves: a file behind a link to a directory is never found. Everything is listed once and digested once.
  */
 export class SourceTree {
   readonly #files: Listed[]
@@ -52,7 +52,7 @@ export class SourceTree {
       if (seen.has(blob.path)) return []
       const file = stored.get(blob.path)
       if (file) return file.link || inPlace ? [{ ...file, blob }] : []
-      // Without an object id nobody could ever fetch it.
+      // Without an object id it can never be fetched.
       if (!blob.objectId || !inPlace) return []
       return [
         {
@@ -112,8 +112,8 @@ export async function mapFiles<From, To>(list: readonly From[], read: (one: From
 }
 
 /**
- * Whether regular files below `below` keep their place relative to `src` once all links are resolved; BOSH silently takes
- * only such files, even for `packaging`.
+ * Whether regular files below `below` keep their place relative to `src` once all links are resolved; BOSH silently
+ * takes only such files, even for `packaging`.
  */
 export async function keepsPlace(directory: string, below: string): Promise<boolean> {
   const src = join(directory, 'src')

@@ -93,7 +93,7 @@ function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** Keys that nobody reads but that are nearly a known one: allowed, and most likely a slip. */
+/** Unknown keys that are nearly a known one: allowed, and most likely a slip. */
 export function misspeltKeys(document: SourceDocument, known: readonly string[]): Fault[] {
   if (document.value === null || typeof document.value !== 'object') return []
   return Object.keys(document.value).flatMap((key) => {

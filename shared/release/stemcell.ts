@@ -15,7 +15,10 @@ export interface LocalStemcell {
   stemcell: Stemcell
   /** What the image is for a cloud: of a light stemcell, how to find it there. */
   cloudProperties: Record<string, unknown>
-  /** Bytes of the image, checked against the manifest: the stream fails (`infrastructure`) at its end where they differ. A light stemcell has none. */
+  /**
+   * Bytes of the image, checked against the manifest: the stream fails (`infrastructure`) at its end where they differ.
+   * A light stemcell has none.
+   */
   openImage?: () => Readable
 }
 
@@ -28,8 +31,8 @@ const Manifest = z.looseObject({
 })
 
 /**
- * Reads a stemcell, packed (tar, tar.gz) or unpacked: `stemcell.MF` and `image`. Throws `invalid-input`. The whole of a packed one is
- * read through once, since the order of its entries is not fixed; nothing is written.
+ * Reads a stemcell, packed (tar, tar.gz) or unpacked: `stemcell.MF` and `image`. Throws `invalid-input`. The whole of a
+ * packed one is read through once, since the order of its entries is not fixed; nothing is written.
  */
 export async function readStemcell(path: string, options: { limits?: ArchiveLimits } = {}): Promise<LocalStemcell> {
   const facts = await stat(path).catch(() => null)

@@ -52,8 +52,9 @@ type Kind = (typeof KINDS)[number]
 const longestManifest = 4 * 2 ** 20
 
 /**
- * Reads a release tarball, source or compiled, and puts its archives. Every digest and every entry of the inner archives is
- * checked before the first put; a tarball with a fault is refused (`invalid-input`) with all its faults, and leaves nothing behind.
+ * Reads a release tarball, source or compiled, and puts its archives. Every digest and every entry of the inner
+ * archives is checked before the first put; a tarball with a fault is refused (`invalid-input`) with all its faults,
+ * and leaves nothing behind.
  */
 export async function readReleaseTarball(
   tarball: string,

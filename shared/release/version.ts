@@ -1,4 +1,7 @@
-/** Order of versions as BOSH has it: segments compare as numbers, a pre-release is before, a post-release after its base. */
+/**
+ * Order of versions as BOSH has it: segments compare as numbers, a pre-release is before, a
+ * post-release after its base.
+ */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [split(a), split(b)]
   return (

@@ -10,8 +10,8 @@ const slice = 500
 /**
  * Why a deployment holds names:
  * - `stands`: materials of its recorded floorplan use them;
- * - `plan`: a plan that is about to be opened, or is open, needs them. `round` is which of its attempts to be opened this is
- *   (`Ledger.open`);
+ * - `plan`: a plan that is about to be opened, or is open, needs them. `round` is which of its attempts to be opened
+ *   this is (`Ledger.open`);
  * - `doubt`: a plan that failed began to make what uses them, and did not record whether it is there.
  * A name is free when it is held on no ground any more.
  */
@@ -27,7 +27,7 @@ const source = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, impor
 const sources = { hold: source('hold'), letGo: source('let-go') }
 
 /**
- * Who holds which exclusive name, over all deployments: one hash tag of its own, so no script reaches from here into the slot
+ * Which deployment holds which exclusive name: one hash tag of its own, so no script reaches from here into the slot
  * of a deployment. `Ledger.open` takes names before a plan begins; `services/planner/reservations` gives them back.
  */
 export class Names {
@@ -62,8 +62,8 @@ export class Names {
   }
 
   /**
-   * Makes `names` all that is held on a ground of what stands, as of `version` of the floorplan; nothing is changed where a newer
-   * one was taken over already. Answers who holds those that others have: they are left out.
+   * Makes `names` all that is held on a ground `stands`, as of `version` of the floorplan; nothing is changed where a
+   * newer one was taken over already. Answers who holds those that others have: they are left out.
    */
   async replace(
     ground: Ground & { why: 'stands' | 'doubt' },
@@ -96,7 +96,7 @@ export class Names {
     return members.map(readName)
   }
 
-  /** Grounds that end with their plan: of plans that are open or about to be, and of those that nobody has settled yet. */
+  /** Grounds that end with their plan: of plans that are open or about to be, and of those that are not settled yet. */
   async open(): Promise<OpenGround[]> {
     const found = await this.#redis.zrange(`${this.#base}:open`, '0', '-1', 'WITHSCORES')
     const grounds: OpenGround[] = []

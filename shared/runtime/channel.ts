@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis'
 import type { z } from 'zod'
 
 /**
- * Calls `hear` with each message of a channel that fits `schema`. One that does not fit is of another version of Remodel and
- * passed over: thrown out of a socket's callback it would end the process.
+ * Calls `hear` with each message of a channel that fits `schema`. One that does not fit is of another version of
+ * Remodel and passed over: thrown out of a socket's callback it would end the process.
  */
 export async function listen<Schema extends z.ZodType>(
   subscriber: Redis,

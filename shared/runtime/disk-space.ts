@@ -19,8 +19,8 @@ function scarcity(directory: string, free: number): string | undefined {
 }
 
 /**
- * Looks every ten seconds whether the disk below `directory` is nearly full. The log says so when that begins and at each halving of
- * what is left; `warning` is the sentence of now.
+ * Looks every ten seconds whether the disk below `directory` is nearly full. The log says so when that begins and at
+ * each halving of what is left; `warning` is the sentence of now.
  */
 export class DiskWatch {
   readonly #directory: string

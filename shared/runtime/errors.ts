@@ -1,8 +1,8 @@
 /**
  * One class for everything Remodel refuses or fails at.
  *
- * `code` is stable and safe to branch on; `message` is one sentence for people; `faults` point into files the user wrote.
- * Never branch on the text of a message.
+ * `code` is stable and safe to branch on; `message` is one sentence for people; `faults` point into files the user
+ * wrote. Never branch on the text of a message.
  */
 export class RemodelError extends Error {
   readonly code: ErrorCode
@@ -28,13 +28,15 @@ export class RemodelError extends Error {
  * Stable error codes.
  *
  * - `invalid-input`: a file or an argument is wrong; nothing was changed. CLI exit 2, HTTP 422.
- * - `not-found`, `conflict`, `locked`, `floorplan-moved`: the request does not fit what stands. HTTP 404, 409.
- * - `claimed`: another deployment holds an exclusive name that the plan needs; a plan that is drawn now names others. HTTP 409.
+ * - `not-found`, `conflict`, `locked`, `floorplan-moved`: the request does not fit what is recorded. HTTP 404, 409.
+ * - `claimed`: another deployment holds an exclusive name that the plan needs; a plan that is drawn now
+ *   names others. HTTP 409.
  * - `superseded`: a newer fence or attempt took over; the caller must stop and change nothing more.
  * - `infrastructure`: a machine, disk or network failed; another attempt may succeed.
  * - `job-failed`: the user's own script or process failed; another attempt would fail the same way.
- * - `cancelled`, `deadline`: the work was told to stop, or ran out of its time.
- * - `unauthenticated`, `forbidden`: the planner does not know the caller, or a browser asks for a page of elsewhere. HTTP 401, 403.
+ * - `cancelled`, `deadline`: the work was stopped on request, or ran out of its time.
+ * - `unauthenticated`, `forbidden`: the planner does not know the caller, or a browser asks for a page of
+ *   elsewhere. HTTP 401, 403.
  * - `unavailable`: Redis or the planner cannot be reached. HTTP 503.
  * - `unsupported`: this machine lacks something; the message says exactly what.
  */
@@ -67,7 +69,7 @@ export interface Fault {
   path?: string
   /** What is wrong, one sentence without a full stop. */
   message: string
-  /** What stands there, as text; never a secret. */
+  /** The value found there, as text; never a secret. */
   found?: string
   /** What may stand there. */
   allowed?: string
@@ -90,7 +92,7 @@ export function describeFault(fault: Fault): string {
   const place = [fault.file, fault.line].filter((part) => part !== undefined).join(':')
   const head = [place, fault.path].filter(Boolean).join(': ')
   const tail = [
-    // What the sentence quotes need not be said again.
+    // A value that the sentence quotes need not be repeated.
     fault.found === undefined || fault.message.includes(`"${fault.found}"`) ? '' : `found ${fault.found}`,
     fault.allowed === undefined || fault.message.endsWith(`must be ${fault.allowed}`)
       ? ''

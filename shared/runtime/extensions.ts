@@ -3,9 +3,9 @@ import { pathToFileURL } from 'node:url'
 import { RemodelError, toError } from './errors.ts'
 
 /**
- * A kind that is not part of Remodel: a module that exports `name`, `kind` (the planner's half), `steps` (the assembler's
- * half) and, where the command gets verbs by it, `verbs`, and where its reasons have phrases, `phrases`. Services and the command load those that REMODEL_EXTENSIONS names,
- * comma separated.
+ * A kind that is not part of Remodel: a module that exports `name`, `kind` (the planner's half), `steps` (the
+ * assembler's half) and, where the command gets verbs by it, `verbs`, and where its reasons have phrases, `phrases`.
+ * Services and the command load those that REMODEL_EXTENSIONS names, comma separated.
  */
 export interface Extension {
   name: string

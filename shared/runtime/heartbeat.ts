@@ -9,7 +9,10 @@ const beatMs = 1000
 /** Longer than any stall that is no crash. */
 const lifeMs = 12_000
 
-/** What a worker knows changes never: it is written now and then, and lost with a Redis that came back older until then. */
+/**
+ * The steps of a worker never change: they are written now and then, and lost with a Redis that came
+ * back older until then.
+ */
 const stepsBeats = 20
 const stepsLifeMs = 60_000
 
@@ -21,8 +24,8 @@ export interface Seats {
 }
 
 /**
- * Says that this process lives, and what it can do: a key that is written each second, and a channel it listens to, because
- * Redis knows at once when a connection ended. What belongs to a process that has gone silent may be taken away.
+ * Says that this process lives, and what it can do: a key that is written each second, and a channel it listens to,
+ * because Redis knows at once when a connection ended. Claims of a process that has gone silent may be taken away.
  */
 export class Heartbeat {
   readonly #redis: Redis
@@ -39,7 +42,9 @@ export class Heartbeat {
     this.#seats = seats
   }
 
-  /** @param subscriber A connection of this process that is subscribed to something; it must not be shared with others. */
+  /**
+   * @param subscriber A connection of this process that is subscribed to something; it must not be shared with others.
+   */
   async start(subscriber?: Redis): Promise<void> {
     await subscriber?.subscribe(this.#alive(this.#self))
     await this.#beat()

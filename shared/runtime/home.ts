@@ -13,9 +13,9 @@ export function homeDirectory(env: NodeJS.ProcessEnv = process.env): string {
 export const homeMark = '.remodel-home'
 
 /**
- * Makes the home where it is missing, and sees to it that only its owner can enter: it holds secrets of every deployment. A home
- * that others could enter is closed, and `tell` says so. Throws `unsupported` where the folder is another user's, or is made
- * for all users (as /tmp is), and `invalid-input` where there can be no folder.
+ * Makes the home where it is missing, and sees to it that only its owner can enter: it holds secrets of every
+ * deployment. A home that others could enter is closed, and `tell` says so. Throws `unsupported` where the folder is
+ * another user's, or is made for all users (as /tmp is), and `invalid-input` where there can be no folder.
  */
 export async function openHome(home: string, tell: (sentence: string) => void): Promise<void> {
   await makeFolder(resolve(home)).catch((error) => {
@@ -44,8 +44,8 @@ export function homeRefused(home: string, thrown: unknown): RemodelError {
 }
 
 /**
- * Makes a folder and those above it. Not `mkdir` with `recursive`: where the file system says that a folder which is there is not
- * (as below /proc), it tries for ever, on a full processor, deaf to signals.
+ * Makes a folder and those above it. Not `mkdir` with `recursive`: where the file system says that a folder which is
+ * there is not (as below /proc), it tries for ever, on a full processor, deaf to signals.
  */
 async function makeFolder(path: string): Promise<void> {
   try {

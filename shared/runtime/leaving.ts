@@ -3,8 +3,8 @@ import { numberSetting } from './settings.ts'
 import { after, type Timer } from './timer.ts'
 
 /**
- * How a worker leaves: what it has in hand gets a while to come to its end; what has not by then is stopped by `signal`, and
- * handed back without using an attempt. A process that is killed instead leaves that to its heartbeat.
+ * How a worker leaves: its jobs get a while to come to their end; those that have not by then are stopped by `signal`,
+ * and handed back without using an attempt. A process that is killed instead leaves that to its heartbeat.
  */
 export class Leaving {
   readonly #controller = new AbortController()
@@ -19,7 +19,7 @@ export class Leaving {
   }
 
   begin(): void {
-    const reason = new RemodelError('unavailable', 'its worker was told to leave and hands it back')
+    const reason = new RemodelError('unavailable', 'its worker leaves and hands it back')
     this.#timer = after(numberSetting('REMODEL_LEAVE_SECONDS') * 1000, () => this.#controller.abort(reason))
   }
 

@@ -12,7 +12,10 @@ export interface LoopOptions {
   atOnce?: boolean
 }
 
-/** Takes a turn every so often. Turns never overlap: where one takes longer, those that would begin meanwhile are left out. */
+/**
+ * Takes a turn every `everyMs`. Turns never overlap: where one takes longer, those that would begin
+ * meanwhile are left out.
+ */
 export function startLoop({ everyMs, turn, failed, atOnce = false }: LoopOptions): Loop {
   let underWay: Promise<void> | undefined
   const next = () => {

@@ -7,8 +7,8 @@ import type { Provider } from '../provider/provider.ts'
 import { homeDirectory } from './home.ts'
 
 /**
- * The blobstore that all services of this Remodel share: `blobs` in its folder, or what REMODEL_BLOBSTORE names: `s3://...`
- * (`blobstore/s3/place.ts`). Throws `unsupported` where that cannot be used.
+ * The blobstore that all services of this Remodel share: `blobs` in its folder, or what REMODEL_BLOBSTORE names:
+ * `s3://...` (`blobstore/s3/place.ts`). Throws `unsupported` where that cannot be used.
  */
 export async function openBlobstore(env: NodeJS.ProcessEnv = process.env): Promise<Blobstore> {
   const url = env.REMODEL_BLOBSTORE
@@ -17,7 +17,9 @@ export async function openBlobstore(env: NodeJS.ProcessEnv = process.env): Promi
   return DiskBlobstore.open(join(homeDirectory(), 'blobs'))
 }
 
-/** The provider that makes this Remodel's machines. Throws `unsupported` with one sentence where it cannot work here. */
+/**
+ * The provider that makes this Remodel's machines. Throws `unsupported` with one sentence where it cannot work here.
+ */
 export async function openProvider(log: Logger): Promise<Provider> {
   const provider = new LocalProvider({
     directory: join(homeDirectory(), 'machines'),

@@ -8,19 +8,26 @@ import { clusterOptions } from './redis/cluster.ts'
 /** Where Redis is and what our keys begin with. */
 export interface RedisSettings {
   url: string
-  /** First part of every key and of every queue's keys; lets several Remodels share one Redis. In a cluster it is a hash tag. */
+  /**
+   * First part of every key and of every queue's keys; lets several Remodels share one Redis. In a
+   * cluster it is a hash tag.
+   */
   prefix: string
 }
 
-/** In a Redis Cluster all keys of an installation share one hash tag: scripts and pipelines reach all of them in one slot. */
+/**
+ * In a Redis Cluster all keys of an installation share one hash tag: scripts and pipelines reach
+ * all of them in one slot.
+ */
 export function settingsFor(url: string, prefix: string): RedisSettings {
   const isTag = /^\{[^{}]+\}$/.test(prefix)
   return { url, prefix: 'cluster' in parseRedisUrl(url) && !isTag ? `{${prefix}}` : prefix }
 }
 
 /**
- * REDIS_URL, else the Redis that `remodel up` runs in this home, else the usual address. The address of the home's own has its
- * password, so it stands in a file that only its owner can read, and in no environment and no list of arguments. Throws `invalid-input` where the address is none.
+ * REDIS_URL, else the Redis that `remodel up` runs in this home, else the usual address. The address of the home's own
+ * has its password, so it stands in a file that only its owner can read, and in no environment and no list of
+ * arguments. Throws `invalid-input` where the address is none.
  */
 export function redisSettings(env: NodeJS.ProcessEnv = process.env): RedisSettings {
   const url = env.REDIS_URL || readRedisAddress(homeDirectory(env)) || 'redis://127.0.0.1:6379'
@@ -42,7 +49,7 @@ function readRedisAddress(home: string): string | undefined {
 
 /**
  * `service`: waits for Redis and comes back after it was away (workers and planners).
- * `request`: fails at once where Redis is away (the API, the CLI, enqueuing), so that nobody waits without knowing.
+ * `request`: fails at once where Redis is away (the API, the CLI, enqueuing), so that no caller waits without knowing.
  */
 export function connectRedis(
   settings: RedisSettings,
@@ -68,7 +75,10 @@ export function connectRedis(
   return redis
 }
 
-/** Whether a replica may take over from the Redis of now: always where Sentinels watch, in a cluster where the node has one. */
+/**
+ * Whether a replica may take over from the Redis of now: always where Sentinels watch, in a cluster
+ * where the node has one.
+ */
 export async function isReplicated(redis: Pick<Redis, 'role'>, settings: RedisSettings): Promise<boolean> {
   const address = parseRedisUrl(settings.url)
   if (!('cluster' in address)) return 'sentinel' in address

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 const keyBytes = 32
 
 /**
- * Secrets that services of one Remodel must agree on and that stand nowhere: each is derived from one random key by what it is
- * for. The key is in `secret.key` of a folder, which only its owner can read; the first service that wants it makes it.
+ * Secrets that services of one Remodel must agree on and that stand nowhere: each is derived from one random key
+ * by what it is for. The key is in `secret.key` of a folder, which only its owner can read; the first service
+ * that wants it makes it.
  */
 export class Secrets {
   readonly #key: Buffer

@@ -6,13 +6,13 @@ import { redisAddress, redisSettings } from './redis.ts'
 import { checkSettings, unknownSettings } from './settings.ts'
 import { reasonOf } from './system-error.ts'
 
-/** A service that runs. Without its `redis` there is nobody to hand anything back to. */
+/** A service that runs. Without its `redis` it cannot hand anything back. */
 export interface Service {
   redis: Redis
   stop(): Promise<void>
 }
 
-/** So often a start that does not come to its end says what it waits for. */
+/** How often a start that does not come to its end says what it waits for. */
 const sayMs = 3000
 
 /** How long leaving waits for a Redis that is away, or for a start that does not end. */
@@ -21,9 +21,9 @@ const patienceMs = 5000
 /**
  * Runs a service until a signal asks it to leave.
  *
- * The first SIGTERM or SIGINT: `stop` finishes or hands back what is in hand, then the process ends with 0. A second one
- * ends it at once with 1, and so does a Redis that stays away for five seconds meanwhile: others take over what was in hand.
- * A failing start ends it with 1 and the cause on the log.
+ * The first SIGTERM or SIGINT: `stop` finishes or hands back the work, then the process ends with 0. A second one ends
+ * it at once with 1, and so does a Redis that stays away for five seconds meanwhile: other processes take over the
+ * work. A failing start ends it with 1 and the cause on the log.
  */
 export async function runService(log: Logger, start: () => Promise<Service>): Promise<void> {
   // Where a computer has plenty of memory, V8 takes 60 MB and more for young objects alone.
@@ -41,16 +41,16 @@ export async function runService(log: Logger, start: () => Promise<Service>): Pr
     })
   const leave = (signal: NodeJS.Signals) => {
     if (leaving) {
-      log.warn({ signal }, 'leaving at once: what was in hand is taken over by others')
+      log.warn({ signal }, 'leaving at once: other processes take over its work')
       process.exit(1)
     }
     leaving = true
-    log.info({ signal }, 'leaving: finishing what is in hand; a second signal leaves at once')
+    log.info({ signal }, 'leaving: finishing its work; a second signal leaves at once')
     let seen = performance.now()
     setInterval(() => {
       if (service?.redis.status === 'ready') seen = performance.now()
       if (performance.now() - seen < patienceMs) return
-      log.warn('Redis is away: leaving without it, what was in hand is taken over by others')
+      log.warn('Redis is away: leaving without it, other processes take over its work')
       process.exit(1)
     }, 200)
     running

@@ -95,8 +95,8 @@ export const numbers = {
 type NumberName = keyof typeof numbers
 
 /**
- * The number in a variable, or the default of the table where it is not set. Throws `invalid-input` that names the variable, its
- * value and the allowed ones.
+ * The number in a variable, or the default of the table where it is not set. Throws `invalid-input` that names the
+ * variable, its value and the allowed ones.
  */
 export function numberSetting<Name extends NumberName>(
   name: Name,

@@ -43,7 +43,9 @@ const words: Readonly<Record<string, string>> = {
 /** Errors wrap errors (`fetch failed`, AggregateError); a circle of causes must not hold this up. */
 const deepest = 8
 
-/** The reason of a failure in plain words, where the operating system gave a code that is known; looks through causes. */
+/**
+ * The reason of a failure in plain words, where the operating system gave a code that is known; looks through causes.
+ */
 export function systemReason(thrown: unknown): string | undefined {
   return words[systemCode(thrown) ?? '']
 }

@@ -13,8 +13,8 @@ export interface Temporary extends AsyncDisposable {
 }
 
 /**
- * Holds a path, which may be made afterwards: it is removed when it is disposed of, when the process exits, and when it is ended by
- * a signal that nothing else in it listens to. Only a process that is killed leaves it behind.
+ * Holds a path, which may be made afterwards: it is removed when it is disposed of, when the process exits, and when it
+ * is ended by a signal that nothing else in it listens to. Only a process that is killed leaves it behind.
  */
 export function temporaryPath(path: string): Temporary {
   if (held.size === 0) for (const signal of signals) process.on(signal, endedBy)
@@ -41,7 +41,7 @@ function removeAll(): void {
   for (const path of held) rmSync(path, { recursive: true, force: true })
 }
 
-/** What listens to the signal as well decides how the process ends, and with it goes what is held. */
+/** Another listener of the signal decides how the process ends; the held paths go with it. */
 function endedBy(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return
   removeAll()

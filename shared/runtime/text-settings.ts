@@ -8,8 +8,8 @@ interface TextVariable {
 }
 
 /**
- * Every variable that holds no number; `settings.ts` has the others. Each is read where it is used, by the code that knows
- * what it may be; a test compares this list with the sources.
+ * Every variable that holds no number; `settings.ts` has the others. Each is read where it is used, by the code that
+ * knows what it may be; a test compares this list with the sources.
  */
 export const texts: Readonly<Record<string, TextVariable>> = {
   REDIS_URL: {

@@ -1,7 +1,7 @@
 import { RemodelError } from './errors.ts'
 
 export interface TicksOptions {
-  /** So many run side by side. */
+  /** How many run side by side. */
   width: number
   /** What takes longer is let go, in milliseconds. */
   limitMs: number
@@ -15,8 +15,8 @@ export interface TicksOptions {
  *   offered  -- one of the same name runs or waits -->  dropped: it comes again
  *            -- a place is free                    -->  running  -- ends, or its limit is up -->  place free
  *
- * A tick whose limit is up is told by its signal. Whatever it still does then, its place is free; its name is free once it has ended, so
- * that one that hangs for ever hangs once.
+ * The signal of a tick fires when its limit is up. From then on its place is free, also if it goes on; its name is free
+ * once it has ended, so that a tick that hangs for ever hangs once.
  */
 export class Ticks {
   readonly #options: TicksOptions
@@ -72,7 +72,7 @@ export class Ticks {
   }
 }
 
-/** The end of the work, or the reason of the signal where that comes first; the work's own end is nobody's concern then. */
+/** The end of the work, or the reason of the signal where that comes first; the work's own end is ignored then. */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => {})
   const { promise, reject } = Promise.withResolvers<never>()

@@ -1,6 +1,6 @@
 /**
- * Timers that hold for any time: Node fires one of more than 2^31-1 ms (24.8 days) at once. They go by the monotonic clock,
- * so a step of the host's clock neither fires nor delays them.
+ * Timers that hold for any time: Node fires one of more than 2^31-1 ms (24.8 days) at once. They go by the monotonic
+ * clock, so a step of the host's clock neither fires nor delays them.
  */
 export const longestMs = 2 ** 31 - 1
 

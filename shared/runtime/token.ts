@@ -9,8 +9,9 @@ const tokenFile = (home: string) => join(home, 'token')
 const shortest = 32
 
 /**
- * The token of TCP callers: REMODEL_TOKEN, else the one of the home, which is made at the first start. Of processes that start at
- * the same moment one makes it. Throws `invalid-input` where REMODEL_TOKEN is short, `unsupported` where others may read the file.
+ * The token of TCP callers: REMODEL_TOKEN, else the one of the home, which is made at the first start. Of processes
+ * that start at the same moment one makes it. Throws `invalid-input` where REMODEL_TOKEN is short, `unsupported` where
+ * others may read the file.
  */
 export async function plannerToken(home: string, env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const given = env.REMODEL_TOKEN

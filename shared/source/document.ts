@@ -67,8 +67,8 @@ export class SourceDocument {
   }
 
   /**
-   * Checks against a schema; throws `invalid-input` with every fault of the document at once. Where the schema wants a text, any
-   * scalar is taken as it is written: the version `2.10` is not 2.1, and an AZ may be called `no`.
+   * Checks against a schema; throws `invalid-input` with every fault of the document at once. Where the schema wants a
+   * text, any scalar is taken as it is written: the version `2.10` is not 2.1, and an AZ may be called `no`.
    */
   parse<Schema extends z.ZodType>(schema: Schema): z.infer<Schema> {
     let value = this.value

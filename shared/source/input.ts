@@ -4,8 +4,8 @@ import { formatPath, schemaFaults } from './document.ts'
 import { schemaWords } from './schema-words.ts'
 
 /**
- * What a caller has sent, by a schema. Throws `invalid-input` with `sentence`, and with field, what was found and what is allowed in
- * our words.
+ * What a caller has sent, by a schema. Throws `invalid-input` with `sentence`, and with field, what was found and what
+ * is allowed in our words.
  */
 export function readInput<Schema extends z.ZodType>(schema: Schema, data: unknown, sentence: string): z.output<Schema> {
   const result = schema.safeParse(data, { reportInput: true, error: schemaWords })

@@ -1,9 +1,10 @@
 import type { DocumentOptions, ParseOptions, ScalarTag, SchemaOptions, Tags } from 'yaml'
 
 /**
- * What a plain scalar of YAML means, by the rules of Psych, with which BOSH's director reads (YAML 1.1): `yes` and `off` are
- * booleans, `y` and `n` are not; `0644` is octal, `1_000` and `1,000` are one thousand, `1:30` is ninety, `1e3` has no point and is
- * text. What a plan in JSON cannot carry stays text as it is written: dates, `.inf`, `.nan`, and integers that a double would change.
+ * What a plain scalar of YAML means, by the rules of Psych, with which BOSH's director reads (YAML 1.1): `yes` and
+ * `off` are booleans, `y` and `n` are not; `0644` is octal, `1_000` and `1,000` are one thousand, `1:30` is ninety,
+ * `1e3` has no point and is text. Values that a plan in JSON cannot carry stay text as they are written: dates, `.inf`,
+ * `.nan`, and integers that a double would change.
  */
 const scalars: readonly ScalarTag[] = [
   tag('null', /^(?:~|null|)$/i, () => null),

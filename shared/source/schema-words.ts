@@ -37,8 +37,8 @@ export function typeWords(type: string): string {
 }
 
 /**
- * What is wrong, in our words and without the value; the message that a schema itself gives goes before it. Given to the library with
- * each `safeParse`, so that no sentence of its own reaches a user.
+ * What is wrong, in our words and without the value; the message that a schema itself gives goes before it. Given to
+ * the library with each `safeParse`, so that no sentence of its own reaches a user.
  */
 export function schemaWords(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {

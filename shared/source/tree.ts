@@ -3,8 +3,8 @@ import { yamlRules } from './scalars.ts'
 import { yamlWords } from './yaml-words.ts'
 
 /**
- * Where one part of a document begins, as an offset into its text, and its parts by key or index. `written`: the text of a
- * scalar that means something else than its text, `2.10` for example.
+ * Where one part of a document begins, as an offset into its text, and its parts by key or index. `written`: the text
+ * of a scalar that means something else than its text, `2.10` for example.
  */
 export interface Position {
   at: number

@@ -42,7 +42,7 @@ interface Asked {
   socket?: boolean
 }
 
-/** One request as it is given, `host` too. Of an event stream only what stands above it is read. */
+/** One request as it is given, `host` too. Of an event stream only the head is read. */
 async function ask({ method = 'GET', path = '/v1/info', headers = {}, body, socket }: Asked) {
   const where = socket ? { socketPath: join(stack.home, 'planner.sock') } : { host: '127.0.0.1', port }
   const request = http.request({

@@ -31,7 +31,10 @@ afterAll(async () => {
   await redis.stop()
 })
 
-/** Written anew by `vitest run test/api/openapi.test.ts --update`: what changes for those who call the API is read in its difference. */
+/**
+ * Written anew by `vitest run test/api/openapi.test.ts --update`: what changes for those who call the API is
+ * read in its difference.
+ */
 test('the API is as shared/api/openapi.json describes it', async () => {
   const { info, ...rest } = api.swagger() as unknown as Record<string, unknown>
   expect(info).toMatchObject({ title: 'Remodel' })

@@ -126,7 +126,7 @@ test('what a job went on to stands on the board under its own name and outcome',
   await queues.close()
 })
 
-test('what was published and then taken along is no longer handed to a worker, and what is in hand keeps its job', async () => {
+test('what was published and then taken along is no longer handed to a worker, and running work keeps its job', async () => {
   const plan = await open('waits', [remodel('a'), remodel('b'), remodel('c')])
   const queues = new Queues(ledger.redis, settings())
   const queue = queues.get('assemble')
@@ -355,7 +355,7 @@ describe('a worker that is older than the plan', () => {
   })
 })
 
-test('what a machine refuses for its fence is begun again under a larger one, and blamed on nobody', async () => {
+test('a remodel that a machine refuses for its fence is begun again under a larger one, and no attempt is used', async () => {
   const plan = await open('refused', [remodel('a', [], { attempts: 1 })])
   let seen = 0
   const tools = await toolsWith(async ({ fence }) => {
@@ -374,7 +374,7 @@ test('what a machine refuses for its fence is begun again under a larger one, an
 })
 
 for (const point of ['before', 'behind'] as const) {
-  test(`a worker that leaves hands back what it has in hand ${point} its point of no return, and uses no attempt`, async () => {
+  test(`a worker that leaves hands back its remodel ${point} its point of no return, and uses no attempt`, async () => {
     const name = `leave-${point}`
     const plan = await open(name, [remodel('a', [], { attempts: 1 })])
     const leave = new AbortController()

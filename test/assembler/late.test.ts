@@ -171,7 +171,7 @@ describe('an attempt that was ended by a forced unlock', () => {
     expect(await leftBehind()).toBe('begun\n')
   })
 
-  test('holds up nothing where its machine does not answer, and whoever reaches that machine shows the fence first', {
+  test('holds up nothing where its machine does not answer, and a step that reaches that machine shows the fence first', {
     timeout: 60_000,
   }, async () => {
     const { deployment, plan, vm, other, ending } = await endedInTheMiddle(30)

@@ -125,7 +125,7 @@ it('never gives broken bytes as good ones: they fail, go to quarantine, and the 
   expect((await store.get(digest)).equals(content)).toBe(true)
 })
 
-it('tells a blob that was put again as changed now, so that nobody collects it as old', async () => {
+it('reports a blob that was put again as changed now, so that no clean-up deletes it as old', async () => {
   const store = await DiskBlobstore.open(await folder())
   const { digest } = await store.put(Buffer.from('x'))
   await utimes(fileOf(store, digest), 1000, 1000)
@@ -190,7 +190,7 @@ it('three processes that put, read and delete the same blobs never see a half on
   expect(await readdir(join(directory, 'temporary'))).toEqual([])
 })
 
-it('deletes what nobody kept since, and spares what somebody did', async () => {
+it('deletes a blob that was not kept since, and spares one that was', async () => {
   const store = await DiskBlobstore.open(await folder())
   const { digest } = await store.put(Buffer.from('kept'))
   const { changedAt, size } = (await store.describe(digest))!
@@ -209,7 +209,7 @@ it('deletes what nobody kept since, and spares what somebody did', async () => {
   expect(await store.deleteUnchanged(digest, Date.now())).toBe(false)
 })
 
-it('whoever keeps or puts a blob while it is swept has it afterwards', async () => {
+it('a blob that is kept or put while it is swept is there afterwards', async () => {
   const store = await DiskBlobstore.open(await folder())
   const content = Buffer.from('wanted again')
   const { digest } = await store.put(content)

@@ -11,9 +11,9 @@ export interface S3Server {
   env: Record<string, string>
   /** Method and path of every request so far. */
   requests: string[]
-  /** The next connections break after so many bytes of answer each. */
+  /** The next connections break after this many bytes of answer each. */
   breakAfter: number[]
-  /** Every connection breaks after so many bytes of answer; 0: none. */
+  /** Every connection breaks after this many bytes of answer; 0: none. */
   breakAll: number
   stop(): Promise<void>
 }

@@ -131,7 +131,7 @@ it('tells broken bytes at the end of the read, moves them aside, and the next pu
   expect(await blobs.get(digest)).toEqual(content)
 })
 
-it('sweeps what nobody kept, and spares what somebody did', async () => {
+it('sweeps a blob that was not kept, and spares one that was', async () => {
   const blobs = await store({ oldMs: 0, sweepMs: 400 })
   const content = Buffer.from('kept')
   const { digest } = await blobs.put(content)
@@ -141,7 +141,7 @@ it('sweeps what nobody kept, and spares what somebody did', async () => {
   expect(await blobs.keep(digest)).toBe(true)
   expect((await blobs.describe(digest))!.changedAt).toBeGreaterThan(changedAt)
   expect(await blobs.deleteUnchanged(digest, changedAt)).toBe(false)
-  // Whoever puts or keeps while it is swept has it afterwards, or knows that he has not.
+  // A blob that is put or kept while it is swept is there afterwards, or the caller learns that it is not.
   for (let round = 0; round < 8; round++) {
     const [kept] = await Promise.all([
       blobs.keep(digest),
@@ -158,7 +158,7 @@ it('sweeps what nobody kept, and spares what somebody did', async () => {
   expect([await blobs.keep(digest), await blobs.describe(digest)]).toEqual([false, null])
 })
 
-it('says what is wrong: no bucket, wrong keys, nobody there, a URL that is none', async () => {
+it('says what is wrong: no bucket, wrong keys, no service there, a URL that is none', async () => {
   await expect(S3Blobstore.open(server.url('nowhere'))).rejects.toMatchObject({
     code: 'unsupported',
     message: expect.stringContaining('there is no bucket nowhere'),
@@ -166,8 +166,8 @@ it('says what is wrong: no bucket, wrong keys, nobody there, a URL that is none'
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'stranger')
   await expect(S3Blobstore.open(server.url('blobs'))).rejects.toMatchObject({ code: 'unsupported' })
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'S3RVER')
-  const nobody = `s3://blobs?endpoint=http://127.0.0.1:${await freePort()}&region=eu-test-1`
-  await expect(S3Blobstore.open(nobody)).rejects.toMatchObject({ code: 'infrastructure' })
+  const silent = `s3://blobs?endpoint=http://127.0.0.1:${await freePort()}&region=eu-test-1`
+  await expect(S3Blobstore.open(silent)).rejects.toMatchObject({ code: 'infrastructure' })
   for (const url of [
     'http://bucket',
     's3://',

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
 
-// A process of its own for the tests: puts, reads and deletes the same few blobs as its siblings do, or puts one large blob, or hangs in a put for ever.
+// A process of its own for the tests: puts, reads and deletes the same few blobs as its siblings do, or puts one large
+// blob, or hangs in a put for ever.
 const [directory = '', mode = '', rounds = '0'] = process.argv.slice(2)
 const store = await DiskBlobstore.open(directory)
 

@@ -48,7 +48,7 @@ export async function forgotten(ledger: Ledger, deployment: string, follower: Fo
     .map((event) => `${deployment}: event ${event.seq} (${event.type}) was seen and is lost`)
 }
 
-/** What open plans wait for, to be read by whoever looks into a run that did not converge. */
+/** What open plans wait for: for a look into a run that did not converge. */
 export async function stuck(ledger: Ledger, names: readonly string[]): Promise<string[]> {
   const lines: string[] = []
   for (const name of names) {
@@ -63,7 +63,7 @@ export async function stuck(ledger: Ledger, names: readonly string[]): Promise<s
 
 /** Waits until the compilers that live have taken away what dead ones left; at most 20 s, then it is a leak. */
 export async function sweepDone(stack: ChaosStack, { redis, settings }: Ledger): Promise<void> {
-  const leases = new VmLease(redis, settings, 'nobody')
+  const leases = new VmLease(redis, settings, 'no-process')
   for (const until = performance.now() + 20_000; performance.now() < until; await sleep(100)) {
     const owned = (await stack.provider.listVms()).filter(({ ownership }) => ownership.owner.startsWith('compiler/'))
     const over = await Promise.all(owned.map(({ ownership }) => leases.over(ownership.lease ?? '')))

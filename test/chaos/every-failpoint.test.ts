@@ -13,11 +13,12 @@ import { ChaosStack } from './stack.ts'
 import { User, type Wish } from './user.ts'
 
 /**
- * Every durable boundary, one by one: the service that reaches it dies exactly there, another process takes its place, and
- * the work goes on. A failpoint that these deploys do not reach fails its test: reach.ts says what more leads there.
+ * Every durable boundary, one by one: the service that reaches it dies exactly there, another process takes
+ * its place, and the work goes on. A failpoint that these deploys do not reach fails its test: reach.ts says
+ * what more leads there.
  *
- * Most of a test is waiting until the dead worker's lock has run out, so several lanes run at once: each a Remodel of its own
- * with one process of each service, used by one test after the other.
+ * Most of a test is waiting until the dead worker's lock has run out, so several lanes run at once: each a Remodel of
+ * its own with one process of each service, used by one test after the other.
  */
 const lanesAtOnce = 3
 
@@ -69,7 +70,9 @@ afterAll(async () => {
   expect(left).toEqual([])
 })
 
-/** A deploy from nothing, then a hot swap: between them they pass every boundary. Compilers need something to compile. */
+/**
+ * A deploy from nothing, then a hot swap: between them they pass every boundary. Compilers need something to compile.
+ */
 function wishesOf(point: Failpoint, lane: Lane): [SmallOptions, ...Wish[]] {
   const compiles = point.service === 'compiler' || point.name === 'dispatch.joined'
   const stemcell = compiles ? String(++lane.stemcells) : '1'

@@ -9,13 +9,13 @@ export interface Failpoint {
   name: string
   /** `services/compiler/pool.ts:100`. */
   at: string
-  /** Who reaches it. What stands in `shared/` is reached by the service that calls it. */
+  /** The service that reaches it. A point in `shared/` is reached by the service that calls it. */
   service: ServiceName
 }
 
 /**
- * Points that stand in `shared/`: the planner alone stores, opens and puts away plans; fences are shown to machines by the
- * assembler that begins a remodel, or by the planner.
+ * Points that stand in `shared/`: the planner alone stores, opens and puts away plans; fences are shown to machines by
+ * the assembler that begins a remodel, or by the planner.
  */
 const sharedBy: Record<string, ServiceName> = {
   'ledger.': 'planner',
@@ -26,8 +26,8 @@ const sharedBy: Record<string, ServiceName> = {
 }
 
 /**
- * Every failpoint of the sources, found by its call. Throws where two have one name, where a name is no literal, or where
- * nobody knows who reaches it.
+ * Every failpoint of the sources, found by its call. Throws where two have one name, where a name is no literal, or
+ * where no service is known that reaches it.
  */
 export function listFailpoints(): Failpoint[] {
   const found: Failpoint[] = []
@@ -54,12 +54,15 @@ function serviceOf(file: string, name: string, at: string): ServiceName {
   return sharedBy[prefix]!
 }
 
-/** Points that no deploy of a kind passes for certain: a worker that is older than the plan, a step that has to wait. */
+/**
+ * Points that no deploy of a kind passes for certain: a worker that is older than the plan, a step that has to wait.
+ */
 const simulated = ['assembler.not-mine', 'assembler.waits']
 
 /**
- * Which suite kills at a point, by where it stands. What a kind of its own brings is reached by its deploys only, so its own suite kills
- * there, with the list it takes from `failpointsOf`. Everything else belongs to `deployment`: `every-failpoint.test.ts`.
+ * Which suite kills at a point, by where it stands. What a kind of its own brings is reached by its deploys only, so
+ * its own suite kills there, with the list it takes from `failpointsOf`. Everything else belongs to `deployment`:
+ * `every-failpoint.test.ts`.
  */
 export function suiteOf({ at, name }: Pick<Failpoint, 'at' | 'name'>): string {
   if (simulated.includes(name)) return 'simulator'

@@ -16,7 +16,7 @@ export interface Scene {
   ledger: Ledger
   follower: Follower
   random: Random
-  /** VMs that were killed under everybody's feet: making one of them again is no double effect. */
+  /** VMs that were killed while plans used them: making one of them again is no double effect. */
   killedVms: Set<string>
   /** Failpoints of a service, and how the next process of a slot is armed. */
   failpointsOf(service: ServiceName): string[]
@@ -24,7 +24,9 @@ export interface Scene {
   log(line: string): void
 }
 
-/** Does its harm, waits as long as it drew, and takes it back. Answers what it hit; null where there was nothing to hit. */
+/**
+ * Does its harm, waits as long as it drew, and takes it back. Answers what it hit; null where there was nothing to hit.
+ */
 type Fault = (scene: Scene) => Promise<string | null>
 
 const services: ServiceName[] = ['planner', 'compiler', 'assembler']
@@ -36,7 +38,7 @@ function hit(scene: Scene, kind: string, slot: Slot): void {
   else scene.follower.hitWorker(kind, slot.worker)
 }
 
-/** A slot to hit: one with work in hand, if there is one within a while; an idle one shows little. */
+/** A slot to hit: one with running work, if there is one within a while; an idle one shows little. */
 async function target(scene: Scene, service?: ServiceName): Promise<Slot | undefined> {
   for (let n = 0; n < 60; n++) {
     const slots = alive(scene, service)
@@ -57,7 +59,7 @@ function kill(service: ServiceName): Fault {
   }
 }
 
-/** From a stall, which nobody minds, to a worker that is given up: the work is in other hands when it wakes. */
+/** From a stall, which changes nothing, to a worker that is given up: the work is in other hands when it wakes. */
 function pause(service: ServiceName): Fault {
   return async (scene) => {
     const slot = await target(scene, service)
@@ -97,9 +99,9 @@ async function withRedisDown(scene: Scene, kind: string, meanwhile: () => Promis
 }
 
 /**
- * Cuts the newest append-only file in the middle of its last commands, as a power cut could have left it, and mends it with
- * redis-check-aof as an operator has to. Without that, Redis 7.0 leaves the beginning of a transaction that was cut in the
- * file and carries it out at its next start but one: see README.md.
+ * Cuts the newest append-only file in the middle of its last commands, as a power cut could have left it, and mends it
+ * with redis-check-aof as an operator has to. Without that, Redis 7.0 leaves the beginning of a transaction that was
+ * cut in the file and carries it out at its next start but one: see README.md.
  */
 async function cutAof(scene: Scene, mend: boolean): Promise<string> {
   const folder = join(scene.stack.redisDirectory, 'appendonlydir')
@@ -214,7 +216,9 @@ const failpoint: Fault = async (scene) => {
 const places = /:(wait|paused|active|prioritized|delayed|completed|failed|stalled|marker)$/
 const isJob = (key: string) => !places.test(key)
 
-/** In which order the keys of queues are deleted. All at once is what FLUSHDB does; the others leave every half of it. */
+/**
+ * In which order the keys of queues are deleted. All at once is what FLUSHDB does; the others leave every half of it.
+ */
 const flushes: Record<string, (keys: string[], random: Random) => string[]> = {
   'flush-queues': (keys) => keys,
   'flush-queues-by-key': (keys, random) => random.shuffle(keys),
@@ -285,7 +289,7 @@ export const faults: Record<string, { weight: number; run: Fault }> = {
   },
   'clock-step': { weight: 2, run: stepClock },
   'truncate-aof': { weight: 1, run: (scene) => truncation(scene, 'truncate-aof', true) },
-  // Only by --only: it shows what Redis itself makes of a file that nobody mended.
+  // Only by --only: it shows what Redis itself makes of a file that was not mended.
   'truncate-aof-unmended': { weight: 0, run: (scene) => truncation(scene, 'truncate-aof-unmended', false) },
   ...Object.fromEntries(Object.keys(flushes).map((kind) => [kind, { weight: 1, run: flush(kind) }])),
   'cut-connections': {

@@ -66,12 +66,12 @@ export class Follower {
     for (const redis of this.#redis) redis.disconnect()
   }
 
-  /** True where this worker has something in hand. */
+  /** True where this worker has running work. */
   isBusy(worker: string | null): boolean {
     return [...this.#running.values()].some((running) => running.worker === worker)
   }
 
-  /** A fault that hits one worker: wounds every remodel the worker has in hand. */
+  /** A fault that hits one worker: wounds every remodel that the worker is carrying out. */
   hitWorker(kind: string, worker: string | null): void {
     const service = worker?.split('-')[0] ?? ''
     this.#reopen(kind, (wound) => wound.service === undefined || wound.service === service)

@@ -8,8 +8,8 @@ import { chaos } from './run.ts'
 /**
  * npm run chaos -- --seconds N --seed n [--json] [--only kind,kind] [--without kind,kind] [--keep FOLDER]
  *
- * Without --json the run tells what happens, on standard error; the last line on standard output is the report, as JSON.
- * Exit 1 where an oracle was violated. See README.md.
+ * Without --json the run tells what happens, on standard error; the last line on standard output is the report, as
+ * JSON. Exit 1 where an oracle was violated. See README.md.
  */
 const { values } = parseArgs({
   options: {

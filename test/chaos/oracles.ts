@@ -15,7 +15,10 @@ export async function everyEvent(ledger: Ledger, deployment: string): Promise<Le
   }
 }
 
-/** What the ledger says against itself: gaps, a plan that is done with remodels that are not, a remodel before its needs. */
+/**
+ * What the ledger says against itself: gaps, a plan that is done with remodels that are not, a
+ * remodel before its needs.
+ */
 export async function ledgerFaults(ledger: Ledger, deployment: string): Promise<string[]> {
   const events = await everyEvent(ledger, deployment)
   const faults: string[] = []

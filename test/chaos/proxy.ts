@@ -21,8 +21,8 @@ const calm: Weather = { latencyMs: 0, jitterMs: 0, sliceBytes: 0, hole: null }
 /**
  * A TCP proxy with one port and one target, and weather of its own, so that a fault can be aimed at one service.
  *
- * A connection is two lines, one each way. A line reads a chunk, holds it as long as the weather says, and writes it; it
- * reads no further before that, so backpressure reaches the sender as it would on a slow network.
+ * A connection is two lines, one each way. A line reads a chunk, holds it as long as the weather says, and writes it;
+ * it reads no further before that, so backpressure reaches the sender as it would on a slow network.
  */
 export class FaultyProxy {
   readonly port: number

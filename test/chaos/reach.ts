@@ -49,7 +49,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
     if (performance.now() >= end) throw new Error(`not within two minutes: ${holds}`)
 }
 
-/** Collects garbage; whoever died of it held the claim, which has to run out first. */
+/** Collects garbage; the process that died of it held the claim, which has to run out first. */
 async function cleanUp({ user }: Ground): Promise<void> {
   await until(async () => {
     try {

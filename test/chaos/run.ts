@@ -32,8 +32,9 @@ export interface ChaosOptions {
 }
 
 /**
- * A chaos run. Phase one: users deploy, change and remove, while faults drawn from the seed hit everything. Phase two: all
- * faults are taken back, and every wish has to come true within a bound; then everything is removed, and nothing may be left.
+ * A chaos run. Phase one: users deploy, change and remove, while faults drawn from the seed hit everything.
+ * Phase two: all faults are taken back, and every wish has to come true within a bound; then everything is
+ * removed, and nothing may be left.
  */
 export async function chaos(options: ChaosOptions): Promise<Report> {
   const { seconds, seed, healWithin = 60, deployments = 3, log = () => {} } = options

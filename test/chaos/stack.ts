@@ -30,10 +30,10 @@ export interface StackOptions {
 }
 
 /**
- * One place of a service: a process, the proxy through which it sees Redis, and whoever comes after it.
+ * One place of a service: a process, the proxy through which it sees Redis, and the processes that come after it.
  *
- * starting -> up -> down -> starting ...; `held` keeps it down. A process that ends for any reason is followed by another,
- * as `remodel up` or an init system would do it.
+ * starting -> up -> down -> starting ...; `held` keeps it down. A process that ends for any reason is followed by
+ * another, as `remodel up` or an init system would do it.
  */
 export class Slot {
   readonly name: string

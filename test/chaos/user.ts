@@ -23,8 +23,8 @@ const passing = new Set(['unavailable', 'deadline', 'infrastructure'])
 const patienceMs = 8000
 
 /**
- * Somebody who wants something of one deployment and does what a person does: plans, applies, looks how it goes; plans again
- * where the floorplan moved, the plan failed, or nobody knows any more; waits where somebody else holds the deployment; asks
+ * A user of one deployment who does what a person does: plans, applies, looks how it goes; plans again where the
+ * floorplan moved, the plan failed, or is not known any more; waits where another user holds the deployment; asks
  * another planner where one does not answer.
  */
 export class User {
@@ -55,7 +55,10 @@ export class User {
     return this.work((client) => client.planRemoval(this.deployment), until, true)
   }
 
-  /** Has plans drawn and carried out until one is done or has nothing to do; with `absent` also where there is no deployment. */
+  /**
+   * Has plans drawn and carried out until one is done or has nothing to do; with `absent` also where
+   * there is no deployment.
+   */
   async work(draw: (client: Client) => Promise<PlanView>, until: () => number, absent = false): Promise<Outcome> {
     const started = performance.now()
     const outcome: Outcome = { deployment: this.deployment, converged: false, plans: 0, ms: 0, reasons: [] }
@@ -160,7 +163,7 @@ function codeOf(error: unknown): string {
   return error instanceof RemodelError ? error.code : 'unknown'
 }
 
-/** The next thing this user thinks of: a change to what stands, or its end. */
+/** The next wish of this user: a change of the deployment, or its end. */
 export function nextWish(before: Wish, random: Random, nextStemcell: () => string, net: number): Wish {
   if (before !== 'gone' && random.chance(0.12)) return 'gone'
   const standing: SmallOptions =

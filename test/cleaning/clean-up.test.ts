@@ -58,11 +58,11 @@ async function garbage(text: string): Promise<string> {
   return digest
 }
 
-it('deletes what nobody names, keeps what is young and what anything standing needs, and the next deploy changes nothing', async () => {
+it('deletes blobs that no record names, keeps young ones and those that deployments need, and the next deploy changes nothing', async () => {
   expect((await deploySmall(client(), { name: 'keeper', net: 75, front: true })).ended).toBe('done')
-  await garbage('nobody names me')
+  await garbage('no record names me')
   await grow()
-  const young = await garbage('nobody names me either, but I came just now')
+  const young = await garbage('no record names me either, but I came just now')
   const before = await digests()
   const dry = await remodel(['clean-up', '--dry-run', '--json', '--planner', client().address.url])
   expect(JSON.parse(dry.stdout)).toMatchObject({ blobs: 1, releases: [], dryRun: true })
@@ -90,7 +90,7 @@ it('a plan that is stored is carried out after a clean-up as if there had been n
   expect(await removeSmall(client(), 'later')).toBe('done')
 })
 
-it('with --all, compiled packages and releases that nobody uses go, those of a deployment stay', async () => {
+it('with --all, compiled packages and releases that no deployment uses go, those of a deployment stay', async () => {
   const [release] = await client().releases()
   await client().addRelease({ ...release!, version: 'unused', jobs: [], packages: [] })
   await grow()

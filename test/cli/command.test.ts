@@ -86,7 +86,7 @@ describe('a plan with a time to begin', () => {
 })
 
 describe('the planner', () => {
-  test('that nobody answers for is named in one sentence with what to do', async () => {
+  test('that does not answer is named in one sentence with what to do', async () => {
     const ran = await remodel(['tasks', '--planner', 'http://127.0.0.1:1'])
     expect(ran).toMatchObject({ code: 1, stdout: '' })
     expect(ran.stderr).toBe(
@@ -145,7 +145,7 @@ describe('the planner', () => {
     )
   })
 
-  test('that has lost its Redis is told with the address of that Redis and without its password', async () => {
+  test('that has lost its Redis is reported with the address of that Redis and without its password', async () => {
     await using home = await temporaryFolder()
     await using server = await serve(503, '')
     await writeFile(

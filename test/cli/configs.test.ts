@@ -39,7 +39,7 @@ test('what was stored can be listed, read, compared and deleted, and what never 
   expect((await run(['cloud-config', '--name', 'hosts'])).stderr).toContain('there is no cloud config hosts')
 })
 
-test('lines that went and came are told, and no others', () => {
+test('lines that went and came are shown, and no others', () => {
   expect(lineDiff('a\nb\nc\n', 'a\nx\nc\nd\n')).toEqual([' a', '-b', '+x', ' c', '+d'])
   expect(lineDiff('', 'a\n')).toEqual(['+a'])
   expect(lineDiff('a', '')).toEqual(['-a'])

@@ -73,7 +73,7 @@ describe('a release that is elsewhere', { timeout: 60_000 }, () => {
     const other = await run('plan', file)
     expect([other.code, other.stderr]).toEqual([
       2,
-      expect.stringContaining('b.yml:3: releases[0].name: what is there is the release far, not near'),
+      expect.stringContaining('b.yml:3: releases[0].name: the file there is the release far, not near'),
     ])
     expect(JSON.parse((await run('releases', '--json')).stdout)).toEqual([])
   })

@@ -39,7 +39,7 @@ describe('a start that fails', { timeout: 90_000 }, () => {
     await access(folder.in('a', 'b', 'home', 'log'))
   })
 
-  test('a planner that cannot start is told of once, with its own reason and not as a record of a log', async () => {
+  test('a planner that cannot start is reported once, with its own reason and not as a record of a log', async () => {
     await using folder = await temporaryFolder()
     const env = {
       REMODEL_HOME: folder.in('home'),

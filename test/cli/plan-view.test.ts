@@ -12,7 +12,7 @@ const lines = (of: ReturnType<typeof plan>, verbose = false) => planLines(of, { 
 describe('the view of a plan', () => {
   test('says first that there is nothing to do', () => {
     expect(lines(emptyPlan())).toEqual(['No changes. web stands as written.'])
-    // Where what stands was found to be otherwise, no plan changes it either.
+    // Where the verdict found a deviation, no plan changes it either.
     expect(planLines(emptyPlan(), { style, verbose: false, next: [], deviates: true })).toEqual(['No changes.'])
   })
 

@@ -141,7 +141,7 @@ describe('down --purge', { timeout: 90_000 }, () => {
 
 const nothingUp = { state: 'up' as const, since: 1, planner: null, redis: 'redis://127.0.0.1:1', processes: [] }
 
-/** Stands for an `up` that, when it is told to stop, still carries out what it has in hand. */
+/** Stands for an `up` that, when it is asked to stop, still carries out its work. */
 async function supervisorThatMakes(directory: string): Promise<AsyncDisposable & { pid: number }> {
   const script = `import { LocalProvider } from ${JSON.stringify(PROVIDER)}
     process.once('SIGTERM', async () => {

@@ -12,7 +12,7 @@ import { temporaryFolder } from './remodel.ts'
 const FOREVER = 'setInterval(() => {}, 1000); console.log("ready")'
 
 describe('a supervised process', () => {
-  test('is started again when it dies, and its words go to its log and to whoever listens', async () => {
+  test('is started again when it dies, and its words go to its log and to listeners', async () => {
     await using run = await supervise(FOREVER)
     await run.until(() => run.lines.includes('ready'))
     const first = run.process.pid ?? 0
@@ -29,13 +29,13 @@ describe('a supervised process', () => {
     expect(run.told).toEqual([250, 500, 1000].map((pause) => `child ended with code 7; started again in ${pause} ms`))
   })
 
-  test('that does not exist is told of and tried again', async () => {
+  test('that does not exist is reported and tried again', async () => {
     await using run = await supervise('', '/nonexistent/program')
     await run.until(() => run.process.deaths === 2)
     expect(run.told[0]).toContain('could not be started')
   })
 
-  test('leaves when it is told to and stays away', async () => {
+  test('leaves when it is asked to and stays away', async () => {
     await using run = await supervise(`process.on("SIGTERM", () => process.exit(0)); ${FOREVER}`)
     await run.until(() => run.lines.includes('ready'))
     const mark = markOf(run.process.pid ?? 0)

@@ -46,7 +46,7 @@ describe('the client', () => {
   })
 
   test('says that no planner answers, and that Redis is away', async () => {
-    const job = await enqueueDeploy({ redisUrl: stack.redis.url, prefix: 'nobody', manifest: site('x') })
+    const job = await enqueueDeploy({ redisUrl: stack.redis.url, prefix: 'no-planner', manifest: site('x') })
     await expect(job.result(300)).rejects.toMatchObject({ code: 'deadline' })
     const redisUrl = `redis://127.0.0.1:${await freePort()}`
     await expect(enqueueDeploy({ redisUrl, manifest: site('x') })).rejects.toMatchObject({ code: 'unavailable' })

@@ -28,7 +28,9 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** Compiled on one version of a stemcell, under the fence of a claim; `late`: under one that is not current any more. */
+/**
+ * Compiled on one version of a stemcell, under the fence of a claim; `late`: under one that is not current any more.
+ */
 async function compiled(name: string, fingerprint: string, durationMs: number, options = { os: 'local', late: false }) {
   const key = `${name}-${fingerprint}-${options.os}`
   const spec: CompileSpec = {
@@ -64,7 +66,7 @@ describe('how long a package takes', () => {
     expect([await tookOf('ruby', 'new'), await tookOf('ruby', 'old')]).toEqual([70_000, 60_000])
   })
 
-  test('is told in the order it is asked for, however many are asked for', async () => {
+  test('is answered in the order it is asked for, however many are asked for', async () => {
     await compiled('last', 'f', 5)
     const many = Array.from({ length: 2500 }, (_, i) => ({ name: `none${i}`, fingerprint: 'f', os: 'local' }))
     const found = await durations.find([...many, { name: 'last', fingerprint: 'f', os: 'local' }])

@@ -40,7 +40,7 @@ const compiled = (key: string, digest: string) => ({ key, digest, size: 1, durat
 const holder = { who: 'w', since: 1, message: '' }
 
 describe('a request for a package key', () => {
-  test('is queued by the first who asks and joined by the others, who are told by whom', async () => {
+  test('is queued by the first subscriber and joined by the others, which learn for whom it is compiled', async () => {
     const first = await requests.join(spec('k1'), subscriber('one'))
     const second = await requests.join(spec('k1'), subscriber('two'))
     expect(first.status).toBe('queued')
@@ -48,7 +48,7 @@ describe('a request for a package key', () => {
     expect((await requests.read('k1'))?.subscribers).toHaveLength(2)
   })
 
-  test('is idle only when everybody who asked was told, also those who came while others were told', async () => {
+  test('is idle only when every subscriber has the outcome, also those that came meanwhile', async () => {
     await requests.join(spec('k2'), subscriber('one'))
     const known = (await requests.read('k2'))!.subscribers
     await requests.join(spec('k2'), subscriber('late'))
@@ -66,12 +66,12 @@ describe('a request for a package key', () => {
 })
 
 describe('a request whose first subscriber is let go', () => {
-  test('is from then on for whoever asked first of the others', async () => {
+  test('is attributed to the next-earliest subscriber once the first one has left', async () => {
     for (const name of ['one', 'two', 'three']) {
       await requests.join(spec('k6'), subscriber(name))
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
-    expect(await requests.asked(['k6', 'nobody'])).toEqual(new Map([['k6', subscriber('one')]]))
+    expect(await requests.asked(['k6', 'unknown'])).toEqual(new Map([['k6', subscriber('one')]]))
     await requests.settle('k6', [subscriber('one')])
     expect((await requests.asked(['k6'])).get('k6')).toEqual(subscriber('two'))
     await requests.settle('k6', [subscriber('two'), subscriber('three')])
@@ -80,7 +80,7 @@ describe('a request whose first subscriber is let go', () => {
 })
 
 describe('a result', () => {
-  test('is recorded under the fence of the claim, and by nobody with an older one', async () => {
+  test('is recorded under the fence of the claim, and by no compiler with an older one', async () => {
     const claims = new Claims(redis, settings())
     const old = await claims.take([requests.claimKey('k4')], holder)
     await old.release()

@@ -27,12 +27,12 @@ const spec = (key: string): CompileSpec => ({
 })
 const subscriber = (deployment: string, key: string): Subscriber => ({ deployment, plan: 'p', remodel: key })
 
-/** A deployment's plan: so many of its packages are on the queue at once, the next one when one is done. */
+/** A deployment's plan: a limited number of its packages are on the queue at once, the next one when one is done. */
 interface Plan {
   name: string
   weights: number[]
   workers: number
-  /** It is applied when so many packages of all are done. */
+  /** It is applied when this number of packages of all are done. */
   from: number
 }
 
@@ -55,7 +55,7 @@ async function play(plans: readonly Plan[]): Promise<string[]> {
     queue.sort((a, b) => a.turn - b.turn || a.at - b.at)
     const next = queue.shift()
     if (next === undefined) {
-      // Nobody has come yet: the next one does.
+      // No job has come yet: the next one does.
       const first = plans.filter((plan) => left.get(plan)!.length > 0).sort((a, b) => a.from - b.from)[0]!
       first.from = served.length
       continue
@@ -125,7 +125,7 @@ describe('the turns of deployments', () => {
     expect(turn).toBe(4)
   })
 
-  test('leave nothing behind when nobody waits, and begin anew', async () => {
+  test('leave nothing behind when no deployment waits, and begin anew', async () => {
     await play([{ name: 'one', weights: longest(7), workers: 2, from: 0 }])
     expect((await redis.keys('*turns*')).length).toBe(0)
     expect((await requests.join(spec('again'), subscriber('one', 'again'), 1)).turn).toBe(1)

@@ -3,8 +3,8 @@ import { owned } from '../../shared/provider/ownership.ts'
 import type { Ownership, Provider, Vm } from '../../shared/provider/provider.ts'
 
 /**
- * A cloud whose machines cost nothing, so that ten thousand races take seconds. Answers come late, as those of a real one: a list
- * tells what stood when it was drawn.
+ * A cloud whose machines cost nothing, so that ten thousand races take seconds. Answers come late, as those of a real
+ * one: a list tells what stood when it was drawn.
  */
 export function cheapCloud(): Provider {
   const vms = new Map<string, Vm>()

@@ -36,7 +36,7 @@ async function asks(deployment: string): Promise<Subscriber> {
 /** A compiler that has never shown that it lives: dead as soon as another one asks. */
 const compiler = (name: string) => ({ recorder: new Recorder(ledger, name) })
 
-test('whoever only joins a package loses no attempt where its compilers die; who asked first does, and fails after its attempts', async () => {
+test('a plan that only joins a package loses no attempt where its compilers die; the first one does, and fails after its attempts', async () => {
   const [asker, joiner, late] = [await asks('first'), await asks('second'), await asks('third')]
   const attempts: (number | undefined)[][] = []
   for (let n = 0; n < 5; n++) {

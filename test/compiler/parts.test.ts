@@ -46,7 +46,7 @@ describe('a place where compile VMs fail', () => {
     expect(rests).toEqual([])
     fault()
     expect(rests).toEqual([2000])
-    // What was begun before the rest says nothing new.
+    // An attempt that was begun before the rest says nothing new.
     for (let n = 0; n < 5; n++) fault()
     expect(rests).toEqual([2000])
   })

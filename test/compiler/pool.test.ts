@@ -85,7 +85,7 @@ describe('a compile VM', () => {
     expect(await benches.standing(bench)).toEqual([busy!.id, newer!.id, other.id].sort())
     expect(await mostAtOnce(bench)).toBe(3)
     const third = await pool.take(wish('2'), never)
-    // Now nothing is idle: the lane beyond capacity (a rebuild) gets a machine, and nobody loses one.
+    // Now nothing is idle: the lane beyond capacity (a rebuild) gets a machine, and no package loses one.
     const beyond = await pool.take(wish('3'), never)
     expect(await benches.standing(bench)).toEqual([busy!.id, other.id, third.id, beyond.id].sort())
     for (const vm of [busy!, other, third, beyond]) pool.give(vm, fine)
@@ -108,7 +108,7 @@ describe('a compile VM', () => {
     await pool.close()
   })
 
-  test('that died while nobody looked is not handed on', async () => {
+  test('that died since the last look is not handed on', async () => {
     const bench = benches.pool()
     const { pool } = bench
     const first = await pool.take(wish('1'), never)

@@ -73,10 +73,10 @@ describe('the sweep of compile VMs', () => {
   })
 
   /**
-   * Each claim comes about when its lease ends: the wait before it follows that edge, shorter after a lease that was lost, longer
-   * after one that was held. Leases, pools and sweep are the real ones, and so is Redis.
+   * Each claim comes about when its lease ends: the wait before it follows that edge, shorter after a lease that was
+   * lost, longer after one that was held. Leases, pools and sweep are the real ones, and so is Redis.
    */
-  test('K5: races with a claim 10,000 times and never deletes a VM that somebody holds', {
+  test('K5: races with a claim 10,000 times and never deletes a VM that is held', {
     timeout: 180_000,
   }, async () => {
     const [lifeMs, claims] = [100, 100]

@@ -70,7 +70,7 @@ describe('the log behind a backup', () => {
     expect(restorableUntil(backup(name(1, 3), '0/5000100'), log), 'its own log is not whole').toBeNull()
   })
 
-  test('goes over to the timeline of whoever took over, in the file in which that happened', () => {
+  test('goes over to the timeline of the server that took over, in the file in which that happened', () => {
     const files = [name(1, 3), name(1, 4), name(1, 5), name(2, 5), name(2, 6), name(3, 7), name(3, 8)]
     const log = logOf(files, { [name(3, 8)]: 5000 }, [
       [2, '1\t0/5000028\tno recovery target specified\n'],

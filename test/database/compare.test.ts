@@ -73,7 +73,7 @@ describe('nodes that are compared', { timeout: 120_000 }, () => {
     })
   })
 
-  test('have so many keys named at most, and it is said that there are more', async () => {
+  test('have a limited number of keys named, and it is said that there are more', async () => {
     await byHand('n1', 'DELETE FROM item WHERE id BETWEEN 100 AND 1400')
     const item = find((await compare()).tables, 'item')
     expect(item).toMatchObject({ state: 'differs', more: true, rows: { n1: 2199, n2: 3499 } })
@@ -104,7 +104,7 @@ describe('nodes that are compared', { timeout: 120_000 }, () => {
     }
   })
 
-  test('are told apart under writers: what is on its way is no difference, what is missing is one', async () => {
+  test('are compared under writers: a row on its way is no difference, a missing one is', async () => {
     await byHand('n1', `TRUNCATE item, entry, "Two words"`)
     await byHand('n2', `TRUNCATE item, entry, "Two words"`)
     await byHand('n2', `INSERT INTO item VALUES (-1, 'only here', '2026-01-01Z')`)
@@ -133,7 +133,7 @@ describe('nodes that are compared', { timeout: 120_000 }, () => {
     }
   })
 
-  test('are told as behind where a link carries nothing, and lack what they lack', async () => {
+  test('are named as behind where a link carries nothing, and lack what they lack', async () => {
     await nodes.n2.query('ALTER SUBSCRIPTION remodel_n1_n2 DISABLE')
     await nodes.n1.query(`INSERT INTO item VALUES (-5, 'does not arrive')`)
     await nodes.n1.query('ALTER TABLE entry ADD COLUMN more text; CREATE TABLE extra (id int PRIMARY KEY)')

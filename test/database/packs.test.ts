@@ -142,7 +142,7 @@ describe('how far a backup reaches', () => {
   })
 })
 
-/** So many files as make some packs. */
+/** As many files as make some packs. */
 async function fill(of: { deployment: string; node: string; line: string }, count: number): Promise<void> {
   const key = (what: string) => `remodel:{${of.deployment}}:archive:${what}:${of.node}/${of.line}`
   for (let at = 1; at <= count; at += 1000) {

@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** A plan with work that a worker has in hand, an approval and a wait, each with half an hour. */
+/** A plan with running work, an approval and a wait, each with half an hour. */
 async function open() {
   const name = `clock${++counter}`
   const more = { deadlineSeconds: 1800, attempts: 1 }

@@ -118,7 +118,7 @@ describe('released work', () => {
     expect(after!.id).toBe(before!.id)
   })
 
-  test('whose announcement nobody heard is published by the sweep', async () => {
+  test('whose announcement was lost is published by the sweep', async () => {
     await startPlanner('one', true)
     await open(fresh(), ['a'])
     await expect.poll(jobs, { timeout: 5000 }).toEqual(['a'])
@@ -133,7 +133,7 @@ describe('released work', () => {
     expect(performance.now() - started).toBeLessThan(1000)
   })
 
-  test('is published again where somebody emptied the queue', async () => {
+  test('is published again where the queue was emptied', async () => {
     await startPlanner('one')
     await open(fresh(), ['a'])
     await expect.poll(jobs).toEqual(['a'])

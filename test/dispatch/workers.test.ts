@@ -72,7 +72,7 @@ describe('a worker', () => {
     expect(await gone('alive', 8000)).toBe(null)
   })
 
-  test('that lives is not gone because nobody asked for a while', async () => {
+  test('that lives is not gone because no planner asked for a while', async () => {
     await start('unasked')
     await gone('unasked', 500)
     await new Promise((resolve) => setTimeout(resolve, 4000))

@@ -12,7 +12,9 @@ import { OwnRelease } from '../support/packaging.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
 
-/** What Bull Board shows is what the ledger says, after deploys that go well, that fail, and whose workers are killed. */
+/**
+ * What Bull Board shows is what the ledger says, after deploys that go well, that fail, and whose workers are killed.
+ */
 
 let stack: TestStack
 let client: Client
@@ -49,7 +51,9 @@ async function jobs(queue: 'assemble' | 'compile', state: 'completed' | 'failed'
   return (await queues.get(queue).getJobs(state)).filter(({ data }) => data.plan === plan)
 }
 
-/** For every remodel of a plan that a queue carried: what the ledger says of it, and under which states its jobs stand. */
+/**
+ * For every remodel of a plan that a queue carried: what the ledger says of it, and under which states its jobs stand.
+ */
 async function differences(plan: string): Promise<string[]> {
   const view = await client.planView(plan)
   const found: string[] = []
@@ -92,12 +96,12 @@ describe('the board', () => {
     await agrees(plan.id)
     const job = (await jobs('assemble', 'failed', plan.id)).find(({ name }) => name === 'ill: start-instance app/0')!
     const { logs } = await queues.get('assemble').getJobLogs(job.id!)
-    expect(logs.join('\n')).toContain('app cannot start: it was told to fail')
+    expect(logs.join('\n')).toContain('app cannot start: its properties ask it to fail')
     const shown = await board(`/api/queues/assemble/${encodeURIComponent(job.id!)}`)
     expect(JSON.parse(shown.text).job.externalUrl.href).toBe(`/board/plans/${plan.id}`)
     const page = await board(`/plans/${plan.id}`)
     expect(page.status).toBe(200)
-    expect(page.text).toContain('app cannot start: it was told to fail')
+    expect(page.text).toContain('app cannot start: its properties ask it to fail')
     expect(page.text).toContain(`/board/queue/assemble/${encodeURIComponent(job.id!)}`)
     expect((await board('/plans')).text).toContain(`/board/plans/${plan.id}`)
     expect(await removeSmall(client, 'ill')).toBe('done')

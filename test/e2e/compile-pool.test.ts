@@ -33,7 +33,7 @@ const install = (name: string) =>
   `mkdir -p $BOSH_INSTALL_TARGET/share; cp ${name}/text $BOSH_INSTALL_TARGET/share/${name}\n`
 const sound = Object.fromEntries(['app', 'base', 'extra', 'lib', 'tool'].map((name) => [name, install(name)]))
 
-/** A stemcell that nobody compiled for, so all packages and all VMs are new. */
+/** A stemcell without compiled packages, so all packages and all VMs are new. */
 async function freshStemcell(): Promise<string> {
   const version = String(++stemcells)
   await client.addStemcell({ name: 'local', os: 'local', version })
@@ -142,7 +142,8 @@ describe('a compile VM', () => {
       (await compileVms()).filter(
         ({ state, ownership }) => state === 'running' && ownership.purpose.endsWith(`/${stemcell}`),
       )
-    // Two packages wait for no other. A hint is let go where there is no room yet: what the tests before had is on its way out.
+    // Two packages wait for no other. A hint is let go where there is no room yet: what the tests before
+    // had is on its way out.
     const again = async () => {
       if ((await warm()).length < 2) await planSmall(client, options)
       return (await warm()).length
@@ -229,7 +230,7 @@ describe('a full disk', () => {
     }
   }
 
-  test('K7: of a compile VM is no fault of the package: it is compiled on another VM, and that one is given to nobody', async () => {
+  test('K7: of a compile VM is no fault of the package: it is compiled on another VM, and that one is not used again', async () => {
     const lib = `set -e\n${gate('full')}\ntest ! -e /var/vcap/data/big\n${sound.lib}`
     const running = await deploy('full', { lib }, { workers: 1 })
     const vm = await vmThatCompiles('full')

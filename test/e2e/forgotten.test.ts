@@ -9,7 +9,10 @@ import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/sma
 // Two deploys and a restart of Redis each, on a machine that may be busy.
 const timeout = 240_000
 
-/** Redis comes back as it was before a deployment was made: machines and disks stand, and no plan and no floorplan names them. */
+/**
+ * Redis comes back as it was before a deployment was made: machines and disks stand, and no plan and
+ * no floorplan names them.
+ */
 
 let stack: TestStack
 let client: Client

@@ -17,7 +17,7 @@ afterEach(() => stack.stop())
 
 const process = (name: ServiceName) => stack.services.find((service) => service.name === name)!.process
 
-/** A plan that is carried out, once a package of it is in hand. */
+/** A plan that is carried out, once a package of it is being compiled. */
 async function compiling(): Promise<string> {
   const { plan } = await planSmall(client, { name: 'leave', net: 69 })
   await client.apply(plan.id, {})
@@ -29,8 +29,8 @@ async function compiling(): Promise<string> {
   return plan.id
 }
 
-describe('a service that is told to leave', () => {
-  test('finishes what it has in hand, leaves with 0, and loses no attempt', async () => {
+describe('a service that is asked to leave', () => {
+  test('finishes its jobs, leaves with 0, and loses no attempt', async () => {
     const plan = await compiling()
     const compiler = process('compiler')
     const gone = once(compiler, 'exit')
@@ -45,7 +45,7 @@ describe('a service that is told to leave', () => {
     expect(await removeSmall(client, 'leave')).toBe('done')
   })
 
-  test('leaves at once when it is told a second time, and another takes over', async () => {
+  test('leaves at once when it is asked a second time, and another takes over', async () => {
     const plan = await compiling()
     const compiler = process('compiler')
     const gone = once(compiler, 'exit')

@@ -108,7 +108,7 @@ describe('a deployment', () => {
     const { status } = await client.planView(failed.plan.id)
     expect(status.errors).toHaveLength(1)
     expect(status.errors[0]).toMatchObject({ code: 'job-failed', remodel: 'start-instance app/0' })
-    expect(status.errors[0]?.log).toContain('app cannot start: it was told to fail')
+    expect(status.errors[0]?.log).toContain('app cannot start: its properties ask it to fail')
     expect((await client.instances('life')).map(({ instance, state }) => [instance, state])).toEqual([
       ['app/0', expect.stringMatching(/failing|stopped/)],
       ['app/1', 'running'],
@@ -126,7 +126,7 @@ describe('a deployment', () => {
     await expect(client.apply(old.plan.id, {})).rejects.toMatchObject({ code: 'floorplan-moved' })
   })
 
-  test('can be cancelled: work in hand is told to stop, and the next deploy finishes the job', async () => {
+  test('can be cancelled: running work is stopped, and the next deploy finishes the job', async () => {
     const now = { ...base, stemcell: '1', vmType: 'large', instances: 3, greeting: 'two' }
     const { plan } = await planSmall(client, now)
     await client.apply(plan.id, {})

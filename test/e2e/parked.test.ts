@@ -5,7 +5,10 @@ import { layout } from '../../shared/provider/layout.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
 
-/** Instances that are healthy once a file is there, so that a plan waits for as long as the test wants; an assembler with one place. */
+/**
+ * Instances that are healthy once a file is there, so that a plan waits for as long as the test wants; an
+ * assembler with one place.
+ */
 
 let stack: TestStack
 let client: Client

@@ -67,7 +67,7 @@ describe('of five seconds', () => {
   })
 })
 
-test('a lock of a job that somebody deletes ends no attempt', async () => {
+test('a lock of a job that is deleted by hand ends no attempt', async () => {
   const run = await begin(8)
   const redis = new Redis(stack.redis.url)
   for (let n = 0; n < 12; n++) {

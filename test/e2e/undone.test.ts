@@ -7,7 +7,10 @@ import type { Provider } from '../../shared/provider/provider.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
 
-/** The world is changed behind the back of each step of the kind `deployment`, and the verdict after its plan must say so. */
+/**
+ * The world is changed behind the back of each step of the kind `deployment`, and the verdict
+ * after its plan must say so.
+ */
 
 let stack: TestStack
 let client: Client

@@ -5,8 +5,8 @@ import { phrases as ofDeployments } from '../../kinds/deployment/reasons.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 
 /**
- * A plan as a reviewer reads it: what a user is shown, then every remodel with what it waits for and the windows of its permit. Digests and
- * ids of machines are cut to what tells them apart.
+ * A plan as a reviewer reads it: what a user is shown, then every remodel with what it waits for and the windows of its
+ * permit. Digests and ids of machines are cut to what tells them apart.
  */
 export function asText(plan: Plan): string {
   const say = plan.kind === 'database' ? ofDatabases : ofDeployments

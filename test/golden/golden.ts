@@ -7,8 +7,8 @@ import { asText } from './as-text.ts'
 export type Scenarios = Readonly<Record<string, () => Promise<Plan>>>
 
 /**
- * Plans of whole scenarios as text, so that a change of the planner is read where it shows. A plan that is meant to be another one
- * is written anew with `vitest run test/golden --update`; its difference belongs to the change.
+ * Plans of whole scenarios as text, so that a change of the planner is read where it shows. A plan that is meant to be
+ * another one is written anew with `vitest run test/golden --update`; its difference belongs to the change.
  */
 export function testGoldenPlans(kind: string, scenarios: Scenarios): void {
   describe(`the plan of a ${kind}`, () => {

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { filesOf, sourceOf } from './sources.ts'
 
 /**
- * The halves of a kind run in different processes, on different machines: a planner decides, an assembler carries out, the command
- * shows. What several need lies in folders for all, which import no half, so that no half reaches another through them.
+ * The halves of a kind run in different processes, on different machines: a planner decides, an assembler carries
+ * out, the command shows. What several need lies in folders for all, which import no half, so that no half
+ * reaches another through them.
  */
 type Half = 'planner' | 'assembler' | 'command' | 'all'
 const folders: Record<string, Half> = {

@@ -9,7 +9,10 @@ const files = filesOf('{shared,kinds,services,cli}/**/*.ts')
 const imports = files.flatMap((file) => sourceOf(file).imports.map((one) => ({ file, ...one })))
 const own = imports.filter((one) => one.own)
 
-/** What the CLI may use beside `shared`: the list of kinds, whose verbs it looks up, and offline planning, which opens kinds by the registry. */
+/**
+ * What the CLI may use beside `shared`: the list of kinds, whose verbs it looks up, and offline planning, which opens
+ * kinds by the registry.
+ */
 const openToCli = ['kinds/built-in.ts', 'services/planner/planning/offline.ts']
 /** What a kind's verbs may use of the CLI. */
 const openToVerbs = 'cli/sdk.ts'
@@ -97,7 +100,8 @@ describe('imports', () => {
       /\b(id|title|material|purpose)\??\.(slice|split|startsWith|endsWith|replace|indexOf|lastIndexOf|match)\(/
     const owners = new Set([
       'shared/model/material.ts',
-      // Ids that are no ids of materials: of stored releases, of jobs on a board, of what pgEdge's operations call resources.
+      // Ids that are no ids of materials: of stored releases, of jobs on a board, of what pgEdge's
+      // operations call resources.
       'services/planner/catalog/supply.ts',
       'services/planner/http/board/board.ts',
       'kinds/database/renaming.ts',

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { bearsName, kinds, usersOf } from './kinds.ts'
 
 /**
- * What tests, measures or shows a kind lies in folders and files of the kind's name, so that it goes when the kind goes. These do not
- * yet, files and whole folders: a line that is no longer needed is taken out, and none is put in.
+ * What tests, measures or shows a kind lies in folders and files of the kind's name, so that it goes when the kind
+ * goes. These do not yet, files and whole folders: a line that is no longer needed is taken out, and none is put in.
  */
 const elsewhere: Record<string, readonly string[]> = {
   database: [

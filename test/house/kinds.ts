@@ -6,7 +6,10 @@ export const kinds = [...new Set(filesOf('kinds/*/**/*.ts').map((file) => file.s
   (name) => !['contract', 'testing'].includes(name),
 )
 
-/** True where a folder or the file itself bears the name of the kind: `bench/database/fleet.ts`, `test/golden/database.test.ts`. */
+/**
+ * True where a folder or the file itself bears the name of the kind: `bench/database/fleet.ts`,
+ * `test/golden/database.test.ts`.
+ */
 export function bearsName(kind: string, file: string): boolean {
   return file.split('/').some((part) => part === kind) || basename(file).split('.')[0] === kind
 }

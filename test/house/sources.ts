@@ -66,8 +66,8 @@ function parse(file: string): Source {
 }
 
 /**
- * What a file loads when it is loaded, itself included: file or package -> the file that imports it. `within`: only such files of the
- * project are followed, the others are named. With `types` also what only the type check reads.
+ * What a file loads when it is loaded, itself included: file or package -> the file that imports it. `within`: only
+ * such files of the project are followed, the others are named. With `types` also what only the type check reads.
  */
 export function loadedBy(
   file: string,

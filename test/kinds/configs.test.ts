@@ -76,7 +76,7 @@ test.for(wrong)(
   },
 )
 
-test('cloud configs are looked at together, and one that is no worse than what stands is taken', async () => {
+test('cloud configs are checked together, and one that adds no fault to those that are stored is taken', async () => {
   await put(sound)
   await put('vm_types: [{ name: large }]\n', 'more')
   expect(await refused('vm_types: [{ name: small }]\n', 'more')).toMatchObject({

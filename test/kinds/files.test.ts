@@ -63,7 +63,7 @@ describe('files in a directory', () => {
     expect(done).toHaveLength(12)
   })
 
-  test('deployed again unchanged need nothing; a file that somebody changed by hand is written again', async () => {
+  test('deployed again unchanged need nothing; a file that was changed by hand is written again', async () => {
     expect((await plan(pages)).plan.remodels).toEqual([])
     await writeFile(join(directory, 'page-3.html'), 'scribbled over')
     const { plan: repair } = await plan(pages)

@@ -27,7 +27,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** A running plan whose one remodel is in hand. */
+/** A running plan whose one remodel is being carried out. */
 async function inHand(deployment: string): Promise<Claim> {
   const plan = await ledger.store(planOf(deployment, [remodel('a')]), Date.now())
   await ledger.open(deployment, plan.id, { by: person('test'), message: '' })
@@ -44,7 +44,7 @@ async function cancel(deployment: string, claim: Claim): Promise<void> {
   heard.end()
 }
 
-test('work in hand is told that its plan was cancelled, with the reason', async () => {
+test('running work learns that its plan was cancelled, with the reason', async () => {
   const [plan, other] = [await inHand('one'), await inHand('other')]
   const [watch, beside] = [aborts.watch(plan, performance.now()), aborts.watch(other, performance.now())]
   await cancel('one', plan)
@@ -52,7 +52,7 @@ test('work in hand is told that its plan was cancelled, with the reason', async 
   expect(beside.signal.aborted).toBe(false)
 })
 
-test('a cancellation that is heard before the answer to a claim reaches whoever asked', async () => {
+test('a cancellation that is heard before the answer to a claim reaches the claimant', async () => {
   const asked = performance.now()
   const plan = await inHand('early')
   await cancel('early', plan)

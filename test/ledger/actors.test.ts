@@ -90,7 +90,7 @@ describe('who asks', () => {
     })
   })
 
-  test('holds a parked plan that is taken up again, whoever takes it up', async () => {
+  test('holds a parked plan that is taken up again, by whichever planner', async () => {
     const name = fresh()
     const plan = await opened(name, ci)
     expect((await ledger.planRecord(name, plan)).state).toBe('parked')

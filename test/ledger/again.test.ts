@@ -42,7 +42,10 @@ async function begin(deployment: string, plan: string, id: string) {
   return result.claim
 }
 
-/** Sends each call of a script twice, as a client does that lost the connection before the answer; the second answer counts. */
+/**
+ * Sends each call of a script twice, as a client does that lost the connection before the answer;
+ * the second answer counts.
+ */
 async function sentTwice<Result>(script: string, work: () => Promise<Result>): Promise<Result> {
   const commands = redis as unknown as Record<string, (...words: unknown[]) => Promise<string>>
   const send = commands[script]!.bind(redis)
@@ -125,7 +128,7 @@ describe('a batch of reports', () => {
     await ledger.open(name, plan.id, lock)
     const key = `${ledger.base(name)}:plan:${plan.id}`
     expect(await ledger.mend(name, plan.id)).toBe(0)
-    // What is left where a script ends after it settled `a`: its dependant was told, and nothing more.
+    // What is left where a script ends after it settled `a`: its dependant was informed, and nothing more.
     await redis.hset(`${key}:state`, 'a', 'done')
     await redis.hset(`${key}:unmet`, 'b', 0)
     expect(await ledger.mend(name, plan.id)).toBe(1)

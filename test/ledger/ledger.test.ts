@@ -411,7 +411,7 @@ describe('owed fences', () => {
     expect(await ledger.owed(name)).toEqual([])
   })
 
-  test('are told to every claim until all machines were shown them, and one that was replaced meanwhile stays', async () => {
+  test('are handed to every claim until all machines were shown them, and one that was replaced meanwhile stays', async () => {
     const { name, id, claim } = await opened()
     expect((await claim()).owes).toBe(false)
     await ledger.cancel(name, id, person('a person'), true)
@@ -467,7 +467,7 @@ describe('a job that goes on to further remodels', () => {
 })
 
 describe('workers that are gone', () => {
-  test('give what they had in hand to others, though their job is gone as well', async () => {
+  test('give their remodels to others, though their job is gone as well', async () => {
     const name = fresh()
     const plan = planOf(name, [remodel('a')])
     await ledger.store(plan, 1)

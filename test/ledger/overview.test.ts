@@ -61,7 +61,7 @@ describe('tables over all deployments', () => {
     expect(await commandsOf(() => overview.locks())).toBeLessThan(5)
   })
 
-  test('deployments: what stands of each, its last plan and who holds it', async () => {
+  test('deployments: materials of each, its last plan and its holder', async () => {
     await redis.hset(`${ledger.base('d7')}:floorplan`, 'vm/a', '{}', 'vm/b', '{}', 'disk/a', '{}')
     const [one, two] = await overview.deployments(['d7', 'd8', 'none'])
     expect(one).toMatchObject({ name: 'd7', materials: { disk: 1, vm: 2 }, lastPlan: { createdAt: 3000 } })

@@ -28,7 +28,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** A plan that is drawn now, against what stands now. */
+/** A plan that is drawn now, against the present floorplan. */
 async function drawn(deployment: string, drafts: RemodelDraft[]): Promise<Plan> {
   const { version } = await ledger.floorplan(deployment)
   return ledger.store(planOf(deployment, drafts, { version }), Date.now())
@@ -83,7 +83,7 @@ describe('a plan that only waits', () => {
     expect(await redis.keys(`test:{${name}}:parked`)).toEqual([])
   })
 
-  test('for a step gives the lock back between two looks, is told once, and remembers since when', async () => {
+  test('for a step gives the lock back between two looks, has one event, and remembers since when', async () => {
     const name = fresh()
     const plan = await opened(name, [remodel('a'), remodel('b', ['a'])])
     await waits(await begin(name, plan), 0)

@@ -88,7 +88,7 @@ describe('a Redis that came back older than it was', () => {
       epoch,
     )
 
-  test('is told again of reports that it has forgotten', async () => {
+  test('gets reports again that it has forgotten', async () => {
     const name = fresh()
     const recorder = new Recorder(ledger, 'w')
     recorder.repeatAfterReconnect(redis)
@@ -112,7 +112,8 @@ describe('a Redis that came back older than it was', () => {
     await first.start()
     first.stop()
     const seen = Number(await redis.hget('test:epoch', 'beat'))
-    // What a truncated file does, though Redis is the same process: the beat and the fences are as they were a while ago.
+    // What a truncated file does, though Redis is the same process: the beat and the fences are as
+    // they were a while ago.
     await redis.hset('test:epoch', 'beat', seen - 1)
     await redis.hset(`${ledger.base(name)}:meta`, 'fence', 1)
     const second = watch()

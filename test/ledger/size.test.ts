@@ -199,7 +199,7 @@ describe('a plan of any size', () => {
     ])
   })
 
-  test('is taken up in slices where the worker that had all of it in hand is gone', async () => {
+  test('is taken up in slices where the worker that was carrying out all of it is gone', async () => {
     const { deployment, id, claim, count } = await opened(many(100).map((i) => remodel(`r${i}`)))
     await released(ledger, deployment, id)
     for (const i of many(100)) await claim(`r${i}`)
@@ -278,7 +278,9 @@ describe('one script', () => {
   })
 })
 
-/** How many scripts a Redis has run, and how many commands in them: what comes from outside of scripts is little here. */
+/**
+ * How many scripts a Redis has run, and how many commands in them: what comes from outside of scripts is little here.
+ */
 async function commandsRun(redis: Redis): Promise<{ scripts: number; inScripts: number }> {
   const stats = [...(await redis.info('commandstats')).matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
   const count = (which: (name: string) => boolean) =>

@@ -207,7 +207,7 @@ describe('a remodel that waits', () => {
     expect((await ledger.planRecord(name, plan)).counts.done).toBe(1)
   })
 
-  test('waits for as long as it is told to, and no report without a time is taken', async () => {
+  test('waits for as long as its report says, and no report without a time is taken', async () => {
     const name = fresh()
     const plan = await opened(name, [remodel('a', [], { deadlineSeconds: 100 * 24 * 3600 })])
     const claim = await begin(name, plan)

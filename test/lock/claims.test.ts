@@ -29,7 +29,7 @@ function stall(ms: number): void {
 }
 
 describe('a claim', () => {
-  test('has one holder at a time, and whoever is refused is told who holds it', async () => {
+  test('has one holder at a time, and a refusal names the holder', async () => {
     const claims = new Claims(redis, settings())
     const held = await claims.take(['{l}:one'], me('anna'))
     await expect(claims.take(['{l}:one'], me('bert'))).rejects.toMatchObject({

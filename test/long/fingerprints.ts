@@ -17,9 +17,9 @@ import { SourceDocument } from '../../shared/source/document.ts'
  *
  *     node test/long/fingerprints.ts <folder of git repositories> [--versions 3] [--json]
  *
- * Of every repository, plain or bare, the newest final versions (`releases/<name>/<name>-<version>.yml`) are taken, each at the commit
- * that brought it; their packages and jobs are read as `upload-release` reads a directory. Nothing is downloaded: a blob enters a
- * fingerprint by the digest in `config/blobs.yml`. Exit code 1 below 95 %.
+ * Of every repository, plain or bare, the newest final versions (`releases/<name>/<name>-<version>.yml`) are taken,
+ * each at the commit that brought it; their packages and jobs are read as `upload-release` reads a directory. Nothing
+ * is downloaded: a blob enters a fingerprint by the digest in `config/blobs.yml`. Exit code 1 below 95 %.
  */
 interface Result {
   repository: string
@@ -114,7 +114,7 @@ async function compare(
   const tree = await SourceTree.open(directory, blobs)
   const results: Result[] = []
   const judge = async (kind: Result['kind'], name: string, wanted: string, read: () => Promise<string>) => {
-    // The first algorithm made shorter ones; nobody makes these any more.
+    // The first algorithm made shorter ones, which are not made any more.
     if (!/^[0-9a-f]{64}$/.test(wanted)) return
     const reason = await read().then(
       (found) => (found === wanted ? null : 'another fingerprint comes out'),

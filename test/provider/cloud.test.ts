@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => place.leave())
 
 describe('an injected fault', () => {
-  it('fails as many calls as it says, changes nothing, and is used up by whoever comes', async () => {
+  it('fails as many calls as it says, changes nothing, and is used up by any caller', async () => {
     await inject(place.directory, 'create_vm', { fail: 2 })
     const other = new LocalProvider({ directory: place.directory })
     const tries = [place.provider, other, place.provider].map((provider) =>

@@ -171,7 +171,8 @@ describe('what runs on a machine as root', () => {
       'readlink /proc/1/fd/0',
       'ls /proc/1/root/',
       'swapon /tmp/cat',
-      // In a namespace of its own root is root of the host's files all the same: a fresh /proc or /sys there could be written.
+      // In a namespace of its own root is root of the host's files all the same: a fresh /proc or /sys
+      // there could be written.
       'unshare --user --map-root-user --mount --pid --fork mount -t proc proc /mnt',
       'unshare --user --map-root-user --mount --net mount -t sysfs sysfs /mnt',
       'unshare --user --map-root-user --mount mount -o remount,rw,bind /proc/sys',

@@ -81,7 +81,7 @@ describe('an empty directory, left by a kill before the first or after the last 
 })
 
 describe('a worker that is frozen while its VM is made', () => {
-  it('holds up nobody: a larger fence gets its VM, and the late one is refused', async () => {
+  it('holds up no other worker: a larger fence gets its VM, and the late one is refused', async () => {
     const frozen = worker('w', 1, { QUIET: '1' })
     const exit = once(frozen, 'exit')
     await until(() => existsSync(join(place.directory, 'vms', 'w')))

@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { LocalProvider } from '../../shared/provider/local/index.ts'
 
-/** `look-inside.ts HOME SCRIPT`: makes a machine below the home as the user of this process, and prints what the script says there. */
+/**
+ * `look-inside.ts HOME SCRIPT`: makes a machine below the home as the user of this process, and prints what
+ * the script says there.
+ */
 const [home = '', script = ''] = process.argv.slice(2)
 const provider = new LocalProvider({ directory: join(home, 'machines'), hidden: [home] })
 const stemcell = await provider.importStemcell({ name: 'host', version: '1' })

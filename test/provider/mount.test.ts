@@ -8,7 +8,7 @@ let place: Place
 let source: string
 beforeEach(async () => {
   place = await Place.make()
-  // Below /tmp, which every VM has for itself, and closed to everybody else.
+  // Below /tmp, which every VM has for itself, and closed to all other users.
   source = mkdtempSync(join(tmpdir(), 'remodel-mounted-'))
   mkdirSync(join(source, 'bin'))
   writeFileSync(join(source, 'bin', 'hello'), '#!/bin/sh\necho hello from below\n', { mode: 0o755 })

@@ -81,7 +81,7 @@ describe('a supervised process', () => {
     expect(young).not.toContain('running')
   })
 
-  it('that kept dying and is up is judged anew by whoever asks for a start', { timeout: 30_000 }, async () => {
+  it('that kept dying and is up is judged anew when a start is asked for', { timeout: 30_000 }, async () => {
     const pidfile = '/var/vcap/sys/run/e.pid'
     const start = `if [ -e /tmp/mended ]; then sleep 1000 & else sleep 0.02 & fi; echo $! > ${pidfile}`
     await machine.supervise([daemon('e', { start })])

@@ -5,7 +5,10 @@ import { uploadRelease } from '../../cli/upload.ts'
 import type { Client } from '../../shared/api/client.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
 
-/** Releases of others, as their repositories have them, on a light stemcell. REMODEL_PUBLIC_RELEASES holds a checkout of each. */
+/**
+ * Releases of others, as their repositories have them, on a light stemcell. REMODEL_PUBLIC_RELEASES
+ * holds a checkout of each.
+ */
 const checkouts = process.env.REMODEL_PUBLIC_RELEASES
 
 interface Public {

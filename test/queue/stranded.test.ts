@@ -83,7 +83,9 @@ const places: Record<string, { options: object; make(): Promise<unknown> }> = {
   },
 }
 
-/** What the workers do in time: a lock that is not renewed runs out, stalled jobs are looked for, the next job is taken. */
+/**
+ * What the workers do in time: a lock that is not renewed runs out, stalled jobs are looked for, the next job is taken.
+ */
 async function handedOut(): Promise<unknown> {
   await redis.del(key('a.1:lock'))
   for (let n = 0; n < 4; n++) {

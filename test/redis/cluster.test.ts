@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const end of ending.splice(0).reverse()) await end()
 })
 
-/** Carries a chain of so many remodels out; a third of it is done before `then` and the rest after it. */
+/** Carries a chain of `length` remodels out; a third of it is done before `then` and the rest after it. */
 async function carryOut(settings: ReturnType<typeof settingsFor>, length: number, then: () => Promise<unknown>) {
   const redis = connectRedis(settings, 'service')
   ending.push(() => redis.disconnect())

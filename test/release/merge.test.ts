@@ -29,7 +29,7 @@ it('adds the forms of packages that were missing, whichever came first', () => {
   expect(new Set(other.compiledPackages?.map(({ stemcell }) => stemcell))).toEqual(new Set(['os/1', 'os/2']))
 })
 
-it('keeps what stands where the fingerprints are equal, however it was packed', () => {
+it('keeps the stored part where the fingerprints are equal, however it was packed', () => {
   const repacked = release({ ...source, packages: source.packages.map((one) => ({ ...one, digest: 'sha256:other' })) })
   expect(mergeReleases(source, repacked)).toEqual(source)
 })

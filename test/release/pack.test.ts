@@ -236,7 +236,7 @@ it('fetches a blob that is not downloaded, and checks it', async () => {
   )
 })
 
-/** A process that is dead but that nobody has asked for its exit is dead. */
+/** A process that is dead but whose exit was not asked for is dead. */
 function isAlive(pid: number): boolean {
   try {
     return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))

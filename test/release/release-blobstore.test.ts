@@ -5,7 +5,7 @@ import { checked } from '../../shared/release/release-blobstore.ts'
 
 const blob = { id: 'id-1', sha: `sha256:${'0'.repeat(64)}`, what: 'packages/v' }
 
-it('tells of wrong bytes to whoever reads them, however late that is', async () => {
+it('reports wrong bytes to their reader, however late that is', async () => {
   const stream = checked(Readable.from([Buffer.from('other')]), blob)
   await sleep(20)
   await expect(stream.toArray()).rejects.toMatchObject({ code: 'infrastructure', details: { blob } })

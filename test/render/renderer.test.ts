@@ -306,7 +306,7 @@ describe('a fault', () => {
     expect(fault.message).toBe('template web/x.erb line 1: cannot use (hidden) in mode quick')
   })
 
-  it('is told of a template that the archive does not hold or that would leave the directory', async () => {
+  it('reports a template that the archive does not hold or that would leave the directory', async () => {
     const one = await request({ templates: { 'x.erb': '' }, to: { 'x.erb': '../../etc/passwd' } })
     one.job.templates['gone.erb'] = 'config/gone'
     const [result] = await renderer.render([one])

@@ -128,7 +128,7 @@ describe('planning', () => {
 })
 
 describe('an address', () => {
-  test('is free again when its deployment is gone, at once and for whoever plans next', async () => {
+  test('is free again when its deployment is gone, at once and for the next plan', async () => {
     // One deployment of five fills the network.
     const [left, right] = await openTowns('10.0.0.200/29')
     const all = { instances: 5 }
@@ -146,7 +146,7 @@ describe('an address', () => {
     for (const town of [left, right]) town.close()
   })
 
-  test('stays with what stands when its plan and the next ones are done', async () => {
+  test('stays with its machine when its plan and the next ones are done', async () => {
     const [left, right] = await openTowns()
     const made = await left.planning.plan(left.order('one'))
     await left.planning.apply(made.id, lock)

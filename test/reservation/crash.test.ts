@@ -137,7 +137,7 @@ describe('a planner', () => {
     }
     sweeping = false
     await sweeps
-    const seen = await left.ledger.names.reserved([{ type: 'address', scope: '' }], 'nobody')
+    const seen = await left.ledger.names.reserved([{ type: 'address', scope: '' }], 'no-deployment')
     for (const [key, deployment] of held) {
       const [type, scope, name] = JSON.parse(key) as [string, string, string]
       expect(seen.holderOf({ type, scope, name })).toBe(deployment)

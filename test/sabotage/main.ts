@@ -7,9 +7,10 @@ import { copySources, runTest, workIn } from './copy.ts'
 import { type Sabotage, sabotages } from './sabotages.ts'
 
 /**
- * `npm run test:sabotage [-- --json] [--sample N [--seed S]] [-- WORDS]`: works each sabotage into a copy of the sources and runs the
- * test that has to catch it. With words, only those whose name holds them; with a sample, so many of those that no long suite
- * catches, drawn by a seed that is printed. Ends with 1 where one is not caught, or where the sources no longer hold the line it changes.
+ * `npm run test:sabotage [-- --json] [--sample N [--seed S]] [-- WORDS]`: works each sabotage into a copy of the
+ * sources and runs the test that has to catch it. With words, only those whose name holds them; with a sample, so many
+ * of those that no long suite catches, drawn by a seed that is printed. Ends with 1 where one is not caught, or where
+ * the sources no longer hold the line it changes.
  */
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

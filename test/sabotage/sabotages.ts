@@ -5,8 +5,9 @@ import { deployments } from './deployments.ts'
 import { edges } from './edges.ts'
 
 /**
- * Single-line sabotages of what the guarantees rest on. Each must be caught by a test: a guarantee whose mechanism can be
- * taken out without any test failing is only a hope. `docs/guarantees.md` lists them, and each guarantee has one at least.
+ * Single-line sabotages of what the guarantees rest on. Each must be caught by a test: a guarantee whose
+ * mechanism can be taken out without any test failing is only a hope. `docs/guarantees.md` lists them, and each
+ * guarantee has one at least.
  */
 export interface Sabotage {
   name: string

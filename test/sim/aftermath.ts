@@ -85,7 +85,8 @@ export function leaks(
   clockSteppedMs: number,
 ): string[] {
   const keys = redis.keys().filter((key) => {
-    // What ends by itself after a while (half a plan that was stored, a compile request that nobody repeats) is no leak.
+    // What ends by itself after a while (half a plan that was stored, a compile request that is
+    // not repeated) is no leak.
     if (redis.endOf(key) !== undefined && !key.includes(':alive:') && !key.endsWith(':claim')) return false
     const [, plan] = partOfRunning.exec(key) ?? []
     if (plan !== undefined) return stateOf(redis, deploymentOf(key.split(':plan:')[0]!), plan) !== 'stored'

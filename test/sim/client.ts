@@ -24,7 +24,7 @@ export interface Journal {
   drawn: Order[]
   /** How many of them have ended. */
   ended: number
-  /** Whoever else has the same order begins as soon as a plan is drawn. */
+  /** Another client with the same order begins as soon as a plan is drawn. */
   wakeTwin?: () => void
 }
 
@@ -37,8 +37,8 @@ interface Events {
 const final = new Set(['done', 'failed', 'cancelled'])
 
 /**
- * Whoever orders deploys: draws a plan against what stands, stores it, opens it, decides approvals, cancels, and waits
- * for the end. Goes on where it was after a crash. `twin` is the same order delivered a second time.
+ * A client that orders deploys: draws a plan against the floorplan, stores it, opens it, decides approvals, cancels,
+ * and waits for the end. Goes on where it was after a crash. `twin` is the same order delivered a second time.
  */
 export async function orderDeploys(
   journal: Journal,
@@ -75,7 +75,7 @@ export async function orderDeploys(
       const { plan } = current
       if (twin || !current.stored) {
         const stored = await ledger.store(plan, Date.now())
-        // Came too late: what the twin stored is another plan, which nobody applies.
+        // Came too late: the twin stored another plan, which is not applied.
         if (stored.id !== plan.id) {
           await sleep(200)
           continue

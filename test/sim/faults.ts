@@ -62,8 +62,9 @@ export const failpoints = [
 export const faultsMs = 6000
 
 /**
- * Draws which kinds of faults a run has at all, how many, and each of them (after swarm testing). One run in three loses
- * acknowledged writes besides, once or several times in a row: that breaks promises, so most runs must do without.
+ * Draws which kinds of faults a run has at all, how many, and each of them (after swarm testing). One
+ * run in three loses acknowledged writes besides, once or several times in a row: that breaks promises,
+ * so most runs must do without.
  */
 export function drawFaults(random: Random, processes: readonly string[]): Fault[] {
   const kinds = random.some(usualKinds, random.pick([0.15, 0.4, 0.7]))

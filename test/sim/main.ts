@@ -4,9 +4,10 @@ import { describeFailure, record, replay } from './record.ts'
 import { simulate } from './run.ts'
 
 /**
- * `npm run test:sim -- [--runs 2000] [--from N] [--json]`: that many seeds, one after the other, from `from`
- * on; without it from one that is drawn, and printed. SIM_SEED=n runs that one and prints its log. `--replay FILE` runs a recorded one again.
- * Ends with 1 where a guarantee was broken; the first broken run of each rule is shrunk and written to `.remodel/sim/`.
+ * `npm run test:sim -- [--runs 2000] [--from N] [--json]`: that many seeds, one after the other, from `from` on;
+ * without it from one that is drawn, and printed. SIM_SEED=n runs that one and prints its log. `--replay FILE` runs
+ * a recorded one again. Ends with 1 where a guarantee was broken; the first broken run of each rule is shrunk and
+ * written to `.remodel/sim/`.
  */
 const { values } = parseArgs({
   options: {
@@ -56,7 +57,7 @@ async function many(from: number, runs: number): Promise<number> {
     steps += outcome.steps
     seconds += outcome.seconds
     for (const name of outcome.killed) killed.set(name, (killed.get(name) ?? 0) + 1)
-    // The event loop turns, so that the process can be told to leave.
+    // The event loop turns, so that the process can be asked to leave.
     if (seed % 16 === 0) await new Promise((resolve) => setImmediate(resolve))
     if (!outcome.violation) continue
     const { rule } = outcome.violation

@@ -33,7 +33,7 @@ const legal: Record<string, string[]> = {
 interface Known {
   plan: Plan
   remodels: Map<string, Remodel>
-  /** Somebody will end it by force. */
+  /** It will be ended by force. */
   forced: boolean
 }
 
@@ -144,7 +144,9 @@ export class Oracle implements Watcher {
     else if (after !== 'blocked') this.#checkNeeds(plan, remodel, `becomes ${after}`)
   }
 
-  /** A plan that stops is worked off in slices: what was released before may stand so for a while, but is never begun. */
+  /**
+   * A plan that stops is worked off in slices: what was released before may stand so for a while, but is never begun.
+   */
   #checkMayStart(plan: string, remodel: Remodel, before: string, after: string): void {
     const state = this.#redis.read(this.#key(plan, ''), 'hash')?.get('state')
     if (state !== 'failing' && state !== 'cancelling') return
@@ -209,7 +211,7 @@ export class Oracle implements Watcher {
   #checkLock(plan: Plan, id: string): void {
     const base = `${this.#prefix}:{${plan.deployment}}`
     const holder = this.#redis.read(`${base}:lock`, 'hash')?.get('plan')
-    if (holder !== id) this.report('one-holder', `${id} runs, but ${plan.deployment} is held by ${holder ?? 'nobody'}`)
+    if (holder !== id) this.report('one-holder', `${id} runs, but ${plan.deployment} is held by ${holder ?? 'no plan'}`)
   }
 
   /** Parked, or superseded and not settled yet. */
@@ -266,7 +268,10 @@ export class Oracle implements Watcher {
     }
   }
 
-  /** Plans of a deployment are carried out one after the other: what belongs to one is not changed after the next has begun to. */
+  /**
+   * Plans of a deployment are carried out one after the other: what belongs to one is not changed after
+   * the next has begun to.
+   */
   #checkTime(op: string, what: string): void {
     const [deployment = '', nth = ''] = op.split('.')
     const last = this.#plan.get(deployment) ?? 0

@@ -11,7 +11,7 @@ export interface Intentions {
   /** Milliseconds after it was opened. */
   cancelAfterMs: number | null
   force: boolean
-  /** Remodel -> whether the approval is given, or null where nobody decides. */
+  /** Remodel -> whether the approval is given, or null where it is not decided. */
   approvals: Map<string, boolean | null>
   /** Another plan is carried out as soon as this one is parked. */
   between: boolean

@@ -9,7 +9,10 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 import type { Fault } from './faults.ts'
 import { simulate } from './run.ts'
 
-/** Faults that the simulator has found, each in the shortest form that shows it; on a real Redis where one script is enough. */
+/**
+ * Faults that the simulator has found, each in the shortest form that shows it; on a real Redis
+ * where one script is enough.
+ */
 
 let server: TestRedis
 let redis: Redis
@@ -162,7 +165,7 @@ const runs: [what: string, seed: number, faults?: Fault[]][] = [
     [{ when: { atMs: 1532.1176808793098 }, kind: 'full', ms: 1226.606478302274 }],
   ],
   [
-    'whoever asks for a package while it is dropped for others gets it compiled',
+    'a plan that asks for a package while it is dropped for others gets it compiled',
     190,
     [
       { when: { atMs: 939.2402792349458 }, kind: 'duplicate' },

@@ -43,7 +43,9 @@ export interface Outcome {
 
 /** A run must have ended this long after the last fault: deadlines are seconds, attempts few. */
 const healMs = 300_000
-/** What may still be on its way when the last plan has ended: locks of jobs that no worker knows of last half a minute. */
+/**
+ * What may still be on its way when the last plan has ended: locks of jobs that no worker knows of last half a minute.
+ */
 const settleMs = 45_000
 
 let lua: LuaMachine | undefined
@@ -166,7 +168,7 @@ class Run {
     } finally {
       onFailpoint(undefined)
       giveBack()
-      // What was left unhandled is told in a later turn of the event loop.
+      // An unhandled rejection is reported in a later turn of the event loop.
       await new Promise((resolve) => setImmediate(resolve))
       process.off('unhandledRejection', unhandled)
     }
@@ -239,7 +241,7 @@ class Run {
     this.#scheduler.after(0, process, () => {
       if (member.service === 'client') {
         const { journal, twin } = member
-        // Nobody but the plans of this order changes a floorplan, unless Redis comes back older.
+        // Only the plans of this order change a floorplan, unless Redis comes back older.
         const moved = ({ id }: { id: string }) => this.#oracle.report('orders', `the floorplan moved under ${id}`)
         const drawn = ({ plan, intentions }: DrawnPlan) => {
           this.#oracle.know(plan, intentions.cancelAfterMs !== null && intentions.force)
@@ -256,7 +258,7 @@ class Run {
     })
   }
 
-  /** A service that cannot start ends with its cause; whoever supervises it starts it again. */
+  /** A service that cannot start ends with its cause; its supervisor starts it again. */
   #restart(member: Member, process: Process, why: string): void {
     this.#say(member.name, why)
     process.kill()

@@ -50,8 +50,8 @@ export interface Scheduled {
 }
 
 /**
- * Simulated time: runs what is due in order of time, one thing after the other, and lets every promise that follows from
- * one settle before the next.
+ * Simulated time: runs what is due in order of time, one thing after the other, and lets every promise that follows
+ * from one settle before the next.
  */
 export class Scheduler {
   now = epoch
@@ -60,7 +60,9 @@ export class Scheduler {
   readonly #heap: Entry[] = []
   #order = 0
 
-  /** Runs `run` in `delayMs`; one that belongs to a process waits while that is paused and is dropped when it is dead. */
+  /**
+   * Runs `run` in `delayMs`; one that belongs to a process waits while that is paused and is dropped when it is dead.
+   */
   after(delayMs: number, owner: Process | null, run: () => void): Scheduled {
     const entry: Entry = { at: this.now + Math.max(0, delayMs), order: this.#order++, owner, run }
     this.#push(entry)
@@ -71,7 +73,7 @@ export class Scheduler {
     }
   }
 
-  /** Nothing reaches the process for so long, or until `resume`. */
+  /** Nothing reaches the process for this time, or until `resume`. */
   pause(process: Process, ms: number): void {
     process.parked ??= []
     this.after(ms, null, () => this.resume(process))
@@ -106,7 +108,8 @@ export class Scheduler {
       this.steps += 1
       if (owner) owner.run(run)
       else asNobody(run)
-      // A tick set from a promise's continuation runs when no continuation is left: everything that follows has settled.
+      // A tick set from a promise's continuation runs when no continuation is left: everything
+      // that follows has settled.
       await new Promise<void>((resolve) => process.nextTick(resolve))
     }
     return true

@@ -125,7 +125,9 @@ export class World {
     }
   }
 
-  /** What is waited for comes about by being looked at; part after part is waited for, also after those that are done. */
+  /**
+   * What is waited for comes about by being looked at; part after part is waited for, also after those that are done.
+   */
   #looksAgain({ op, looks }: WorkInput, part: number): boolean {
     const seen = this.#looks.get(`${op} ${part}`) ?? 0
     this.#looks.set(`${op} ${part}`, seen + 1)

@@ -16,7 +16,7 @@ function faultsOf(text: string) {
   }
 }
 
-test('every fault of a file is told at once, with its line, what was found and the nearest valid name', () => {
+test('every fault of a file is reported at once, with its line, what was found and the nearest valid name', () => {
   expect(faultsOf('name: web\nsize: many\nkind: lage\nsiz: 3\n')).toEqual([
     expect.objectContaining({ file: 'a.yml', line: 2, path: 'size', found: '"many"', allowed: 'a number' }),
     expect.objectContaining({ line: 3, path: 'kind', found: '"lage"', suggestion: 'large' }),

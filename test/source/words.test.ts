@@ -86,7 +86,7 @@ test('what a fault quotes is not said a second time', () => {
   )
 })
 
-test('a code of the operating system is told in words, through the errors that wrap it', () => {
+test('a code of the operating system is reported in words, through the errors that wrap it', () => {
   const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' })
   expect(systemReason(new TypeError('fetch failed', { cause: new AggregateError([refused]) }))).toBe(
     'no program listens there',

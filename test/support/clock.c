@@ -1,4 +1,7 @@
-/* Preloaded into a redis-server or a service, so that a test can set its clock: CLOCK_OFFSET names a file with milliseconds. */
+/*
+ * Preloaded into a redis-server or a service, so that a test can set its clock: CLOCK_OFFSET names a
+ * file with milliseconds.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

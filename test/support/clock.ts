@@ -22,7 +22,7 @@ export class Clocks {
     return { LD_PRELOAD: join(this.#folder, 'clock.so'), CLOCK_OFFSET: join(this.#folder, name) }
   }
 
-  /** From now on this clock is so many milliseconds ahead of the computer's. */
+  /** From now on this clock is this many milliseconds ahead of the computer's. */
   async set(name: string, offsetMs: number): Promise<void> {
     await writeFile(join(this.#folder, name), String(offsetMs))
   }

@@ -77,7 +77,9 @@ export function filesOf(options: PackagesOptions): { manifest: string; cloud: st
   return { manifest: JSON.stringify(manifest), cloud: JSON.stringify(cloud) }
 }
 
-/** Lines of a script that waits until the test lets it go, or for a minute: a test that failed must not leave it behind. */
+/**
+ * Lines of a script that waits until the test lets it go, or for a minute: a test that failed must not leave it behind.
+ */
 export const waits = (what: string) =>
   `for i in $(seq 1200); do [ -e /var/vcap/data/go-${what} ] && break; sleep 0.05; done`
 
@@ -89,7 +91,10 @@ export async function letGo(stack: TestStack, what: string): Promise<void> {
   }
 }
 
-/** Lets it go on whichever machines there come to be, until `over` is settled: one that is being made cannot be told yet. */
+/**
+ * Lets it go on whichever machines there come to be, until `over` is settled: one that is being made
+ * cannot be reached yet.
+ */
 export async function letGoUntil<T>(stack: TestStack, what: string, over: Promise<T>): Promise<T> {
   let open = true
   const settled = over.finally(() => {
@@ -117,7 +122,7 @@ export function usedAttempts(events: readonly Event[]): Event[] {
   )
 }
 
-/** What compiling a package ended with: each run of a script once, however many were told of it. */
+/** What compiling a package ended with: each run of a script once, however many remodels got it. */
 export function scriptsOf(events: readonly Event[]): string[] {
   const done = events.filter(({ type, remodel }) => type === 'remodel.done' && packageOf(remodel) !== '')
   const real = done.filter(({ facts }) => facts?.cached === false)

@@ -22,7 +22,10 @@ export interface Member {
   kill(): Promise<void>
 }
 
-/** A node of a cluster; its bus has a port of its own. What ends it is put on `ending`, whose last is to be called first. */
+/**
+ * A node of a cluster; its bus has a port of its own. What ends it is put on `ending`, whose last
+ * is to be called first.
+ */
 export async function startNode(ending: Ending, more: string[] = [], at?: number): Promise<Member> {
   const folder = await mkdtemp(join(tmpdir(), 'remodel-cluster-'))
   const [port, bus] = [at ?? (await freePort()), await freePort()]

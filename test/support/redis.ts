@@ -18,8 +18,8 @@ export interface TestRedis {
   /** Remembers what is there now; the answer makes it come back as it was then. */
   remember(): Promise<() => Promise<void>>
   /**
-   * A replica takes over under the same port, and the primary is killed. What the primary acknowledged in the `lostMs` before
-   * its end is lost: that is what asynchronous replication may lose.
+   * A replica takes over under the same port, and the primary is killed. What the primary acknowledged in the `lostMs`
+   * before its end is lost: that is what asynchronous replication may lose.
    */
   promoteReplica(lostMs: number): Promise<void>
   stop(): Promise<void>
@@ -121,7 +121,7 @@ export async function startRedis(settings: string[] = [], env: Record<string, st
   }
 }
 
-/** A port that nobody listens on now. */
+/** A port without a listener now. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, '127.0.0.1')

@@ -6,7 +6,9 @@ import type { PlanView } from '../../shared/api/schemas/plan.ts'
 import type { TestStack } from './services.ts'
 import { settled } from './services.ts'
 
-/** A small release of the tests' own: five packages three deep (0.3 s each), a job that sleeps, a job that reads a link. */
+/**
+ * A small release of the tests' own: five packages three deep (0.3 s each), a job that sleeps, a job that reads a link.
+ */
 export const smallRelease = new URL('../fixtures/small', import.meta.url).pathname
 
 export interface SmallOptions {

@@ -63,7 +63,7 @@ it('K6: one that does not is an incident that names the first file that differs;
   expect(await removeSmall(client(), 'second')).toBe('done')
 })
 
-it('wrong use is told', async () => {
+it('wrong use is reported', async () => {
   for (const share of ['5', '0%', '101%', 'x%']) {
     const ran = await verify(share)
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('wanted a share like 5%')])

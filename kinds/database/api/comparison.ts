@@ -13,10 +13,11 @@ export const ComparedTable = z.object({
   /** `schema.name`. */
   name: z.string(),
   /**
-   * `changing`: it differs, and every look finds it changed: what is on its way cannot be told from what is missing.
+   * `changing`: it differs, and every look finds it changed: rows on their way cannot be
+   * distinguished from missing ones.
    */
   state: z.enum(['same', 'differs', 'changing']),
-  /** It has a key by which rows are told apart. */
+  /** It has a key by which rows are distinguished. */
   keyed: z.boolean(),
   /** Node -> its rows, those that are written meanwhile in part; null where the node has no such table. */
   rows: z.record(z.string(), z.number().nullable()),

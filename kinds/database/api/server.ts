@@ -34,7 +34,7 @@ export const DatabaseServer = z.object({
   stopped: z.array(StoppedLink),
   /**
    * Of a primary whose log is archived: everything that was committed up to then is in the archive (milliseconds, by
-   * the server's clock; null: nothing is yet). `late`: something has been waiting for long; of a database that nobody
+   * the server's clock; null: nothing is yet). `late`: a row has been waiting for long; of a database that no client
    * writes to that is never so.
    */
   archive: z.object({ archivedAt: z.number().nullable(), late: z.boolean() }).nullable(),

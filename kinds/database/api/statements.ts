@@ -10,7 +10,9 @@ export const StatementOutcome = z.object({
 })
 export type StatementOutcome = z.infer<typeof StatementOutcome>
 
-/** Statements for the nodes of a database; no nodes: all of them. `limitSeconds`: so long they may take on each node. */
+/**
+ * Statements for the nodes of a database; no nodes: all of them. `limitSeconds`: so long they may take on each node.
+ */
 export const StatementsRequest = z.strictObject({
   sql: z.string().min(1),
   nodes: z.array(z.string()).default([]),

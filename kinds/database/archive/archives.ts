@@ -25,8 +25,8 @@ export function archivesOf(stores: Stores): Archives {
 const opened = new WeakMap<Stores, Archives>()
 
 /**
- * What is archived of a deployment's databases. The bytes are in the blobstore; here is which of them are what. Entries never
- * change: to say something twice does no harm, so whoever was cut off says it again.
+ * The archive of a deployment's databases. The bytes are in the blobstore; this index records what each blob is.
+ * Entries never change: writing one twice does no harm, so a writer that was cut off writes it again.
  *
  * | key below `<prefix>:{<deployment>}:archive` | type | what |
  * |---|---|---|
@@ -89,7 +89,7 @@ export class Archives {
     return this.#index.add(of, file, what)
   }
 
-  /** The last seal of a line, whoever made it; null: there is none. */
+  /** The last seal of a line, by whichever assembler; null: there is none. */
   async lastSeal({ deployment, node, line }: LineName): Promise<Seal | null> {
     const text = await this.#redis.hget(this.#key(deployment, 'seals'), `${node}/${line}`)
     return text === null ? null : Seal.parse(JSON.parse(text))

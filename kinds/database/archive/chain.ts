@@ -3,9 +3,9 @@ import { z } from 'zod'
 /**
  * What is in the archive of a database, and which of it a restore needs. Pure.
  *
- * A **line** is the history of one set of data: it begins when a node gets its data, and goes on through failovers (each a
- * timeline of PostgreSQL in it). A node that was restored begins another line, so that what it had written after the point
- * it was restored to stays restorable, and never mixes with what it writes since.
+ * A **line** is the history of one set of data: it begins when a node gets its data, and goes on through failovers
+ * (each a timeline of PostgreSQL in it). A node that was restored begins another line, so that what it had written
+ * after the point it was restored to stays restorable, and never mixes with what it writes since.
  */
 
 /** A finished file of the write-ahead log, `000000010000000000000003`, packed with gzip. */
@@ -90,7 +90,9 @@ export function bytesAt(lsn: string): number {
   return Number.parseInt(high, 16) * 0x1_0000_0000 + Number.parseInt(low, 16)
 }
 
-/** Timelines in their order, each with the place of the log where it was left; `<timeline>\t<lsn>\t<reason>` by lines. */
+/**
+ * Timelines in their order, each with the place of the log where it was left; `<timeline>\t<lsn>\t<reason>` by lines.
+ */
 export function switches(history: string): { timeline: number; lsn: string; left: number }[] {
   return history.split('\n').flatMap((line) => {
     const [, timeline, lsn] = /^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/i.exec(line) ?? []
@@ -134,8 +136,8 @@ export function restorableUntil(backup: Backup, log: ArchivedLog): number | null
 }
 
 /**
- * The files of the log that a restore of the backup to `target` reads; null where the archive does not reach so far. A time
- * is reached with the first commit after it, so the files go on to where the log is known to have one.
+ * The files of the log that a restore of the backup to `target` reads; null where the archive does not reach so far. A
+ * time is reached with the first commit after it, so the files go on to where the log is known to have one.
  */
 export function filesFor(backup: Backup, target: Target, log: ArchivedLog): string[] | null {
   const chain = chainOf(backup, log)

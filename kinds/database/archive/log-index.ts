@@ -12,12 +12,13 @@ export interface LineName {
   line: string
 }
 
-/** So many packs are kept in memory: those that are read again and again. */
+/** How many packs are kept in memory: those that are read again and again. */
 const packsInMemory = 8
 
 /**
- * What is archived of a line's log: which file is which blob. Redis holds what is open, and which packs there are; the packs are
- * blobs (`packs.ts`). Entries never change, so what was said twice, or is open and packed at once, is the same as said once.
+ * What is archived of a line's log: which file is which blob. Redis holds what is open, and which packs there are;
+ * the packs are blobs (`packs.ts`). Entries never change, so what was said twice, or is open and packed at once, is
+ * the same as said once.
  *
  * | key below `<prefix>:{<deployment>}:archive` | type | what |
  * |---|---|---|
@@ -89,8 +90,8 @@ export class LogIndex {
   }
 
   /**
-   * Packs the oldest open entries where there are enough of them. Any number of assemblers may do it at once: an entry leaves Redis only as it was
-   * packed, in the same step as its pack enters.
+   * Packs the oldest open entries where there are enough of them. Any number of assemblers may do it at once: an entry
+   * leaves Redis only as it was packed, in the same step as its pack enters.
    *
    * @param before is called with the last segment of what is about to be packed.
    */
@@ -194,8 +195,8 @@ export class LogIndex {
 }
 
 /**
- * KEYS log, sealed, packs. ARGV digest and summary of the pack, then of each of its entries the file, its blob (JSON or empty) and
- * when it was sealed (or empty). What is not as it was packed stays open: it was said meanwhile.
+ * KEYS log, sealed, packs. ARGV digest and summary of the pack, then of each of its entries the file, its blob (JSON or
+ * empty) and when it was sealed (or empty). What is not as it was packed stays open: it was said meanwhile.
  */
 const packScript = `
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { segmentOf } from './chain.ts'
 
 /**
- * The index of a line's log is kept in two places: entries of late are open, in Redis; older ones are packed, about a day of a
- * busy database in one blob. An entry is in one of them or, for a moment, in both. Pure.
+ * The index of a line's log is kept in two places: entries of late are open, in Redis; older ones are packed, about a
+ * day of a busy database in one blob. An entry is in one of them or, for a moment, in both. Pure.
  */
 
 /** What is known of one file of the log. Half of it may come later, or be said twice: `merged` puts it together. */
@@ -25,14 +25,14 @@ export const PackSummary = z.object({
 })
 export type PackSummary = z.infer<typeof PackSummary>
 
-/** So many entries are one pack. */
+/** Entries of one pack. */
 const packFiles = 1440
-/** So many of the newest stay open: those that something may still be said of. */
+/** How many of the newest stay open: those that may still change. */
 const openFiles = 64
 
 /**
- * The same for whatever comes twice, and in whatever order. Entries never change; should two assemblers have packed one file
- * differently, either blob is as good, and all readers take the same.
+ * The same for whatever comes twice, and in whatever order. Entries never change; should two assemblers have packed one
+ * file differently, either blob is as good, and all readers take the same.
  */
 export function merged(lists: Iterable<Iterable<Entry>>): Map<string, Entry> {
   const all = new Map<string, Entry>()

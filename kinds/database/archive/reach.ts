@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { type ArchivedLog, type Backup, pathOf, segmentAt, segmentOf } from './chain.ts'
 
 /**
- * How far the log behind a backup goes, as far as it was looked at. It is kept, and goes on from where it was: so neither a plan nor a
- * table of backups reads the log of years. Pure.
+ * How far the log behind a backup goes, as far as it was looked at. It is kept, and goes on from where it was: so
+ * neither a plan nor a table of backups reads the log of years. Pure.
  */
 export const Reach = z.object({
   /** The newest timeline that was known: another one may have left this one earlier, and all is looked at anew. */

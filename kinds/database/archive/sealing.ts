@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
 /**
- * When the file of the log that is being written is ended, so that it can be archived. What was sealed last belongs to the line
- * of the archive and not to a process: a seal is a transaction itself, and an assembler that took another one's seal for a
- * write would seal an idle database for ever. Pure.
+ * When the file of the log that is being written is ended, so that it can be archived. The last seal belongs to the
+ * line of the archive and not to a process: a seal is a transaction itself, and an assembler that took another one's
+ * seal for a write would seal an idle database for ever. Pure.
  */
 
 /** What a server says of itself in one moment. */
@@ -41,11 +41,11 @@ export function isDue(last: Seal | null, now: Moment, everyMs: number): boolean 
   return isBehind(last, now) && (since < 0 || since >= everyMs)
 }
 
-/** So many turns may be missed before the archive is late. */
+/** How many turns may be missed before the archive is late. */
 const patience = 5
 
 /**
- * What was written has been waiting for long. Of an idle database the archive is never late, however old.
+ * Whether a written row has been waiting for long. Of an idle database the archive is never late, however old.
  *
  * @param oldest when the first transaction that is in no ended file was committed; null: there is none.
  */

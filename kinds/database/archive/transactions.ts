@@ -1,6 +1,7 @@
 /**
- * Which transactions end in a log: what a restore to the number of a transaction needs, and PostgreSQL says only when it has replayed all of
- * it. Format: `access/xlogrecord.h`, `access/xlog_internal.h`, `access/xact.h`; the same since PostgreSQL 9.5.
+ * Which transactions end in a log: what a restore to the number of a transaction needs, and PostgreSQL says only
+ * when it has replayed all of it. Format: `access/xlogrecord.h`, `access/xlog_internal.h`, `access/xact.h`; the
+ * same since PostgreSQL 9.5.
  */
 
 const pageBytes = 8192
@@ -14,7 +15,10 @@ const transactions = 1
 const operation = 0x70
 const ends = { commit: 0x00, abort: 0x20, commitPrepared: 0x30, abortPrepared: 0x40 }
 
-/** Reads files of a log in their order; `ends` says whether the transaction, of which 32 bits are in the log, has ended in them. */
+/**
+ * Reads files of a log in their order; `ends` says whether the transaction, of which 32 bits are in the
+ * log, has ended in them.
+ */
 export class TransactionEnds {
   readonly #wanted: number
   /** What was read of the record that goes on in the next file. */
@@ -69,7 +73,10 @@ export class TransactionEnds {
 
 const aligned = (length: number) => Math.ceil(length / 8) * 8
 
-/** The pages of a file without their headers, up to the first page that is not of this file; how many bytes belong to a record before it. */
+/**
+ * The pages of a file without their headers, up to the first page that is not of this file; how many bytes belong
+ * to a record before it.
+ */
 function withoutHeaders(file: Buffer): { bytes: Buffer; continued: number } {
   const pages: Buffer[] = []
   let continued = 0

@@ -10,8 +10,9 @@ import { readData } from '../server/data.ts'
 const pack = promisify(gzip)
 
 /**
- * Copies the data of a primary into the blobstore while it is written to. Of use only with the log from `start` to `stop`. Whoever
- * is cut off leaves blobs that nothing names, which a clean-up takes away; the server ends the backup with the session.
+ * Copies the data of a primary into the blobstore while it is written to. Of use only with the log from `start` to
+ * `stop`. A backup that is cut off leaves blobs that no record names, which a clean-up takes away; the server ends the
+ * backup with the session.
  */
 export async function copyToBlobs(
   context: StepContext,

@@ -9,8 +9,8 @@ import { type Address, type Machines, openSession, type Session } from '../postg
 import { primaryOf } from '../server/primary.ts'
 
 /**
- * The line of the archive that a node's data belongs to. It is written in the data itself (database `postgres`), so replicas
- * have it and a failover keeps it. Made up where there is none.
+ * The line of the archive that a node's data belongs to. It is written in the data itself (database `postgres`), so
+ * replicas have it and a failover keeps it. Made up where there is none.
  */
 export async function lineOf(session: Session): Promise<string> {
   await prepare(session)

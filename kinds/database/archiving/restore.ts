@@ -143,8 +143,8 @@ async function refuseDead(connection: Connection, member: Member): Promise<void>
 }
 
 /**
- * Takes away what came along: subscriptions without their slots, which are others', and the places they had come to. Slots for
- * the other nodes are made here, while nobody can write: so they get everything that is.
+ * Takes away what came along: subscriptions without their slots, which are others', and the places they had come to.
+ * Slots for the other nodes are made here, while no client can write: so they get all of its data.
  */
 async function makeOwn(
   { provider }: StepContext,

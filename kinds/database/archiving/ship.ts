@@ -42,13 +42,15 @@ export interface Sealing {
 const answerMs = 15_000
 
 /**
- * Puts what the primary has finished of its log, and the archive does not have, into the blobstore. Null where the server does
- * not archive. May be cut off anywhere and done by any number at once: bytes are named by their content, entries never change.
+ * Puts what the primary has finished of its log, and the archive does not have, into the blobstore. Null where
+ * the server does not archive. May be cut off anywhere and done by any number at once: bytes are named by their
+ * content, entries never change.
  *
  *   in the log  -- read, packed, put -->  blob  -- entered -->  archived  -- slots moved -->  may go from the servers
  *
- * Every server of the node keeps the log, by a slot of its own, until it is archived, so who takes over has what the old primary
- * had not shipped. A server without that slot is left alone: it is being restored, and what it writes belongs to no line yet.
+ * Every server of the node keeps the log, by a slot of its own, until it is archived, so who takes over has what the
+ * old primary had not shipped. A server without that slot is left alone: it is being restored, and what it writes
+ * belongs to no line yet.
  *
  * A seal is recorded before anything of it is shipped: while the blobstore is away no file is ended a second time.
  */
@@ -107,8 +109,8 @@ async function momentOf(session: Session): Promise<Moment> {
 }
 
 /**
- * A commit of its own: who restores to a time before it finds a later one, and knows that it is there. What the server knew behind that
- * commit, and before the file was ended, tells later whether anything was written since.
+ * A commit of its own: who restores to a time before it finds a later one, and knows that it is there. What the server
+ * knew behind that commit, and before the file was ended, tells later whether anything was written since.
  */
 async function sealFile(session: Session): Promise<Pick<Seal, 'file' | 'at' | 'snapshot'>> {
   const { at } = await momentOf(session)
@@ -118,7 +120,9 @@ async function sealFile(session: Session): Promise<Pick<Seal, 'file' | 'at' | 's
   return { file: String(file), at, snapshot }
 }
 
-/** The seal counts once its file is here. A primary that was lost with it sealed in vain: the next one is due at once. */
+/**
+ * The seal counts once its file is here. A primary that was lost with it sealed in vain: the next one is due at once.
+ */
 async function settle(archives: Archives, of: LineName, seal: Seal): Promise<void> {
   if ((await archives.lacking(of, [seal.file])).length === 0) await archives.archived(of, seal)
   else await archives.sealed(of, { ...seal, snapshot: '' })

@@ -36,7 +36,10 @@ export const backupRoutes: NonNullable<Kind['routes']> = (server, { ledger, stor
       const { name } = request.params
       const { materials } = await ledger.floorplan(name)
       if (materials.length > 0 || (await ledger.isOpen(name))) {
-        throw new RemodelError('conflict', `${name} stands: its backups go with retention_full, or once it is deleted`)
+        throw new RemodelError(
+          'conflict',
+          `${name} is deployed: its backups go with retention_full, or once it is deleted`,
+        )
       }
       const gone = await archives.summaries(name)
       await archives.forget(name)

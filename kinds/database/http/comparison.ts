@@ -21,7 +21,7 @@ export const comparisonRoutes: NonNullable<Kind['routes']> = (server, { ledger, 
     async ({ params: { name } }, reply) => {
       const { materials } = await ledger.floorplan(name)
       if (!materials.some(({ id }) => materialType(id) === 'postgres_database'))
-        throw new RemodelError('not-found', `${name} is no database that stands`)
+        throw new RemodelError('not-found', `${name} is no database that is deployed`)
       // It brings the client of PostgreSQL along.
       const { compare } = await import('../plan/compare.ts')
       const over = new AbortController()

@@ -6,8 +6,8 @@ import { warningsOf } from './warnings.ts'
 /** What is to be said of a database. */
 export interface Judgement {
   /**
-   * `running`; `degraded`: a node does not get what another one writes; `failing`: a server does not run; `down`: a node takes no writes;
-   * `empty`: there is no server yet.
+   * `running`; `degraded`: a node does not get what another one writes; `failing`: a server does not run; `down`: a
+   * node takes no writes; `empty`: there is no server yet.
    */
   state: 'running' | 'degraded' | 'failing' | 'down' | 'empty'
   /** Why it is not as it should be, the worst first; nothing where all is well. */

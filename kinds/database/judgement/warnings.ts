@@ -6,7 +6,7 @@ import { isFull, type NodeSeen, type ServerSeen } from './seen.ts'
 
 /** Below this share of a disk a person should hear of it. */
 const scarce = 0.1
-/** So much of a log that is kept for one reader is worth a word. */
+/** A log kept for one reader is named from this size on. */
 const muchKept = 2 ** 30
 
 /**

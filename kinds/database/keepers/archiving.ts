@@ -9,8 +9,8 @@ import { InstanceAttributes, type Member } from '../inputs.ts'
 import { findPrimary } from '../server/primary.ts'
 
 /**
- * Keeps the archives of databases up to date: the finished files of each primary's log are put into the blobstore, and a file that is
- * written to is ended once a minute where anything was written.
+ * Keeps the archives of databases up to date: the finished files of each primary's log are put into the blobstore, and
+ * a file that is written to is ended once a minute where anything was written.
  */
 export default {
   everyMs: archiveEveryMs,
@@ -39,8 +39,8 @@ async function shipAll(context: KeeperContext, deployment: string, signal: Abort
 }
 
 /**
- * A deployment that has no archived server any more is followed no longer. A plan that sets one up says so before it is recorded, and
- * holds the lock of the deployment meanwhile: what such a plan said just before is said again.
+ * A deployment that has no archived server any more is followed no longer. A plan that sets one up says so before it is
+ * recorded, and holds the lock of the deployment meanwhile: what such a plan said just before is said again.
  */
 async function letBe({ ledger, stores }: KeeperContext, deployment: string): Promise<void> {
   const archives = archivesOf(stores)

@@ -4,13 +4,15 @@ import type { Session } from '../postgres/server.ts'
 
 /** How far the archive of a node is, against what its primary has written. */
 export interface ArchiveState {
-  /** Everything that was committed up to then is archived, by the server's clock in milliseconds; null: nothing is yet. */
+  /**
+   * Everything that was committed up to then is archived, by the server's clock in milliseconds; null: nothing is yet.
+   */
   archivedAt: number | null
   /** Something has been waiting for the archive for long. */
   late: boolean
 }
 
-/** So many transactions are looked through for the first one that is not archived. */
+/** How many transactions are looked through for the first one that is not archived. */
 const looked = 200
 
 /** Asks a primary, and the archive. Null where the server belongs to no line yet. */

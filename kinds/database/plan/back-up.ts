@@ -10,8 +10,8 @@ import { StandingNodes } from './foreman/standing-nodes.ts'
 const deployFirst = 'its log is not archived; deploy it with one first'
 
 /**
- * A base backup of every node that is archived, or of those named, all at the same time. Pure. Throws `not-found` for a node that
- * does not stand, `conflict` for one that is not archived: a base backup is of no use without the log.
+ * A base backup of every node that is archived, or of those named, all at the same time. Pure. Throws `not-found` for a
+ * node that does not stand, `conflict` for one that is not archived: a base backup is of no use without the log.
  */
 export function backUp(seen: Floorplan, { nodes }: BackUp): PlanDraft {
   const standing = new StandingNodes(seen)

@@ -10,7 +10,10 @@ import { primarySession, serversOf } from './stopped-links.ts'
 /** A question about a batch, or about a table without a key. */
 const limitMs = 3600_000
 
-/** All nodes of a database against each other, of each the server that takes writes. Throws `infrastructure` where a node has none. */
+/**
+ * All nodes of a database against each other, of each the server that takes writes. Throws `infrastructure`
+ * where a node has none.
+ */
 export async function compare(
   { materials, provider, deployment }: Pick<Looking, 'materials' | 'provider' | 'deployment'>,
   signal: AbortSignal,

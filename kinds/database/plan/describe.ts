@@ -19,8 +19,9 @@ const positions = `SELECT pg_is_in_recovery() AS recovering,
   (SELECT latest_end_lsn - pg_last_wal_replay_lsn() FROM pg_stat_wal_receiver WHERE status = 'streaming') AS lag`
 
 /**
- * A reader that has confirmed everything is behind by no time. Of one that has not, the server measures nothing until the reader confirms
- * something (a large transaction is confirmed when it is applied as a whole): no number is made up for it then.
+ * A reader that has confirmed everything is behind by no time. Of one that has not, the server measures nothing
+ * until the reader confirms something (a large transaction is confirmed when it is applied as a whole): no number
+ * is made up for it then.
  */
 const readers = `SELECT slot_name, coalesce(active, false) AS connected, pg_current_wal_lsn() - confirmed_flush_lsn AS lag,
     CASE WHEN NOT active THEN NULL WHEN confirmed_flush_lsn >= pg_current_wal_lsn() THEN 0
@@ -39,8 +40,8 @@ const slots = `SELECT slot_name, coalesce(active, false) AS connected, greatest(
 type Facts = Omit<DatabaseServer, 'database' | 'port' | 'node' | 'host' | 'kept' | 'disk' | 'closed' | 'tls'>
 
 /**
- * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a replica
- * that follows no server; `unresponsive`: its process runs and it does not answer.
+ * A server's own word on its role and how far it is. `running`: it takes writes, or follows who does; `failing`: a
+ * replica that follows no server; `unresponsive`: its process runs and it does not answer.
  */
 export async function describe(
   { attributes, meta }: StandingMaterial,

@@ -36,8 +36,8 @@ import type { Strategy } from './strategy.ts'
 /**
  * Blueprint x floorplan -> plan, by the operations: every event of theirs is a remodel, every phase waits for the one
  * before it, every plan is a stage. Ahead of them comes what they leave to others: a node whose primary is gone gets
- * another one, so that there is somebody to update, and one whose document asks for another primary too; and what a restore
- * needs is made sure of. Behind them come base backups of nodes that have none. Pure.
+ * another one, so that there is an instance to update, and one whose document asks for another primary too; and what a
+ * restore needs is made sure of. Behind them come base backups of nodes that have none. Pure.
  */
 export async function foreman(
   blueprint: Blueprint<Strategy>,

@@ -19,10 +19,10 @@ import { resourceOf, standingOf } from './state.ts'
 import type { Strategy } from './strategy.ts'
 
 /**
- * The world -> floorplan: every recorded resource as it is found today, and what was made without being recorded. What is not
- * there is marked `needs_recreate`, what does not do as it should carries an `error`: the operations know what follows from
- * that. `meta` of an instance says its role, what it has received, and how far behind it is; that of a node what was recorded of
- * its commits and of how far its servers had come. Changes nothing.
+ * The world -> floorplan: every recorded resource as it is found today, and what was made without being recorded. What
+ * is not there is marked `needs_recreate`, what does not do as it should carries an `error`: the operations know what
+ * follows from that. `meta` of an instance says its role, what it has received, and how far behind it is; that of a
+ * node what was recorded of its commits and of how far its servers had come. Changes nothing.
  */
 export async function inspector(blueprint: Blueprint<Strategy>, world: World): Promise<Inspection> {
   const { strategy } = blueprint
@@ -63,7 +63,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
     stoppedLinks({ primaries, instances }, nodes, world.provider),
     linksThatStopped({ primaries, instances }, world.provider),
   ])
-  // What a database holds that lets no session in is not known.
+  // The contents of a database that lets no session in are not known.
   const tables = new Map(
     [...primaries].flatMap(([node, server]) => (server.database.admin ? [[node, server.tables] as const] : [])),
   )
@@ -163,7 +163,7 @@ async function machinesOf(
       there.map(async ({ identifier, attributes }): Promise<[string, Machine]> => {
         const vm = String(attributes.vm)
         const first = await askMachine(provider, vm)
-        // What follows from silence is its end: it is asked twice.
+        // Silence leads to its end: it is asked twice.
         return [identifier.id, first.silent ? await askMachine(provider, vm) : first]
       }),
     ),
@@ -251,7 +251,9 @@ function instanceAsFound(
   })
 }
 
-/** Why a server, or what it follows by, is not encrypted as its document asks; what is to be renewed is one of these. */
+/**
+ * Why a server, or what it follows by, is not encrypted as its document asks; what is to be renewed is one of these.
+ */
 function tlsFault(
   { attributes }: ResourceData,
   { tls, checks, recovering }: Server,
@@ -340,7 +342,10 @@ function diskFault({ attributes }: ResourceData, vms: readonly Vm[], disks: read
   return size < disk_mib ? `its disk has ${size} MiB instead of ${disk_mib}` : ''
 }
 
-/** Machines and disks that this deployment owns but nobody recorded; they carry themselves what they were made for. */
+/**
+ * Machines and disks that this deployment owns and that are not recorded; they carry the purpose
+ * that they were made for.
+ */
 function strayHosts(found: readonly (Vm | Disk)[], known: ReadonlySet<string>): ResourceData[] {
   const seen = new Set(known)
   return found.flatMap(({ ownership }): ResourceData[] => {

@@ -5,8 +5,9 @@ import { deploymentName, replicationKey } from './architect.ts'
 import { Document } from './schema.ts'
 
 /**
- * What PostgreSQL stores of each password, as a blob: plans and the floorplan name its digest. The salt follows from the
- * password and a key that stands nowhere, so that an unchanged document is no change and one that knows no key cannot guess.
+ * What PostgreSQL stores of each password, as a blob: plans and the floorplan name its digest. The salt
+ * follows from the password and a key that stands nowhere, so that an unchanged document is no change and one
+ * that knows no key cannot guess.
  */
 export async function keepPasswords(document: SourceDocument, { blobs, secrets }: Keeping) {
   const deployment = deploymentName(document)

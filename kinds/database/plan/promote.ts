@@ -13,9 +13,9 @@ import { StandingNodes } from './foreman/standing-nodes.ts'
 const mostBehind = 16 * 2 ** 20
 
 /**
- * The change that makes `server` the primary of its node, by the rules of a document that names it: a switch-over where the primary
- * answers, a fail-over where its machine is gone, a promotion where all servers are replicas. Pure. Throws `not-found` for a server
- * that there is not, `conflict` where it cannot take over as it is, or another one has more.
+ * The change that makes `server` the primary of its node, by the rules of a document that names it: a switch-over where
+ * the primary answers, a fail-over where its machine is gone, a promotion where all servers are replicas. Pure. Throws
+ * `not-found` for a server that there is not, `conflict` where it cannot take over as it is, or another one has more.
  */
 export function promote(seen: Floorplan, { server, acceptLoss }: Promotion): PlanDraft {
   const standing = new StandingNodes(seen)

@@ -20,8 +20,9 @@ interface Piece {
 }
 
 /**
- * Servers start again one after the other: of each node its replicas, then its primary, in place or by a switch-over to a replica that is
- * ready, which starts it again as a replica. Pure. Throws `not-found` for a part that there is not, `conflict` where a machine is gone.
+ * Servers start again one after the other: of each node its replicas, then its primary, in place or by a switch-over to
+ * a replica that is ready, which starts it again as a replica. Pure. Throws `not-found` for a part that there is not,
+ * `conflict` where a machine is gone.
  */
 export function restart(seen: Floorplan, { parts, switchOver }: Restart): PlanDraft {
   const standing = new StandingNodes(seen)

@@ -66,7 +66,7 @@ const BackupConfig = z.strictObject({
         id: name.optional(),
         /** Remodel's own blobstore. */
         type: z.literal('remodel').default('remodel'),
-        /** So many base backups of a node stay, the newest; without it all of them. */
+        /** How many base backups of a node stay, the newest; without it all of them. */
         retention_full: z.int().positive().optional(),
       }),
     )
@@ -95,7 +95,7 @@ const Node = z.strictObject({
   source_node: z.string().default(''),
   backup_config: BackupConfig.optional(),
   restore_config: RestoreConfig.optional(),
-  /** The host whose instance is to take writes; without it whoever does. */
+  /** The host whose instance is to take writes; without it the present primary. */
   primary_host_id: name.optional(),
   port: port.optional(),
   postgresql_conf: settings.default({}),

@@ -11,8 +11,8 @@ import { primarySession, serversOf } from './stopped-links.ts'
 const graceMs = 5000
 
 /**
- * Statements on all nodes of a database, or on those that are named, as its owner. Throws `not-found` and `infrastructure` before anything
- * is changed.
+ * Statements on all nodes of a database, or on those that are named, as its owner. Throws `not-found` and
+ * `infrastructure` before anything is changed.
  */
 export async function statementsOnNodes(
   { sql, nodes: wanted, limitSeconds }: StatementsRequest,

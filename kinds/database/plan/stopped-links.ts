@@ -43,7 +43,10 @@ export function serversOf(materials: readonly StandingMaterial[], node: string):
   })
 }
 
-/** With the one of these that takes writes; null where none is found. A query takes no longer than a look does, unless `limitMs` is given. */
+/**
+ * With the one of these that takes writes; null where none is found. A query takes no longer than a look does,
+ * unless `limitMs` is given.
+ */
 export async function primarySession(
   machines: Machines,
   servers: readonly Address[],

@@ -17,8 +17,8 @@ export function postgresMount(): { source: string; target: string } {
 }
 
 /**
- * The directory with `initdb`, `pg_ctl` and `postgres` on this machine: REMODEL_POSTGRES, else the npm package of this platform,
- * else the newest of the machine's own. Throws `unsupported` where there is none.
+ * The directory with `initdb`, `pg_ctl` and `postgres` on this machine: REMODEL_POSTGRES, else the npm package of this
+ * platform, else the newest of the machine's own. Throws `unsupported` where there is none.
  */
 export function postgresBinaries(): string {
   const given = process.env.REMODEL_POSTGRES

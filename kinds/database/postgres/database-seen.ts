@@ -7,7 +7,10 @@ export interface DatabaseSeen {
   /** Sessions of a superuser are let in. */
   admin: boolean
   owner: string
-  /** What keeps clients from reading and writing, or servers of other nodes from coming in; each as the rest of a sentence. */
+  /**
+   * What keeps clients from reading and writing, or servers of other nodes from coming in; each as
+   * the rest of a sentence.
+   */
   faults: string[]
 }
 

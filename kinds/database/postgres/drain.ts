@@ -7,14 +7,16 @@ import { quoted, type Session } from './server.ts'
 const countedUpTo = 100_000
 const copyTries = 3
 
-/** How far the drain of a node's database is, as its own catalog says: replicas have it, so a failover forgets nothing. */
+/**
+ * How far the drain of a node's database is, as its own catalog says: replicas have it, so a failover forgets nothing.
+ */
 export type Drain = 'none' | 'begun' | 'done'
 
 const mark = 'remodel.drain'
 
 /**
- * New transactions read only from now on, and the database remembers why. One that was `done` stays so. Sessions that there are go on as
- * they were.
+ * New transactions read only from now on, and the database remembers why. One that was `done` stays so. Sessions that
+ * there are go on as they were.
  */
 export async function beginDrain(session: Session, database: string): Promise<void> {
   if ((await drainOf(session, database)) !== 'none') return
@@ -90,7 +92,10 @@ export interface Link {
   reader: Incoming | null | undefined
 }
 
-/** Why a link carries nothing, from two looks at it with time for another try in between; null where it does, or may only be slow. */
+/**
+ * Why a link carries nothing, from two looks at it with time for another try in between; null where it
+ * does, or may only be slow.
+ */
 export function whyStopped(node: string, peer: string, before: Link, now: Link): string | null {
   if (now.reading === null) return `${node} keeps no log for ${peer}`
   if (now.reader === null) return `${peer} has no subscription to ${node}`
@@ -107,8 +112,8 @@ export function whyStopped(node: string, peer: string, before: Link, now: Link):
 }
 
 /**
- * How many rows a node has written that the reader of this slot has not confirmed, `atLeast` where there are more. They are read from
- * the log by a copy of the slot that ends with the session, so the reader is not disturbed.
+ * How many rows a node has written that the reader of this slot has not confirmed, `atLeast` where there are more. They
+ * are read from the log by a copy of the slot that ends with the session, so the reader is not disturbed.
  */
 export async function waitingRows(
   session: Session,

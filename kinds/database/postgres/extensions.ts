@@ -2,7 +2,10 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { postgresBinaries } from './binaries.ts'
 
-/** What the PostgreSQL of this machine can make in a database; null where its control files are not found: a server will say. */
+/**
+ * What the PostgreSQL of this machine can make in a database; null where its control files are not
+ * found: a server will say.
+ */
 export function extensionsHere(): string[] | null {
   const binaries = realpathSync(postgresBinaries())
   const version = /\/postgresql\/(\d+)\/bin$/.exec(binaries)?.[1]

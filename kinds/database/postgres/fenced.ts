@@ -7,7 +7,7 @@ import { fenceSequence } from './names.ts'
 import { ensureOwnSequence } from './own-schema.ts'
 import { type Address, type Machines, openSession, type Session } from './server.ts'
 
-/** A synchronous standby that hangs holds a fence up for so long at most. */
+/** A synchronous standby that hangs holds a fence up for this long at most. */
 const standbyMs = 3000
 const retryMs = 20
 
@@ -15,9 +15,9 @@ const retryMs = 20
  * A session that may change a database on behalf of a remodel.
  *
  * The fence is a sequence in the schema `remodel` of that database: the write-ahead log carries it to replicas, so it
- * survives a failover, and logical replication does not carry it to other nodes. The session holds an advisory lock of its
- * scope as long as it lives. Whoever comes with a larger number first ends the sessions of smaller ones: a worker that was
- * paused and wakes up finds its session gone, and a new one refused. So check and change are one session.
+ * survives a failover, and logical replication does not carry it to other nodes. The session holds an advisory lock of
+ * its scope as long as it lives. A caller with a larger number first ends the sessions of smaller ones: a worker that
+ * was paused and wakes up finds its session gone, and a new one refused. So check and change are one session.
  */
 export async function openFenced(
   machines: Machines,
@@ -62,7 +62,10 @@ async function endOlder(session: Session, scope: string, number: number): Promis
   )
 }
 
-/** A failover must not bring a smaller number back: where there is a standby to take over, it has the number before the work begins. */
+/**
+ * A failover must not bring a smaller number back: where there is a standby to take over, it has the number
+ * before the work begins.
+ */
 async function raise(session: Session, sequence: string, number: number): Promise<void> {
   const standbys = `SELECT 1 FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum') AND state = 'streaming' LIMIT 1`
   const waits = (await session.value(standbys)) !== null

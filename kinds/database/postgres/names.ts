@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** The role that Remodel works as, on every server: root of the server's own machine may be it, and no client of the network. */
+/**
+ * The role that Remodel works as, on every server: root of the server's own machine may be it, and no
+ * client of the network.
+ */
 export const adminRole = 'remodel'
 /** The role that servers follow each other as. */
 export const replicationRole = 'remodel_replication'
@@ -27,7 +30,7 @@ export function linkName(provider: string, subscriber: string): string {
 /** A link's name: provider and subscriber. */
 export const linkPattern = /^remodel_(n\d+)_(n\d+)$/
 
-/** The physical slot that holds WAL for an instance on whoever is its primary. */
+/** The physical slot that holds WAL for an instance on its primary. */
 export function instanceSlot(instance: string): string {
   return identifier(`instance_${instance}`)
 }
@@ -45,7 +48,9 @@ export function placeOrigin(provider: string, line: string): string {
 /** What the names of all places in what `provider` writes begin with. */
 export const placesOf = (provider: string) => `remodel_place_${provider}_`
 
-/** A sequence that holds the highest fence shown for a scope: not replicated between nodes, but to a node's replicas. */
+/**
+ * A sequence that holds the highest fence shown for a scope: not replicated between nodes, but to a node's replicas.
+ */
 export function fenceSequence(scope: string): string {
   return `fence_${createHash('sha256').update(scope).digest('hex').slice(0, 24)}`
 }

@@ -1,6 +1,7 @@
 /**
- * Every sequence of a database of several nodes counts in steps of this, and node `n3` draws the numbers whose remainder by it is 3. So a
- * node that is added needs no change on the others, and no two nodes whose numbers differ by less draw the same number.
+ * Every sequence of a database of several nodes counts in steps of this, and node `n3` draws the numbers whose
+ * remainder by it is 3. So a node that is added needs no change on the others, and no two nodes whose numbers differ by
+ * less draw the same number.
  */
 export const stride = 16
 

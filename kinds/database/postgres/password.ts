@@ -2,8 +2,8 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { literal, quoted, type Session } from './server.ts'
 
 /**
- * Gives a role what PostgreSQL stores of its password; null: none. The statement holds the verifier, so the server is asked to
- * log no statement of this session, and the error of a refusal says no more than which role it was.
+ * Gives a role what PostgreSQL stores of its password; null: none. The statement holds the verifier, so the server is
+ * asked to log no statement of this session, and the error of a refusal says no more than which role it was.
  */
 export async function setPassword(session: Session, role: string, verifier: string | null): Promise<void> {
   await session.query(

@@ -6,9 +6,9 @@ export const Position = z.object({ timeline: z.number(), lsn: z.number() })
 export type Position = z.infer<typeof Position>
 
 /**
- * The columns `recovering`, `timeline` and `lsn` of one server. A primary's timeline is the one it writes to now: that of its last
- * checkpoint is the old one for minutes after a promotion. A replica has what it received or replayed, whichever is more; its
- * timeline is the newest of which it has any log.
+ * The columns `recovering`, `timeline` and `lsn` of one server. A primary's timeline is the one it writes to now: that
+ * of its last checkpoint is the old one for minutes after a promotion. A replica has what it received or replayed,
+ * whichever is more; its timeline is the newest of which it has any log.
  */
 export const positionSql = `SELECT pg_is_in_recovery() AS recovering,
   CASE WHEN pg_is_in_recovery() THEN greatest(

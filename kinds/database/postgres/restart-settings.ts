@@ -1,4 +1,7 @@
-/** Settings of PostgreSQL 17 and 18 that take effect with a start of the server only; `postgres --describe-config` says so. */
+/**
+ * Settings of PostgreSQL 17 and 18 that take effect with a start of the server only;
+ * `postgres --describe-config` says so.
+ */
 const names: ReadonlySet<string> = new Set(
   `archive_mode autovacuum_freeze_max_age autovacuum_multixact_freeze_max_age
   autovacuum_worker_slots bonjour bonjour_name cluster_name commit_timestamp_buffers data_directory data_sync_retry

@@ -15,10 +15,15 @@ export const usualRole = `CONNECTION LIMIT -1 VALID UNTIL 'infinity' NOBYPASSRLS
 
 export const isUsualRole = `rolconnlimit <> 0 AND coalesce(rolvaliduntil, 'infinity') > now() AND NOT rolbypassrls`
 
-/** Says of a role that a document has made it: it goes when no document names it any more, also where its data came from a backup. */
+/**
+ * Says of a role that a document has made it: it goes when no document names it any more, also where its
+ * data came from a backup.
+ */
 export const documentRole = 'a user of the document, made by Remodel'
 
-/** A role as the document has it; `verifier`: digest of what PostgreSQL stores of its password, empty where it has none. */
+/**
+ * A role as the document has it; `verifier`: digest of what PostgreSQL stores of its password, empty where it has none.
+ */
 interface Wanted {
   username: string
   verifier: string
@@ -35,8 +40,8 @@ export async function rolesOfDocuments(session: Session): Promise<string[]> {
 }
 
 /**
- * Names of roles that are not as the document has them: missing, of other attributes, of another password or none, kept from coming in, or
- * able to still. No verifier leaves the server.
+ * Names of roles that are not as the document has them: missing, of other attributes, of another password or none, kept
+ * from coming in, or able to still. No verifier leaves the server.
  */
 export async function rolesAmiss(session: Session, users: readonly Wanted[]): Promise<string[]> {
   const columns = Object.values(roleAttributes).join(', ')

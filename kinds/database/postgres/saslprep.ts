@@ -21,9 +21,9 @@ const leftToRight = read(tables.leftToRight)
 const holds = (ranges: Ranges, code: number) => ranges.some(([from, to]) => from <= code && code <= to)
 
 /**
- * A password as PostgreSQL's server and libpq make it for SCRAM: SASLprep, and the password as it is where SASLprep refuses it. Two of
- * their ways are not those of the RFC: ASCII is taken as it is, control characters too, and what is prohibited is looked for in what
- * was written, not in what that is normalized to.
+ * A password as PostgreSQL's server and libpq make it for SCRAM: SASLprep, and the password as it is where SASLprep
+ * refuses it. Two of their ways are not those of the RFC: ASCII is taken as it is, control characters too, and what is
+ * prohibited is looked for in what was written, not in what that is normalized to.
  */
 export function saslprep(password: string): string {
   const written = [...password].map((character) => character.codePointAt(0)!)
@@ -37,7 +37,7 @@ export function saslprep(password: string): string {
     .normalize('NFKC')
 }
 
-/** What is written from right to left begins and ends so, with nothing in it that is written from left to right. */
+/** Text written from right to left begins and ends so, and holds no characters written from left to right. */
 function isOneDirection(codes: readonly number[]): boolean {
   if (!codes.some((code) => holds(rightToLeft, code))) return true
   if (codes.some((code) => holds(leftToRight, code))) return false

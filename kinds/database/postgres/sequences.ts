@@ -5,7 +5,10 @@ import type { Row, Session } from './server.ts'
 
 /** Numbers that other nodes may have drawn and whose rows are on their way, where a sequence was in use before. */
 const onTheirWay = 1000n
-/** A transaction that has drawn a number and goes on keeps the sequence; others that draw wait behind this, so it is not long. */
+/**
+ * A transaction that has drawn a number and goes on keeps the sequence; others that draw wait behind
+ * this, so it is not long.
+ */
 const lockMs = 2000
 const tries = 5
 
@@ -21,8 +24,8 @@ interface Sequence {
 }
 
 /**
- * Those that count in other steps, downwards or round and round have a rule of their own, and are left alone; so are those that have no
- * room for another step.
+ * Sequences that count in other steps, downwards or in a circle have a rule of their own, and are left alone; so are
+ * those that have no room for another step.
  */
 const columns = `format('%I.%I', nspname, relname) AS name, seqincrement::text AS increment, seqmin::text AS least, seqmax::text AS largest`
 const from = `FROM pg_sequence JOIN pg_class c ON c.oid = seqrelid JOIN pg_namespace n ON n.oid = relnamespace`
@@ -115,7 +118,10 @@ async function share(session: Session, name: string, node: string): Promise<void
   )
 }
 
-/** The largest number in the column that it belongs to, where an index has it: rows of other nodes have drawn theirs there. */
+/**
+ * The largest number in the column that it belongs to, where an index has it: rows of other nodes
+ * have drawn theirs there.
+ */
 async function highestOf(session: Session, name: string): Promise<bigint | null> {
   const [owner] = await session.query(
     `SELECT format('%I.%I', nspname, relname) AS relation, format('%I', attname) AS col FROM pg_depend

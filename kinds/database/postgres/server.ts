@@ -11,8 +11,8 @@ export type { Address, Machines } from './way-in.ts'
 export type Row = Record<string, string | number | boolean | null>
 
 /**
- * A session with one server. Commits wait for this server's disk only: Remodel's own work never waits for a replica. It writes where
- * clients may only read, and no setting of a database or its owner is in effect (`own-settings.ts`).
+ * A session with one server. Commits wait for this server's disk only: Remodel's own work never waits for a replica. It
+ * writes where clients may only read, and no setting of a database or its owner is in effect (`own-settings.ts`).
  */
 export interface Session {
   query(sql: string, values?: readonly unknown[]): Promise<Row[]>
@@ -25,7 +25,9 @@ export interface Session {
 export interface SessionOptions {
   /** What `pg_stat_activity` calls it. */
   name?: string
-  /** Limit of opening it, 5 s unless given. One that is given is the limit of each query too: a look does not wait long. */
+  /**
+   * Limit of opening it, 5 s unless given. One that is given is the limit of each query too: a look does not wait long.
+   */
   timeoutMs?: number
   /** Limit of each query where that is another one. A session whose query took longer is over. */
   limitMs?: number
@@ -37,8 +39,8 @@ const openMs = 5000
 const closeMs = 1000
 
 /**
- * Opens a session as the admin role, through the server's machine. Throws `infrastructure` where the server cannot be reached
- * or does not take sessions yet. No error holds a statement: statements may hold what is secret.
+ * Opens a session as the admin role, through the server's machine. Throws `infrastructure` where the server cannot be
+ * reached or does not take sessions yet. No error holds a statement: statements may hold what is secret.
  */
 export async function openSession(
   machines: Machines,

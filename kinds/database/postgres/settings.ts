@@ -1,4 +1,6 @@
-/** What a replica must not have less of than its primary had when it wrote what the replica replays. */
+/**
+ * Settings of which a replica must not have less than its primary had when it wrote the log that the replica replays.
+ */
 export const replicaFloors = [
   'max_connections',
   'max_worker_processes',
@@ -41,7 +43,10 @@ export interface Complaint {
   message: string
 }
 
-/** Of the log of a server that was asked about its settings, or did not start: what it has against them, without times and places. */
+/**
+ * Of the log of a server that was asked about its settings, or did not start: what it has against them,
+ * without times and places.
+ */
 export function complaintsIn(log: string): Complaint[] {
   const found: Complaint[] = []
   for (const line of log.split('\n')) {

@@ -18,8 +18,9 @@ export const socketDirectory = `${layout.run}/postgres`
 export type Machines = Pick<Provider, 'connect'>
 
 /**
- * The way in of the admin role: the server's unix socket, through its machine. The server believes the machine's root, so
- * access to the machine is access to the server, and no process outside has any. Rejects where `signal` aborts first.
+ * The way in of the admin role: the server's unix socket, through its machine. The server believes the
+ * machine's root, so access to the machine is access to the server, and no process outside has any. Rejects
+ * where `signal` aborts first.
  */
 export async function dialServer(
   machines: Machines,

@@ -7,7 +7,7 @@ const hosts = '127.0.0.0/8'
 /** Lets replicas follow a server. */
 const followRule = (by: Way) => `${by} replication ${replicationRole} ${hosts} scram-sha-256`
 
-/** `hostssl`: nothing is told to a client that comes without TLS. */
+/** `hostssl`: a client that comes without TLS gets no answer. */
 type Way = 'host' | 'hostssl'
 
 /** The rule that lets replicas in, where these rules lack it; undefined where they have it. */
@@ -21,7 +21,10 @@ export const wayIn = (rules: string): Way => (/^hostssl /m.test(rules) ? 'hostss
 
 export const wayOf = (tls: Tls | undefined): Way => (tls?.mode === 'required' ? 'hostssl' : 'host')
 
-/** The admin role is root of the machine, on the server's own socket; clients of the network are not asked for a password even. */
+/**
+ * The admin role is root of the machine, on the server's own socket; clients of the network are not
+ * asked for a password even.
+ */
 const admin = [
   `local all ${adminRole} peer map=${adminRole}`,
   `host all ${adminRole} all reject`,
@@ -36,8 +39,8 @@ export const identities = `${adminRole} root ${adminRole}\n`
 /**
  * `pg_hba.conf`: who may come in, and how. Of the same name the first line counts.
  *
- * @param to `clients`: every role, with its password; `servers`: replicas and other nodes, no clients; `peers`: other nodes alone;
- * `none`: Remodel alone.
+ * @param to `clients`: every role, with its password; `servers`: replicas and other nodes, no clients; `peers`: other
+ * nodes alone; `none`: Remodel alone.
  */
 export function accessRules(to: 'clients' | 'peers' | 'servers' | 'none', by: Way): string {
   if (to === 'none') return `${admin.join('\n')}\n`

@@ -12,8 +12,9 @@ import { slotsArrived } from './slots.ts'
 import { isVerifiable } from './tls.ts'
 
 /**
- * Makes a node of its servers: every replica has a slot at the primary and follows whoever takes writes, and commits wait
- * for one of them. That is asked for only once they follow, or every write would hang. Answers the primary.
+ * Makes a node of its servers: every replica has a slot at the primary and follows the server that takes
+ * writes, and commits wait for one of them. That is asked for only once they follow, or every write would
+ * hang. Answers the primary.
  */
 export async function arrangeNode(
   context: StepContext,
@@ -34,7 +35,7 @@ export async function arrangeNode(
   const why = whys.find((found) => found !== null)
   if (why !== undefined) throw new RemodelError('infrastructure', why)
   await Promise.all(replicas.map((replica) => dropFormerSlots(context, replica)))
-  // The same on all of them: whoever takes over waits for the others.
+  // The same on all of them: a server that takes over waits for the others.
   for (const member of members) {
     await write(context, member, { members, verified, synchronous: of.synchronous ? members : [] })
   }

@@ -5,14 +5,14 @@ import { shell } from './shell.ts'
 
 const mark = `${place.data}/put-back`
 
-/** What a node had before a restore that did not end is here, and not its whole data again. */
+/** Whether the data that a node had before a restore is here, because the restore did not end. */
 export async function isLaidAside(connection: Connection): Promise<boolean> {
   return (await connection.exec(['/bin/sh', '-c', `[ -d ${place.aside} ] || [ -e ${mark} ]`])).exitCode === 0
 }
 
 /**
- * What a node had before a restore that did not end is its data again: the request was withdrawn. False where nothing lies aside. The mark in
- * the data says that it is whole, until the file beside it does.
+ * Makes the data that a node had before a restore its data again: the request was withdrawn. False where nothing lies
+ * aside. The mark in the data says that it is whole, until the file beside it does.
  */
 export async function putBackAside(connection: Connection): Promise<boolean> {
   const there = await shell(

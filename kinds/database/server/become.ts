@@ -7,10 +7,10 @@ import { moveOrigin } from './kept-place.ts'
 import { dropSubscription, ensureSubscription, type Link, originOf } from './subscribe.ts'
 
 /**
- * On a copy of the source that has just become a primary: the source's own subscriptions came along, with how far it had
- * come with each peer at exactly this position of its log. That is kept, the subscriptions go (not their slots, which are
- * the source's), and the subscription to the source is made, to start at the target. From now
- * on it draws numbers of its own. `line`: of the source.
+ * On a copy of the source that has just become a primary: the source's own subscriptions came along, with how far it
+ * had come with each peer at exactly this position of its log. That is kept, the subscriptions go (not their slots,
+ * which are the source's), and the subscription to the source is made, to start at the target. From now on it draws
+ * numbers of its own. `line`: of the source.
  */
 export async function becomeNode(
   session: Session,

@@ -17,10 +17,12 @@ export type Floors = Readonly<Record<string, number>>
 /**
  * - `standing`: an ordinary server.
  * - `copying`: it follows another node until it is populated, and must not take over that node's slots.
- * - `promoting`: it stops following at `target` and becomes a primary. Its copied subscriptions must not run, or they would
- *   take what was sent to the source; its replicas must not see it before it has turned, or they would run past it.
- * - `restoring`: it replays the archived log up to a point and becomes a primary. What it was linked with when it was backed up
- *   must not run, and nobody but Remodel may come in: what is written before it is whole would be lost with the next attempt.
+ * - `promoting`: it stops following at `target` and becomes a primary. Its copied subscriptions must not
+ *   run, or they would take what was sent to the source; its replicas must not see it before it has turned,
+ *   or they would run past it.
+ * - `restoring`: it replays the archived log up to a point and becomes a primary. What it was linked with when it
+ *   was backed up must not run, and only Remodel may come in: what is written before it is whole would be lost
+ *   with the next attempt.
  */
 export type Mode =
   | { is: 'standing' | 'copying'; floors?: Floors }
@@ -42,7 +44,9 @@ const usual: Record<string, string> = {
   log_line_prefix: '%m [%p] %a ',
 }
 
-/** Names in the case of PostgreSQL's own list: the server does not look at it, and the last of two lines would count. */
+/**
+ * Names in the case of PostgreSQL's own list: the server does not look at it, and the last of two lines would count.
+ */
 export function settingsOf(instance: InstanceAttributes, mode: Mode): Record<string, string> {
   const given = Object.entries(instance.settings).map(([name, value]): [string, string] => {
     const plain = name.toLowerCase()
@@ -81,7 +85,7 @@ function raised(settings: Readonly<Record<string, string>>, floors: Floors): Rec
 
 function recovery(target: Target): Record<string, string> {
   return {
-    // What the settings were then need not fit those of today until it is open.
+    // The settings of then need not fit those of today until it is open.
     hot_standby: 'off',
     max_logical_replication_workers: '0',
     restore_command: `cp "${place.replayed}/%f" "%p"`,
@@ -135,7 +139,7 @@ export async function arrange(connection: Connection, of: Arrangement): Promise<
       ? {}
       : {
           synchronous_standby_names: `ANY 1 (${synchronous.map((name) => `"${name}"`).join(', ')})`,
-          // What other nodes got must not be lost to a failover either.
+          // Rows that other nodes got must not be lost to a failover either.
           synchronized_standby_slots: synchronous.map(instanceSlot).join(', '),
         }),
   })

@@ -24,7 +24,10 @@ export interface ControlFile {
   checkpoint: Position
 }
 
-/** What `pg_controldata` tells of a server that does not run; that program is not among the binaries that every machine has. */
+/**
+ * What `pg_controldata` tells of a server that does not run; that program is not among the binaries
+ * that every machine has.
+ */
 export async function readControlFile(connection: Connection): Promise<ControlFile> {
   const { stdout, exitCode } = await connection.exec([
     '/bin/sh',

@@ -5,8 +5,9 @@ import { openSession } from '../postgres/server.ts'
 import { finishData, prepareData, readData, writePart } from './data.ts'
 
 /**
- * A base backup: the data directory of a running primary, on another machine. Not whole before the write-ahead log since
- * `pg_backup_start` was read: a slot has to hold that. The backup ends with the session, whatever happens to this process.
+ * A base backup: the data directory of a running primary, on another machine. Not whole before the write-ahead
+ * log since `pg_backup_start` was read: a slot has to hold that. The backup ends with the session, whatever
+ * happens to this process.
  */
 export async function copyData(context: StepContext, from: Member, to: Connection): Promise<void> {
   const { signal } = context

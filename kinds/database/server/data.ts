@@ -3,7 +3,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { owner, place } from './place.ts'
 import { shell } from './shell.ts'
 
-/** So much is held in memory at once. */
+/** Bytes that are held in memory at once. */
 const chunkBytes = 32 * 1024 * 1024
 const mebibyte = 1024 * 1024
 

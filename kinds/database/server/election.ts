@@ -80,7 +80,7 @@ function tooFew({ node, members, commits }: Election, seen: readonly Seen[]): Re
   )
 }
 
-/** An attempt before this one, that was only paused, can promote nobody any more. */
+/** An attempt before this one, that was only paused, can promote no server any more. */
 async function showFence(context: StepContext, members: readonly Member[]): Promise<void> {
   await Promise.all(
     members.map(async ({ vm }) => {
@@ -97,7 +97,7 @@ async function showFence(context: StepContext, members: readonly Member[]): Prom
   )
 }
 
-/** Starts a silent server as a replica. What cannot be started stays silent. */
+/** Starts a silent server as a replica. A server that cannot be started stays silent. */
 async function wake(context: StepContext, member: Member): Promise<void> {
   context.say(`bringing up ${member.instance}`)
   try {
@@ -120,7 +120,7 @@ async function wake(context: StepContext, member: Member): Promise<void> {
   }
 }
 
-/** What it says of itself counts only when it has read all of its own log: then it waits for more. */
+/** Its own report counts only when it has read all of its own log: then it waits for more. */
 async function replayed(context: StepContext, member: Member): Promise<void> {
   await until(`${member.instance} reading its own log`, context.signal, replayMs, async () => {
     const session = await openSession(context.provider, member, 'postgres', { timeoutMs: 2000 })

@@ -6,8 +6,9 @@ import { quoted, type Session } from '../postgres/server.ts'
 const stillUsed = '2BP01'
 
 /**
- * Extensions are made as the admin role, with those that they rest on, since a user of the document may make few of them. Throws
- * `job-failed` for one that the server does not have. One that is to go stays where something rests on it: no table or column is dropped.
+ * Extensions are made as the admin role, with those that they rest on, since a user of the document may make few of
+ * them. Throws `job-failed` for one that the server does not have. One that is to go stays where something rests on it:
+ * no table or column is dropped.
  */
 export async function makeExtensions(
   context: Pick<StepContext, 'say'>,

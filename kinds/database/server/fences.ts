@@ -6,8 +6,8 @@ import { type Machines, openSession, quoted, type Session } from '../postgres/se
 export type SeenFences = Record<string, Record<string, number>>
 
 /**
- * The fences of a server's databases; empty where it does not answer. A restore would set them back, and a worker that was
- * paused since could write again: they are carried over.
+ * The fences of a server's databases; empty where it does not answer. A restore would set them back, and a worker that
+ * was paused since could write again: they are carried over.
  */
 export async function readFences(machines: Machines, member: Member, database: string): Promise<SeenFences> {
   const seen: SeenFences = {}
@@ -23,7 +23,7 @@ export async function readFences(machines: Machines, member: Member, database: s
         await session.close()
       }
     } catch {
-      // It is down, or has no such database: nobody can have shown a fence there since the log ends.
+      // It is down, or has no such database: no step can have shown a fence there since the log ends.
     }
   }
   return seen

@@ -10,8 +10,8 @@ import { findPrimary, until } from './primary.ts'
 const replayMs = 30_000
 
 /**
- * A server that replays a log stops where the log says that its writer had more of a setting. So a replica keeps what it has until its
- * primary has less and the replica has replayed that: raised before its primary, lowered behind it.
+ * A server that replays a log stops where the log says that its writer had more of a setting. So a replica keeps what
+ * it has until its primary has less and the replica has replayed that: raised before its primary, lowered behind it.
  *
  * `kept`: what it keeps more of than `instance` asks for; empty where it can have what is asked for.
  */

@@ -22,8 +22,8 @@ interface Following {
 }
 
 /**
- * Makes a copy of the source's primary that follows `upstream`. The slot comes first, so that the log since then is kept;
- * what was here before is thrown away, or kept beside where it has more than that primary.
+ * Makes a copy of the source's primary that follows `upstream`. The slot comes first, so that the log since then is
+ * kept; what was here before is thrown away, or kept beside where it has more than that primary.
  */
 export async function follow(context: StepContext, connection: Connection, of: Following): Promise<void> {
   const { member, instance, role, source, upstream } = of
@@ -51,13 +51,13 @@ export async function follow(context: StepContext, connection: Connection, of: F
   await connection.write(place.whole, role)
 }
 
-/** What was set with ALTER SYSTEM on the source came along with the copy, and would win over the arrangement. */
+/** Settings of ALTER SYSTEM on the source came along with the copy, and would win over the arrangement. */
 async function forgetOverrides(connection: Connection): Promise<void> {
   const names = 'primary_conninfo|primary_slot_name|synchronous_standby_names|synchronized_standby_slots'
   await shell(connection, `sed -i -E '/^(${names}) /d' ${place.data}/postgresql.auto.conf`)
 }
 
-/** A physical slot for a replica on whoever it follows. */
+/** A physical slot for a replica on the server that it follows. */
 export async function ensureInstanceSlot(machines: Machines, on: Member, instance: string): Promise<void> {
   const session = await openSession(machines, on, 'postgres')
   try {

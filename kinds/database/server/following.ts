@@ -11,9 +11,9 @@ interface Wait {
 }
 
 /**
- * Whether a replica follows one of `upstream`, by the word of the server it follows: that one streams to it, on its own timeline, and
- * the replica has on its disk what was written after this question was asked. A replica's own word is worth nothing: one that has
- * left the history says `streaming` for an instant at every try.
+ * Whether a replica follows one of `upstream`, by the word of the server it follows: that one streams to it, on its own
+ * timeline, and the replica has on its disk what was written after this question was asked. A replica's own word is
+ * worth nothing: one that has left the history says `streaming` for an instant at every try.
  *
  * Null: it follows. Else why not, as one phrase; `waitMs` is how long it has to get there.
  */

@@ -15,7 +15,9 @@ import { promote } from './promote.ts'
 import { shell } from './shell.ts'
 import { slotsArrived } from './slots.ts'
 
-/** A replica that follows is there at once; one that is far behind would keep writers waiting for as long as it needs. */
+/**
+ * A replica that follows is there at once; one that is far behind would keep writers waiting for as long as it needs.
+ */
 const followMs = 15_000
 const receiveMs = 15_000
 const takeBackMs = 120_000
@@ -25,13 +27,13 @@ const takeBackMs = 120_000
  *
  *   running   the old primary takes writes. The heir is judged by it; one that does not follow is refused, and nothing was changed.
  *             -- stopped -->
- *   stopped   It shut down in order, and the heir has its log up to the last checkpoint: else, and when the step is told to stop, the
+ *   stopped   It shut down in order, and the heir has its log up to the last checkpoint: else, and when the step is asked to stop, the
  *             old one is started again as the primary. Point of no return. -- `standby.signal` -->
  *   demoted   The old one can start as a replica only. -- the heir is promoted -->
  *   over
  *
- * An attempt that was cut off is taken up where the servers are: a primary that is shut down is `stopped`, with `standby.signal`
- * `demoted`. Answers who was the primary before, where that is still to be seen.
+ * An attempt that was cut off is taken up where the servers are: a primary that is shut down is `stopped`, with
+ * `standby.signal` `demoted`. Answers who was the primary before, where that is still to be seen.
  */
 export async function handOver(context: StepContext, heir: Member, others: readonly Member[]): Promise<Member | null> {
   await showFence(context, heir)
@@ -51,7 +53,10 @@ export async function handOver(context: StepContext, heir: Member, others: reado
   return old.member
 }
 
-/** Nothing is stopped before the heir is known to follow; slots for the others and copies of other nodes' slots are on it. */
+/**
+ * Nothing is stopped before the heir is known to follow; slots for the others and copies of other
+ * nodes' slots are on it.
+ */
 async function prepare(context: StepContext, old: Member, heir: Member, others: readonly Member[]): Promise<void> {
   context.say(`asking ${old.instance} whether ${heir.instance} follows it`)
   await refuseUnlessFollowing(context, old, heir)

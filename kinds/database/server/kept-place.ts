@@ -4,11 +4,11 @@ import { literal, type Session } from '../postgres/server.ts'
 import { until } from './primary.ts'
 
 /**
- * How far a node had come with what another one writes, over the time in which it has no subscription to it. PostgreSQL knows that by an
- * origin that goes with the subscription, and a new one would begin at what its slot last heard: rows that came since would come twice.
- * So it is kept by an origin of its own, which replicas have too. A position means something in one line of the provider's data
- * only: a subscription carries the line that it reads as its comment, and the place carries it in its name. It is forgotten when a
- * subscription runs again.
+ * How far a node had come with what another one writes, over the time in which it has no subscription to it. PostgreSQL
+ * knows that by an origin that goes with the subscription, and a new one would begin at what its slot last heard: rows
+ * that came since would come twice. So it is kept by an origin of its own, which replicas have too. A position means
+ * something in one line of the provider's data only: a subscription carries the line that it reads as its comment, and
+ * the place carries it in its name. It is forgotten when a subscription runs again.
  */
 interface Link {
   provider: string

@@ -10,8 +10,9 @@ import { stopServer } from './process.ts'
 import { shell } from './shell.ts'
 
 /**
- * Data that is to be replaced by a copy of the primary is put aside where it has more than that primary, or where nobody can say:
- * it may be the only place of rows that were acknowledged. It is never deleted by Remodel as long as its instance stands.
+ * Data that is to be replaced by a copy of the primary is put aside where it has more than that primary, or where
+ * that is not known: it may be the only place of rows that were acknowledged. It is never deleted by Remodel as long
+ * as its instance stands.
  */
 export async function keepWhatHasMore(
   context: StepContext,

@@ -7,8 +7,9 @@ import { lookAt } from './primary.ts'
 import { recorded } from './record.ts'
 
 /**
- * A node as the floorplan remembers it: its primary, what its commits wait for as that server has it, and how far each of its
- * servers had come. When the primary is lost, these say whether those that answer hold all that was acknowledged.
+ * A node as the floorplan remembers it: its primary, what its commits wait for as that server has it, and how
+ * far each of its servers had come. When the primary is lost, these say whether those that answer hold all
+ * that was acknowledged.
  */
 export async function recordedNode(
   context: StepContext,

@@ -15,9 +15,9 @@ interface Written {
   peers: Members
 }
 
-/** So much is sent and applied within moments. */
+/** Bytes that are sent and applied within moments. */
 const nearBytes = 16 * 2 ** 20
-/** A reader that confirms nothing more for so long, though it is told to, does not come on. */
+/** A reader that confirms nothing more for this long, though it is asked to, does not come on. */
 const patienceMs = 60_000
 const errorsMs = 2000
 const pollMs = 200
@@ -30,7 +30,9 @@ export async function isNear(context: StepContext, written: Written): Promise<bo
   })
 }
 
-/** Links that do not carry what the node writes, each as a phrase with the number of rows that wait; it is looked twice. */
+/**
+ * Links that do not carry what the node writes, each as a phrase with the number of rows that wait; it is looked twice.
+ */
 export async function stoppedLinks(context: StepContext, written: Written): Promise<string[]> {
   return onNode(context, written, async (session) => {
     const before = await look(context, session, written)
@@ -49,8 +51,8 @@ export async function stoppedLinks(context: StepContext, written: Written): Prom
 }
 
 /**
- * Waits until every peer has confirmed the end of the node's log as it is now. Answers who does not get there, each as a phrase
- * with the number of rows that are missing.
+ * Waits until every peer has confirmed the end of the node's log as it is now. Answers who does not get there, each as
+ * a phrase with the number of rows that are missing.
  */
 export async function awaitPeers(context: StepContext, written: Written): Promise<string[]> {
   return onNode(context, written, async (session) => {

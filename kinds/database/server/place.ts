@@ -32,7 +32,10 @@ export const place = {
   closed: `${layout.store}/postgres/closed`,
   /** Password of the replication role, for libpq. */
   passwords: `${layout.store}/postgres/passwords`,
-  /** A server's key and certificate in one file, so both change at once. Beside the data: a copy of that takes no key along. */
+  /**
+   * A server's key and certificate in one file, so both change at once. Beside the data: a copy of
+   * that takes no key along.
+   */
   certificate: certificateFile,
   /** The CA's certificate, for libpq. */
   authority: `${layout.store}/postgres/ca.pem`,

@@ -77,9 +77,9 @@ export async function onPrimary<T>(
 }
 
 /**
- * The same where there is something to take away: nothing is done where nobody of the node takes writes any more, be it that
- * its machines are gone, or that it still follows another node. A machine that runs but does not answer is waited for, unless the
- * node is `going`: what is to be taken away there goes with it.
+ * The same where there is something to take away: nothing is done where no server of the node takes writes any more, be
+ * it that its machines are gone, or that it still follows another node. A machine that runs but does not answer is
+ * waited for, unless the node is `going`: what is to be taken away there goes with it.
  */
 export async function onPrimaryIfAny(
   context: StepContext,
@@ -117,7 +117,7 @@ export async function until(what: string, signal: AbortSignal, waitMs: number, c
   if (!happened) throw new RemodelError('infrastructure', `${what} has not happened`, { cause })
 }
 
-/** What may take hours: polls for a moment, then it is a wait that no worker holds. */
+/** For a condition that may take hours: polls for a moment, then it is a wait that no worker holds. */
 export async function waitFor(
   what: string,
   signal: AbortSignal,

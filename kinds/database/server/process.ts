@@ -22,8 +22,8 @@ export async function supervise(connection: Connection): Promise<void> {
 
 /** Starts it unless it runs. Returns before it takes sessions. */
 export async function startServer(connection: Connection): Promise<void> {
-  // A machine that is new has other process ids: a pid file of the old one may name somebody else's process. Root of a machine may
-  // not read the `exe` of another user's process.
+  // A machine that is new has other process ids: a pid file of the old one may name another process. Root of a machine
+  // may not read the `exe` of another user's process.
   await shell(
     connection,
     `mkdir -p ${place.run}; chown ${owner} ${place.run}
@@ -34,7 +34,10 @@ export async function startServer(connection: Connection): Promise<void> {
   await connection.start()
 }
 
-/** Starts one that its machine does not know any more, as that was made anew. One that will not stay up is left as it is. */
+/**
+ * Starts one that its machine does not know any more, as that was made anew. One that will not
+ * stay up is left as it is.
+ */
 export async function resumeServer(connection: Connection): Promise<void> {
   const [process] = await connection.status()
   if (!process || process.state === 'stopped') await startServer(connection)

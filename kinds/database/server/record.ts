@@ -8,8 +8,8 @@ interface Given {
 }
 
 /**
- * What the floorplan says after an event ended well: the resource without its marks, with what was observed on top of its
- * attributes and `more` beside it; nothing after a delete. Rule of the reference: `resource.Event.Apply`.
+ * What the floorplan says after an event ended well: the resource without its marks, with what was observed on top of
+ * its attributes and `more` beside it; nothing after a delete. Rule of the reference: `resource.Event.Apply`.
  */
 export function recorded(
   context: StepContext,

@@ -11,9 +11,9 @@ import { shell } from './shell.ts'
 const libraries = ['shared_preload_libraries', 'session_preload_libraries'] as const
 
 /**
- * A directory that a server could begin to start in: the control file of the data, and its other files but for settings. `-C` of a
- * value that follows from others goes as far as a start goes before it takes memory, ports or log: settings and whether they go
- * together, libraries, certificates. Nothing that runs is touched.
+ * A directory that a server could begin to start in: the control file of the data, and its other files but for
+ * settings. `-C` of a value that follows from others goes as far as a start goes before it takes memory, ports or log:
+ * settings and whether they go together, libraries, certificates. Nothing that runs is touched.
  */
 const prepare = `rm -rf ${place.rehearsal}; mkdir -p ${place.rehearsal}/global
   cp ${place.data}/PG_VERSION ${place.rehearsal}/; cp ${place.data}/global/pg_control ${place.rehearsal}/global/

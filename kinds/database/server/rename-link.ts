@@ -39,11 +39,12 @@ export function linksOf(of: {
 }
 
 /**
- * The slot and the subscription of a link get their new name. PostgreSQL renames no slot: the new one is a copy, so it keeps all that
- * the old one keeps, and the old one goes when nothing reads it and every replica has the new one. How far the subscriber has come is
- * its own, and stays. Each part may have been done by an attempt before.
+ * The slot and the subscription of a link get their new name. PostgreSQL renames no slot: the new one is a copy, so it
+ * keeps all that the old one keeps, and the old one goes when nothing reads it and every replica has the new one. How
+ * far the subscriber has come is its own, and stays. Each part may have been done by an attempt before.
  *
- *   subscription disabled -> slot copied -> subscription reads the copy, has the new name, is enabled -> old slot dropped
+ *   subscription disabled -> slot copied -> subscription reads the copy, has the new name, is
+ *   enabled -> old slot dropped
  */
 export async function renameLink(context: StepContext, link: RenamedLink): Promise<void> {
   const { provider, subscriber, database } = link

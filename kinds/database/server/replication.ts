@@ -22,8 +22,8 @@ export function replicationPassword(secrets: Secrets, deployment: string): strin
 }
 
 /**
- * The role on a primary, and a rule that lets replicas in: what a server is set up with asks for both. A primary that was set up
- * before there was such a role gets it before its first replica needs it.
+ * The role on a primary, and a rule that lets replicas in: what a server is set up with asks for both. A primary that
+ * was set up before there was such a role gets it before its first replica needs it.
  */
 export async function admitReplicas(context: StepContext, primary: Member, deployment: string): Promise<void> {
   const session = await openSession(context.provider, primary, 'postgres', { signal: context.signal })
@@ -49,8 +49,8 @@ export async function admitReplicas(context: StepContext, primary: Member, deplo
 }
 
 /**
- * What a subscription needs to come to its provider: the role there, its password and the CA's certificate on the subscriber's machines. Servers that are
- * changed one by one have both before their own turn comes.
+ * What a subscription needs to come to its provider: the role there, its password and the CA's certificate on the
+ * subscriber's machines. Servers that are changed one by one have both before their own turn comes.
  */
 export async function admitSubscriber(
   context: StepContext,

@@ -11,8 +11,9 @@ const all = Object.keys(roleAttributes)
 const stripped = [...all.map((name) => `NO${name}`), 'PASSWORD NULL'].join(' ')
 
 /**
- * Remodel's own role and the document's users, with exactly the attributes and the password that the document gives them. `gone`: users
- * that were set up with the document before; roles that another document made, as the data of a backup may have, go with them.
+ * Remodel's own role and the document's users, with exactly the attributes and the password that the document gives
+ * them. `gone`: users that were set up with the document before; roles that another document made, as the data of a
+ * backup may have, go with them.
  */
 export async function ensureRoles(
   context: StepContext,
@@ -56,7 +57,10 @@ async function closeRole(session: Session, role: string): Promise<void> {
   await failpoint('set-up-instance.role-closed')
 }
 
-/** Gone with what it was allowed, unless something is its own in one of the databases: then it stays, and nothing is lost. */
+/**
+ * Gone with what it was allowed, unless something is its own in one of the databases: then it
+ * stays, and nothing is lost.
+ */
 async function dropRole(context: StepContext, primary: Member, database: string, role: string): Promise<void> {
   for (const name of new Set([database, 'postgres'])) {
     const session = await openFenced(context.provider, primary, 'postgres', context)

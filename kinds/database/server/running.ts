@@ -72,7 +72,10 @@ export async function endOfLog(connection: Connection): Promise<number> {
   return Number(stdout.trim())
 }
 
-/** Has it read its files again, and waits until it has. What was set by hand of these settings, and of those of its files, is taken back. */
+/**
+ * Has it read its files again, and waits until it has. Changes by hand of these settings, and of those of its
+ * files, are taken back.
+ */
 export async function readAgain(
   { provider, signal }: Pick<StepContext, 'provider' | 'signal'>,
   connection: Connection,
@@ -92,8 +95,8 @@ export async function readAgain(
 }
 
 /**
- * Throws `job-failed` where it refuses some of its files. A setting that is in none of them any more, and goes with the next start only,
- * is an error of no name and no file.
+ * Throws `job-failed` where it refuses some of its files. A setting that is in none of them any more, and goes with the
+ * next start only, is an error of no name and no file.
  */
 export async function refuseUnread({ provider }: Pick<StepContext, 'provider'>, member: Member): Promise<void> {
   const refused = await asked(provider, member, (session) =>

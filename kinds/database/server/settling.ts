@@ -10,8 +10,8 @@ import { startServer } from './process.ts'
 const patienceMs = { needed: 60_000, other: 10_000 }
 
 /**
- * After another server of a node has become its primary: the others are started and follow it, and commits wait for them. A server
- * that does not follow is left to the repair that comes behind; without `needed` nothing is well.
+ * After another server of a node has become its primary: the others are started and follow it, and commits wait for
+ * them. A server that does not follow is left to the repair that comes behind; without `needed` nothing is well.
  */
 export async function settle(
   context: StepContext,

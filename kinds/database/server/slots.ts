@@ -10,8 +10,8 @@ import { whyLinkStopped } from './stopped-link.ts'
 const waitMs = 90_000
 
 /**
- * Waits until a replica keeps a copy of every logical slot of its primary. Before that the replica must not take over: the
- * other nodes would go on from a slot that is not there, and miss what was written in between.
+ * Waits until a replica keeps a copy of every logical slot of its primary. Before that the replica must not take over:
+ * the other nodes would go on from a slot that is not there, and miss what was written in between.
  */
 export async function slotsArrived(context: StepContext, primary: Member, replica: Member): Promise<void> {
   const { provider: machines, signal } = context

@@ -7,8 +7,8 @@ import { openSession } from '../postgres/server.ts'
 import { findPrimary } from './primary.ts'
 
 /**
- * Why a node does not get what another one writes, for the sentence of a step that waits for it; null where it does, or does not say.
- * What it says is no reason to fail: a person may repair it while the step waits.
+ * Why a node does not get what another one writes, for the sentence of a step that waits for it; null where it does, or
+ * does not say. A stopped link is no reason to fail: a person may repair it while the step waits.
  */
 export async function whyLinkStopped(
   context: StepContext,

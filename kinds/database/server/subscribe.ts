@@ -57,7 +57,7 @@ export async function ensureSubscription(
   return name
 }
 
-/** What another hand had it read is taken back. It does not run then, until it is enabled again. */
+/** Takes back a change by hand of what it reads. It does not run then, until it is enabled again. */
 async function readAsMade(session: Session, name: string): Promise<void> {
   const asMade = await session.value(
     `SELECT subslotname IS NOT DISTINCT FROM subname AND subpublications = ARRAY[$2] AND suborigin = 'none' AND NOT subrunasowner FROM pg_subscription WHERE subname = $1`,

@@ -24,7 +24,10 @@ export async function writeAuthority(connection: Connection, { secrets, deployme
   await replace(connection, place.authority, certificate)
 }
 
-/** A key and a certificate for it, new where there is none or where the one that there is is not good for long. Answers whether it is new. */
+/**
+ * A key and a certificate for it, new where there is none or where the one that there is is not good for long.
+ * Answers whether it is new.
+ */
 export async function ensureCertificate(
   connection: Connection,
   instance: InstanceAttributes,
@@ -77,8 +80,8 @@ export async function certified(
 }
 
 /**
- * Whether those that come to these servers can insist on their certificates. Asked on the servers' own machines, when it is to be used: while
- * TLS comes or goes some have it and some do not. Servers that do not answer are not counted.
+ * Whether those that come to these servers can insist on their certificates. Asked on the servers' own machines, when
+ * it is to be used: while TLS comes or goes some have it and some do not. Servers that do not answer are not counted.
  */
 export async function isVerifiable(machines: Machines, servers: readonly Member[]): Promise<boolean> {
   const answers = await Promise.all(servers.map((server) => servesTls(machines, server).catch(() => null)))

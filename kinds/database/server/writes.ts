@@ -21,9 +21,9 @@ const kept = 'node.conf.drain'
 const endMs = 30_000
 
 /**
- * No client writes to the node any more when this returns: its database is read only for new sessions, no server of it lets
- * one in, and those that there were have ended. Nothing waits for replicas then: one that is away would hold up what the other
- * nodes are to get.
+ * No client writes to the node any more when this returns: its database is read only for new sessions, no server of it
+ * lets one in, and those that there were have ended. Nothing waits for replicas then: one that is away would hold up
+ * what the other nodes are to get.
  */
 export async function stopWrites(context: StepContext, { members, database, primary }: Node & { primary: Member }) {
   const session = await openFenced(context.provider, primary, 'postgres', context)
@@ -66,7 +66,8 @@ export async function giveWritesBack(
   if (!primary) return
   const session = await openFenced(context.provider, primary, 'postgres', context)
   try {
-    // From now on it is not drained any more; that it was to be is forgotten last, so that what is cut off is begun again.
+    // From now on it is not drained any more; that it was to be is forgotten last, so that what is
+    // cut off is begun again.
     if (!(await reopenDrain(session, database))) return
     const connection = await context.provider.connect(primary.vm, context.fence)
     try {

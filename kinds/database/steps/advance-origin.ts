@@ -8,7 +8,10 @@ import { recorded } from '../server/record.ts'
 import { admitSubscriber } from '../server/replication.ts'
 import { ensureSubscription, originOf } from '../server/subscribe.ts'
 
-/** The new node's own record of a peer: what it has with its copy already is not taken again. The subscription sleeps on. */
+/**
+ * The new node's own record of a peer: what it has with its copy already is not taken again. The
+ * subscription sleeps on.
+ */
 export default defineStep({
   input: inputs['advance-origin'],
   look: async () => null,

@@ -6,7 +6,7 @@ import { positionAt } from '../server/position.ts'
 import { onPrimary } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 
-/** Moves a slot that nobody reads yet to where the copy ends: what is before it need not be kept. */
+/** Moves a slot without a reader to where the copy ends: the log before it need not be kept. */
 export default defineStep({
   input: inputs['advance-slot'],
   look: async () => null,

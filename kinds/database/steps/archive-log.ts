@@ -4,7 +4,10 @@ import { shipLog } from '../archiving/ship.ts'
 import { inputs } from '../inputs.ts'
 import { findPrimary } from '../server/primary.ts'
 
-/** What a node has written up to now is archived before it is taken down. One that nobody answers for has nothing to add. */
+/**
+ * Archives the log of a node up to now, before it is taken down. A node without a server that
+ * answers has nothing to add.
+ */
 export default defineStep({
   input: inputs['archive-log'],
   look: async () => null,

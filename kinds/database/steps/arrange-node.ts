@@ -25,7 +25,10 @@ export default defineStep({
   },
 })
 
-/** All but the replicas that do not follow and that a later remodel sets up: who they are is only known here, as a primary is elected. */
+/**
+ * All but the replicas that do not follow and that a later remodel sets up: who they are is only known here,
+ * as a primary is elected.
+ */
 async function arrangeable(
   context: StepContext,
   { members, later }: z.infer<(typeof inputs)['arrange-node']>,

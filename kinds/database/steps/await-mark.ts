@@ -7,7 +7,9 @@ import { primaryOf, waitFor } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 import { whyLinkStopped } from '../server/stopped-link.ts'
 
-/** Waits until the subscriber has confirmed the mark, as its provider's slot knows: hours, where a copy is far behind. */
+/**
+ * Waits until the subscriber has confirmed the mark, as its provider's slot knows: hours, where a copy is far behind.
+ */
 export default defineStep({
   input: inputs['await-mark'],
   look: async () => null,

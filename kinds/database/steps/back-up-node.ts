@@ -9,8 +9,8 @@ import { inputs } from '../inputs.ts'
 import { primaryOf } from '../server/primary.ts'
 
 /**
- * A base backup of a node's primary in the blobstore, with the log that makes it whole. It counts once it is entered in the
- * archive, after all that. Cut off before, it is made anew; cut off after, there is one more than was asked for.
+ * A base backup of a node's primary in the blobstore, with the log that makes it whole. It counts once it is entered in
+ * the archive, after all that. Cut off before, it is made anew; cut off after, there is one more than was asked for.
  */
 export default defineStep({
   input: inputs['back-up-node'],

@@ -7,7 +7,10 @@ import { postgresMount } from '../postgres/binaries.ts'
 import { doesAnswer } from '../server/machine.ts'
 import { recorded } from '../server/record.ts'
 
-/** A machine from this machine's own root, with a persistent disk that outlives it: what is on the disk survives its loss. */
+/**
+ * A machine from this machine's own root, with a persistent disk that outlives it: what is on the
+ * disk survives its loss.
+ */
 export default defineStep({
   input: inputs['create-host'],
   look: async (context, input) => {

@@ -11,9 +11,10 @@ import { recorded } from '../server/record.ts'
 import { dropSlot } from '../server/slots.ts'
 
 /**
- * A slot on the provider: from now on nothing is lost to the subscriber. Replicas keep a copy of it for a failover. One that a subscriber
- * has read by, or knows its place for, is never made anew: it would begin behind rows that the subscriber has not got. One that was kept over
- * the restore of its subscriber (`anew`) is, where the subscriber has what it was restored to: it holds rows that this has already.
+ * A slot on the provider: from now on nothing is lost to the subscriber. Replicas keep a copy of it for a failover. One
+ * that a subscriber has read by, or knows its place for, is never made anew: it would begin behind rows that the
+ * subscriber has not got. One that was kept over the restore of its subscriber (`anew`) is, where the subscriber has
+ * what it was restored to: it holds rows that this has already.
  */
 export default defineStep({
   input: inputs['create-slot'],
@@ -46,7 +47,10 @@ export default defineStep({
   verify: async (context, input) => recorded(context, input),
 })
 
-/** Whether the subscriber has a subscription to the provider, or a place in its log: one that came with a copy, or was kept by this name. */
+/**
+ * Whether the subscriber has a subscription to the provider, or a place in its log: one that came with a copy, or
+ * was kept by this name.
+ */
 async function hasRead(
   { provider: machines }: StepContext,
   {

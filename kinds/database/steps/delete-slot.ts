@@ -7,9 +7,9 @@ import { recorded } from '../server/record.ts'
 import { dropSlot } from '../server/slots.ts'
 
 /**
- * Without this a subscriber that is gone would have its provider keep the log for ever. `kept`: one of the two nodes is to be restored. Until
- * that has come to its end it may come back as it was, and the slot with it: a slot of the node's own goes aside with its data, and
- * that of another node gives way to a new one (`create-slot`).
+ * Without this a subscriber that is gone would have its provider keep the log for ever. `kept`: one of the two nodes is
+ * to be restored. Until that has come to its end it may come back as it was, and the slot with it: a slot of the node's
+ * own goes aside with its data, and that of another node gives way to a new one (`create-slot`).
  */
 export default defineStep({
   input: inputs['delete-slot'],

@@ -7,7 +7,10 @@ import { onPrimaryIfAny } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 import { dropSubscription } from '../server/subscribe.ts'
 
-/** The slot is a resource of its own and goes after it. `keep`: the node goes on from where it was, once it is linked again. */
+/**
+ * The slot is a resource of its own and goes after it. `keep`: the node goes on from where it was,
+ * once it is linked again.
+ */
 export default defineStep({
   input: inputs['delete-subscription'],
   look: async () => null,

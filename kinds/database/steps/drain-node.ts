@@ -20,8 +20,8 @@ const lookAgainMs = 3000
  *   closed       -- every peer has confirmed the end of its log -->
  *   done         The node itself remembers that: a removal that was cut off goes on from here, with the links half gone.
  *
- * A link that has stopped, or a peer that does not come on, gives writes back and fails with the number of rows that would be lost;
- * so does whatever else ends the step. `loss`: rows may be lost, the plan said so.
+ * A link that has stopped, or a peer that does not come on, gives writes back and fails with the number of rows that
+ * would be lost; so does whatever else ends the step. `loss`: rows may be lost, the plan said so.
  */
 export default defineStep({
   input: inputs['drain-node'],
@@ -63,7 +63,7 @@ function refuse({ node }: Input, missing: readonly string[]): void {
   )
 }
 
-/** Also where the step was told to stop: nothing else would let its clients in again. */
+/** Also where the step was asked to stop: nothing else would let its clients in again. */
 async function giveBack(context: StepContext, input: Input): Promise<void> {
   try {
     await giveWritesBack({ ...context, signal: AbortSignal.timeout(20_000) }, input, { arranged: false })

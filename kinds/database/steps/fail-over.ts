@@ -15,9 +15,9 @@ import { promote } from '../server/promote.ts'
 import { isVerifiable } from '../server/tls.ts'
 
 /**
- * A replica takes over from a primary whose machine is gone. Whatever may be left of that machine is ended first, so that
- * there are never two who take writes; its disk stays. Commits wait for the replicas that answer; where there is none, for nobody
- * until the node is whole again.
+ * A replica takes over from a primary whose machine is gone. Whatever may be left of that machine is ended first, so
+ * that there are never two primaries; its disk stays. Commits wait for the replicas that answer; where there is none,
+ * they do not wait until the node is whole again.
  */
 export default defineStep({
   input: inputs['fail-over'],

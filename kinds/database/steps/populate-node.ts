@@ -32,8 +32,8 @@ type Input = z.infer<(typeof inputs)['populate-node']>
  *   turned     -- what came with the copy is read or thrown away -->  own
  *   own        -- started with its own settings; subscribes to the source from the target on -->  populated
  *
- * Everything that was committed at the source before the target is in the copy, everything after comes by the subscription,
- * whose slot was made before: no row is lost, none comes twice, and nobody had to stop writing.
+ * Everything that was committed at the source before the target is in the copy, everything after comes by the
+ * subscription, whose slot was made before: no row is lost, none comes twice, and no client had to stop writing.
  */
 export default defineStep({
   input: inputs['populate-node'],
@@ -138,7 +138,9 @@ async function firstOf(context: StepContext, members: readonly Member[], input: 
   throw new RemodelError('infrastructure', `node ${input.subscriber} has no instance`)
 }
 
-/** Later than everything that the new node and its replicas have received, as they are stopped or follow a stopped one. */
+/**
+ * Later than everything that the new node and its replicas have received, as they are stopped or follow a stopped one.
+ */
 async function positionOfSource(context: StepContext, { provider, members, database }: Input): Promise<string> {
   const session = await openSession(
     context.provider,

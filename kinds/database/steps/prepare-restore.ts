@@ -13,8 +13,8 @@ import { findPrimary } from '../server/primary.ts'
 const unpack = promisify(gunzip)
 
 /**
- * Before anything is taken down: what the source has written up to now is archived, where it still stands and is of that line,
- * and all that the restore reads is there, with what it is to end at.
+ * Before anything is taken down: what the source has written up to now is archived, where it still stands and is of
+ * that line, and all that the restore reads is there, with what it is to end at.
  */
 export default defineStep({
   input: inputs['prepare-restore'],
@@ -39,8 +39,8 @@ export default defineStep({
 })
 
 /**
- * A recovery to the number of a transaction ends with the record of its end; without one it replays all there is, and then PostgreSQL
- * gives up. What was not begun, is still going on, or ended with its server has none.
+ * A recovery to the number of a transaction ends with the record of its end; without one it replays all there is, and
+ * then PostgreSQL gives up. What was not begun, is still going on, or ended with its server has none.
  */
 async function refuseUnended(
   { blobs, signal, say }: StepContext,

@@ -11,8 +11,8 @@ import { promote } from '../server/promote.ts'
 import { settle } from '../server/settling.ts'
 
 /**
- * Servers of a node answer and none takes writes: the change of its primary was cut off between the stop of the old one and the
- * promotion of the new one. The one that has most of the log becomes the primary, the others follow it.
+ * Servers of a node answer and none takes writes: the change of its primary was cut off between the stop of the old one
+ * and the promotion of the new one. The one that has most of the log becomes the primary, the others follow it.
  */
 export default defineStep({
   input: inputs['promote-node'],

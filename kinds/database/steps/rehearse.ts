@@ -2,7 +2,10 @@ import { defineStep } from '../../contract/step.ts'
 import { inputs } from '../inputs.ts'
 import { rehearse } from '../server/rehearsal.ts'
 
-/** Before a plan changes anything: a server that stands could start with the settings that it is to have. Changes nothing. */
+/**
+ * Before a plan changes anything: a server that stands could start with the settings that it is to
+ * have. Changes nothing.
+ */
 export default defineStep({
   input: inputs.rehearse,
   look: async () => null,

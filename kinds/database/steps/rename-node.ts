@@ -17,9 +17,10 @@ type Input = z.infer<(typeof inputs)['rename-node']>
 const momentMs = 5000
 
 /**
- * What goes by a node's name gets the other one: slots and subscriptions of its links, then slots of its replicas and what its commits
- * wait for. No server starts again, no session ends and no row is copied. All that can be in the way is asked before; behind that the
- * step goes on to its end, as half of the links under either name would be of no use to a plan for either.
+ * What goes by a node's name gets the other one: slots and subscriptions of its links, then slots of its replicas
+ * and what its commits wait for. No server starts again, no session ends and no row is copied. All that can be in
+ * the way is asked before; behind that the step goes on to its end, as half of the links under either name would be
+ * of no use to a plan for either.
  */
 export default defineStep({
   input: inputs['rename-node'],
@@ -53,8 +54,8 @@ export default defineStep({
 })
 
 /**
- * Its replicas follow by other slots now; one that has only just left its own lets it go in a moment. A replica may have such slots too,
- * from when it was the primary, or as they came with its copy.
+ * Its replicas follow by other slots now; one that has only just left its own lets it go in a moment. A replica may
+ * have such slots too, from when it was the primary, or as they came with its copy.
  */
 async function dropFormerSlots(context: StepContext, input: Input): Promise<void> {
   const former = input.members.map((member) => instanceSlot(formerName(member, input)))
@@ -76,7 +77,10 @@ async function dropFormerSlots(context: StepContext, input: Input): Promise<void
 
 const formerName = ({ instance }: Member, { from, to }: Input) => `${from}${instance.slice(to.length)}`
 
-/** Every node takes writes and every replica of this one follows it, by its old name or, where an attempt came so far, by the new one. */
+/**
+ * Every node takes writes and every replica of this one follows it, by its old name or, where an attempt came
+ * so far, by the new one.
+ */
 async function refuseInTheWay(context: StepContext, input: Input): Promise<void> {
   const { from, members, peers } = input
   for (const [node, servers] of Object.entries({ [from]: members, ...peers })) {

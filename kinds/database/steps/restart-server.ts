@@ -13,8 +13,8 @@ const followMs = 60_000
 const lookMs = 2000
 
 /**
- * A server is started again, once: one that says that it was started at another time than when this was planned was started since,
- * by an earlier attempt or because it died. Done when it takes sessions and, as a replica that
+ * A server is started again, once: one that says that it was started at another time than when this was planned was
+ * started since, by an earlier attempt or because it died. Done when it takes sessions and, as a replica that
  * followed before, follows.
  */
 export default defineStep({

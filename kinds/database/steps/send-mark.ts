@@ -3,7 +3,7 @@ import { inputs } from '../inputs.ts'
 import { onPrimary } from '../server/primary.ts'
 import { recorded } from '../server/record.ts'
 
-/** A position in the provider's log, taken now: whoever confirms it has all that was written before. */
+/** A position in the provider's log, taken now: a reader that confirms it has all that was written before. */
 export default defineStep({
   input: inputs['send-mark'],
   look: async () => null,

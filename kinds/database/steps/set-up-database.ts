@@ -16,8 +16,9 @@ import { recorded } from '../server/record.ts'
 import { giveWritesBack } from '../server/writes.ts'
 
 /**
- * The database on a node: owner, publication of all tables, and the document's own statements, once. The publication is made
- * in the same transaction as the statements ran, so it tells whether they did; sequences draw the node's numbers from the first one on.
+ * The database on a node: owner, publication of all tables, and the document's own statements, once. The publication is
+ * made in the same transaction as the statements ran, so it tells whether they did; sequences draw the node's numbers
+ * from the first one on.
  */
 export default defineStep({
   input: inputs['set-up-database'],
@@ -39,7 +40,7 @@ export default defineStep({
     await giveWritesBack(context, { members, database }, { arranged: true })
     await onPrimary(context, members, database, async (session) => {
       await changeOwner(session, database, owner === '' ? adminRole : owner)
-      // A script may take it from everybody, and the other nodes come in as this role.
+      // A script may take it from all roles, and the other nodes come in as this one.
       await session.query(`GRANT CONNECT ON DATABASE ${quoted(database)} TO ${replicationRole}`)
       if (owner !== '') await session.query(`GRANT ALL ON SCHEMA public TO ${quoted(owner)}`)
       await keepTakingIn(session)
@@ -75,10 +76,15 @@ async function runScript(session: Session, owner: string, script: readonly strin
   await session.query(settleSql)
 }
 
-/** Classes of errors that another attempt may not meet: connection, rollback, resources, locks, an operator, the system. */
+/**
+ * Classes of errors that another attempt may not meet: connection, rollback, resources, locks, an operator, the system.
+ */
 const passing = /^(08|40|53|55|57|58)/
 
-/** A statement of the document that the server refuses is refused the next time too. Its text stays out: it may hold what is secret. */
+/**
+ * A statement of the document that the server refuses is refused the next time too. Its text stays out: it
+ * may hold what is secret.
+ */
 function ofScript(error: unknown, at: number): unknown {
   if (!(error instanceof RemodelError)) return error
   const { sqlstate } = error.details

@@ -49,10 +49,12 @@ type Input = z.infer<(typeof inputs)['set-up-instance']>
  *   no data, `copy`/`follow`   -> a copy of the source's primary, that follows
  *   no data, `keep`            -> refused: what is gone cannot be made up
  *   no data, `restore`         -> a backup, replayed to the point that is asked for; what was here before is kept beside till then
- *   data of a former primary, `follow`, and another primary is there -> a new copy; what it has more is kept beside (`kept.ts`)
+ *   data of a former primary, `follow`, and another primary is there -> a new copy; what it has more is
+ *   kept beside (`kept.ts`)
  *   data                       -> kept
  *
- * `closed` comes ahead of the data: whatever the server is when it starts first, no client comes in before its node is opened.
+ * `closed` comes ahead of the data: whatever the server is when it starts first, no client comes in
+ * before its node is opened.
  *
  * Changed settings are read again, and the server is started again only where one of them asks for it.
  */
@@ -123,7 +125,7 @@ export default defineStep({
       }
       if ((role === 'follow' || role === 'copy') && !whole) await follow(context, connection, input)
       if (role === 'follow' && whole && !(await has(`${place.data}/standby.signal`))) {
-        // It was the primary. As long as nobody else is, it is the only one who has everything.
+        // It was the primary. As long as there is no other, it is the only server with all of the data.
         const other = await findPrimary(context.provider, input.source)
         if (other) await follow(context, connection, input)
       }
@@ -173,7 +175,9 @@ async function asThingsAre(context: StepContext, input: Input): Promise<Input> {
   return primary && primary.instance !== input.member.instance ? { ...input, role: 'follow' } : input
 }
 
-/** That a node was restored is recorded together with its primary: it must not be restored again by the same request. */
+/**
+ * That a node was restored is recorded together with its primary: it must not be restored again by the same request.
+ */
 async function result(context: StepContext, connection: Connection, input: Input): Promise<StepResult> {
   const [, ...held] = (await connection.read(place.applied)).toString().split(' ')
   const { floorplan } = recorded(
@@ -223,7 +227,10 @@ async function heldBack(connection: Connection, instance: Input['instance']): Pr
   return Object.fromEntries(more)
 }
 
-/** A server that does not take its new settings has its earlier ones again when this throws, with the server's own words. */
+/**
+ * A server that does not take its new settings has its earlier ones again when this throws, with
+ * the server's own words.
+ */
 async function runOrGoBack(context: StepContext, connection: Connection, input: Input): Promise<void> {
   try {
     await run(context, connection, input)

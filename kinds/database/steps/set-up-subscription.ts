@@ -21,8 +21,8 @@ import { ensureSubscription } from '../server/subscribe.ts'
 type Link = Pick<z.infer<(typeof inputs)['set-up-subscription']>, 'provider' | 'subscriber' | 'database' | 'members'>
 
 /**
- * A subscription that was dropped by hand took along how far it had come. Where nothing waits in its slot it had come to the end; else some of
- * what waits may be there already, and would come twice.
+ * A subscription that was dropped by hand took along how far it had come. Where nothing waits in its slot it had come
+ * to the end; else some of what waits may be there already, and would come twice.
  */
 async function refuseLostPlace(
   context: StepContext,

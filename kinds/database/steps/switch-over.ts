@@ -10,8 +10,8 @@ import { recorded } from '../server/record.ts'
 import { settle } from '../server/settling.ts'
 
 /**
- * The primary is stopped, which sends its replicas all it has; then the heir takes over, and the old one follows it. Writes pause
- * meanwhile, nothing is lost: `server/hand-over.ts`.
+ * The primary is stopped, which sends its replicas all it has; then the heir takes over, and the old one follows it.
+ * Writes pause meanwhile, nothing is lost: `server/hand-over.ts`.
  */
 export default defineStep({
   input: inputs['switch-over'],

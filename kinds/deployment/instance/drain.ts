@@ -5,8 +5,8 @@ import type { StepInput } from '../inputs.ts'
 import { lastLines, runScript } from './scripts.ts'
 
 /**
- * Lets a job finish what it does before it is stopped: BOSH's drain protocol. The script prints one integer: zero or more
- * means wait that many seconds and go on; less means wait that many seconds and ask again.
+ * Lets a job finish what it does before it is stopped: BOSH's drain protocol. The script prints one integer: zero or
+ * more means wait that many seconds and go on; less means wait that many seconds and ask again.
  */
 export async function runDrain(
   connection: Connection,

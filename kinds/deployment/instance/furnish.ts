@@ -2,9 +2,9 @@ import type { Connection } from '../../../shared/provider/connection.ts'
 import { shell } from '../../contract/shell.ts'
 
 /**
- * What every stemcell of BOSH has and another root may lack: users and groups that jobs run as and give files to, folders, and
- * `resolvconf`. A light stemcell is the root of this computer, so all of it is written to the machine's own layer. Numbers are
- * BOSH's where they are free. What is there is left as it is.
+ * Parts of BOSH's stemcells that another root may lack: users and groups that jobs run as and give files to, folders,
+ * and `resolvconf`. A light stemcell is the root of this computer, so all of it is written to the machine's own layer.
+ * Numbers are BOSH's where they are free. Users and folders that are there are left as they are.
  */
 const script = `
 has() { while IFS=: read -r found _ number _; do [ "$found" = "$2" ] && return 0; [ "$number" = "$2" ] && return 0; done < "/etc/$1"; return 1; }

@@ -8,7 +8,7 @@ const defaultSeconds = 5
 /** A check of one job on one instance. */
 export interface JobCheck {
   job: string
-  /** What is asked, as one is told of it. */
+  /** The check, as people read it. */
   name: string
   argv: string[]
   env: Record<string, string>

@@ -7,7 +7,10 @@ import { shell } from '../../contract/shell.ts'
 /** BOSH gives monit five minutes to stop everything. */
 export const stopTimeoutMs = 300_000
 
-/** The processes of all monit files of these jobs. Throws `job-failed` where one is to run as a user or group that the machine lacks. */
+/**
+ * The processes of all monit files of these jobs. Throws `job-failed` where one is to run as a user or group
+ * that the machine lacks.
+ */
 export async function processesOf(connection: Connection, jobs: readonly string[]): Promise<ProcessDefinition[]> {
   const found = await Promise.all(jobs.map((job) => ofJob(connection, job)))
   const processes = found.flat()
@@ -38,7 +41,10 @@ async function requireUsers(connection: Connection, processes: readonly MonitPro
   }
 }
 
-/** A file is started as a process is: its keeper lives as long as the file is there, and the start program runs when it is gone. */
+/**
+ * A file is started as a process is: its keeper lives as long as the file is there, and the start
+ * program runs when it is gone.
+ */
 function kept({ start, stop }: { start: string; stop: string }, file: string, pidfile: string) {
   const [watched, own] = [quoted(file), quoted(pidfile)]
   const keeper = `setsid /bin/sh -c 'while [ -e "$0" ]; do sleep 1; done' ${watched} </dev/null >/dev/null 2>&1`

@@ -6,9 +6,9 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 export type Hook = 'pre-start' | 'post-start' | 'post-deploy' | 'pre-stop' | 'drain' | 'post-stop'
 
 /**
- * Runs `bin/<hook>` of all jobs that have one, at the same time, as BOSH's agent does; output goes to the job's own log. A script is
- * over when its own process is: what it leaves behind writes to the log, and is not waited for.
- * Throws `job-failed` that names every job whose script failed, with the end of their output.
+ * Runs `bin/<hook>` of all jobs that have one, at the same time, as BOSH's agent does; output goes to the job's own
+ * log. A script is over when its own process is: what it leaves behind writes to the log, and is not waited for. Throws
+ * `job-failed` that names every job whose script failed, with the end of their output.
  */
 export async function runHook(
   connection: Connection,

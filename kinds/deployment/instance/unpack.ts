@@ -3,7 +3,9 @@ import type { Readable } from 'node:stream'
 import type { Connection } from '../../../shared/provider/connection.ts'
 import { shell } from '../../contract/shell.ts'
 
-/** Unpacks an archive to a directory that is there whole or not at all; `settle` is a script that has its path as `$1`. */
+/**
+ * Unpacks an archive to a directory that is there whole or not at all; `settle` is a script that has its path as `$1`.
+ */
 export async function unpackOnce(
   connection: Connection,
   directory: string,

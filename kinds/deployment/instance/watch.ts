@@ -7,9 +7,12 @@ import { failedChecks, type JobCheck } from './health-checks.ts'
 const pollMs = 25
 /** Checks start programs, so they are tried less often. */
 const checkMs = 200
-/** So long is looked without a break: what is healthy within a moment does not travel through the queue again. */
+/** How long one look lasts: an instance that is healthy within a moment does not travel through the queue again. */
 const momentMs = 2000
-/** Until the next look: a check that does not hold yet may do so soon; a process that will not stay up is told before long. */
+/**
+ * Until the next look: a check that does not hold yet may do so soon; a process that will not stay up
+ * is reported before long.
+ */
 const nextMs = { check: 1000, most: 5000 }
 
 /** What an instance is watched for, beside its processes. */
@@ -22,9 +25,10 @@ export interface Watch {
 }
 
 /**
- * Waits for a moment until every process has been up for `minMs` without a break and every health check holds: null where it is so,
- * else milliseconds until it is worth looking again. Throws `job-failed` with the ends of the logs where it is not so `maxMs`
- * after the start, or where a process will not come up. (BOSH sleeps `minMs` first and then looks; it knows no checks.)
+ * Waits for a moment until every process has been up for `minMs` without a break and every health check holds: null
+ * where it is so, else milliseconds until it is worth looking again. Throws `job-failed` with the ends of the logs
+ * where it is not so `maxMs` after the start, or where a process will not come up. (BOSH sleeps `minMs` first and then
+ * looks; it knows no checks.)
  */
 export async function watchUntilHealthy(
   connection: Connection,

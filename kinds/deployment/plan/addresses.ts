@@ -17,8 +17,8 @@ interface Pool {
 }
 
 /**
- * Gives dynamic addresses: the first free one of the subnet of an instance's AZ that is not reserved, static, claimed or in
- * the way of something else (`DP/ip_provider/*`).
+ * Gives dynamic addresses: the first free one of the subnet of an instance's AZ that is not reserved, static, claimed
+ * or in the way of something else (`DP/ip_provider/*`).
  *
  * Addresses of machines that will go are only given when nothing else is left, as they are not free until then.
  */
@@ -68,7 +68,10 @@ export class AddressBook {
     this.#claimed.add(address)
   }
 
-  /** The next free address, claimed; null where the subnets are full. `fresh` refuses addresses that a machine still holds. */
+  /**
+   * The next free address, claimed; null where the subnets are full. `fresh` refuses addresses
+   * that a machine still holds.
+   */
   give(network: string, az: string | null, fresh: boolean): string | null {
     for (const one of this.#of(network, az)) {
       const found = this.#next(one)

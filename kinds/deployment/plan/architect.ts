@@ -17,11 +17,12 @@ import { Manifest } from './schema/manifest.ts'
 import type { Strategy } from './strategy.ts'
 
 /**
- * Manifest, cloud configs, releases and stemcells -> what should stand. Pure; the order of the supplies does not matter.
+ * Manifest, cloud configs, releases and stemcells -> what should stand. Pure; the order of the
+ * supplies does not matter.
  *
- * Where an instance is put (index, AZ, addresses) is not drawn here: it depends on what stands already, so the foreman decides it, and
- * adds the configuration that is rendered with it. All else that a material says here is what the floorplan is compared with.
- * Throws `invalid-input` with all faults of all documents at once.
+ * Where an instance is put (index, AZ, addresses) is not drawn here: it depends on the floorplan, so the foreman
+ * decides it, and adds the configuration that is rendered with it. All else that a material says here is what the
+ * floorplan is compared with. Throws `invalid-input` with all faults of all documents at once.
  */
 export function architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy> {
   const faults = new Faults()
@@ -116,8 +117,8 @@ function packageMaterials(strategy: Strategy): Material[] {
 }
 
 /**
- * Disks and instances of a group, all alike. The indexes are those of a first deploy: which ones the instances have where something
- * stands, the foreman decides.
+ * Disks and instances of a group, all alike. The indexes are those of a first deploy: which ones the instances have
+ * where something stands, the foreman decides.
  */
 function groupMaterials({ strategy: { name }, wanted: { count, attributes, disk } }: DrawnGroup): Material[] {
   const needs = Object.entries(attributes.packages).map(([pack, key]) => packageId(pack, key))

@@ -18,13 +18,14 @@ import { duration, health } from './observations.ts'
 import type { Strategy } from './strategy.ts'
 
 /**
- * Blueprint and floorplan -> what is to be done, in which order. Pure, but for `render`, which is a function of content.
+ * Blueprint and floorplan -> what is to be done, in which order. Pure, but for `render`, which is
+ * a function of content.
  *
- * The wanted instances go through stages: they are matched with those of the floorplan, addressed, rendered, and decided upon
- * (`foreman/stages.ts`). Then the remodels are written, in the order that `build` tells.
+ * The wanted instances go through stages: they are matched with those of the floorplan, addressed, rendered, and
+ * decided upon (`foreman/stages.ts`). Then the remodels are written, in the order that `build` tells.
  *
- * Throws `invalid-input` with all faults at once: addresses that run out, disks that would become smaller, templates that
- * cannot be rendered.
+ * Throws `invalid-input` with all faults at once: addresses that run out, disks that would become smaller, templates
+ * that cannot be rendered.
  */
 export const foremanWith =
   (render: Render): Kind<Strategy>['foreman'] =>

@@ -21,13 +21,16 @@ import { duration, faults, type Health, health } from './observations.ts'
 const atOnce = 32
 
 /**
- * The world -> floorplan: what is recorded, with how it does today. Machines are asked in parallel with a short timeout, so a
- * frozen one costs a second, not the deploy. Changes nothing.
+ * The world -> floorplan: what is recorded, with how it does today. Machines are asked in parallel with a short
+ * timeout, so a frozen one costs a second, not the deploy. Changes nothing.
  *
- * - Of `vm/<cid>`, `instance/...` and `disk/...` it observes the health, and with a closer look the faults; the materials are as recorded.
- * - Machines and disks that the provider says this deployment owns, and no record names, are added with `meta.orphan`: a step
- *   was cut off before it could say so, or Redis has lost the end of what it had recorded. The foreman takes them up or away.
- * - `package/...`: those of the blueprint that are compiled already; of the others, an observation says how long it took before.
+ * - Of `vm/<cid>`, `instance/...` and `disk/...` it observes the health, and with a closer look the faults; the
+ *   materials are as recorded.
+ * - Machines and disks that the provider says this deployment owns, and no record names, are added with
+ *   `meta.orphan`: a step was cut off before it could say so, or Redis has lost the end of what it had recorded. The
+ *   foreman takes them up or away.
+ * - `package/...`: those of the blueprint that are compiled already; of the others, an observation says
+ *   how long it took before.
  */
 export async function inspector(blueprint: Blueprint, world: World): Promise<Inspection> {
   const owner = `deployment/${blueprint.deployment}`
@@ -118,7 +121,7 @@ function diskFaults(
   return wrong
 }
 
-/** A machine that is only half made answers nobody. */
+/** A machine that is only half made does not answer. */
 function vmHealth(vm: Vm | undefined): 'running' | 'unresponsive' | 'missing' {
   if (!vm || vm.state === 'dead') return 'missing'
   return vm.state === 'creating' ? 'unresponsive' : 'running'
@@ -151,8 +154,8 @@ function attributesOf(vm: Vm): VmAttributes {
 }
 
 /**
- * A disk that no record names is taken up again under the name it was made for, so that its data is not lost, also where the
- * disk that is recorded there is gone. Where that name has a disk, or is none of a disk, it is `disk/<cid>`.
+ * A disk that no record names is taken up again under the name it was made for, so that its data is not lost, also
+ * where the disk that is recorded there is gone. Where that name has a disk, or is none of a disk, it is `disk/<cid>`.
  */
 function orphanDisks(disks: readonly Disk[], recorded: readonly StandingMaterial[]): StandingMaterial[] {
   const cids = new Set(recorded.map((material) => material.meta.cid))

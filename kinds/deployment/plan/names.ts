@@ -18,7 +18,7 @@ export const diskId = (group: string, index: number) => `disk/${group}/${index}`
 export const groupId = (group: string) => `group/${group}`
 export const vmId = (cid: string) => `vm/${cid}`
 export const tableId = (deployment: string) => `addresses/${deployment}`
-/** That the post-deploy scripts have run for what stands. */
+/** Records that the post-deploy scripts have run for the present instances. */
 export const postDeployId = (deployment: string) => `post-deploy/${deployment}`
 export const packageId = (name: string, key: string) => `package/${name}/${shortKey(key)}`
 

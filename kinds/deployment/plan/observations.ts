@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { Aspect } from '../../../shared/model/observation.ts'
 
 /**
- * Of a material: how many milliseconds it took to make it the last time. A duration that changed since changes the order in which a plan
- * does things, never whether there is something to do.
+ * Of a material: how many milliseconds it took to make it the last time. A duration that changed since changes the
+ * order in which a plan does things, never whether there is something to do.
  */
 export const duration: Aspect<number> = { name: 'duration', value: z.number(), freshMs: Number.POSITIVE_INFINITY }
 

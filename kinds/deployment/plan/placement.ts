@@ -37,10 +37,11 @@ export interface Placement {
 /**
  * Instances of one group over AZs. Pure; ties go by name, indexes from low to high (`DP/placement_planner/*`):
  *
- * 1. Who holds a disk stays in its AZ, as long as the group still has that AZ.
- * 2. The rest is balanced: each wanted instance goes to the AZ with the fewest; among equals to the one where most existing
- *    ones still wait for a place, then by name. It takes the lowest existing instance there, else it is new.
- * 3. Who got no place is obsolete. A new one gets the lowest index that no existing one has, obsolete ones included.
+ * 1. An instance that holds a disk stays in its AZ, as long as the group still has that AZ.
+ * 2. The rest is balanced: each wanted instance goes to the AZ with the fewest; among equals to the one where most
+ *    existing ones still wait for a place, then by name. It takes the lowest existing instance there, else it is new.
+ * 3. An instance without a place is obsolete. A new one gets the lowest index that no existing one has,
+ *    obsolete ones included.
  *
  * With static addresses the address decides about the AZ: see `placeStatics`.
  */
@@ -110,10 +111,10 @@ function mostSpread(pinned: readonly Standing[], count: number): Standing[] {
 }
 
 /**
- * 1. Who holds one of the addresses of the first network, in an AZ that the address serves, keeps both.
+ * 1. An instance that holds one of the addresses of the first network, in an AZ that the address serves, keeps both.
  * 2. Of the others, those with a disk take the first free address that serves their AZ.
- * 3. Each address left goes to the AZ with the fewest instances that it serves; an instance that is there takes it (lowest
- *    index first), else a new one.
+ * 3. Each address left goes to the AZ with the fewest instances that it serves; an instance that is there takes it
+ *    (lowest index first), else a new one.
  * The addresses of further networks then follow the AZ: kept where held, else the first free one that serves it.
  */
 function placeStatics(wanted: Wanted, standing: readonly Standing[]): { slots: Slot[]; fault: string | null } {

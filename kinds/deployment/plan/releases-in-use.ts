@@ -14,8 +14,8 @@ interface Use {
 }
 
 /**
- * Which releases stand, going by what instances run: of every name the versions whose jobs and packages are exactly those. Versions
- * that do not differ in these are all named, the newest first. Pure.
+ * Which releases stand, going by what instances run: of every name the versions whose jobs and packages are exactly
+ * those. Versions that do not differ in these are all named, the newest first. Pure.
  */
 export function releasesInUse(
   materials: readonly StandingMaterial[],

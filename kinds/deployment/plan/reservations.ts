@@ -5,9 +5,9 @@ import { parseIp } from './network/ip.ts'
 import type { NetworkStrategy, Strategy } from './strategy.ts'
 
 /**
- * Addresses are exclusive within one network of the cloud. Which one that is says `cloud_properties.name`; without it, it is
- * the one network that all machines of a site share. The names that cloud configs give to networks decide nothing: two names
- * may well mean one network.
+ * Addresses are exclusive within one network of the cloud. Which one that is says `cloud_properties.name`; without it,
+ * it is the one network that all machines of a site share. The names that cloud configs give to networks decide
+ * nothing: two names may well mean one network.
  */
 export function addressIn(space: string | undefined, address: string): ExclusiveName {
   return { type: 'address', scope: space ?? '', name: address }

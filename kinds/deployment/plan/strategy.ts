@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { InstanceAttributes } from '../inputs.ts'
 
 /*
- * What the foreman needs to know beyond the materials: how to get there. It travels in the blueprint as JSON, so it is plain data, and it
- * grows with the number of groups and jobs, never with the number of instances.
+ * What the foreman needs to know beyond the materials: how to get there. It travels in the blueprint as JSON, so it is
+ * plain data, and it grows with the number of groups and jobs, never with the number of instances.
  */
 
 /**
- * What the blueprint's material of an instance says, and the floorplan's is compared with. The foreman adds what depends on the
- * floorplan: AZ, addresses, and the configuration that is rendered with them.
+ * What the blueprint's material of an instance says, and the floorplan's is compared with. The foreman adds what
+ * depends on the floorplan: AZ, addresses, and the configuration that is rendered with them.
  */
 export const WantedAttributes = InstanceAttributes.pick({ jobs: true, packages: true, state: true, checks: true })
 export type WantedAttributes = z.infer<typeof WantedAttributes>

@@ -11,8 +11,8 @@ export interface ArchiveFile {
 const pieceBytes = 4096
 
 /**
- * The regular files of a tar or tar.gz by their path without a leading `./`. Throws where the bytes are neither, or unpack to more than
- * a job may hold.
+ * The regular files of a tar or tar.gz by their path without a leading `./`. Throws where the bytes are neither, or
+ * unpack to more than a job may hold.
  */
 export async function readArchive(bytes: Buffer): Promise<Map<string, ArchiveFile>> {
   const files = new Map<string, ArchiveFile>()

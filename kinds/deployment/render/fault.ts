@@ -46,7 +46,10 @@ function reasonOf(fault: TemplateFault, job: PreparedJob, context: RenderContext
   return { message: redact(fault.message, context) }
 }
 
-/** A property that exists but has no value was forgotten in the manifest; one that does not exist is a slip in the template. */
+/**
+ * A property that exists but has no value was forgotten in the manifest; one that does not exist
+ * is a slip in the template.
+ */
 function missingProperty(
   names: readonly string[],
   link: string | null,

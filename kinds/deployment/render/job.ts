@@ -58,7 +58,10 @@ function fileOf(job: string, template: string, destination: string, content: Buf
   return { template, destination, mode, file: `${job}/${template}`, source: content.toString('base64') }
 }
 
-/** Only for suggestions: what they are was read when the release was uploaded, by rules that refuse what this leaves out. */
+/**
+ * Only for suggestions: what they are was read when the release was uploaded, by rules that refuse what this leaves
+ * out.
+ */
 function declaredProperties(manifest: Buffer | undefined): string[] {
   if (manifest === undefined || manifest.length > longestSpec) return []
   const document = readTree(manifest.toString('utf8')).value

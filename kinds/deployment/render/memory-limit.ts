@@ -5,8 +5,9 @@ const headerBytes = 8
 const pageBytes = 2 ** 16
 
 /**
- * The same module with an upper bound for its memory, in bytes. Beyond it `memory.grow` fails inside, which an interpreter
- * reports as an error of the program that asked for more. Throws where the module brings no memory of its own.
+ * The same module with an upper bound for its memory, in bytes. Beyond it `memory.grow` fails inside,
+ * which an interpreter reports as an error of the program that asked for more. Throws where the module
+ * brings no memory of its own.
  */
 export function limitMemory(module: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
   for (let at = headerBytes; at < module.length; ) {

@@ -23,7 +23,7 @@ export interface PoolTask {
   reject(error: unknown): void
 }
 
-/** One more thread for each so many waiting contexts: a start costs as much as several hundred small templates. */
+/** Waiting contexts for each further thread: a start costs as much as several hundred small templates. */
 const TASKS_PER_THREAD = 64
 /** Small enough that threads end together, large enough that a thread never waits for the main thread. */
 const BATCH = 32

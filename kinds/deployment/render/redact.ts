@@ -2,7 +2,7 @@
 const SECRET_NAME = /pass(word|phrase|wd)?|secret|token|credential|private|key|cert|salt|seed/i
 /** Shorter ones occur in ordinary words; hiding them would hide nothing and spoil the sentence. */
 const SHORTEST = 4
-/** So long and without a space: a key, whatever it is called. */
+/** A text of this length without a space is a key, whatever it is called. */
 const LOOKS_LIKE_KEY = /^\S{24,}$/
 
 /**

@@ -16,7 +16,10 @@ export interface RendererOptions {
   blobs: Blobstore
   /** Where results are remembered across restarts; without it in memory only. */
   cacheDirectory?: string
-  /** At most so many threads with a Ruby each; started when there is work for them. Default: one per core, at most 4. */
+  /**
+   * The maximum number of threads with a Ruby each; started when there is work for them. Default:
+   * one per core, 4 at most.
+   */
   threads?: number
   /** Milliseconds for all templates of one request. Default: 10,000. */
   limit?: number
@@ -86,7 +89,7 @@ export class TemplateRenderer {
     return { digest: result.digest, files: [...found].map(([path, { content, mode }]) => ({ path, mode, content })) }
   }
 
-  /** Ends the threads. What waits is rejected with `cancelled`. */
+  /** Ends the threads. Requests that wait are rejected with `cancelled`. */
   async close(): Promise<void> {
     await this.#pool.close()
     await Promise.allSettled(this.#underWay.values())

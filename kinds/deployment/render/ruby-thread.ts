@@ -113,7 +113,7 @@ export class RubyThread {
       void this.#worker.terminate()
       return
     }
-    // Whoever forgets to close must not be kept alive by a thread that waits.
+    // A process that forgets to close must not be kept alive by a thread that waits.
     this.#worker.unref()
     this.#events.idle()
   }
@@ -123,7 +123,9 @@ export class RubyThread {
     this.#timer = setTimeout(() => this.#expire(), this.#limit)
   }
 
-  /** Where the main thread itself was held up, answers wait in its inbox: they get one turn before the thread is ended. */
+  /**
+   * Where the main thread itself was held up, answers wait in its inbox: they get one turn before the thread is ended.
+   */
   #expire(): void {
     if (this.#late) {
       void this.#worker.terminate()

@@ -10,7 +10,7 @@ import type { WasmModule } from './wasm.ts'
 /** What a thread is started with. */
 export interface ThreadData {
   module: WasmModule
-  /** One Int32: index of the template at work, so that whoever ends the thread can name it. */
+  /** One Int32: index of the template at work, so that the process which ends the thread can name it. */
   progress: SharedArrayBuffer
 }
 

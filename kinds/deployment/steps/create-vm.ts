@@ -5,8 +5,8 @@ import { defineStep, type StepContext, type StepResult } from '../../contract/st
 import { inputs } from '../inputs.ts'
 
 /**
- * Makes a machine under the id the plan chose. The provider stores that id and the owner on the machine before it exists,
- * so after a crash the same id finds it again: it is finished, never made twice.
+ * Makes a machine under the id the plan chose. The provider stores that id and the owner on the machine before it
+ * exists, so after a crash the same id finds it again: it is finished, never made twice.
  */
 export default defineStep({
   input: inputs['create-vm'],
@@ -22,7 +22,7 @@ export default defineStep({
         addresses: input.vm.networks.map((network) => network.address),
         network: 'shared',
         resources: definedOnly(input.resources),
-        // Whoever finds the machine after a crash can tell from this whether it is the one a plan wants.
+        // After a crash this says whether the machine is the one that a plan wants.
         ownership: { owner: `deployment/${input.deployment}`, purpose: input.vm.purpose, vm: JSON.stringify(input.vm) },
       },
       context.fence,

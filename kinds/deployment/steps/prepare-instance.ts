@@ -9,8 +9,8 @@ import { furnish, readableForVcap } from '../instance/furnish.ts'
 import { unpackOnce } from '../instance/unpack.ts'
 
 /**
- * Puts compiled packages and rendered jobs on the machine, beside what runs there: directories named by their content, so
- * that nothing that runs is touched and the later switch is a few links.
+ * Puts compiled packages and rendered jobs on the machine, beside what runs there: directories named by their content,
+ * so that nothing that runs is touched and the later switch is a few links.
  */
 export default defineStep({
   input: inputs['prepare-instance'],

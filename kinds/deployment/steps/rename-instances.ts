@@ -1,14 +1,17 @@
 import { defineStep, type StepResult } from '../../contract/step.ts'
 import { inputs } from '../inputs.ts'
 
-/** Records instances and disks under other names. Nothing about a machine changes, so there is nothing to do but to record it. */
+/**
+ * Records instances and disks under other names. Nothing about a machine changes, so there is nothing
+ * to do but to record it.
+ */
 export default defineStep({
   input: inputs['rename-instances'],
   async look(context, { moves }) {
     const floorplan: StepResult['floorplan'] = {}
     for (const { from, to } of moves) {
       const standing = await context.standing(from)
-      // What has the new name already was renamed by an attempt before.
+      // A material that has the new name already was renamed by an attempt before.
       if (!standing) continue
       const { id: _, ...rest } = standing
       floorplan[to] = rest

@@ -9,8 +9,8 @@ import { runHook } from '../instance/scripts.ts'
 const atOnce = 32
 
 /**
- * Runs the post-deploy scripts of a deployment, when all of it stands. All of them run, also where one fails; each that fails is
- * named, and the plan fails with them.
+ * Runs the post-deploy scripts of a deployment, when all of it stands. All of them run, also where one fails; each that
+ * fails is named, and the plan fails with them.
  */
 export default defineStep({
   input: inputs['run-post-deploy'],

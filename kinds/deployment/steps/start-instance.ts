@@ -44,7 +44,7 @@ export default defineStep({
     try {
       let startedMs = await begunFor(connection, startedFile, begun)
       if (startedMs === null) {
-        // What an attempt that failed has left runs as it was then, also where what it should be has changed since.
+        // Processes of an attempt that failed run as they were then, also where the job has changed since.
         await connection.stop(stopTimeoutMs)
         await link(connection, input)
         await connection.supervise(await processesOf(connection, jobs))

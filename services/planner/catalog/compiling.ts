@@ -13,8 +13,8 @@ import type { Plan } from '../../../shared/model/plan.ts'
 const over = new Set(['done', 'failed', 'skipped'])
 
 /**
- * What there is to say about a plan's packages at this moment: what is compiled already, what somebody else is compiling, what is
- * left to do and how long that may take. It stands beside the plan and is no part of it: it is another a second later.
+ * The state of a plan's packages at this moment: compiled already, being compiled for another plan, or left to do, and
+ * how long that may take. It is shown beside the plan and is no part of it, because it changes from second to second.
  */
 export class CompilingNow {
   readonly #compiled: RedisCompiledIndex
@@ -69,7 +69,10 @@ export class CompilingNow {
     }
   }
 
-  /** For whom keys are compiled; `since` is null while one stands in the queue. Those that nobody asks for are left out. */
+  /**
+   * The plans for which keys are compiled; `since` is null while a key waits in the queue. Keys without
+   * a request are left out.
+   */
   async of(keys: readonly string[]): Promise<Map<string, { deployment: string; plan: string; since: number | null }>> {
     const asked = [...(await this.#requests.asked(keys))]
     const holders = await Promise.all(asked.map(([key]) => this.#claims.holder(this.#requests.claimKey(key))))

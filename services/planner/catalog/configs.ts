@@ -6,8 +6,8 @@ import { readDocument } from '../../../shared/source/reading.ts'
 import { type Config, documentsOf, type Supply } from './supply.ts'
 
 /**
- * Stores a config. Refused (`invalid-input`) where plans would be refused because of it: cloud configs are looked at together, as plans
- * use them, by every kind. What was wrong with those that are there already keeps no better one out.
+ * Stores a config. Refused (`invalid-input`) where plans would be refused because of it: cloud configs are looked at
+ * together, as plans use them, by every kind. Faults of those that are there already keep no better one out.
  */
 export async function takeConfig(
   config: Config,
@@ -30,7 +30,7 @@ export async function takeConfig(
   await supply.putConfig(config)
 }
 
-/** Without the line, which changes with what stands above. */
+/** Without the line, which changes with the lines above. */
 function textOf({ file, path, message, found }: Fault): string {
   return JSON.stringify([file, path, message, found])
 }

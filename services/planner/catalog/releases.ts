@@ -6,7 +6,7 @@ import type { Release } from '../../../shared/release/release.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Supply } from './supply.ts'
 
-/** What releases come to and go from: the catalog, the bytes, and what is compiled. */
+/** Where releases are stored: catalog, blobstore and compiled index. */
 export interface ReleaseParts {
   supply: Supply
   blobs: Blobstore
@@ -14,9 +14,9 @@ export interface ReleaseParts {
 }
 
 /**
- * Takes an uploaded release into the catalog. What it brings compiled is known to the compiled index before the release can be
- * planned with, so no plan compiles it. Throws `invalid-input` for names, `not-found` where blobs are missing, `conflict` for the same version with
- * other content.
+ * Takes an uploaded release into the catalog. Its compiled packages are in the compiled index before the release can be
+ * planned with, so no plan compiles it. Throws `invalid-input` for names, `not-found` where blobs are missing,
+ * `conflict` for the same version with other content.
  */
 export async function takeRelease(
   given: Release,

@@ -31,8 +31,8 @@ export class Supply {
   }
 
   /**
-   * Adds a release; forms of its packages that were missing are added to what stands. Throws `conflict` where the same name and
-   * version has other content. Answers what stands then, and whether that is new.
+   * Adds a release; forms of its packages that were missing are added to the stored one. Throws `conflict` where the
+   * same name and version has other content. Answers the stored release, and whether it is new.
    */
   async addRelease(given: Release): Promise<{ release: Release; added: boolean }> {
     const [key, id] = [`${this.#prefix}:releases`, `${given.name}/${given.version}`]
@@ -125,8 +125,8 @@ export class Supply {
   }
 
   /**
-   * Everything an architect may see: of the catalog only what `choose` takes out of it; `cloudConfigs` given with a plan take the
-   * place of the uploaded ones.
+   * Everything an architect may see: of the catalog only what `choose` takes out of it; `cloudConfigs` given with a
+   * plan take the place of the uploaded ones.
    */
   async supplies(
     cloudConfigs: readonly SourceDocument[],

@@ -11,7 +11,7 @@ export interface Verified {
   package: string
   key: string
   stemcell: string
-  /** `open` while nobody has compiled it. `other`: something else came out. `failed`: nothing did. */
+  /** `open` until it was compiled. `other`: the result differs. `failed`: there is none. */
   state: 'open' | 'same' | 'other' | 'failed'
   /** What is in use, and stays so; and what came out this time. */
   digest: string

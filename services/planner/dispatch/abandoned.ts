@@ -8,9 +8,10 @@ import type { Workers } from './workers.ts'
 const queues = ['assemble', 'compile', 'deploys', 'rebuild'] as const
 
 /**
- * Jobs whose worker is gone: their locks, which last as long as a stall may, are taken away, and BullMQ's check for stalled
- * jobs gives them to other workers within a second. That check is taken by one worker with a key that runs out; one that was written
- * before the clock of Redis was set back would keep all workers from it until the clock has caught up.
+ * Jobs whose worker is gone: their locks, which last as long as a stall may, are taken away, and BullMQ's
+ * check for stalled jobs gives them to other workers within a second. That check is taken by one worker with a
+ * key that runs out; one that was written before the clock of Redis was set back would keep all workers from
+ * it until the clock has caught up.
  */
 export class AbandonedJobs {
   readonly #redis: Redis

@@ -2,11 +2,13 @@ import type { Redis } from 'ioredis'
 import { Heartbeat } from '../../../shared/runtime/heartbeat.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
-/** What is published for each job that workers carry out at a time: one in hand, one to go on with. */
+/** How many jobs are published for each that workers carry out at a time: one running, one to go on with. */
 const ahead = 2
-/** Bounds of what one plan has published in one queue: workers that are just starting find work, and turns stay short. */
+/**
+ * Bounds of what one plan has published in one queue: workers that are just starting find work, and turns stay short.
+ */
 const [least, most] = [8, 1024]
-/** What is published of a queue without workers. */
+/** How many are published of a queue without workers. */
 const usual = 64
 const freshMs = 1000
 

@@ -3,7 +3,7 @@ import type { Ledger } from '../../../shared/ledger/ledger.ts'
 
 /** A difference that is no drift of two clocks between two sweeps, but a step of one. */
 const stepMs = 1000
-/** A deployment that was not swept for so long is read anew. */
+/** A deployment that was not swept for this long is read again. */
 const memoryMs = 3600_000
 
 interface Reading {
@@ -14,14 +14,14 @@ interface Reading {
 }
 
 /**
- * Keeps the clocks of deployments going when the clock of Redis is set, forward or back, by whatever it is: deadlines, delays
- * and the age of publications are measured by them. A reading is compared with the one before and with the monotonic clock of
- * this process; where Redis has stepped, the deployment's clock is shifted by as much. Several planners shift it once, because
- * each names the shift that it read.
+ * Keeps the clocks of deployments going when the clock of Redis is set, forward or back, by whatever it is: deadlines,
+ * delays and the age of publications are measured by them. A reading is compared with the one before and with the
+ * monotonic clock of this process; where Redis has stepped, the deployment's clock is shifted by as much. Several
+ * planners shift it once, because each names the shift that it read.
  *
- * A planner that looked first between the step and the shift has the time of a wrong clock, so one that sees another's shift goes
- * by it. Only the planner that shifted puts that back where a Redis which came back older has forgotten it, and only once: two
- * that disagree come to an end.
+ * A planner that looked first between the step and the shift has the time of a wrong clock, so one that sees another's
+ * shift goes by it. Only the planner that shifted puts that back where a Redis which came back older has forgotten it,
+ * and only once: two that disagree come to an end.
  */
 export class DeploymentClocks {
   readonly #ledger: Ledger

@@ -26,7 +26,10 @@ const recallSweeps = 20
 const mendSweeps = 60
 /** Published work that no worker claimed for this long may have missed its queue: its job is looked for. */
 const overdueMs = 1500
-/** What the scripts of the ledger announce (`outlet.lua`): work to publish, and whether there is more to do, now or later. */
+/**
+ * What the scripts of the ledger announce (`outlet.lua`): work to publish, and whether there is
+ * more to do, now or later.
+ */
 const Announcement = z.object({
   base: z.string(),
   plan: z.string(),
@@ -38,10 +41,10 @@ const Announcement = z.object({
 /**
  * Puts released work on queues and looks after deadlines.
  *
- * The scripts of the ledger announce what may be published; the planner that the deployment falls to publishes it at once,
- * and asks for more where there is more. An announcement can be missed (a planner that died, a connection that broke), so
- * every planner also sweeps. The ledger alone says what is ready, so nothing here needs to be remembered, and any queue
- * may be flushed at any time.
+ * The scripts of the ledger announce what may be published; the planner that the deployment falls to publishes it at
+ * once, and asks for more where there is more. An announcement can be missed (a planner that died, a connection that
+ * broke), so every planner also sweeps. The ledger alone says what is ready, so nothing here needs to be remembered,
+ * and any queue may be flushed at any time.
  */
 export class Dispatcher {
   readonly #ledger: Ledger
@@ -105,7 +108,7 @@ export class Dispatcher {
     for (const deployment of await this.#ledger.active()) {
       if (this.#stopped) return
       if (!only(deployment)) continue
-      // What is wrong with one deployment must not hold up the others.
+      // A fault of one deployment must not hold up the others.
       await this.#sweepOne(deployment, all).catch((error) => this.#failed(error))
     }
   }
@@ -146,8 +149,8 @@ export class Dispatcher {
   }
 
   /**
-   * Works off what follows from what was recorded, slice by slice, and publishes what has room, until neither is left. Calls for
-   * a deployment while that goes on are one call.
+   * Works off what follows from what was recorded, slice by slice, and publishes what has room, until neither is left.
+   * Calls for a deployment while that goes on are one call.
    */
   async #advance(deployment: string, plan: string): Promise<void> {
     if (this.#advancing.has(deployment)) {

@@ -12,8 +12,9 @@ import type { Planners } from './planners.ts'
 const againMs = 10_000
 
 /**
- * Shows machines the fences that a deployment owes as soon as it owes them, so that a worker that wakes up is refused though no
- * other plan comes. An announcement that is missed costs nothing: the next plan of the deployment begins with what is owed.
+ * Shows machines the fences that a deployment owes as soon as it owes them, so that a worker that wakes up is
+ * refused though no other plan comes. An announcement that is missed costs nothing: the next plan of the deployment
+ * begins with what is owed.
  */
 export async function startPaying(parts: {
   ledger: Ledger
@@ -33,7 +34,10 @@ export async function startPaying(parts: {
   }
   const failed = (deployment: string) => (error: unknown) => {
     silent.add(deployment)
-    log.warn({ deployment, err: toError(error) }, 'machines could not be shown what they are owed; tried again later')
+    log.warn(
+      { deployment, err: toError(error) },
+      'machines could not be shown the fences that they are owed; tried again later',
+    )
   }
   await listen(subscriber, owingChannel(ledger.settings), z.object({ base: z.string() }), ({ base }) => {
     const deployment = deploymentOf(base)

@@ -11,7 +11,7 @@ const lifeMs = 3500
  * Which planners are alive, and which of them a deployment falls to (rendezvous hashing).
  *
  * Only a division of labour: two planners that disagree for a moment publish the same job twice under one id, and a
- * deployment that nobody feels responsible for is picked up by every planner's sweep.
+ * deployment that falls to none of them for a moment is picked up by every planner's sweep.
  */
 export class Planners {
   readonly #redis: Redis
@@ -50,7 +50,8 @@ export class Planners {
     // Redis' clock: with its own, a planner that is an hour ahead would be taken for alive for an hour after its end.
     const [seconds] = await this.#redis.time()
     const now = Number(seconds) * 1000
-    // One that died before this clock was set back would have its share of the deployments until the clock has caught up.
+    // One that died before this clock was set back would have its share of the deployments until
+    // the clock has caught up.
     await capTimes(this.#redis, this.#key, now + lifeMs)
     const replies = await this.#redis
       .multi()

@@ -15,17 +15,19 @@ const Compile = z.object({ input: CompileSpec.loose() })
 const lowest = 2 ** 21
 
 /**
- * A job whose worker could not end it (Redis refused a write, a claim was lost) comes again by itself: as a failed job it
- * would be kept, and its id would swallow every later one of the same release. The ledger alone says when it is enough.
+ * A job whose worker could not end it (Redis refused a write, a claim was lost) comes again by itself: as a
+ * failed job it would be kept, and its id would swallow every later one of the same release. The ledger alone
+ * says when it is enough.
  */
 const again = { attempts: 1_000_000, backoff: { type: 'fixed', delay: 1000 } }
 
 /**
  * Puts released remodels on their queues. Publishing one twice is harmless: a job id names one release.
  *
- * Deployments take turns. A job's turn is a number, the smallest goes first: one more than the turn that the queue has come to
- * and than what its own deployment has on the queue already. So a deployment with thousands of remodels is never more than one
- * ahead of one that comes with a single one. Of one deployment the ledger hands out the most urgent first.
+ * Deployments take turns. A job's turn is a number, the smallest goes first: one more than the turn that the
+ * queue has come to and than what its own deployment has on the queue already. So a deployment with thousands of
+ * remodels is never more than one ahead of one that comes with a single one. Of one deployment the ledger hands
+ * out the most urgent first.
  */
 export class Publisher {
   readonly #ledger: Ledger
@@ -65,7 +67,7 @@ export class Publisher {
     )
   }
 
-  /** One job for each package key, whoever asks: the remodel subscribes to it. Deployments take turns (`join.lua`). */
+  /** One job for each package key, for all plans: the remodel subscribes to it. Deployments take turns (`join.lua`). */
   async #publishCompile(deployment: string, { plan, remodel, weight }: Released): Promise<void> {
     const spec = await this.#specOf(deployment, plan, remodel)
     const { n, turn, by } = await this.#requests.join(spec, { deployment, plan, remodel }, weight)

@@ -4,7 +4,7 @@ import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import type { Publisher } from './publish.ts'
 import type { Workers } from './workers.ts'
 
-/** What an attempt has, after its deadline, to report its end by itself. */
+/** How long an attempt has, after its deadline, to report its end by itself. */
 const graceMs = 2000
 /** How many jobs are looked for at once. */
 const page = 256
@@ -27,8 +27,8 @@ export async function endAttempts(deployment: string, plan: string, now: number,
 }
 
 /**
- * Publishes again what was published before `before` (the deployment's clock), was never claimed and is on no queue: its
- * publication was lost, or the queue was emptied. Only reads where nothing is missing.
+ * Publishes again what was published before `before` (the deployment's clock), was never claimed and is on no queue:
+ * its publication was lost, or the queue was emptied. Only reads where nothing is missing.
  */
 export async function publishMissing(
   deployment: string,

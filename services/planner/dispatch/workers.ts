@@ -2,11 +2,16 @@ import type { Redis } from 'ioredis'
 import { Heartbeat } from '../../../shared/runtime/heartbeat.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
-/** How long a worker is silent that is gone: one whose connection ended has died or comes back at once, else it may be stalled. */
+/**
+ * How long a worker is silent that is gone: one whose connection ended has died or comes back at once,
+ * else it may be stalled.
+ */
 const patienceMs = { disconnected: 2000, connected: 9000 }
-/** What counts of a silence between two looks: a planner that was stalled itself, or Redis, has heard nobody. */
+/**
+ * The most that counts of a silence between two looks: a planner that was stalled itself, or Redis, has heard no beats.
+ */
 const longestGapMs = 1000
-/** A worker that was not asked about for so long is forgotten. */
+/** A worker that was not asked about for this long is forgotten. */
 const memoryMs = 60_000
 
 interface Silence {
@@ -16,8 +21,9 @@ interface Silence {
 }
 
 /**
- * Which workers are gone. A worker shows itself by a beat that goes on; the silence is measured by this process' own monotonic
- * clock and only while Redis answers, so neither a stall nor the step of any clock makes a living worker look dead.
+ * Which workers are gone. A worker shows itself by a beat that goes on; the silence is measured by this
+ * process' own monotonic clock and only while Redis answers, so neither a stall nor the step of any clock
+ * makes a living worker look dead.
  */
 export class Workers {
   readonly #heartbeat: Heartbeat

@@ -29,18 +29,21 @@ export interface Cleaned extends Deleted {
 }
 
 /**
- * Deletes what is not needed. A blob stays while a release, a stemcell, the compiled index, a floorplan or a plan that is stored
- * or open names it, and while it is young. Throws `locked` where another clean-up is under way.
+ * Deletes what is not needed. A blob stays while a release, a stemcell, the compiled index, a floorplan or a plan that
+ * is stored or open names it, and while it is young. Throws `locked` where another clean-up is under way.
  *
  * The order makes it safe beside everything else:
  *
- * 1. Compiled packages are condemned; a look-up that finds one from here on saves it (`shared/compilation/lua/find.lua`).
- * 2. The planners that are drawing a plan at this moment are waited for: their stored plans name what they found before.
- * 3. Packages that are still condemned and not named are forgotten, and releases that no deployment uses leave the catalog.
- *    From here on no process can find their blobs any more.
+ * 1. Compiled packages are condemned; a look-up that finds one from here on saves it
+ *    (`shared/compilation/lua/find.lua`).
+ * 2. The planners that are drawing a plan at this moment are waited for: their stored plans name
+ *    what they found before.
+ * 3. Packages that are still condemned and not named are forgotten, and releases that no deployment uses leave the
+ *    catalog. From here on no process can find their blobs any more.
  * 4. The planners that found such a release before step 3 and are still drawing are waited for.
- * 5. A blob that is old and not named by then is deleted, unless a process has put or kept it meanwhile. A process that is about
- *    to name a blob from elsewhere keeps it first: uploads, and the cache of rendered jobs, which trusts what it saw for a minute.
+ * 5. A blob that is old and not named by then is deleted, unless a process has put or kept it meanwhile. A process
+ *    that is about to name a blob from elsewhere keeps it first: uploads, and the cache of rendered jobs, which
+ *    trusts what it saw for a minute.
  */
 export async function cleanUp(parts: CleanParts, options: CleanOptions): Promise<Cleaned> {
   const held = await parts.claims.take([parts.resource], {
@@ -86,7 +89,7 @@ async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): P
 
 const nameOf = ({ name, version }: ReleaseId) => `${name}/${version}`
 
-/** Keys that nothing names. What a release of the catalog brought compiled stays as long as the release. */
+/** Keys that no record names. Packages that a release of the catalog brought compiled stay as long as the release. */
 function unusedKeys(marks: Marks, leaving: readonly ReleaseId[], before: number): string[] {
   const gone = new Set(leaving.map(nameOf))
   const brought = new Set(

@@ -24,8 +24,8 @@ interface Deletion {
 }
 
 /**
- * Deletes each blob that is older than `before` and that no record names. The age is looked at again in the step that deletes,
- * so a blob that was put or kept meanwhile stays.
+ * Deletes each blob that is older than `before` and that no record names. The age is looked at again in the step that
+ * deletes, so a blob that was put or kept meanwhile stays.
  */
 export async function deleteOldBlobs(
   parts: MarkParts,

@@ -32,7 +32,9 @@ export interface Marks {
 const open = new Set(['stored', 'running', 'parked', 'failing', 'cancelling'])
 const name = /^(sha256:)?[0-9a-f]{64}$/
 
-/** Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least. */
+/**
+ * Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least.
+ */
 export async function mark({ ledger, supply, compiled, blobs, kinds }: MarkParts): Promise<Marks> {
   const [catalog, stemcells, index] = await Promise.all([supply.releases(), supply.stemcells(), compiled.all()])
   const stores = { redis: ledger.redis, settings: ledger.settings, blobs }
@@ -61,7 +63,9 @@ export async function mark({ ledger, supply, compiled, blobs, kinds }: MarkParts
   }
 }
 
-/** Every digest and package key in a piece of JSON, whatever it is: so a kind of its own needs no word about its blobs. */
+/**
+ * Every digest and package key in a piece of JSON, whatever it is: so a kind of its own needs no word about its blobs.
+ */
 export function collectNames(value: unknown, found: Set<string>): void {
   if (typeof value === 'string') {
     if (name.test(value)) found.add(value)

@@ -5,14 +5,14 @@ import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import type { Planners } from '../dispatch/planners.ts'
 
 const everyMs = 5000
-/** A plan that has just ended is being looked at; its table and events are read from Redis so long. */
+/** A plan that has just ended is being looked at; its table and events are read from Redis for this long. */
 const restMs = 30_000
 /** How many plans of the list are looked at each time. */
 const atOnce = 100
 
 /**
- * Moves plans that have ended to the blobstore, so that Redis' memory is for what runs. `Settling` lists them; each is moved by the
- * planner that its deployment falls to. What cannot be moved now stays on the list.
+ * Moves plans that have ended to the blobstore, so that Redis' memory is for what runs. `Settling` lists them; each is
+ * moved by the planner that its deployment falls to. A plan that cannot be moved now stays on the list.
  */
 export class Moving {
   readonly #ledger: Ledger

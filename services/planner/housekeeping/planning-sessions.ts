@@ -10,8 +10,8 @@ const forgottenMs = 15 * 60_000
 const lookMs = 50
 
 /**
- * Who is drawing a plan just now. What a plan names is seen from the moment it is stored; between its first look at the
- * supplies and that moment only this knows that somebody may rely on them.
+ * The planners that are drawing a plan just now. The blobs that a plan names are known once it is stored; between its
+ * first look at the supplies and that moment only this knows that a planner may rely on them.
  */
 export class PlanningSessions {
   readonly #redis: Redis
@@ -34,7 +34,9 @@ export class PlanningSessions {
     }
   }
 
-  /** Waits until everybody who is drawing now is done; throws `deadline` where that takes longer than `timeoutMs`. */
+  /**
+   * Waits until all planners that are drawing now are done; throws `deadline` where that takes longer than `timeoutMs`.
+   */
   async settled(timeoutMs = 600_000): Promise<void> {
     const now = await this.#next()
     const until = performance.now() + timeoutMs

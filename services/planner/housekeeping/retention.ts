@@ -11,8 +11,8 @@ const atOnce = 500
 
 /**
  * Forgets old history, so that Redis does not grow for ever: of each deployment the newest REMODEL_KEEP_PLANS finished
- * plans (50 by default) and their events are kept; a plan that was never applied within a day goes too. Deployments in which a plan was
- * stored or has ended are looked at, and each of the others once an hour.
+ * plans (50 by default) and their events are kept; a plan that was never applied within a day goes too. Deployments in
+ * which a plan was stored or has ended are looked at, and each of the others once an hour.
  */
 export function startRetention(
   ledger: Ledger,
@@ -28,7 +28,7 @@ export function startRetention(
   })
 }
 
-/** One look at deployments that are due. What is old is so by Redis' clock, whatever the clock of this planner says. */
+/** One look at deployments that are due. Ages are by Redis' clock, whatever the clock of this planner says. */
 export async function forgetOld(
   ledger: Ledger,
   falls: (deployment: string) => boolean,

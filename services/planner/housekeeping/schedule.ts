@@ -22,16 +22,16 @@ export function cleanParts(parts: Pick<CleanParts, 'ledger' | 'supply' | 'blobs'
   }
 }
 
-/** How long a blob that nobody names is kept, in milliseconds: REMODEL_KEEP_BLOBS_DAYS, 7 by default. */
+/** How long a blob that no record names is kept, in milliseconds: REMODEL_KEEP_BLOBS_DAYS, 7 by default. */
 export function keepBlobsMs(env: NodeJS.ProcessEnv = process.env): number {
   return numberSetting('REMODEL_KEEP_BLOBS_DAYS', env) * dayMs
 }
 
-/** Takes away once an hour what nobody needs any more; of several planners the first to come does it. */
+/** Cleans up once an hour; of several planners the first one does it. */
 export function startCleaning(parts: CleanParts, log: Logger): Loop {
   const sweep = async () => {
     const cleaned = await cleanUp(parts, { ageMs: keepBlobsMs(), all: false, dryRun: false })
-    if (cleaned.blobs > 0) log.info(cleaned, 'blobs that nobody needs were deleted')
+    if (cleaned.blobs > 0) log.info(cleaned, 'blobs that no record names were deleted')
   }
   const failed = (error: unknown) => {
     if (error instanceof RemodelError && error.code === 'locked') return

@@ -11,8 +11,8 @@ declare module 'fastify' {
 }
 
 /**
- * Who has come in. Through the socket of the home it is the planner's own user, as no other one can open that. Over TCP the token is all
- * that is proved: the user is what the client says, and is shown as such.
+ * Who has come in. Through the socket of the home it is the planner's own user, as no other one can open that. Over TCP
+ * the token is all that is proved: the user is what the client says, and is shown as such.
  */
 export function callerOf(request: FastifyRequest, local: WeakSet<Socket>): Actor {
   const via = header(request, 'x-remodel-client') === 'cli' ? 'cli' : 'http'

@@ -6,7 +6,7 @@ import type { BoardVisits } from './board/visits.ts'
 import { callerOf } from './caller.ts'
 import { problemOf } from './problem.ts'
 
-/** Who may come in. */
+/** Which callers are let in. */
 export interface Access {
   /** What a caller over TCP shows as `Authorization: Bearer`. Without one only callers of the socket come in. */
   token?: string | undefined
@@ -16,7 +16,7 @@ export interface Access {
   local: WeakSet<Socket>
 }
 
-export const nobody: Access = { hosts: [], local: new WeakSet() }
+export const noAccess: Access = { hosts: [], local: new WeakSet() }
 
 const patienceMs = 2000
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -32,8 +32,10 @@ const guards = {
 /**
  * Looks at every request before anything else does: routes, the board, event streams, and what is no route at all.
  *
- * 1. `Host` must be a name of this planner: a page whose own name was pointed at this address (DNS rebinding) is refused.
- * 2. `Origin`, where a browser sends one, must be this very host; a change that a browser asks for another site is refused.
+ * 1. `Host` must be a name of this planner: a page whose own name was pointed at this address (DNS
+ *    rebinding) is refused.
+ * 2. `Origin`, where a browser sends one, must be this very host; a change that a browser asks for
+ *    another site is refused.
  * 3. The caller must come through the socket or show the token; a browser may look at the board with the cookie that
  *    `remodel board` got it.
  */
@@ -54,7 +56,10 @@ export function guard(server: FastifyInstance, access: Access, visits: BoardVisi
   })
 }
 
-/** A refused caller may not hold a connection with a body that it does not send; one that sends it reads the refusal first. */
+/**
+ * A refused caller may not hold a connection with a body that it does not send; one that sends it
+ * reads the refusal first.
+ */
 function endUnread({ raw }: FastifyRequest): void {
   const timer = setTimeout(() => {
     if (!raw.complete) raw.socket.destroy()
@@ -86,7 +91,7 @@ function unknownCaller(request: FastifyRequest, access: Access, visits: BoardVis
   if (isKnown(request, access, visits)) return undefined
   return new RemodelError(
     'unauthenticated',
-    'the planner answers its own socket, or who shows the token in the file `token` of its home; for the board: `remodel board`',
+    'the planner answers its own socket, and callers that show the token in the file `token` of its home; for the board: `remodel board`',
   )
 }
 

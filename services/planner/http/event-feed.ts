@@ -13,7 +13,10 @@ const blockMs = 1000
 /** Pause after a read that Redis refused. */
 const pauseMs = 500
 
-/** A deployment with listeners. `events` are its newest, without a gap; `last` is unknown until one listener has seen all. */
+/**
+ * A deployment with listeners. `events` are its newest, without a gap; `last` is unknown until one
+ * listener has seen all.
+ */
 interface Followed {
   listeners: number
   last: number | undefined
@@ -23,7 +26,10 @@ interface Followed {
 
 /** One listener to the events of one deployment. */
 export interface Listener {
-  /** At most 200 events after `after`; where there are none, waits up to `waitMs` for the first and may answer with none. */
+  /**
+   * At most 200 events after `after`; where there are none, waits up to `waitMs` for the first and may answer with
+   * none.
+   */
   next(after: number, waitMs: number): Promise<LedgerEvent[]>
   end(): void
 }
@@ -31,8 +37,9 @@ export interface Listener {
 /**
  * The events of all deployments that are listened to, for any number of listeners.
  *
- * Waiting on a stream blocks its connection, so there is one connection that waits for all of them. A listener reads pages
- * of the past by itself; once it has seen all, it is handed what the reader kept. One that falls behind reads pages again.
+ * Waiting on a stream blocks its connection, so there is one connection that waits for all of them. A listener
+ * reads pages of the past by itself; once it has seen all, it is handed what the reader kept. One that falls
+ * behind reads pages again.
  */
 export class EventFeed {
   readonly #ledger: Ledger

@@ -10,8 +10,8 @@ import { suggest } from '../../../shared/source/document.ts'
 const statusTimeoutMs = 2000
 
 /**
- * The instances of a floorplan, each asked how its processes are, and what its kind asks beyond; a machine that does not answer
- * is `unresponsive`.
+ * The instances of a floorplan, each asked how its processes are, and what its kind asks beyond; a machine that does
+ * not answer is `unresponsive`.
  */
 export async function instancesOf(
   floorplan: Floorplan,
@@ -42,7 +42,10 @@ export async function instancesOf(
   )
 }
 
-/** A connection to the machine of an instance, `<group>/<index>` or as its kind names it, for reading and for commands of an operator. */
+/**
+ * A connection to the machine of an instance, `<group>/<index>` or as its kind names it, for reading and for
+ * commands of an operator.
+ */
 export async function connectInstance(floorplan: Floorplan, instance: string, provider: Provider): Promise<Connection> {
   const instances = [...standingInstances(floorplan), ...begunInstances(floorplan)]
   const material = instances.find((candidate) => candidate.id === `instance/${instance}`)
@@ -64,8 +67,8 @@ function standingInstances({ materials }: Floorplan): StandingMaterial[] {
 }
 
 /**
- * Instances that no deploy has brought up yet, by the machines that were made for them: what fails in a first deploy is to
- * be looked at there. Where several were made for one, the first by name.
+ * Instances that no deploy has brought up yet, by the machines that were made for them: what fails in a first deploy is
+ * to be looked at there. Where several were made for one, the first by name.
  */
 function begunInstances(floorplan: Floorplan): StandingMaterial[] {
   const standing = standingInstances(floorplan)

@@ -27,8 +27,8 @@ export function listenAddress(text: string | undefined): ListenAddress {
 }
 
 /**
- * Who may come in here. The token of the home is for this computer; beyond it the planner listens only with a token that was
- * given on purpose. Throws `invalid-input` where there is none.
+ * The access to this planner. The token of the home is for this computer; beyond it the planner listens only with a
+ * token that was given on purpose. Throws `invalid-input` where there is none.
  */
 export async function accessOf(home: string, env: NodeJS.ProcessEnv = process.env): Promise<Access> {
   const { host } = listenAddress(env.REMODEL_LISTEN)

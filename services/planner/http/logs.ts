@@ -25,8 +25,8 @@ export function positionsOf(next: string): Positions {
 }
 
 /**
- * Of every log file below `/var/vcap/sys/log`, and of those that the kind names beside, the last lines, or whole lines that were written
- * behind a position. A file that has less than was answered of it is a new one.
+ * Of every log file below `/var/vcap/sys/log`, and of those that the kind names beside, the last lines, or whole lines
+ * that were written behind a position. A file that has less than was answered of it is a new one.
  */
 export async function readLogs(
   connection: Connection,
@@ -97,7 +97,7 @@ async function bytes(
   { path, from, most }: { path: string; from: number; most: number },
 ): Promise<Buffer> {
   const chunks: Buffer[] = []
-  // What `exec` answers is cut in the middle; what it hears is not.
+  // The output of `exec` is cut in the middle; its input is not.
   await connection.exec(['/bin/sh', '-c', 'tail -c "+$1" "$3" | head -c "$2"', 'sh', `${from + 1}`, `${most}`, path], {
     onOutput: (chunk, of) => {
       if (of === 'stdout') chunks.push(chunk)

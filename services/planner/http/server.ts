@@ -5,7 +5,7 @@ import { Info } from '../../../shared/api/schemas/info.ts'
 import { redisAddress } from '../../../shared/runtime/redis.ts'
 import { mountBoard } from './board/board.ts'
 import { BoardVisits } from './board/visits.ts'
-import { type Access, guard, nobody } from './door.ts'
+import { type Access, guard, noAccess } from './door.ts'
 import { errorHandler } from './problem.ts'
 import { cleaningRoutes } from './routes/cleaning.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
@@ -19,10 +19,10 @@ import { closeStalledBodies } from './stalled-bodies.ts'
 import { noSuchRoute, validatorCompiler } from './validation.ts'
 
 /**
- * The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet; without `access`
- * it lets nobody in.
+ * The HTTP API: `/v1`, its description at `/v1/openapi.json`, Bull Board at `/board`. Listens on nothing yet; without
+ * `access` it refuses every caller.
  */
-export async function buildServer(services: Services, access: Access = nobody) {
+export async function buildServer(services: Services, access: Access = noAccess) {
   const server = Fastify({
     loggerInstance: services.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -41,16 +41,20 @@ export async function buildServer(services: Services, access: Access = nobody) {
     transform: jsonSchemaTransform,
   })
   server.get('/v1/openapi.json', { schema: { hide: true } }, async () => server.swagger())
-  server.get('/v1/info', { schema: { description: 'What answers here.', response: { 200: Info } } }, async () => {
-    await services.ledger.redis.ping()
-    return {
-      name: 'remodel' as const,
-      version: services.version,
-      planner: services.planner,
-      kinds: services.kinds.names,
-      warnings: services.disk.warning === undefined ? [] : [services.disk.warning],
-    }
-  })
+  server.get(
+    '/v1/info',
+    { schema: { description: 'Name, version and kinds of this planner.', response: { 200: Info } } },
+    async () => {
+      await services.ledger.redis.ping()
+      return {
+        name: 'remodel' as const,
+        version: services.version,
+        planner: services.planner,
+        kinds: services.kinds.names,
+        warnings: services.disk.warning === undefined ? [] : [services.disk.warning],
+      }
+    },
+  )
   closeStalledBodies(server)
   planRoutes(server, services)
   deploymentRoutes(server, services)

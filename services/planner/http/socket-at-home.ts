@@ -17,8 +17,8 @@ export interface PlannerRecord {
 }
 
 /**
- * Answers the command of a home, through `<home>/planner.sock`, which only its owner can open. Any number of planners may share a
- * home: each listens on a socket of its own, and the home's socket is a link to that of one of them.
+ * Answers the command of a home, through `<home>/planner.sock`, which only its owner can open. Any number of planners
+ * may share a home: each listens on a socket of its own, and the home's socket is a link to that of one of them.
  *
  *   free, or its planner does not answer  -- a planner starts, or looks -->  had by that one
  *   had by a planner                      -- another one starts         -->  had by the newest

@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify'
 const patienceMs = 30_000
 
 /**
- * Closes connections that stop in the middle of a request's body: each would hold a file of the process for as long as its
- * client likes. A limit for the whole request would end large uploads over slow lines, so what counts is progress.
+ * Closes connections that stop in the middle of a request's body: each would hold a file of the process for as long as
+ * its client likes. A limit for the whole request would end large uploads over slow lines, so what counts is progress.
  */
 export function closeStalledBodies(server: Pick<FastifyInstance, 'addHook'>, ms = patienceMs): void {
   server.addHook('onRequest', async ({ raw }) => {

@@ -11,7 +11,7 @@ const parts: Readonly<Record<string, string>> = {
   headers: 'the headers',
 }
 
-/** Reads a part of a request by the schema of its route. What is wrong is said with field and what is allowed, in our words. */
+/** Reads a part of a request by the schema of its route. Faults name the field and the allowed values, in our words. */
 export function validatorCompiler({ schema, httpPart = '' }: { schema: z.ZodType; httpPart?: string }) {
   return (data: unknown) => {
     try {

@@ -26,7 +26,7 @@ export interface Finding {
 /** What is wrong with a plan, whichever kind drew it. Pure; takes time in proportion to its needs. */
 export function checkPlan(plan: Pick<Plan, 'remodels' | 'permits' | 'windows'>): Finding[] {
   const declared = [...undeclared(plan)]
-  // What is not there cannot be followed.
+  // Needs that are not there cannot be followed.
   if (declared.length > 0) return declared.map(([rule, message]) => ({ rule, severity: 'error', message }))
   const byId = new Map(plan.remodels.map((remodel) => [remodel.id, remodel]))
   const circle = circleIn(plan.remodels, byId)
@@ -41,7 +41,7 @@ export function checkPlan(plan: Pick<Plan, 'remodels' | 'permits' | 'windows'>):
 
 const error = (rule: Rule, message: string): Finding => ({ rule, severity: 'error', message })
 
-/** What has no worker. */
+/** A remodel without a worker. */
 export function isResting({ action }: Pick<Remodel, 'action'>): boolean {
   return action === 'barrier' || action === 'approve' || action === 'gate'
 }
@@ -107,7 +107,7 @@ function comesAfter(
   for (let next = open.pop(); next; next = open.pop()) {
     if (next.needs.includes(before)) return true
     for (const need of next.needs) {
-      // What stands before it in the order cannot lead to it.
+      // A remodel before it in the order cannot lead to it.
       if (seen.has(need) || position.get(need)! < position.get(before)!) continue
       seen.add(need)
       open.push(byId.get(need)!)

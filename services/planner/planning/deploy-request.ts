@@ -9,12 +9,12 @@ import type { Planning } from './planning.ts'
 const mostPlans = 32
 
 /**
- * A job of the `deploys` queue: plan it and apply the plan; plan it again where another deployment was faster to take an
- * exclusive name. The job ends when the plan is running, not when it is done:
- * no job ever waits for other jobs. Its result is shown in Bull Board; the plan's own history is in the ledger.
+ * A job of the `deploys` queue: plan it and apply the plan; plan it again where another deployment was faster to take
+ * an exclusive name. The job ends when the plan is running, not when it is done: no job ever waits for other jobs. Its
+ * result is shown in Bull Board; the plan's own history is in the ledger.
  *
- * A job may be delivered again, when its planner was lost before the job ended. One order opens one plan: what was opened for it
- * then is its plan, also where that has ended, failed or was cancelled meanwhile.
+ * A job may be delivered again, when its planner was lost before the job ended. One order opens one plan: what was
+ * opened for it then is its plan, also where that has ended, failed or was cancelled meanwhile.
  *
  * @param order.id another one for each order, the same for each delivery of it.
  */

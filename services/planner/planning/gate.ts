@@ -8,7 +8,10 @@ export interface Begin {
 
 const id = 'begin'
 
-/** Puts a gate in front of all that a plan does but compiling, which changes nothing that runs and is better known to fail early. */
+/**
+ * Puts a gate in front of all that a plan does but compiling, which changes nothing that runs and is
+ * better known to fail early.
+ */
 export function gated(draft: PlanDraft, { notBefore, notAfter }: Begin): PlanDraft {
   if ((notBefore === undefined && notAfter === undefined) || draft.remodels.length === 0) return draft
   const gate: RemodelDraft = {

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { unlockedChannel } from '../../../shared/ledger/keys.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 
-/** Waits for turns at deployments' locks: a lock that is given back wakes one waiter, the first in line, and nobody else. */
+/** Waits for turns at deployments' locks: a lock that is given back wakes one waiter, the first in line. */
 export class LockWaiters {
   readonly #subscriber: Redis
   readonly #waiting = new Map<string, () => void>()

@@ -56,7 +56,9 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
   }
 }
 
-/** Packed releases and rendered templates are kept between calls; they may hold secrets, so nobody else may read them. */
+/**
+ * Packed releases and rendered templates are kept between calls; they may hold secrets, so no other user may read them.
+ */
 async function openCache(): Promise<DiskBlobstore> {
   await mkdir(cacheFolder(), { recursive: true, mode: 0o700 })
   return DiskBlobstore.open(join(cacheFolder(), 'blobs'))

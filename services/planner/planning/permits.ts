@@ -5,9 +5,10 @@ const none = -1
 const several = -2
 
 /**
- * Remodels that could wait for ever. One that holds a permit, by an earlier remodel, and waits for a remodel with another permit, waits
- * for that permit. Where windows are waited for in a circle (one and the same is the shortest), all permits
- * may be held by remodels that wait for each other. A window with room for each of its permits is never waited for.
+ * Remodels that could wait for ever. One that holds a permit, by an earlier remodel, and waits for a remodel with
+ * another permit, waits for that permit. Where windows are waited for in a circle (one and the same is the
+ * shortest), all permits may be held by remodels that wait for each other. A window with room for each of its
+ * permits is never waited for.
  *
  * @param ordered so that everything comes after what it needs
  */
@@ -33,7 +34,10 @@ export function waitsForPermits(
   return circles(waits)
 }
 
-/** Of each window that is waited for by those that hold one in it, directly or over others: the first wait of the circle. */
+/**
+ * Of each window that is waited for by those that hold one in it, directly or over others: the
+ * first wait of the circle.
+ */
 function circles(waits: ReadonlyMap<string, ReadonlyMap<string, string>>): string[] {
   const found = new Set<string>()
   for (const [window, next] of waits) {
@@ -97,8 +101,8 @@ function candidates({ needs, permitOf, begins }: Indexed, inWindow: readonly boo
 }
 
 /**
- * What it waits for though its permit may be held by then: a remodel with another permit of the window that some first remodel with its
- * own permit does not wait for.
+ * What it waits for though its permit may be held by then: a remodel with another permit of the window that some first
+ * remodel with its own permit does not wait for.
  */
 function lateNeed(plan: Indexed, inWindow: readonly boolean[], at: number): number | undefined {
   const own = plan.permitOf[at]!

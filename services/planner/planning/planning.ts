@@ -23,7 +23,7 @@ import { prewarmFor } from './prewarming.ts'
 import { Settling } from './reservations/settling.ts'
 import { sealPlan } from './seal.ts'
 
-/** Who waits in line asks again this often, to show that it is still there. */
+/** A caller that waits in line asks again this often, to show that it is still there. */
 const askAgainMs = 1000
 /** A parked plan that looks whether it still waits is through in this time. */
 const lookMs = 15_000
@@ -33,7 +33,7 @@ interface SourceText {
   content: string
 }
 
-/** What somebody asks to be planned: the texts as the user has them. */
+/** A request for a plan: the texts as the user has them. */
 export interface Order {
   manifest: SourceText
   cloudConfigs: readonly SourceText[]
@@ -118,8 +118,8 @@ export class Planning {
   }
 
   /**
-   * Draws and stores the plan of one of its kind's actions, upon what the inspector has just read. Throws `invalid-input` for an input that
-   * the action does not take, and `conflict` where the kind has no such action.
+   * Draws and stores the plan of one of its kind's actions, upon what the inspector has just read. Throws
+   * `invalid-input` for an input that the action does not take, and `conflict` where the kind has no such action.
    */
   async planAction(deployment: string, name: string, input: unknown): Promise<Plan> {
     const kindName = await this.#ledger.kindOf(deployment)
@@ -147,8 +147,8 @@ export class Planning {
   }
 
   /**
-   * The kind of a deployment that no plan names, by its machines and disks: what Redis has forgotten can be taken away. Throws
-   * `not-found` where it has none.
+   * The kind of a deployment that no plan names, by its machines and disks: what Redis has forgotten can be taken away.
+   * Throws `not-found` where it has none.
    */
   async #kindByOwner(deployment: string): Promise<Kind> {
     const owner = `deployment/${deployment}`
@@ -160,8 +160,8 @@ export class Planning {
 
   /**
    * Carries out a stored plan, exactly as it was stored. Throws `floorplan-moved` where something changed since it was
-   * drawn, `claimed` where another deployment holds an exclusive name that it needs, `locked` where another plan holds the
-   * deployment for longer than `waitSeconds`.
+   * drawn, `claimed` where another deployment holds an exclusive name that it needs, `locked` where another plan holds
+   * the deployment for longer than `waitSeconds`.
    */
   async apply(id: string, lock: { id?: string; by: Actor; message: string; waitSeconds: number }): Promise<PlanRecord> {
     const deployment = await this.#ledger.deploymentOfPlan(id)
@@ -176,7 +176,7 @@ export class Planning {
       if (opened.status === 'moved') throw await this.#moved(deployment, id, opened.found)
       if (opened.status === 'claimed') {
         if (settled) throw claimedBy(id, opened.holders)
-        // What a plan that has ended does not need any more may not have been given back yet.
+        // Names of a plan that has ended may not have been given back yet.
         await this.#settling.settleEnded()
         settled = true
         continue

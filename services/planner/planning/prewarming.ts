@@ -2,8 +2,8 @@ import { CompileVmSpec, type PrewarmHints } from '../../../shared/compilation/pr
 import type { Plan } from '../../../shared/model/plan.ts'
 
 /**
- * The compile VMs that a plan wants as soon as it is carried out: one for each package that waits for no other, no more than
- * its window lets in. Pure.
+ * The compile VMs that a plan wants as soon as it is carried out: one for each package that waits for no other, no more
+ * than its window lets in. Pure.
  */
 export function wishesOf(plan: Pick<Plan, 'remodels' | 'windows'>): { wish: CompileVmSpec; count: number }[] {
   let left = plan.windows.find(({ name }) => name === 'compile')?.limit ?? 0
@@ -16,7 +16,10 @@ export function wishesOf(plan: Pick<Plan, 'remodels' | 'windows'>): { wish: Comp
   })
 }
 
-/** Lets compilers make VMs while the plan is read and approved. Nobody waits for it, and nothing is lost where it fails. */
+/**
+ * Lets compilers make VMs while the plan is read and approved. The plan does not wait for it, and nothing
+ * is lost where it fails.
+ */
 export function prewarmFor(plan: Plan, prewarm: PrewarmHints): void {
   const wishes = wishesOf(plan)
   if (wishes.length > 0) prewarm.ask(plan.id, wishes).catch(() => {})

@@ -10,10 +10,11 @@ const defaultDeadlineSeconds = 600
 const defaultAttempts = 3
 
 /**
- * Turns a kind's draft into a plan: fills in usual values, checks that it can be carried out, and seals it with a digest.
- * The same draft, blueprint and floorplan give the same plan, byte for byte.
+ * Turns a kind's draft into a plan: fills in usual values, checks that it can be carried out, and seals it with a
+ * digest. The same draft, blueprint and floorplan give the same plan, byte for byte.
  *
- * Throws `conflict` where the draft breaks a rule of `check-plan.ts`: it could never finish, or would change one material twice at a time.
+ * Throws `conflict` where the draft breaks a rule of `check-plan.ts`: it could never finish, or would change one
+ * material twice at a time.
  */
 export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan): Plan {
   // Permits of a window are given in plan order: what others wait for longest must stand first.

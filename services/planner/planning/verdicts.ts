@@ -10,19 +10,19 @@ import { eachAtMost } from '../../../shared/runtime/parallel.ts'
 import type { Planners } from '../dispatch/planners.ts'
 
 const everyMs = 1000
-/** So many deployments are looked at side by side; one that deviates is looked at for seconds. */
+/** How many deployments are looked at side by side; one that deviates is looked at for seconds. */
 const atOnce = 8
 /** More plans do not rest between their end and the blobstore, unless that is away. */
 const mostResting = 1000
-/** A server that has just been set up may still be on its way: what deviates is looked at again for so long. */
+/** A server that has just been set up may still be on its way: a deviation is looked at again for this long. */
 const patienceMs = 10_000
 const againMs = 500
 
 type Parts = Omit<World, 'recorded'> & { ledger: Ledger; kinds: KindRegistry }
 
 /**
- * Verdicts: after every plan that is done the world is read again and compared with what the ledger has recorded. A plan says
- * what its steps did; only the world says what is there now.
+ * Verdicts: after every plan that is done the world is read again and compared with what the ledger has recorded. A
+ * plan says what its steps did; only the world says what is there now.
  */
 export class Verdicts {
   readonly #ledger: Ledger
@@ -68,7 +68,7 @@ export class Verdicts {
     const before = await this.#ledger.floorplan(deployment)
     const seen = await this.look(deployment, kind, patienceMs)
     const [lock, after] = await Promise.all([this.#ledger.lock(deployment), this.#ledger.floorplan(deployment)])
-    // What was seen may belong to the plan that runs since.
+    // A difference may belong to the plan that runs since.
     if (lock || after.version !== before.version) return
     await this.#ledger.recordVerdict(deployment, plan, seen)
   }

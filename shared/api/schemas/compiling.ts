@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 /** A plan's packages at the moment of asking: beside the plan, no part of it. */
 export const Compiling = z.object({
-  /** So many packages that the plan needs are compiled already. */
+  /** How many packages that the plan needs are compiled already. */
   hits: z.int(),
   /** Those that the plan would still see to. */
   packages: z.array(
@@ -10,9 +10,12 @@ export const Compiling = z.object({
       remodel: z.string(),
       name: z.string(),
       key: z.string(),
-      /** `hit`: compiled since the plan was drawn; `join`: somebody else compiles it; `compile`: this plan does. */
+      /**
+       * `hit`: compiled since the plan was drawn; `join`: it is being compiled for another plan;
+       * `compile`: for this one.
+       */
       how: z.enum(['hit', 'join', 'compile']),
-      /** The deployment it is compiled for; null where nobody has asked for it yet. */
+      /** The deployment it is compiled for; null where no plan has asked for it yet. */
       for: z.string().nullable(),
       /** When that began; null where it stands in the queue. */
       since: z.number().nullable(),
@@ -23,11 +26,11 @@ export const Compiling = z.object({
       sameSource: z.boolean().default(false),
     }),
   ),
-  /** At most so many at once. */
+  /** How many at once, at most. */
   workers: z.int(),
   /** The longest chain of packages that wait for each other. */
   longestMs: z.number(),
-  /** All of them, played through with so many workers, the longest remaining path first. */
+  /** All of them, played through with that number of workers, the longest remaining path first. */
   estimateMs: z.number(),
 })
 export type Compiling = z.infer<typeof Compiling>

@@ -11,8 +11,8 @@ const patience = 5
 const pauseMs = 100
 
 /**
- * The bytes of an object, begun anew from where it broke off when the connection is lost. Ends with `infrastructure` where it
- * goes on breaking, and where the bytes are not those of the digest; `broken` is called for these.
+ * The bytes of an object, begun anew from where it broke off when the connection is lost. Ends with `infrastructure`
+ * where it goes on breaking, and where the bytes are not those of the digest; `broken` is called for these.
  */
 export async function* download(
   digest: string,

@@ -18,8 +18,9 @@ export function isAbsent(error: unknown): boolean {
 }
 
 /**
- * What went wrong, as one of ours: `unsupported` where another attempt would fail the same way (no bucket, no right, no keys,
- * a request that the service does not know), `infrastructure` for the rest. `fix` says what to do about such a request.
+ * What went wrong, as one of ours: `unsupported` where another attempt would fail the same way (no bucket, no
+ * right, no keys, a request that the service does not know), `infrastructure` for the rest. `fix` says what to
+ * do about such a request.
  */
 export function s3Fault(what: string, location: S3Location, thrown: unknown, fix?: string): RemodelError {
   if (thrown instanceof RemodelError) return thrown

@@ -19,9 +19,10 @@ export interface S3Location {
 const known = ['endpoint', 'region', 'path-style', 'multipart', 'checksum']
 
 /**
- * `s3://<bucket>[/<prefix>][?endpoint=<url>&region=<name>&path-style=true|false&multipart=true|false&checksum=true|false]`; the prefix is
- * percent-encoded as in any URL. A service at `endpoint` gets the bucket in the path unless `path-style` says otherwise.
- * Keys come from the usual AWS_ variables and files, never from the URL. Throws `invalid-input`.
+ * `s3://<bucket>[/<prefix>][?<option>=<value>&…]`; options are `endpoint` (a URL), `region`, `path-style`, `multipart`
+ * and `checksum` (true or false). The prefix is percent-encoded as in any URL. A service at `endpoint` gets the bucket
+ * in the path unless `path-style` says otherwise. Keys come from the usual AWS_ variables and files, never from the
+ * URL. Throws `invalid-input`.
  */
 export function readS3Location(text: string, env: NodeJS.ProcessEnv = process.env): S3Location {
   const refuse = (message: string, details: Record<string, unknown> = {}) =>

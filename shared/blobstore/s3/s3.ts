@@ -22,7 +22,7 @@ import { upload } from './upload.ts'
 export interface S3Options {
   /** Larger blobs go up in parts of this size. Default: 16 MiB; the protocol wants 5 MiB at least. */
   partBytes?: number
-  /** What was changed so long ago may be about to be swept. Default: one hour; sweeps must wait longer. */
+  /** A blob that was changed this long ago may be about to be swept. Default: one hour; sweeps must wait longer. */
   oldMs?: number
   /** How long a sweep may lie between its last look and its delete. Default: 2 s. */
   sweepMs?: number
@@ -32,12 +32,14 @@ export interface S3Options {
 const freshMs = 600_000
 
 /**
- * Blobs as objects of a bucket: `<prefix>/sha256/ab/<the other 62 digits>`, for any number of Remodels at once. An object is there whole or
- * not at all by the protocol's own promise; its bytes are hashed on their way up and on their way down.
+ * Blobs as objects of a bucket: `<prefix>/sha256/ab/<the other 62 digits>`, for any number of Remodels at
+ * once. An object is there whole or not at all by the protocol's own promise; its bytes are hashed on their
+ * way up and on their way down.
  *
- * An object has no time that could be set, so whoever keeps one writes an empty one beside it: `<prefix>/kept/<64 digits>`. S3 cannot
- * delete on the condition that nobody did that meanwhile. So whoever keeps or puts a blob that was old looks a second time
- * after the longest time that a sweep takes between its look and its delete, and puts it anew where it is gone.
+ * An object has no time that could be set, so keeping one writes an empty object beside it:
+ * `<prefix>/kept/<64 digits>`. S3 cannot delete on the condition that no such object was written meanwhile. So keeping
+ * or putting a blob that was old looks a second time after the longest time that a sweep takes between its look and its
+ * delete, and puts the blob again where it is gone.
  */
 export class S3Blobstore implements Blobstore {
   readonly location: S3Location
@@ -58,7 +60,9 @@ export class S3Blobstore implements Blobstore {
     })
   }
 
-  /** Throws `invalid-input` for the URL (`readS3Location`), `unsupported` where the bucket is not there or not for us. */
+  /**
+   * Throws `invalid-input` for the URL (`readS3Location`), `unsupported` where the bucket is not there or not for us.
+   */
   static async open(url: string, options: S3Options = {}): Promise<S3Blobstore> {
     const store = new S3Blobstore(readS3Location(url), options)
     const { location } = store

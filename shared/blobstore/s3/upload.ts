@@ -13,7 +13,10 @@ export interface Spooled {
   readonly hex: string
 }
 
-/** Writes a file as the object `Key`: at once, in parts, or as one stream where it is large and the service takes no parts. */
+/**
+ * Writes a file as the object `Key`: at once, in parts, or as one stream where it is large and the
+ * service takes no parts.
+ */
 export async function upload(
   client: S3Client,
   location: S3Location,
@@ -43,7 +46,8 @@ async function asOne(
     ContentLength: size,
     ...(how.checksum ? { ChecksumSHA256: Buffer.from(hex, 'hex').toString('base64') } : {}),
   })
-  // The bytes of a stream are signed as those of a buffer are, so that the service refuses others also without a checksum.
+  // The bytes of a stream are signed as those of a buffer are, so that the service refuses others
+  // also without a checksum.
   command.middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> }

@@ -1,4 +1,4 @@
--- Begins to forget compiled packages: whoever finds one from here on takes it off the list again (`find.lua`).
+-- Begins to forget compiled packages: a look-up that finds one from here on takes it off the list again (`find.lua`).
 --
 -- KEYS[1] compiled index, KEYS[2] condemned hash: package key -> time; ARGV: package keys
 -- Answers how many of them are in the index

@@ -1,4 +1,5 @@
--- Takes a compiled package out of the index whose bytes are gone or broken, unless another result stands there meanwhile.
+-- Takes a compiled package out of the index whose bytes are gone or broken, unless another result
+-- stands there meanwhile.
 --
 -- KEYS[1] compiled index, KEYS[2] condemned hash; ARGV[1] package key, [2] digest of the bytes
 -- Answers 1 where it was taken out

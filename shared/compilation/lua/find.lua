@@ -1,4 +1,4 @@
--- Finds compiled packages, for somebody who is about to rely on them: they are condemned no more.
+-- Finds compiled packages, for a caller that is about to rely on them: they are condemned no more.
 --
 -- KEYS[1] compiled index, KEYS[2] condemned hash; ARGV: package keys
 -- Answers what the index has for each, or false

@@ -1,4 +1,4 @@
--- Forgets compiled packages that nobody found since they were condemned.
+-- Forgets compiled packages that no look-up found since they were condemned.
 --
 -- KEYS[1] compiled index, KEYS[2] condemned hash; ARGV: package keys
 -- Answers the keys that are forgotten

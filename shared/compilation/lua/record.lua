@@ -1,10 +1,10 @@
 -- Records a compiled package, put if absent (what a key denotes never changes), and how long it took.
 --
--- KEYS[1] compiled index, KEYS[2] the claim's fence ("<token> <number> <life>"), KEYS[3] durations hash: name -> milliseconds,
--- KEYS[4] zset of the same names: the time each was written
--- ARGV[1] package key, [2] JSON of the compiled package, [3] the writer's fence ("<token> <number>"), [4] milliseconds it took,
--- [5] how many durations are kept, then the names to keep it under
--- Answers: recorded | present (another result is kept) | superseded (the fence is not the last one handed out)
+-- KEYS[1] compiled index, KEYS[2] the claim's fence ("<token> <number> <life>"), KEYS[3] durations hash: name ->
+-- milliseconds, KEYS[4] zset of the same names: the time each was written ARGV[1] package key, [2] JSON of the
+-- compiled package, [3] the writer's fence ("<token> <number>"), [4] milliseconds it took, [5] how many durations
+-- are kept, then the names to keep it under Answers: recorded | present (another result is kept) | superseded (the
+-- fence is not the last one handed out)
 local last = redis.call('GET', KEYS[2])
 local held = last and string.match(last, '^%S+ %d+')
 if held ~= ARGV[3] then return 'superseded' end

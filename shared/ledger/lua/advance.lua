@@ -1,7 +1,8 @@
 -- Works off what follows from earlier transitions, and hands out what has room on the queues.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] JSON {queue: how many of the plan may be published there}
--- Answers {released: what is to be published, left: 1 where calling again would do more, due?: milliseconds until a released one may begin}
+-- Answers {released: what is to be published, left: 1 where calling again would do more, due?: milliseconds until a
+-- released one may begin}
 local plan = ARGV[2]
 local meta, out, left = base .. ':plan:' .. plan, {}, 0
 local state = plan_state(plan)

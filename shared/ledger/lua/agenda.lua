@@ -1,9 +1,10 @@
--- What follows from a transition, worked off in slices: whatever a plan's size, no script holds Redis for long.
+-- The consequences of a transition, worked off in slices: whatever a plan's size, no script holds Redis for long.
 --
--- A task is a list: {'ready', remodel}, {'tell', part, outcome, remodel}, {'roots', part}, {'stop', part}, {'force', part},
--- {'seat', window}: a permit of it is free, {'hold', permit}. A script puts the tasks of what it changed on its agenda and works them off; when its
--- slice is used up, the rest goes in front of the plan's :todo, from where later scripts go on. Until :todo is
--- empty, what a remodel is may lag behind what it will be, so whatever begins work asks `may_start` itself.
+-- A task is a list: {'ready', remodel}, {'tell', part, outcome, remodel}, {'roots', part}, {'stop', part}, {'force',
+-- part}, {'seat', window}: a permit of it is free, {'hold', permit}. A script puts the tasks of what it changed on
+-- its agenda and works them off; when its slice is used up, the rest goes in front of the plan's :todo, from where
+-- later scripts go on. Until :todo is empty, what a remodel is may lag behind what it will be, so whatever begins
+-- work asks `may_start` itself.
 
 -- How many steps this script has done: a remodel that was released, settled or told.
 local spent = 0

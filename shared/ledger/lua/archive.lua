@@ -1,8 +1,8 @@
 -- A plan that ended lies in the blobstore: what is there goes from Redis, and its record names the blob.
 --
 -- KEYS[1] base   ARGV[1] caller, [2] plan, [3] digest of the blob
--- Answers the first event that is still needed here, or 0: older ones of other plans are, or nothing was changed, as the plan
--- has not ended or lies there already.
+-- Answers the first event that is still needed here, or 0: older ones of other plans are, or nothing was changed, as
+-- the plan has not ended or lies there already.
 local plan = ARGV[2]
 local meta = base .. ':plan:' .. plan
 local state, blob, first, last = unpack(redis.call('HMGET', meta, 'state', 'blob', 'firstEvent', 'lastEvent'))

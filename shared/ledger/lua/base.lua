@@ -1,4 +1,4 @@
--- What all scripts stand on: keys, the clock, events, what is read of a plan. The header of graph.lua explains every key.
+-- The base of all scripts: keys, the clock, events, reading a plan. The header of graph.lua explains every key.
 --
 -- `slice`, put in front of this, is about how many remodels one script may work off: see agenda.lua.
 
@@ -12,8 +12,8 @@ local function now()
 end
 
 local wall = now()
--- Deadlines and delays go by a clock of the deployment's own, which planners shift when Redis' clock is set (clock.lua);
--- people are told the wall's.
+-- Deadlines and delays go by a clock of the deployment's own, which planners shift when Redis' clock is set
+-- (clock.lua); people are shown the wall's.
 local shift = tonumber(redis.call('HGET', base .. ':meta', 'shift') or '0')
 local clock = wall + shift
 

@@ -1,9 +1,10 @@
--- Cancels a plan: nothing but cleanup starts any more, running work is told to stop. With force all of it is skipped, what
--- runs as well, and finds itself superseded; the lock goes when the last of it was settled. A lock whose plan is gone is
--- taken away.
+-- Cancels a plan: nothing but cleanup starts any more, running work is asked to stop. With force all of it is
+-- skipped, what runs as well, and finds itself superseded; the lock goes when the last of it was settled. A lock
+-- whose plan is gone is taken away.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] who cancels it: JSON of an actor, [4] abort channel, [5] force: 1 or 0
--- Answers {state, left, opened}: the state the plan is in now, how many tasks are left to do (advance.lua), whether it was ever opened.
+-- Answers {state, left, opened}: the state the plan is in now, how many tasks are left to do (advance.lua),
+-- whether it was ever opened.
 local plan, force = ARGV[2], ARGV[5] == '1'
 local state, forced = plan_state(plan)
 if state == 'stored' then

@@ -1,15 +1,18 @@
--- A worker begins the remodels its jobs were published for: each gets its next attempt, its fence and its deadline.
--- One that is running already is claimed again only by the job that carries it, which was delivered anew; the old fence is dead
--- then. Where the worker before had gone on to another remodel in the same job (see complete.lua), that one is claimed.
+-- A worker begins the remodels its jobs were published for: each gets its next attempt, its fence and its
+-- deadline. One that is running already is claimed again only by the job that carries it, which was delivered
+-- anew; the old fence is dead then. Where the worker before had gone on to another remodel in the same job (see
+-- complete.lua), that one is claimed.
 --
--- A job is delivered anew because its worker is gone, or because of a stall: of Redis, of the worker, of a clock. Only the
--- first is an attempt that ended. Where the same worker asks, it is alive and has lost sight of the remodel: that is a loss.
--- Where another one asks, `over` says over whom it may begin. What only waited for the work of another remodel (`joins`) has lost
--- nothing by the death of the worker: that is a loss as well.
+-- A job is delivered anew because its worker is gone, or because of a stall: of Redis, of the worker, of a clock. Only
+-- the first is an attempt that ended. Where the same worker asks, it is alive and has lost sight of the remodel: that
+-- is a loss. Where another one asks, `over` says over whom it may begin. An attempt that only waited for the work of
+-- another remodel (`joins`) has lost nothing by the death of the worker: that is a loss as well.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] worker, then for each six: plan, remodel, job,
---   over: `any`, `none`, or the fence it may take over from; loss: 1 where the worker of that fence lives, else 0; joins: 1 or 0
--- Answers a list, one for each: {status: claimed, attempt, release, fence, deadline, now, kind, remodel: JSON text} | {status: superseded, state}
+--   over: `any`, `none`, or the fence it may take over from; loss: 1 where the worker of that fence
+--   lives, else 0; joins: 1 or 0
+-- Answers a list, one for each: {status: claimed, attempt, release, fence, deadline, now, kind, remodel: JSON text} |
+-- {status: superseded, state}
 --   | {status: held, worker, fence}: another worker has it, and `over` does not name that fence
 local worker, plans, results = ARGV[2], {}, {}
 for i = 3, #ARGV, 6 do

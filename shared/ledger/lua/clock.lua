@@ -1,7 +1,7 @@
 -- Reads the clock of a deployment, or sets it right after Redis' own was set: by the planner that noticed, once.
 --
--- What was written between the step and its notice carries the time of a wrong clock. So what would wait for hours now looks again
--- soon, which is harmless, and what is late at once has its time from the beginning.
+-- Times written between the step and its notice are those of a wrong clock. So a remodel that would wait for hours
+-- looks again soon, which is harmless, and one that would be late at once gets its full time again.
 --
 -- KEYS[1] base   ARGV[1] channel, and to set it: [2] the shift that was read, [3] the shift it should be
 -- Answers {now, shift, opened?: what it was when the running plan was opened} | {set: whether this call set it}
@@ -16,7 +16,8 @@ local function mend(plan)
       redis.call('ZADD', key(plan, 'published:' .. queue), clock, id)
     end
   end
-  -- No deadline is further away than all of its time. What is past its point of no return has none; a gate looks at Redis' clock too.
+  -- No deadline is further away than all of its time. A remodel past its point of no return has none; a gate
+  -- looks at Redis' clock too.
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', '+inf', 'LIMIT', 0, most)) do
     local run, deadline = run_of(plan, id), clock + node(plan, id).t * 1000
     local at = tonumber(redis.call('ZSCORE', key(plan, 'running'), id))

@@ -1,23 +1,25 @@
 -- Records how attempts ended, exactly once, and frees what depended on them.
 --
--- A worker that has just ended a remodel may take another ready one of the same plan and queue along (`take`), in the same
--- step: a chain then costs one round trip a link instead of a journey through the queue. The ledger remembers which
--- remodel a job carries, so that the job, delivered again after a crash, goes on with that one.
+-- A worker that has just ended a remodel may take another ready one of the same plan and queue along (`take`), in the
+-- same step: a chain then costs one round trip a link instead of a journey through the queue. The ledger remembers
+-- which remodel a job carries, so that the job, delivered again after a crash, goes on with that one.
 --
--- At its point of no return (`no-return`) an attempt loses its deadline: from there only a crash ends it, and then it is begun
--- again whatever became of the plan. A plan that is being cancelled refuses it: the step undoes what it has done. Not so for an
--- attempt after one that was past that point: there is nothing to go back to.
+-- At its point of no return (`no-return`) an attempt loses its deadline: from there only a crash ends it, and then it
+-- is begun again whatever became of the plan. A plan that is being cancelled refuses it: the step undoes what it has
+-- done. Not so for an attempt after one that was past that point: there is nothing to go back to.
 --
 -- `wait` and `not-mine` end an attempt that uses none: waits.lua.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] JSON list of
---   {plan, remodel, fence, outcome: done|failed|retry|lost|wait|not-mine|progress|no-return, afterMs: of `wait` and `not-mine`, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
+--   {plan, remodel, fence, outcome: done|failed|retry|lost|wait|not-mine|progress|no-return, afterMs: of `wait` and
+--   `not-mine`, floorplan?: {id: JSON text or false}, code?, message?, log?, facts?,
 --    durationMs?, job?, take?: queue}
--- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded} | {status: cancelled} | {status: malformed}
+-- Answers a list, one for each: {status: recorded, next?: as claim.lua answers, with id} | {status: superseded} |
+-- {status: cancelled} | {status: malformed}
 --   superseded: another fence is current, or it is settled: nothing was changed
 --   cancelled: of a `no-return` whose plan is being cancelled: nothing was changed
---   malformed: it is no report: nothing was changed. An error in the middle of a script is not taken back, so all are looked
---   at before the first is recorded.
+--   malformed: it is no report: nothing was changed. An error in the middle of a script is not taken back, so all are
+--   looked at before the first is recorded.
 local plans, results = {}, {}
 
 local outcomes = { done = true, failed = true, retry = true, lost = true, wait = true, ['not-mine'] = true, progress = true, ['no-return'] = true }
@@ -43,7 +45,8 @@ local function is_report(c)
   return true
 end
 
--- The first of the backlog: no job was published for it yet. Where that is empty, what is on the queue, from its far end.
+-- The first of the backlog: no job was published for it yet. Where that is empty, what is on the
+-- queue, from its far end.
 local function take(plan, queue)
   for _, id in ipairs(redis.call('ZRANGE', key(plan, 'backlog:' .. queue), 0, 9)) do
     if may_begin(plan, id) then return id end

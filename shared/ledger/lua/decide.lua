@@ -1,7 +1,8 @@
 -- A person approves or refuses a waiting approval.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] remodel, [4] approve: 1 or 0, [5] who decides: JSON of an actor, [6] id of this decision
--- Answers {status}: recorded | state (found: the state it is in) | held: it is parked, and another plan has the deployment (found)
+-- Answers {status}: recorded | state (found: the state it is in) | held: it is parked, and another plan has
+-- the deployment (found)
 local plan, id = ARGV[2], ARGV[3]
 local state = state_of(plan, id)
 local run = run_of(plan, id)

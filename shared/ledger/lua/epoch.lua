@@ -1,7 +1,7 @@
--- One beat of the watch over Redis itself. The beat only grows; a Redis that shows a smaller one than was seen before has
--- lost writes that it had acknowledged (a truncated or restored file): `lost` changes, and no fence is drawn any more below
--- the epoch after the largest one that was seen (fences.ts). The largest one lies here too, so that processes learn of it
--- that have drawn none.
+-- One beat of the watch over Redis itself. The beat only grows; a Redis that shows a smaller one than was seen before
+-- has lost writes that it had acknowledged (a truncated or restored file): `lost` changes, and no fence is drawn any
+-- more below the epoch after the largest one that was seen (fences.ts). The largest one lies here too, so that
+-- processes learn of it that have drawn none.
 --
 -- KEYS[1] hash: beat, epoch, lost (the largest beat before the last loss), floor
 -- ARGV[1] the largest beat the caller ever saw, [2] the largest epoch it ever saw

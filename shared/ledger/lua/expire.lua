@@ -1,16 +1,16 @@
--- Ends attempts that nobody else will end: deadlines that have passed, workers that are gone together with their job.
--- An attempt gets another one or fails; an approval that was not given in time fails, and so does a wait in vain; a gate opens. What only
--- waited for the work of another remodel loses no attempt with its worker.
+-- Ends attempts that no worker will end: deadlines that have passed, workers that are gone together with their job. An
+-- attempt gets another one or fails; an approval that was not given in time fails, and so does a wait in vain; a gate
+-- opens. What only waited for the work of another remodel loses no attempt with its worker.
 --
--- An attempt whose worker lives is ended by that worker, in whose process time cannot step; here it is only for one that does
--- not come to its end at all.
+-- An attempt whose worker lives is ended by that worker, in whose process time cannot step; here it is only for one
+-- that does not come to its end at all.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] grace in milliseconds that an attempt has to report by itself,
 --   [4] JSON {gone, alive: workers; now?: the deployment's time a moment ago}
 -- Answers the list of remodels concerned: at most about a slice of them. Where it is not empty there may be more.
 local plan, grace, known = ARGV[2], tonumber(ARGV[3]), cjson.decode(ARGV[4])
 local patience = 60000
--- What is due of a plan without the lock is seen to when it has it (resume.lua).
+-- Deadlines of a plan without the lock are looked at when it has the lock (resume.lua).
 if plan_state(plan) == 'parked' then return '[]' end
 -- Redis' clock has just been set: the next sweep will have noticed.
 if known.now and math.abs(clock - known.now) > patience then return '[]' end
@@ -31,7 +31,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(plan, 'running'), '-inf', cl
   elseif state == 'waiting' and n.g == 'gate' then
     if n.o <= wall then open_gate(plan, id, n) else wait_for_moment(plan, id, n) end
   elseif state == 'waiting' then
-    fail(plan, id, { code = 'deadline', message = 'nobody approved within ' .. n.t .. ' s' })
+    fail(plan, id, { code = 'deadline', message = 'it was not approved within ' .. n.t .. ' s' })
   elseif state == 'running' then
     abandon(plan, id)
     retry(plan, id, { worker = run.worker, attempt = run.attempt, fence = run.fence, code = 'deadline', message = 'did not end within ' .. n.t .. ' s' })

@@ -3,19 +3,20 @@
 --
 --   fence = counter * 512 + a random number below 512, which the caller brings
 --
--- One counter a deployment (or claimed resource). As long as Redis is the same process it counts by one. In a new *life* it
--- leaps: a Redis that was started again, restored or promoted has another run_id than the one that is recorded beside the
--- counter, and may have forgotten any number of fences. It leaps to Redis' clock (eighths of a millisecond) and an hour
--- ahead of that: no deployment begins 8,000 remodels a second, so the clock is ahead of every counter of a life that was
--- forgotten, though no process is left that has seen one, and clocks need not agree to the minute. Where the recorded counter
--- or one that the caller has seen is beyond that, because the clock was set back, it leaps from there.
+-- One counter a deployment (or claimed resource). As long as Redis is the same process it counts by one. In a new
+-- *life* it leaps: a Redis that was started again, restored or promoted has another run_id than the one that is
+-- recorded beside the counter, and may have forgotten any number of fences. It leaps to Redis' clock (eighths of a
+-- millisecond) and an hour ahead of that: no deployment begins 8,000 remodels a second, so the clock is ahead of
+-- every counter of a life that was forgotten, though no process is left that has seen one, and clocks need not agree
+-- to the minute. Where the recorded counter or one that the caller has seen is beyond that, because the clock was
+-- set back, it leaps from there.
 --
 -- The run_id is read here and not by the client, because a command that a client sends again after it reconnected would
--- carry the run_id of the process before. The random part keeps two attempts apart where all of that fails: what compares
--- fences takes equal ones for the same attempt.
+-- carry the run_id of the process before. The random part keeps two attempts apart where all of that fails: what
+-- compares fences takes equal ones for the same attempt.
 --
--- 2^53 has room for 2^44 counters: the clock until 2094. Numbers of 15 digits do not survive cjson.encode (it writes 14): a
--- fence leaves a script as text.
+-- 2^53 has room for 2^44 counters: the clock until 2094. Numbers of 15 digits do not survive cjson.encode (it writes
+-- 14): a fence leaves a script as text.
 --
 -- caller: {seed: integer, seen: the largest counter it has seen, session: drawn anew whenever its connection breaks}
 local per_counter, counters = 512, 2 ^ 44

@@ -1,5 +1,5 @@
--- Forgets a plan that is over, or that was stored and not applied for long; whatever is true of it now is looked at here.
--- Its place in the list of plans is kept, so that a process that dies meanwhile leaves a trace.
+-- Forgets a plan that is over, or that was stored and not applied for long; whatever is true of it now is looked at
+-- here. Its place in the list of plans is kept, so that a process that dies meanwhile leaves a trace.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] time: a stored plan from before it is forgotten
 -- Answers 1 | 0: it is in use, nothing was changed

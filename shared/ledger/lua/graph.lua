@@ -1,4 +1,5 @@
--- The graph of a running plan. base.lua, agenda.lua, outlet.lua, windows.lua, this, waits.lua and park.lua stand in front of every script.
+-- The graph of a running plan. base.lua, agenda.lua, outlet.lua, windows.lua, this, waits.lua and park.lua stand in
+-- front of every script.
 --
 -- A remodel's states:
 --   blocked   some need is not settled yet
@@ -8,12 +9,12 @@
 --   waiting   an approval that waits for a person, a gate for its moment, or a step that is looked at again later (waits.lua)
 --   done, failed, skipped   settled, final
 --
--- blocked -> queued -> released -> running -> done | failed, running -> released (another attempt), running -> waiting -> released,
--- and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
+-- blocked -> queued -> released -> running -> done | failed, running -> released (another attempt), running -> waiting
+-- -> released, and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
 --   :meta                  hash    seq (last event), floorplan (version), opened (plan, last), fence (counter), life (of Redis that drew it), shift (clock.lua)
---   :lock                  hash    id, plan, holder (JSON of an actor), since, message, clock (of the deployment, at that time); absent where nobody holds the deployment
+--   :lock                  hash    id, plan, holder (JSON of an actor), since, message, clock (of the deployment, at that time); absent where the deployment is not held
 --   :line                  zset    who waits for the lock, in the order of arrival
 --   :line:<waiter>         string  who waits: JSON of an actor; there while the waiter is, runs out by itself
 --   :parked                zset    plan that is open without the lock -> time from which it wants it (park.lua)
@@ -23,7 +24,8 @@
 --   :session:<s>           string  fences were drawn for that session; only where Redis does not tell its run_id
 --   :plan:<p>              hash    state, total, done, failed, skipped, open, startedAt, finishedAt, ...
 --   :plan:<p>:graph        hash    remodel -> JSON {q queue, w when, p permit, d dependants (the first of them where there are many),
---                                  n order, g kind of what has no worker, o opens, c closes, t seconds, a attempts, m material, x weight}
+--                                  n order, g kind of what has no worker, o opens, c closes, t seconds, a
+--                                  attempts, m material, x weight}
 --   :plan:<p>:lists        hash    <k> <list> -> JSON: part k of a long list: order, roots, dependants <remodel>, needs <remodel>
 --   :plan:<p>:remodels     hash    remodel -> JSON as planned; without its needs where they are many
 --   :plan:<p>:todo         list    JSON tasks that follow from what was recorded and are not worked off yet (agenda.lua)
@@ -50,8 +52,9 @@
 
 local settle, fail, park_if_idle
 
--- A gate opens at a moment. It is measured by both clocks: by Redis', which may have been set right, and by the deployment's, which
--- goes on as before when that one is set (clock.lua). So a clock that is set may open a gate later, but never too soon.
+-- A gate opens at a moment. It is measured by both clocks: by Redis', which may have been set right, and by the
+-- deployment's, which goes on as before when that one is set (clock.lua). So a clock that is set may open a gate
+-- later, but never too soon.
 local function wait_for_moment(plan, id, n)
   redis.call('ZADD', key(plan, 'running'), clock + math.max(0, n.o - wall), id)
 end
@@ -122,8 +125,8 @@ tasks.tell = function(plan, k, outcome, id)
   if node(plan, id).more then work(plan, 'tell', k + 1, outcome, id) end
 end
 
--- Work begins and ends: whatever becomes of it, a plan that was drawn before may no longer know what stands. A script counts
--- once, before the first change: in between, no plan is opened.
+-- Work begins and ends: whatever its outcome, the floorplan of a plan that was drawn before may be out of date. A
+-- script counts once, before the first change: in between, no plan is opened.
 local moved = false
 local function floorplan_may_have_moved()
   if moved then return end
@@ -159,9 +162,9 @@ local function draw_fence()
   return fence_text(counter, caller.seed)
 end
 
--- Planners have noticed that this Redis lost writes though it is the same process: data was put back in place. The floor is the
--- largest counter that was seen, rounded up. Where that is only the rounding ahead of the clock, the clock is enough: a counter
--- beyond it would be the same for every later life that begins from here.
+-- Planners have noticed that this Redis lost writes though it is the same process: data was put back in place. The
+-- floor is the largest counter that was seen, rounded up. Where that is only the rounding ahead of the clock, the clock
+-- is enough: a counter beyond it would be the same for every later life that begins from here.
 local function raise_fence()
   local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
   local ahead = clock_counter() + an_hour
@@ -169,9 +172,10 @@ local function raise_fence()
   if last < floor then redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', floor)) end
 end
 
--- An attempt is *abandoned* when others end it: its worker may still be at work. As long as another attempt of the remodel
--- comes, that one shows its larger fence. Where none comes, the deployment *owes* a fence: a number that machines must be shown
--- before anything else is done for the deployment (shared/ledger/owed.ts), so that the late worker is refused.
+-- An attempt is *abandoned* when others end it: its worker may still be at work. As long as another attempt of
+-- the remodel comes, that one shows its larger fence. Where none comes, the deployment *owes* a fence: a number
+-- that machines must be shown before anything else is done for the deployment (shared/ledger/owed.ts), so that
+-- the late worker is refused.
 local function abandon(plan, id)
   local run = run_of(plan, id)
   run.abandoned = true
@@ -212,13 +216,13 @@ settle = function(plan, id, outcome)
   redis.call('HINCRBY', meta, outcome, 1)
   redis.call('HINCRBY', meta, 'open', -1)
   if n.p then give_back(plan, n.p) end
-  -- By force everything is settled one by one: there is nothing to be told.
+  -- By force everything is settled one by one: there is no need to announce it.
   if forced then return end
   if n.more or spent >= slice then return work(plan, 'tell', -1, outcome, id) end
   tell(plan, n.d, outcome)
 end
 
--- All needs of a remodel are settled. What is hopeless is skipped now, not sooner: cleanup that comes after it must not
+-- All needs of a remodel are settled. A hopeless one is skipped now, not sooner: cleanup that comes after it must not
 -- begin while something before it still runs.
 tasks.ready = function(plan, id)
   if state_of(plan, id) ~= 'blocked' then return end
@@ -249,8 +253,8 @@ local function skip(task, plan, k, which)
   work(plan, task, k + 1)
 end
 
--- The plan has stopped starting work: what may not start any more is skipped, what runs goes on to its end. What is
--- blocked waits for its needs to be settled and is skipped then.
+-- The plan has stopped starting work: remodels that may not start any more are skipped, running ones go on to their
+-- end. What is blocked waits for its needs to be settled and is skipped then.
 tasks.stop = function(plan, k)
   skip('stop', plan, k, { queued = true, released = true, waiting = true })
 end
@@ -264,7 +268,7 @@ local function stop_starting(plan, state)
   work(plan, 'stop', 0)
 end
 
--- What people write and scripts say has no bound by itself. Of a log the end matters, of a message the beginning.
+-- Messages and logs of scripts have no bound by themselves. Of a log the end matters, of a message the beginning.
 local function last_of(text, bytes)
   if not text or #text <= bytes then return text end
   local from = #text - bytes + 1
@@ -283,7 +287,7 @@ fail = function(plan, id, cause)
   cause.message, cause.log = first_of(cause.message, 4096), last_of(cause.log, 16384)
   event({ type = 'remodel.failed', plan = plan, remodel = id, worker = cause.worker, attempt = cause.attempt, fence = cause.fence,
     code = cause.code, message = cause.message, log = cause.log, durationMs = cause.durationMs })
-  -- A hundred thousand packages may fail for one reason: the first hundred are told in full, the others are counted.
+  -- A hundred thousand packages may fail for one reason: the first hundred are kept in full, the others are counted.
   if redis.call('LLEN', key(plan, 'errors')) < 100 then
     redis.call('RPUSH', key(plan, 'errors'), cjson.encode({ remodel = id, code = cause.code, message = cause.message, log = cause.log }))
   else
@@ -293,7 +297,8 @@ fail = function(plan, id, cause)
   if plan_state(plan) == 'running' then stop_starting(plan, 'failing') end
 end
 
--- Another attempt where one is left, else failed and blamed. What was past its point of no return has to go on in any plan.
+-- Another attempt where one is left, else failed and blamed. A remodel past its point of no return
+-- has to go on in any plan.
 local function retry(plan, id, cause)
   cause.message = first_of(cause.message, 4096)
   local n, run = node(plan, id), run_of(plan, id)
@@ -320,8 +325,8 @@ local function lost_too_often(plan, id)
   return true
 end
 
--- A machine has seen a larger fence than the current one, from a history that this Redis has lost: the next one is drawn as in a
--- new life, and an hour further each time that it is not enough.
+-- A machine has seen a larger fence than the current one, from a history that this Redis has lost: the next one is
+-- drawn as in a new life, and an hour further each time that it is not enough.
 local function leap_ahead(times)
   local last = tonumber(redis.call('HGET', base .. ':meta', 'fence') or '0')
   local next = next_counter(last, false, caller.seen, true)
@@ -329,11 +334,11 @@ local function leap_ahead(times)
   redis.call('HSET', base .. ':meta', 'fence', string.format('%.0f', next))
 end
 
--- A worker that lives lets go of a remodel that it did not end: no attempt is used. Of one that was refused for its fence
--- (`superseded`) a larger one is drawn.
+-- A worker that lives lets go of a remodel that it did not end: no attempt is used. Of one that was refused for its
+-- fence (`superseded`) a larger one is drawn.
 local function give_back(plan, id, cause)
   local n, run = node(plan, id), run_of(plan, id)
-  -- Nothing new starts in its plan, and nobody is to blame.
+  -- Nothing new starts in its plan, and no remodel is to blame.
   if not run.noReturn and not may_start(plan, n) then return settle(plan, id, 'skipped') end
   event({ type = 'remodel.retried', plan = plan, remodel = id, worker = cause.worker, attempt = run.attempt, fence = run.fence,
     code = cause.code, message = cause.message })
@@ -354,13 +359,15 @@ local function kind_of(plan)
   return kinds[plan][1], tonumber(kinds[plan][2] or '1')
 end
 
--- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one step.
--- `how.lost`: its worker lost it by a stall; the attempt is the same one. `how.joins`: it only waits for what is done for another one.
+-- Hands a released (or, after a lost worker, running) remodel to a worker: next attempt, fence and deadline, in one
+-- step. `how.lost`: its worker lost it by a stall; the attempt is the same one. `how.joins`: it only waits for what
+-- is done for another one.
 local function begin(plan, id, worker, job, how)
   local n, run, was = node(plan, id), run_of(plan, id), state_of(plan, id)
   touched[plan] = true
   if how and how.lost then run.losses = (run.losses or 0) + 1 else run.attempt = run.attempt + 1 end
-  -- A look at what is waited for, which may be one of thousands, changes nothing unless it ends otherwise than by the same wait.
+  -- A look at what is waited for, which may be one of thousands, changes nothing unless it ends otherwise
+  -- than by the same wait.
   local looks = run.looks and was ~= 'running'
   if not looks then
     floorplan_may_have_moved()
@@ -372,7 +379,8 @@ local function begin(plan, id, worker, job, how)
   run.joins = how and how.joins or nil
   run.startedAt = run.waits and run.startedAt or wall
   run.deadline = clock + n.t * 1000
-  -- A look has a minute, however near the end of its wait: the clock may just have been set, and no planner has noticed yet.
+  -- A look has a minute, however near the end of its wait: the clock may just have been set, and no
+  -- planner has noticed yet.
   if run.waits and run.waits.deadline then run.deadline = math.max(run.waits.deadline, clock + math.min(n.t, 60) * 1000) end
   redis.call('HSET', key(plan, 'runs'), id, cjson.encode(run))
   put_state(plan, id, 'running')
@@ -389,8 +397,8 @@ local function begin(plan, id, worker, job, how)
 end
 
 local in_line_ms = 3000
--- The first in line whose process still lives; those that are gone are taken out. A sign of life that ends later than any is
--- given was left before Redis' clock was set back: it is shortened, and a process that lives gives it anew.
+-- The first in line whose process still lives; those that are gone are taken out. A sign of life that ends later than
+-- any is given was left before Redis' clock was set back: it is shortened, and a process that lives gives it anew.
 local function first_in_line()
   for _, waiter in ipairs(redis.call('ZRANGE', base .. ':line', 0, -1)) do
     local sign = base .. ':line:' .. waiter
@@ -407,7 +415,7 @@ local function unlock()
   if waiter then redis.call('PUBLISH', channel .. ':unlocked', waiter) end
 end
 
--- What only the carrying out of a plan needs.
+-- Keys that are needed only while a plan is carried out.
 local function let_go_of_work(plan)
   for _, part in ipairs({ 'todo', 'unmet', 'later', 'waits', 'running', 'windows', 'places', 'carried', 'doomed' }) do redis.call('UNLINK', key(plan, part)) end
 end

@@ -1,5 +1,5 @@
--- Makes ready what waits for nothing any more and was not made ready: what an error in the middle of a script, or a hand
--- in Redis, left behind.
+-- Makes ready what waits for nothing any more and was not made ready: what an error in the middle of a script, or a
+-- hand in Redis, left behind.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, then remodels that look so
 -- Answers how many of them were

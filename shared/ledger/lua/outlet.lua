@@ -1,9 +1,9 @@
--- The way from the ledger to the queues. The ledger keeps the backlog, queues stay shallow: of each plan and queue no more
--- than an allowance is published at a time, what goes first by rank; claims make room for the next.
+-- The way from the ledger to the queues. The ledger keeps the backlog, queues stay shallow: of each plan and queue no
+-- more than an allowance is published at a time, what goes first by rank; claims make room for the next.
 
--- What a planner that has not said otherwise may have published of one plan in one queue.
+-- How much of one plan may be published in one queue unless the planner says otherwise.
 local usual_allowance = 64
--- What one announcement may hold, in bytes and remodels; the rest is fetched (advance.lua).
+-- The limits of one announcement, in bytes and remodels; the rest is fetched (advance.lua).
 local announced_bytes, announced_items = 32768, 64
 -- Bytes that this script has handed out.
 local bytes = 0
@@ -72,8 +72,9 @@ end
 -- Moves the first of the backlog to what is published, as far as the allowance and `items` go, and adds it to `out`.
 -- Answers whether more could be moved.
 --
--- What a plan that stops may not begin any more is only taken off the backlog: the task that stops the plan skips it. On the
--- queue, each would cost workers a journey and a claim that is refused, before the cleanup behind it.
+-- Remodels that a stopping plan may not begin any more are only taken off the backlog: the task that stops
+-- the plan skips them. On the queue, each would cost workers a journey and a claim that is refused, before
+-- the cleanup behind it.
 local function publish(plan, queue, out, items)
   local backlog, published = key(plan, 'backlog:' .. queue), key(plan, 'published:' .. queue)
   local there = redis.call('ZCARD', published)

@@ -1,12 +1,13 @@
--- Parked plans. A plan that does nothing but wait, for a person or for longer than a moment, gives the deployment's lock back: a
--- repair or another deploy may go in between. Its remodels stay as they are meanwhile, and none of them is released.
+-- Parked plans. A plan that does nothing but wait, for a person or for longer than a moment, gives the
+-- deployment's lock back: a repair or another deploy may go in between. Its remodels stay as they are meanwhile,
+-- and none of them is released.
 --
 --   running  -- all that is in work waits: an approval, a gate, or a step that has waited for a minute -->  parked
 --   parked   -- a look or a deadline is due, a person decides or cancels, and the lock is free: take_up -->  running
 --   parked   -- another plan has begun something: supersede -->  cancelling, by force -->  cancelled
 --
--- Whatever another plan begins moves the floorplan's version, so the version says whether all is as it was. A look that finds
--- the same wait again does not move it: a plan that is drawn meanwhile may be opened between two looks.
+-- Whatever another plan begins moves the floorplan's version, so the version says whether all is as it was. A look that
+-- finds the same wait again does not move it: a plan that is drawn meanwhile may be opened between two looks.
 --
 --   :parked             zset    plan that is open without the lock -> time from which it wants it
 --   :plan:<p> parked    JSON {on, since, floorplan, lock: {id, holder, message}}; kept while it looks
@@ -39,7 +40,7 @@ local function is_handed_out(plan)
   return redis.call('EXISTS', key(plan, 'todo')) == 1
 end
 
--- What a plan waits for and until when; nil where it has something to do.
+-- The wait of a plan and its end; nil where it has something to do.
 local function idle(plan)
   local approvals, deadlines = waits_in(plan, 'running')
   if not approvals then return end
@@ -87,7 +88,7 @@ end
 local function supersede(plan, why)
   local other = redis.call('HGET', base .. ':meta', 'opened')
   local by = other and other ~= plan and 'plan ' .. other or 'another plan'
-  local message = why or (by .. ' has begun work since this one was parked: what it was drawn on may be so no more')
+  local message = why or (by .. ' has begun work since this one was parked: what it was drawn on may not hold any more')
   local id = waits_in(plan, 'running')
   id = id and id[1] or redis.call('ZRANGE', key(plan, 'later'), 0, 0)[1] or ''
   event({ type = 'plan.cancelling', plan = plan, message = message })

@@ -1,5 +1,5 @@
--- Goes on with a plan that is open without the lock: takes it up again where something of it is due and the deployment is free,
--- and ends it where another plan has begun something (park.lua).
+-- Goes on with a plan that is open without the lock: takes it up again where something of it is due and the deployment
+-- is free, and ends it where another plan has begun something (park.lua).
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan
 -- Answers the state it is in now, or ''

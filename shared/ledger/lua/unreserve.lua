@@ -1,5 +1,5 @@
--- The names that were taken for a round of a plan are about to be given up: the plan goes into the next round, unless it was
--- opened in this one, which then keeps them.
+-- The names that were taken for a round of a plan are about to be given up: the plan goes into the next round, unless
+-- it was opened in this one, which then keeps them.
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] round
 -- Answers 1 | 0: it was opened, and its names stay.

@@ -1,16 +1,19 @@
--- Waits: a step has done what it can for now and says what it waits for and when to look again. The remodel is in no worker's
--- hands meanwhile. It lies in :later until its time has come (ripen in outlet.lua), then it is released as any other, and the
--- attempt that looks again is no further attempt. It keeps its permit: what is changed by half counts in its windows.
+-- Waits: a step has done what it can for now and says what it waits for and when to look again. The remodel is in no
+-- worker's hands meanwhile. It lies in :later until its time has come (ripen in outlet.lua), then it is released as
+-- any other, and the attempt that looks again is no further attempt. It keeps its permit: what is changed by half
+-- counts in its windows.
 --
--- run.waits = {on: what it waits for, since, strange: how many workers in a row did not know its step, deadline?: of the whole wait}
+-- run.waits = {on: what it waits for, since, strange: how many workers in a row did not know its step,
+-- deadline?: of the whole wait}
 --
--- The deadline is the one of the attempt that began to wait. It lies in :waits until the remodel is settled, whether it waits,
--- is released again or runs.
+-- The deadline is the one of the attempt that began to wait. It lies in :waits until the remodel is settled, whether it
+-- waits, is released again or runs.
 
--- How long is waited before the next worker is asked whether it knows a step, where no living one does; where one does, its worker says.
+-- How long is waited before the next worker is asked whether it knows a step, where no living one does; where one
+-- does, its worker says.
 local soonest_other, latest_other = 250, 5000
 local soonest_look = 100
--- What has been waited for for long is looked at less often: what comes about is noticed at most a twentieth of that time later.
+-- A long wait is looked at less often: its end is noticed at most a twentieth of the time waited later.
 local latest_look = 60000
 
 local function look_after(run, ms)
@@ -55,8 +58,8 @@ local function wait_for(plan, id, cause)
   wait(plan, id, cause, { on = cause.message, deadline = run.waits and run.waits.deadline or run.deadline }, look_after(run, cause.afterMs))
 end
 
--- A worker that does not know the step, or the format of the plan, did nothing: another one may. Where none does, it waits
--- until one comes. An input that cannot be read may be a mistake as well: its time is limited.
+-- A worker that does not know the step, or the format of the plan, did nothing: another one may. Where none does, it
+-- waits until one comes. An input that cannot be read may be a mistake as well: its time is limited.
 local function pass_on(plan, id, cause)
   local run = run_of(plan, id)
   local before = run.waits or {}

@@ -1,9 +1,9 @@
 -- Windows: at most so many permits of each are held at a time. Keys call permits places, as the version before did.
 --
--- Permits of the same windows stand in one line, in plan order: whether the first of a line fits says whether any of
--- it does. A line waits at one of its windows that has no free permit; one that comes free there calls its lines up in the
--- order of their first permits. So where a window has a free permit and nothing is left to do, no line waits at it: each waits
--- at another window that is full, however long the lines are.
+-- Permits of the same windows stand in one line, in plan order: whether the first of a line fits says whether any of it
+-- does. A line waits at one of its windows that has no free permit; one that comes free there calls its lines up in the
+-- order of their first permits. So where a window has a free permit and nothing is left to do, no line waits at it:
+-- each waits at another window that is full, however long the lines are.
 
 local lines = {}
 local function windows_of(plan, line)
@@ -22,11 +22,12 @@ local function permits_come_free(plan, window)
   local name = plan .. ' ' .. window
   if freeing[name] then return end
   freeing[name] = true
-  -- Behind everything that becomes ready meanwhile, however urgent what stands in line already is.
+  -- Behind everything that becomes ready meanwhile, however urgent the remodels in line already are.
   work_last(plan, 'seat', window)
 end
 
--- Lets a line wait at a window that is full; where none is, at `window` or its first one, which then has a permit for it.
+-- Lets a line wait at a window that is full; where none is, at `window` or its first one, which
+-- then has a permit for it.
 local function wait_at(plan, line, window)
   local permits = key(plan, 'places')
   local at = redis.call('HGET', permits, 'at:' .. line)

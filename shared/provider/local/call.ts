@@ -19,9 +19,9 @@ export interface Call {
 }
 
 /**
- * Sends a request. Frames go to `onFrame` until it returns true for the last one. The agent is pinged every second and has
- * to say anything at all within 4 s; ticks are counted, not time, so that a process that was itself frozen does not blame
- * the machine.
+ * Sends a request. Frames go to `onFrame` until it returns true for the last one. The agent is pinged every second
+ * and has to say anything at all within 4 s; ticks are counted, not time, so that a process that was itself frozen
+ * does not blame the machine.
  */
 export async function call(
   vm: { directory: string; id: string },

@@ -33,8 +33,8 @@ export class LocalConnection implements Connection {
   }
 
   /**
-   * Rejects with `infrastructure` within 5 s where the agent is dead or frozen, and with `superseded` where the fence is too
-   * small. Shows the fence, so that the attempt before this one is ended whatever the first call will be.
+   * Rejects with `infrastructure` within 5 s where the agent is dead or frozen, and with `superseded` where the fence
+   * is too small. Shows the fence, so that the attempt before this one is ended whatever the first call will be.
    */
   async ping(): Promise<void> {
     if (this.#fence) await this.#ask('F', [], 'A')
@@ -229,7 +229,7 @@ export class LocalConnection implements Connection {
       return frame.type === 'T'
     })
     options.onCall?.(opened)
-    // The agent answers a kill when all of the command is gone, so whoever is told of the end may rely on it.
+    // The agent answers a kill when all of the command is gone, so a caller may rely on the end that it gets.
     const kill = (error: Error) => {
       ending ??= error
       opened.send('K')
@@ -241,7 +241,7 @@ export class LocalConnection implements Connection {
     const timer =
       timeoutMs === undefined ? undefined : after(timeoutMs, () => kill(stopped('deadline', argv, undefined)))
     void stdin.feed(opened, options.stdin).catch((cause) => {
-      // What was wrong with a source is known by its own code and details.
+      // A fault of a source has its own code and details.
       const known = cause instanceof RemodelError ? cause : undefined
       const message = `the input of ${argv[0]} failed: ${toError(cause).message}`
       kill(new RemodelError(known?.code ?? 'infrastructure', message, { cause, details: known?.details ?? {} }))
@@ -257,7 +257,7 @@ export class LocalConnection implements Connection {
       timer?.end()
       signal?.removeEventListener('abort', abort)
       stdin.end()
-      // A source that nobody will read any more must not stay open.
+      // A source that will not be read any more must not stay open.
       if (options.stdin instanceof Readable) options.stdin.destroy()
     }
   }

@@ -1,4 +1,7 @@
-/** The frames of agent.sock: `u32 length (little endian), u8 type, payload`. The protocol is described in agent/remodel.h. */
+/**
+ * The frames of agent.sock: `u32 length (little endian), u8 type, payload`. The protocol is
+ * described in agent/remodel.h.
+ */
 export interface Frame {
   type: string
   payload: Buffer

@@ -21,8 +21,8 @@ export interface Change<Name = Verb> {
 }
 
 /**
- * Runs one change in a process of its own session: it holds the lock, checks the fence and makes the change, so that this
- * process may be frozen or killed without anybody waiting for it. Returns the words after `ok`.
+ * Runs one change in a process of its own session: it holds the lock, checks the fence and makes the change, so that
+ * this process may be frozen or killed without anybody waiting for it. Returns the words after `ok`.
  */
 export function runHelper(
   { binary, directory }: { binary: string; directory: string },
@@ -31,8 +31,8 @@ export function runHelper(
 ): Promise<string[]> {
   if (signal?.aborted) return Promise.reject(cancelled(verb, signal))
   return new Promise((resolve, reject) => {
-    // PID 1 of a machine is forked from the helper and shows its environment: what this process has in its own is no business
-    // of any machine (REDIS_URL with its password, AWS_*).
+    // PID 1 of a machine is forked from the helper and shows its environment: what this process has in its own is no
+    // business of any machine (REDIS_URL with its password, AWS_*).
     const failpoint = process.env.REMODEL_LOCAL_FAILPOINT
     const argv = failpoint === undefined ? [verb] : [verb, failpoint]
     const child = spawn(binary, argv, { cwd: directory, detached: true, env: {}, stdio: ['pipe', 'pipe', 'ignore'] })

@@ -2,7 +2,7 @@ import { readdir, readFile, realpath } from 'node:fs/promises'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 
-/** Data and password of a Redis that the distribution runs, and root's home whoever runs this process. */
+/** Data and password of a Redis that the distribution runs, and root's home, whichever user runs this process. */
 const always = ['/root', '/var/lib/redis', '/etc/redis']
 /** Never hidden, whatever HOME says: programs of the machine come from there. */
 const system = /^\/(usr(\/.*)?|s?bin|lib\w*|etc|var|opt|dev|proc|sys|run|tmp|boot|home)?$/
@@ -10,8 +10,8 @@ const system = /^\/(usr(\/.*)?|s?bin|lib\w*|etc|var|opt|dev|proc|sys|run|tmp|boo
 const programs = new Set(['linuxbrew'])
 
 /**
- * Directories of this computer that machines on its own root (light stemcells) do not see: `own` (Remodel's home) and the
- * homes of its users. Real paths, without those below another one.
+ * Directories of this computer that machines on its own root (light stemcells) do not see: `own` (Remodel's home) and
+ * the homes of its users. Real paths, without those below another one.
  */
 export async function hiddenDirectories(
   own: readonly string[],
@@ -35,8 +35,8 @@ function ownHomes(): string[] {
 }
 
 /**
- * Where a directory stands in the file system of `/`, if its own mount shows a part of that file system (a bind mount, a
- * subvolume): the machine's root has it there. `table` is `/proc/self/mountinfo`.
+ * Where a directory stands in the file system of `/`, if its own mount shows a part of that file system (a bind mount,
+ * a subvolume): the machine's root has it there. `table` is `/proc/self/mountinfo`.
  */
 export function inRootOf(table: string, path: string): string | undefined {
   const mounts = table.split('\n').flatMap((line) => {

@@ -7,17 +7,17 @@ import type { Verb } from './helper.ts'
 
 /** How the cloud misbehaves. Counts are used up by calls of any process that shares the directory. */
 export interface Injection {
-  /** So many calls fail with `infrastructure` and change nothing. */
+  /** How many calls fail with `infrastructure` and change nothing. */
   fail?: number
-  /** So many calls are carried out, and their answer is lost: `infrastructure` all the same. */
+  /** How many calls are carried out, and their answer is lost: `infrastructure` all the same. */
   lose?: number
   /** Every call takes this much longer. 0 takes the delay away. */
   delayMs?: number
 }
 
 /**
- * Makes calls of `verb` fail or slow, for the VM or disk `id`, or for all. A failure is a file in `inject/`: the process
- * whose unlink succeeds has used it up, so a count is exact among many processes.
+ * Makes calls of `verb` fail or slow, for the VM or disk `id`, or for all. A failure is a file in `inject/`: the
+ * process whose unlink succeeds has used it up, so a count is exact among many processes.
  */
 export async function inject(directory: string, verb: Verb, injection: Injection, id = '*'): Promise<void> {
   const folder = join(directory, 'inject')

@@ -16,8 +16,8 @@ import {
 import { ReplacedFiles } from './replaced-files.ts'
 
 /**
- * All machines and disks of a directory. Every plan asks for those of one deployment, of thousands that may stand here: whose the
- * others are is known from the last time, and only what is asked for is looked at.
+ * All machines and disks of a directory. Every plan asks for those of one deployment, of thousands that may stand here:
+ * whose the others are is known from the last time, and only what is asked for is looked at.
  */
 export class Inventory {
   readonly #directory: string

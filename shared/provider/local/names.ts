@@ -19,7 +19,10 @@ export function checkFence(fence: Fence | null): void {
   throw new RemodelError('invalid-input', `not a fence: ${JSON.stringify(fence)}`)
 }
 
-/** A mount as the agent reads it. Throws `invalid-input`: anywhere else than below `/var/vcap` it could cover what is not the VM's. */
+/**
+ * A mount as the agent reads it. Throws `invalid-input`: anywhere else than below `/var/vcap` it could
+ * cover what is not the VM's.
+ */
 export function mountLine({ source, target }: { source: string; target: string }): string {
   const fits = [source, target].every(
     (path) => path.startsWith('/') && path.length < 4000 && !/[\t\n]|\/\.\.?(\/|$)/.test(path),

@@ -15,9 +15,13 @@ import { type DiskRecord, readDisk, readVmRecord, type VmRecord, vmState } from 
 import { importStemcell, stemcellRoot } from './stemcell.ts'
 
 export interface LocalProviderOptions {
-  /** Where everything is kept. Many processes may use it at once; it must not be on an overlay or a network file system. */
+  /**
+   * Where everything is kept. Many processes may use it at once; it must not be on an overlay or a network file system.
+   */
   directory: string
-  /** What machines on this computer's own root must not see; always hidden are this directory and the homes of users. */
+  /**
+   * What machines on this computer's own root must not see; always hidden are this directory and the homes of users.
+   */
   hidden?: readonly string[]
   /** Told once of each limit this machine cannot enforce. */
   log?: (message: string) => void
@@ -26,8 +30,8 @@ export interface LocalProviderOptions {
 }
 
 /**
- * VMs of Linux namespaces on this machine (design 5). Every change is made by a helper process that holds the lock of its
- * VM or disk (helper.ts, agent/), so this class keeps no state but the path of the helper.
+ * VMs of Linux namespaces on this machine (design 5). Every change is made by a helper process that holds the lock of
+ * its VM or disk (helper.ts, agent/), so this class keeps no state but the path of the helper.
  */
 export class LocalProvider implements Provider {
   readonly name = 'local'
@@ -51,7 +55,8 @@ export class LocalProvider implements Provider {
     if (process.platform !== 'linux') throw new RemodelError('unsupported', 'the local provider needs Linux')
     const binary = await this.#prepare()
     await runHelper({ binary, directory: this.directory }, { verb: 'prune', words: [], fence: null })
-    // Only making one shows what kernel, file system and user may do together; made in a place of its own, it is in no list.
+    // Only making one shows what kernel, file system and user may do together; made in a place of its
+    // own, it is in no list.
     const probe = join(this.directory, 'tmp', `check-${randomBytes(6).toString('hex')}`)
     try {
       await makeFolders(probe)
@@ -113,7 +118,7 @@ export class LocalProvider implements Provider {
     if (vm.stemcell !== stemcell) {
       throw new RemodelError(
         'conflict',
-        `VM ${id} stands already with stemcell ${vm.stemcell}, asked for was ${stemcell}`,
+        `VM ${id} exists already with stemcell ${vm.stemcell}, asked for was ${stemcell}`,
       )
     }
     return vm

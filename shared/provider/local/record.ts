@@ -25,7 +25,7 @@ async function text(path: string): Promise<string | undefined> {
 async function recordAt<T>(path: string): Promise<T | undefined> {
   const json = await text(path)
   if (json !== undefined) return JSON.parse(json) as T
-  // Who is just making it makes it again.
+  // The process that is just making it makes it again.
   await rmdir(dirname(path)).catch(() => {})
   return undefined
 }
@@ -47,7 +47,7 @@ export function readVmRecord(directory: string, id: string): Promise<VmRecord | 
   return vmRecordAt(join(directory, 'vms', id, 'vm.json'))
 }
 
-/** Committed and alive: `running`; committed and its PID 1 gone: `dead`; not committed: `creating`, whoever makes it. */
+/** Committed and alive: `running`; committed and its PID 1 gone: `dead`; not committed: `creating`. */
 export async function vmState(directory: string, id: string): Promise<Vm['state']> {
   const ready = (await text(join(directory, 'vms', id, 'ready'))) !== undefined
   if (!ready) return 'creating'

@@ -60,7 +60,7 @@ function attempt(machine: Machine, argv: readonly string[]): Promise<Duplex | nu
   }
   machine.exec(argv, { stdin, signal: ending.signal, onOutput }).then(
     ({ exitCode }) => {
-      // What waits to be sent is wanted by no reader any more.
+      // Bytes that wait to be sent have no reader any more.
       stream.once('end', () => stream.destroy())
       stream.push(null)
       resolve(exitCode)

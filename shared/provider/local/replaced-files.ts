@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 
-/** So many files are looked at before anything else of the process gets its turn: half a millisecond. */
+/** How many files are looked at before anything else of the process gets its turn: half a millisecond. */
 const slice = 100
 
 /**
- * Small files that are only ever replaced as a whole: written beside, then renamed. One that was read is read again only where
- * another file stands in its place, so thousands of them cost one look each.
+ * Small files that are only ever replaced as a whole: written beside, then renamed. One that was read is read again
+ * only where another file stands in its place, so thousands of them cost one look each.
  */
 export class ReplacedFiles<Content> {
   #known = new Map<string, { stamp: string; content: Content }>()
@@ -41,7 +41,10 @@ export class ReplacedFiles<Content> {
   }
 }
 
-/** Another one for another file: a new file has a number of its own while the old one is there, and a time of its own after that. */
+/**
+ * Another one for another file: a new file has a number of its own while the old one is there, and a time
+ * of its own after that.
+ */
 function stampOf(path: string): string | undefined {
   try {
     const found = statSync(path, { bigint: true })

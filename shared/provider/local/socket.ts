@@ -14,7 +14,7 @@ export async function dial(directory: string, id: string): Promise<Socket> {
       socket.once('error', reject)
       socket.once('connect', () => {
         socket.off('error', reject)
-        // The agent may go before the caller listens; an error that nobody hears would end this process.
+        // The agent may go before the caller listens; an error without a listener would end this process.
         socket.on('error', () => {})
         resolve(socket)
       })

@@ -17,8 +17,8 @@ interface LocalStemcell {
 }
 
 /**
- * Where a stemcell lies below the provider's directory. Name and version are for the eyes of people; what keeps two stemcells apart
- * is the digest of all that makes one.
+ * Where a stemcell lies below the provider's directory. Name and version are for the eyes of people; what keeps two
+ * stemcells apart is the digest of all that makes one.
  */
 function cloudId({ name, version, digest, image }: LocalStemcell): string {
   const whole = createHash('sha256')
@@ -29,8 +29,8 @@ function cloudId({ name, version, digest, image }: LocalStemcell): string {
 }
 
 /**
- * Makes `stemcells/<id>` once: unpacked beside it and renamed, so that a half-unpacked root never has the name. Of two that
- * import at the same time one wins and the other takes what is there.
+ * Makes `stemcells/<id>` once: unpacked beside it and renamed, so that a half-unpacked root never has the name. Of two
+ * that import at the same time one wins and the other takes what is there.
  */
 export async function importStemcell(directory: string, stemcell: LocalStemcell): Promise<string> {
   const { name, version, image } = stemcell

@@ -1,12 +1,13 @@
--- Makes room for publications: takes away what is left of jobs that no worker would be handed any more, so that they can be
--- added again.
+-- Makes room for publications: takes away what is left of jobs that no worker would be handed any more, so that
+-- they can be added again.
 --
--- BullMQ adds a job only where no hash of that id exists, and hands out only what stands in a list. A queue that was emptied
--- in part breaks that up: a hash whose place in a list is gone swallows every later job of its id; a place without a hash, or
--- with what BullMQ writes into a missing hash when it moves it on, is handed out as a job without data. This script looks at
--- all that belongs to an id in one step, so no worker moves the job meanwhile. What is active is left to BullMQ: a job
--- whose lock runs out is moved back by its check for stalled jobs. A job that is active and not claimed may have been handed to
--- a worker whose connection broke before it heard of it: no lock of such a job lasts longer than a holder needs to renew it.
+-- BullMQ adds a job only where no hash of that id exists, and hands out only ids that are in a list. A queue that was
+-- emptied in part breaks that up: a hash whose place in a list is gone swallows every later job of its id; a place
+-- without a hash, or with what BullMQ writes into a missing hash when it moves it on, is handed out as a job without
+-- data. This script looks at all that belongs to an id in one step, so no worker moves the job meanwhile. Active jobs
+-- are left to BullMQ: a job whose lock runs out is moved back by its check for stalled jobs. A job that is active and
+-- not claimed may have been handed to a worker whose connection broke before it heard of it: no lock of such a job
+-- lasts longer than a holder needs to renew it.
 --
 -- KEYS[1] queue prefix, with the colon at its end   ARGV[1] due: 1 where the jobs should be at a worker by now, [2...] ids
 --   due = 1: jobs that ended or are delayed go too, locks are shortened, and workers that sleep are woken

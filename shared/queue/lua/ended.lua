@@ -1,9 +1,10 @@
--- Writes down jobs that ended without having been on their queue: what a worker took along with the job that it was handed. They
--- stand on Bull Board under their own outcome, as BullMQ would have left them. No worker is ever handed one of them.
+-- Writes down jobs that ended without having been on their queue: what a worker took along with the job that
+-- it was handed. They stand on Bull Board under their own outcome, as BullMQ would have left them. No worker
+-- is ever handed one of them.
 --
--- A job may have been published all the same and wait: it is taken off and ends here, so that no worker comes for nothing. One
--- that a worker has in hand is left alone, and this outcome stands under a name of its own beside it. One that has ended says
--- itself what the ledger knows of it.
+-- A job may have been published all the same and wait: it is taken off and ends here, so that no worker comes for
+-- nothing. One that a worker is carrying out is left alone, and this outcome gets a name of its own beside it. One that
+-- has ended says itself what the ledger knows of it.
 --
 -- KEYS[1] queue prefix, with the colon at its end   ARGV[1] how many of each state are kept, then for each job its id, its state
 --   (completed | failed), finishedOn, the end of its log or '', how many words its fields take, and those: name, value

@@ -1,4 +1,5 @@
--- Adds exclusive names to those that a deployment holds on one ground: all of them, or none where another deployment has one.
+-- Adds exclusive names to those that a deployment holds on one ground: all of them, or none where
+-- another deployment has one.
 --
 -- Keys, all below KEYS[1] = <prefix>:{names} (one slot of a Redis Cluster):
 --   :in:<space>        hash  name -> JSON {d deployment, p plan, n number of grounds it is held on}

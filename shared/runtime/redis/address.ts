@@ -5,17 +5,21 @@ import type { ClusterAddress } from './cluster.ts'
 const usualPort = 6379
 const usualSentinelPort = 26_379
 
-/** A Redis that REDIS_URL names: one server, the primary of a group that Sentinels watch over, or the nodes of a cluster. */
+/**
+ * A Redis that REDIS_URL names: one server, the primary of a group that Sentinels watch over, or
+ * the nodes of a cluster.
+ */
 export type RedisAddress =
   | { url: string; shown: string }
   | { sentinel: Omit<RedisOptions, 'replyMapping'>; shown: string }
   | { cluster: ClusterAddress; shown: string }
 
 /**
- * Reads `redis://[user:password@]host[:port][/db]` (`rediss://` for TLS), `redis+cluster://[user:password@]host[:port],host[:port]`
- * (`rediss+cluster://`): some nodes of a Redis Cluster, or
- * `redis+sentinel://[user:password@]host[:port],host[:port]/name[/db]` (`rediss+sentinel://`): the hosts are the Sentinels', the
- * user and the password Redis' own; `?sentinel-password=` is that of the Sentinels. Throws `invalid-input`, without the password.
+ * Reads `redis://[user:password@]host[:port][/db]` (`rediss://` for TLS),
+ * `redis+cluster://[user:password@]host[:port],host[:port]` (`rediss+cluster://`): some nodes of a Redis Cluster, or
+ * `redis+sentinel://[user:password@]host[:port],host[:port]/name[/db]` (`rediss+sentinel://`): the hosts are the
+ * Sentinels', the user and the password Redis' own; `?sentinel-password=` is that of the Sentinels. Throws
+ * `invalid-input`, without the password.
  */
 export function parseRedisUrl(url: string): RedisAddress {
   const parts = /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?]*)(\/[^?]*)?(\?.*)?$/.exec(url)

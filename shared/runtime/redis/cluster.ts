@@ -25,10 +25,11 @@ type Range = z.output<typeof Slots>[number]
 /**
  * A connection to the node of a Redis Cluster that has the slot of `key`, and to the next one when that changes.
  *
- * All keys of an installation share one hash tag, so they lie in one slot, and one node has all of them: scripts, pipelines, the
- * clock and the settings are of that node, as with a single server. Whenever the connection is made, some node of the cluster
- * is asked which one has the slot. Where a command is answered by an error that says that the slot is elsewhere or is being moved,
- * the connection is made anew and the command sent again; such a command was not carried out.
+ * All keys of an installation share one hash tag, so they lie in one slot, and one node has all of them: scripts,
+ * pipelines, the clock and the settings are of that node, as with a single server. Whenever the connection is
+ * made, some node of the cluster is asked which one has the slot. Where a command is answered by an error that
+ * says that the slot is elsewhere or is being moved, the connection is made anew and the command sent again; such
+ * a command was not carried out.
  */
 export function clusterOptions(address: ClusterAddress, key: string): Omit<RedisOptions, 'replyMapping'> {
   let known = address.nodes
@@ -79,7 +80,10 @@ function isElsewhere(error: Error): boolean {
   return /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|UNBLOCKED|MASTERDOWN)\b/.test(error.message)
 }
 
-/** Asks one node after the other which one has the slot; answers it with all nodes of the cluster, the one that answered first. */
+/**
+ * Asks one node after the other which one has the slot; answers it with all nodes of the cluster, the
+ * one that answered first.
+ */
 async function ownerOf(
   known: readonly Node[],
   access: ClusterAddress['access'],

@@ -11,11 +11,12 @@ const wanted: Readonly<Record<string, string>> = {
 }
 
 /**
- * Checks the settings of the Redis behind a connection. Where replicas take over (`replicated`), it must refuse writes without
- * a replica that has what came before.
+ * Checks the settings of the Redis behind a connection. Where replicas take over (`replicated`), it must refuse writes
+ * without a replica that has what came before.
  *
- * Throws `unsupported` that says which setting to change; `allowWeak` turns that into the returned warnings. The same goes for a
- * service that does not show its settings (CONFIG is refused by many that are managed): a person has to see to them.
+ * Throws `unsupported` that says which setting to change; `allowWeak` turns that into the returned warnings.
+ * The same goes for a service that does not show its settings (CONFIG is refused by many that are managed): a
+ * person has to see to them.
  */
 export async function checkRedis(
   redis: Pick<Redis, 'config'>,

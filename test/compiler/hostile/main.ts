@@ -4,9 +4,10 @@ import { hostileScripts } from './scripts.ts'
 import { type Cleaning, type Pair, Workbench } from './workbench.ts'
 
 /**
- * `npm run test:hostile [-- --pairs 200 --seed N --control --json]`: a hostile package, then an honest one on the same machine, so many times.
- * The honest one must be byte for byte as on a new machine. `--control` cleans reused machines by a list of paths, as they were
- * before: then it differs. Ends with 1 where a pair differs, with `--control` where none does.
+ * `npm run test:hostile [-- --pairs 200 --seed N --control --json]`: a hostile package, then an honest one on the
+ * same machine, so many times. The honest one must be byte for byte as on a new machine. `--control` cleans reused
+ * machines by a list of paths, as they were before: then it differs. Ends with 1 where a pair differs, with
+ * `--control` where none does.
  */
 const { values } = parseArgs({
   options: {

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 
 /**
- * What a packaging script may leave behind, one kind a row: shell lines that try to reach whatever is compiled next. Each
- * may fail (a machine permits less than root may elsewhere) and none fails its own package. `N` is a number of the script.
+ * What a packaging script may leave behind, one kind a row: shell lines that try to reach whatever is compiled
+ * next. Each may fail (a machine permits less than root may elsewhere) and none fails its own package. `N` is
+ * a number of the script.
  */
 const leftovers: Readonly<Record<string, string>> = {
   'a daemon that writes into every install directory': `
@@ -60,7 +61,7 @@ export interface Hostile {
   script: string
 }
 
-/** So many scripts; the same for the same seed. */
+/** Scripts by number; the same for the same seed. */
 export function hostileScripts(seed: number, count: number): Hostile[] {
   const names = Object.keys(leftovers)
   const one = fc.tuple(fc.shuffledSubarray(names, { minLength: 1, maxLength: 6 }), fc.integer({ min: 10, max: 99 }))
@@ -75,8 +76,9 @@ export function hostileScripts(seed: number, count: number): Hostile[] {
 }
 
 /**
- * Installs a picture of all that a script can see of its machine: files with mode, owner, size and link, programs by their bytes,
- * processes, mounts, sockets, shared memory, limits and environment. Its times are not in it, nor the name of the machine.
+ * Installs a picture of all that a script can see of its machine: files with mode, owner, size and link, programs
+ * by their bytes, processes, mounts, sockets, shared memory, limits and environment. Its times are not in it, nor
+ * the name of the machine.
  */
 export const honest = `
 set +x

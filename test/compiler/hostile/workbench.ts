@@ -16,7 +16,7 @@ export type Cleaning = 'renewal' | 'a list of paths'
 
 export interface Pair {
   leaves: string[]
-  /** The machine had compiled so many packages before. */
+  /** How many packages the machine had compiled before. */
   used: number
   /** Files of the second package that are not as on a new machine, with how; none where both are the same. */
   differs: string[]
@@ -130,7 +130,9 @@ function firstAlone(one: string, other: string): string {
   return one.split('\n').find((line) => !known.has(line)) ?? ''
 }
 
-/** What a reused machine was before: the same machine, with what the package before had put into some places removed. */
+/**
+ * What a reused machine was before: the same machine, with what the package before had put into some places removed.
+ */
 function withoutRenewal(connection: Connection): Connection {
   const emptied = '/var/vcap/data/compile /var/vcap/packages /var/vcap/data/packages /var/vcap/data/compiled.tgz'
   return new Proxy(connection, {

@@ -13,7 +13,7 @@ const conflict = entry(
   context('for replication target relation "public.item" in transaction 754'),
 )
 
-test('a conflict is told with its table, its key and the end of its transaction', () => {
+test('a conflict is reported with its table, its key and the end of its transaction', () => {
   expect(failuresIn(conflict).get('pg_16408')).toEqual({
     cause: 'conflict',
     table: 'public.item',

@@ -56,7 +56,7 @@ export class TwoNodes {
     return openAsClient(server.host, server.at, 'postgres')
   }
 
-  /** Where n1 is, as its readers are told. */
+  /** Where n1 is, for its readers. */
   get members() {
     return { n1: [{ instance: 'n1-a', vm: 'n1', address: '127.0.0.1', port: this.#servers[0]!.at.port }] }
   }

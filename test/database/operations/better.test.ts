@@ -76,7 +76,7 @@ describe('a lost resource', () => {
     expect(idsOf(plans[1]!)).toContain('create database.instance::n2-i2')
   })
 
-  test('does not hide a dependency that nobody brings', () => {
+  test('does not hide a dependency that is not there', () => {
     const start = lose(built(two), 'database.instance::n2-i1')
     const nodes = nodesOf(two).map((node) => ({
       ...node,
@@ -198,7 +198,7 @@ describe('a primary whose host leaves', () => {
     ])
   })
 
-  test('is refused where nobody can take over', () => {
+  test('is refused where no instance can take over', () => {
     const error = refusal(() => update(built(two), database({ n1: [3], n2: [1, 2] })))
     expect(faultClass(error)).toBe('no_primary')
     expect(error.message).toContain('add a replica on another host first')

@@ -139,7 +139,7 @@ export class World {
   }
 }
 
-/** What stands after this database was built from nothing. */
+/** The state after this database was built from nothing. */
 export function built(shape: Shape): State {
   return new World(empty).run(UpdateDatabase({}, empty, nodesOf(shape), servicesOf(shape))).state
 }

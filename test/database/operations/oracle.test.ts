@@ -133,7 +133,7 @@ describe('planning by differences', () => {
     )
   })
 
-  test('refuses a cycle, in what is wanted and in what stands', () => {
+  test('refuses a cycle, in the desired state and in the present one', () => {
     const a = resource('t', 'a', {}, [{ type: 't', id: 'b' }])
     const b = resource('t', 'b', {}, [{ type: 't', id: 'a' }])
     const ring = stateOf([a, b])

@@ -11,7 +11,10 @@ import type { FieldCase } from '../field-case.ts'
 const manifests = /^(?!.*cloud).*\.yml$/
 const stemcell = (version: string) => ({ name: 'local', os: 'local', version })
 
-/** A version that YAML takes for a number is the version as it is written, though a version as YAML reads it is there too. */
+/**
+ * A version that YAML takes for a number is the version as it is written, though a version as YAML
+ * reads it is there too.
+ */
 export async function versionsAsWritten(given: FieldCase): Promise<void> {
   const plans = await given.plans()
   const releases = [await plans.release('release', '2.1'), await plans.release('release-2.10', '2.10')]
@@ -100,7 +103,9 @@ export async function refusedAtTheirPlace(given: FieldCase): Promise<void> {
   }
 }
 
-/** Scripts hear what comes when the group becomes smaller, when machines are made anew, and when the deployment goes. */
+/**
+ * Scripts hear what comes when the group becomes smaller, when machines are made anew, and when the deployment goes.
+ */
 export async function nextStates(given: FieldCase): Promise<void> {
   const plans = await given.plans()
   const releases = [await plans.release('release')]

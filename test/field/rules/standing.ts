@@ -7,11 +7,14 @@ import { FieldDeploys } from '../deploying.ts'
 import type { FieldCase } from '../field-case.ts'
 import { until } from '../machines.ts'
 
-/** What stands after deploys of a folder's manifests, on real machines. */
+/** The state after deploys of a folder's manifests, on real machines. */
 
 const nameIn = (text: string) => (parse(text) as { name: string }).name
 
-/** What a disk has stays on it, and the disk with its instance, through all manifests of the folder, each with its cloud config. */
+/**
+ * What a disk has stays on it, and the disk with its instance, through all manifests of the folder, each
+ * with its cloud config.
+ */
 export async function disksStay(given: FieldCase): Promise<void> {
   const deploys = await given.deploys()
   const manifests = await given.files(/manifest\.yml$/)
@@ -54,11 +57,13 @@ export async function runsAsVcap(given: FieldCase): Promise<void> {
   }
 }
 
-/** After a first deploy that failed the instance is listed as failing, its logs are read, and commands are run on it. */
+/**
+ * After a first deploy that failed the instance is listed as failing, its logs are read, and commands are run on it.
+ */
 export async function canBeLookedAt(given: FieldCase): Promise<void> {
   const deploys = await given.deploys()
   for (const file of await given.files(/^(?!cloud).*\.yml$/)) {
-    await given.check(`${file} fails, and what stands can be looked at`, async () => {
+    await given.check(`${file} fails, and its instances can be looked at`, async () => {
       const name = nameIn(await given.text(file))
       assert.equal(await deploys.deploy(file), 'failed')
       const seen = await deploys.client.instances(name)

@@ -44,8 +44,8 @@ function found(built: StandingMaterial[], servers: Record<string, State>, primar
 }
 
 /**
- * Why the arrangements of the plan may wait for a server that is set up behind them, or leave one out in the end, or for one that is
- * not well and that nothing sets up; null where not.
+ * Why the arrangements of the plan may wait for a server that is set up behind them, or leave one out in the end, or
+ * for one that is not well and that nothing sets up; null where not.
  */
 function faultOf({ remodels }: Plan, unwell: string[]): string | null {
   const setUp = remodels.map(({ step, material }) =>

@@ -12,7 +12,7 @@ export interface Wish {
   script?: string[]
   extensions?: string[]
   tls?: { mode: 'off' | 'on' | 'required'; certificate_days?: number }
-  /** So many base backups of a node are kept. */
+  /** How many base backups of a node are kept. */
   keep?: number
   /** Node, or `all` -> its `restore_config`. */
   restore?: Record<string, object>

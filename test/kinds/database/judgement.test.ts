@@ -195,6 +195,6 @@ test('nothing follows from what no inspector has looked at', () => {
 
 test('a plan that is being carried out is not asked for a second time', () => {
   const scene = { ...well, 'n2-d': at('missing') }
-  const { causes } = judgementOf({ ...databaseOf(scene, false), lock: 'somebody' })
+  const { causes } = judgementOf({ ...databaseOf(scene, false), lock: 'another' })
   expect(causes.map(({ next }) => next)).toEqual([null])
 })

@@ -19,7 +19,7 @@ type Planned = Awaited<ReturnType<typeof planOf>>
 
 const standing = async () => builtBy(await planOf(two))
 
-/** `<provider> to <subscriber>` of the links for which a step of a plan is told so. */
+/** `<provider> to <subscriber>` of the links that the input of a step of a plan names. */
 function told({ remodels }: Planned, step: 'create-slot' | 'delete-slot' | 'delete-subscription', flag: string) {
   return remodels
     .filter((remodel) => remodel.step === step)

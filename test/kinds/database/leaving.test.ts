@@ -74,7 +74,7 @@ test('a node whose link has stopped is refused with the number of rows', async (
   })
 })
 
-test('a node without data goes as it is, and what stands on it is not waited for', async () => {
+test('a node without data goes as it is, and its resources are not waited for', async () => {
   const empty = { 'instance/n2-b': { health: 'down', machine: 'answers', data: false } }
   const { remodels, consequences } = await planOf(one, await standing(empty))
   expect(consequences).toContain('node n2 has no data: it goes as it is')

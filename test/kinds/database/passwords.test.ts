@@ -120,7 +120,10 @@ describe('who may come in to a server', () => {
 })
 
 describe('SASLprep', () => {
-  /** Of each, what PostgreSQL hashes: `src/common/saslprep.c` looks at what was written, and takes what it refuses as it is. */
+  /**
+   * Of each, what PostgreSQL hashes: `src/common/saslprep.c` looks at what was written, and takes
+   * what it refuses as it is.
+   */
   test.each([
     ['ASCII, control characters too', 'pass\u0007word', 'pass\u0007word'],
     ['a soft hyphen', 'ab\u00adcd', 'abcd'],

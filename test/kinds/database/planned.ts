@@ -9,7 +9,7 @@ import { documentOf, type Wish } from './document.ts'
 const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
 const options = { recreate: false, remove: false, skipDrain: false }
 
-/** The plan for a document, or what one wishes, upon what stands and what was seen beside it. */
+/** The plan for a document, or for wishes, upon a floorplan and observations. */
 export async function planOf(
   wish: Wish | string,
   materials: StandingMaterial[] = [],

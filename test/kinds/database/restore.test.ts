@@ -123,7 +123,7 @@ describe('a document that restores', () => {
     expect(Object.fromEntries(roles)).toMatchObject({ 'instance/n1-b': 'follow', 'instance/n2-d': 'follow' })
     expect(
       roles.filter(([, role]) => role === 'found'),
-      'nobody begins empty',
+      'no node begins empty',
     ).toEqual([])
   })
 })

@@ -96,7 +96,7 @@ describe('settings in a document', () => {
   })
 })
 
-test('of what a server writes only what it has against its settings, or ended of, is told', () => {
+test('of a server log only complaints about settings, and the cause of its end, are shown', () => {
   const log = `2026-11-28 14:42:10.850 GMT [23741] LOG:  starting PostgreSQL 18.4
 2026-11-28 14:42:10.850 GMT [23741] LOG:  invalid value for parameter "wal_sync_method": "zork"
 2026-11-28 14:42:10.850 GMT [23741] HINT:  Available values: fsync, fdatasync.

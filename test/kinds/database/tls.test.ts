@@ -33,7 +33,7 @@ describe('TLS in the document of a database', () => {
     expect((await planOf(JSON.stringify(value))).remodels.length).toBeGreaterThan(0)
   })
 
-  test('is told with what it means for clients, and sets up every server, arranges every node and makes every link anew', async () => {
+  test('is shown with what it means for clients, and sets up every server, arranges every node and makes every link again', async () => {
     const standing = builtBy(await planOf(documentOf(wish)))
     const plan = await planOf(withTls({ mode: 'required' }), standing)
     expect(plan.consequences).toContain('clients that come without TLS are refused from then on: sessions stay')

@@ -2,7 +2,10 @@ import type { StepInput, StepName } from '../../../kinds/deployment/inputs.ts'
 import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
 import type { Remodel } from '../../../shared/model/plan.ts'
 
-/** What a finished step changes in the floorplan, as kinds/deployment/inputs.ts documents it; checks what the world would refuse. */
+/**
+ * What a finished step changes in the floorplan, as kinds/deployment/inputs.ts documents it; checks what
+ * the world would refuse.
+ */
 export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel): void {
   const put = (id: string, attributes: object, meta: object) =>
     standing.set(id, { id, attributes: { ...attributes }, needs: [], meta: { ...meta } } as StandingMaterial)

@@ -126,7 +126,7 @@ const inManifest: [what: string, from: string, to: string, fault: string][] = [
     'unknown package in release app, which job broken needs: "nowhere"',
   ],
   [
-    'a required link that nobody provides',
+    'a required link without a provider',
     'jobs:\n  - {name: db, release: app}\n',
     'jobs: []\n',
     'no job provides link "db" of type database for job web (allowed: a job that provides type database)',

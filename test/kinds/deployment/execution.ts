@@ -9,8 +9,9 @@ export interface Execution {
 }
 
 /**
- * Carries a plan out as the ledger does, in an order that `choose` picks: needs first, permits taken at their first start and
- * given back at its last end. `most` ends it early, as a lost planner would. Throws where nothing can start any more.
+ * Carries a plan out as the ledger does, in an order that `choose` picks: needs first, permits taken at their
+ * first start and given back at its last end. `most` ends it early, as a lost planner would. Throws where
+ * nothing can start any more.
  */
 export function execute(
   plan: Plan,

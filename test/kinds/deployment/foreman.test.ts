@@ -440,7 +440,7 @@ const forgotten = (floorplan: Floorplan, slot: string) => {
   return { cid: String(instance.meta.vm), floorplan: unrecorded(lost, [`vm/${instance.meta.vm}`, `disk/${slot}`]) }
 }
 
-test('what stands and no record names is taken up by a plan that records it, machine and disk, before the instance that runs on it', async () => {
+test('a machine and a disk that no record names are taken up by a plan that records them, before the instance that runs on them', async () => {
   const { cid, floorplan } = forgotten(await deployed(), 'db/0')
   const again = await plan(manifestText, given(), floorplan)
   expect(find(again, 'create-vm db/0')).toMatchObject({ material: `vm/${cid}`, input: { cid } })
@@ -452,7 +452,7 @@ test('what stands and no record names is taken up by a plan that records it, mac
   expect((await plan(manifestText, given(), { ...floorplan, materials })).remodels).toEqual([])
 })
 
-test('what stands and no record names is recorded though nothing else is to be done', async () => {
+test('a machine that no record names is recorded though nothing else is to be done', async () => {
   const stands = await deployed()
   const vm = stands.materials.find(({ id }) => id.startsWith('vm/') && id.includes('web-1'))!
   const again = await plan(manifestText, given(), unrecorded(stands, [vm.id, 'disk/db/0']))

@@ -59,7 +59,7 @@ async function inspect(materials: StandingMaterial[]) {
   return { byId, healths: observed(found.observations, health) }
 }
 
-test('machines that run, whose processes died, that are frozen and that are gone are told apart within two seconds', async () => {
+test('machines that run, whose processes died, that are frozen and that are gone are distinguished within two seconds', async () => {
   for (const name of ['well', 'ill', 'frozen']) await machine(name, `instance/web/${name}`)
   const connection = await place.provider.connect('ill', fence(1))
   await connection.supervise([{ name: 'd', pidfile: '/var/vcap/sys/run/d.pid', start: 'exit 1', stop: 'true' }])
@@ -82,7 +82,7 @@ test('machines that run, whose processes died, that are frozen and that are gone
   }
 })
 
-test('a machine and a disk that nobody recorded are found by their owner, with what they were made for', async () => {
+test('a machine and a disk that are not recorded are found by their owner, with their purpose', async () => {
   await machine('spare', 'instance/web/1', vm('instance/web/1'))
   await machine('strange', 'instance/web/2')
   await place.provider.createVm(

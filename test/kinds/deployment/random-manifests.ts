@@ -78,7 +78,9 @@ const group = (name: string) =>
     }),
   })
 
-/** A manifest of up to three groups; static addresses come from one small stock, so that groups take over each other's. */
+/**
+ * A manifest of up to three groups; static addresses come from one small stock, so that groups take over each other's.
+ */
 export const manifests = fc
   .record({
     version: fc.constantFrom('1', '2', '3'),

@@ -16,8 +16,9 @@ import {
 import { z } from 'zod'
 
 /**
- * Symbolic links in a directory, as a package of its own: nothing of Remodel is imported but `remodel/sdk`. `link/srv/www/current` is
- * the link `/srv/www/current`; `.current.fence` beside it has the highest fence that was shown for it.
+ * Symbolic links in a directory, as a package of its own: nothing of Remodel is imported but `remodel/sdk`.
+ * `link/srv/www/current` is the link `/srv/www/current`; `.current.fence` beside it has the highest fence
+ * that was shown for it.
  */
 export const name = 'links'
 

@@ -124,7 +124,10 @@ describe('the servers of a database', { timeout: 200_000 }, () => {
   })
 })
 
-/** What servers, subscriptions and floorplan were like before: the admin role comes in over the network, and so do servers. */
+/**
+ * What servers, subscriptions and floorplan were like before: the admin role comes in over the
+ * network, and so do servers.
+ */
 async function makeOld(): Promise<void> {
   const data = '/var/vcap/store/postgres/data'
   const rules = [

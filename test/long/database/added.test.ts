@@ -78,7 +78,7 @@ describe('a node that is added', { timeout: 600_000 }, () => {
     )
   })
 
-  test('stays closed where its plan was cut off, also to a superuser and over a restart, is told as closed, and the next plan opens it', async () => {
+  test('stays closed where its plan was cut off, also to a superuser and over a restart, is shown as closed, and the next plan opens it', async () => {
     const plan = await unlinked()
     await field.client.cancel(plan.id)
     await field.replaceAssemblers()

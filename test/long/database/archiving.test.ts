@@ -92,7 +92,7 @@ describe('archiving with two assemblers', { timeout: 200_000 }, () => {
     })
   })
 
-  test('what waits for an archive that nobody keeps is warned about, and only that', async () => {
+  test('a log that waits for an archive without a keeper is warned about, and only that', async () => {
     const assemblers = stack.services.filter(({ name }) => name === 'assembler')
     await quiet('shop')
     for (const service of assemblers) service.process.kill('SIGSTOP')
@@ -128,7 +128,8 @@ async function freezeArchiver(): Promise<number[]> {
       .filter((name) => /^\d+$/.test(name))
       .map(Number)) {
       try {
-        // The title of a server process names role, database and who it serves; the machine is told by its own cgroup of names.
+        // The title of a server process names role, database and who it serves; the machine is found by
+        // its own cgroup of names.
         const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
         if (!title.startsWith('postgres: remodel postgres [local]')) continue
         if (!readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(`${stack.home}/machines`)) continue

@@ -1,8 +1,9 @@
 import { requireLostRows } from './lost-rows.ts'
 
 /**
- * `npm run test:handovers-control`: the handovers of `handover.test.ts` on a copy of the sources without the checks, where rows must be
- * lost: a test that loses none there would find nothing. HANDOVER_SEED and HANDOVER_RUNS as for the test. Ends with 1 where none is lost.
+ * `npm run test:handovers-control`: the handovers of `handover.test.ts` on a copy of the sources without the checks,
+ * where rows must be lost: a test that loses none there would find nothing. HANDOVER_SEED and HANDOVER_RUNS as for the
+ * test. Ends with 1 where none is lost.
  */
 const off = [
   'an heir that follows no server is switched over to first',

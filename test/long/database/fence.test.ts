@@ -14,7 +14,7 @@ const open = (number: number, scope = 'subscription/n1:n2:shop') =>
   openFenced(server.host, server.at, 'postgres', { fence: { scope, number } })
 
 describe('a session under a fence', () => {
-  test('ends when somebody comes with a larger one; it can change nothing more, and is refused when it comes again', async () => {
+  test('ends when a step comes with a larger one; it can change nothing more, and is refused when it comes again', async () => {
     const paused = await open(3)
     await paused.query('CREATE TABLE kept (by int)')
     const newer = await open(4)

@@ -5,9 +5,9 @@ import { drawHandovers, type Handover } from './handovers.ts'
 import { Scene } from './scene.ts'
 
 /**
- * Changes of a primary at random, under a writer: replicas that are cut off, lag or are silent; a plan that is cancelled, or a worker
- * that is killed, at a point of the change. A few of them in the suite; HANDOVER_SEED and HANDOVER_RUNS choose other ones
- * (`npm run test:handovers`: 20).
+ * Changes of a primary at random, under a writer: replicas that are cut off, lag or are silent; a plan that is
+ * cancelled, or a worker that is killed, at a point of the change. A few of them in the suite; HANDOVER_SEED and
+ * HANDOVER_RUNS choose other ones (`npm run test:handovers`: 20).
  */
 const seed = Number(process.env.HANDOVER_SEED ?? randomInt(2 ** 31))
 const runs = Number(process.env.HANDOVER_RUNS ?? 3)

@@ -18,12 +18,14 @@ export interface Handover {
   early: boolean
 }
 
-/** Reached by changes that go through; `switch-over.taken-back` by those that are cancelled, and its lane kills there. */
+/**
+ * Reached by changes that go through; `switch-over.taken-back` by those that are cancelled, and its lane kills there.
+ */
 const points = failpointsOf('database')
   .map(({ name }) => name)
   .filter((name) => /^(switch-over|fail-over)\./.test(name) && name !== 'switch-over.taken-back')
 
-/** So many, each at the next point of a shuffled list: 20 of them are at each point twice and more. */
+/** Hand-overs, each at the next point of a shuffled list: 20 of them are at each point twice and more. */
 export function drawHandovers(seed: number, runs: number): Handover[] {
   const order = new Random(seed).fork('points').shuffle([...points])
   return Array.from({ length: runs }, (_, run) => draw(new Random(seed).fork(`run ${run}`), run, order))

@@ -21,9 +21,10 @@ import { addressOf, ask, documentOf, expectWhole } from './support.ts'
 import { Writer } from './writer.ts'
 
 /**
- * Histories of documents at random, on real servers under two writers: nodes that come, go, are renamed, move or get a replica, settings,
- * roles, restores, undos, with faults in between. No acknowledged row is ever lost, as no document says `data_loss`; but for what is written
- * while a restore that is asked for is carried out. HISTORY_SEED and HISTORY_RUNS choose others (`npm run test:database-histories`).
+ * Histories of documents at random, on real servers under two writers: nodes that come, go, are renamed, move or get a
+ * replica, settings, roles, restores, undos, with faults in between. No acknowledged row is ever lost, as no document
+ * says `data_loss`; but for what is written while a restore that is asked for is carried out. HISTORY_SEED and
+ * HISTORY_RUNS choose others (`npm run test:database-histories`).
  */
 const seed = Number(process.env.HISTORY_SEED ?? randomInt(2 ** 31))
 const runs = Number(process.env.HISTORY_RUNS ?? 1)
@@ -64,7 +65,10 @@ class Play {
   readonly #told: string[] = []
   #current: Page = firstPage
   #before: Page = firstPage
-  /** Two write to the nodes that stand, all the time; the last one to nodes that are being added, as soon as it is let in. */
+  /**
+   * Two write to the nodes that stand, all the time; the last one to nodes that are being added,
+   * as soon as it is let in.
+   */
   #writers: Writer[] = []
   /** Rows that a restore may have dropped, as it was asked for: those acknowledged while it was carried out. */
   readonly #dropped = new Set<string>()
@@ -153,7 +157,10 @@ class Play {
     return this.#writers.flatMap((writer) => writer.acknowledged)
   }
 
-  /** A moment, by a server's clock, at which every node has all that was acknowledged before; empty where there is none soon. */
+  /**
+   * A moment, by a server's clock, at which every node has all that was acknowledged before; empty
+   * where there is none soon.
+   */
   async #quietMoment({ change }: Chapter): Promise<string> {
     if (!restoring.has(change)) return ''
     const nodes = Object.values(this.#current.nodes)

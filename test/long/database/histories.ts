@@ -1,7 +1,10 @@
 import { Random } from '../../sim/random.ts'
 import type { Wish } from './support.ts'
 
-/** What a document asks for beside the one before it. `withdrawn`: a restore is begun, cut off, and taken out of the document again. */
+/**
+ * What a document asks for beside the one before it. `withdrawn`: a restore is begun, cut off, and taken out
+ * of the document again.
+ */
 const changes = [
   'add',
   'remove',
@@ -16,8 +19,9 @@ const changes = [
   'nothing',
 ] as const
 /**
- * What happens to a machine, or a link, before it is deployed. `frozen`: its processes stand still. `cut off`: it is out of Remodel's reach, and
- * its server goes on taking writes. `disk full`: a person makes room when the deploy is over.
+ * What happens to a machine, or a link, before it is deployed. `frozen`: its processes stand still.
+ * `cut off`: it is out of Remodel's reach, and its server goes on taking writes. `disk full`: a person
+ * makes room when the deploy is over.
  */
 const faults = [
   'none',
@@ -51,7 +55,7 @@ export interface History {
 
 const perHistory = 4
 
-/** So many histories of documents: same seed, same histories. */
+/** Histories of documents: same seed, same histories. */
 export function drawHistories(seed: number, runs: number): History[] {
   return Array.from({ length: runs }, (_, run) => {
     const random = new Random(seed).fork(`history ${run}`)
@@ -88,7 +92,10 @@ export const firstPage: Page = {
 /** The names that roles of these histories may have. */
 export const roleNames = ['reader', 'clerk']
 
-/** The documents of this change, one after the other; `before`: the one that stood ahead of the current one; `moment`: of a restore. */
+/**
+ * The documents of this change, one after the other; `before`: the one that stood ahead of the current one;
+ * `moment`: of a restore.
+ */
 export function pagesOf(current: Page, { before, moment }: { before: Page; moment: string }, chapter: Chapter): Page[] {
   const { change, node, workMem, password } = chapter
   const { nodes } = current

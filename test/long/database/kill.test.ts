@@ -6,29 +6,40 @@ import { ask, askServer, expectWhole, standing, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
 
 /**
- * A service dies at every point of the kind, and at every point of the core that a plan passes, while a database is written to
- * and changed: the plan goes on to its end, nothing is lost or doubled, and nothing is left of what was removed.
+ * A service dies at every point of the kind, and at every point of the core that a plan passes, while a
+ * database is written to and changed: the plan goes on to its end, nothing is lost or doubled, and nothing is
+ * left of what was removed.
  *
- * A lane is a database of its own in a Remodel of its own; its services die at several points one after the other, as most of
- * the time is waiting until the dead worker's lock has run out. A new point of the kind is armed where a node is added and
- * removed; where that does not reach it, the test fails: give it to the lane that does, or extend what a lane does.
+ * A lane is a database of its own in a Remodel of its own; its services die at several points one after the
+ * other, as most of the time is waiting until the dead worker's lock has run out. A new point of the kind is
+ * armed where a node is added and removed; where that does not reach it, the test fails: give it to the lane that
+ * does, or extend what a lane does.
  */
 const started = performance.now()
 const killed = new Set<string>()
 
 /** Only a log of a day and more is packed: `test/database/packs.test.ts` kills there. */
 const inLongLog = /^archive\.pack/
-/** A server goes back to its earlier settings, a role of an earlier document is closed, a restore is withdrawn: `settings.test.ts`, `roles.test.ts`, `withdrawn.test.ts`. */
+/**
+ * A server goes back to its earlier settings, a role of an earlier document is closed, a restore is withdrawn:
+ * `settings.test.ts`, `roles.test.ts`, `withdrawn.test.ts`.
+ */
 const inRefusal = /^set-up-instance\.(going-back|role-closed|put-back)$/
 /** Servers are started again because that was asked for: `verbs.test.ts`. */
 const inVerbs = /^restart-server\./
 /** A node gets another name: `rename.test.ts`. */
 const inRenaming = /^rename-node\./
-/** A server takes over without all of its node's log: `forked.test.ts`, which kills before the promotion, behind it and at a reader. */
+/**
+ * A server takes over without all of its node's log: `forked.test.ts`, which kills before the promotion,
+ * behind it and at a reader.
+ */
 const inFork = /^fork\./
 const elsewhere = [inLongLog, inRefusal, inVerbs, inRenaming, inFork]
 const own = failpointsOf('database').filter(({ name }) => !elsewhere.some((points) => points.test(name)))
-/** What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten: `test/chaos/every-failpoint.test.ts`. */
+/**
+ * What every plan passes; a database compiles nothing. Plans that are cancelled or forgotten:
+ * `test/chaos/every-failpoint.test.ts`.
+ */
 const core = failpointsOf('deployment').filter(({ name }) =>
   /^(assembler|dispatch|ledger)\.(?!joined|cancelled|forgotten)/.test(name),
 )
@@ -42,7 +53,9 @@ const inCancelling = /^switch-over\.taken-back$/
 /** Reached by backups and restores. */
 const inArchive = /^(archive|back-up-node|restore)\.|^remove-instance\.aside$/
 
-/** A remodel may lose its worker four times: points of one file, which are mostly of one step, go to different lanes. */
+/**
+ * A remodel may lose its worker four times: points of one file, which are mostly of one step, go to different lanes.
+ */
 function share(points: readonly Failpoint[], index: number, of: number): Failpoint[] {
   const files = Map.groupBy(points, ({ at }) => at.split(':')[0])
   return [...files.values()].flatMap((group, file) => group.filter((_, at) => (file + at) % of === index))
@@ -94,8 +107,8 @@ async function addAndRemove(lane: Lane, points: readonly Failpoint[]): Promise<v
 }
 
 /**
- * From nothing, over a parameter and another primary, to the loss of a primary. The primary changes twice: a change passes more points
- * than a remodel may lose workers.
+ * From nothing, over a parameter and another primary, to the loss of a primary. The primary changes twice: a change
+ * passes more points than a remodel may lose workers.
  */
 async function live(lane: Lane, points: readonly Failpoint[]): Promise<void> {
   const second = points.filter(({ name }) => name.startsWith('switch-over.')).filter((_, at) => at % 2 === 1)
@@ -133,7 +146,8 @@ async function bringBack(lane: Lane, points: readonly Failpoint[]): Promise<void
   await written(lane, both, both, () => sleep(500))
   expect((await rows('ab')).length).toBeGreaterThan(then.length)
   await lane.deploy({ ...wish, restore: { all: { restore_options: { type: 'time', target } } } })
-  // A death while a log is replayed has no backup read again, but for that of the other node, if that was being read just then.
+  // A death while a log is replayed has no backup read again, but for that of the other node, if that
+  // was being read just then.
   const again = points.filter(({ name }) => name.startsWith('restore.')).length
   expect(await lane.told(/^fetching backup \S+: part 1 of/)).toBeLessThanOrEqual(2 + again)
   for (const hosts of both) expect(await rows(hosts)).toEqual(then)
@@ -151,7 +165,9 @@ async function mend(lane: Lane, points: readonly Failpoint[]): Promise<void> {
   })
 }
 
-/** A switch-over is cancelled behind the stop of the old primary, which is the primary again; the next one goes through. */
+/**
+ * A switch-over is cancelled behind the stop of the old primary, which is the primary again; the next one goes through.
+ */
 async function cancelHandover(lane: Lane, points: readonly Failpoint[]): Promise<void> {
   const wish: Omit<Wish, 'net'> = { nodes: { n1: 'ab' } }
   const primary = { n1: 'b' }

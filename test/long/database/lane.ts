@@ -19,7 +19,7 @@ const patienceMs = 240_000
 
 /**
  * A Remodel of a test's own, with a database, whose services die at the points they are armed with: each at each of its
- * points once. Whoever comes after a dead one is armed with the points that are left.
+ * points once. The process after a dead one is armed with the points that are left.
  */
 export class Lane {
   readonly net: number
@@ -54,7 +54,9 @@ export class Lane {
     return this.#stack.provider
   }
 
-  /** Services that reach one of these points are started anew, to die there; `more`: point -> what else is done at it. */
+  /**
+   * Services that reach one of these points are started anew, to die there; `more`: point -> what else is done at it.
+   */
   async arm(points: readonly Failpoint[], more: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#armed = points
     this.#more = more
@@ -130,7 +132,7 @@ export class Lane {
     expect(outcome.reasons.filter((reason) => reason.includes(' failed'))).toEqual([])
   }
 
-  /** What whoever reads a failed test wants to know: the end of the history, and of what the assembler said. */
+  /** For the reader of a failed test: the end of the history, and of the assembler's log. */
   async #lastWords(): Promise<string> {
     const [client] = this.#stack.clients()
     const events = await client!.events('shop').catch(() => [])
@@ -152,7 +154,10 @@ export class Lane {
     process.kill(Number((await readFile(file, 'utf8')).split(' ')[0]), 'SIGKILL')
   }
 
-  /** Removes the database, ends everything, and fails where the ledger or the machines tell of a fault or anything is left. */
+  /**
+   * Removes the database, ends everything, and fails where the ledger or the machines tell of a
+   * fault or anything is left.
+   */
   async end(): Promise<void> {
     const until = performance.now() + patienceMs
     expect(await this.#user.remove(() => until)).toMatchObject({ converged: true })

@@ -75,7 +75,7 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
     await expect.poll(deviations, { timeout: 60_000 }).toEqual([])
   })
 
-  test('is told to stop before it does, where a node has a table that the other one has not', async () => {
+  test('is said to stop before it does, where a node has a table that the other one has not', async () => {
     const document = field.document('B16/1-till.yml')
     if (!document) return
     await one('CREATE TABLE public.extra (id int PRIMARY KEY)')

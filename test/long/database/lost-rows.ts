@@ -2,8 +2,8 @@ import { runTest } from '../../sabotage/copy.ts'
 import { withoutChecks } from '../../sabotage/without.ts'
 
 /**
- * Runs a test without these checks and prints its summary, the line `<word> {"seed": ..., "lost": n}`. The process ends with 1 where
- * no row is lost: such a test would find nothing.
+ * Runs a test without these checks and prints its summary, the line `<word> {"seed": ..., "lost": n}`. The process ends
+ * with 1 where no row is lost: such a test would find nothing.
  */
 export async function requireLostRows(
   off: readonly string[],

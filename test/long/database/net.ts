@@ -5,8 +5,9 @@ import { createServer } from 'node:net'
 const hosts = Array.from({ length: 9 }, (_, index) => index + 1)
 
 /**
- * Answers `net`: addresses 127.<net>.0.x belong to this process from now on, as long as it lives. Two runs on one machine would
- * else talk to each other's servers. Held by listening at one of them; servers that a run left which was killed keep theirs.
+ * Answers `net`: addresses 127.<net>.0.x belong to this process from now on, as long as it lives. Two runs on one
+ * machine would else talk to each other's servers. Held by listening at one of them; servers that a run left which
+ * was killed keep theirs.
  */
 export async function ownNet(): Promise<number> {
   for (let net = 192; net < 255; net++) {

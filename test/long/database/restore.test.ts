@@ -106,7 +106,7 @@ async function expectInOrder(nodes: Record<string, string>): Promise<void> {
 
 /** One database through its life; each test goes on where the one before it ended. */
 describe('a database that is backed up', { timeout: 300_000 }, () => {
-  /** A moment when nobody wrote, and what was there on n2. */
+  /** A moment without writes, and the rows on n2 then. */
   let quiet = { moment: '', ids: [] as string[] }
 
   test('has a base backup of each node as soon as it stands, and needs nothing more', async () => {
@@ -135,7 +135,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     }
   })
 
-  test('is backed up again while it is written to, when somebody asks', async () => {
+  test('is backed up again while it is written to, on request', async () => {
     await whileWritten('backup', async () => {
       const { plan } = await client.planAction('shop', 'back-up', { nodes: ['n1'] })
       expect(plan.remodels.map(({ title }) => title)).toEqual(['back up n1'])
@@ -153,7 +153,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     expect(rows).toHaveLength(3)
     for (const row of rows) expect(row).toMatch(/^n[12] +n[12]-\d{14}-\d+ +\S+Z +\S+ MiB +\S+ [KM]iB +up to \S+Z$/)
     await expect(client.planAction('shop', 'back-up', { nodes: ['n7'] })).rejects.toMatchObject({ code: 'not-found' })
-    await expect(client.planAction('nobody', 'back-up', {})).rejects.toMatchObject({ code: 'not-found' })
+    await expect(client.planAction('no-such', 'back-up', {})).rejects.toMatchObject({ code: 'not-found' })
   })
 
   test('a restore that cannot be, or that is not all that would change, is refused with its place; nothing changes', async () => {

@@ -80,7 +80,7 @@ describe('what is taken out of a document is taken away', { timeout: 600_000 }, 
     await remove('roles14')
   })
 
-  test('a password: nobody logs in as that user any more, with any', async () => {
+  test('a password: no client logs in as that user any more, with any', async () => {
     const [first, second] = [1, 2].map((n) =>
       field.document(`D10-user-without-password/${n}-${n === 1 ? '' : 'no-'}password.yml`),
     )

@@ -4,9 +4,10 @@ import { execa } from 'execa'
 import { requireLostRows } from './lost-rows.ts'
 
 /**
- * `npm run test:database-histories -- [--runs N] [--seed S]`: the histories of `histories.test.ts`, by a seed that is printed.
- * `npm run test:database-histories-control` runs them on a copy of the sources without the checks, where rows must be lost: histories
- * that lose none there would find nothing. Ends with 1 where one fails; the control, where none is lost.
+ * `npm run test:database-histories -- [--runs N] [--seed S]`: the histories of `histories.test.ts`, by a seed
+ * that is printed. `npm run test:database-histories-control` runs them on a copy of the sources without the
+ * checks, where rows must be lost: histories that lose none there would find nothing. Ends with 1 where one
+ * fails; the control, where none is lost.
  */
 const { values } = parseArgs({
   options: {

@@ -192,7 +192,10 @@ export class Scene {
     this.#acknowledged = []
   }
 
-  /** Replicas that were paused go on, one that was cut off and is the primary now could follow again; data that was put aside goes. */
+  /**
+   * Replicas that were paused go on, one that was cut off and is the primary now could follow again; data
+   * that was put aside goes.
+   */
   async heal(): Promise<void> {
     for (const letter of 'abc') {
       await this.sql(letter, 'SELECT pg_wal_replay_resume()').catch(() => {})

@@ -31,7 +31,7 @@ export async function carryOut(client: Client, plan: string, timeoutMs: number):
   throw new Error([ended, JSON.stringify(status.errors), ...events.map((event) => JSON.stringify(event))].join('\n'))
 }
 
-/** As libpq does that is told nothing: by TLS where the server has it, whatever certificate that shows, else without. */
+/** As libpq does without options: by TLS where the server has it, whatever certificate that shows, else without. */
 async function preferring(config: pg.ClientConfig): Promise<pg.Client> {
   const [encrypted, plain] = [{ ssl: { rejectUnauthorized: false } }, {}].map((more) => {
     const client = new pg.Client({ ...config, ...more })
@@ -48,7 +48,7 @@ async function preferring(config: pg.ClientConfig): Promise<pg.Client> {
   }
 }
 
-/** Whoever takes writes of these hosts, as any client of the database finds it. */
+/** The host that takes writes, as any client of the database finds it. */
 export async function connect(net: number, hosts: string, user = 'app'): Promise<pg.Client> {
   let last: unknown
   for (const letter of hosts) {
@@ -65,7 +65,7 @@ export async function connect(net: number, hosts: string, user = 'app'): Promise
       await client?.end().catch(() => {})
     }
   }
-  throw new Error(`nobody of ${hosts} takes writes`, { cause: last })
+  throw new Error(`none of ${hosts} takes writes`, { cause: last })
 }
 
 export async function ask(net: number, hosts: string, sql: string, user = 'tester'): Promise<unknown[][]> {

@@ -8,7 +8,10 @@ import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 import { addressOf, ask, deploy, documentOf, remove, type Wish } from './support.ts'
 
-/** The world is changed behind the back of each step of the kind `database`, and the verdict must say so; the next deploy mends it. */
+/**
+ * The world is changed behind the back of each step of the kind `database`, and the verdict must say so;
+ * the next deploy mends it.
+ */
 
 let stack: TestStack
 let client: Client
@@ -339,7 +342,10 @@ const replaced = {
   'fail-over': ['arrange-node'],
   'drain-node': ['remove-instance', 'delete-host'],
 }
-/** What they leave behind is what a later step of their plan begins with; behind the plan there is nothing of it that another hand could undo. */
+/**
+ * What they leave behind is what a later step of their plan begins with; behind the plan there is nothing of it that
+ * another hand could undo.
+ */
 const passing = [
   'rehearse',
   'send-mark',

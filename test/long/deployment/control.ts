@@ -2,9 +2,9 @@ import { execa } from 'execa'
 import { withoutChecks } from '../../sabotage/without.ts'
 
 /**
- * `npm run test:deployment-histories-control [-- --runs N --seed S]`: the same histories on a copy of the sources without the checks, where
- * disks must be lost and processes run as another user. Ends with 1 where either does not happen. One history in several loses a disk, and
- * seeds differ much: run at least 40.
+ * `npm run test:deployment-histories-control [-- --runs N --seed S]`: the same histories on a copy of the sources
+ * without the checks, where disks must be lost and processes run as another user. Ends with 1 where either does not
+ * happen. One history in several loses a disk, and seeds differ much: run at least 40.
  */
 const off = [
   'an instance with a disk goes where its AZ does',

@@ -12,7 +12,10 @@ export interface Told {
   wrong: string[]
 }
 
-/** One deployment through a row of documents; after each deploy its processes, its disks and the next plan are looked at. */
+/**
+ * One deployment through a row of documents; after each deploy its processes, its disks and the
+ * next plan are looked at.
+ */
 export async function live(stack: TestStack, deployment: string, random: Random): Promise<Told> {
   const told: Told = { deploys: 0, refused: 0, wrong: [] }
   const client = stack.client()

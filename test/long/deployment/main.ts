@@ -10,9 +10,10 @@ import { live } from './history.ts'
 import { writeRelease } from './release.ts'
 
 /**
- * `npm run test:deployment-histories [-- --runs N --seed S]`: deployments through rows of documents (AZs, disks, renames, jobs, users,
- * monit files, hooks, machines that die) on real machines. After each deploy every process of every monit file runs as its user, every
- * disk has its file, and the second plan is empty. The seed is printed; ends with 1 where something is otherwise.
+ * `npm run test:deployment-histories [-- --runs N --seed S]`: deployments through rows of documents (AZs, disks,
+ * renames, jobs, users, monit files, hooks, machines that die) on real machines. After each deploy every process of
+ * every monit file runs as its user, every disk has its file, and the second plan is empty. The seed is printed; ends
+ * with 1 where something is otherwise.
  */
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '200' }, seed: { type: 'string' } } })
 const seed = Number(values.seed ?? randomInt(1_000_000))

@@ -1,7 +1,7 @@
 /**
  * A model of a BullMQ queue: what its scripts do to a job, each in one step at the server.
  *
- * A job id that is still kept is added once only, finished jobs included. A job is active while somebody holds its lock;
+ * A job id that is still kept is added once only, finished jobs included. A job is active while its lock is held;
  * the stalled check gives one whose lock ran out to the next worker. Delivery is at least once.
  */
 export interface QueueJob {

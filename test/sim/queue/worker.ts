@@ -83,8 +83,8 @@ export class SimQueue {
 }
 
 /**
- * A worker's loop as BullMQ runs it: takes jobs, renews their locks, cancels what lost its lock, looks for stalled ones.
- * Runs in a simulated process; every step at the queue is a message to the server.
+ * A worker's loop as BullMQ runs it: takes jobs, renews their locks, cancels what lost its lock, looks for stalled
+ * ones. Runs in a simulated process; every step at the queue is a message to the server.
  */
 export class SimWorker<Name extends QueueName> {
   readonly #parts: Parts<Name>
@@ -107,7 +107,7 @@ export class SimWorker<Name extends QueueName> {
     void this.#fetch()
   }
 
-  /** Takes nothing more and waits for what is in hand. */
+  /** Takes nothing more and waits for its running jobs. */
   async close(): Promise<void> {
     this.#closing = true
     while (this.#busy > 0) await new Promise((resolve) => setTimeout(resolve, 20))

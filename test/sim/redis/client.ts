@@ -23,8 +23,8 @@ type Words = readonly unknown[]
 /**
  * One connection of a process, as ioredis gives it to production code (the calls that code uses).
  *
- * In order in each direction, like TCP. When the connection breaks, what has no reply yet is sent again on the next one,
- * as ioredis does for our services: a script may be carried out twice. While Redis is away everything waits.
+ * In order in each direction, like TCP. When the connection breaks, what has no reply yet is sent again on the next
+ * one, as ioredis does for our services: a script may be carried out twice. While Redis is away everything waits.
  */
 export class RedisClient implements Subscriber {
   readonly channels = new Set<string>()

@@ -384,7 +384,7 @@ const commands: Record<string, Command> = {
     redis.watcher.streamGrew?.(key!, id!, fields)
     return id!
   },
-  /** Never blocks: nobody of a simulation reads events that way. */
+  /** Never blocks: no client of a simulation reads events that way. */
   XREAD: (redis, args) => {
     const at = args.findIndex((arg) => arg.toUpperCase() === 'STREAMS')
     const count = args[0]?.toUpperCase() === 'COUNT' ? integer(args[1]) : Number.POSITIVE_INFINITY

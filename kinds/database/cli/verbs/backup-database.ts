@@ -8,7 +8,7 @@ const backupDatabase: Verb<{ node?: string[]; yes?: boolean; waitLock?: number }
       .argument('<deployment>')
       .option('--node <name>', 'of this node only; may be given several times', gather)
       .option('-y, --yes', 'do not ask')
-      .option('--wait-lock <seconds>', 'wait so long for a deployment that is locked', wholeNumber(0))
+      .option('--wait-lock <seconds>', 'how long to wait for a deployment that is locked', wholeNumber(0))
   },
   examples: [
     ['backup-database shop', 'every node that has a backup_config'],

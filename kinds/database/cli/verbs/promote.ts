@@ -8,7 +8,7 @@ const promote: Verb<{ yes?: boolean; waitLock?: number; acceptLoss?: boolean }> 
       .argument('<deployment>', 'of a database')
       .argument('<server>', 'the server that is to take writes: n1-b')
       .option('-y, --yes', 'do not ask')
-      .option('--wait-lock <seconds>', 'wait so long for a deployment that is locked', wholeNumber(0))
+      .option('--wait-lock <seconds>', 'how long to wait for a deployment that is locked', wholeNumber(0))
       .option('--accept-loss', 'also where something that was acknowledged may be lost')
   },
   examples: [

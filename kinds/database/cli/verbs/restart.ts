@@ -9,7 +9,7 @@ const restart: Verb<{ yes?: boolean; waitLock?: number; switchOver?: boolean }> 
       .argument('[parts...]', 'nodes or servers: n1, n1-b; default: all')
       .option('--switch-over', 'a primary hands over to a replica instead of being started again in place')
       .option('-y, --yes', 'do not ask')
-      .option('--wait-lock <seconds>', 'wait so long for a deployment that is locked', wholeNumber(0))
+      .option('--wait-lock <seconds>', 'how long to wait for a deployment that is locked', wholeNumber(0))
   },
   examples: [
     ['restart shop', 'of each node its replicas, then its primary'],

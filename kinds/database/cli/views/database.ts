@@ -85,7 +85,7 @@ export function causeLines({ what, next, warning }: Cause, style: Style): string
 }
 
 /**
- * Up to when each node is archived. A node that nobody writes to may be archived up to long ago: it has nothing to add.
+ * Up to when each node is archived. An idle node may be archived up to long ago: it has nothing to add.
  */
 function archiveLines({ nodes }: Database, style: Style): string[] {
   const archived = nodes.filter(({ archive }) => archive !== null)

@@ -35,8 +35,8 @@ export function backupDraft(of: {
 }
 
 /**
- * Nodes whose log is archived and that have no base backup which goes with it: without one the log is of no use. A node that is
- * restored begins a new line, so its earlier backups do not count.
+ * Nodes whose log is archived and that have no base backup which goes with it: without one the log is of no use. A node
+ * that is restored begins a new line, so its earlier backups do not count.
  */
 export function firstBackups(
   nodes: readonly NodeResources[],
@@ -66,8 +66,8 @@ export function firstBackups(
 }
 
 /**
- * Before anything is taken down, one for each source: what the restore needs is archived and looked for. And what the other
- * nodes that are taken down have written up to now is archived too, so that it stays restorable.
+ * Before anything is taken down, one for each source: what the restore needs is archived and looked for. And what the
+ * other nodes that are taken down have written up to now is archived too, so that it stays restorable.
  */
 export function preparations({ pending }: Restores, situation: Situation): RemodelDraft[] {
   const { deployment } = situation

@@ -5,8 +5,9 @@ import type { Strategy } from '../strategy.ts'
 import type { Restores } from './restores.ts'
 
 /**
- * Node -> the instance on whose host lies what the node had before a restore that did not end: where the restore is no longer asked for,
- * the node begins with that. Throws `invalid-input` where no node is to have that host any more, unless data may be lost.
+ * Node -> the instance on whose host lies what the node had before a restore that did not end: where the restore is no
+ * longer asked for, the node begins with that. Throws `invalid-input` where no node is to have that host any more,
+ * unless data may be lost.
  */
 export function laidAside(
   strategy: Strategy,

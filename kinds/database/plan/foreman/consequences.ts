@@ -3,7 +3,10 @@ export function switchOverText(node: string, from: string, to: string): string {
   return `${to} takes over from ${from}: no writes on ${node} for about 1 s, and sessions with ${from} end`
 }
 
-/** What the start of a server means; `alone`: commits of its node wait for no other replica; `unsure`: it may turn out not to be needed. */
+/**
+ * What the start of a server means; `alone`: commits of its node wait for no other replica; `unsure`: it may
+ * turn out not to be needed.
+ */
 export function restartText({
   node,
   server,

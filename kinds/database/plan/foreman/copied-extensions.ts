@@ -8,7 +8,10 @@ import { extensionsOf, workOf } from './steps.ts'
 
 const attempts = 5
 
-/** A node that is copied has the extensions that its source had then: those that the same document adds come behind that. Pure. */
+/**
+ * A node that is copied has the extensions that its source had then: those that the same document adds
+ * come behind that. Pure.
+ */
 export function copiedExtensions(plans: readonly NamedPlan[], situation: Situation): RemodelDraft[] {
   const events = plans.flatMap(({ phases }) => phases.flat())
   const made = events.filter(

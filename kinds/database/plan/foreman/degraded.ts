@@ -2,7 +2,9 @@ import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import { StoppedLink } from '../../api/server.ts'
 import { stoppedText } from '../../postgres/links/stopped.ts'
 
-/** What a plan says of nodes that do not get what others write: no plan repairs it, a person decides which row stays. */
+/**
+ * What a plan says of nodes that do not get what others write: no plan repairs it, a person decides which row stays.
+ */
 export function degradedNotes(materials: readonly StandingMaterial[]): string[] {
   return materials.flatMap((material) => {
     const link = StoppedLink.safeParse(material.meta.link)

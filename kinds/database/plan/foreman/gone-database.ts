@@ -10,8 +10,8 @@ export function databaseIsGone(materials: readonly StandingMaterial[], node: str
 }
 
 /**
- * Throws `invalid-input` where another hand has dropped the database of a node that stays: made anew it would be empty, and "done" would be
- * said of that.
+ * Throws `invalid-input` where another hand has dropped the database of a node that stays: made anew it would be empty,
+ * and "done" would be said of that.
  */
 export function refuseGoneDatabases(
   strategy: Strategy,

@@ -14,7 +14,10 @@ export type Handover = {
       how: 'switch-over'
     }
   | {
-      /** `fail-over`: the old one's machine is gone. `promote-node`: all servers are replicas, as a handover was cut off. */
+      /**
+       * `fail-over`: the old one's machine is gone. `promote-node`: all servers are replicas, as a handover was cut
+       * off.
+       */
       how: 'fail-over' | 'promote-node'
       candidates: string[]
       wake: string[]
@@ -35,14 +38,18 @@ interface Wishes {
 }
 
 /**
- * Who is to become the primary of a node that has none, or another one than the document asks for; nothing is done before.
+ * Decides which server becomes the primary of a node that has none, or another one than the document asks for;
+ * nothing is done before.
  *
- *   its machine is gone, does not answer, or has a full disk: `fail-over` (which ends it first), where those that answer, or can be woken, hold for certain all that was acknowledged. Else its
- *                           machine is made anew on its disk, which loses nothing. Where that is gone too, a person is asked.
+ *   its machine is gone, does not answer, or has a full disk: `fail-over` (which ends it first), where those that
+ *   answer, or can be woken, hold for certain all that was acknowledged. Else its
+ *                           machine is made anew on its disk, which loses nothing. Where that is gone
+ *                           too, a person is asked.
  *   all are replicas        `promote-node`, by the same rule.
  *   another one is wanted   `switch-over`: `late`, behind the rest of the plan, where the heir has to be repaired first.
  *
- * `materials` are the floorplan as it is once `handovers` are done. A primary whose machine stands is brought back where it is.
+ * `materials` are the floorplan as it is once `handovers` are done. A primary whose machine stands is
+ * brought back where it is.
  */
 export function handovers(
   materials: readonly StandingMaterial[],
@@ -107,7 +114,7 @@ function madeAnew(material: StandingMaterial): StandingMaterial {
   return { ...material, meta: { ...material.meta, resource } }
 }
 
-/** Who follows the new primary is seen when there is one: every server of the node is looked at again. */
+/** The followers of the new primary are known when there is one: every server of the node is looked at again. */
 function suspect(material: StandingMaterial): StandingMaterial {
   const { resource } = material.meta
   if (materialType(material.id) !== 'instance' || resource === undefined) return material
@@ -181,7 +188,7 @@ function lossOf(view: NodeView, answering: readonly string[]): string {
   const silent = commits.of.filter((server) => !answering.includes(server))
   const most = view.furthest(answering)
   const has = most === undefined ? null : view.position(most)
-  const known = most === undefined ? 'nobody answers' : `${most} has the log up to ${positionText(has!)}`
+  const known = most === undefined ? 'no server answers' : `${most} has the log up to ${positionText(has!)}`
   const words = silent.map((server) => {
     const seen = view.position(server)
     if (!seen) return `${server} was never seen`

@@ -18,7 +18,10 @@ interface Planned {
   archives: readonly ArchiveSeen[]
 }
 
-/** What a deploy means for those who use the database: who takes writes and when not, who restarts, what comes and goes. Pure. */
+/**
+ * What a deploy means for those who use the database: who takes writes and when not, who restarts,
+ * what comes and goes. Pure.
+ */
 export function impactOf(nodes: readonly NodeResources[], situation: Situation, planned: Planned): string[] {
   const events = planned.plans.flatMap(({ phases }) => phases.flat())
   return [
@@ -48,7 +51,9 @@ function switchOverOf({ resource: { identifier } }: Event, situation: Situation)
 const primaryOf = (node: string, situation: Situation) =>
   String(situation.standing('database.node', node)?.attributes.primary_instance_id)
 
-/** In the order of the plan, of each node the primary last. Servers that read their settings again are named together. */
+/**
+ * In the order of the plan, of each node the primary last. Servers that read their settings again are named together.
+ */
 function settingTexts(changed: readonly Changed[], situation: Situation): string[] {
   const isPrimary = ({ id, wanted: { node } }: Changed) => primaryOf(node, situation) === id
   const inOrder = [...Map.groupBy(changed, ({ wanted }) => wanted.node).values()].flatMap((own) =>

@@ -18,7 +18,7 @@ export interface Leaving {
   drained: boolean
   /** Ahead of everything: a node that is added gets nothing of it but through the others. Else ahead of its removal. */
   first: boolean
-  /** What only it has is lost. */
+  /** Rows that only it has are lost. */
   lost: boolean
 }
 
@@ -27,8 +27,8 @@ const drainSeconds = 6 * 3600
 const attempts = 5
 
 /**
- * Nodes that leave, and what is said of them. Throws `invalid-input` where what only such a node has would be lost, with how much
- * that is, unless it may be. `led`: another server of the node takes over ahead of its removal.
+ * Nodes that leave, and what is said of them. Throws `invalid-input` where what only such a node has would be lost,
+ * with how much that is, unless it may be. `led`: another server of the node takes over ahead of its removal.
  */
 export function leavingNodes(
   strategy: Strategy,
@@ -82,8 +82,8 @@ export function leavingNodes(
 }
 
 /**
- * A node that leaves without its primary, while those of its servers that answer hold all that was acknowledged: one of them takes over, so that
- * the node can be drained. Where that would lose something, nothing is done.
+ * A node that leaves without its primary, while those of its servers that answer hold all that was acknowledged: one of
+ * them takes over, so that the node can be drained. Where that would lose something, nothing is done.
  */
 export function leavingHandovers(
   strategy: Strategy,
@@ -133,8 +133,8 @@ function lossesOf(materials: readonly StandingMaterial[], view: NodeView): strin
 }
 
 /**
- * Throws `invalid-input` where the document has a node again whose removal was cut off behind its drain: the others have sent it nothing
- * since its links went.
+ * Throws `invalid-input` where the document has a node again whose removal was cut off behind its drain: the others
+ * have sent it nothing since its links went.
  */
 export function refuseHalfRemoved(strategy: Strategy, start: State, materials: readonly StandingMaterial[]): void {
   const names = strategy.nodes.map(({ node_name }) => node_name)

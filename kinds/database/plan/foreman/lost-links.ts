@@ -5,9 +5,10 @@ import type { Strategy } from '../strategy.ts'
 import { sizeText } from '../texts.ts'
 
 /**
- * Links that a node read by, and whose slot is lost: a new one would begin with what is written from now on, and the node would miss the
- * rows in between for ever. Throws `invalid-input` with the way to them, unless they may be missed, or a node needs another primary
- * first: the step that would make the slot refuses it then. Answers what the plan has to say.
+ * Links that a node read by, and whose slot is lost: a new one would begin with what is written from now on, and
+ * the node would miss the rows in between for ever. Throws `invalid-input` with the way to them, unless they may
+ * be missed, or a node needs another primary first: the step that would make the slot refuses it then. Answers
+ * what the plan has to say.
  */
 export function lostLinks(
   strategy: Strategy,

@@ -99,7 +99,10 @@ export class NodeView {
     return lag === null ? `${server} follows no server` : ''
   }
 
-  /** A change of its primary was cut off: the one that was it is a replica now, or would start as one, and there is no other. */
+  /**
+   * A change of its primary was cut off: the one that was it is a replica now, or would start as one,
+   * and there is no other.
+   */
   get isCutOff(): boolean {
     if (this.servers.some((server) => this.#instance(server)?.meta.role === 'primary')) return false
     return this.isReplica(this.primary) || this.#instance(this.primary)?.meta.demoted === true
@@ -128,7 +131,10 @@ export class NodeView {
     return [...servers].sort((a, b) => comparePositions(this.position(b) ?? nothing, this.position(a) ?? nothing))[0]
   }
 
-  /** The slots that other nodes read from this one. Who takes over without them has them miss what came in between. */
+  /**
+   * The slots that other nodes read from this one. A replica promoted without them would make their readers lose the
+   * changes written in between.
+   */
   get slots(): string[] {
     return [...this.#byId.values()]
       .filter(({ id, attributes }) => materialType(id) === 'replication_slot' && attributes.provider_node === this.node)

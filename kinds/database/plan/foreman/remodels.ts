@@ -17,9 +17,9 @@ const longSeconds = 6 * 3600
 const attempts = 5
 
 /**
- * What comes `before` and handovers first, late handovers and what comes `after` last, in between the plans in their order: each
- * phase a set of remodels that may run at the same time, after all of the phase before. A node is opened right behind the phase that
- * makes it ready. A resource that comes twice is told apart by the number of its plan.
+ * Remodels of `before` and handovers first, late handovers and remodels of `after` last, in between the plans in their
+ * order: each phase a set of remodels that may run at the same time, after all of the phase before. A node is opened
+ * right behind the phase that makes it ready. A resource that comes twice gets the number of its plan into its id.
  */
 export function remodelsOf(
   plans: readonly NamedPlan[],
@@ -161,7 +161,7 @@ function headingOf({ type, resource: { attributes } }: Event, material: string):
     : { verb: type, subject: `the link from ${nodes.from} to ${nodes.to}` }
 }
 
-/** `error`: what is wrong with what stands. */
+/** `error`: the fault of the existing resource. */
 function reasonOf({ type, reason }: Event, isMadeAnew: boolean, error: string): DatabaseReason {
   if (type === 'delete') return { code: isMadeAnew ? 'made-anew' : 'unwanted' }
   switch (reason) {

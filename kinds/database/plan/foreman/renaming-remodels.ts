@@ -9,8 +9,8 @@ const deadlineSeconds = 900
 const attempts = 5
 
 /**
- * One after the other, ahead of everything: what a node has written is archived under the name that its backups have, then it gets the
- * other name, and its sequences the numbers of that.
+ * One after the other, ahead of everything: what a node has written is archived under the name that its backups have,
+ * then it gets the other name, and its sequences the numbers of that.
  */
 export function renamingRemodels(
   renamings: readonly PlannedRenaming[],

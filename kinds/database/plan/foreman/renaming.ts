@@ -26,10 +26,10 @@ export interface PlannedRenaming extends Renaming {
 }
 
 /**
- * A node of the document that does not stand, on exactly the hosts of a node that stands and that the document has no more, is that node
- * under another name. All else is planned as if it had that name already. Nodes share no host, so there is never more than one that
- * it could be. Throws `invalid-input`, with the place, where some server or link that it takes is not as it should be: a rename mends
- * nothing.
+ * A node of the document that does not stand, on exactly the hosts of a node that stands and that the document has no
+ * more, is that node under another name. All else is planned as if it had that name already. Nodes share no host, so
+ * there is never more than one that it could be. Throws `invalid-input`, with the place, where some server or link that
+ * it takes is not as it should be: a rename mends nothing.
  */
 export function renamedNodes(
   strategy: Strategy,
@@ -71,7 +71,10 @@ function serversOf(node: string, materials: readonly StandingMaterial[]): Standi
   return materials.filter(({ id, attributes }) => materialType(id) === 'instance' && attributes.node === node)
 }
 
-/** A link that has the new name already got it from an attempt before this one: what its record says is missing is there. */
+/**
+ * A link that has the new name already got it from an attempt before this one: what its record
+ * says is missing is there.
+ */
 function underNewName(materials: readonly StandingMaterial[], renaming: Renaming): StandingMaterial[] {
   const there = new Set(materials.map(({ id }) => id))
   const own = materials.filter((material) => isOfNode(material, renaming))
@@ -85,7 +88,9 @@ function underNewName(materials: readonly StandingMaterial[], renaming: Renaming
   return [...materials.filter((material) => !own.includes(material) && !names.has(material.id)), ...renamed]
 }
 
-/** What the node writes is archived under its new name from now on, and nothing more under the old one, whose backups stay. */
+/**
+ * The log of the node is archived under its new name from now on, and no more under the old one, whose backups stay.
+ */
 function archivesAfter(archives: readonly ArchiveSeen[], { from, to }: Renaming): readonly ArchiveSeen[] {
   return archives.map((archive) => {
     const before = archives.find((one) => one.deployment === archive.deployment && one.node === from)

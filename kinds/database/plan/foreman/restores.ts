@@ -13,7 +13,9 @@ import type { RestoreRequest, Strategy } from '../strategy.ts'
 export interface Restores {
   /** Node -> what it is restored from in this plan. */
   pending: ReadonlyMap<string, Restore>
-  /** Nodes that have been restored, with the instance that has the data: also where the plan ended before they stood. */
+  /**
+   * Nodes that have been restored, with the instance that has the data: also where the plan ended before they stood.
+   */
   restored: ReadonlyMap<string, string>
   /** Nodes that were added since the database was restored: they are filled from those that stand. */
   joining: ReadonlySet<string>
@@ -133,8 +135,8 @@ function placed(order: readonly string[], node: string): number {
 }
 
 /**
- * Throws `invalid-input` where a document that restores asks for another change as well: both at once would be neither. A
- * node that an earlier restore took down may lack what it took.
+ * Throws `invalid-input` where a document that restores asks for another change as well: both at once would be neither.
+ * A node that an earlier restore took down may lack what it took.
  */
 export function refuseOtherChanges(
   strategy: Strategy,

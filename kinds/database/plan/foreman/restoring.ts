@@ -16,8 +16,8 @@ export function restorePlans(
 }
 
 /**
- * A node that stands came from where it came from, whatever the document says of that now: the operations take it for a part of
- * the node. Only one that is to be restored, or was and does not stand yet, is as the document says.
+ * A node that stands came from where it came from, whatever the document says of that now: the operations take it for a
+ * part of the node. Only one that is to be restored, or was and does not stand yet, is as the document says.
  */
 export function originOf(
   node: NodeResources,

@@ -46,8 +46,8 @@ export function rehearsals(nodes: readonly NodeResources[], situation: Situation
 }
 
 /**
- * What a replica must not have less of than its primary it keeps until that has less: so it is set up once more behind its primary.
- * Where nothing was kept, that is done already.
+ * A replica keeps a setting of which it must not have less until its primary has less: so it is set up once more behind
+ * its primary. Where nothing was kept, that is done already.
  */
 export function lowerings(nodes: readonly NodeResources[], situation: Situation): RemodelDraft[] {
   const lowered = changedOf(nodes, situation).filter(({ before, wanted }) =>
@@ -73,7 +73,10 @@ export function lowerings(nodes: readonly NodeResources[], situation: Situation)
     }))
 }
 
-/** What is not said is the server's usual value, which this need not know: a setting that comes or goes may be less. */
+/**
+ * A setting that is not in the document has the server's default, which is not known here: one that
+ * comes or goes may be less.
+ */
 function isLess(now: string | undefined, before: string | undefined): boolean {
   return now !== before && !(Number(now) >= Number(before))
 }

@@ -22,7 +22,7 @@ interface Found {
   aside: ReadonlyMap<string, string>
   /** Nodes that let no client in. */
   closed: ReadonlyMap<string, unknown>
-  /** What was acknowledged may be lost. */
+  /** Acknowledged rows may be lost. */
   loss: boolean
 }
 
@@ -170,8 +170,8 @@ export class Situation {
   }
 
   /**
-   * A slot of `provider` that no record names may be of the time before `node` was restored. One of a node that comes back with it is not: it was
-   * made with that.
+   * A slot of `provider` that no record names may be of the time before `node` was restored. One of a node that comes
+   * back with it is not: it was made with that.
    */
   isRestoredSince(node: string, provider: string): boolean {
     const { requests } = this.#found
@@ -240,8 +240,8 @@ export class Situation {
   }
 
   /**
-   * What the node has not got of others while it was away may be missed: that was accepted, or it begins with what it had once. One that comes
-   * back as it was before a restore goes on from its places.
+   * Rows of others that the node did not get while it was away may be missed: that was accepted, or it begins with old
+   * data. One that comes back as it was before a restore goes on from its places.
    */
   mayMiss(node: string): boolean {
     const stands = findStanding(this.#start, 'database.node', node) !== undefined

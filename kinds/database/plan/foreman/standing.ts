@@ -5,9 +5,9 @@ import { findResource, type NodeResources, type State } from '../operations/oper
 import type { Strategy } from '../strategy.ts'
 
 /**
- * Throws `invalid-input`, with the place, where a document would give what stands another identity: another port or database for a
- * server, another node for a host that has the data of one. Each of them would be a loss or a standstill, as the old one and the new
- * one are changed in the same plan.
+ * Throws `invalid-input`, with the place, where a document would give a server or its data another identity: another
+ * port or database for a server, another node for a host that has the data of one. Each of them would be a loss or a
+ * standstill, as the old one and the new one are changed in the same plan.
  */
 export function refuseOtherIdentity(strategy: Strategy, nodes: readonly NodeResources[], start: State): void {
   const standing = Object.values(start.resources['database.instance'] ?? {}).map(({ attributes }) =>

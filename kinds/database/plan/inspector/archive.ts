@@ -20,7 +20,10 @@ interface Found {
   primaries: ReadonlyMap<string, Server>
 }
 
-/** The archives that a plan or a verdict may need to know: of this deployment's nodes, and of those that something is restored from. */
+/**
+ * The archives that a plan or a verdict may need to know: of this deployment's nodes, and of those that
+ * something is restored from.
+ */
 export async function archivesAsFound(
   strategy: Strategy,
   found: Found,

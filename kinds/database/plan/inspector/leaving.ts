@@ -13,8 +13,8 @@ const timeoutMs = 5000
 type Stopped = { stopped: string; waiting: string }
 
 /**
- * Links of nodes that are to leave to nodes that stay, by their id, as far as they have stopped: a plan that removes such a node is
- * refused. One that is slow is none of these: its drain waits for it.
+ * Links of nodes that are to leave to nodes that stay, by their id, as far as they have stopped: a plan that removes
+ * such a node is refused. One that is slow is none of these: its drain waits for it.
  */
 export async function stoppedLinks(
   found: Found,
@@ -34,7 +34,9 @@ export async function stoppedLinks(
   return new Map(entries.flat())
 }
 
-/** Looks twice, with time for another try in between; null where the link carries what is written, or may only be slow. */
+/**
+ * Looks twice, with time for another try in between; null where the link carries what is written, or may only be slow.
+ */
 export async function judgeLink(found: Found, [from, to]: readonly [string, string], machines: Machines) {
   const provider = addressOf(found, from)
   const subscriber = addressOf(found, to)

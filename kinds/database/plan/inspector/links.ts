@@ -4,8 +4,8 @@ import type { ResourceData } from '../operations/operations.ts'
 import type { Server } from './servers.ts'
 
 /**
- * A resource as it is found: gone, broken, or as recorded. Nothing is concluded of a node whose primary is silent. `servers`: node -> where
- * each of its servers is.
+ * A resource as it is found: gone, broken, or as recorded. Nothing is concluded of a node whose primary is silent.
+ * `servers`: node -> where each of its servers is.
  */
 export function linkAsFound(
   resource: ResourceData,
@@ -42,9 +42,9 @@ export function linkAsFound(
 }
 
 /**
- * Why a slot is lost that was read from, and how much of its provider's log the subscriber has not got: a new slot would begin
- * behind that. Nothing where it is there, or was never read from. `read`: the links that are recorded to have been read by; a subscription
- * may be gone with its slot.
+ * Why a slot is lost that was read from, and how much of its provider's log the subscriber has not got: a new slot
+ * would begin behind that. Nothing where it is there, or was never read from. `read`: the links that are recorded to
+ * have been read by; a subscription may be gone with its slot.
  */
 export function lostSlot(
   { identifier, attributes }: ResourceData,

@@ -10,8 +10,8 @@ import { whyUnconnected } from './unconnected.ts'
 const timeoutMs = 5000
 
 /**
- * Links that carry nothing, by their id. Most are known by the log of the server that cannot apply; of one whose log does not tell, and of
- * one that is not connected, further looks do.
+ * Links that carry nothing, by their id. Most are known by the log of the server that cannot apply; of one whose log
+ * does not tell, and of one that is not connected, further looks do.
  */
 export async function linksThatStopped(found: Found, machines: Machines): Promise<ReadonlyMap<string, StoppedLink>> {
   const all = [...found.primaries].flatMap(([to, { incoming }]) => incoming.map((link) => ({ to, link })))

@@ -5,11 +5,16 @@ import { type Machines, openSession } from '../../postgres/server.ts'
 import { addressOf, type Found } from './found.ts'
 
 const timeoutMs = 5000
-/** A server that comes back, or whose provider does, connects again within five seconds (`wal_retrieve_retry_interval`). */
+/**
+ * A server that comes back, or whose provider does, connects again within five seconds (`wal_retrieve_retry_interval`).
+ */
 const patienceMs = 6500
 const againMs = 500
 
-/** Why nothing reads what is kept for a link, as the reader's log has it; null where something does before long, or it cannot be asked. */
+/**
+ * Why nothing reads what is kept for a link, as the reader's log has it; null where something does before long,
+ * or it cannot be asked.
+ */
 export async function whyUnconnected(
   found: Found,
   [from, to]: readonly [string, string],

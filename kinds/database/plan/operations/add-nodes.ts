@@ -4,8 +4,9 @@ import type { State } from './resource.ts'
 import { type Step, statesOf, stepOf, together, withLast } from './step.ts'
 
 /**
- * The differences that add a node: its first instance, which becomes the primary, then all others at the same time. The
- * node itself comes with the last. To be merged one after the other upon what stands. Refuses a node without instances.
+ * The differences that add a node: its first instance, which becomes the primary, then all others at the same
+ * time. The node itself comes with the last. To be merged one after the other upon the present state. Refuses a
+ * node without instances.
  */
 export function AddNode(node: NodeResources): State[] {
   return statesOf(addNode(node))

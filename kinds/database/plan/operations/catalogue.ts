@@ -1,12 +1,12 @@
 import type { Executor, Identifier, JsonObject, ResourceData } from './resource.ts'
 
 /**
- * The resources a database is made of beyond what the orchestrator brings per instance. Types, identifiers, dependencies
- * and the spelling of attributes are those of the reference, its two dead `diff_ignore` entries included.
+ * The resources a database is made of beyond what the orchestrator brings per instance. Types, identifiers,
+ * dependencies and the spelling of attributes are those of the reference, its two dead `diff_ignore` entries included.
  */
 const anywhere: Executor = { type: 'any', id: '' }
 
-/** What connects two nodes. There are as many as pairs of nodes, so most of a large state is these. */
+/** Resources that connect two nodes. There are as many as pairs of nodes, so most of a large state is these. */
 export const linkTypes: readonly string[] = ['database.replication_slot', 'database.subscription']
 
 /** One database on one node: what everything about replication is attached to. Made once per node, then shared. */

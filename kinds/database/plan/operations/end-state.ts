@@ -2,7 +2,7 @@ import { replicationSlot, type Site, siteOf, subscription } from './catalogue.ts
 import { databaseState, instanceState, type NodeResources, nodeState, type ServiceResources } from './node.ts'
 import { type ResourceData, type State, stateOf } from './resource.ts'
 
-/** What stands in the end: these nodes with a subscription from each to every other, these services, nothing else. */
+/** The state in the end: these nodes with a subscription from each to every other, these services, nothing else. */
 export function EndState(nodes: readonly NodeResources[], services: readonly ServiceResources[] = []): State {
   return stateOf(endState(nodes, services))
 }

@@ -6,13 +6,13 @@ import type { Identifier, ResourceData } from './resource.ts'
 import { sameEdges } from './same.ts'
 
 /**
- * What stands while plans are drawn up, one transition after the other, with the graph of who rests on whom.
+ * The state while plans are drawn up, one transition after the other, with the graph of dependencies.
  *
  * A transition costs what it changes: nothing is copied, and only the part of the graph above a change is walked.
  * Belongs to one call of an operation and is never handed out.
  */
 export class Ground {
-  /** What stands at a place; undefined where something is only mentioned, and at the place of a type. */
+  /** The resource at a place; undefined where it is only mentioned, and at the place of a type. */
   readonly standing: (ResourceData | undefined)[] = []
   /** Places whose resource has an error or must be created again: every transition looks at them. */
   readonly flagged = new Set<number>()
@@ -29,13 +29,13 @@ export class Ground {
   #groundless: unknown
   #settled = false
 
-  /** What stands at the start and has not been looked at yet, because nothing has happened below it. */
+  /** Resources of the start that have not been looked at yet, because nothing has happened below them. */
   #resting: readonly ResourceData[]
   #woken: Bound = { places: [], resources: [] }
 
   /**
-   * `resting` are links that stand beside `start` and, the databases they rest on standing too, have no part in anything
-   * until something changes. A state is mostly links: not looking at them makes planning nothing cheap.
+   * `resting` are links that stand beside `start` and, the databases they rest on standing too, have no part in
+   * anything until something changes. A state is mostly links: not looking at them makes planning nothing cheap.
    */
   constructor(places: Places, start: Bound, resting: readonly ResourceData[] = []) {
     this.places = places
@@ -46,7 +46,7 @@ export class Ground {
       this.layers.settle(this.#everything())
       this.#settled = true
     } catch (error) {
-      // What is wanted is looked at first: its own faults come before those of what stands.
+      // The desired state is looked at first: its own faults come before those of the present one.
       this.#groundless = error
     }
   }

@@ -5,12 +5,12 @@ import type { ResourceData } from './resource.ts'
 const nothing: readonly number[] = []
 
 /**
- * Who rests on whom, and in which layer everything lies.
+ * The dependencies of resources, and the layer of each.
  *
  * The layer of a resource is the length of its longest chain of dependencies: what lies in one layer can be worked on
- * at the same time, layer after layer. The place of a type lies as high as its highest member, so that whoever rests on
- * the type lies above them all. Layers are known only after `settle`, which walks what rests on the given places and
- * nothing else.
+ * at the same time, layer after layer. The place of a type lies as high as its highest member, so that a resource which
+ * rests on the type lies above them all. Layers are known only after `settle`, which walks what rests on the given
+ * places and nothing else.
  */
 export class Layers {
   readonly #places: Places

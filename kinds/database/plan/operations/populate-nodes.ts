@@ -38,8 +38,8 @@ export function PopulateNodes(existing: readonly NodeResources[], added: readonl
 /** What the reference leaves out of a copy. */
 export interface PopulateRules {
   /**
-   * Two new nodes that wait for the same mark of a peer both have their slot made before it is sent. The reference keeps
-   * only the last one's.
+   * Two new nodes that wait for the same mark of a peer both have their slot made before it is sent. The reference
+   * keeps only the last one's.
    */
   readonly joinWaits: boolean
   /** Whether what the peer writes reaches the source; one that does not is no peer yet. */

@@ -42,8 +42,8 @@ export function repairSteps({ places, start, end, lost, resting }: Journey, prim
 }
 
 /**
- * The journey without dependencies of what is to be deleted on what is gone already: an earlier update was cut off while
- * it deleted, and had found an order in which that was right. Undefined where there is none.
+ * The journey without dependencies of what is to be deleted on what is gone already: an earlier update was cut off
+ * while it deleted, and had found an order in which that was right. Undefined where there is none.
  */
 export function withoutDangling(path: Journey): Journey | undefined {
   const { places, start, resting, lost } = path

@@ -63,7 +63,7 @@ export interface PatchStep {
 
 export interface Event {
   readonly type: 'refresh' | 'create' | 'update' | 'delete'
-  /** What should stand afterwards; for a delete and a refresh what stands now. */
+  /** The state afterwards; for a delete and a refresh the present one. */
   readonly resource: ResourceData
   readonly reason?: Reason
   readonly diff?: readonly PatchStep[]

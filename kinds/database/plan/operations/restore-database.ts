@@ -20,7 +20,7 @@ export interface NodeRestoreResources {
   readonly restore_instance: InstanceResources
   readonly replica_instances: readonly InstanceResources[] | null
   readonly restore_config: RestoreConfig | null
-  /** Not run again, but part of what stands; the reference leaves it out, so its next update changes the database. */
+  /** Not run again, but part of the state; the reference leaves it out, so its next update changes the database. */
   readonly scripts?: NodeResources['scripts']
 }
 

@@ -5,8 +5,8 @@ import { type Wrong, wrongResource, wrongResources } from './resource-shape.ts'
 import type { NodeRestoreResources } from './restore-database.ts'
 
 /**
- * The inputs of the functions as JSON. Lists and records may be null, as the reference writes empty ones. Unknown fields
- * pass: an orchestrator may carry more than the planner reads.
+ * The inputs of the functions as JSON. Lists and records may be null, as the reference writes empty ones. Unknown
+ * fields pass: an orchestrator may carry more than the planner reads.
  */
 const json = z.record(z.string(), z.json())
 const list = <T extends z.ZodType>(of: T) => z.array(of).nullable()

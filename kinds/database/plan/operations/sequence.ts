@@ -10,7 +10,10 @@ import { transition } from './transition.ts'
 /** A start and an end with their places, and what of the start has to be created again. */
 export interface Journey {
   readonly places: Places
-  /** What stands, without what has to be created again; what the end lacks is marked as to be deleted. */
+  /**
+   * The present state, without resources that have to be created again; those that the end lacks are
+   * marked as to be deleted.
+   */
   readonly start: Bound
   readonly end: Bound
   /** Links that stand exactly as the end wants them, when that is all links: neither in `start` nor in `end` then. */
@@ -32,9 +35,9 @@ export interface JourneyRules {
 }
 
 /**
- * What is not in the end is marked, so that no plan before the last touches it: an update of what is about to go may
- * fail because of what went on below it. What has to be created again is left out, so that it is planned as a plain
- * create in the step where it next appears.
+ * A resource that is not in the end is marked, so that no plan before the last touches it: an update of one that is
+ * about to go may fail because of changes below it. One that has to be created again is left out, so that it is planned
+ * as a plain create in the step where it next appears.
  */
 export function journey(state: State, end: End): Journey {
   const places = new Places()

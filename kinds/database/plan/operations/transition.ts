@@ -5,7 +5,9 @@ import type { Event, Phase, ResourceData } from './resource.ts'
 
 /** How one transition is planned. The defaults are the reference's. */
 export interface TransitionRules {
-  /** What is not wanted is deleted, after everything else. Otherwise the wanted resources are put upon what stands. */
+  /**
+   * What is not wanted is deleted, after everything else. Otherwise the wanted resources are put upon the present ones.
+   */
   readonly exact?: boolean
   /** Updates even what does not differ: everything, what is wanted here, or what no plan so far has touched. */
   readonly force?: 'no' | 'all' | 'wanted' | 'untouched'
@@ -18,7 +20,7 @@ export interface TransitionRules {
 }
 
 /**
- * The phases that lead from what stands to what is wanted, and the ground moved there.
+ * The phases that lead from the present state to the desired one, and the ground moved there.
  *
  * Per resource the first rule that fits decides: not there: create; to be deleted later: nothing; to be created again:
  * create; failed before: update; forced: update; something it rests on has an event here: update; differs: update. So

@@ -31,7 +31,7 @@ function positionsSet(start: State, added: Site): boolean {
     })
 }
 
-/** What `peer` writes reaches `source`. Not so for a node whose copy is over but which is not connected yet. */
+/** Whether rows of `peer` reach `source`. Not so for a node whose copy is over but which is not connected yet. */
 export function reaches(start: State, database: string, peer: string, source: string): boolean {
   const { type, id } = subscriptionId(siteOf(peer, database), siteOf(source, database))
   return findStanding(start, type, id) !== undefined

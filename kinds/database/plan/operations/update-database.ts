@@ -24,9 +24,9 @@ export interface UpdateDatabaseOptions {
   /** All hosts there are; an instance elsewhere is refused. Absent: not checked. */
   readonly hosts?: readonly string[]
   /**
-   * Better than the reference where its own cases pin what it does (docs/use/databases.md): force keeps the strategy, what
-   * failed is tried once, another resource version is an update, nodes added together wait for each other's slots, a
-   * node whose copy was cut off is filled again, and two instances of a node on one host and wrong names are refused.
+   * Better than the reference where its own cases pin what it does (docs/use/databases.md): force keeps the strategy,
+   * what failed is tried once, another resource version is an update, nodes added together wait for each other's slots,
+   * a node whose copy was cut off is filled again, and two instances of a node on one host and wrong names are refused.
    */
   readonly careful?: boolean
 }

@@ -18,7 +18,9 @@ export function RollingUpdateNodes(start: State, nodes: readonly NodeResources[]
   return statesOf(rollingUpdateNodes(start, nodes))
 }
 
-/** All nodes at the same time, the n-th step of one with the n-th of the others: quicker, and all may be down at once. */
+/**
+ * All nodes at the same time, the n-th step of one with the n-th of the others: quicker, and all may be down at once.
+ */
 export function ConcurrentUpdateNodes(start: State, nodes: readonly NodeResources[]): State[] {
   return statesOf(concurrentUpdateNodes(start, nodes))
 }

@@ -5,7 +5,10 @@ import { absentExtensions } from './absent.ts'
 import { judge, knownSettings } from './judge.ts'
 import { textsOf } from './text.ts'
 
-/** Throws `invalid-input` with the place of every extension and setting that PostgreSQL does not have, and of every value it refuses. */
+/**
+ * Throws `invalid-input` with the place of every extension and setting that PostgreSQL does not have, and of
+ * every value it refuses.
+ */
 export async function checkSettings(document: SourceDocument): Promise<void> {
   const value = document.parse(Document)
   const { postgresql_conf, nodes } = value

@@ -8,8 +8,9 @@ import { type Complaint, complaintsIn, settingLines } from '../../postgres/setti
 const timeoutMs = 20_000
 
 /**
- * What PostgreSQL has against these settings, by its own parser: `postgres -C` reads a file of settings and starts nothing. It
- * says all that is wrong with values only where it knows every name, so what it refuses is left out and it is asked again.
+ * What PostgreSQL has against these settings, by its own parser: `postgres -C` reads a file of settings and
+ * starts nothing. It says all that is wrong with values only where it knows every name, so what it refuses is
+ * left out and it is asked again.
  */
 export async function judge(settings: Readonly<Record<string, string>>): Promise<Complaint[]> {
   const folder = await mkdtemp(join(tmpdir(), 'remodel-settings-'))

@@ -16,7 +16,7 @@ export function textsOf(
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** What stands behind the key in its line; undefined where it stands elsewhere: an alias, another line. */
+/** The text behind the key in its line; undefined where the value is elsewhere: an alias, another line. */
 function written(document: SourceDocument, path: Path): string | undefined {
   const { line, column } = document.locate(path)
   const text = document.text.split('\n')[line - 1]?.slice(column - 1) ?? ''

@@ -5,8 +5,9 @@ import type { Session } from '../server.ts'
 const lookEveryMs = 100
 
 /**
- * Waits until every node has what every other one had written when this was called, for so long at most. Answers the links of which that
- * is not so, as a sentence each. The mark is a message in the log that no table sees, so the position behind it moves on an idle node too.
+ * Waits until every node has what every other one had written when this was called, for a limited time. Answers the
+ * links of which that is not so, as a sentence each. The mark is a message in the log that no table sees, so the
+ * position behind it moves on an idle node too.
  */
 export async function whatIsBehind(sessions: ReadonlyMap<string, Session>, limitMs: number): Promise<string[]> {
   const until = performance.now() + limitMs

@@ -17,7 +17,7 @@ export interface Limits {
 
 export const usualLimits: Limits = { batch: 10_000, named: 20, looks: 5, arrivalMs: 30_000 }
 
-/** Rows without a key are told apart in so many parts, by their digest. */
+/** Rows without a key are compared in this many parts, by their digest. */
 const parts = 4096
 
 type Sessions = ReadonlyMap<string, Session>
@@ -25,10 +25,11 @@ type Sessions = ReadonlyMap<string, Session>
 type On = Readonly<Record<string, string | null>>
 
 /**
- * What the nodes of a database have, table by table, in batches by key: number of rows and a digest of each batch on each node, and row by
- * row where these differ. No moment is common to all nodes while they are written to, so what differs is looked at again, when
- * everything that was written before has arrived: a row that differs still, and that no node has changed meanwhile, is not on its way.
- * One that every look finds changed is no difference, and none that can be ruled out: its table is `changing`.
+ * What the nodes of a database have, table by table, in batches by key: number of rows and a digest of each batch on
+ * each node, and row by row where these differ. No moment is common to all nodes while they are written to, so what
+ * differs is looked at again, when everything that was written before has arrived: a row that differs still, and that
+ * no node has changed meanwhile, is not on its way. One that every look finds changed is no difference, and none that
+ * can be ruled out: its table is `changing`.
  *
  * Nothing is locked, no transaction lasts longer than one batch, and never more than the rows of some batches are held.
  */
@@ -110,7 +111,7 @@ async function byKey(sessions: Sessions, table: Compared, { limits, arrive }: Ho
   }
 }
 
-/** Where the next batch ends: some node has so many rows up to there. */
+/** Where the next batch ends: some node has a batch of rows up to there. */
 async function endOf(sessions: Sessions, table: Compared, after: Key | null, rows: number): Promise<Key | null> {
   for (const session of sessions.values()) {
     const key = await keyBehind(session, table, after, rows)
@@ -171,7 +172,7 @@ async function byDigest(sessions: Sessions, table: Compared, { limits, arrive }:
   return { ...totals.found, state, differing: [], more: false }
 }
 
-/** What differs and what no node has changed between two looks, with all that was written ahead of the second one arrived in between. */
+/** Differences that no node has changed between two looks, when all rows written before the second one have arrived. */
 async function settle(
   candidates: ReadonlyMap<string, On>,
   { look, limits, arrive }: How & { look: (keys: readonly string[]) => Promise<ReadonlyMap<string, On>> },

@@ -57,7 +57,7 @@ async function ask(
   }
 }
 
-/** The key that lies so many rows behind another one; null where there are fewer. */
+/** The key that lies `rows` rows behind another one; null where there are fewer. */
 export async function keyBehind(
   session: Session,
   table: Compared,
@@ -81,7 +81,7 @@ export async function sumOf(session: Session, table: Compared, range: Range): Pr
   return { rows: Number(row!.rows), digest: String(row!.digest) }
 }
 
-/** Key, as JSON, -> digest of its row, of so many rows at most. */
+/** Key, as JSON, -> digest of its row, of a limited number of rows. */
 export async function rowsIn(
   session: Session,
   table: Compared,

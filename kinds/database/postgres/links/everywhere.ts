@@ -13,8 +13,9 @@ const lockMs = 5000
 const noTransaction = '25P01'
 
 /**
- * Statements on several nodes: in one transaction on each, which is committed where all nodes have carried them out; where one refuses,
- * none has them. Tables that they make are replicated, and sequences draw the node's own numbers, from the first moment on.
+ * Statements on several nodes: in one transaction on each, which is committed where all nodes have carried them out;
+ * where one refuses, none has them. Tables that they make are replicated, and sequences draw the node's own numbers,
+ * from the first moment on.
  */
 export async function runEverywhere(
   sessions: ReadonlyMap<string, Session>,

@@ -30,8 +30,8 @@ interface Entry {
 }
 
 /**
- * Origin -> the last failure that the end of a server's log tells of it. A server writes a message and what belongs to it at once, so
- * no other message lies in between, whatever each line begins with.
+ * Origin -> the last failure that the end of a server's log tells of it. A server writes a message and what belongs to
+ * it at once, so no other message lies in between, whatever each line begins with.
  */
 export function failuresIn(log: string): Map<string, Failure> {
   const found = new Map<string, Failure>()

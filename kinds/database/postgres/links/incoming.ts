@@ -24,8 +24,9 @@ const sql = `SELECT s.subname AS name, s.subenabled AS enabled, 'pg_' || s.oid A
   ORDER BY s.subname`
 
 /**
- * The subscriptions of a database on this server. What one cannot apply is read from the end of the server's log, which is only
- * asked for where something has failed. It is open as long as the position of what was applied lies before it.
+ * The subscriptions of a database on this server. The change that one cannot apply is read from the end of the
+ * server's log, which is only asked for where something has failed. It is open as long as the position of what was
+ * applied lies before it.
  */
 export async function incomingOf(
   session: Session,

@@ -3,7 +3,9 @@ import { linkName } from '../names.ts'
 import { literal, quoted, type Session } from '../server.ts'
 import { type Failure, failureText } from './failure.ts'
 
-/** `there`: a session with the node that sends; null where it does not answer. `here`: with the one that cannot apply. */
+/**
+ * `there`: a session with the node that sends; null where it does not answer. `here`: with the one that cannot apply.
+ */
 interface Ends {
   there: Session | null
   here: Session
@@ -29,7 +31,7 @@ export async function stoppedBy(
   }
 }
 
-/** What is missing is made; rows are left out of nothing. */
+/** Missing tables and columns are made; no rows are left out. */
 const isOfSchema = ({ cause }: Failure) => cause === 'missing-table' || cause === 'missing-column'
 
 /** Ways that keep what was sent. */
@@ -102,8 +104,8 @@ async function additionOf(session: Session, table: string, columns: readonly str
 }
 
 /**
- * The row by its key. The log has the values of a key as one text, so one of several columns is only told apart where as many parts
- * are found.
+ * The row by its key. The log has the values of a key as one text, so one of several columns is only told apart where
+ * as many parts are found.
  */
 async function deletionOf(session: Session, table: string, key: NonNullable<Failure['key']>): Promise<string | null> {
   const name = await nameOf(session, table)

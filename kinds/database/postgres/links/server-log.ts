@@ -15,7 +15,9 @@ export async function endOfLog(machines: Machines, vm: string): Promise<string> 
   }
 }
 
-/** Why the reader of a link could not connect the last time, in PostgreSQL's words; empty where the log does not tell. */
+/**
+ * Why the reader of a link could not connect the last time, in PostgreSQL's words; empty where the log does not tell.
+ */
 export function whyNotConnected(log: string, link: string): string {
   for (const line of log.split('\n').toReversed()) {
     const refused = new RegExp(`subscription "${link}" could not connect to the publisher: (.*)$`).exec(line)?.[1]

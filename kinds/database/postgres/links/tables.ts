@@ -5,7 +5,7 @@ export interface Table {
   /** `schema.name`. */
   name: string
   columns: string[]
-  /** Rows that are changed or deleted can be told from others by their key. */
+  /** Rows that are changed or deleted are identified by a key. */
   keyed: boolean
 }
 

@@ -2,9 +2,10 @@ import { stride } from '../number-shares.ts'
 import { literal, type Session } from '../server.ts'
 
 /**
- * What the subscriptions of a node apply: a row of a table that is not among them is left out for good, without a word. PostgreSQL adds
- * tables by `REFRESH PUBLICATION`, outside of any transaction only, so rows that come between the table and the refresh would be lost, and
- * it takes away those that the provider does not have yet. These lines are what it writes for a table whose rows are all to come.
+ * What the subscriptions of a node apply: a row of a table that is not among them is left out for good, without a word.
+ * PostgreSQL adds tables by `REFRESH PUBLICATION`, outside of any transaction only, so rows that come between the table
+ * and the refresh would be lost, and it takes away those that the provider does not have yet. These lines are what it
+ * writes for a table whose rows are all to come.
  */
 const takeIn = (which: string) => `INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
   SELECT s.oid, c.oid, 'r' FROM pg_subscription s, pg_class c JOIN pg_namespace n ON n.oid = relnamespace
@@ -20,7 +21,9 @@ export async function takeTablesIn(session: Session): Promise<void> {
 }
 
 const trigger = 'remodel_take_in'
-/** Its subscriptions bear the name of the node that they are on; a node without any is alone, and draws every number. */
+/**
+ * Its subscriptions bear the name of the node that they are on; a node without any is alone, and draws every number.
+ */
 const body = `DECLARE share int; made record; state record; following bigint; own bigint;
 BEGIN
   ${takeIn('AND c.oid IN (SELECT objid FROM pg_event_trigger_ddl_commands())')};
@@ -50,8 +53,8 @@ const tags = [
 ]
 
 /**
- * Every table that any client makes is taken in by the transaction that makes it, and every sequence draws the node's own numbers. Rows
- * that another node wrote to its own table before, and that stopped the link, come over then.
+ * Every table that any client makes is taken in by the transaction that makes it, and every sequence draws the node's
+ * own numbers. Rows that another node wrote to its own table before, and that stopped the link, come over then.
  */
 export async function keepTakingIn(session: Session): Promise<void> {
   if ((await takingInFault(session)) === '') return

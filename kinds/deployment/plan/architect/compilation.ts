@@ -4,9 +4,9 @@ import type { Faults } from './faults.ts'
 import { checkMachine, machine } from './machines.ts'
 
 /**
- * The `compilation` block of the cloud config. Cloud properties are free, so two of them are ours, wherever they come from (the block
- * itself, its `vm_type` or a `vm_extension`): `network: host` gives packaging scripts the network of the computer, which they
- * do not have otherwise, and `time_limit` is how many seconds one package may take.
+ * The `compilation` block of the cloud config. Cloud properties are free, so two of them are ours, wherever they come
+ * from (the block itself, its `vm_type` or a `vm_extension`): `network: host` gives packaging scripts the network of
+ * the computer, which they do not have otherwise, and `time_limit` is how many seconds one package may take.
  */
 export function compileStrategy(cloud: Cloud, faults: Faults): CompileStrategy {
   const at = cloud.compilation

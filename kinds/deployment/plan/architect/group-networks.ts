@@ -9,7 +9,9 @@ import type { NetworkPlan } from './networks.ts'
 /** A range of static addresses longer than this is a slip of the pen, not a wish. */
 const mostStatics = 65_536n
 
-/** The networks of a group: names, AZs, defaults and static addresses checked (`DP/instance_group_networks_parser.rb`). */
+/**
+ * The networks of a group: names, AZs, defaults and static addresses checked (`DP/instance_group_networks_parser.rb`).
+ */
 export function groupNetworks(
   source: Sourced<Group>,
   cloud: Cloud,

@@ -15,8 +15,9 @@ interface Provider {
 }
 
 /**
- * Resolves the links of all jobs (`D/links/links_manager.rb`): by name where the manifest says `from`, else by type, which
- * must then be unambiguous. `nil` takes a link away. Returns the strategies of the groups with the links of their jobs.
+ * Resolves the links of all jobs (`D/links/links_manager.rb`): by name where the manifest says `from`, else
+ * by type, which must then be unambiguous. `nil` takes a link away. Returns the strategies of the groups
+ * with the links of their jobs.
  */
 export function resolveLinks(groups: readonly DrawnGroup[], useDns: boolean, faults: Faults): GroupStrategy[] {
   const providers = groups.flatMap((group) => group.jobs.flatMap((job) => providersOf(group, job, faults)))

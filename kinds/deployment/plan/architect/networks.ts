@@ -22,7 +22,9 @@ export interface SubnetPlan {
   static: Interval[]
 }
 
-/** Reads and checks one network of a cloud config (bosh.md 3.4; `DP/manual_network_subnet.rb` for the rules on ranges). */
+/**
+ * Reads and checks one network of a cloud config (bosh.md 3.4; `DP/manual_network_subnet.rb` for the rules on ranges).
+ */
 export function readNetwork(network: Sourced<Network>, azs: readonly string[], faults: Faults): NetworkPlan {
   const { type, subnets = [] } = network.value
   const plans: SubnetPlan[] = []

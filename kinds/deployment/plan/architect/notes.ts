@@ -1,7 +1,7 @@
 import type { Manifest } from '../schema/manifest.ts'
 import type { Bound } from './supplies.ts'
 
-/** What of a manifest is accepted but not acted on: said in each plan, so that nobody believes otherwise. */
+/** Keys of a manifest that are accepted but not acted on: each plan names them. */
 export function notesOn(manifest: Manifest, runtimeConfigs: number): string[] {
   const notes: string[] = []
   const names = (items: readonly { name: string }[]) => items.map((item) => item.name).join(', ')

@@ -3,7 +3,10 @@ import type { Release, Stemcell } from '../../../../shared/release/release.ts'
 import type { RemodelError } from '../../../../shared/runtime/errors.ts'
 import type { PackageStrategy } from '../strategy.ts'
 
-/** Every package that some group needs, by key: what the release has of it for the group's stemcell, and what it needs itself. */
+/**
+ * Every package that some group needs, by key: what the release has of it for the group's stemcell,
+ * and what it needs itself.
+ */
 export class PackageClaims {
   readonly byKey: Record<string, PackageStrategy> = {}
   readonly #forms = new Map<Release, PackageForms>()
@@ -18,8 +21,8 @@ export class PackageClaims {
   }
 
   /**
-   * Adds a package, and what it is compiled from, to what may have to be compiled; answers with its key, or undefined where
-   * the release has nothing that fits the stemcell.
+   * Adds a package, and what it is compiled from, to what may have to be compiled; answers with its key, or undefined
+   * where the release has nothing that fits the stemcell.
    */
   claim(forms: PackageForms, stemcell: Stemcell, name: string): string | undefined {
     const wanted = forms.find(name, stemcell)
@@ -28,7 +31,7 @@ export class PackageClaims {
       if (this.byKey[form.key]) continue
       const { key, compiled: _, stemcell: on, ...rest } = form
       this.byKey[key] = { ...rest, stemcell: { ...stemcell, ...on } }
-      // What a package is compiled from must be there; what a compiled one was compiled from need not.
+      // The dependencies of a package that is compiled must be there; those of a compiled one need not.
       if (form.source === undefined) continue
       for (const need of form.dependencies) open.push(forms.find(need.name, stemcell)!)
     }

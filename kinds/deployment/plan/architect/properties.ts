@@ -4,8 +4,8 @@ type Nested = Record<string, unknown>
 
 /**
  * What a job's templates see: only what its spec defines, the manifest's value or else the default. A null in the
- * manifest counts as not given, as in BOSH; a property without either is absent, so that the renderer can name it. Maps are
- * in the order of their keys, so that another order in the manifest is no change.
+ * manifest counts as not given, as in BOSH; a property without either is absent, so that the renderer can name it. Maps
+ * are in the order of their keys, so that another order in the manifest is no change.
  */
 export function effectiveProperties(job: ReleaseJob, given: Nested): Nested {
   const effective: Nested = {}

@@ -24,8 +24,8 @@ export interface BoundRelease {
 const Listed = z.looseObject({ releases: z.array(z.looseObject({ name: z.string(), version: Version })) })
 
 /**
- * The releases that the manifest means, going by names and versions alone: what is wrong with the manifest is said when it is bound.
- * Pure.
+ * The releases that the manifest means, going by names and versions alone: what is wrong with the manifest is said
+ * when it is bound. Pure.
  */
 export function chosenReleases(
   document: SourceDocument,
@@ -40,7 +40,10 @@ export function chosenReleases(
   })
 }
 
-/** Binds `releases` and `stemcells` of a manifest to what was uploaded; `create`, `latest` and `621.latest` are resolved here. */
+/**
+ * Binds `releases` and `stemcells` of a manifest to what was uploaded; `create`, `latest` and
+ * `621.latest` are resolved here.
+ */
 export function bindSupplies(
   manifest: Sourced<Manifest>,
   { releases, catalog = releases, stemcells, created }: Omit<Supplies, 'configs' | 'kept'>,
@@ -100,7 +103,8 @@ export function bindSupplies(
     }
     const versions = [...new Set(same.map((stemcell) => stemcell.version))]
     const version = resolveVersion(wanted.version, versions)
-    // Several infrastructures may offer one os and version; the first by name, so that the answer does not depend on order.
+    // Several infrastructures may offer one os and version; the first by name, so that the answer
+    // does not depend on order.
     const stemcell = same.filter((item) => item.version === version).sort((a, b) => (a.name < b.name ? -1 : 1))[0]
     if (!stemcell) {
       faults.add(manifest, [...below, 'version'], `stemcell "${name}" has no such version`, {

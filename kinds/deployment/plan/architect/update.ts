@@ -3,8 +3,8 @@ import type { UpdateStrategy } from '../strategy.ts'
 import type { Faults, Sourced } from './faults.ts'
 
 /**
- * The update block of a group: its own values over the deployment's over BOSH's defaults (`DP/update_config.rb`): serial
- * true, delete-create. Both blocks have passed their schema.
+ * The update block of a group: its own values over the deployment's over BOSH's defaults (`DP/update_config.rb`):
+ * serial true, delete-create. Both blocks have passed their schema.
  */
 export function updateStrategy(
   deployment: Sourced<GroupUpdate>,
@@ -39,7 +39,9 @@ export function updateStrategy(
   }
 }
 
-/** `3` or `50%` of `size`: floor, at most `size` for a percentage, at least `least` (`D/numerical_value_calculator.rb`). */
+/**
+ * `3` or `50%` of `size`: floor, at most `size` for a percentage, at least `least` (`D/numerical_value_calculator.rb`).
+ */
 export function shareOf(text: string, size: number, least: number): number {
   const count = text.endsWith('%') ? Math.min(size, Math.floor((size * Number(text.slice(0, -1))) / 100)) : Number(text)
   return Math.max(least, count)

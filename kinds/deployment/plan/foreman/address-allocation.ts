@@ -18,7 +18,9 @@ export interface Lack {
   readonly counts: string
 }
 
-/** What has become of an instance's machine and addresses so far; addresses by network, null where there is none yet. */
+/**
+ * What has become of an instance's machine and addresses so far; addresses by network, null where there is none yet.
+ */
 export interface Allocated {
   readonly matched: Matched
   readonly how: Addressed['how']
@@ -30,7 +32,10 @@ export interface Allocated {
   readonly adopted: StandingVm | null
 }
 
-/** Addresses and spare machines of one deployment, and who is given which. It changes as it gives; what it returns does not. */
+/**
+ * Addresses and spare machines of one deployment, and who is given which. It changes as it gives;
+ * what it returns does not.
+ */
 export class AddressAllocation {
   readonly #options: PlanContext['options']
   readonly #book: AddressBook
@@ -154,7 +159,9 @@ export class AddressAllocation {
   }
 }
 
-/** Only a machine that answers and whose addresses are not written in the manifest can have its replacement beside it. */
+/**
+ * Only a machine that answers and whose addresses are not written in the manifest can have its replacement beside it.
+ */
 function canSwap({ group, old }: Matched): boolean {
   const hasStatic = group.networks.some((network) => network.static !== null)
   return (

@@ -20,8 +20,8 @@ export interface Addressing {
 }
 
 /**
- * Second stage: the machine of each instance, with its addresses. Everything that must keep an address claims it before any other
- * instance is given a new one, so that a new instance never pushes an old one away.
+ * Second stage: the machine of each instance, with its addresses. Everything that must keep an address claims it before
+ * any other instance is given a new one, so that a new instance never pushes an old one away.
  */
 export function address(context: PlanContext, { matched, obsolete }: Matching): Addressing {
   const allocation = new AddressAllocation(context, obsolete)

@@ -23,12 +23,14 @@ import { inUpdateOrder, waves } from './waves.ts'
 /**
  * The order of everything, as prose:
  *
- * 0. What exists and is in no record is recorded, where an instance has it or is given it. What has another name is renamed.
- * 1. Packages compile. All new machines are made, hot-swap replacements too; new disks are made. Each machine that can be
- *    prepared without stopping anything is, as soon as its own packages are compiled. None of these wait for the others.
+ * 0. What exists and is in no record is recorded, where an instance has it or is given it. Instances that have
+ *    another name are renamed.
+ * 1. Packages compile. All new machines are made, hot-swap replacements too; new disks are made. Each machine
+ *    that can be prepared without stopping anything is, as soon as its own packages are compiled. None of
+ *    these wait for the others.
  * 2. The old and the new addresses are published together.
- * 3. Wave after wave, group by group: canaries, then, when they are healthy, the rest, at most max_in_flight at once. With one
- *    permit: stop, (for a delete-create: delete the machine, make it, prepare it,) disk, start until healthy.
+ * 3. Wave after wave, group by group: canaries, then, when they are healthy, the rest, at most max_in_flight at once.
+ *    With one permit: stop, (for a delete-create: delete the machine, make it, prepare it,) disk, start until healthy.
  * 4. The final addresses are published; what is replaced or not wanted any more goes.
  * 5. The post-deploy scripts run, when all of that is done.
  */

@@ -5,8 +5,8 @@ import { startOf } from './instance-steps.ts'
 import type { WantedGroup } from './wanted.ts'
 
 /**
- * The window of a group, how many of its instances are canaries, and what the others wait for: a barrier that is done when
- * all canaries are healthy. Without canaries, or where all changed instances are canaries, there is none.
+ * The window of a group, how many of its instances are canaries, and what the others wait for: a barrier that is done
+ * when all canaries are healthy. Without canaries, or where all changed instances are canaries, there is none.
  */
 export function drawCanaries({ context, changed, writer }: Drawing, group: WantedGroup, before: readonly string[]) {
   const { options } = context

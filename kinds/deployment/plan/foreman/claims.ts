@@ -18,9 +18,9 @@ interface Unwanted {
 }
 
 /**
- * A static address may wander from one instance to another, even in a circle. The holder then lets go first. Two instances
- * that are both changed share one permit: otherwise one could hold the last permit of a window while it waits for the other.
- * `tasks` are in the order of the plan.
+ * A static address may wander from one instance to another, even in a circle. The holder then lets go first. Two
+ * instances that are both changed share one permit: otherwise one could hold the last permit of a window while it waits
+ * for the other. `tasks` are in the order of the plan.
  */
 export function claimAddresses(
   tasks: readonly Decided[],

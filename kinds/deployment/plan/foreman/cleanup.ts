@@ -11,9 +11,9 @@ import { leaving } from './stopping.ts'
 const atOnce = 32
 
 /**
- * Removes what is not wanted any more, after everything else is healthy and no machine has its address in the table. Only where its
- * address is wanted does something go first. `finished`: what has to be done before; `renamed`: remodels after which things have the
- * names by which they are removed.
+ * Removes what is not wanted any more, after everything else is healthy and no machine has its address in the table.
+ * Only where its address is wanted does something go first. `finished`: what has to be done before; `renamed`: remodels
+ * after which things have the names by which they are removed.
  */
 export function cleanUp(
   drawing: Drawing,
@@ -103,8 +103,9 @@ export function removeInstance(
 }
 
 /**
- * Disks of instances that neither stand nor are wanted. One that is recorded was left by a removal that was interrupted, and
- * goes. One that no record names may hold the only copy of what Redis has forgotten: it is recorded and kept.
+ * Disks of instances that neither stand nor are wanted. One that is recorded was left by a removal that
+ * was interrupted, and goes. One that no record names may hold the only copy of what Redis has
+ * forgotten: it is recorded and kept.
  */
 export function strayDisks(
   { disks }: IndexedFloorplan,

@@ -5,8 +5,8 @@ import { digestOf } from '../../../../shared/model/canonical.ts'
 const longest = 63
 
 /**
- * Cloud ids, chosen before anything is made: `vm-<deployment>-<group>-<index>-<8 hex>`. The same plan chooses the same ids;
- * another floorplan or another blueprint chooses others, so that an id never means two machines.
+ * Cloud ids, chosen before anything is made: `vm-<deployment>-<group>-<index>-<8 hex>`. The same plan chooses the same
+ * ids; another floorplan or another blueprint chooses others, so that an id never means two machines.
  */
 export class CloudIds {
   readonly #wanted: { readonly deployment: string }
@@ -34,7 +34,7 @@ export class CloudIds {
       .update(JSON.stringify([this.#version, this.#seed, purpose]))
       .digest('hex')
     const readable = `${type}-${this.#wanted.deployment}-${group}-${index}`
-    // What does not fit is cut; more of the hash then keeps apart what looks the same.
+    // A name that does not fit is cut; more of the hash then keeps equal beginnings apart.
     if (readable.length + 9 <= longest) return `${readable}-${hash.slice(0, 8)}`
     return `${readable.slice(0, longest - 17)}-${hash.slice(0, 16)}`
   }

@@ -13,8 +13,8 @@ import type { Wanted, WantedGroup } from './wanted.ts'
 const stage = 'Compiling packages'
 
 /**
- * Compile remodels for what the changed instances need and no compiler has compiled yet. Returns for each group what its
- * instances have to wait for: nothing more than their own packages, so that machines are made meanwhile.
+ * Compile remodels for what the changed instances need and no compiler has compiled yet. Returns for each group what
+ * its instances have to wait for: nothing more than their own packages, so that machines are made meanwhile.
  */
 export function compilePackages(
   { wanted, standing, durations }: PlanContext,
@@ -76,7 +76,7 @@ function missingPackages(
     if (missing.has(key) || !item || standing.packages.has(packageId(item.name, key))) continue
     if (item.source === undefined) throw lost(item.name, item.stemcell)
     missing.add(key)
-    // What a package is compiled from must be there; what a compiled one was compiled from need not.
+    // The dependencies of a package that is compiled must be there; those of a compiled one need not.
     open.push(...item.dependencies.map((need) => need.key).reverse())
   }
   return missing

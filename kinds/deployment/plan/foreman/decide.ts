@@ -5,7 +5,10 @@ import { stemcellOf } from './machine-reasons.ts'
 import type { Decided, DiskTask, Rendered } from './stages.ts'
 import type { StandingInstance } from './standing.ts'
 
-/** Last stage: compares what an instance is to be with what stands; where only what runs on a machine has to change, it is updated. */
+/**
+ * Last stage: compares an instance as it is to be with the floorplan; where only what runs on a machine has to
+ * change, it is updated.
+ */
 export function decide(rendered: Rendered, cids: CloudIds): Decided {
   const { old, how, group, index } = rendered
   const found = old ? contentReasons(rendered, old) : []
@@ -74,7 +77,7 @@ function diskReasons({ how, have }: DiskTask, wanted: Rendered['group']['disk'])
   }
 }
 
-/** What was changed, added and removed, by name; `counts` says which names are told. */
+/** What was changed, added and removed, by name; `counts` says which names are shown. */
 function differences(
   what: Content,
   before: Readonly<Record<string, string>>,

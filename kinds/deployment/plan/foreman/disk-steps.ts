@@ -53,7 +53,10 @@ function recordDisk(
   })
 }
 
-/** Between stop and start: a larger disk, and the disk onto the machine where it does not hang there yet. Returns what comes next needs. */
+/**
+ * Between stop and start: a larger disk, and the disk onto the machine where it does not hang there yet. Returns
+ * what comes next needs.
+ */
 export function settleDisk(
   { writer }: Site,
   task: Decided,

@@ -5,7 +5,10 @@ import type { PlanDraft, RemodelDraft } from '../../../contract/draft.ts'
 import { inputs, type StepInput, type StepName } from '../../inputs.ts'
 import type { DeploymentReason } from '../../reasons.ts'
 
-/** What a remodel says beside its step. `needs` is copied; verb and subject are those of the step where they are left out. */
+/**
+ * What a remodel says beside its step. `needs` is copied; verb and subject are those of the step
+ * where they are left out.
+ */
 type Common = Pick<Remodel, 'action' | 'material' | 'stage'> &
   Partial<Omit<Remodel, 'needs' | 'title' | 'verb' | 'subject' | 'reasons'>> & {
     readonly verb?: string
@@ -14,7 +17,9 @@ type Common = Pick<Remodel, 'action' | 'material' | 'stage'> &
     readonly reasons?: readonly DeploymentReason[]
   }
 
-/** Seconds one attempt may take. Drain and pre-start scripts are the user's: BOSH gives them all the time in the world. */
+/**
+ * Seconds one attempt may take. Drain and pre-start scripts are the user's: BOSH gives them all the time in the world.
+ */
 const deadlines: Record<StepName, number> = {
   'compile-package': 3600,
   'create-vm': 600,

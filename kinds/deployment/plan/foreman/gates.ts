@@ -12,7 +12,10 @@ export interface Gate {
   readonly canary: boolean
 }
 
-/** Seats and gates of all changed instances: waves one after another, canaries before the rest. `first` comes before all of them. */
+/**
+ * Seats and gates of all changed instances: waves one after another, canaries before the rest. `first`
+ * comes before all of them.
+ */
 export function drawGates(drawing: Drawing, first: readonly string[]): ReadonlyMap<Decided, Gate> {
   const { waves, changed, writer } = drawing
   const gates = new Map<Decided, Gate>()

@@ -13,7 +13,10 @@ const createWindow = 32
 /** Why something that exists is recorded, or taken away, by a plan that did not make it. */
 export const unrecorded: DeploymentReason = { code: 'unrecorded' }
 
-/** Makes the machine of an instance: with its permit of the update window for a delete-create, before everything else otherwise. */
+/**
+ * Makes the machine of an instance: with its permit of the update window for a delete-create, before
+ * everything else otherwise.
+ */
 export function createVm(site: Site, task: Decided, { needs, permit }: Turn): string {
   return site.writer.step('create-vm', task.name, vmInput(site, task), {
     action: task.old ? 'replace' : 'create',

@@ -6,8 +6,9 @@ import type { IndexedFloorplan, StandingInstance } from './standing.ts'
 import type { Wanted, WantedGroup } from './wanted.ts'
 
 /**
- * A group that becomes smaller loses the disks of the instances that go: that is what its manifest says. One that has
- * no place for an instance with a disk, only because of AZs or addresses, would put an empty disk in its stead: that is refused.
+ * A group that becomes smaller loses the disks of the instances that go: that is what its manifest says. One that
+ * has no place for an instance with a disk, only because of AZs or addresses, would put an empty disk in its
+ * stead: that is refused.
  */
 export function lossFaults(group: WantedGroup, { obsolete }: Placement, standing: IndexedFloorplan): Fault[] {
   if (!group.disk) return []

@@ -19,9 +19,10 @@ export interface Migrated {
 }
 
 /**
- * The floorplan, as a manifest with `migrated_from` means it: instances of a group's former names are its own, with machine, disk and
- * index, where that is free. Nothing of them changes by that but the name, so what follows is an ordinary plan. The rename is one
- * transition for a group, so a plan that is cut off anywhere leaves either the old names or the new ones.
+ * The floorplan, as a manifest with `migrated_from` means it: instances of a group's former names are its own, with
+ * machine, disk and index, where that is free. Nothing of them changes by that but the name, so what follows is an
+ * ordinary plan. The rename is one transition for a group, so a plan that is cut off anywhere leaves either the old
+ * names or the new ones.
  */
 export function migrate({ groups }: Wanted, standing: IndexedFloorplan): Migrated {
   if (groups.every(({ migratedFrom }) => migratedFrom.length === 0)) return { standing, renamings: [], faults: [] }
@@ -100,7 +101,9 @@ function takenOver(group: WantedGroup, { byGroup, disks }: Pick<IndexedFloorplan
   return { instances: settled, disks: moved, moves, faults }
 }
 
-/** Answers the index that is asked for, or the lowest one that no instance and no disk of the group has; each one once. */
+/**
+ * Answers the index that is asked for, or the lowest one that no instance and no disk of the group has; each one once.
+ */
 function freeIndexes(group: string, instances: readonly Slot[], disks: IndexedFloorplan['disks']) {
   const used = new Set(instances.map(({ index }) => index))
   for (const { slot } of disks.values()) if (slot?.group === group) used.add(slot.index)
@@ -116,7 +119,9 @@ function diskAt(slot: Slot): MovedDisk['to'] {
   return { id: diskId(slot.group, slot.index), name: instanceName(slot.group, slot.index), slot }
 }
 
-/** One remodel for each group that takes something over. Returns their ids: all that touches an instance comes after. */
+/**
+ * One remodel for each group that takes something over. Returns their ids: all that touches an instance comes after.
+ */
 export function rename({ writer }: Site, renamings: readonly Renaming[]): string[] {
   return renamings.map(({ group, moves }) =>
     writer.step(

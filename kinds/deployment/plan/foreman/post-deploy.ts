@@ -13,8 +13,8 @@ export interface PostDeploy {
 }
 
 /**
- * All instances that have a post-deploy script, changed or not: it looks at the deployment, not at its own machine. A machine that
- * does not answer and is left alone is left out.
+ * All instances that have a post-deploy script, changed or not: it looks at the deployment, not at its own machine. A
+ * machine that does not answer and is left alone is left out.
  */
 export function postDeployOf(instances: readonly Decided[]): PostDeploy {
   const concerned = instances.filter(

@@ -15,8 +15,9 @@ export interface Updates {
 }
 
 /**
- * Old and new names together, before anything is stopped: a look-up in the middle of the plan finds an instance.
- * Machines that were just made need the table even where it did not change. Returns the id, or null where no machine needs it.
+ * Old and new names together, before anything is stopped: a look-up in the middle of the plan finds an
+ * instance. Machines that were just made need the table even where it did not change. Returns the id, or null
+ * where no machine needs it.
  */
 export function publishBefore(
   site: Site,
@@ -41,8 +42,8 @@ export function isPublished({ table }: IndexedFloorplan, final: Table): boolean 
 }
 
 /**
- * The final names, where they are not what all machines have by then: `known` is the digest of that. Returns what the clearing up has to
- * wait for.
+ * The final names, where they are not what all machines have by then: `known` is the digest of that. Returns what the
+ * clearing up has to wait for.
  */
 export function publishAfter(
   site: Site,

@@ -21,8 +21,9 @@ export interface Rendering {
 }
 
 /**
- * Third stage: asks for the rendered jobs of all instances in one call; their digests are the configuration of the instances. Objects
- * that are the same for a whole group (properties, links) are shared, so that a renderer may digest them once.
+ * Third stage: asks for the rendered jobs of all instances in one call; their digests are the configuration of
+ * the instances. Objects that are the same for a whole group (properties, links) are shared, so that a
+ * renderer may digest them once.
  */
 export async function renderJobs(
   { wanted }: PlanContext,
@@ -125,8 +126,8 @@ interface Supervised extends Supervision {
 }
 
 /**
- * A machine has one process of each name and one of each pidfile: of two with one name the second would never be started,
- * and of two with one pidfile it would be taken for running as soon as the first is.
+ * A machine has one process of each name and one of each pidfile: of two with one name the second would never be
+ * started, and of two with one pidfile it would be taken for running as soon as the first is.
  */
 function twice(jobs: readonly Supervised[], what: 'name' | 'pidfile'): Fault[] {
   const first = new Map<string, { job: JobStrategy; name: string }>()

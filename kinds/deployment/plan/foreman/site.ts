@@ -11,7 +11,10 @@ export interface Site {
   readonly voids: readonly string[]
 }
 
-/** When a remodel may run, and the permit of the update windows that it takes then; null where it runs ahead of all updates. */
+/**
+ * When a remodel may run, and the permit of the update windows that it takes then; null where it
+ * runs ahead of all updates.
+ */
 export interface Turn {
   readonly needs: readonly string[]
   readonly permit: string | null

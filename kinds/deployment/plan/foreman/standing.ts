@@ -55,7 +55,10 @@ export interface IndexedFloorplan {
   readonly postDeploy: string | null
 }
 
-/** Sorts a floorplan's materials by what they are, with the health that was seen of them. From here on all is in the order of names, whatever order they came in. */
+/**
+ * Sorts a floorplan's materials by what they are, with the health that was seen of them. From here on all is in the
+ * order of names, whatever order they came in.
+ */
 export function readFloorplan(
   { materials }: Pick<Floorplan, 'materials'>,
   seen: ReadonlyMap<string, Health>,

@@ -2,8 +2,8 @@ import type { Decided } from './stages.ts'
 import type { WantedGroup } from './wanted.ts'
 
 /**
- * Groups in the order in which they are updated (BOSH's `multi_instance_group_updater.rb`): a `serial: true` group is a wave of
- * its own, consecutive `serial: false` groups are one wave together. Groups without changes make no wave.
+ * Groups in the order in which they are updated (BOSH's `multi_instance_group_updater.rb`): a `serial: true` group is a
+ * wave of its own, consecutive `serial: false` groups are one wave together. Groups without changes make no wave.
  */
 export function waves(
   groups: readonly WantedGroup[],

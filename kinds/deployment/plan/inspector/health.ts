@@ -5,8 +5,8 @@ import type { Health } from '../observations.ts'
 const patienceMs = 1000
 
 /**
- * Asks a machine how its processes do. One that does not answer within a second is `unresponsive`, whatever the reason: the
- * plan says so and leaves it alone unless something about it changes.
+ * Asks a machine how its processes do. One that does not answer within a second is `unresponsive`, whatever the reason:
+ * the plan says so and leaves it alone unless something about it changes.
  */
 export async function healthOf(provider: Provider, cid: string, shouldRun: boolean): Promise<Health> {
   let timer: NodeJS.Timeout | undefined

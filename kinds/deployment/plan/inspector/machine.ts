@@ -31,7 +31,10 @@ export interface Expected {
   disk: boolean
 }
 
-/** What is on a machine and not as deploys left it, each as the rest of a sentence. A machine that does not answer has none. */
+/**
+ * What is on a machine and not as deploys left it, each as the rest of a sentence. A machine that
+ * does not answer has none.
+ */
 export async function lookAtMachine(provider: Provider, cid: string, expected: Expected): Promise<string[]> {
   const seen = await ask(provider, cid).catch(() => null)
   return seen === null ? [] : compare(seen, expected)
@@ -84,7 +87,10 @@ function compare({ lines, supervised }: Seen, { attributes, table, disk }: Expec
   return wrong
 }
 
-/** The version of a table is the beginning of its digest; programs find as many names in `/etc/hosts` as jobs do in the table. */
+/**
+ * The version of a table is the beginning of its digest; programs find as many names in `/etc/hosts`
+ * as jobs do in the table.
+ */
 function knowsTable(lines: readonly string[], table: string): boolean {
   const version = `"version":"${table.replace('sha256:', '').slice(0, 12)}"`
   const [, records, hosts] = lines.find((line) => line.startsWith('hosts '))?.split(' ') ?? []

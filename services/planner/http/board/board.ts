@@ -15,10 +15,10 @@ import { planPage, plansPage } from './plan-page.ts'
 import type { BoardVisits } from './visits.ts'
 
 const about: Record<QueueName, string> = {
-  deploys: 'Deploys somebody asked for: planned and applied by a planner; values that may be secrets are not shown',
-  compile: 'Packages to compile: one job for each package key, whoever needs it',
+  deploys: 'Requests for a deploy: planned and applied by a planner; values that may be secrets are not shown',
+  compile: 'Packages to compile: one job for each package key, for all plans that need it',
   rebuild: 'Packages that are compiled a second time, to see whether the same comes out',
-  assemble: 'Remodels that are ready; those that a worker took along stand here as well; the ledger knows the order',
+  assemble: 'Remodels that are ready, and those that a worker took along; the ledger knows the order',
 }
 
 interface BoardParts {
@@ -27,7 +27,10 @@ interface BoardParts {
   heartbeat: Pick<Heartbeat, 'served'>
 }
 
-/** Bull Board over Remodel's queues, read-only: the ledger decides what runs, so jobs are not retried or removed by hand. */
+/**
+ * Bull Board over Remodel's queues, read-only: the ledger decides what runs, so jobs are not
+ * retried or removed by hand.
+ */
 export async function mountBoard(server: Routes, parts: BoardParts, visits: BoardVisits): Promise<void> {
   const { queues, heartbeat } = parts
   const adapter = new FastifyAdapter()

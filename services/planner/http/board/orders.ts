@@ -54,7 +54,7 @@ const shown = new Set([
     'vm_resources',
   ],
 ])
-/** Keys whose maps and lists are walked. What stands below any other key is hidden whole: properties, variables, env. */
+/** Keys whose maps and lists are walked. Values below any other key are hidden whole: properties, variables, env. */
 const ways = new Set([
   ...[
     'instance_groups',
@@ -83,8 +83,8 @@ const ways = new Set([
 ])
 
 /**
- * An order of `deploys` as the board shows it: what it deploys can be read, and every value that may be a secret is `***`. By what
- * may be shown, not by what sounds like a password: a property may be called anything.
+ * An order of `deploys` as the board shows it: what it deploys can be read, and every value that may be a secret is
+ * `***`. By what may be shown, not by what sounds like a password: a property may be called anything.
  */
 export function maskOrder(order: unknown): unknown {
   if (!isMap(order)) return hidden
@@ -106,7 +106,7 @@ function file(value: unknown): unknown {
   return { name: value.name, content: maskText(value.content) }
 }
 
-/** Reading holds up everything else; whoever wants to see a longer one has the file. */
+/** Reading holds up everything else; of a longer document the user has the file. */
 const longest = 200_000
 
 function maskText(text: string): unknown {

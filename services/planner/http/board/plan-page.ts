@@ -5,7 +5,9 @@ import { jobId } from '../../../../shared/queue/catalog.ts'
 /** More of a plan is not written on one page: `remodel task --verbose` prints all of it. */
 const mostRemodels = 1000
 
-/** A plan as its jobs on the board point to it: how the ledger says that it stands, each remodel with a link to its job. */
+/**
+ * A plan as its jobs on the board point to it: how the ledger says that it stands, each remodel with a link to its job.
+ */
 export function planPage(
   plan: Pick<Plan, 'remodels'>,
   status: PlanRecord,

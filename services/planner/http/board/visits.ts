@@ -7,9 +7,9 @@ const visitMs = 12 * 3600_000
 const mostKeys = 100
 
 /**
- * How a browser gets to see the board: `remodel board` gets a key that opens once, within two minutes; who shows it gets a cookie
- * for twelve hours. The cookie opens the board and nothing else, for looking only. It is signed with the token, so it outlives
- * a restart of the planner, and ends with the token.
+ * How a browser gets to see the board: `remodel board` gets a key that opens once, within two minutes; who shows it
+ * gets a cookie for twelve hours. The cookie opens the board and nothing else, for looking only. It is signed with the
+ * token, so it outlives a restart of the planner, and ends with the token.
  */
 export class BoardVisits {
   readonly #token: string | undefined
@@ -41,7 +41,7 @@ export class BoardVisits {
     return `${cookieName}=${end}.${this.#sign(end)}; Path=/board; Max-Age=${visitMs / 1000}; HttpOnly; SameSite=Strict`
   }
 
-  /** True where a caller with these cookies may look at this route; the way in is open to everybody. */
+  /** True where a caller with these cookies may look at this route; the way in is open to every caller. */
   opens(route: string, cookies: string | undefined): boolean {
     if (route === '/board/enter') return true
     if (route !== '/board' && !route.startsWith('/board/')) return false

@@ -4,7 +4,7 @@ import { cleanUp } from '../../housekeeping/clean-up.ts'
 import { cleanParts, keepBlobsMs } from '../../housekeeping/schedule.ts'
 import type { Services } from '../services.ts'
 
-/** Taking away what nobody needs any more. */
+/** Deleting blobs, releases and packages that are not needed any more. */
 export function cleaningRoutes(server: Routes, services: Services): void {
   const parts = cleanParts(services)
   server.post(

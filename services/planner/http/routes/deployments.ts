@@ -19,7 +19,7 @@ const ofInstances = ['/v1/deployments/:name/instances/:instance', '/v1/deploymen
 const instanceName = ({ instance, index }: z.infer<typeof ByInstance>) =>
   index === undefined ? instance : `${instance}/${index}`
 
-/** Deployments and what stands in them; locks. */
+/** Deployments, their instances and floorplans; locks. */
 export function deploymentRoutes(server: Routes, services: Services): void {
   const { ledger } = services
 
@@ -35,7 +35,10 @@ export function deploymentRoutes(server: Routes, services: Services): void {
   server.get(
     '/v1/deployments',
     {
-      schema: { description: 'Deployments that stand or are being worked on.', response: { 200: z.array(Deployment) } },
+      schema: {
+        description: 'Deployments with materials, or with a plan that is open.',
+        response: { 200: z.array(Deployment) },
+      },
     },
     async () => {
       const all = await overview.deployments(await ledger.deployments())
@@ -55,7 +58,13 @@ export function deploymentRoutes(server: Routes, services: Services): void {
 
   server.get(
     '/v1/deployments/:name/floorplan',
-    { schema: { description: 'What stands, as recorded.', params: ByName, response: { 200: Floorplan } } },
+    {
+      schema: {
+        description: 'All materials of the deployment, as recorded.',
+        params: ByName,
+        response: { 200: Floorplan },
+      },
+    },
     async (request) => ledger.floorplan(request.params.name),
   )
 
@@ -64,7 +73,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     {
       schema: {
         description:
-          'Looks at what is there now and compares it with what is recorded; `waitSeconds`: looks again for so long while something deviates.',
+          'Looks at what is there now and compares it with what is recorded; `waitSeconds`: looks again for this long while something deviates.',
         params: ByName,
         querystring: z.object({ waitSeconds: z.coerce.number().min(0).max(60).default(0) }),
         response: { 200: Verdict },
@@ -146,7 +155,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     '/v1/locks',
     {
       schema: {
-        description: 'Who holds which deployment, or who holds this one.',
+        description: 'Locks of all deployments, or of one, with their holders.',
         querystring: z.object({ deployment: z.string().optional() }),
         response: { 200: z.array(Lock) },
       },

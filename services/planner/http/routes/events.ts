@@ -63,8 +63,8 @@ export function eventRoutes(server: Routes, { ledger }: Services): void {
   )
 
   /**
-   * Writes only as fast as the listener reads: a connection that takes nothing for half a minute is closed, and its listener
-   * resumes with Last-Event-ID.
+   * Writes only as fast as the listener reads: a connection that takes nothing for half a minute is closed, and its
+   * listener resumes with Last-Event-ID.
    */
   async function stream(reply: FastifyReply, listening: Listening): Promise<never> {
     const { deployment, plan } = listening

@@ -28,7 +28,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     return { plan, status, remodels, compiling: over ? null : await now.read(plan, remodels) }
   }
 
-  /** A package that is compiled for somebody else waits for that. */
+  /** A package that is being compiled for another plan waits for that. */
   const elsewhere = async (deployment: string, id: string, remodel: string, state: RemodelState) => {
     if (state !== 'released' && state !== 'running') return undefined
     const { step, input } = await ledger.remodel(deployment, id, remodel)
@@ -95,7 +95,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     {
       schema: {
         description:
-          'Draws a plan that no document asks for, upon what the inspector has just read. Of databases: back-up, promote, restart. 404 for a node or server that there is not, 409 for an action that its kind does not have, or cannot do now.',
+          'Draws a plan that no document asks for, from the floorplan that the inspector has just read. Of databases: back-up, promote, restart. 404 for an unknown node or server, 409 for an action that its kind does not have, or cannot do now.',
         params: ofDeployment.extend({ action: z.string() }),
         body: z.unknown(),
         response: { 201: PlanView },
@@ -137,7 +137,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
 
   server.get(
     '/v1/plans/:id',
-    { schema: { description: 'A plan and where it stands.', params: ById, response: { 200: PlanView } } },
+    { schema: { description: 'A plan and its state.', params: ById, response: { 200: PlanView } } },
     async (request) => view(await ledger.deploymentOfPlan(request.params.id), request.params.id),
   )
 
@@ -159,7 +159,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     '/v1/plans/:id/cancel',
     {
       schema: {
-        description: 'Nothing but cleanup starts any more; running work is told to stop.',
+        description: 'Nothing but cleanup starts any more; running work is asked to stop.',
         params: ById,
         response: { 202: PlanStatus },
       },

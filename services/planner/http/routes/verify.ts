@@ -18,7 +18,7 @@ export function verifyRoutes(server: Routes, { ledger, supply, blobs, queues }: 
     {
       schema: {
         description:
-          'Compiles a random share of the compiled packages again. What is in use stays, whatever comes out.',
+          'Compiles a random share of the compiled packages again. Packages in use stay, whatever the result.',
         body: CheckRequest,
         response: { 202: Check },
       },
@@ -44,7 +44,7 @@ export function verifyRoutes(server: Routes, { ledger, supply, blobs, queues }: 
     '/v1/checks/:id',
     {
       schema: {
-        description: 'Where a check stands; kept for a day.',
+        description: 'The state of a check; kept for a day.',
         params: z.object({ id: z.string() }),
         response: { 200: Check },
       },

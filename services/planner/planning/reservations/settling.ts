@@ -8,16 +8,19 @@ import { type ExclusiveName, nameKey, nameText, type Reservation } from '../../.
 import type { OpenGround } from '../../../../shared/reservation/names.ts'
 import { failpoint } from '../../../../shared/runtime/failpoint.ts'
 
-/** A planner that took names for a plan and did not open it within this time is gone; if it is not, it takes them again. */
+/**
+ * A planner that took names for a plan and did not open it within this time is gone; if it is not, it takes them again.
+ */
 const usualSeconds = 60
 
 const over = new Set(['done', 'failed', 'cancelled'])
 
 /**
- * Gives exclusive names back. While a plan is open it holds all that it needs. When it has ended, names are held by what is
- * recorded, and by what the plan began to make without recording an end: that may be there, until a later plan, which looks
- * first, ends well. Everything is derived from plans and floorplans, so it does not matter which planner does it, how often,
- * or where the last one was interrupted. A plan that is settled is listed to be moved to the blobstore.
+ * Gives exclusive names back. While a plan is open it holds all that it needs. When it has ended, names are held
+ * by what is recorded, and by what the plan began to make without recording an end: that may be there, until a
+ * later plan, which looks first, ends well. Everything is derived from plans and floorplans, so it does not
+ * matter which planner does it, how often, or where the last one was interrupted. A plan that is settled is
+ * listed to be moved to the blobstore.
  */
 export class Settling {
   readonly #ledger: Ledger
@@ -54,8 +57,8 @@ export class Settling {
   }
 
   /**
-   * Takes over the names of deployments that stood before there were reservations. Where two of them use one name already, the
-   * first keeps it, and a warning says so: whichever changes next is given another one.
+   * Takes over the names of deployments that stood before there were reservations. Where two of them use one name
+   * already, the first keeps it, and a warning says so: whichever changes next is given another one.
    */
   async takeOver(): Promise<void> {
     const known = await this.#ledger.names.known()
@@ -72,7 +75,7 @@ export class Settling {
     }
   }
 
-  /** What `materials`, as they were looked at now, do not use is not there: doubts about it are over. */
+  /** Names that `materials`, as they were looked at now, do not use are free: doubts about them are over. */
   async looked(deployment: string, kind: Kind, materials: readonly StandingMaterial[]): Promise<void> {
     const ground = { deployment, why: 'doubt' } as const
     const doubted = await this.#ledger.names.heldOn(ground)

@@ -6,8 +6,8 @@ import type { Settling } from './settling.ts'
 const everyMs = 2000
 
 /**
- * Gives names back soon after a plan has ended. Who plans or opens settles what it waits for by itself, so this is for names that
- * nobody asks for: one command each time while no plan is open.
+ * Gives names back soon after a plan has ended. Planning and opening settle the names that they wait for by themselves,
+ * so this is for names without a request: one command each time while no plan is open.
  */
 export function startSettling(settling: Settling, log: Logger): Loop {
   return startLoop({

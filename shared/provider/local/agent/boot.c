@@ -10,9 +10,10 @@
 #include <sys/un.h>
 
 /*
- * From a fresh clone to PID 1 of a machine, or of a room of one (room.c). Runs with its working directory beside its layers; every
- * step that fails is told to the process that made the clone by name. Until the helper has written the commit marker this process dies with it (PDEATHSIG), so a killed
- * worker leaves files, but no half-made machine that runs.
+ * From a fresh clone to PID 1 of a machine, or of a room of one (room.c). Runs with its working directory beside
+ * its layers; every step that fails is reported by name to the process that made the clone. Until the helper has
+ * written the commit marker this process dies with it (PDEATHSIG), so a killed worker leaves files, but no
+ * half-made machine that runs.
  */
 static int report;
 
@@ -34,8 +35,8 @@ static bool is_directory(const char *path) {
 }
 
 /*
- * Makes the upper layer. In a user namespace the lower directories belong to nobody we may write as; a directory of our
- * own in the upper layer, merged with the one below it, makes the usual places writable.
+ * Makes the upper layer. In a user namespace the lower directories belong to users that we may not write as; a
+ * directory of our own in the upper layer, merged with the one below it, makes the usual places writable.
  */
 bool prepare_layers(const struct boot *b) {
   static const char *const points[] = {"proc", "sys", "dev", "run", "tmp", "etc", "var", "var/vcap", NULL};
@@ -79,7 +80,9 @@ static void mount_root(const struct boot *b) {
     return;
   }
   for (int volatile_too = 1; volatile_too >= 0; volatile_too--) {
-    /* volatile: a machine never outlives the host's boot, so its root need not be synced; the disks are not part of it. */
+    /*
+     * volatile: a machine never outlives the host's boot, so its root need not be synced; the disks are not part of it.
+     */
     snprintf(options, sizeof options, "lowerdir=%s%s,upperdir=upper,workdir=work%s%s", *b->lower == '/' ? "" : b->up,
              b->lower, b->restricted ? ",userxattr" : "", volatile_too ? ",volatile" : "");
     if (!mount("overlay", "root", "overlay", MS_NODEV, options)) return;
@@ -153,8 +156,8 @@ static void make_sys(void) {
 }
 
 /*
- * /proc is the machine's own, but what it says of the kernel is the host's: without any capability root may write core_pattern or
- * sysrq-trigger. The same list as container engines have.
+ * /proc is the machine's own, but what it says of the kernel is the host's: without any capability root may write
+ * core_pattern or sysrq-trigger. The same list as container engines have.
  */
 static void guard_proc(const char *proc) {
   static const char *const readable[] = {"sys", "sysrq-trigger", "irq", "bus", "fs", NULL};
@@ -172,7 +175,10 @@ static void guard_proc(const char *proc) {
   }
 }
 
-/* Directories of the host at places of the machine's own, for reading. Sources are found in the host's root, which is still /. */
+/*
+ * Directories of the host at places of the machine's own, for reading. Sources are found in the host's
+ * root, which is still /.
+ */
 static void make_mounts(const char *list) {
   char source[4096], target[4096], place[4200];
   for (int used = 0; sscanf(list, "%4095[^\t]\t%4095[^\n]\n%n", source, target, &used) == 2; list += used, used = 0) {
@@ -205,7 +211,10 @@ static void make_proc(const char *proc) {
   guard_proc(proc);
 }
 
-/* Makes the root of a machine from the layers beside us and enters it. Returns the directory of the disks, -1 in a room. */
+/*
+ * Makes the root of a machine from the layers beside us and enters it. Returns the directory of
+ * the disks, -1 in a room.
+ */
 static int enter_root(const struct boot *b) {
   char resolver[8192];
   int disks = -1;

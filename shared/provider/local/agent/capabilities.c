@@ -4,13 +4,13 @@
 
 /*
  * What root of a machine may do. Everything else is given up before a script, a command or a job begins, also from the
- * bounding set, so that no setuid program, file capability or exec brings it back. PID 1 keeps what it has: it mounts the
- * persistent disk. A process with fewer capabilities can neither trace PID 1 nor read its /proc.
+ * bounding set, so that no setuid program, file capability or exec brings it back. PID 1 keeps what it has: it mounts
+ * the persistent disk. A process with fewer capabilities can neither trace PID 1 nor read its /proc.
  *
- * Kept is what jobs of BOSH need: owners and modes, other users (chpst, sudo, setpriv), ports below 1024, chroot, and higher
- * limits (`ulimit -n` in control scripts). Not kept, above all: SYS_ADMIN (mounts), MKNOD and DAC_READ_SEARCH (the host's disk
- * by device and by file handle), SYS_PTRACE, NET_ADMIN and NET_RAW (a machine may share the host's network),
- * LINUX_IMMUTABLE (files that nobody can delete).
+ * Kept is what jobs of BOSH need: owners and modes, other users (chpst, sudo, setpriv), ports below 1024, chroot, and
+ * higher limits (`ulimit -n` in control scripts). Not kept, above all: SYS_ADMIN (mounts), MKNOD and DAC_READ_SEARCH
+ * (the host's disk by device and by file handle), SYS_PTRACE, NET_ADMIN and NET_RAW (a machine may share the host's
+ * network), LINUX_IMMUTABLE (files that cannot be deleted).
  */
 static const int kept[] = {
     0 /* CHOWN */,   1 /* DAC_OVERRIDE */, 3 /* FOWNER */,            4 /* FSETID */,      5 /* KILL */,

@@ -37,7 +37,7 @@ static bool read_exactly(int fd, void *into, size_t n, long deadline) {
   return true;
 }
 
-/* One short request. SAID_NOTHING: nobody answered in time. */
+/* One short request. SAID_NOTHING: no answer came in time. */
 enum said ask_agent(const char *vm, char type, const struct buf *request, int timeout_ms, char *code, char *message,
                     size_t size) {
   int fd = connect_agent(vm);

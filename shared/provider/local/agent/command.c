@@ -5,8 +5,8 @@
 
 /*
  * A command runs below a keeper of its own: a subreaper that waits for it and tells its status on a pipe. While the
- * command runs, all it ever started is below the keeper and can be killed whole. When it ends by itself the keeper goes,
- * and what it left behind (a daemon) belongs to PID 1 and lives on.
+ * command runs, all it ever started is below the keeper and can be killed whole. When it ends by itself the keeper
+ * goes, and what it left behind (a daemon) belongs to PID 1 and lives on.
  */
 struct command {
   struct conn *conn;
@@ -67,7 +67,7 @@ void command_drained(struct conn *c) {
 }
 
 static void finish(struct command *k, int status) {
-  /* What was written before the end is in the pipes; a daemon that holds them may go on writing, hence the bound. */
+  /* Output from before the end is in the pipes; a daemon that holds them may go on writing, hence the bound. */
   for (int i = 0; i < 16 && forward(k, &k->out, 'O'); i++) continue;
   for (int i = 0; i < 16 && forward(k, &k->err, 'R'); i++) continue;
   struct buf out = {0};
@@ -104,7 +104,7 @@ static void push_input(struct command *k) {
     if (n < 0) watch_close(&k->in);
     else done += (size_t)n;
   }
-  /* Who closed its stdin wants no more: take the rest, so that the client does not wait for room. */
+  /* A command that closed its stdin wants no more: take the rest, so that the client does not wait for room. */
   if (k->in.fd < 0) done = k->input.len;
   if (done) {
     uint32_t credit = (uint32_t)done;
@@ -174,9 +174,9 @@ static void run_command(char **argv, char **env, const char *cwd) {
 }
 
 /*
- * In a room the keeper is seen by what runs there: it steps in as a child of a process that has nothing of the agent any more. The
- * keeper's number and the status of the command go through one pipe, so the keeper begins when its number was told, which it
- * hears as the end of the process that told it.
+ * In a room the keeper is seen by what runs there: it steps in as a child of a process that has nothing of the agent
+ * any more. The keeper's number and the status of the command go through one pipe, so the keeper begins when its number
+ * was sent, which it sees as the end of the process that sent it.
  */
 static void step_in(void) {
   int told[2];

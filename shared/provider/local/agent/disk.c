@@ -1,9 +1,9 @@
 #include "remodel.h"
 
 /*
- * A disk is disks/<id>: disk.json (first in, last out), data/ (what the VM sees), attached (`<vm> <incarnation>`: written
- * before it is mounted, removed after it is unmounted). An attachment to a VM that is gone, or was made anew, is none.
- * attach and detach take the lock of the disk only; the VM's agent checks the fence a second time for the VM.
+ * A disk is disks/<id>: disk.json (first in, last out), data/ (what the VM sees), attached (`<vm> <incarnation>`:
+ * written before it is mounted, removed after it is unmounted). An attachment to a VM that is gone, or was made anew,
+ * is none. attach and detach take the lock of the disk only; the VM's agent checks the fence a second time for the VM.
  */
 static char *in_disk(const char *id, const char *name) {
   static char path[400];

@@ -3,7 +3,7 @@
 
 /*
  * A fence file is append-only: `<number> <scope>` a line, one write each, so that a kill leaves whole lines or nothing.
- * A line without its end was never confirmed to anyone and does not count. Who writes holds the lock, or is the agent.
+ * A line without its end was never confirmed to anyone and does not count. The writer holds the lock, or is the agent.
  */
 static char *content(int fd, size_t *length) {
   struct stat s;
@@ -46,7 +46,7 @@ int fence_append(int fd, const char *scope, long number) {
   char *text = content(fd, &length);
   if (!text) return -1;
   free(text);
-  /* A torn line of someone killed would swallow this one. */
+  /* A torn line of a process that was killed would swallow this one. */
   if (ftruncate(fd, (off_t)length)) return -1;
   int n = snprintf(line, sizeof line, "%ld %s\n", number, scope);
   if (n >= (int)sizeof line) return errno = ENAMETOOLONG, -1;
@@ -70,8 +70,8 @@ int fence_merge(int from, int to) {
 }
 
 /*
- * Keeps one line a scope once the file has grown; `*fd` becomes the new file. The lock of a helper goes along: the new file
- * is locked before it takes the name (lock.c looks again at the name after it waited).
+ * Keeps one line a scope once the file has grown; `*fd` becomes the new file. The lock of a helper goes along: the new
+ * file is locked before it takes the name (lock.c looks again at the name after it waited).
  */
 void fence_compact(int dir, const char *name, int *fd) {
   struct stat s;

@@ -2,8 +2,8 @@
 #include <sys/file.h>
 
 /*
- * Where a fence is checked: a change under a smaller number than the largest one seen is refused. Helpers check before they
- * change the directory (check_fence), agents before they do what a request asks for (admit).
+ * Where a fence is checked: a change under a smaller number than the largest one seen is refused. Helpers check before
+ * they change the directory (check_fence), agents before they do what a request asks for (admit).
  */
 
 static int lock_scope(const char *scope, int how) {
@@ -15,8 +15,9 @@ static int lock_scope(const char *scope, int how) {
 }
 
 /*
- * Refuses a number smaller than the largest seen, else records it. Called with the lock held, before any change. The shared lock of
- * the scope is kept until we end. An equal number is of the same attempt: no two attempts have one (shared/ledger/lua/fence.lua).
+ * Refuses a number smaller than the largest seen, else records it. Called with the lock held, before any change. The
+ * shared lock of the scope is kept until we end. An equal number is of the same attempt: no two attempts have one
+ * (shared/ledger/lua/fence.lua).
  */
 void check_fence(int *lock_fd, const char *kind, const char *id, const char *scope, long number) {
   if (!*scope) return;
@@ -33,8 +34,9 @@ void check_fence(int *lock_fd, const char *kind, const char *id, const char *sco
 }
 
 /*
- * The fence, in the same step as the change: a smaller number is refused before anything happens, a larger one is written
- * down first, and ends what still runs under a smaller one before the new request begins. An equal one is of the same attempt.
+ * The fence, in the same step as the change: a smaller number is refused before anything happens, a larger one
+ * is written down first, and ends what still runs under a smaller one before the new request begins. An equal
+ * one is of the same attempt.
  */
 bool admit(struct conn *c, const char *scope, long number) {
   if (!*scope) return true;
@@ -55,8 +57,8 @@ bool admit(struct conn *c, const char *scope, long number) {
 }
 
 /*
- * Records numbers for everything that a scope may change, whether it exists already or not: `n`, then scope and number. Waits
- * for the changes that are under way: what began under a smaller number has ended when this answers.
+ * Records numbers for everything that a scope may change, whether it exists already or not: `n`, then scope and number.
+ * Waits for the changes that are under way: what began under a smaller number has ended when this answers.
  */
 void verb_fence_off(struct fields *f) {
   for (long n = field_number(f); n > 0 && !f->bad; n--) {

@@ -3,10 +3,11 @@
 #include <sys/mount.h>
 
 /*
- * The host's root as the root of a VM in a user namespace. In a user namespace the kernel refuses an overlay over a tree
- * that has mounts below it (/proc, /sys: an overlay would show what they cover). So each directory without mounts below
- * it gets an overlay of its own; one with mounts becomes a plain directory whose children are done in the same way.
- * Left out: files that stand directly in such a directory, and what this user may not read (an empty directory instead).
+ * The host's root as the root of a VM in a user namespace. In a user namespace the kernel refuses an overlay over
+ * a tree that has mounts below it (/proc, /sys: an overlay would show what they cover). So each directory without
+ * mounts below it gets an overlay of its own; one with mounts becomes a plain directory whose children are done
+ * in the same way. Left out: files that stand directly in such a directory, and what this user may not read (an
+ * empty directory instead).
  */
 static struct buf mounts;
 

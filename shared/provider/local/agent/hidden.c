@@ -3,9 +3,10 @@
 #include <sys/xattr.h>
 
 /*
- * Directories of the host that a machine on the host's own root (a light stemcell) must not see: Remodel's home, the homes of
- * its operators. Each is an opaque directory of the upper layer: what lies below it is no part of the machine's tree, so
- * there is no cover that an unmount would take away. In the machine it is an empty directory of its own.
+ * Directories of the host that a machine on the host's own root (a light stemcell) must not see: Remodel's
+ * home, the homes of its operators. Each is an opaque directory of the upper layer: what lies below it is no
+ * part of the machine's tree, so there is no cover that an unmount would take away. In the machine it is an
+ * empty directory of its own.
  */
 static int make_opaque(const struct boot *b, const char *path) {
   const char *name = b->restricted ? "user.overlay.opaque" : "trusted.overlay.opaque";

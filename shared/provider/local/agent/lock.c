@@ -29,8 +29,8 @@ int lock_file(const char *kind, const char *id, int how) {
 }
 
 /*
- * Takes the lock of one VM or disk: a flock on its fence file. Only helpers take it, and they do not wait for their clients
- * while they hold it.
+ * Takes the lock of one VM or disk: a flock on its fence file. Only helpers take it, and they do not wait for their
+ * clients while they hold it.
  */
 int lock(const char *kind, const char *id) { return lock_file(kind, id, LOCK_EX); }
 
@@ -72,8 +72,8 @@ void effect(const char *name, const char *id, const char *other_key, const char 
 }
 
 /*
- * Forgets the fences of VMs and disks that have been gone for a week, and what crashes left in tmp/ a day ago. A fence file
- * goes only while we hold its lock, so nobody can be between looking at it and changing something.
+ * Forgets the fences of VMs and disks that have been gone for a week, and what crashes left in tmp/ a day ago. A fence
+ * file goes only while we hold its lock, so no helper can be between looking at it and changing something.
  */
 void verb_prune(struct fields *f) {
   (void)f;

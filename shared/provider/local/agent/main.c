@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
   char chunk[65536];
   ssize_t n;
   while ((n = read(0, chunk, sizeof chunk)) > 0) buf_add(&in, chunk, (size_t)n);
-  /* Whoever asked may be gone before we answer; the change is finished all the same. */
+  /* The caller may be gone before we answer; the change is finished all the same. */
   signal(SIGPIPE, SIG_IGN);
   /* Node raises the soft limit for itself; programs in a VM get what a login would give them. */
   struct rlimit files;

@@ -1,6 +1,6 @@
 #include "remodel.h"
 
-/* The answer of a helper: NUL-ended strings on stdout, the first is `ok` or `error`. Nobody may be listening any more. */
+/* The answer of a helper: NUL-ended strings on stdout, the first is `ok` or `error`. The reader may be gone. */
 void answer(const char *first, ...) {
   struct buf out = {0};
   va_list args;

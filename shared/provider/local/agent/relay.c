@@ -13,10 +13,10 @@ static int copy_stream(int from, int to) {
 }
 
 /*
- * stdin and stdout become the two directions of a stream to a unix socket of this machine; a NUL on stdout says that it is
- * connected. Each direction is a process of its own, so that a peer that does not read never holds up what it says. It ends
- * when the peer closes. Exit 2: there is no such socket; 3: it cannot be reached. Never 1: so answers an agent that is older
- * than this built-in.
+ * stdin and stdout become the two directions of a stream to a unix socket of this machine; a NUL on stdout says that it
+ * is connected. Each direction is a process of its own, so that a peer that does not read never holds up what it says.
+ * It ends when the peer closes. Exit 2: there is no such socket; 3: it cannot be reached. Never 1: so answers an agent
+ * that is older than this built-in.
  */
 int relay(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};

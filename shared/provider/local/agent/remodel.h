@@ -2,13 +2,13 @@
  * The machine side of the local provider: one binary with two lives.
  *
  *   HELPER  `agent <verb>`, started by the provider for every change to the directory (its working directory). It takes
- *           the lock of the VM or disk, checks and records the fence, makes the change and leaves, all in one process of
- *           its own session: a worker that is frozen or killed in the middle never sits on a lock.
+ *           the lock of the VM or disk, checks and records the fence, makes the change and leaves, all in one process
+ *           of its own session: a worker that is frozen or killed in the middle never sits on a lock.
  *   AGENT   PID 1 of a VM, forked from the helper that made it. It listens on vms/<id>/agent.sock.
  *
  * Directory:
  *   fences/scopes-<n>    lines `<number> <scope>`, for scopes of hash n: fences that hold for every VM and disk, also for those
- *                        that are made later (fence_off). Whoever changes something under a fence locks it shared.
+ *                        that are made later (fence_off). A change under a fence locks it shared.
  *   fences/<kind>-<id>   lines `<number> <scope>`; also the lock (flock) of that VM or disk. Outlives the VM, so that a
  *                        writer that wakes up after a delete is still refused.
  *   vms/<id>/vm.json     the intent: written before anything else, removed after everything else
@@ -39,9 +39,11 @@
  *   'L' n, n times scope number: remember all of them, the smaller ones of those it knows are passed over      'A'
  *   'D' <fence> kill every process and end              'A', then PID 1 is gone
  *   'P' ping, at any time                               'P'
- *   'T' exit code or "", signal number or ""; 'X' error code (shared/runtime/errors.ts), message: both are the last frame
+ *   'T' exit code or "", signal number or ""; 'X' error code (shared/runtime/errors.ts), message:
+ *   both are the last frame
  *
- * The client closes the connection when it has the last frame. A client that goes away takes its command with it: the command and all its descendants are killed.
+ * The client closes the connection when it has the last frame. A client that goes away takes its command with it: the
+ * command and all its descendants are killed.
  */
 #ifndef REMODEL_H
 #define REMODEL_H

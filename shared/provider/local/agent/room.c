@@ -7,16 +7,16 @@
 #include <sys/wait.h>
 
 /*
- * Rooms: how a VM is made as new without being made anew. All commands of a renewable VM run in a room: a mount, process, network, IPC
- * and host name namespace of its own, with layers of its own, made by the same code as a VM (boot.c). The agent stays
- * outside, where nothing in a room sees it.
+ * Rooms: how a VM is made as new without being made anew. All commands of a renewable VM run in a room: a mount,
+ * process, network, IPC and host name namespace of its own, with layers of its own, made by the same code as a VM
+ * (boot.c). The agent stays outside, where nothing in a room sees it.
  *
  *   open      commands run in it. A fresh one has run none.
  *   ended     'W': its PID 1 was killed, so the kernel has ended every process in it; another PID 1 was put into the same
  *             mount, network, IPC and host name namespaces, and commands go on among the same files.
  *   left      'N': the processes are ended as before, the namespaces are let go, and the next room is made from nothing. The layers
- *             are removed by a child of ours (`sweeper`); the renewal after this one waits for it, so a VM never carries more
- *             than one room that was left.
+ *             are removed by a child of ours (`sweeper`); the renewal after this one waits for it, so a VM never
+ *             carries more than one room that was left.
  */
 enum { MNT, NET, IPC, UTS, PID, SPACES };
 static const struct { const char *name; int flag; } kinds[SPACES] = {
@@ -127,8 +127,8 @@ static bool make_room(char *said, size_t size) {
 }
 
 /*
- * Kills everything in the room. True when the kernel has: a PID 1 is gone when nothing is left in its namespace. It waits for keepers
- * too, whose parent we are, so we go on reaping.
+ * Kills everything in the room. True when the kernel has: a PID 1 is gone when nothing is left in its namespace. It
+ * waits for keepers too, whose parent we are, so we go on reaping.
  */
 static bool end_processes(void) {
   long deadline = now_ms() + 3000;

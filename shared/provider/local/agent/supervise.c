@@ -10,16 +10,17 @@
  *                      else WAITING: a back-off of 50 ms, doubled up to 5 s, then STARTING again
  *   STARTING -the command fails, or no live pid in time-> WAITING, and shown as failing
  *   any      -stop->   STOPPING: the stop command runs, and a signal takes its place where the shell cannot run it; when the process
- *                      and the command are gone: STOPPED. At the deadline what is left is killed with everything below it, which
- *                      is remembered until the next start.
+ *                      and the command are gone: STOPPED. At the deadline what is left is killed with everything below
+ *                      it, which is remembered until the next start.
  *
- * Shown to clients: WAITING is `starting` after one or two deaths, `failing` after three in a row or a failed start; RUNNING is
- * `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row,
- * and so does a start that is asked for.
+ * Shown to clients: WAITING is `starting` after one or two deaths, `failing` after three in a row or a failed start;
+ * RUNNING is `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row, and so
+ * does a start that is asked for.
  *
- * A pidfile outlives its process, on a persistent disk even its machine, and the number in it is given to another process one day.
- * So one is believed only when it was written since: what it said when the process was first supervised, or when
- * nothing that it named was left, is remembered with the time of writing, and names nothing for as long as it is the same.
+ * A pidfile outlives its process, on a persistent disk even its machine, and the number in it is given to another
+ * process one day. So one is believed only when it was written since: what it said when the process was first
+ * supervised, or when nothing that it named was left, is remembered with the time of writing, and names nothing for as
+ * long as it is the same.
  */
 #define STABLE_MS 2000
 #define LOG_BYTES (1024 * 1024)
@@ -74,7 +75,10 @@ static void remember_past(struct process *p) {
   if (read_mark(p, &now) && !alive(now.pid)) p->past = now;
 }
 
-/* Many start scripts take a pidfile of a live process for their own, and start nothing; the number may be one of their own by then. */
+/*
+ * Many start scripts take a pidfile of a live process for their own, and start nothing; the number may be
+ * one of their own by then.
+ */
 static void remove_stale_pidfile(const struct process *p) {
   struct mark now;
   if (read_mark(p, &now) && is_past(p, &now)) unlink(p->pidfile);
@@ -342,7 +346,7 @@ void supervise_set(struct conn *c, struct fields *f) {
 void supervise_start(struct conn *c) {
   for (struct process *p = processes; p; p = p->next) {
     if (p->leaving) continue;
-    /* Whoever asks for a start judges what comes now, not the row of deaths before it. */
+    /* A request for a start judges the deaths that come now, not those before it. */
     p->failures = 0;
     if (p->state == STOPPING) p->start_again = true;
     if (p->state == STOPPED || p->state == WAITING) begin_start(p);

@@ -106,8 +106,8 @@ static int open_directory(int dir, const char *name) {
 }
 
 /*
- * A tree may be deeper than we may have files open, or than our stack: what lies this deep is moved up to the top (`lifted`), which is
- * looked through again.
+ * A tree may be deeper than we may have files open, or than our stack: what lies this deep is moved up to the top
+ * (`lifted`), which is looked through again.
  */
 #define DEEPEST 64
 struct removal { int top; long lifted; };
@@ -150,7 +150,7 @@ static int remove_entry(struct removal *r, int dir, const char *name, int depth)
   return wrong ? wrong : failed(name);
 }
 
-/* Removes what stands at `name`, whatever it is. Nothing there is success. Never leaves the tree by a link. */
+/* Removes `name`, of whatever type. Nothing there is success. Never leaves the tree by a link. */
 int remove_tree(int dir, const char *name) {
   if (!take(dir, name, 0)) return 0;
   if (errno != EISDIR && errno != EPERM) return failed(name);

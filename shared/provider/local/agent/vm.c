@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 
 /*
- * The life of a VM's record: nothing -> vm.json (intent: it is ours to finish or to remove) -> pid (a process may run) ->
- * ready (commit: it is a VM). Back: processes gone -> files gone -> vm.json gone, so that what is half removed is still
- * found by its ownership. Every verb holds the lock of the VM from its first look to its last change.
+ * The life of a VM's record: nothing -> vm.json (intent: it is ours to finish or to remove) -> pid (a process may run)
+ * -> ready (commit: it is a VM). Back: processes gone -> files gone -> vm.json gone, so that what is half removed is
+ * still found by its ownership. Every verb holds the lock of the VM from its first look to its last change.
  */
 static char *in_vm(const char *id, const char *name) {
   static char path[400];
@@ -41,7 +41,7 @@ static void learn_fences(int lock_fd, const char *id) {
   close(fd);
 }
 
-/* Ends every process of the VM and waits for it. `scope` "" means nobody may refuse. */
+/* Ends every process of the VM and waits for it. `scope` "" means that no fence refuses. */
 static void end_processes(const char *id, const char *scope, long number) {
   struct pid_file p;
   char place[160], code[64], message[900];
@@ -212,7 +212,7 @@ void verb_create_vm(struct fields *f) {
   clear_files(b.id);
   char path[300];
   snprintf(path, sizeof path, "vms/%s", b.id);
-  /* Whoever lists VMs removes empty directories: make it again. */
+  /* A process that lists VMs removes empty directories: make it again. */
   for (int i = 0; (mkdir(path, 0700) && errno != EEXIST) || replace_file(in_vm(b.id, "vm.json"), record, strlen(record)); i++)
     if (errno != ENOENT || i == 20) refuse("infrastructure", "cannot record VM %s: %s", b.id, strerror(errno));
   failpoint("create_vm.recorded");

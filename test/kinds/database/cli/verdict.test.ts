@@ -92,7 +92,7 @@ test('a node of which no server answers says what to do with each kind of silenc
     [expect.stringMatching(/^n1 takes no writes: n1-a is unresponsive/), deploy],
   ])
   expect(told([server('n1-a', 'failing', {})])[0]![1]).toBe('remodel logs shop n1-a')
-  expect(told([server('n1-a', 'unresponsive', {})], { lock: 'someone' })[0]![1]).toBeNull()
+  expect(told([server('n1-a', 'unresponsive', {})], { lock: 'another' })[0]![1]).toBeNull()
 })
 
 test('replicas that are gone or follow no server are named, and writes that wait for them', () => {
@@ -148,7 +148,7 @@ test('what is watched says each change once, and nothing where only amounts and 
   ])
 })
 
-test('a node that is being added is told as closed to clients, and is not to be promoted', () => {
+test('a node that is being added is shown as closed to clients, and is not to be promoted', () => {
   const added = { closed: 'added', lagBytes: 0 }
   expect(told([primary('n1-a'), replica('n3-c', added), replica('n3-d', added)])).toEqual([
     [

@@ -2,11 +2,11 @@
  * follow-addresses RECORDS GROUP SOCKET BACKEND PORT
  *
  * Keeps the servers of a HAProxy backend equal to the addresses of a group, through the runtime API: HAProxy is never
- * reloaded, so no connection of a client ever breaks. A server of the backend is a slot. An address that vanished leaves
- * its slot in maintenance (requests that are under way end as usual); a new address takes a free slot.
+ * reloaded, so no connection of a client ever breaks. A server of the backend is a slot. An address that vanished
+ * leaves its slot in maintenance (requests that are under way end as usual); a new address takes a free slot.
  *
- * It keeps no state of its own: every second, and whenever the table changes, it asks HAProxy what stands and changes
- * the difference. So either of the two may be started again at any time.
+ * It keeps no state of its own: every second, and whenever the table changes, it asks HAProxy for its servers and
+ * changes the difference. So either of the two may be started again at any time.
  */
 #include "haproxy.h"
 #include "records.h"
@@ -45,8 +45,8 @@ static bool retire(const struct follower *follower, const char *slot) {
 }
 
 /*
- * HAProxy takes a server that leaves maintenance for healthy until its first check says otherwise. `health down` makes it
- * wait for that check. All in one line, which HAProxy carries out without serving a request in between.
+ * HAProxy takes a server that leaves maintenance for healthy until its first check says otherwise. `health down` makes
+ * it wait for that check. All in one line, which HAProxy carries out without serving a request in between.
  */
 static bool enlist(const struct follower *follower, const char *slot, const char *address) {
   char text[1024];

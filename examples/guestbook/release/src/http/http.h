@@ -29,7 +29,9 @@ sds http_json_string(sds out, const char *text, size_t length);
 struct http_hooks {
   void *context;
   void (*handle)(void *context, const struct http_request *request, struct http_response *response);
-  /* Called once a turn of the loop, before any answer of that turn is sent. Not 0: nothing is sent and the server ends. */
+  /*
+   * Called once a turn of the loop, before any answer of that turn is sent. Not 0: nothing is sent and the server ends.
+   */
   int (*settle)(void *context);
   /* SIGUSR1: said once. */
   void (*drain)(void *context);

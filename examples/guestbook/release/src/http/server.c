@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 /*
- * A connection reads, is answered, and is closed when a request said so, when its peer is gone, or when the server ends.
- * A turn of the loop first reads and handles everything that is ready, then settles once, then sends: an answer is on the
- * wire only after what it acknowledges is on the disk.
+ * A connection reads, is answered, and is closed when a request said so, when its peer is gone, or when the server
+ * ends. A turn of the loop first reads and handles everything that is ready, then settles once, then sends: an answer
+ * is on the wire only after what it acknowledges is on the disk.
  */
 struct connection {
   int fd;

@@ -9,7 +9,7 @@ struct storage *storage_open(const char *path);
 void storage_close(struct storage *storage);
 
 /*
- * Adds an entry and returns its id, or -1. The entry is durable only after storage_commit: the caller answers nobody
+ * Adds an entry and returns its id, or -1. The entry is durable only after storage_commit: the caller answers no client
  * before that, so that one write to the disk serves every request of a turn of its loop.
  */
 int64_t storage_add(struct storage *storage, const char *text, size_t length);
