@@ -53,14 +53,18 @@ describe('after a plan the world is read again, and the verdict', () => {
     expect(named(await client.verdict('verdict', 10))).toEqual([])
   })
 
-  test('names a process that does not run', async () => {
+  test('names a process that does not run, and files of its job that are gone', async () => {
     const machine = await stack.provider.connect(await machineOf('verdict', 'app/1'), null)
     const [process] = await machine.status()
     await machine.exec(['/bin/sh', '-c', 'rm -f /var/vcap/jobs/app/bin/*; kill -9 "$0"', String(process!.pid)])
     machine.close()
+    const missing = 'bin/ctl, bin/drain, bin/pre-start'
     await expect
-      .poll(async () => named(await client.verdict('verdict', 0)), generous)
-      .toEqual(['instance/app/1 has a process that does not run'])
+      .poll(async () => named(await client.verdict('verdict', 0)).sort(), generous)
+      .toEqual([
+        `instance/app/1 does not have job app as it was deployed: ${missing}`,
+        'instance/app/1 has a process that does not run',
+      ])
   })
 
   test('names a machine that no deploy has recorded', async () => {

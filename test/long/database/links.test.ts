@@ -64,13 +64,14 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
       await machine.exec(['/bin/sh', '-euc', `cd /var/vcap/store/postgres; ${script}`])
       machine.close()
     }
-    const carried = async () =>
-      (await deviations()).find(({ material }) => material === 'subscription/n1:n2:till')?.what ?? ''
+    const carried = async () => (await deviations()).find(({ material }) => material === 'node/n2')?.what ?? ''
     await onReader('mv passwords passwords.away')
     await one(
       `SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = 'remodel_n1_n2' AND active`,
     )
-    await expect.poll(carried, { timeout: 60_000 }).toMatch(/^carries nothing: n2 is not connected to n1: .*password/)
+    await expect
+      .poll(carried, { timeout: 60_000 })
+      .toMatch(/^gets nothing of what n1 writes: n2 is not connected to n1: .*password/)
     await onReader('mv passwords.away passwords')
     await expect.poll(deviations, { timeout: 60_000 }).toEqual([])
   })

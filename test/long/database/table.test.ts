@@ -93,7 +93,7 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
     expect((await run('database', 'shop')).stdout.split('\n')).toContain(line)
     expect(found.nodes.map(({ lastBackupAt }) => lastBackupAt)).toEqual([null, null])
     expect(await run('psql', 'shop', '--node', 'n9')).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('n1, n2'),
     })
     // Each computer has a psql of another version, or none: what it is given is what counts.
@@ -168,7 +168,7 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
   test('refuse a name that is none, and name the nearest', async () => {
     for (const verb of ['database', 'instances']) {
       const { code, stderr } = await run(verb, 'shpo')
-      expect(code).toBe(1)
+      expect(code).toBe(2)
       expect(stderr).toContain('shpo; did you mean shop?')
     }
     expect(JSON.parse((await run('database', 'shpo', '--json')).stderr).error).toMatchObject({ code: 'not-found' })
@@ -178,6 +178,6 @@ describe('the tables of databases', { timeout: 120_000 }, () => {
   test('forget a database that is removed', async () => {
     await remove(stack.client())
     expect(await read('databases')).toEqual([])
-    expect((await run('database', 'shop')).code).toBe(1)
+    expect((await run('database', 'shop')).code).toBe(2)
   })
 })
