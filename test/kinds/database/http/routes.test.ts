@@ -64,7 +64,7 @@ test('a deployment of another kind has nothing to compare, and its backups are n
   expect(await ask('GET', '/v1/deployments/web/comparison')).toEqual([
     404,
     'not-found',
-    'web is no database that stands',
+    'web is no database that is deployed',
   ])
   expect((await ask('DELETE', '/v1/deployments/web/backups')).slice(0, 2)).toEqual([409, 'conflict'])
 })
