@@ -83,9 +83,11 @@ describe('the sweep of compile VMs', () => {
     const provider = cheapCloud()
     const lanes = Array.from({ length: 100 }, () => benches.pool({ provider, capacity: 1, lifeMs, beatMs: 60_000 }))
     const seen = { held: 0, swept: 0, sweeps: 0, underfoot: [] as string[] }
+    // Both ways must have happened, often, for the races to mean anything: a slow machine takes longer for that.
+    const enough = () => seen.swept > 100 && seen.held > 1000 && seen.sweeps > 100
     const claim = async ({ pool, lease }: Bench) => {
       let before = ''
-      for (let n = 0, waitMs = lifeMs * 0.8; n < claims; n++) {
+      for (let n = 0, waitMs = lifeMs * 0.8; n < claims || !enough(); n++) {
         await sleep(waitMs)
         const vm = await pool.take(wish('1'), never)
         // It works for a while: a sweep that looked before the claim has done by then what it was about to do.
@@ -112,9 +114,5 @@ describe('the sweep of compile VMs', () => {
     while (!done) await sweepOnce({ ...lanes[seen.sweeps++ % lanes.length]!, provider, log: benches.log })
     await racing
     expect(seen.underfoot).toEqual([])
-    // Both ways must have happened, often, for the races to mean anything.
-    expect(seen.swept).toBeGreaterThan(100)
-    expect(seen.held).toBeGreaterThan(1000)
-    expect(seen.sweeps).toBeGreaterThan(100)
   })
 })

@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
+import { ownNet } from './net.ts'
 import { ask, askServer, deploy, documentOf, expectWhole, remove, standing } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
 let client: Client
-const net = 82
+const net = await ownNet()
 const wish = { net, nodes: { n1: 'ab', n2: 'cd' } }
 
 beforeAll(async () => {

@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
+import { ownNet } from './net.ts'
 import { ask, askServer, connect, deploy, documentOf, expectWhole, remove, standing } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
 let client: Client
-const net = 81
+const net = await ownNet()
 
 beforeAll(async () => {
   stack = await startServices({ planner: 1, assembler: 1 })
