@@ -16,12 +16,12 @@ const open = (number: number, scope = 'subscription/n1:n2:shop') =>
 describe('a session under a fence', () => {
   test('ends when a step comes with a larger one; it can change nothing more, and is refused when it comes again', async () => {
     const paused = await open(3)
-    await paused.query('CREATE TABLE kept (by int)')
+    await paused.query('CREATE TABLE public.kept (by int)')
     const newer = await open(4)
-    await expect(paused.query('INSERT INTO kept VALUES (3)')).rejects.toMatchObject({ code: 'infrastructure' })
+    await expect(paused.query('INSERT INTO public.kept VALUES (3)')).rejects.toMatchObject({ code: 'infrastructure' })
     await expect(open(3)).rejects.toMatchObject({ code: 'superseded' })
-    await newer.query('INSERT INTO kept VALUES (4)')
-    expect(await newer.query('SELECT by FROM kept')).toEqual([{ by: 4 }])
+    await newer.query('INSERT INTO public.kept VALUES (4)')
+    expect(await newer.query('SELECT by FROM public.kept')).toEqual([{ by: 4 }])
     await newer.close()
   })
 
