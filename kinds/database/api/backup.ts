@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** A base backup of a database's node. Milliseconds since the epoch, by the server's clock. */
-export const Backup = z.object({
+export const BackupSummary = z.object({
   id: z.string(),
   node: z.string(),
   /** History of one set of data; another begins where a node is restored. */
@@ -17,4 +17,4 @@ export const Backup = z.object({
   bytes: z.number(),
   logBytes: z.number(),
 })
-export type Backup = z.infer<typeof Backup>
+export type BackupSummary = z.infer<typeof BackupSummary>

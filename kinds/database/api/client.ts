@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type Calls, limits, of, ofAction } from '../../../shared/api/calls.ts'
 import { PlanView } from '../../../shared/api/schemas/plan.ts'
 import type { BackUp, Promotion, Restart } from '../action-inputs.ts'
-import { Backup } from './backup.ts'
+import { BackupSummary } from './backup.ts'
 import { Comparison } from './comparison.ts'
 import { DatabaseInstance } from './instance.ts'
 import { StatementOutcome, type StatementsRequest } from './statements.ts'
@@ -32,13 +32,13 @@ export class DatabaseClient {
     return this.#calls.post(PlanView, ofAction(deployment, 'restart'), input, limits.planning)
   }
 
-  backups(deployment: string): Promise<Backup[]> {
-    return this.#calls.get(z.array(Backup), `${of(deployment)}/backups`)
+  backups(deployment: string): Promise<BackupSummary[]> {
+    return this.#calls.get(z.array(BackupSummary), `${of(deployment)}/backups`)
   }
 
   /** Answers what was forgotten. */
-  forgetBackups(deployment: string): Promise<Backup[]> {
-    return this.#calls.delete(z.array(Backup), `${of(deployment)}/backups`)
+  forgetBackups(deployment: string): Promise<BackupSummary[]> {
+    return this.#calls.delete(z.array(BackupSummary), `${of(deployment)}/backups`)
   }
 
   runStatements(deployment: string, request: z.input<typeof StatementsRequest>): Promise<StatementOutcome[]> {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Kind } from '../../contract/kind.ts'
-import { Backup } from '../api/backup.ts'
+import { BackupSummary } from '../api/backup.ts'
 import { archivesOf } from '../archive/archives.ts'
 
 const ByName = z.object({ name: z.string() })
@@ -17,7 +17,7 @@ export const backupRoutes: NonNullable<Kind['routes']> = (server, { ledger, stor
         description:
           'Base backups, oldest first, and which times each can be restored to. They outlive the deployment.',
         params: ByName,
-        response: { 200: z.array(Backup) },
+        response: { 200: z.array(BackupSummary) },
       },
     },
     async (request) => archives.summaries(request.params.name),
@@ -29,7 +29,7 @@ export const backupRoutes: NonNullable<Kind['routes']> = (server, { ledger, stor
       schema: {
         description: 'Forgets the backups of a deployment that is gone; the blobs go with the next clean-up.',
         params: ByName,
-        response: { 200: z.array(Backup) },
+        response: { 200: z.array(BackupSummary) },
       },
     },
     async (request) => {

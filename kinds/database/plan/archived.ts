@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Aspect, type Look, type Observation, observation, observed } from '../../../shared/model/observation.ts'
-import { BackupSummary } from '../archive/backup-summary.ts'
+import { BackupSummary } from '../api/backup.ts'
 
 /** Rows and transactions (`written-since.ts`); bytes of the log where no more is known. */
 const Drops = z.union([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { BackupSummary } from '../../../kinds/database/archive/backup-summary.ts'
+import type { BackupSummary } from '../../../kinds/database/api/backup.ts'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
 import { renamedMaterial } from '../../../kinds/database/renaming.ts'

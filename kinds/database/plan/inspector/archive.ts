@@ -1,7 +1,7 @@
 import type { Observation } from '../../../../shared/model/observation.ts'
 import type { World } from '../../../contract/kind.ts'
+import type { BackupSummary } from '../../api/backup.ts'
 import { archivesOf } from '../../archive/archives.ts'
-import type { BackupSummary } from '../../archive/backup-summary.ts'
 import { bytesAt } from '../../archive/chain.ts'
 import { InstanceAttributes, restoredMaterial } from '../../inputs.ts'
 import { type Address, type Machines, openSession, type Session } from '../../postgres/server.ts'
