@@ -52,7 +52,7 @@ test('a difference that was made by hand is named, and the same nodes are the sa
   ])
   expect((await run('database', 'shop', 'compare')).code).toBe(2)
   expect(await run('database', 'compare', 'nothing')).toMatchObject({
-    code: 1,
+    code: 2,
     stderr: expect.stringContaining('no database'),
   })
 })
