@@ -691,14 +691,6 @@ export const databases: readonly Sabotage[] = [
     caughtBy: 'test/database/owner.test.ts',
   },
   {
-    name: 'the user that is set for a database is who Remodel is there',
-    guarantee: 105,
-    file: 'kinds/database/postgres/own-settings.ts',
-    find: 'SET SESSION AUTHORIZATION ${adminRole};',
-    replace: '',
-    caughtBy: 'test/database/owner.test.ts',
-  },
-  {
     name: 'statements of an owner are run as the superuser',
     guarantee: 105,
     file: 'kinds/database/postgres/as-role.ts',
