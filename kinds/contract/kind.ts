@@ -4,7 +4,6 @@ import type { UsedRelease } from '../../shared/api/schemas/release.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Durations } from '../../shared/compilation/durations.ts'
-import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
 import type { Look, Observation } from '../../shared/model/observation.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
@@ -16,7 +15,7 @@ import { type Fault, RemodelError } from '../../shared/runtime/errors.ts'
 import type { Secrets } from '../../shared/runtime/secrets.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
 import type { PlanDraft } from './draft.ts'
-import type { Routes } from './routes.ts'
+import type { RouteParts, Routes } from './routes.ts'
 import type { Stores } from './stores.ts'
 
 /** A release that was uploaded, without what it holds. */
@@ -213,7 +212,7 @@ export interface Kind<Strategy = unknown> {
   /** Ends what it has started in this process: threads, children. Absent: it starts none. */
   close?(): Promise<void>
   /** Routes of its own below `/v1`. Absent: it has none. */
-  routes?(server: Routes, parts: { ledger: Ledger; stores: Stores; provider: Provider }): void
+  routes?(server: Routes, parts: RouteParts): void
   /**
    * What `describe` adds to an instance, by field: what the API says of instances has them too. Absent: it adds none.
    */

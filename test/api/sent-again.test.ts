@@ -1,46 +1,29 @@
 import { createServer, type Server } from 'node:http'
-import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { buildServer } from '../../services/planner/http/server.ts'
-import type { Services } from '../../services/planner/http/services.ts'
 import { Client } from '../../shared/api/client.ts'
-import { Queues } from '../../shared/queue/queues.ts'
-import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
-import { openTown, type Town } from '../reservation/town.ts'
-import { openKinds } from '../support/kinds.ts'
+import { openApi, type TestApi, token } from '../support/api.ts'
 import { planOf, remodel } from '../support/plans.ts'
-import { startRedis, type TestRedis } from '../support/redis.ts'
 
-const token = 'a token that only this test knows, for callers over TCP'.replaceAll(' ', '-')
-let redis: TestRedis
-let town: Town
-let queues: Queues
-let api: Awaited<ReturnType<typeof buildServer>>
+let api: TestApi
 let losing: Server
 let client: Client
 /** Paths of which the first answer is lost. */
 const lost = new Set<string>()
 
 beforeAll(async () => {
-  redis = await startRedis()
-  town = await openTown({ url: redis.url, prefix: 'a' })
-  const { ledger, planning } = town
-  queues = new Queues(town.redis, ledger.settings)
-  const services = {
-    ...{ ledger, planning, queues },
-    ...{ planner: 'p', version: '0', disk: {}, log: pino({ level: 'silent' }) },
-    kinds: await openKinds(),
-    stores: { redis: town.redis, settings: ledger.settings, blobs: {} },
-    heartbeat: new Heartbeat(town.redis, ledger.settings, 'p'),
-  }
-  api = await buildServer(services as unknown as Services, { token, hosts: [], local: new WeakSet() })
+  api = await openApi('a')
   // Carries out a request, and breaks the connection instead of answering: a planner that was killed between the two.
   losing = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const { method, url = '', headers } = request
     const payload = Buffer.concat(chunks)
-    const answer = await api.inject({ method: method as 'GET', url, headers, ...(payload.length > 0 && { payload }) })
+    const answer = await api.server.inject({
+      method: method as 'GET',
+      url,
+      headers,
+      ...(payload.length > 0 && { payload }),
+    })
     if (lost.delete(url)) return void request.socket.destroy()
     response.writeHead(answer.statusCode, { 'content-type': 'application/json' }).end(answer.body)
   })
@@ -52,10 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   losing.closeAllConnections()
   losing.close()
-  await api.close()
-  await queues.close()
-  town.close()
-  await redis.stop()
+  await api[Symbol.asyncDispose]()
 })
 
 /** Only on a connection that is kept does the command send a request again. */
@@ -69,7 +49,7 @@ async function losingTheAnswer<Result>(path: string, work: () => Promise<Result>
 
 describe('a request of the command whose answer was lost', () => {
   test('to apply a plan is answered as if it had come once', async () => {
-    const { id } = await town.planning.plan(town.order('web'))
+    const { id } = await api.town.planning.plan(api.town.order('web'))
     const status = await losingTheAnswer(`/v1/plans/${id}/apply`, () => client.apply(id, {}))
     expect(status.state).toBe('running')
     await expect(client.apply(id, {})).rejects.toMatchObject({ code: 'conflict' })
@@ -77,12 +57,12 @@ describe('a request of the command whose answer was lost', () => {
 
   test('to approve is answered as if it had come once, and is one decision', async () => {
     const approval = remodel('yes', [], { action: 'approve' })
-    const { id } = await town.ledger.store(planOf('asks', [approval, remodel('b', ['yes'])]), Date.now())
+    const { id } = await api.town.ledger.store(planOf('asks', [approval, remodel('b', ['yes'])]), Date.now())
     await client.apply(id, {})
     const decided = () => client.approve(id, 'yes', true)
     await losingTheAnswer(`/v1/plans/${id}/approvals`, decided)
     await expect(decided()).rejects.toMatchObject({ code: 'conflict' })
-    const done = (await town.ledger.events('asks', 0)).filter(
+    const done = (await api.town.ledger.events('asks', 0)).filter(
       ({ remodel, type }) => remodel === 'yes' && type === 'remodel.done',
     )
     expect(done).toHaveLength(1)

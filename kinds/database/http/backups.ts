@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PlanView } from '../../../shared/api/schemas/plan.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Kind } from '../../contract/kind.ts'
 import { BackupSummary } from '../api/backup.ts'
@@ -7,8 +8,21 @@ import { archivesOf } from '../archive/archives.ts'
 const ByName = z.object({ name: z.string() })
 
 /** What is archived of databases. Backups are made by a plan: action `back-up`. */
-export const backupRoutes: NonNullable<Kind['routes']> = (server, { ledger, stores }) => {
+export const backupRoutes: NonNullable<Kind['routes']> = (server, { ledger, stores, drawAction }) => {
   const archives = archivesOf(stores)
+
+  server.post(
+    '/v1/deployments/:name/backups',
+    {
+      schema: {
+        description: 'The same as action back-up.',
+        params: ByName,
+        body: z.unknown(),
+        response: { 201: PlanView },
+      },
+    },
+    async ({ params: { name }, body }, reply) => reply.status(201).send(await drawAction(name, 'back-up', body)),
+  )
 
   server.get(
     '/v1/deployments/:name/backups',

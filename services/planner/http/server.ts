@@ -56,14 +56,14 @@ export async function buildServer(services: Services, access: Access = noAccess)
     },
   )
   closeStalledBodies(server)
-  planRoutes(server, services)
+  const { drawAction } = planRoutes(server, services)
   deploymentRoutes(server, services)
   eventRoutes(server, services)
   supplyRoutes(server, services)
   releaseRoutes(server, services)
   cleaningRoutes(server, services)
   verifyRoutes(server, services)
-  for (const kind of services.kinds.all) kind.routes?.(server, services)
+  for (const kind of services.kinds.all) kind.routes?.(server, { ...services, drawAction })
   await mountBoard(server, services, visits)
   return server
 }

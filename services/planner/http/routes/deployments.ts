@@ -87,7 +87,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     {
       schema: {
         description:
-          'Instances with the state of their processes, asked of their machines now; of databases with role and lag.',
+          'Instances with the state of their processes, asked of their machines now, and what their kind says of them.',
         params: ByName,
         response: { 200: z.array(withFieldsOf(services.kinds.all)) },
       },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Routes } from '../../../../kinds/contract/routes.ts'
+import type { RouteParts, Routes } from '../../../../kinds/contract/routes.ts'
 import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schemas/plan.ts'
 import { compiledFor } from '../../../../shared/compilation/phrase.ts'
 import { CompileSpec } from '../../../../shared/compilation/spec.ts'
@@ -13,8 +13,8 @@ import type { Services } from '../services.ts'
 
 const ById = z.object({ id: z.string() })
 
-/** Plans: draw, look at, apply, cancel, approve. */
-export function planRoutes(server: Routes, { planning, ledger, kinds }: Services): void {
+/** Plans: draw, look at, apply, cancel, approve. Answers with what draws the plan of an action, for routes of kinds. */
+export function planRoutes(server: Routes, { planning, ledger, kinds }: Services): Pick<RouteParts, 'drawAction'> {
   const now = new CompilingNow(ledger, kinds)
   const overview = new Overview(ledger)
   const heartbeat = new Heartbeat(ledger.redis, ledger.settings, 'planner')
@@ -84,9 +84,8 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     },
   )
 
-  const ofDeployment = z.object({ name: z.string() })
-  const drawAction = async (name: string, action: string, body: unknown) => {
-    const plan = await planning.planAction(name, action, body)
+  const drawAction: RouteParts['drawAction'] = async (deployment, action, input) => {
+    const plan = await planning.planAction(deployment, action, input)
     return view(plan.deployment, plan.id)
   }
 
@@ -95,26 +94,13 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     {
       schema: {
         description:
-          'Draws a plan that no document asks for, from the floorplan that the inspector has just read. Of databases: back-up, promote, restart. 404 for an unknown node or server, 409 for an action that its kind does not have, or cannot do now.',
-        params: ofDeployment.extend({ action: z.string() }),
+          'Draws a plan of one of the actions of its kind, from the floorplan that the inspector has just read. 404 for a part that the deployment does not have, 409 for an action that its kind does not have, or cannot do now.',
+        params: z.object({ name: z.string(), action: z.string() }),
         body: z.unknown(),
         response: { 201: PlanView },
       },
     },
     async ({ params: { name, action }, body }, reply) => reply.status(201).send(await drawAction(name, action, body)),
-  )
-
-  server.post(
-    '/v1/deployments/:name/backups',
-    {
-      schema: {
-        description: 'The same as action back-up.',
-        params: ofDeployment,
-        body: z.unknown(),
-        response: { 201: PlanView },
-      },
-    },
-    async ({ params: { name }, body }, reply) => reply.status(201).send(await drawAction(name, 'back-up', body)),
   )
 
   server.get(
@@ -218,6 +204,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
       return { remodel, ...why, waitsFor: (await elsewhere(...at)) ?? (await unknown(...at)) ?? why.waitsFor, parked }
     },
   )
+  return { drawAction }
 }
 
 /** A lock that is asked for under an id is taken once, however often the request comes. */
