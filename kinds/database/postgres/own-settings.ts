@@ -1,5 +1,3 @@
-import { adminRole } from './names.ts'
-
 /**
  * What a session of the admin role has from its first statement on, whatever is set for the server, the database or
  * the role. The owner of a database may set for it what every session there begins with: with a path of schemas that
@@ -36,8 +34,9 @@ export const startOptions = Object.entries(fromTheStart)
 /**
  * The first statements of a session, and again where code of others may have changed its settings. All that is set
  * for the database or the role, as `client_min_messages`, goes back to what PostgreSQL has: to `RESET` it would bring
- * it back. The session's user may be set that way too.
+ * it back. The session's user cannot be set that way: PostgreSQL notes it at the connection with a source that counts
+ * more.
  */
-export const settleSql = `RESET ALL; SET SESSION AUTHORIZATION ${adminRole};
+export const settleSql = `RESET ALL;
   SELECT set_config(name, boot_val, false) FROM pg_settings
   WHERE source IN ('global', 'database', 'user', 'database user') AND context IN ('user', 'superuser')`
