@@ -16,8 +16,8 @@ import { dropSlot } from './slots.ts'
 /**
  * A server takes over that may not have all of its node's log. Other nodes may have read more than it has: it writes
  * those positions of the log anew, and as PostgreSQL goes by the position alone, they would skip what it writes up to
- * there, and its slots would go there with them. So its data forks into another line (`archiving/line.ts`), and who
- * reads it goes on from where the two part.
+ * there, and its slots would go there with them. So its data forks into another line (`archiving/line.ts`), and each
+ * reader goes on from where the two part.
  *
  *   (none)  -- the heir has a note of the line that it begins -->
  *   noted   No reader that answers reads any more. -- the heir is promoted -->
