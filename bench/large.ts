@@ -99,7 +99,7 @@ async function over({ ledger }: Stack, { deployment, id }: Plan, state: string):
 
 /** The planner knows no kind `noop`, so it does not list its plans by itself. */
 async function moved({ ledger, redis }: Stack, { deployment, id }: Plan): Promise<void> {
-  await ledger.listEnded(deployment, id)
+  await ledger.retention.listEnded(deployment, id)
   await until(async () => (await redis.hget(`${ledger.base(deployment)}:plan:${id}`, 'blob')) !== null)
 }
 

@@ -2,7 +2,9 @@ import { layout } from '../../shared/provider/layout.ts'
 
 /** What the jobs and packages of an instance had when it was found healthy. */
 const note = `${layout.instance}/files`
-/** Written when jobs and packages were linked: what is younger was written by scripts of jobs, which may do so again. */
+/**
+ * Written when jobs and packages were linked: a younger file was written by a script of a job, which may do so again.
+ */
 const since = `${layout.instance}/id`
 
 const jobs = `find ${layout.jobs}/*/ -type f ! -newer ${since}`

@@ -110,7 +110,7 @@ await runService(log, async () => {
   await epoch.start()
   const settling = new Settling(steadyLedger, kinds, { log })
   await settling.takeOver()
-  await steadyLedger.relist()
+  await steadyLedger.retention.relist()
   const heartbeat = new Heartbeat(steady, settings, id)
   await heartbeat.start(subscriber)
   const planners = new Planners(steady, settings, id)

@@ -1,5 +1,5 @@
+import { eventOf } from '../ledger/events.ts'
 import type { LedgerReader } from '../ledger/reader.ts'
-import { eventOf } from '../ledger/reader.ts'
 import { RemodelError } from '../runtime/errors.ts'
 import type { HistoryLine } from './plan-history.ts'
 

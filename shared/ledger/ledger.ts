@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { linesOf } from '../history/lines.ts'
 import type { PlanHistory } from '../history/plan-history.ts'
 import type { Actor } from '../model/actor.ts'
 import type { Plan, PlanState } from '../model/plan.ts'
@@ -8,11 +7,10 @@ import type { Verdict } from '../model/verdict.ts'
 import { type Ground, Names } from '../reservation/names.ts'
 import { RemodelError } from '../runtime/errors.ts'
 import { failpoint } from '../runtime/failpoint.ts'
-import { capTimes } from '../runtime/redis/cap-times.ts'
 import { isReplicated, type RedisSettings } from '../runtime/redis.ts'
 import { FenceSource } from './fences.ts'
 import { graphOf, type StoredRemodel } from './graph.ts'
-import { abortChannel, deploymentOf, dueKey, endedKey, recentKey, releasedChannel } from './keys.ts'
+import { abortChannel, releasedChannel } from './keys.ts'
 import { lockOf } from './overview.ts'
 import { run } from './pipeline.ts'
 import { LedgerReader } from './reader.ts'
@@ -26,7 +24,9 @@ import type {
   OwedFence,
   WantedRun,
 } from './records.ts'
+import { Retention } from './retention.ts'
 import { scriptsOn } from './scripts.ts'
+import { fieldsOf, inRoundTrips } from './stored-fields.ts'
 
 export type * from './records.ts'
 
@@ -34,13 +34,6 @@ export type * from './records.ts'
  * How long an opened plan waits for a replica to have it, where one may take over, before it is answered all the same.
  */
 const replicaMs = 1000
-/** How long the plans of a deployment that is gone are remembered. */
-const pastMs = 30 * 24 * 3600 * 1000
-/**
- * What one round trip stores at most: values, and characters of them. Lua hands on no more than 8,000 values at once.
- */
-const storedValues = 800
-const storedCharacters = 64 * 1024
 
 /** How large the pieces are that scripts work in, and how long they wait. */
 export interface LedgerSizes {
@@ -52,8 +45,6 @@ export interface LedgerSizes {
   parkAfterMs: number
 }
 
-/** Retention puts off no deployment for longer. */
-export const longestPutOffMs = 3600 * 1000
 const usualSizes: LedgerSizes = { slice: 60, part: 50, parkAfterMs: 60_000 }
 
 /**
@@ -66,6 +57,8 @@ export class Ledger extends LedgerReader {
   readonly #scripts: ReturnType<typeof scriptsOn>
   readonly #channel: string
   readonly names: Names
+  /** Plans that ended: moved, forgotten, and taken off the lists. */
+  readonly retention: Retention
   readonly #sizes: LedgerSizes
 
   constructor(redis: Redis, settings: RedisSettings, more: Partial<LedgerSizes> & { history?: PlanHistory } = {}) {
@@ -75,6 +68,7 @@ export class Ledger extends LedgerReader {
     this.#scripts = scriptsOn(redis, { fences: this.fences, ...this.#sizes })
     this.#channel = releasedChannel(settings)
     this.names = new Names(redis, settings)
+    this.retention = new Retention(this, { scripts: this.#scripts, channel: this.#channel, names: this.names })
   }
 
   /**
@@ -92,7 +86,7 @@ export class Ledger extends LedgerReader {
     for (let copy = 2; ; copy++) {
       const state = await this.#scripts.refresh(base, this.#channel, plan.id, at)
       if (state === 'stored') {
-        await this.#list(plan, at)
+        await this.retention.list(plan, at)
         return plan
       }
       if (state === '') break
@@ -144,18 +138,9 @@ export class Ledger extends LedgerReader {
     const last = ['', 2 * Object.keys(facts).length, ...Object.entries(facts).flat()]
     if (Number(await this.#scripts.store(base, this.#channel, plan.id, at, remodels.length, ...last)) !== 1)
       return this.store(drawn, at)
-    await this.#list(plan, at)
+    await this.retention.list(plan, at)
     await failpoint('ledger.stored')
     return plan
-  }
-
-  /** Global lists live outside the deployment's slot: written after the plan, and again when it is stored again. */
-  async #list({ id, deployment }: Pick<Plan, 'id' | 'deployment'>, at: number): Promise<void> {
-    const { prefix } = this.settings
-    await this.redis.sadd(`${prefix}:deployments`, deployment)
-    await this.redis.hset(`${prefix}:plans`, id, deployment)
-    await this.redis.zadd(recentKey(this.settings), at, id)
-    await this.redis.zadd(dueKey(this.settings), 'LT', at, deployment)
   }
 
   /**
@@ -354,7 +339,7 @@ export class Ledger extends LedgerReader {
       ) as { state: PlanState | 'absent'; left: number; opened: boolean }
       await failpoint('ledger.cancelled')
       // Settling lists those that were opened, after a look at their names.
-      if (state === 'cancelled' && !opened) await this.listEnded(deployment, plan)
+      if (state === 'cancelled' && !opened) await this.retention.listEnded(deployment, plan)
       if (!force || state !== 'cancelling' || left === 0) return state
     }
   }
@@ -399,50 +384,9 @@ export class Ledger extends LedgerReader {
     return mended
   }
 
-  /**
-   * Puts a plan that ended on the list of those that are to be moved to the blobstore, and its deployment on that of
-   * retention: it has one finished plan more.
-   */
-  async listEnded(deployment: string, plan: string): Promise<void> {
-    const now = await this.time()
-    await this.redis.zadd(endedKey(this.settings), 'NX', now, JSON.stringify([deployment, plan]))
-    await this.redis.zadd(dueKey(this.settings), 'XX', 'LT', now, deployment)
-  }
-
   /** Keeps what was seen when a plan that is done was compared with the world; the first comparison counts. */
   async recordVerdict(deployment: string, plan: string, verdict: Verdict): Promise<void> {
     await this.#scripts.verdict(this.base(deployment), this.#channel, plan, JSON.stringify(verdict))
-  }
-
-  /** Plans of that list, which stand there for longer than `restingMs`, the longest first. */
-  async endedPlans(restingMs: number, limit: number): Promise<{ deployment: string; plan: string }[]> {
-    const now = await this.time()
-    await capTimes(this.redis, endedKey(this.settings), now)
-    const before = now - restingMs
-    const members = await this.redis.zrangebyscore(endedKey(this.settings), '-inf', before, 'LIMIT', 0, limit)
-    return members.map((text) => {
-      const [deployment, plan] = JSON.parse(text) as [string, string]
-      return { deployment, plan }
-    })
-  }
-
-  /**
-   * Moves a plan that ended to the blobstore: the blob first, then in one script Redis' record names it and the rest
-   * goes. Cut off in between, no record names the blob, and the plan is still on the list. Nothing is done where it
-   * was forgotten or moved.
-   */
-  async archive(deployment: string, plan: string): Promise<void> {
-    if (!this.history) throw new RemodelError('unsupported', 'plans are moved by planners only')
-    const base = this.base(deployment)
-    const [state, blob] = await this.redis.hmget(`${base}:plan:${plan}`, 'state', 'blob')
-    if (state && !blob) {
-      const digest = await this.history.write(linesOf(this, deployment, plan))
-      await failpoint('history.written')
-      const keptFrom = Number(await this.#scripts.archive(base, this.#channel, plan, digest))
-      await failpoint('history.moved')
-      if (keptFrom > 0) await this.#trimEvents(base, keptFrom)
-    }
-    await this.redis.zrem(endedKey(this.settings), JSON.stringify([deployment, plan]))
   }
 
   /** Takes a deployment off the active list where no plan of it is open. */
@@ -465,145 +409,6 @@ export class Ledger extends LedgerReader {
     const held = await run<number[]>(pipeline)
     const lost = all.filter((_, i) => held[i]! > 0)
     if (lost.length > 0) await this.redis.sadd(`${this.settings.prefix}:active`, ...lost)
-  }
-
-  /**
-   * Forgets finished plans beyond the newest `keep`, plans that were not applied for `idleMs`, and the events from
-   * before the oldest plan that is kept; of a deployment of which nothing stands, all that ended a month ago, and with
-   * the last one its name. Returns how many plans were forgotten.
-   */
-  async forget(deployment: string, keep: number, idleMs: number, now: number): Promise<number> {
-    const base = this.base(deployment)
-    const ids = await this.redis.zrevrange(`${base}:plans`, 0, -1)
-    let [forgotten, firstEvent, finished] = [0, Number.POSITIVE_INFINITY, 0]
-    const stands = (await this.redis.exists(`${base}:floorplan`)) === 1
-    for (const id of ids) {
-      const [state, createdAt, first, ended] = await this.redis.hmget(
-        `${base}:plan:${id}`,
-        'state',
-        'createdAt',
-        'firstEvent',
-        'finishedAt',
-      )
-      const isOver = state === 'done' || state === 'failed' || state === 'cancelled'
-      const isIdle = state === 'stored' && now - Number(createdAt) > idleMs
-      const isGone = state === null
-      const isPast = isOver && !stands && now - Number(ended) > pastMs
-      if (
-        ((isOver && ++finished > keep) || isPast || isIdle || isGone) &&
-        (await this.#forgetPlan(base, id, now - idleMs))
-      ) {
-        forgotten += 1
-      } else if (first) firstEvent = Math.min(firstEvent, Number(first))
-    }
-    if (forgotten > 0 && Number.isFinite(firstEvent)) await this.#trimEvents(base, firstEvent)
-    if (forgotten > 0 && forgotten === ids.length) await this.#forgetDeployment(deployment)
-    return forgotten
-  }
-
-  /** Deployments that retention has to look at, the longest due first. */
-  async dueForRetention(limit: number): Promise<string[]> {
-    const now = await this.time()
-    await capTimes(this.redis, dueKey(this.settings), now + longestPutOffMs)
-    return this.redis.zrangebyscore(dueKey(this.settings), '-inf', now, 'LIMIT', 0, limit)
-  }
-
-  /**
-   * Retention has looked at a deployment and comes back in `ms`, an hour at most, or sooner where a
-   * plan is stored or ends.
-   */
-  async putOffRetention(deployment: string, ms: number): Promise<void> {
-    await this.redis.zadd(dueKey(this.settings), 'XX', (await this.time()) + ms, deployment)
-  }
-
-  /** Puts plans and deployments on the global lists that were stored before these were kept. */
-  async relist(): Promise<void> {
-    for (const deployment of await this.deployments()) {
-      if ((await this.redis.zscore(dueKey(this.settings), deployment)) !== null) continue
-      const plans = await this.redis.zrange(`${this.base(deployment)}:plans`, '0', '-1', 'WITHSCORES')
-      for (let i = 0; i < plans.length; i += 2) {
-        await this.redis.zadd(recentKey(this.settings), Number(plans[i + 1]), plans[i]!)
-      }
-      await this.redis.zadd(dueKey(this.settings), 'NX', 0, deployment)
-    }
-  }
-
-  /**
-   * The name of a deployment goes with its last plan, where nothing stands and nothing is going on. Its counters stay:
-   * events and fences of a later deployment of this name go on from them.
-   */
-  async #forgetDeployment(deployment: string): Promise<void> {
-    const [base, { prefix }] = [this.base(deployment), this.settings]
-    const isEmpty = async () => {
-      const used = await run<number[]>(
-        this.redis.pipeline().exists(`${base}:plans`).exists(`${base}:floorplan`).exists(`${base}:lock`),
-      )
-      return used.every((there) => there === 0)
-    }
-    if (!(await isEmpty())) return
-    await this.redis.srem(`${prefix}:deployments`, deployment)
-    await this.redis.zrem(dueKey(this.settings), deployment)
-    // A plan that is stored in between puts the name on its lists after itself; where it was
-    // faster, it is put back here.
-    if (!(await isEmpty())) {
-      await this.redis.sadd(`${prefix}:deployments`, deployment)
-      await this.redis.zadd(dueKey(this.settings), 'NX', 0, deployment)
-      return
-    }
-    await this.redis.unlink(`${base}:events`)
-    await this.names.forget(deployment)
-  }
-
-  /** Its place in the list goes last: where this ends in between, the next retention comes across it again. */
-  async #forgetPlan(base: string, id: string, idleSince: number): Promise<boolean> {
-    if (Number(await this.#scripts.forget(base, this.#channel, id, idleSince)) !== 1) return false
-    await failpoint('ledger.forgotten')
-    await this.redis.hdel(`${this.settings.prefix}:plans`, id)
-    await this.redis.zrem(recentKey(this.settings), id)
-    await this.redis.zrem(`${base}:plans`, id)
-    return !(await this.#relistStored(base, id))
-  }
-
-  /**
-   * A plan that is drawn again just when it is forgotten is stored under the same id, and puts itself on the lists;
-   * where that was faster than it was taken off them, it is put back here.
-   */
-  async #relistStored(base: string, id: string): Promise<boolean> {
-    const [state, createdAt] = await this.redis.hmget(`${base}:plan:${id}`, 'state', 'createdAt')
-    if (!state) return false
-    await this.redis.zadd(`${base}:plans`, Number(createdAt), id)
-    await this.#list({ id, deployment: deploymentOf(base) }, Number(createdAt))
-    return true
-  }
-
-  /** Many are dropped in whole nodes of the stream, some of them at a time; the rest by name. */
-  async #trimEvents(base: string, first: number): Promise<void> {
-    let trimmed: number
-    do trimmed = await this.redis.xtrim(`${base}:events`, 'MINID', '~', `${first}-0`, 'LIMIT', 10_000)
-    while (trimmed > 0)
-    await this.redis.xtrim(`${base}:events`, 'MINID', `${first}-0`)
-  }
-}
-
-type Field = [part: string, field: string, value: string | number]
-
-function fieldsOf(part: string, fields: Iterable<readonly [string, string | number]>): Field[] {
-  return Array.from(fields, ([field, value]): Field => [part, field, value])
-}
-
-/** Fields of hashes, packed as `store.lua` takes them, in as many calls as keep each short. */
-function* inRoundTrips(fields: readonly Field[]): Generator<(string | number)[]> {
-  for (let i = 0; i < fields.length; ) {
-    const hashes = new Map<string, (string | number)[]>()
-    for (let values = 0, characters = 0; i < fields.length && values < storedValues; i++, values += 2) {
-      const [part, field, value] = fields[i]!
-      characters += field.length + String(value).length
-      if (values > 0 && characters > storedCharacters) break
-      const hash = hashes.get(part) ?? []
-      hash.push(field, value)
-      hashes.set(part, hash)
-    }
-    yield [...hashes].flatMap(([part, values]) => [part, values.length, ...values])
   }
 }
 

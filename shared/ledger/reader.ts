@@ -5,6 +5,7 @@ import { type Permit, type Plan, type Remodel, type RemodelState, storedRemodel,
 import type { Reservation } from '../model/reservation.ts'
 import { RemodelError } from '../runtime/errors.ts'
 import type { RedisSettings } from '../runtime/redis.ts'
+import { type EventOptions, readEvents } from './events.ts'
 import type { StoredRemodel } from './graph.ts'
 import { baseKey } from './keys.ts'
 import { lockOf, planRecordOf, queuePlanRecord } from './overview.ts'
@@ -275,61 +276,8 @@ export class LedgerReader {
    * Events after `after`, at most `limit`, of one plan where it is named: less are all that there are. With `blockMs`
    * waits that long for the first one.
    */
-  async events(
-    deployment: string,
-    after: number,
-    options: { limit?: number; plan?: string | undefined; blockMs?: number; on?: Redis } = {},
-  ): Promise<LedgerEvent[]> {
-    const { limit = 1000, plan } = options
-    const found: LedgerEvent[] = []
-    let [at, last] = [after, Number.POSITIVE_INFINITY]
-    if (plan !== undefined) {
-      const known = await this.redis.hmget(`${this.base(deployment)}:plan:${plan}`, 'firstEvent', 'lastEvent')
-      if (known[0] === null) return []
-      at = Math.max(after, Number(known[0]) - 1)
-      last = Number(known[1] ?? last)
-    }
-    while (found.length < limit && at < last) {
-      const page = await this.#page(deployment, at, { ...options, count: limit, wait: found.length === 0 })
-      if (page.length === 0) break
-      found.push(...page.filter((event) => plan === undefined || event.plan === plan))
-      at = page.at(-1)!.seq
-    }
-    return found.slice(0, limit)
-  }
-
-  /** The next events, wherever they lie: of one plan that was moved, or from Redis. */
-  async #page(
-    deployment: string,
-    after: number,
-    { count, wait, blockMs, on = this.redis }: { count: number; wait: boolean; blockMs?: number; on?: Redis },
-  ): Promise<LedgerEvent[]> {
-    const moved = await this.#movedEvents(deployment, after, count)
-    if (moved.length > 0) return moved
-    const stream = `${this.base(deployment)}:events`
-    const reply =
-      wait && blockMs
-        ? await on.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, `${after}-0`)
-        : await on.xread('COUNT', count, 'STREAMS', stream, `${after}-0`)
-    return (reply?.[0]?.[1] ?? []).map(([, fields]) => eventOf(fields[1]!))
-  }
-
-  /** Events of plans that lie in the blobstore; empty where all after `after` are in Redis. */
-  async #movedEvents(deployment: string, after: number, limit: number): Promise<LedgerEvent[]> {
-    if (!this.history) return []
-    const base = this.base(deployment)
-    if (after >= Number((await this.redis.hget(`${base}:meta`, 'trimmed')) ?? 0)) return []
-    const ids = await this.redis.zrange(`${base}:plans`, '0', '-1')
-    const pipeline = this.redis.pipeline()
-    for (const id of ids) pipeline.hmget(`${base}:plan:${id}`, 'blob', 'firstEvent', 'lastEvent')
-    const plans = (await run<(string | null)[][]>(pipeline))
-      .flatMap(([blob, first, last]) => (blob && first && Number(last) > after ? [{ blob, first: Number(first) }] : []))
-      .sort((a, b) => a.first - b.first)
-    for (const { blob } of plans) {
-      const events = (await this.history.read(blob)).events.filter(({ seq }) => seq > after)
-      if (events.length > 0) return events.slice(0, limit)
-    }
-    return []
+  async events(deployment: string, after: number, options: EventOptions = {}): Promise<LedgerEvent[]> {
+    return readEvents(this, deployment, after, options)
   }
 
   /** When a plan was cancelled, by Redis' clock; null where it was not. */
@@ -434,12 +382,6 @@ export class LedgerReader {
     const waitsFor = needs.flatMap((need, i) => (states[i] === 'done' ? [] : [`${need} (${states[i] ?? 'absent'})`]))
     return { state, waitsFor }
   }
-}
-
-/** An entry of a stream of events. Fences leave a script as text: they have more digits than its JSON would keep. */
-export function eventOf(text: string): LedgerEvent {
-  const { fence, ...event } = JSON.parse(text)
-  return fence === undefined ? event : { ...event, fence: Number(fence) }
 }
 
 function remodelRecord(id: string, state: RemodelState, run: Run): RemodelRecord {

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
+import { eventOf } from '../../shared/ledger/events.ts'
 import { baseKey } from '../../shared/ledger/keys.ts'
 import type { Ledger, LedgerEvent } from '../../shared/ledger/ledger.ts'
-import { eventOf } from '../../shared/ledger/reader.ts'
 import { everyEvent } from './oracles.ts'
 
 /** Ends of a plan, as events. */

@@ -48,7 +48,7 @@ describe('a plan that waits to be applied', () => {
     await look()
     expect(await town.ledger.planIds(deployment, 10)).toEqual([id])
     expect(await off(-2 * dayMs, () => town.planning.plan(town.order(deployment)))).toMatchObject({ id })
-    await town.ledger.putOffRetention(deployment, 0)
+    await town.ledger.retention.putOffRetention(deployment, 0)
     await look()
     expect(await town.ledger.planIds(deployment, 10)).toEqual([id])
   })

@@ -156,7 +156,7 @@ describe('retention', () => {
       answer ??= await ledger.open(name, id, lock)
       return found
     }) as typeof redis.hmget
-    expect(await ledger.forget(name, 50, dayMs, Date.now())).toBe(0)
+    expect(await ledger.retention.forget(name, 50, dayMs, Date.now())).toBe(0)
     redis.hmget = real
     expect(answer).toEqual({ status: 'ok' })
     expect((await ledger.planRecord(name, id)).state).toBe('running')
@@ -166,7 +166,7 @@ describe('retention', () => {
     const name = fresh()
     const { id } = await stored(name, ['a'], Date.now() - dayMs + 1000)
     expect((await stored(name, ['a'])).id).toBe(id)
-    expect(await ledger.forget(name, 50, dayMs, Date.now() + 2000)).toBe(0)
+    expect(await ledger.retention.forget(name, 50, dayMs, Date.now() + 2000)).toBe(0)
     expect(await ledger.open(name, id, lock)).toEqual({ status: 'ok' })
   })
 
@@ -181,7 +181,7 @@ describe('retention', () => {
       await again
       return real(...words)
     }) as typeof redis.hdel
-    expect(await ledger.forget(name, 50, dayMs, Date.now())).toBe(0)
+    expect(await ledger.retention.forget(name, 50, dayMs, Date.now())).toBe(0)
     redis.hdel = real
     expect(await again).toMatchObject({ id })
     expect(await ledger.deploymentOfPlan(id)).toBe(name)
@@ -194,10 +194,10 @@ describe('retention', () => {
     const { id } = await stored(name, ['a'], Date.now() - 2 * dayMs)
     const real = redis.hdel.bind(redis)
     redis.hdel = (async () => Promise.reject(new Error('gone'))) as typeof redis.hdel
-    await expect(ledger.forget(name, 50, dayMs, Date.now())).rejects.toThrow('gone')
+    await expect(ledger.retention.forget(name, 50, dayMs, Date.now())).rejects.toThrow('gone')
     redis.hdel = real
     expect(await ledger.planIds(name, 10)).toEqual([id])
-    expect(await ledger.forget(name, 50, dayMs, Date.now())).toBe(1)
+    expect(await ledger.retention.forget(name, 50, dayMs, Date.now())).toBe(1)
     expect(await ledger.planIds(name, 10)).toEqual([])
     expect(await redis.hget('test:plans', id)).toBeNull()
   })

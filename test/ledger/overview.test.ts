@@ -79,14 +79,14 @@ describe('tables over all deployments', () => {
 
 describe('retention', () => {
   test('looks at deployments in which a plan was stored or has ended, and at the others when their time has come', async () => {
-    const due = async () => new Set(await ledger.dueForRetention(1000))
+    const due = async () => new Set(await ledger.retention.dueForRetention(1000))
     expect(await due()).toContain('d1')
-    for (const name of await due()) await ledger.putOffRetention(name, 60_000)
+    for (const name of await due()) await ledger.retention.putOffRetention(name, 60_000)
     expect(await due()).toEqual(new Set())
     await store('d2', 4000)
     expect(await due()).toEqual(new Set(['d2']))
-    await ledger.putOffRetention('d2', 60_000)
-    await ledger.listEnded('d3', 'p1')
+    await ledger.retention.putOffRetention('d2', 60_000)
+    await ledger.retention.listEnded('d3', 'p1')
     expect(await due()).toEqual(new Set(['d3']))
   })
 
@@ -94,11 +94,11 @@ describe('retention', () => {
     const ahead = Date.now() + 13 * 3_600_000
     await redis.zadd('o:due', ahead, 'd1')
     await redis.zadd('o:ended', ahead, JSON.stringify(['d1', 'p1']))
-    await ledger.dueForRetention(1000)
+    await ledger.retention.dueForRetention(1000)
     expect(Number(await redis.zscore('o:due', 'd1'))).toBeLessThanOrEqual(Date.now() + 3_600_000)
-    expect(await ledger.endedPlans(0, 1000)).toContainEqual({ deployment: 'd1', plan: 'p1' })
+    expect(await ledger.retention.endedPlans(0, 1000)).toContainEqual({ deployment: 'd1', plan: 'p1' })
     await redis.zrem('o:ended', JSON.stringify(['d1', 'p1']))
-    await ledger.putOffRetention('d1', 0)
+    await ledger.retention.putOffRetention('d1', 0)
   })
 
   test('a name goes with the last plan of its deployment, unless something stands, and comes back with the next', async () => {
@@ -113,9 +113,9 @@ describe('retention', () => {
     await end('stands')
     await redis.hset(`${ledger.base('stands')}:floorplan`, 'vm/a', '{}')
     const seq = await redis.hget(`${ledger.base('gone')}:meta`, 'seq')
-    for (const name of ['gone', 'stands']) await ledger.forget(name, 50, dayMs, now)
+    for (const name of ['gone', 'stands']) await ledger.retention.forget(name, 50, dayMs, now)
     expect(await ledger.deployments()).toEqual(expect.arrayContaining(['gone', 'stands']))
-    for (const name of ['gone', 'stands']) await ledger.forget(name, 50, dayMs, now + month)
+    for (const name of ['gone', 'stands']) await ledger.retention.forget(name, 50, dayMs, now + month)
     expect(await ledger.deployments()).not.toContain('gone')
     expect(await ledger.deployments()).toContain('stands')
     expect(await redis.keys('o:{gone}:*')).toEqual(['o:{gone}:meta'])
@@ -126,8 +126,8 @@ describe('retention', () => {
 
   test('deployments from before there were lists are listed when a planner starts', async () => {
     await redis.del('o:due', 'o:recent')
-    await ledger.relist()
+    await ledger.retention.relist()
     expect((await overview.plans(1))[0]?.deployment).toBeDefined()
-    expect(await ledger.dueForRetention(1000)).toContain('d1')
+    expect(await ledger.retention.dueForRetention(1000)).toContain('d1')
   })
 })

@@ -78,7 +78,7 @@ describe('a planner', () => {
     const [left, right] = await openTowns()
     const one = await left.planning.plan(left.order('one'))
     await left.ledger.names.hold(groundOf('one', one.id), one.reservations!)
-    await left.ledger.forget('one', 0, -1, Date.now() + 1)
+    await left.ledger.retention.forget('one', 0, -1, Date.now() + 1)
     await right.settling.settleEnded()
     expect(await right.ledger.names.open()).toEqual([])
     for (const town of [left, right]) town.close()

@@ -36,9 +36,9 @@ export class Moving {
 
   /** Moves what ended longer than `restingMs` ago. */
   async move(restingMs: number): Promise<void> {
-    for (const { deployment, plan } of await this.#ledger.endedPlans(restingMs, atOnce)) {
+    for (const { deployment, plan } of await this.#ledger.retention.endedPlans(restingMs, atOnce)) {
       if (this.#planners.falls(deployment))
-        await this.#ledger.archive(deployment, plan).catch((error) => this.#failed(error, deployment, plan))
+        await this.#ledger.retention.archive(deployment, plan).catch((error) => this.#failed(error, deployment, plan))
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import { type Ledger, longestPutOffMs } from '../../../shared/ledger/ledger.ts'
+import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import { longestPutOffMs } from '../../../shared/ledger/retention.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
 import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { numberSetting } from '../../../shared/runtime/settings.ts'
@@ -35,11 +36,11 @@ export async function forgetOld(
   keep: number,
   log: Logger,
 ): Promise<void> {
-  for (const deployment of await ledger.dueForRetention(atOnce)) {
+  for (const deployment of await ledger.retention.dueForRetention(atOnce)) {
     if (!falls(deployment)) continue
     // Also where nothing is stored there any more: what is there grows old.
-    await ledger.putOffRetention(deployment, longestPutOffMs)
-    const forgotten = await ledger.forget(deployment, keep, dayMs, await ledger.time())
+    await ledger.retention.putOffRetention(deployment, longestPutOffMs)
+    const forgotten = await ledger.retention.forget(deployment, keep, dayMs, await ledger.time())
     if (forgotten > 0) log.info({ deployment, forgotten }, 'old plans were forgotten')
   }
 }

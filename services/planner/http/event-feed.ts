@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { eventOf } from '../../../shared/ledger/events.ts'
 import type { Ledger, LedgerEvent } from '../../../shared/ledger/ledger.ts'
-import { eventOf } from '../../../shared/ledger/reader.ts'
 import { connectRedis } from '../../../shared/runtime/redis.ts'
 
 /** Events that a listener is given at once: what a slow one makes the planner hold. */

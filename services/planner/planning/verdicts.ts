@@ -51,7 +51,7 @@ export class Verdicts {
 
   /** Records the verdict on each plan that has ended well, has none, and is the last that changed its deployment. */
   async record(falls: (deployment: string) => boolean): Promise<void> {
-    const resting = await this.#ledger.endedPlans(0, mostResting)
+    const resting = await this.#ledger.retention.endedPlans(0, mostResting)
     const ids = new Set(resting.map(({ plan }) => plan))
     this.#settled = new Set([...this.#settled].filter((plan) => ids.has(plan)))
     const open = resting.filter(({ deployment, plan }) => falls(deployment) && !this.#settled.has(plan))

@@ -91,7 +91,7 @@ export class Settling {
   async #listOld(deployment: string): Promise<void> {
     for (const plan of await this.#ledger.planIds(deployment, 0)) {
       const state = await this.#ledger.redis.hget(`${this.#ledger.base(deployment)}:plan:${plan}`, 'state')
-      if (state !== null && over.has(state)) await this.#ledger.listEnded(deployment, plan)
+      if (state !== null && over.has(state)) await this.#ledger.retention.listEnded(deployment, plan)
     }
   }
 
@@ -107,7 +107,7 @@ export class Settling {
     const before = await names.heldOn(doubt)
     const doubted = state === 'done' ? [] : [...before, ...(await this.#doubted(deployment, plan, held))]
     if (before.length + doubted.length > 0) await names.replace(doubt, doubted, version)
-    await this.#ledger.listEnded(deployment, plan)
+    await this.#ledger.retention.listEnded(deployment, plan)
     await names.giveUp(ground)
   }
 
