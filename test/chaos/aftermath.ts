@@ -61,12 +61,16 @@ export async function stuck(ledger: Ledger, names: readonly string[]): Promise<s
   return lines
 }
 
-/** Waits until the compilers that live have taken away what dead ones left; at most 20 s, then it is a leak. */
+/**
+ * Waits until the compilers that live have taken away what dead ones left, which they may once the lease of a dead one
+ * is over; at most 20 s, then it is a leak.
+ */
 export async function sweepDone(stack: ChaosStack, { redis, settings }: Ledger): Promise<void> {
   const leases = new VmLease(redis, settings, 'no-process')
+  const living = () => stack.of('compiler').flatMap(({ up, worker }) => (up ? [`compiler/${worker}`] : []))
   for (const until = performance.now() + 20_000; performance.now() < until; await sleep(100)) {
     const owned = (await stack.provider.listVms()).filter(({ ownership }) => ownership.owner.startsWith('compiler/'))
     const over = await Promise.all(owned.map(({ ownership }) => leases.over(ownership.lease ?? '')))
-    if (!over.includes(true)) return
+    if (!over.includes(true) && owned.every(({ ownership }) => living().includes(ownership.owner))) return
   }
 }
