@@ -169,7 +169,8 @@ export class Ledger extends LedgerReader {
       const answer = JSON.parse(
         await this.#scripts.open(base, this.#channel, plan, id, by, lock.message, waiter, round),
       )
-      return answer.status === 'locked' ? { status: 'locked', lock: lockOf(answer.lock) } : answer
+      if (answer.status !== 'locked') return answer
+      return { status: 'locked', lock: lockOf(answer.lock), looks: answer.looks === true }
     }
     let answer = await open('')
     while (answer.status === 'reserve') {

@@ -146,15 +146,14 @@ export interface LockRecord {
   holder: Actor
   since: number
   message: string
-  /** Its plan was parked, and only looks whether it still waits: the lock is free again in a moment. */
-  looks?: true
 }
 
 export type OpenResult =
   | { status: 'ok' }
   | { status: 'state'; found: string }
   | { status: 'moved'; found: number }
-  | { status: 'locked'; lock: LockRecord }
+  /** `looks`: the plan that has it was parked, and only looks whether it still waits; the lock is free in a moment. */
+  | { status: 'locked'; lock: LockRecord; looks: boolean }
   /** Other deployments hold names that the plan needs; at most ten of them are named. */
   | { status: 'claimed'; holders: Holder[] }
 

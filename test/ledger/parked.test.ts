@@ -191,9 +191,10 @@ describe('while a plan is parked', () => {
     await waits(await begin(name, plan), 0)
     const other = await drawn(name, [remodel('x')])
     await resumedTo(name, plan, 'running')
-    expect(await ledger.open(name, other.id, lock)).toMatchObject({ status: 'locked', lock: { plan } })
+    expect(await ledger.open(name, other.id, lock)).toMatchObject({ status: 'locked', lock: { plan }, looks: true })
     await waits(await begin(name, plan), 0)
     expect(await ledger.open(name, other.id, lock)).toEqual({ status: 'ok' })
+    expect(await ledger.open(name, (await drawn(name, [remodel('y')])).id, lock)).toMatchObject({ looks: false })
   })
 
   test('a look that finds something else, and one that is lost, may have moved the floorplan', async () => {

@@ -803,6 +803,14 @@ export const core: readonly Sabotage[] = [
     caughtBy: 'test/ledger/parked.test.ts',
   },
   {
+    name: 'an apply is refused by a look',
+    guarantee: 76,
+    file: 'services/planner/planning/planning.ts',
+    find: 'opened.looks ? lookMs : 0',
+    replace: '0',
+    caughtBy: 'test/planning/looks.test.ts',
+  },
+  {
     name: 'every look at a wait moves the floorplan',
     guarantee: 76,
     file: 'shared/ledger/lua/graph.lua',

@@ -181,7 +181,7 @@ export class Planning {
         settled = true
         continue
       }
-      const until = began + Math.max(lock.waitSeconds * 1000, opened.lock.looks ? lookMs : 0)
+      const until = began + Math.max(lock.waitSeconds * 1000, opened.looks ? lookMs : 0)
       if (performance.now() >= until) throw lockedBy(deployment, opened.lock)
       waiter ||= randomUUID()
       await this.#waiters.wait(waiter, Math.min(askAgainMs, until - performance.now()))

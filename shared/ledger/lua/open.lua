@@ -2,7 +2,8 @@
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] who opens it: JSON of an actor, [5] message,
 -- [6] id under which the caller waits in line, or '', [7] the round for which the plan's names were taken, or ''
--- Answers {status}: ok | state (found: its state) | moved (found: floorplan version) | locked (lock: who holds it)
+-- Answers {status}: ok | state (found: its state) | moved (found: floorplan version) | locked (lock: who holds it,
+-- looks: true where that plan was parked and only looks whether it still waits)
 --   | reserve (round): the exclusive names that it needs must be taken for this round before it is opened
 local plan, lock = ARGV[2], base .. ':lock'
 local meta = base .. ':plan:' .. plan
@@ -23,9 +24,8 @@ if holder and not plan_state(holder) then unlock() end
 if redis.call('EXISTS', lock) == 1 then
   stand_in_the_line()
   local held = redis.call('HMGET', lock, 'id', 'plan', 'holder', 'since', 'message')
-  -- It was parked, and is only looking whether it still waits.
   local looks = redis.call('HEXISTS', base .. ':plan:' .. held[2], 'parked') == 1 or nil
-  return cjson.encode({ status = 'locked', lock = { id = held[1], plan = held[2], holder = held[3], since = tonumber(held[4]), message = held[5], looks = looks } })
+  return cjson.encode({ status = 'locked', lock = { id = held[1], plan = held[2], holder = held[3], since = tonumber(held[4]), message = held[5] }, looks = looks })
 end
 local first = first_in_line()
 if first and first ~= ARGV[6] then
