@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { PlanOptions } from '../kinds/contract/kind.ts'
-import { renderedBy } from '../kinds/deployment/plan/index.ts'
+import { renderedBy } from '../kinds/deployment/kind.ts'
 import { TemplateRenderer } from '../kinds/deployment/render/renderer.ts'
 import type { Render } from '../kinds/deployment/rendering.ts'
 import { sealPlan } from '../services/planner/planning/seal.ts'

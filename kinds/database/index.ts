@@ -5,7 +5,7 @@ import { recognises } from './recognises.ts'
 const database = {
   recognises,
   phrases: async () => (await import('./reasons.ts')).phrases,
-  open: async (): Promise<Kind> => (await import('./plan/index.ts')).kind,
+  open: async (): Promise<Kind> => (await import('./kind.ts')).kind,
   verbs: async () => (await import('./cli/index.ts')).verbs,
 }
 

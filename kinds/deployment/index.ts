@@ -9,7 +9,7 @@ const deployment = {
   recognises,
   phrases: async () => (await import('./reasons.ts')).phrases,
   otherWords: async () => (await import('./cli/bosh.ts')).boshWords,
-  open: async (tools: KindTools): Promise<Kind> => (await import('./plan/index.ts')).open(tools),
+  open: async (tools: KindTools): Promise<Kind> => (await import('./kind.ts')).open(tools),
 }
 
 export default deployment

@@ -9,6 +9,9 @@ import { filesOf, sourceOf } from './sources.ts'
 type Half = 'planner' | 'assembler' | 'command' | 'all'
 const folders: Record<string, Half> = {
   plan: 'planner',
+  inspection: 'planner',
+  live: 'planner',
+  settings: 'planner',
   render: 'planner',
   http: 'planner',
   steps: 'assembler',
@@ -29,6 +32,7 @@ const isIndex = (path: string) => /^kinds\/[^/]+\/index\.ts$/.test(path)
 const forVerbs = /^kinds\/[^/]+\/plan\/operations\//
 
 function halfOf(path: string): Half | undefined {
+  if (/^kinds\/[^/]+\/kind\.ts$/.test(path)) return 'planner'
   const [, folder] = /^kinds\/(?!contract\/|testing\/)[^/]+\/([^/]+)\//.exec(path) ?? []
   return folder === undefined ? 'all' : folders[folder]
 }

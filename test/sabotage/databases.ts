@@ -165,7 +165,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'settings are planned unjudged',
     guarantee: 70,
-    file: 'kinds/database/plan/settings/check.ts',
+    file: 'kinds/database/settings/check.ts',
     find: 'if (Object.keys(texts).length === 0) continue',
     replace: 'continue',
     caughtBy: 'test/kinds/database/settings.test.ts',
@@ -413,7 +413,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'no extension is looked for when planned',
     guarantee: 94,
-    file: 'kinds/database/plan/settings/absent.ts',
+    file: 'kinds/database/settings/absent.ts',
     find: 'if (here === null) return []',
     replace: 'return []',
     caughtBy: 'test/kinds/database/extensions.test.ts',
@@ -437,7 +437,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a slot that the server ended counts as one',
     guarantee: 95,
-    file: 'kinds/database/plan/inspector/servers.ts',
+    file: 'kinds/database/inspection/servers.ts',
     find: 'all.filter(({ why }) => why === null)',
     replace: 'all',
     caughtBy: 'test/long/database/lost-slot.test.ts',
@@ -485,7 +485,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a file of settings that another hand has changed is not seen',
     guarantee: 97,
-    file: 'kinds/database/plan/inspector/machines.ts',
+    file: 'kinds/database/inspection/machines.ts',
     find: 'changed: changedIn(stdout)',
     replace: 'changed: changedIn("")',
     caughtBy: 'test/long/database/undone.test.ts',
@@ -557,7 +557,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'data that a removal laid aside before it was cut off is not looked for',
     guarantee: 74,
-    file: 'kinds/database/plan/inspector.ts',
+    file: 'kinds/database/inspection/inspector.ts',
     find: 'machines.get(id)?.aside && !servers.has(id)',
     replace: 'false',
     caughtBy: 'test/long/database/kept-place.test.ts',
@@ -629,7 +629,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'a slot that is gone with its subscription was never there',
     guarantee: 100,
-    file: 'kinds/database/plan/inspector/links.ts',
+    file: 'kinds/database/inspection/links.ts',
     find: 'if (!reader && !read.has(identifier.id)) return {}',
     replace: 'if (!reader) return {}',
     caughtBy: 'test/kinds/database/kept-links.test.ts',
@@ -773,7 +773,7 @@ export const databases: readonly Sabotage[] = [
   {
     name: 'that a slot keeps much of the log is not said',
     guarantee: 108,
-    file: 'kinds/database/plan/inspector/filling.ts',
+    file: 'kinds/database/inspection/filling.ts',
     find: 'if (!isMuch && !isNearEnd) return []',
     replace: 'return []',
     caughtBy: 'test/kinds/database/kept-log.test.ts',

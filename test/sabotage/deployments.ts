@@ -5,7 +5,7 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a machine that is not recorded is overlooked',
     guarantee: 14,
-    file: 'kinds/deployment/plan/inspector.ts',
+    file: 'kinds/deployment/inspection/inspector.ts',
     find: '.filter((vm) => !known.has(vmId(vm.id)))',
     replace: '.filter((vm) => known.size < 0 && !known.has(vmId(vm.id)))',
     caughtBy: 'test/kinds/deployment/inspector.test.ts',

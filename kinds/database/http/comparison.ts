@@ -23,7 +23,7 @@ export const comparisonRoutes: NonNullable<Kind['routes']> = (server, { ledger, 
       if (!materials.some(({ id }) => materialType(id) === 'postgres_database'))
         throw new RemodelError('not-found', `${name} is no database that is deployed`)
       // It brings the client of PostgreSQL along.
-      const { compare } = await import('../plan/compare.ts')
+      const { compare } = await import('../live/compare.ts')
       const over = new AbortController()
       reply.raw.once('close', () => over.abort())
       return compare({ materials, provider, deployment: name }, over.signal)

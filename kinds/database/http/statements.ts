@@ -26,7 +26,7 @@ export const statementRoutes: NonNullable<Kind['routes']> = (server, { ledger, s
         throw new RemodelError('invalid-input', `${name} is of kind ${kind}, which takes no statements`)
       const { materials } = await ledger.floorplan(name)
       // It brings the client of PostgreSQL along.
-      const { statementsOnNodes } = await import('../plan/statements.ts')
+      const { statementsOnNodes } = await import('../live/statements.ts')
       return statementsOnNodes(body, { deployment: name, materials, provider, stores })
     },
   )

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { kind } from '../../../kinds/database/plan/index.ts'
+import { kind } from '../../../kinds/database/kind.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { planOf } from './planned.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { kind } from '../../../kinds/database/plan/index.ts'
+import { kind } from '../../../kinds/database/kind.ts'
 import { extensionsHere } from '../../../kinds/database/postgres/extensions.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'

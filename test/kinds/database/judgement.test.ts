@@ -22,7 +22,7 @@ const built = builtBy(await planOf({ net: 80, nodes: { n1: 'ab', n2: 'cd' } }))
 const repair = [{ statement: 'DELETE FROM public.item WHERE id = 7', meaning: 'lets the row of n1 win' }]
 const link = { from: 'n1', to: 'n2', why: 'a conflict at id 7', table: 'public.item', key: '(id)=(7)', repair }
 
-/** As the inspector writes it (`kinds/database/plan/inspector.ts`). */
+/** As the inspector writes it (`kinds/database/inspection/inspector.ts`). */
 function asFound({ is, received, closed }: At): StandingMaterial['meta'] {
   const shut = closed === '' ? {} : { closed }
   switch (is) {
@@ -43,7 +43,7 @@ function asFound({ is, received, closed }: At): StandingMaterial['meta'] {
   }
 }
 
-/** As the server describes itself (`kinds/database/plan/describe.ts`). */
+/** As the server describes itself (`kinds/database/live/describe.ts`). */
 function asDescribed(instance: string, { is, received, closed }: At, stopped: Server['database']['stopped']): Server {
   const [node = '', host = ''] = instance.split('-')
   const answers = is === 'primary' || is === 'replica' || is === 'astray'

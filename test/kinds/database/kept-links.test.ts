@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
-import { linkAsFound, lostSlot } from '../../../kinds/database/plan/inspector/links.ts'
+import { linkAsFound, lostSlot } from '../../../kinds/database/inspection/links.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { archiveOf } from './archive-of.ts'
 import { builtBy } from './built.ts'

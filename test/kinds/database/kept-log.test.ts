@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { fillingSlots } from '../../../kinds/database/inspection/filling.ts'
 import { deviations } from '../../../kinds/database/plan/deviations.ts'
-import { fillingSlots } from '../../../kinds/database/plan/inspector/filling.ts'
 import type { Wish } from '../../long/database/support.ts'
 import { builtBy } from './built.ts'
 import { planOf } from './planned.ts'

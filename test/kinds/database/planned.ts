@@ -1,4 +1,4 @@
-import { kind } from '../../../kinds/database/plan/index.ts'
+import { kind } from '../../../kinds/database/kind.ts'
 import { sealPlan } from '../../../services/planner/planning/seal.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'

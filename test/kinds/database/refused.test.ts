@@ -223,7 +223,7 @@ describe('a database document is refused with file, line, path and a way out', (
   })
 
   test('an address that another deployment uses', async () => {
-    const { kind } = await import('../../../kinds/database/plan/index.ts')
+    const { kind } = await import('../../../kinds/database/kind.ts')
     const { SourceDocument } = await import('../../../shared/source/document.ts')
     const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
     const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(good)), supplies)

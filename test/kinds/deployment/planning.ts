@@ -1,5 +1,5 @@
 import type { PlanOptions, Supplies } from '../../../kinds/contract/kind.ts'
-import { renderedBy } from '../../../kinds/deployment/plan/index.ts'
+import { renderedBy } from '../../../kinds/deployment/kind.ts'
 import { type Health, health } from '../../../kinds/deployment/plan/observations.ts'
 import type { Render } from '../../../kinds/deployment/rendering.ts'
 import { sealPlan } from '../../../services/planner/planning/seal.ts'

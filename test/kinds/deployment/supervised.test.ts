@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { renderedBy } from '../../../kinds/deployment/plan/index.ts'
+import { renderedBy } from '../../../kinds/deployment/kind.ts'
 import type { Supervision } from '../../../kinds/deployment/rendering.ts'
 import { emptyFloorplan } from '../../../shared/model/material.ts'
 import { document, options, render } from './planning.ts'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Link, readerOf, readingOf, rowsText, waitingRows, whyStopped } from '../../postgres/drain.ts'
-import type { Incoming } from '../../postgres/links/incoming.ts'
-import { endOfLog } from '../../postgres/links/server-log.ts'
-import { type Machines, openSession, type Session } from '../../postgres/server.ts'
+import { type Link, readerOf, readingOf, rowsText, waitingRows, whyStopped } from '../postgres/drain.ts'
+import type { Incoming } from '../postgres/links/incoming.ts'
+import { endOfLog } from '../postgres/links/server-log.ts'
+import { type Machines, openSession, type Session } from '../postgres/server.ts'
 import { addressOf, type Found } from './found.ts'
 
 /** Between two looks: a link that has stopped tries again, and fails again, more often than that. */

@@ -1,6 +1,6 @@
-import type { ProcessStatus } from '../../../../shared/provider/connection.ts'
-import type { Provider } from '../../../../shared/provider/provider.ts'
-import type { Health } from '../observations.ts'
+import type { ProcessStatus } from '../../../shared/provider/connection.ts'
+import type { Provider } from '../../../shared/provider/provider.ts'
+import type { Health } from '../plan/observations.ts'
 
 const patienceMs = 1000
 

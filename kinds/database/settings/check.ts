@@ -1,9 +1,9 @@
-import type { Fault } from '../../../../shared/runtime/errors.ts'
-import { invalidInput, type Path, type SourceDocument, suggest } from '../../../../shared/source/document.ts'
-import { Document } from '../schema.ts'
+import type { Fault } from '../../../shared/runtime/errors.ts'
+import { invalidInput, type Path, type SourceDocument, suggest } from '../../../shared/source/document.ts'
+import { Document } from '../plan/schema.ts'
+import { textsOf } from '../plan/settings/text.ts'
 import { absentExtensions } from './absent.ts'
 import { judge, knownSettings } from './judge.ts'
-import { textsOf } from './text.ts'
 
 /**
  * Throws `invalid-input` with the place of every extension and setting that PostgreSQL does not have, and of

@@ -1,8 +1,8 @@
-import type { Connection } from '../../../../shared/provider/connection.ts'
-import { layout } from '../../../../shared/provider/layout.ts'
-import type { Provider } from '../../../../shared/provider/provider.ts'
-import { changedBelow, findChangedFiles } from '../../deployed-files.ts'
-import type { InstanceAttributes } from '../../inputs.ts'
+import type { Connection } from '../../../shared/provider/connection.ts'
+import { layout } from '../../../shared/provider/layout.ts'
+import type { Provider } from '../../../shared/provider/provider.ts'
+import { changedBelow, findChangedFiles } from '../deployed-files.ts'
+import type { InstanceAttributes } from '../inputs.ts'
 
 const patienceMs = 10_000
 

@@ -1,9 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
-import { certificateIn } from '../../../../shared/certificates/renewal.ts'
-import { layout } from '../../../../shared/provider/layout.ts'
-import type { Provider } from '../../../../shared/provider/provider.ts'
-import { certificateFile } from '../../postgres/tls.ts'
-import { changedIn, findChanged } from '../../postgres/written-files.ts'
+import { certificateIn } from '../../../shared/certificates/renewal.ts'
+import { layout } from '../../../shared/provider/layout.ts'
+import type { Provider } from '../../../shared/provider/provider.ts'
+import { certificateFile } from '../postgres/tls.ts'
+import { changedIn, findChanged } from '../postgres/written-files.ts'
 
 /** What a machine says of the server on it, whether that runs or not. */
 export interface Machine {

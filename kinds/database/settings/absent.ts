@@ -1,7 +1,7 @@
-import type { Fault } from '../../../../shared/runtime/errors.ts'
-import { type SourceDocument, suggest } from '../../../../shared/source/document.ts'
-import { extensionsHere } from '../../postgres/extensions.ts'
-import type { Document } from '../schema.ts'
+import type { Fault } from '../../../shared/runtime/errors.ts'
+import { type SourceDocument, suggest } from '../../../shared/source/document.ts'
+import type { Document } from '../plan/schema.ts'
+import { extensionsHere } from '../postgres/extensions.ts'
 
 /** Extensions that this PostgreSQL does not have, each at its line. */
 export function absentExtensions(document: SourceDocument, { extensions }: Document): Fault[] {

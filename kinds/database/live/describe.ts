@@ -4,11 +4,11 @@ import type { DatabaseInstance } from '../api/instance.ts'
 import type { DatabaseServer } from '../api/server.ts'
 import { archivesOf } from '../archive/archives.ts'
 import { Certified, InstanceAttributes } from '../inputs.ts'
+import { askMachine } from '../inspection/machines.ts'
+import { readerOf } from '../plan/texts.ts'
 import { type Address, openSession, type Session } from '../postgres/server.ts'
 import { archiveState } from './archive-state.ts'
-import { askMachine } from './inspector/machines.ts'
 import { stoppedLinksOf } from './stopped-links.ts'
-import { readerOf } from './texts.ts'
 
 /** Long enough for a busy server, short enough that a frozen one does not hold up the table. */
 const timeoutMs = 2000

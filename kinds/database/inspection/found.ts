@@ -1,5 +1,5 @@
-import { InstanceAttributes } from '../../inputs.ts'
-import type { ResourceData } from '../operations/operations.ts'
+import { InstanceAttributes } from '../inputs.ts'
+import type { ResourceData } from '../plan/operations/operations.ts'
 import type { Server } from './servers.ts'
 
 /** Servers that were recorded, and those that take writes. */

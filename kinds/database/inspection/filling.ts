@@ -1,4 +1,4 @@
-import { readerOf, sizeText } from '../texts.ts'
+import { readerOf, sizeText } from '../plan/texts.ts'
 import type { Server } from './servers.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endOfLog, whyNotConnected } from '../../postgres/links/server-log.ts'
-import { linkName } from '../../postgres/names.ts'
-import { type Machines, openSession } from '../../postgres/server.ts'
+import { endOfLog, whyNotConnected } from '../postgres/links/server-log.ts'
+import { linkName } from '../postgres/names.ts'
+import { type Machines, openSession } from '../postgres/server.ts'
 import { addressOf, type Found } from './found.ts'
 
 const timeoutMs = 5000

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { postgresBinaries } from '../../postgres/binaries.ts'
-import { type Complaint, complaintsIn, settingLines } from '../../postgres/settings.ts'
+import { postgresBinaries } from '../postgres/binaries.ts'
+import { type Complaint, complaintsIn, settingLines } from '../postgres/settings.ts'
 
 const timeoutMs = 20_000
 

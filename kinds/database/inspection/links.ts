@@ -1,6 +1,6 @@
-import { linkName, linkPattern } from '../../postgres/names.ts'
-import { replicationSlot, siteOf, subscription } from '../operations/catalogue.ts'
-import type { ResourceData } from '../operations/operations.ts'
+import { replicationSlot, siteOf, subscription } from '../plan/operations/catalogue.ts'
+import type { ResourceData } from '../plan/operations/operations.ts'
+import { linkName, linkPattern } from '../postgres/names.ts'
 import type { Server } from './servers.ts'
 
 /**

@@ -12,10 +12,10 @@ import { osOf } from '../../../shared/release/package-form.ts'
 import { eachAtMost } from '../../../shared/runtime/parallel.ts'
 import type { Inspection, World } from '../../contract/kind.ts'
 import { type DiskAttributes, type InstanceAttributes, VmAttributes } from '../inputs.ts'
-import { healthOf } from './inspector/health.ts'
-import { lookAtMachine } from './inspector/machine.ts'
-import { diskId, instanceId, slotOf, vmId } from './names.ts'
-import { duration, faults, type Health, health } from './observations.ts'
+import { diskId, instanceId, slotOf, vmId } from '../plan/names.ts'
+import { duration, faults, type Health, health } from '../plan/observations.ts'
+import { healthOf } from './health.ts'
+import { lookAtMachine } from './machine.ts'
 
 /** As many machines are asked at once as BOSH asks (`max_threads`). */
 const atOnce = 32
