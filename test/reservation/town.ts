@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis'
+import type { KindRegistry } from '../../kinds/registry.ts'
 import { Supply } from '../../services/planner/catalog/supply.ts'
+import { takeDeployRequest } from '../../services/planner/planning/deploy-request.ts'
 import { LockWaiters } from '../../services/planner/planning/lock-waiters.ts'
 import { Planning } from '../../services/planner/planning/planning.ts'
 import { Settling } from '../../services/planner/planning/reservations/settling.ts'
@@ -27,17 +29,32 @@ export interface Town {
     name: string,
     more?: { instances?: number; network?: string; statics?: string },
   ): Parameters<Planning['plan']>[0]
+  /** Takes a request of the `deploys` queue as a planner does: plans it, applies it, plans again where it must. */
+  takes(name: string, more?: { instances?: number }): ReturnType<typeof takeDeployRequest>
   /** Carries out all that is ready until nothing is. `fails` names remodels that end badly. */
   run(deployment: string, plan: string, fails?: (id: string) => boolean): Promise<void>
   close(): void
 }
 
-export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): Promise<Town> {
-  const redis = connectRedis(settings, 'service')
+export async function openTown(settings: RedisSettings, range?: string): Promise<Town> {
+  const town = townOn({ redis: connectRedis(settings, 'service'), settings, kinds: await openKinds() }, range)
+  await new Supply(town.redis, settings).addStemcell(stemcell)
+  return town
+}
+
+/** The stemcell of all orders. */
+export const stemcell = { name: 'jammy', os: 'ubuntu-jammy', version: '1.1' }
+
+interface Ground {
+  redis: Redis
+  settings: RedisSettings
+  kinds: KindRegistry
+}
+
+/** The same on a connection that the caller has opened; the caller uploads the stemcell. */
+export function townOn({ redis, settings, kinds }: Ground, range = '10.0.0.0/16'): Town {
   const ledger = new Ledger(redis, settings)
   const supply = new Supply(redis, settings)
-  const kinds = await openKinds()
-  await supply.addStemcell({ name: 'jammy', os: 'ubuntu-jammy', version: '1.1' })
   const cloud = (cloudName?: string) =>
     JSON.stringify({
       vm_types: [{ name: 'small' }],
@@ -64,40 +81,48 @@ export async function openTown(settings: RedisSettings, range = '10.0.0.0/16'): 
     secrets: new Secrets(Buffer.alloc(32)),
     observer: 'planner-1',
   })
+  const order: Town['order'] = (name, { instances = 1, network, statics } = {}) => ({
+    manifest: {
+      name: `${name}.yml`,
+      content: JSON.stringify({
+        name,
+        releases: [],
+        stemcells: [{ alias: 'default', os: 'ubuntu-jammy', version: '1.1' }],
+        update: { canaries: 0, max_in_flight: 10, canary_watch_time: 1, update_watch_time: 1 },
+        instance_groups: [
+          {
+            name: 'web',
+            instances,
+            vm_type: 'small',
+            stemcell: 'default',
+            jobs: [],
+            networks: [{ name: 'net', ...(statics ? { static_ips: [statics] } : {}) }],
+          },
+        ],
+      }),
+    },
+    cloudConfigs: [{ name: 'cloud.yml', content: cloud(network) }],
+    releases: [],
+    options: {},
+  })
   return {
     redis,
     ledger,
     planning,
     settling: new Settling(ledger, kinds),
     impatient: new Settling(ledger, kinds, { openWithinSeconds: -1 }),
-    order: (name, { instances = 1, network, statics } = {}) => ({
-      manifest: {
-        name: `${name}.yml`,
-        content: JSON.stringify({
-          name,
-          releases: [],
-          stemcells: [{ alias: 'default', os: 'ubuntu-jammy', version: '1.1' }],
-          update: { canaries: 0, max_in_flight: 10, canary_watch_time: 1, update_watch_time: 1 },
-          instance_groups: [
-            {
-              name: 'web',
-              instances,
-              vm_type: 'small',
-              stemcell: 'default',
-              jobs: [],
-              networks: [{ name: 'net', ...(statics ? { static_ips: [statics] } : {}) }],
-            },
-          ],
-        }),
-      },
-      cloudConfigs: [{ name: 'cloud.yml', content: cloud(network) }],
-      releases: [],
-      options: {},
-    }),
+    order,
+    takes: (name, more) => {
+      const { options: _, ...asked } = order(name, more)
+      const payload = { ...asked, cloudConfigs: [...asked.cloudConfigs], releases: [], by, message: '' }
+      return takeDeployRequest({ ...payload, id: name, options: { recreate: false, skipDrain: false } }, planning)
+    },
     run: (deployment, plan, fails = () => false) => steps(ledger, deployment, plan, fails),
     close: () => redis.disconnect(),
   }
 }
+
+const by = { kind: 'service', name: 'test' } as const
 
 const named = (name: string | undefined) => (name === undefined ? {} : { cloud_properties: { name } })
 
