@@ -123,6 +123,7 @@ Object.assign(draw, {
     word(r),
     ...r.pick([[], [], ['NX'], ['PX', 100_000], ['EX', 100], ['PX', 100_000, 'NX']]),
   ],
+  INCR: (r: Random) => [key(r, 'v')],
   DEL: (r: Random) => several(r, () => key(r, r.pick(['v', 'h', 's', 'z', 'l']))),
   UNLINK: (r: Random) => [key(r, r.pick(['v', 'h', 's', 'z', 'l']))],
   EXISTS: (r: Random) => several(r, () => key(r, r.pick(['v', 'h']))),

@@ -205,7 +205,7 @@ class Chain {
 
 /** Commands that production code calls by their own name. */
 const simple =
-  'ping time get mget set del unlink expire pexpire persist exists publish eval evalsha hset hsetnx hget hmget hgetall hdel hexists hlen hkeys hvals hincrby sadd srem smembers scard sismember zadd zrem zcard zscore zmscore zrange zrevrange zrangebyscore zrevrangebyscore zremrangebyscore rpush lrange llen xadd xread'.split(
+  'ping time get mget set incr del unlink expire pexpire persist exists publish eval evalsha hset hsetnx hget hmget hgetall hdel hexists hlen hkeys hvals hincrby sadd srem smembers scard sismember zadd zrem zcard zscore zmscore zrange zrevrange zrangebyscore zrevrangebyscore zremrangebyscore rpush lrange llen xadd xread'.split(
     ' ',
   )
 

@@ -208,7 +208,7 @@ function compareIds(a: string, b: string): number {
 }
 
 /** What needs memory: refused while Redis is full. */
-export const writing = new Set('SET HSET HSETNX HINCRBY SADD ZADD RPUSH LPUSH XADD'.split(' '))
+export const writing = new Set('SET INCR HSET HSETNX HINCRBY SADD ZADD RPUSH LPUSH XADD'.split(' '))
 /** What changes data and is carried out even then. */
 export const removing = new Set('DEL UNLINK HDEL SREM ZREM ZREMRANGEBYSCORE LPOP'.split(' '))
 
@@ -236,6 +236,12 @@ const commands: Record<string, Command> = {
     }
     redis.put(key!, value!, expiresAt)
     return ok
+  },
+  INCR: (redis, [key]) => {
+    const before = redis.read(key!, 'string') ?? '0'
+    if (!/^-?\d+$/.test(before)) throw new ReplyError('ERR value is not an integer or out of range')
+    redis.put(key!, String(Number(before) + 1), redis.endOf(key!))
+    return Number(before) + 1
   },
   DEL: (redis, keys) => keys.filter((key) => redis.delete(key)).length,
   UNLINK: (redis, keys) => keys.filter((key) => redis.delete(key)).length,
