@@ -23,8 +23,8 @@ import { Writer } from './writer.ts'
 /**
  * Histories of documents at random, on real servers under two writers: nodes that come, go, are renamed, move or get a
  * replica, settings, roles, restores, undos, with faults in between. No acknowledged row is ever lost, as no document
- * says `data_loss`; but for what is written while a restore that is asked for is carried out. HISTORY_SEED and
- * HISTORY_RUNS choose others (`npm run test:database-histories`).
+ * says `data_loss`; but for what is written after the moment to which a restore that is asked for goes back.
+ * HISTORY_SEED and HISTORY_RUNS choose others (`npm run test:database-histories`).
  */
 const seed = Number(process.env.HISTORY_SEED ?? randomInt(2 ** 31))
 const runs = Number(process.env.HISTORY_RUNS ?? 1)
@@ -70,7 +70,7 @@ class Play {
    * as soon as it is let in.
    */
   #writers: Writer[] = []
-  /** Rows that a restore may have dropped, as it was asked for: those acknowledged while it was carried out. */
+  /** Rows that a restore may have dropped, as it was asked for: those acknowledged since the moment was chosen. */
   readonly #dropped = new Set<string>()
 
   constructor(net: number, stack: TestStack) {
@@ -102,13 +102,14 @@ class Play {
   }
 
   async #live(chapter: Chapter): Promise<void> {
+    // What is acknowledged from here on may be later than the moment to which a restore goes back.
+    const writing = this.#writers.map((writer) => writer.acknowledged.length)
     const moment = await this.#quietMoment(chapter)
     // Nothing is deployed where there is no moment to go back to: a fault of it would stay.
     if (moment === '' && restoring.has(chapter.change)) return
     const standing = this.#acknowledged.length
     await inflict(this.#stack, this.#net, this.#current, chapter)
     for (const page of pagesOf(this.#current, { before: this.#before, moment }, chapter)) {
-      const writing = this.#writers.map((writer) => writer.acknowledged.length)
       const done = await this.#turnTo(page, chapter)
       if (done && asksForRestore(page, this.#before)) {
         sum.restored += 1
