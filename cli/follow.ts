@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Client } from '../shared/api/client.ts'
-import type { Event } from '../shared/api/schemas/event.ts'
+import type { Event, EventFilter } from '../shared/api/schemas/event.ts'
 import type { PlanView } from '../shared/api/schemas/plan.ts'
 import { RemodelError } from '../shared/runtime/errors.ts'
 
@@ -23,7 +23,7 @@ export interface Watcher {
 export async function* followEvents(
   client: Client,
   deployment: string,
-  filter: { after?: number; plan?: string },
+  filter: { after?: number } & EventFilter,
   watcher: Pick<Watcher, 'lost' | 'found'>,
   signal: AbortSignal,
 ): AsyncGenerator<Event> {

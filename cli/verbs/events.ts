@@ -1,20 +1,23 @@
-import type { Event } from '../../shared/api/schemas/event.ts'
+import type { Event, EventFilter } from '../../shared/api/schemas/event.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { wholeNumber } from '../arguments.ts'
 import { followEvents } from '../follow.ts'
 import { exit, type Verb } from '../verb.ts'
 import { eventLine } from '../views/event.ts'
 
-const events: Verb<{ follow?: boolean; after?: number; plan?: string }> = {
+const events: Verb<{ follow?: boolean; after?: number } & EventFilter> = {
   configure(command) {
     command
       .argument('<deployment>')
       .option('-f, --follow', 'go on showing events, until Ctrl-C')
       .option('--after <seq>', 'only events after this number', wholeNumber(0))
       .option('--plan <id>', 'only events of this plan')
+      .option('--code <code>', 'only events about this error, such as job-failed')
+      .option('--reason <code>', 'only events of remodels that are in their plan for this reason')
   },
   examples: [
     ['events web', 'everything that happened to web'],
+    ['events web --reason stemcell-changed', 'what a new stemcell has brought about'],
     ['events web --follow --after 120 --json', 'a stream for machines that goes on where one left off'],
   ],
   async run(context, [deployment = ''], options) {
@@ -22,6 +25,8 @@ const events: Verb<{ follow?: boolean; after?: number; plan?: string }> = {
     const filter = {
       ...(options.after === undefined ? {} : { after: options.after }),
       ...(options.plan === undefined ? {} : { plan: options.plan }),
+      ...(options.code === undefined ? {} : { code: options.code }),
+      ...(options.reason === undefined ? {} : { reason: options.reason }),
     }
     const show = (event: Event) => (context.json ? context.line(event) : context.say(eventLine(event, context.style)))
     if (!options.follow) {

@@ -10,7 +10,7 @@ import { Check, type CheckRequest } from './schemas/check.ts'
 import { Cleaned, type CleanRequest } from './schemas/cleaning.ts'
 import { Config } from './schemas/config.ts'
 import { Deployment, Lock } from './schemas/deployment.ts'
-import { Event } from './schemas/event.ts'
+import { Event, type EventFilter } from './schemas/event.ts'
 import { Info } from './schemas/info.ts'
 import { type ExecRequest, ExecResponse, Instance, LogsResponse } from './schemas/instance.ts'
 import { type ApplyRequest, type PlanRequest, PlanStatus, PlanView, Why } from './schemas/plan.ts'
@@ -230,7 +230,7 @@ export class Client {
   }
 
   /** What has happened, up to now. */
-  events(deployment: string, filter: { after?: number; plan?: string } = {}): Promise<Event[]> {
+  events(deployment: string, filter: { after?: number } & EventFilter = {}): Promise<Event[]> {
     return this.calls.get(z.array(Event), `${of(deployment)}/events${query(filter)}`)
   }
 
@@ -239,7 +239,7 @@ export class Client {
    */
   async *stream(
     deployment: string,
-    filter: { after?: number; plan?: string | undefined },
+    filter: { after?: number } & EventFilter,
     signal: AbortSignal,
   ): AsyncGenerator<Event> {
     const response = await this.calls.open({

@@ -35,3 +35,12 @@ export const Event = z.object({
   facts: z.record(z.string(), Json).optional(),
 })
 export type Event = z.infer<typeof Event>
+
+/** Which events of a deployment are asked for. */
+export type EventFilter = {
+  plan?: string
+  /** Code of the error that they are about. */
+  code?: string
+  /** Code of a reason for which their remodels are in their plans. */
+  reason?: string
+}
