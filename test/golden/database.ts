@@ -1,4 +1,6 @@
+import { archiveObservation } from '../../kinds/database/plan/archived.ts'
 import type { Attributes, StandingMaterial } from '../../shared/model/material.ts'
+import type { Observation } from '../../shared/model/observation.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { builtBy } from '../kinds/database/built.ts'
 import type { Wish } from '../kinds/database/document.ts'
@@ -9,14 +11,31 @@ const primary: Attributes = { health: 'running', role: 'primary', received: 900,
 const replica: Attributes = { ...primary, role: 'replica', lag_bytes: 0, slots: ['remodel_n1_n2'], started: '8.5' }
 
 /** The two nodes as the inspector finds them; `found` is what it finds otherwise. */
-async function standing(found: Record<string, Attributes> = {}): Promise<StandingMaterial[]> {
+async function standing(found: Record<string, Attributes> = {}, wish: Wish = two): Promise<StandingMaterial[]> {
   const seen: Record<string, Attributes> = {
     'instance/n1-a': primary,
     'instance/n1-b': replica,
     'instance/n2-c': primary,
     ...found,
   }
-  return builtBy(await planOf(two)).map((one) => ({ ...one, meta: { ...one.meta, ...seen[one.id] } }))
+  return builtBy(await planOf(wish)).map((one) => ({ ...one, meta: { ...one.meta, ...seen[one.id] } }))
+}
+
+const archived: Wish = { ...two, keep: 3 }
+
+/** Each node has a backup of two o'clock, and writes on at six. */
+function archives(): Observation[] {
+  const [from, now] = [Date.UTC(2026, 0, 1, 2), Date.UTC(2026, 0, 1, 6)]
+  return Object.keys(archived.nodes).map((node) => {
+    const backup = { id: `${node}-1`, node, line: node, from, until: now, stop: '0/3000100', nextXid: '700' }
+    const sizes = { dataBytes: 1, bytes: 1, logBytes: 1 }
+    const seen = { deployment: 'shop', node, line: node, now, nextXid: '900', end: '0/9000000' }
+    const drops = { rows: 12, transactions: 3, more: false }
+    return archiveObservation(
+      { ...seen, drops, backups: [{ ...backup, ...sizes }] },
+      { at: now, observer: 'planner-1' },
+    )
+  })
 }
 
 const down: Attributes = { health: 'down', machine: 'answers' }
@@ -36,5 +55,9 @@ export const databaseScenarios: Record<string, () => Promise<Plan>> = {
   'primary-lost': async () =>
     planOf(two, await standing({ 'instance/n1-a': down, 'host/a': { health: 'missing', disk: 'gone' } })),
   'no-primary': async () => planOf(two, await standing({ 'instance/n1-a': { ...replica, slots: [] } })),
+  restored: async () => {
+    const restore = { all: { restore_options: { type: 'time', target: '2026-01-01T04:30:00Z' } } }
+    return planOf({ ...archived, restore }, await standing({}, archived), archives())
+  },
   'extension-added': async () => planOf({ ...two, extensions: ['pg_trgm'] }, await standing()),
 }

@@ -4,9 +4,9 @@ import { filesOf, sourceOf } from './sources.ts'
 /**
  * The halves of a kind run in different processes, on different machines: a planner decides, an assembler carries
  * out, the command shows. What several need lies in folders for all, which import no half, so that no half
- * reaches another through them.
+ * reaches another through them. What tests and the lab load imports any half, and no half imports it.
  */
-type Half = 'planner' | 'assembler' | 'command' | 'all'
+type Half = 'planner' | 'assembler' | 'command' | 'tests' | 'all'
 const folders: Record<string, Half> = {
   plan: 'planner',
   inspection: 'planner',
@@ -24,7 +24,7 @@ const folders: Record<string, Half> = {
   archive: 'all',
   judgement: 'all',
   postgres: 'all',
-  testing: 'all',
+  testing: 'tests',
 }
 /** The parts of a kind, each loaded when it is first needed; it imports any of them. */
 const isIndex = (path: string) => /^kinds\/[^/]+\/index\.ts$/.test(path)

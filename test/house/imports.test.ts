@@ -22,6 +22,8 @@ const registry = ['kinds/built-in.ts', 'kinds/registry.ts']
 /** The kind that a file is of; the folders of `kinds/` that are no kind are the contract and the kit for tests. */
 const kindOf = (path: string) => /^kinds\/(?!contract\/|testing\/)([^/]+)\//.exec(path)?.[1]
 const isIndex = (path: string) => /^kinds\/[^/]+\/index\.ts$/.test(path)
+/** A kind's part of the kit of tests, which no service loads. */
+const kits = /^kinds\/[^/]+\/testing\//
 /** The command's part of a kind: its verbs, and what they show. */
 const commands = /^kinds\/[^/]+\/cli\//
 
@@ -60,7 +62,14 @@ describe('imports', () => {
       const kind = kindOf(file)
       return kind !== undefined && !/^(shared|kinds\/contract)\//.test(target) && kindOf(target) !== kind
     })
-    expect(wrong.filter(({ file, target }) => !commands.test(file) || target !== openToVerbs)).toEqual([])
+    const isOpen = ({ file, target }: (typeof wrong)[number]) =>
+      (commands.test(file) && target === openToVerbs) || (kits.test(file) && target.startsWith('kinds/testing/'))
+    expect(wrong.filter((one) => !isOpen(one))).toEqual([])
+  })
+
+  test('no service and no part of the command loads what carries plans out for tests', () => {
+    const loaded = own.filter(({ target }) => target.startsWith('kinds/testing/') || kits.test(target))
+    expect(loaded.filter(({ file }) => !kits.test(file) && !file.startsWith('kinds/testing/'))).toEqual([])
   })
 
   test('the contract imports shared', () => {

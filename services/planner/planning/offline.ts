@@ -5,6 +5,7 @@ import type { PlanOptions } from '../../../kinds/contract/kind.ts'
 import { deploymentOf, KindRegistry } from '../../../kinds/registry.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { emptyFloorplan, Floorplan } from '../../../shared/model/material.ts'
+import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { readReleaseDirectory } from '../../../shared/release/directory.ts'
 import { packRelease } from '../../../shared/release/pack.ts'
@@ -23,13 +24,21 @@ export interface OfflineOrder {
   options: Partial<PlanOptions>
   /** What `GET /v1/deployments/:name/floorplan` answered once; an empty object stands for nothing. */
   floorplan: unknown
+  /** What was seen of the world beside the floorplan; nothing, if left out. */
+  observations?: readonly Observation[]
 }
 
 /**
  * Draws a plan without a planner and without Redis: the same architect and foreman over files and a floorplan of the
  * user's. Stemcells are taken to be there in the versions that the manifest names. The plan is stored nowhere.
  */
-export async function planOffline({ files, releases, options, floorplan }: OfflineOrder): Promise<Plan> {
+export async function planOffline({
+  files,
+  releases,
+  options,
+  floorplan,
+  observations = [],
+}: OfflineOrder): Promise<Plan> {
   const [manifest, ...cloud] = files.map(({ name, content }) => new SourceDocument(name, content))
   if (!manifest) throw new RemodelError('invalid-input', 'a plan needs a manifest')
   const blobs = await openCache()
@@ -47,7 +56,7 @@ export async function planOffline({ files, releases, options, floorplan }: Offli
   const standing = readFloorplan(floorplan, blueprint.deployment)
   try {
     const all = { recreate: false, remove: false, skipDrain: false, ...options }
-    const draft = await kind.foreman(blueprint, standing, all)
+    const draft = await kind.foreman(blueprint, standing, all, { observations })
     return sealPlan(gated(draft, all), blueprint, standing)
   } catch (error) {
     throw manifest.place(error)

@@ -3,6 +3,7 @@ import { type AddressRecord, inputs, type StepName } from '../../../kinds/deploy
 import { architect } from '../../../kinds/deployment/plan/architect.ts'
 import { foremanWith } from '../../../kinds/deployment/plan/foreman.ts'
 import type { Render } from '../../../kinds/deployment/rendering.ts'
+import { effect } from '../../../kinds/deployment/testing/effect.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
 import {
   type Attributes,
@@ -12,7 +13,6 @@ import {
 } from '../../../shared/model/material.ts'
 import type { Plan, Remodel } from '../../../shared/model/plan.ts'
 import { describeFault, type RemodelError } from '../../../shared/runtime/errors.ts'
-import { effect } from './apply.ts'
 import { execute } from './execution.ts'
 import { document, options, plan, render } from './planning.ts'
 import { app, cloudText, given, manifestText, older } from './shop.ts'

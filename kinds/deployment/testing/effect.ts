@@ -1,6 +1,6 @@
-import type { StepInput, StepName } from '../../../kinds/deployment/inputs.ts'
-import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import type { Remodel } from '../../../shared/model/plan.ts'
+import type { StepInput, StepName } from '../inputs.ts'
 
 /**
  * What a finished step changes in the floorplan, as kinds/deployment/inputs.ts documents it; checks what
@@ -26,7 +26,7 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
     case 'create-vm': {
       const { cid, vm } = given('create-vm')
       for (const [id, other] of standing) {
-        if (!id.startsWith('vm/') || id === `vm/${cid}`) continue
+        if (materialType(id) !== 'vm' || id === `vm/${cid}`) continue
         const theirs = (other.attributes.networks as { address: string }[]).map((network) => network.address)
         const clash = vm.networks.find((network) => theirs.includes(network.address))
         if (clash) throw new Error(`${remodel.id}: ${clash.address} is held by ${id}`)
@@ -108,12 +108,4 @@ export function effect(standing: Map<string, StandingMaterial>, remodel: Remodel
     default:
       if (remodel.queue !== null) throw new Error(`${remodel.id}: unknown step`)
   }
-}
-
-export function asMap(floorplan: Floorplan): Map<string, StandingMaterial> {
-  return new Map(floorplan.materials.map((material) => [material.id, material]))
-}
-
-export function asFloorplan(before: Floorplan, standing: ReadonlyMap<string, StandingMaterial>): Floorplan {
-  return { ...before, version: before.version + 1, materials: [...standing.values()] }
 }
