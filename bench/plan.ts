@@ -63,8 +63,7 @@ async function draw(
   instances: number,
   floorplan: Floorplan,
   render: Render,
-  greeting?: string,
-  job = archive,
+  { greeting, job = archive }: { greeting?: string; job?: typeof archive } = {},
 ): Promise<Plan> {
   const kind = renderedBy(render)
   const blueprint = kind.architect(fleetManifest(instances, greeting), fleetSupplies(job))
@@ -73,7 +72,7 @@ async function draw(
 
 /** Milliseconds of planning against the floorplan after the first plan was carried out. Nothing must be planned. */
 async function noOp(instances: number, render: Render, job = archive): Promise<number> {
-  const standing = JSON.stringify(standingAfter(await draw(instances, emptyFloorplan('fleet'), render, undefined, job)))
+  const standing = JSON.stringify(standingAfter(await draw(instances, emptyFloorplan('fleet'), render, { job })))
   const document = fleetManifest(instances)
   const [kind, supplies] = [renderedBy(render), fleetSupplies(job)]
   return medianOf(async () => {
@@ -104,7 +103,10 @@ async function rendered(): Promise<Figure[]> {
     let serial = 0
     const fresh = async (instances: number) => {
       const started = performance.now()
-      const plan = await draw(instances, emptyFloorplan('fleet'), renderer.render, `hello ${++serial}`, job)
+      const plan = await draw(instances, emptyFloorplan('fleet'), renderer.render, {
+        greeting: `hello ${++serial}`,
+        job,
+      })
       if (plan.remodels.length < instances) throw new Error('nothing was planned')
       return performance.now() - started
     }

@@ -22,8 +22,7 @@ export interface Watcher {
  */
 export async function* followEvents(
   client: Client,
-  deployment: string,
-  filter: { after?: number } & EventFilter,
+  { deployment, ...filter }: { deployment: string; after?: number } & EventFilter,
   watcher: Pick<Watcher, 'lost' | 'found'>,
   signal: AbortSignal,
 ): AsyncGenerator<Event> {
@@ -70,7 +69,7 @@ export async function followPlan(
   }, 1000)
   try {
     const stop = AbortSignal.any([signal, ended.signal])
-    for await (const event of followEvents(client, plan.deployment, { plan: plan.id }, watcher, stop)) {
+    for await (const event of followEvents(client, { deployment: plan.deployment, plan: plan.id }, watcher, stop)) {
       heard = Date.now()
       seen = event.seq
       watcher.event(event)

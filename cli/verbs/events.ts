@@ -50,7 +50,7 @@ const events: Verb<{ follow?: boolean; after?: number } & EventFilter> = {
       lost: () => context.remark('the planner does not answer; trying again'),
       found: () => context.remark('the planner answers again'),
     }
-    for await (const event of followEvents(client, deployment, filter, watcher, left.signal)) show(event)
+    for await (const event of followEvents(client, { deployment, ...filter }, watcher, left.signal)) show(event)
     return exit.done
   },
 }

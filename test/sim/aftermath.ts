@@ -78,11 +78,10 @@ function unfairEnd(
 
 /** What is there though no plan is open. What processes that still live keep for themselves does not count. */
 export function leaks(
-  redis: RedisModel,
+  { model: redis, stepMs: clockSteppedMs }: { model: RedisModel; stepMs: number },
   world: World,
   queues: readonly QueueModel[],
   living: ReadonlySet<string>,
-  clockSteppedMs: number,
 ): string[] {
   const keys = redis.keys().filter((key) => {
     // What ends by itself after a while (half a plan that was stored, a compile request that is

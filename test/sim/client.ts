@@ -41,10 +41,9 @@ const final = new Set(['done', 'failed', 'cancelled'])
  * and waits for the end. Goes on where it was after a crash. `twin` is the same order delivered a second time.
  */
 export async function orderDeploys(
-  journal: Journal,
+  { journal, twin }: { journal: Journal; twin: boolean },
   redis: RedisClient,
   random: Random,
-  twin: boolean,
   events: Events,
 ) {
   const ledger = new Ledger(asRedis(redis), settings)

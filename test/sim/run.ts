@@ -247,9 +247,10 @@ class Run {
           this.#oracle.know(plan, intentions.cancelAfterMs !== null && intentions.force)
           this.#say(member.name, `draws plan ${plan.id} of ${plan.remodels.length}`)
         }
-        orderDeploys(journal!, ground.connect(), this.#random.fork('plans'), twin === true, { drawn, moved }).catch(
-          (error) => this.#oracle.report('orders', `the order of ${journal!.deployment} cannot go on: ${error}`),
-        )
+        orderDeploys({ journal: journal!, twin: twin === true }, ground.connect(), this.#random.fork('plans'), {
+          drawn,
+          moved,
+        }).catch((error) => this.#oracle.report('orders', `the order of ${journal!.deployment} cannot go on: ${error}`))
         return
       }
       services[member.service](ground)
@@ -427,7 +428,7 @@ class Run {
 
   #leaks(): string[] {
     const living = [...this.#processes.values()].filter(({ alive }) => alive).map(({ name }) => name)
-    return leaks(this.#server.model, this.#world, Object.values(this.#queues), new Set(living), this.#server.stepMs)
+    return leaks(this.#server, this.#world, Object.values(this.#queues), new Set(living))
   }
 
   #say(who: string, what: string): void {

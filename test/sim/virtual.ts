@@ -28,7 +28,12 @@ class Timer {
   readonly #run: () => void
   #scheduled: Scheduled
 
-  constructor(scheduler: Scheduler, owner: Process, delayMs: number, everyMs: number | null, run: () => void) {
+  constructor(
+    scheduler: Scheduler,
+    owner: Process,
+    { delayMs, everyMs }: { delayMs: number; everyMs: number | null },
+    run: () => void,
+  ) {
     this.#scheduler = scheduler
     this.#owner = owner
     this.#everyMs = everyMs
@@ -67,7 +72,7 @@ export function lendTime(scheduler: Scheduler, random: Random): () => void {
     function schedule(run: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]) {
       const process = owner()
       if (!process) return (everyMs ? real.setInterval : real.setTimeout)(run, delayMs, ...args)
-      return new Timer(scheduler, process, delayMs, everyMs ? delayMs : null, () => run(...args))
+      return new Timer(scheduler, process, { delayMs, everyMs: everyMs ? delayMs : null }, () => run(...args))
     }
   const clear = (otherwise: (handle: never) => void) => (handle: unknown) => {
     if (handle instanceof Timer) handle.cancel()

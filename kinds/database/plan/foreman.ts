@@ -99,13 +99,17 @@ export async function foreman(
       })
   const restored = nodes.filter(({ node_name }) => restores.pending.has(node_name))
   const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
-  const situation = new Situation(blueprint.deployment, start, nodes, plans, {
-    ...restores,
-    heirs,
-    aside,
-    closed: closedNodes(materials),
-    loss,
-  })
+  const situation = new Situation(
+    blueprint.deployment,
+    { start, nodes, plans },
+    {
+      ...restores,
+      heirs,
+      aside,
+      closed: closedNodes(materials),
+      loss,
+    },
+  )
   const all = Object.keys(recorded.resources['database.node'] ?? {})
   const lost = new Set(options.remove ? all : leaving.flatMap((one) => (one.lost ? [one.node] : [])))
   const remodels = remodelsOf(plans, found, situation, {

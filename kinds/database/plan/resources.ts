@@ -4,8 +4,7 @@ import type { Executor, InstanceResources, JsonObject, NodeResources, ResourceDa
 import type { Document, Host } from './schema.ts'
 
 function resource(
-  type: string,
-  id: string,
+  identifier: ResourceData['identifier'],
   executor: Executor,
   attributes: object,
   dependencies: ResourceData['dependencies'] = null,
@@ -13,7 +12,7 @@ function resource(
   return {
     needs_recreate: false,
     executor,
-    identifier: { id, type },
+    identifier,
     attributes: attributes as JsonObject,
     dependencies,
     type_dependencies: null,
@@ -29,7 +28,7 @@ const keptLog = 'max_slot_wal_keep_size'
 function hostResource(deployment: string, host: Host): ResourceData {
   const vm = vmId(deployment, host.id)
   const attributes: HostAttributes = { vm, disk: `${vm}-data`, address: host.address, disk_mib: host.disk_mib }
-  return resource('host', host.id, { type: 'host', id: host.id }, attributes)
+  return resource({ id: host.id, type: 'host' }, { type: 'host', id: host.id }, attributes)
 }
 
 /**
@@ -91,7 +90,7 @@ export function nodeResources(
         node_name: node.name,
         database_id: deployment,
         database_name,
-        instance: resource('database.instance', id, executor, attributes, [machine.identifier]),
+        instance: resource({ id, type: 'database.instance' }, executor, attributes, [machine.identifier]),
         instance_dependencies: [machine],
         database_dependencies: null,
         node_dependents: null,

@@ -20,7 +20,7 @@ export function plainPlan(current: State, desired: State, force = false): Event[
   const phases: Event[][] = []
   for (const layer of layersOf(wanted, (resource) => needs(resource, wanted, true))) {
     const phase = layer.flatMap((resource) => {
-      const event = decide(stood.get(nameOf(resource.identifier)), resource, force, modified, modifiedTypes)
+      const event = decide(stood.get(nameOf(resource.identifier)), resource, force, { modified, modifiedTypes })
       return event === undefined ? [] : [event]
     })
     for (const { resource } of phase) modified.add(nameOf(resource.identifier))
@@ -94,8 +94,7 @@ function decide(
   stood: ResourceData | undefined,
   resource: ResourceData,
   force: boolean,
-  modified: ReadonlySet<string>,
-  modifiedTypes: ReadonlySet<string>,
+  { modified, modifiedTypes }: { modified: ReadonlySet<string>; modifiedTypes: ReadonlySet<string> },
 ): Event | undefined {
   if (stood === undefined) return { type: 'create', resource, reason: 'does_not_exist' }
   if (stood.pending_deletion) return undefined

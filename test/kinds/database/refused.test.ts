@@ -39,7 +39,7 @@ async function refusal(change: (value: Value) => void): Promise<RemodelError> {
 const added = (more: object) => (value: Value) => value.nodes.push({ name: 'n3', host_ids: ['spare'], ...more })
 
 describe('a database document is refused with file, line, path and a way out', () => {
-  test.each<[what: string, change: (value: Value) => void, path: string, message: string, way: string]>([
+  test.for<[what: string, change: (value: Value) => void, path: string, message: string, way: string]>([
     [
       'a node that is named twice',
       added({ name: 'n2' }),
@@ -210,7 +210,7 @@ describe('a database document is refused with file, line, path and a way out', (
       'unknown key',
       'did you mean host_ids?',
     ],
-  ])('%s', async (_what, change, path, message, way) => {
+  ])('%s', async ([_what, change, path, message, way]) => {
     const { code, faults } = await refusal(change)
     expect(code).toBe('invalid-input')
     expect(faults).toHaveLength(1)

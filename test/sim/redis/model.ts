@@ -170,7 +170,8 @@ function pairs(args: readonly string[]): [string, string][] {
   return Array.from({ length: args.length / 2 }, (_, i) => [args[2 * i]!, args[2 * i + 1]!])
 }
 
-function setField(redis: RedisModel, key: string, hash: Map<string, string>, field: string, value: string): boolean {
+function setField(redis: RedisModel, key: string, [field, value]: readonly [field: string, value: string]): boolean {
+  const hash = redis.write(key, 'hash')
   const before = hash.get(field)
   hash.set(field, value)
   redis.watcher.hashChanged?.(key, field, before, value)
@@ -247,13 +248,13 @@ const commands: Record<string, Command> = {
   UNLINK: (redis, keys) => keys.filter((key) => redis.delete(key)).length,
   EXISTS: (redis, keys) => keys.filter((key) => redis.has(key)).length,
   HSET: (redis, [key, ...rest]) => {
-    const hash = redis.write(key!, 'hash')
-    return pairs(rest).filter(([field, value]) => setField(redis, key!, hash, field, value)).length
+    redis.write(key!, 'hash')
+    return pairs(rest).filter((pair) => setField(redis, key!, pair)).length
   },
   HSETNX: (redis, [key, field, value]) => {
     const hash = redis.write(key!, 'hash')
     if (hash.has(field!)) return 0
-    setField(redis, key!, hash, field!, value!)
+    setField(redis, key!, [field!, value!])
     return 1
   },
   HGET: (redis, [key, field]) => redis.read(key!, 'hash')?.get(field!) ?? null,
@@ -292,7 +293,7 @@ const commands: Record<string, Command> = {
     const before = redis.read(key!, 'hash')?.get(field!) ?? '0'
     if (!/^-?\d+$/.test(before)) throw new ReplyError('ERR hash value is not an integer')
     const value = Number(before) + integer(by)
-    setField(redis, key!, redis.write(key!, 'hash'), field!, String(value))
+    setField(redis, key!, [field!, String(value)])
     return value
   },
   SADD: (redis, [key, ...members]) => {

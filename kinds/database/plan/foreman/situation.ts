@@ -26,6 +26,13 @@ interface Found {
   loss: boolean
 }
 
+/** The state that a plan starts from, the nodes of the document, and the operations between the two. */
+interface Change {
+  start: State
+  nodes: readonly NodeResources[]
+  plans: readonly NamedPlan[]
+}
+
 /** What steps need to know beyond their own resource: who is in which node, and where a new node's data comes from. */
 export class Situation {
   readonly deployment: string
@@ -40,13 +47,7 @@ export class Situation {
   readonly #order: ReadonlyMap<Phase, number>
   readonly #setUpIn: ReadonlyMap<string, number>
 
-  constructor(
-    deployment: string,
-    start: State,
-    nodes: readonly NodeResources[],
-    plans: readonly NamedPlan[],
-    found: Found,
-  ) {
+  constructor(deployment: string, { start, nodes, plans }: Change, found: Found) {
     this.#found = found
     this.deployment = deployment
     this.#start = start

@@ -32,7 +32,6 @@ function resource(
   executor: Executor,
   attributes: JsonObject,
   dependencies: readonly Identifier[],
-  diffIgnore: readonly string[] | null = null,
 ): ResourceData {
   return {
     needs_recreate: false,
@@ -41,7 +40,7 @@ function resource(
     attributes,
     dependencies: dependencies.length === 0 ? null : dependencies,
     type_dependencies: null,
-    diff_ignore: diffIgnore,
+    diff_ignore: null,
     resource_version: '1',
     pending_deletion: false,
     error: '',
@@ -75,13 +74,12 @@ export const slotCreateId = (provider: Site, subscriber: Site): Identifier => ({
 const nodeIgnores = ['/primary_instance_id']
 
 export function node(name: string, instanceIds: readonly string[]): ResourceData {
-  return resource(
-    nodeId(name),
-    anywhere,
-    { name, instance_ids: instanceIds.length === 0 ? null : instanceIds, primary_instance_id: '' },
-    instanceIds.map(instanceId),
-    nodeIgnores,
-  )
+  const attributes = {
+    name,
+    instance_ids: instanceIds.length === 0 ? null : instanceIds,
+    primary_instance_id: '',
+  }
+  return { ...resource(nodeId(name), anywhere, attributes, instanceIds.map(instanceId)), diff_ignore: nodeIgnores }
 }
 
 export function instanceMonitor(of: {
@@ -196,28 +194,22 @@ export function peerCatchup(source: Site, peer: Site): ResourceData {
 }
 
 export function lagTracker(origin: Site, receiver: Site, extra: readonly Identifier[]): ResourceData {
-  return resource(
-    lagTrackerId(origin, receiver),
-    receiver.executor,
-    {
-      origin_node: origin.node,
-      receiver_node: receiver.node,
-      database_name: receiver.database,
-      ...(extra.length === 0 ? {} : { dependent_resources: extra }),
-    },
-    [receiver.postgres, origin.postgres, ...extra],
-    ['commit_timestamp'],
-  )
+  const attributes = {
+    origin_node: origin.node,
+    receiver_node: receiver.node,
+    database_name: receiver.database,
+    ...(extra.length === 0 ? {} : { dependent_resources: extra }),
+  }
+  const needs = [receiver.postgres, origin.postgres, ...extra]
+  const tracker = resource(lagTrackerId(origin, receiver), receiver.executor, attributes, needs)
+  return { ...tracker, diff_ignore: ['commit_timestamp'] }
 }
 
 export function slotAdvance(provider: Site, subscriber: Site): ResourceData {
-  return resource(
-    slotAdvanceId(provider, subscriber),
-    provider.executor,
-    pair(provider, subscriber),
-    [provider.postgres, subscriber.postgres, lagTrackerId(provider, subscriber)],
-    ['advanced_to_lsn'],
-  )
+  const needs = [provider.postgres, subscriber.postgres, lagTrackerId(provider, subscriber)]
+  const id = slotAdvanceId(provider, subscriber)
+  const advance = resource(id, provider.executor, pair(provider, subscriber), needs)
+  return { ...advance, diff_ignore: ['advanced_to_lsn'] }
 }
 
 export function originAdvance(provider: Site, subscriber: Site): ResourceData {

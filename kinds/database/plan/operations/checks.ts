@@ -28,7 +28,7 @@ export function checkUpdate(start: State, nodes: readonly NodeResources[], rules
     ...duplicateNodes(nodes, 'nodes'),
     ...nodes.flatMap((node, index) => [
       ...wrongInstances(node.instances ?? [], `nodes[${index}].instances`, node.node_name, rules),
-      ...wrongSource(start, node, `nodes[${index}]`, added, rules),
+      ...wrongSource(node, `nodes[${index}]`, { start, added }, rules),
       ...(rules.careful ? wrongNames(node, `nodes[${index}]`) : []),
     ]),
     ...(rules.careful ? duplicateInstances(nodes) : []),
@@ -118,10 +118,9 @@ function wrongInstances(
 }
 
 function wrongSource(
-  start: State,
   node: NodeResources,
   path: string,
-  added: ReadonlySet<string>,
+  { start, added }: { start: State; added: ReadonlySet<string> },
   { careful }: CheckRules,
 ): Found[] {
   const { node_name, source_node, restore_config } = node

@@ -15,7 +15,7 @@ export function jsonDiff(
 ): PatchStep[] | null {
   if (sameJson(current, desired)) return null
   const steps: PatchStep[] = []
-  compare(current, desired, '', new Set(ignore ?? []), steps)
+  compare([current, desired], '', new Set(ignore ?? []), steps)
   return steps.length === 0 ? null : steps
 }
 
@@ -39,16 +39,17 @@ export function sameJson(a: Json, b: Json): boolean {
   return keys === 0
 }
 
-function compare(current: Json, desired: Json, path: string, ignore: ReadonlySet<string>, steps: PatchStep[]): void {
+type Pair<Value> = readonly [current: Value, desired: Value]
+
+function compare([current, desired]: Pair<Json>, path: string, ignore: ReadonlySet<string>, steps: PatchStep[]): void {
   if (ignore.has(path) || sameJson(current, desired)) return
-  if (isObject(current) && isObject(desired)) compareObjects(current, desired, path, ignore, steps)
-  else if (isArray(current) && isArray(desired)) compareArrays(current, desired, path, ignore, steps)
+  if (isObject(current) && isObject(desired)) compareObjects([current, desired], path, ignore, steps)
+  else if (isArray(current) && isArray(desired)) compareArrays([current, desired], path, ignore, steps)
   else steps.push({ value: desired, op: 'replace', path })
 }
 
 function compareObjects(
-  current: JsonObject,
-  desired: JsonObject,
+  [current, desired]: Pair<JsonObject>,
   path: string,
   ignore: ReadonlySet<string>,
   steps: PatchStep[],
@@ -58,7 +59,7 @@ function compareObjects(
     const at = `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
     const before = Object.hasOwn(current, key) ? current[key] : undefined
     const after = Object.hasOwn(desired, key) ? desired[key] : undefined
-    if (before !== undefined && after !== undefined) compare(before, after, at, ignore, steps)
+    if (before !== undefined && after !== undefined) compare([before, after], at, ignore, steps)
     else if (ignore.has(at)) continue
     else if (after === undefined) steps.push({ op: 'remove', path: at })
     else steps.push({ value: after, op: 'add', path: at })
@@ -66,8 +67,7 @@ function compareObjects(
 }
 
 function compareArrays(
-  current: readonly Json[],
-  desired: readonly Json[],
+  [current, desired]: Pair<readonly Json[]>,
   path: string,
   ignore: ReadonlySet<string>,
   steps: PatchStep[],
@@ -75,7 +75,7 @@ function compareArrays(
   const common = Math.min(current.length, desired.length)
   for (let index = common; index < current.length; index++) steps.push({ op: 'remove', path: `${path}/${common}` })
   for (let index = 0; index < common; index++) {
-    compare(current[index]!, desired[index]!, `${path}/${index}`, ignore, steps)
+    compare([current[index]!, desired[index]!], `${path}/${index}`, ignore, steps)
   }
   for (const value of desired.slice(common)) steps.push({ value, op: 'add', path: `${path}/-` })
 }

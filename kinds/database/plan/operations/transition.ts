@@ -120,7 +120,7 @@ function spread(
     for (const place of queue[layer] ?? []) {
       const wanted = ground.standing[place]!
       const stood = before.has(place) ? before.get(place) : wanted
-      const event = decide(stood, wanted, isForced(place), shaken.has(place), rules)
+      const event = decide(stood, wanted, { forced: isForced(place), shaken: shaken.has(place) }, rules)
       if (event === undefined) continue
       phase.push(event)
       ground.layers.above(place, shake)
@@ -137,8 +137,7 @@ function spread(
 function decide(
   stood: ResourceData | undefined,
   wanted: ResourceData,
-  forced: boolean,
-  shaken: boolean,
+  { forced, shaken }: { forced: boolean; shaken: boolean },
   rules: TransitionRules,
 ): Event | undefined {
   if (stood === undefined) return { type: 'create', resource: wanted, reason: 'does_not_exist' }
