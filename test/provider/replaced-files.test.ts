@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ReplacedFiles } from '../../shared/provider/local/replaced-files.ts'
 
 let folder: string
@@ -54,4 +54,26 @@ test('what is not asked for any more is not remembered', async () => {
   await files.all([at('a')])
   await files.all([at('a'), at('b')])
   expect(reads).toEqual([at('a'), at('b'), at('b')])
+})
+
+describe('a list of files', () => {
+  const listed = async (stamp: string | undefined, ...names: string[]) => files.listed(stamp, async () => names.map(at))
+
+  test('that is as it was is not looked at, and is looked at again when it is another one', async () => {
+    await put('a', 'one')
+    expect(await listed('1', 'a')).toEqual(['one'])
+    await put('a', 'two')
+    expect(await listed('1', 'a')).toEqual(['one'])
+    expect(await listed('2', 'a')).toEqual(['two'])
+    await put('a', 'six')
+    expect(await listed(undefined, 'a')).toEqual(['six'])
+    expect(reads).toHaveLength(3)
+  })
+
+  test('with a file that is not there yet is looked at until it is there', async () => {
+    await put('a', 'one')
+    expect(await listed('1', 'a', 'b')).toEqual(['one'])
+    await put('b', 'two')
+    expect(await listed('1', 'a', 'b')).toEqual(['one', 'two'])
+  })
 })

@@ -411,6 +411,14 @@ export const edges: readonly Sabotage[] = [
     caughtBy: 'test/provider/replaced-files.test.ts',
   },
   {
+    name: 'machines that were made meanwhile are not looked for',
+    guarantee: 84,
+    file: 'shared/provider/local/replaced-files.ts',
+    find: 'stamp !== undefined && this.#listed?.stamp === stamp',
+    replace: 'stamp !== undefined && this.#listed',
+    caughtBy: 'test/provider/replaced-files.test.ts',
+  },
+  {
     name: 'a log that is followed begins anew with each answer',
     guarantee: 88,
     file: 'services/planner/http/logs.ts',

@@ -14,10 +14,14 @@ import {
   vmRecordAt,
 } from './record.ts'
 import { ReplacedFiles } from './replaced-files.ts'
+import { settledStamp } from './settled-folder.ts'
+
+type Kind = 'vms' | 'disks'
 
 /**
- * All machines and disks of a directory. Every plan asks for those of one deployment, of thousands that may stand here:
- * whose the others are is known from the last time, and only what is asked for is looked at.
+ * All machines and disks of a directory. Every plan asks for those of one deployment, of thousands that may be here:
+ * whose the others are is known from the last time, and only what is asked for is read. Where none was made or taken
+ * away since, the others are not even looked at: an id keeps its owner for as long as its folder is there.
  */
 export class Inventory {
   readonly #directory: string
@@ -33,8 +37,11 @@ export class Inventory {
   }
 
   async vms(filter?: Partial<Ownership>): Promise<Vm[]> {
-    const records = await this.#vms.all(await this.#paths('vms', 'vm.json'))
-    const wanted = records.filter((one) => one !== undefined).filter(({ ownership }) => owned(ownership, filter))
+    const ids = await this.#idsOf('vms', this.#vms, filter)
+    // Read anew: it may have gone meanwhile, or be another machine in the folder of a delete that was interrupted.
+    const wanted = (await Promise.all(ids.map((id) => readVmRecord(this.#directory, id))))
+      .filter((one) => one !== undefined)
+      .filter(({ ownership }) => owned(ownership, filter))
     if (wanted.length === 0) return []
     const disks = await this.#disksByVm(new Set(wanted.map(({ id }) => id)))
     return Promise.all(wanted.map((one) => vmOf(this.#directory, one, disks.get(one.id) ?? [])))
@@ -48,10 +55,9 @@ export class Inventory {
   }
 
   async disks(filter?: Partial<Ownership>): Promise<Disk[]> {
-    const records = await this.#disks.all(await this.#paths('disks', 'disk.json'))
-    const wanted = records.filter((one) => one !== undefined).filter(({ ownership }) => owned(ownership, filter))
+    const ids = await this.#idsOf('disks', this.#disks, filter)
     // Read anew: it may have gone meanwhile, and what it is attached to comes with it.
-    const found = await Promise.all(wanted.map(({ id }) => readDisk(this.#directory, id, filter)))
+    const found = await Promise.all(ids.map((id) => readDisk(this.#directory, id, filter)))
     return found.filter((disk) => disk !== undefined)
   }
 
@@ -68,11 +74,24 @@ export class Inventory {
     return found
   }
 
-  async #paths(kind: 'vms' | 'disks', file: string): Promise<string[]> {
+  /** Of those that a filter lets through. */
+  async #idsOf(
+    kind: Kind,
+    files: ReplacedFiles<VmRecord> | ReplacedFiles<DiskRecord>,
+    filter?: Partial<Ownership>,
+  ): Promise<string[]> {
+    const folder = join(this.#directory, kind)
+    // Before it is listed: what comes meanwhile changes it.
+    const records = await files.listed(settledStamp(folder), () => this.#paths(kind))
+    return records.flatMap((record) => (owned(record.ownership, filter) ? [record.id] : []))
+  }
+
+  async #paths(kind: Kind): Promise<string[]> {
+    const file = kind === 'vms' ? 'vm.json' : 'disk.json'
     return (await this.#ids(kind)).map((id) => join(this.#directory, kind, id, file))
   }
 
-  async #ids(kind: 'vms' | 'disks'): Promise<string[]> {
+  async #ids(kind: Kind): Promise<string[]> {
     return (await readdir(join(this.#directory, kind)).catch(() => [])).sort()
   }
 }

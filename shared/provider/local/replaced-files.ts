@@ -11,6 +11,7 @@ const slice = 100
 export class ReplacedFiles<Content> {
   #known = new Map<string, { stamp: string; content: Content }>()
   readonly #read: (path: string) => Promise<Content | undefined>
+  #listed: { stamp: string; contents: Content[] } | undefined
 
   constructor(read: (path: string) => Promise<Content | undefined>) {
     this.#read = read
@@ -33,6 +34,20 @@ export class ReplacedFiles<Content> {
     }
     this.#known = now
     return found
+  }
+
+  /**
+   * What is in all of the files that `list` names and that are there.
+   * @param stamp another one where the list may be another one, or a file of it; undefined where that is not known.
+   * What was found under one stamp is found again without a look at any file.
+   */
+  async listed(stamp: string | undefined, list: () => Promise<string[]>): Promise<Content[]> {
+    if (stamp !== undefined && this.#listed?.stamp === stamp) return this.#listed.contents
+    const found = await this.all(await list())
+    const contents = found.filter((content) => content !== undefined)
+    // One that is not there yet comes without another stamp.
+    this.#listed = stamp !== undefined && contents.length === found.length ? { stamp, contents } : undefined
+    return contents
   }
 
   async #content({ path, stamp }: { path: string; stamp: string | undefined }): Promise<Content | undefined> {
