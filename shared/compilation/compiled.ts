@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { ForgettableHash } from '../runtime/redis/forgettable-hash.ts'
 import type { RedisSettings } from '../runtime/redis.ts'
 
 /** A package that was compiled: where its bytes are and what it cost. */
@@ -20,47 +21,30 @@ export interface CompiledIndex {
   drop(item: CompiledPackage): Promise<void>
 }
 
-const scripts = { find: 2, drop: 2, condemn: 2, forget: 2 } as const
-type Script = (...keysAndArgv: string[]) => Promise<unknown>
-/** Lua's `unpack` has an end to what it can carry. */
+/** Fields that are asked for at once. */
 const chunk = 1000
+const dropScript = readFileSync(new URL('./lua/drop.lua', import.meta.url), 'utf8')
 
 /**
  * The compiled index in Redis: one hash. A compiler writes it through `CompileRequests.record`, under its claim's
  * fence; what comes compiled with a release is learnt here. Either way the first one to write a key wins.
- *
- * Forgetting takes two steps, so that no plan is left without its packages: `condemn`, then `forget` once all planners
- * that had looked before are done. A look-up that finds a key in between saves it.
  */
 export class RedisCompiledIndex implements CompiledIndex {
   readonly #redis: Redis
-  readonly #key: string
-  readonly #scripts: Record<keyof typeof scripts, Script>
+  readonly #index: ForgettableHash
 
   constructor(redis: Redis, settings: RedisSettings) {
     this.#redis = redis
-    this.#key = compiledKey(settings)
-    this.#scripts = {} as Record<keyof typeof scripts, Script>
-    for (const [name, numberOfKeys] of Object.entries(scripts)) {
-      const lua = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
-      redis.defineCommand(`compiled_${name}`, { numberOfKeys, lua })
-      this.#scripts[name as keyof typeof scripts] = (...args) =>
-        (redis as unknown as Record<string, Script>)[`compiled_${name}`]!(this.#key, `${this.#key}:condemned`, ...args)
-    }
+    this.#index = new ForgettableHash(redis, compiledKey(settings))
   }
 
   async find(keys: readonly string[]): Promise<Map<string, CompiledPackage>> {
-    const found = new Map<string, CompiledPackage>()
-    for (let at = 0; at < keys.length; at += chunk) {
-      const part = keys.slice(at, at + chunk)
-      const texts = (await this.#scripts.find(...part)) as (string | null)[]
-      for (const [i, key] of part.entries()) if (texts[i]) found.set(key, JSON.parse(texts[i]))
-    }
-    return found
+    const found = await this.#index.find(keys)
+    return new Map([...found].map(([key, text]) => [key, JSON.parse(text)]))
   }
 
   async drop({ key, digest }: CompiledPackage): Promise<void> {
-    await this.#scripts.drop(key, digest)
+    await this.#redis.eval(dropScript, 2, this.#index.key, this.#index.condemnedKey, key, digest)
   }
 
   /** Which of `keys` are compiled, for a caller that only wants to know: condemned ones stay condemned. */
@@ -68,7 +52,7 @@ export class RedisCompiledIndex implements CompiledIndex {
     const known = new Set<string>()
     for (let at = 0; at < keys.length; at += chunk) {
       const part = keys.slice(at, at + chunk)
-      const texts = await this.#redis.hmget(this.#key, ...part)
+      const texts = await this.#redis.hmget(this.#index.key, ...part)
       for (const [i, key] of part.entries()) if (texts[i]) known.add(key)
     }
     return known
@@ -76,27 +60,25 @@ export class RedisCompiledIndex implements CompiledIndex {
 
   /** Everything that is compiled, without a claim to it. */
   async all(): Promise<CompiledPackage[]> {
-    return Object.values(await this.#redis.hgetall(this.#key)).map((text) => JSON.parse(text))
+    return Object.values(await this.#redis.hgetall(this.#index.key)).map((text) => JSON.parse(text))
   }
 
-  /** Adds what is not known yet: packages that came compiled. */
+  /** Adds what is not known yet, packages that came compiled; what is known is condemned no more. */
   async learn(compiled: readonly CompiledPackage[]): Promise<void> {
-    const pipeline = this.#redis.pipeline()
-    for (const item of compiled) pipeline.hsetnx(this.#key, item.key, JSON.stringify(item))
-    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+    if (compiled.length === 0) return
+    const transaction = this.#redis.multi()
+    for (const item of compiled) transaction.hsetnx(this.#index.key, item.key, JSON.stringify(item))
+    transaction.hdel(this.#index.condemnedKey, ...compiled.map(({ key }) => key))
+    for (const [error] of (await transaction.exec()) ?? []) if (error) throw error
   }
 
-  async condemn(keys: readonly string[]): Promise<void> {
-    for (let at = 0; at < keys.length; at += chunk) await this.#scripts.condemn(...keys.slice(at, at + chunk))
+  condemn(keys: readonly string[]): Promise<void> {
+    return this.#index.condemn(keys)
   }
 
   /** Forgets those of `keys` that no look-up found since they were condemned; answers which. */
-  async forget(keys: readonly string[]): Promise<string[]> {
-    const forgotten: string[] = []
-    for (let at = 0; at < keys.length; at += chunk) {
-      forgotten.push(...((await this.#scripts.forget(...keys.slice(at, at + chunk))) as string[]))
-    }
-    return forgotten
+  forget(keys: readonly string[]): Promise<string[]> {
+    return this.#index.forget(keys)
   }
 }
 

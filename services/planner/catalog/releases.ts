@@ -4,6 +4,8 @@ import { checkRelease } from '../../../shared/release/check.ts'
 import { type Os, osOf, PackageForms } from '../../../shared/release/package-form.ts'
 import type { Release } from '../../../shared/release/release.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
+import { failpoint } from '../../../shared/runtime/failpoint.ts'
+import type { PlanningSessions } from '../housekeeping/planning-sessions.ts'
 import type { Supply } from './supply.ts'
 
 /** Where releases are stored: catalog, blobstore and compiled index. */
@@ -11,6 +13,8 @@ export interface ReleaseParts {
   supply: Supply
   blobs: Blobstore
   compiled: RedisCompiledIndex
+  /** A clean-up waits for a release that is being taken in: its packages are learnt before the catalog names them. */
+  sessions: Pick<PlanningSessions, 'during'>
 }
 
 /**
@@ -18,11 +22,12 @@ export interface ReleaseParts {
  * planned with, so no plan compiles it. Throws `invalid-input` for names, `not-found` where blobs are missing,
  * `conflict` for the same version with other content.
  */
-export async function takeRelease(
-  given: Release,
-  { supply, blobs, compiled }: ReleaseParts,
-): Promise<{ release: Release; added: boolean }> {
+export async function takeRelease(given: Release, parts: ReleaseParts): Promise<{ release: Release; added: boolean }> {
   checkRelease(given)
+  return parts.sessions.during(() => take(given, parts))
+}
+
+async function take(given: Release, { supply, blobs, compiled }: ReleaseParts) {
   const sizes = new Map<string, number>()
   const missing: string[] = []
   for (const [what, digest] of blobsOf(given)) {
@@ -42,6 +47,7 @@ export async function takeRelease(
     return [{ key: form.key, digest, size: sizes.get(digest) ?? 0, durationMs: 0, compiledAt: Date.now() }]
   })
   await compiled.learn(learnt)
+  await failpoint('releases.learnt')
   return supply.addRelease(given)
 }
 

@@ -5,6 +5,7 @@ import { checkStemcell } from '../../../shared/release/check.ts'
 import { mergeReleases } from '../../../shared/release/merge.ts'
 import { Release, Stemcell } from '../../../shared/release/release.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
+import { ForgettableHash } from '../../../shared/runtime/redis/forgettable-hash.ts'
 import type { RedisSettings } from '../../../shared/runtime/redis.ts'
 import type { SourceDocument } from '../../../shared/source/document.ts'
 import { readDocument } from '../../../shared/source/reading.ts'
@@ -15,19 +16,31 @@ export interface Config {
   content: string
 }
 
-/** KEYS[1] a hash; ARGV: field, what it must hold, what it is to hold. Answers 1 where it was so. */
-const swap = `if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+/**
+ * Puts a release where the catalog still has what it was made from, as one that was uploaded now: a clean-up that had
+ * condemned it leaves it.
+ *
+ * KEYS[1] catalog, [2] its condemned releases, [3] times of uploads; ARGV[1] name and version, [2] what the catalog has
+ * ('' for nothing), [3] what it is to have, [4] milliseconds since the epoch. Answers 1 where it was put.
+ */
+const put = `if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 return 1`
 
 /** What operators uploaded: releases, stemcells and configs. Their bytes are in the blobstore, this is the index. */
 export class Supply {
   readonly #redis: Redis
   readonly #prefix: string
+  readonly #uploaded: string
+  readonly #releases: ForgettableHash
 
   constructor(redis: Redis, settings: RedisSettings) {
     this.#redis = redis
     this.#prefix = `${settings.prefix}:{supply}`
+    this.#uploaded = `${this.#prefix}:uploaded`
+    this.#releases = new ForgettableHash(redis, `${this.#prefix}:releases`, [this.#uploaded])
   }
 
   /**
@@ -35,26 +48,22 @@ export class Supply {
    * same name and version has other content. Answers the stored release, and whether it is new.
    */
   async addRelease(given: Release): Promise<{ release: Release; added: boolean }> {
-    const [key, id] = [`${this.#prefix}:releases`, `${given.name}/${given.version}`]
+    const id = idOf(given)
     for (;;) {
-      if ((await this.#redis.hsetnx(key, id, JSON.stringify(given))) === 1) {
-        await this.#redis.hset(`${this.#prefix}:uploaded`, id, Date.now())
-        return { release: given, added: true }
-      }
-      const before = await this.#redis.hget(key, id)
-      if (before === null) continue
-      const stands = Release.parse(JSON.parse(before))
-      const release = mergeReleases(stands, given)
-      await this.#redis.hset(`${this.#prefix}:uploaded`, id, Date.now())
-      if (canonical(release) === canonical(stands)) return { release, added: false }
-      if ((await this.#redis.eval(swap, 1, key, id, before, JSON.stringify(release))) === 1)
-        return { release, added: true }
+      const before = await this.#redis.hget(this.#releases.key, id)
+      const stored = before === null ? null : Release.parse(JSON.parse(before))
+      const release = stored ? mergeReleases(stored, given) : given
+      const added = !stored || canonical(release) !== canonical(stored)
+      const text = added ? JSON.stringify(release) : before
+      const keys = [this.#releases.key, this.#releases.condemnedKey, this.#uploaded]
+      if ((await this.#redis.eval(put, keys.length, ...keys, id, before ?? '', text ?? '', Date.now())) === 1)
+        return { release, added }
     }
   }
 
   /** One release; throws `not-found`. */
   async release(name: string, version: string): Promise<Release> {
-    const text = await this.#redis.hget(`${this.#prefix}:releases`, `${name}/${version}`)
+    const text = await this.#redis.hget(this.#releases.key, idOf({ name, version }))
     if (text !== null) return Release.parse(JSON.parse(text))
     const known = (await this.catalog()).filter((one) => one.name === name).map((one) => one.version)
     const hint = known.length > 0 ? `; there is ${known.map((one) => `${name}/${one}`).join(', ')}` : ''
@@ -63,14 +72,22 @@ export class Supply {
 
   /** When a release was uploaded last, in milliseconds since the epoch, by `<name>/<version>`. */
   async uploadTimes(): Promise<Map<string, number>> {
-    const times = await this.#redis.hgetall(`${this.#prefix}:uploaded`)
+    const times = await this.#redis.hgetall(this.#uploaded)
     return new Map(Object.entries(times).map(([id, time]) => [id, Number(time)]))
   }
 
-  /** Takes a release out of the catalog; its blobs stay until they are swept. */
-  async dropRelease(name: string, version: string): Promise<void> {
-    const id = `${name}/${version}`
-    await this.#redis.multi().hdel(`${this.#prefix}:releases`, id).hdel(`${this.#prefix}:uploaded`, id).exec()
+  /** Begins to take releases out of the catalog; one that is uploaded or planned with from here on stays. */
+  condemnReleases(releases: readonly ReleaseId[]): Promise<void> {
+    return this.#releases.condemn(releases.map(idOf))
+  }
+
+  /**
+   * Takes those of `releases` out of the catalog that were condemned and are still so; answers which. Their blobs stay
+   * until they are swept.
+   */
+  async forgetReleases(releases: readonly ReleaseId[]): Promise<ReleaseId[]> {
+    const forgotten = new Set(await this.#releases.forget(releases.map(idOf)))
+    return releases.filter((release) => forgotten.has(idOf(release)))
   }
 
   async addStemcell(stemcell: Stemcell): Promise<boolean> {
@@ -84,15 +101,14 @@ export class Supply {
 
   /** Name and version of every release, in the order of their names. */
   async catalog(): Promise<ReleaseId[]> {
-    const ids = await this.#redis.hkeys(`${this.#prefix}:releases`)
+    const ids = await this.#redis.hkeys(this.#releases.key)
     return ids.sort().map((id) => ({ name: id.slice(0, id.indexOf('/')), version: id.slice(id.indexOf('/') + 1) }))
   }
 
+  /** Those that are there, for a caller that is about to plan with them. */
   async #read(chosen: readonly ReleaseId[]): Promise<Release[]> {
-    if (chosen.length === 0) return []
-    const ids = chosen.map(({ name, version }) => `${name}/${version}`)
-    const texts = await this.#redis.hmget(`${this.#prefix}:releases`, ...ids)
-    return texts.flatMap((text) => (text === null ? [] : [Release.parse(JSON.parse(text))]))
+    const found = await this.#releases.find(chosen.map(idOf))
+    return [...found.values()].map((text) => Release.parse(JSON.parse(text)))
   }
 
   async stemcells(): Promise<Stemcell[]> {
@@ -153,6 +169,10 @@ export class Supply {
     const entries = Object.entries(await this.#redis.hgetall(`${this.#prefix}:${kind}`))
     return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)
   }
+}
+
+function idOf({ name, version }: ReleaseId): string {
+  return `${name}/${version}`
 }
 
 /** The configs of one type as documents. */

@@ -34,13 +34,14 @@ export interface Cleaned extends Deleted {
  *
  * The order makes it safe beside everything else:
  *
- * 1. Compiled packages are condemned; a look-up that finds one from here on saves it
- *    (`shared/compilation/lua/find.lua`).
- * 2. The planners that are drawing a plan at this moment are waited for: their stored plans name
- *    what they found before.
- * 3. Packages that are still condemned and not named are forgotten, and releases that no deployment uses leave the
- *    catalog. From here on no process can find their blobs any more.
- * 4. The planners that found such a release before step 3 and are still drawing are waited for.
+ * 1. Compiled packages and releases that no deployment uses are condemned; a look-up that finds one from here on, or an
+ *    upload that brings it, saves it (`shared/runtime/redis/forgettable-hash.ts`).
+ * 2. The planners that are drawing a plan or taking a release in at this moment are waited for: their stored plans and
+ *    releases name what they found before.
+ * 3. Everything is read again, also when releases were uploaded. What is still condemned, old and not named leaves the
+ *    catalog and the compiled index. From here on no process can find its blobs any more.
+ * 4. The planners that are still drawing are waited for once more: one of an earlier version saves no release that it
+ *    finds.
  * 5. A blob that is old and not named by then is deleted, unless a process has put or kept it meanwhile. A process
  *    that is about to name a blob from elsewhere keeps it first: uploads, and the cache of rendered jobs, which
  *    trusts what it saw for a minute.
@@ -67,24 +68,31 @@ export async function cleanUp(parts: CleanParts, options: CleanOptions): Promise
 }
 
 async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): Promise<Dropped> {
-  const uploaded = await parts.supply.uploadTimes()
-  const unused = (marks: Marks) =>
-    marks.catalog.filter(
-      (release) => !marks.releases.has(nameOf(release)) && (uploaded.get(nameOf(release)) ?? 0) < before,
-    )
   const first = await mark(parts)
-  const condemned = unusedKeys(first, unused(first), before)
-  if (dryRun) return { releases: unused(first).map(nameOf), compiled: condemned }
+  const releases = await unusedReleases(parts, first, before)
+  const condemned = unusedKeys(first, releases, before)
+  if (dryRun) return { releases: releases.map(nameOf), compiled: condemned }
+  await parts.supply.condemnReleases(releases)
   await parts.compiled.condemn(condemned)
   await failpoint('cleaning.condemned')
   await parts.sessions.settled()
   const second = await mark(parts)
-  const releases = unused(second)
-  const still = new Set(unusedKeys(second, releases, before))
-  for (const { name, version } of releases) await parts.supply.dropRelease(name, version)
+  const unused = await unusedReleases(parts, second, before)
+  await failpoint('cleaning.marked-again')
+  const gone = await parts.supply.forgetReleases(unused)
+  await failpoint('cleaning.releases-forgotten')
+  const still = new Set(unusedKeys(second, gone, before))
   const compiled = await parts.compiled.forget(condemned.filter((key) => still.has(key)))
   await parts.sessions.settled()
-  return { releases: releases.map(nameOf), compiled }
+  return { releases: gone.map(nameOf), compiled }
+}
+
+/** Releases that no deployment uses and that were uploaded before `before`. */
+async function unusedReleases({ supply }: CleanParts, marks: Marks, before: number): Promise<ReleaseId[]> {
+  const uploaded = await supply.uploadTimes()
+  return marks.catalog.filter(
+    (release) => !marks.releases.has(nameOf(release)) && (uploaded.get(nameOf(release)) ?? 0) < before,
+  )
 }
 
 const nameOf = ({ name, version }: ReleaseId) => `${name}/${version}`

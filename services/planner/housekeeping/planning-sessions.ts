@@ -10,8 +10,9 @@ const forgottenMs = 15 * 60_000
 const lookMs = 50
 
 /**
- * The planners that are drawing a plan just now. The blobs that a plan names are known once it is stored; between its
- * first look at the supplies and that moment only this knows that a planner may rely on them.
+ * The planners that are drawing a plan, or taking a release in, just now. The blobs that a plan or a release names are
+ * known once it is stored; between the first look at the supplies and that moment only this knows that a planner may
+ * rely on them.
  */
 export class PlanningSessions {
   readonly #redis: Redis
@@ -22,7 +23,7 @@ export class PlanningSessions {
     this.#key = `${settings.prefix}:{supply}:drawings`
   }
 
-  /** Does `work`, which reads supplies and stores a plan. */
+  /** Does `work`, which reads supplies and stores a plan or a release. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     const drawing = randomUUID()
     await this.#redis.set(this.#sign(drawing), 1, 'PX', forgottenMs)

@@ -6,6 +6,7 @@ import { exportRelease } from '../../../../shared/release/export.ts'
 import { osOf } from '../../../../shared/release/package-form.ts'
 import { Release } from '../../../../shared/release/release.ts'
 import { compiledFor, takeRelease } from '../../catalog/releases.ts'
+import { PlanningSessions } from '../../housekeeping/planning-sessions.ts'
 import type { Services } from '../services.ts'
 
 const ById = z.object({ name: z.string(), version: z.string() })
@@ -18,6 +19,7 @@ const ExportQuery = z.object({
 /** Releases: taken in, looked at, handed out compiled. */
 export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: Services): void {
   const compiled = new RedisCompiledIndex(ledger.redis, ledger.settings)
+  const sessions = new PlanningSessions(ledger.redis, ledger.settings)
 
   server.get(
     '/v1/releases',
@@ -39,7 +41,7 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: 
       },
     },
     async (request, reply) => {
-      const { release, added } = await takeRelease(request.body, { supply, blobs, compiled })
+      const { release, added } = await takeRelease(request.body, { supply, blobs, compiled, sessions })
       return reply.status(added ? 201 : 200).send(release)
     },
   )
