@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 
@@ -23,7 +23,19 @@ export class Clocks {
   }
 
   /** From now on this clock is this many milliseconds ahead of the computer's. */
-  async set(name: string, offsetMs: number): Promise<void> {
-    await writeFile(join(this.#folder, name), String(offsetMs))
+  set(name: string, offsetMs: number): Promise<void> {
+    return this.#write(name, String(offsetMs))
+  }
+
+  /** From now on this clock stays at this time, in milliseconds since the epoch. */
+  stop(name: string, atMs: number): Promise<void> {
+    return this.#write(name, `=${atMs}`)
+  }
+
+  /** In one step: a process that reads the file meanwhile finds the one time or the other. */
+  async #write(name: string, text: string): Promise<void> {
+    const path = join(this.#folder, name)
+    await writeFile(`${path}.new`, text)
+    await rename(`${path}.new`, path)
   }
 }
