@@ -302,8 +302,11 @@ export const inputs = {
     to: z.string(),
     synchronous: z.boolean(),
   }),
-  /** Makes another server the primary although the old one is gone; whatever is left of it is ended first. */
-  'fail-over': inVersion(3, z.object({ ...election, lost: z.array(Member) })),
+  /**
+   * Makes another server the primary although the old one is gone; whatever is left of it is ended first. `full`: its
+   * disk was full when this was planned, so that it is ended also where it answers, as long as that is so.
+   */
+  'fail-over': inVersion(4, z.object({ ...election, lost: z.array(Member), full: z.boolean().default(false) })),
   /** Makes one of the servers the primary of a node of which all are replicas. */
   'promote-node': inVersion(2, z.object(election)),
   /**

@@ -98,7 +98,10 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
       const known = { ...(commits === undefined ? {} : { commits }), ...(seen === undefined ? {} : { seen }) }
       const drain = primaries.get(id)?.drain ?? 'none'
       const draining = drain === 'none' ? {} : { drain }
-      return withMeta(nodeAsFound(resource, primaries.get(id), { recorded, commits }), { ...known, ...draining })
+      return withMeta(nodeAsFound(resource, primaries.get(id), { recorded, commits, machines }), {
+        ...known,
+        ...draining,
+      })
     }
     if (type === 'database.replication_slot' || type === 'database.subscription') {
       const link = type === 'database.subscription' ? stopped.get(id) : undefined
@@ -245,6 +248,7 @@ function instanceAsFound(
     started: server.started,
     received: position.lsn,
     timeline: position.timeline,
+    ...(machine?.full ? { full: true } : {}),
     ...aside,
     ...(recovering ? { lag_bytes: lagBytes, slots } : {}),
     ...(filling.length > 0 ? { filling } : {}),
@@ -279,7 +283,11 @@ function withHeld(found: StandingMaterial, held: unknown): StandingMaterial {
 function nodeAsFound(
   resource: ResourceData,
   primary: Server | undefined,
-  { recorded, commits }: { recorded: readonly ResourceData[]; commits: unknown },
+  {
+    recorded,
+    commits,
+    machines,
+  }: { recorded: readonly ResourceData[]; commits: unknown; machines: ReadonlyMap<string, Machine> },
 ): ResourceData {
   if (!primary) return resource
   const instances = recorded.filter(({ identifier }) => identifier.type === 'database.instance')
@@ -288,7 +296,9 @@ function nodeAsFound(
   const replicas = instances
     .filter(({ identifier, attributes }) => attributes.node === primary.node && identifier.id !== primary.instance)
     .map(({ identifier }) => identifier.id)
-  const unkept = replicas.filter((replica) => !primary.physicalSlots.includes(instanceSlot(replica)))
+  // For one on a full disk log is kept again when it is set up.
+  const kept = replicas.filter((replica) => machines.get(replica)?.full !== true)
+  const unkept = kept.filter((replica) => !primary.physicalSlots.includes(instanceSlot(replica)))
   const before = String(resource.attributes.primary_instance_id ?? '')
   const changed = before !== primary.instance
   const wrong = [

@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { certificateIn } from '../../../shared/certificates/renewal.ts'
 import { layout } from '../../../shared/provider/layout.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
+import { type DiskSpace, isFullDisk, spaceIn, spaceQuestion } from '../postgres/full-disk.ts'
 import { certificateFile } from '../postgres/tls.ts'
 import { changedIn, findChanged } from '../postgres/written-files.ts'
 
@@ -17,8 +18,7 @@ export interface Machine {
   aside: boolean
   /** Its server cannot write any more of its log: there is no room for another file of it. */
   full: boolean
-  /** The disk of its data and its log; of two the one with less left. */
-  disk: { freeBytes: number; totalBytes: number } | null
+  disk: DiskSpace | null
   /** Why its server lets no client in (`kinds/database/server/admission.ts`); empty where it does. */
   closed: string
   /** Directories with data that was put aside, as it has more than its primary. */
@@ -30,9 +30,7 @@ export interface Machine {
 }
 
 const root = `${layout.store}/postgres`
-const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; ${findChanged}; sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' ${certificateFile} 2>/dev/null; df -Pk ${root} ${root}/data/pg_wal/. 2>/dev/null; true`
-/** Size of a file of the log. */
-const fileBytes = 16 * 2 ** 20
+const question = `[ -e ${root}/data/standby.signal ] && echo demoted; [ -d ${root}/aside ] && echo aside; [ -e ${root}/data ] && echo data; [ -e ${root}/closed ] && echo "closed $(cat ${root}/closed)"; ls -d ${root}/kept-* 2>/dev/null; ${findChanged}; sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' ${certificateFile} 2>/dev/null; ${spaceQuestion(root)}; true`
 const usualMs = 4000
 
 /** Reads only. */
@@ -42,13 +40,13 @@ export async function askMachine(provider: Provider, vm: string, timeoutMs = usu
     try {
       const { stdout } = await connection.exec(['/bin/sh', '-c', question], { timeoutMs })
       const lines = stdout.split('\n').filter(Boolean)
-      const disk = scarcest(lines)
+      const disk = spaceIn(lines)
       return {
         silent: false,
         demoted: lines.includes('demoted'),
         data: lines.includes('data'),
         aside: lines.includes('aside'),
-        full: disk !== null && disk.freeBytes < fileBytes,
+        full: isFullDisk(disk),
         disk,
         closed: lines.find((line) => line.startsWith('closed '))?.slice('closed '.length) ?? '',
         kept: lines.filter((line) => line.startsWith(`${root}/kept-`)),
@@ -86,13 +84,4 @@ export async function runsServer(provider: Provider, vm: string): Promise<boolea
   } catch {
     return null
   }
-}
-
-/** Of the lines of `df -Pk` the one with least left: size, used, left, share. */
-function scarcest(lines: readonly string[]): Machine['disk'] {
-  const disks = lines.flatMap((line) => {
-    const [, total, left] = /\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s/.exec(line) ?? []
-    return left === undefined ? [] : [{ freeBytes: Number(left) * 1024, totalBytes: Number(total) * 1024 }]
-  })
-  return disks.sort((a, b) => a.freeBytes - b.freeBytes)[0] ?? null
 }

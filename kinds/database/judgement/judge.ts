@@ -102,15 +102,16 @@ const fullDisk = ({ instance, host }: ServerSeen) =>
 
 function stateText(server: ServerSeen): string {
   const { state, host } = server
+  if (isFull(server) && (state === 'failing' || state === 'unresponsive')) {
+    return `${state}: the disk of host ${host} is full`
+  }
   switch (state) {
     case 'missing':
       return `missing: its machine on host ${host} is gone`
     case 'unresponsive':
       return `unresponsive: its machine on host ${host} or the server on it does not answer`
     case 'failing':
-      return isFull(server)
-        ? `failing: the disk of host ${host} is full`
-        : `failing: its server on host ${host} does not run`
+      return `failing: its server on host ${host} does not run`
     default:
       return state
   }

@@ -1,4 +1,5 @@
 import type { DatabaseServer, StoppedLink } from '../api/server.ts'
+import { isFullDisk } from '../postgres/full-disk.ts'
 import type { Finding } from './finding.ts'
 
 /**
@@ -46,10 +47,7 @@ export function nodesOf(servers: readonly ServerSeen[]): NodeSeen[] {
     .map(([node, own]) => ({ node, servers: own.toSorted((a, b) => (a.instance < b.instance ? -1 : 1)) }))
 }
 
-/** A server needs room for another file of its log. */
-const fullBytes = 16 * 2 ** 20
-
-export const isFull = ({ disk }: ServerSeen) => disk != null && disk.freeBytes < fullBytes
+export const isFull = ({ disk }: ServerSeen) => isFullDisk(disk)
 
 export const takesWrites = ({ servers }: NodeSeen) => servers.some(({ role }) => role === 'primary')
 

@@ -12,6 +12,7 @@ import { copiedExtensions } from './foreman/copied-extensions.ts'
 import { degradedNotes, tableNotes } from './foreman/degraded.ts'
 import { refuseGoneDatabases } from './foreman/gone-database.ts'
 import { handovers } from './foreman/handover.ts'
+import { heldServers } from './foreman/held.ts'
 import { impactOf } from './foreman/impact.ts'
 import { inStandingOrder } from './foreman/in-order.ts'
 import { drainDraft, leavingHandovers, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
@@ -66,7 +67,9 @@ export async function foreman(
     handovers: [...found.handovers, ...found.late],
     restores: restores.pending,
   })
-  const start = stateOfFloorplan(led.materials)
+  // A restore, and the end of a deployment, take every server of a node.
+  const full = heldServers(led.materials, options.remove ? [] : kept)
+  const start = stateOfFloorplan(full.materials)
   const aside = options.remove ? new Map<string, string>() : laidAside(strategy, start, materials, restores)
   const primaries = { ...strategy.primaries, ...Object.fromEntries(restores.restored), ...Object.fromEntries(aside) }
   const nodes = inStandingOrder(strategy.nodes, start, primaries).map((node) => originOf(node, start, restores, aside))
@@ -107,6 +110,7 @@ export async function foreman(
       heirs,
       aside,
       closed: closedNodes(materials),
+      held: full.held,
       loss,
     },
   )
@@ -136,6 +140,7 @@ export async function foreman(
   const impact = options.remove ? [] : impactOf(nodes, situation, handed)
   const notes = [
     ...found.notes,
+    ...full.notes,
     ...userNotes(nodes, situation),
     ...keptData(materials),
     ...(options.remove ? [] : [...degradedNotes(materials), ...tableNotes(materials)]),

@@ -69,8 +69,10 @@ function piecesOf(
 
 function refuseUnreachable(deployment: string, view: NodeView, server: string): void {
   const why = view.machineIsGone(server) ? `the machine of ${server} is gone` : view.whyOut(server)
-  if (why !== '')
-    throw new RemodelError('conflict', `${why}: deploy the document of ${deployment}, which makes it anew`)
+  const next = view.hasFullDisk(server)
+    ? 'make room on it first'
+    : `deploy the document of ${deployment}, which makes it anew`
+  if (why !== '') throw new RemodelError('conflict', `${why}: ${next}`)
 }
 
 function inPlace(standing: StandingNodes, view: NodeView, server: string): Piece {

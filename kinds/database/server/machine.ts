@@ -2,6 +2,8 @@ import type { Connection } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import type { StepContext } from '../../contract/step.ts'
 import type { Member } from '../inputs.ts'
+import { isFullDisk, spaceIn, spaceQuestion } from '../postgres/full-disk.ts'
+import { place } from './place.ts'
 
 const answerMs = 5000
 
@@ -16,6 +18,17 @@ export async function doesAnswer(provider: Pick<Provider, 'connect'>, vm: string
     }
   } catch {
     return false
+  }
+}
+
+/** Whether there is no room for what its server writes. */
+export async function hasFullDisk(provider: Pick<Provider, 'connect'>, { vm }: Pick<Member, 'vm'>): Promise<boolean> {
+  const connection = await provider.connect(vm, null)
+  try {
+    const { stdout } = await connection.exec(['/bin/sh', '-c', spaceQuestion(place.root)], { timeoutMs: answerMs })
+    return isFullDisk(spaceIn(stdout.split('\n')))
+  } finally {
+    connection.close()
   }
 }
 

@@ -7,7 +7,7 @@ import { arrange } from '../server/configuration.ts'
 import { elect } from '../server/election.ts'
 import { ensureInstanceSlot } from '../server/follow.ts'
 import { completeFork, prepareFork } from '../server/fork.ts'
-import { onMachine } from '../server/machine.ts'
+import { hasFullDisk, onMachine } from '../server/machine.ts'
 import { recordedNode } from '../server/node-record.ts'
 import { findPrimary, lookAt } from '../server/primary.ts'
 import { reloadServer } from '../server/process.ts'
@@ -15,9 +15,9 @@ import { promote } from '../server/promote.ts'
 import { isVerifiable } from '../server/tls.ts'
 
 /**
- * A replica takes over from a primary whose machine is gone. Whatever may be left of that machine is ended first, so
- * that there are never two primaries; its disk stays. Commits wait for the replicas that answer; where there is none,
- * they do not wait until the node is whole again.
+ * A replica takes over from a primary whose machine is gone, or whose disk is full. Whatever may be left of that
+ * machine is ended first, so that there are never two primaries; its disk stays. Commits wait for the replicas that
+ * answer; where there is none, they do not wait until the node is whole again.
  */
 export default defineStep({
   input: inputs['fail-over'],
@@ -26,7 +26,8 @@ export default defineStep({
     const { members, to, lost, candidates, synchronous } = input
     const gone = new Set(lost.map(({ instance }) => instance))
     const there = members.filter(({ instance }) => !gone.has(instance))
-    if (await findPrimary(context.provider, lost)) {
+    const standing = await findPrimary(context.provider, lost)
+    if (standing && !(input.full && (await hasFullDisk(context.provider, standing)))) {
       const names = lost.map(({ instance }) => instance).join(', ')
       throw new RemodelError('job-failed', `${names} takes writes again: nothing has to take over; plan again`)
     }

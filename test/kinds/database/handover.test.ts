@@ -64,10 +64,54 @@ describe('a node whose primary is on a machine that cannot be worked with', () =
     expect(found).toMatchObject([{ how: 'fail-over', to: 'n1-b', wake: [] }])
   })
 
-  test('fails over where the disk of its primary is full, and only while that does not answer', () => {
-    const { handovers: found } = decide({ servers: { a: { ...down, full: true }, b: replica(500) } })
-    expect(found).toMatchObject([{ how: 'fail-over', to: 'n1-b' }])
-    expect(decide({ servers: { a: { ...primary, full: true }, b: replica(500) } }).handovers).toEqual([])
+  test('fails over where the disk of its primary is full, whether that answers or not', () => {
+    for (const full of [
+      { ...down, full: true },
+      { ...primary, full: true },
+    ]) {
+      for (const wish of [{}, { wanted: 'n1-b' }]) {
+        const { handovers: found, late, notes } = decide({ servers: { a: full, b: replica(500) }, ...wish })
+        expect(found).toMatchObject([{ how: 'fail-over', from: 'n1-a', to: 'n1-b', full: true, acceptLoss: false }])
+        expect(late).toEqual([])
+        expect(notes).toEqual(['the disk of n1-a is full: it is ended, and another server of n1 takes writes'])
+      }
+    }
+  })
+
+  test('fails over to no server whose disk is full as well, also where that has most', () => {
+    const full = { full: true }
+    const { handovers: found } = decide({
+      servers: { a: { ...primary, ...full }, b: replica(500, full), c: replica(500) },
+      wanted: 'n1-b',
+    })
+    expect(found).toMatchObject([{ how: 'fail-over', to: 'n1-c', candidates: ['n1-c'] }])
+    const none = decide({ servers: { a: { ...primary, ...full }, b: replica(500, full) } })
+    expect(none.handovers).toEqual([])
+    expect(none.notes).toEqual([
+      'node n1 has no replica that could take over: the disk of n1-a is full: make room on it',
+    ])
+  })
+
+  test('is not switched over to a server whose disk is full', () => {
+    const {
+      handovers: found,
+      late,
+      notes,
+    } = decide({
+      servers: { a: primary, b: replica(900, { full: true }) },
+      wanted: 'n1-b',
+    })
+    expect([found, late]).toEqual([[], []])
+    expect(notes).toEqual(['the disk of n1-b is full: n1 is not switched over to it before there is room'])
+  })
+
+  test('with a full disk and commits that wait for no replica fails over with accepted loss only', () => {
+    const node = { commits: commitsOf(['n1-a', 'n1-b'], false) }
+    const servers = { a: { ...primary, full: true }, b: replica(500) }
+    const { handovers: found, notes } = decide({ servers, node })
+    expect(found).toEqual([])
+    expect(notes[0]).toMatch(/the disk of n1-a is full: make room on it; --accept-loss fails over instead$/)
+    expect(decide({ servers, node, acceptLoss: true }).handovers).toMatchObject([{ how: 'fail-over', to: 'n1-b' }])
   })
 
   test('is brought back on a new machine and its disk where no replica has all', () => {

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The first process of a machine, by which Remodel reaches it. */
-function firstOf(machines: string, vm: string): number {
+export function firstOf(machines: string, vm: string): number {
   return Number(readFileSync(join(machines, 'vms', vm, 'pid'), 'utf8').split(' ')[0])
 }
 
 /** The processes of a machine as this one sees them. */
-function processesOf(machines: string, vm: string): number[] {
+export function processesOf(machines: string, vm: string): number[] {
   const first = firstOf(machines, vm)
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc')) {

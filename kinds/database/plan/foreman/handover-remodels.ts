@@ -36,7 +36,9 @@ export function handoverRemodels(
     to,
     synchronous: situation.isSynchronous(node),
     ...(how === 'switch-over' ? {} : { ...electionOf(handover), ...readersOf(handover, situation) }),
-    ...(how === 'fail-over' ? { lost: members.filter(({ instance }) => instance === from) } : {}),
+    ...(how === 'fail-over'
+      ? { lost: members.filter(({ instance }) => instance === from), full: handover.full ?? false }
+      : {}),
   }
   const change: RemodelDraft = {
     id: `${how} ${material}`,

@@ -26,6 +26,8 @@ export type Handover = {
       acceptLoss: boolean
       /** Why the old one's machine, which stands, is to be ended. */
       out?: string
+      /** Its disk is full, so it is ended also where its server runs. */
+      full?: boolean
       /** What may be lost; a person approves it before. Absent: nothing that was acknowledged. */
       loss?: string
     }
@@ -44,7 +46,7 @@ interface Wishes {
  *   its machine is gone, does not answer, or has a full disk: `fail-over` (which ends it first), where those that
  *   answer, or can be woken, hold for certain all that was acknowledged. Else its
  *                           machine is made anew on its disk, which loses nothing. Where that is gone
- *                           too, a person is asked.
+ *                           too, a person is asked. On a full disk it waits for room.
  *   all are replicas        `promote-node`, by the same rule.
  *   another one is wanted   `switch-over`: `late`, behind the rest of the plan, where the heir has to be repaired first.
  *
@@ -72,7 +74,7 @@ export function handovers(
       if ('note' in chosen) notes.push(chosen.note)
       else {
         found.push(chosen)
-        if (out !== '') notes.push(`${out}: it is ended, and made anew when another server of ${node} takes writes`)
+        if (out !== '') notes.push(`${out}: it is ended, and ${afterwards(view, from)}`)
         if (chosen.loss !== undefined) notes.push(chosen.loss)
       }
     } else if (view.isCutOff) {
@@ -82,6 +84,7 @@ export function handovers(
       const fault = view.fault(to)
       const handover: Handover = { node, from, to, how: 'switch-over' }
       if (fault === '' && view.answers(from)) found.push(handover)
+      else if (view.hasFullDisk(to)) notes.push(`${fault}: ${node} is not switched over to it before there is room`)
       else {
         late.push(handover)
         notes.push(`${fault || `${from} does not answer`}: that is mended before ${node} is switched over to ${to}`)
@@ -105,6 +108,11 @@ export function handovers(
   })
   return { handovers: found, late, materials: after, notes }
 }
+
+const afterwards = (view: NodeView, from: string) =>
+  view.hasFullDisk(from)
+    ? `another server of ${view.node} takes writes`
+    : `made anew when another server of ${view.node} takes writes`
 
 /** Its machine is ended before another server takes over. */
 function madeAnew(material: StandingMaterial): StandingMaterial {
@@ -138,28 +146,28 @@ function failOver(
   const enough = isEnough(commits, answering)
   const most = view.furthest(answering)
   const furthest = most === undefined ? null : view.position(most)
-  const staying = answering.filter((server) => view.staying.includes(server))
+  const mayLead = (server: string) => view.staying.includes(server) && !view.hasFullDisk(server)
+  const staying = answering.filter(mayLead)
   const complete = staying.filter(
     (server) => view.hasSlots(server) && furthest && comparePositions(view.position(server)!, furthest) === 0,
   )
   const heir = preferred(complete, wanted)
-  const base = { node, from, slots: view.slots, commits, ...(out === '' ? {} : { out }) }
+  const base = { node, from, slots: view.slots, commits, ...(out === '' ? {} : { out, full: view.hasFullDisk(from) }) }
   const fail = (to: string, more: { wake: string[]; acceptLoss: boolean; loss?: string }): Handover => {
-    const candidates = [...staying, ...more.wake].filter((server) => view.staying.includes(server))
+    const candidates = [...staying, ...more.wake].filter(mayLead)
     return { ...base, how: 'fail-over', to, candidates, ...more }
   }
   if (enough && heir !== undefined) return fail(heir, { wake: [], acceptLoss: false })
-  const first =
-    preferred(complete.length > 0 ? complete : staying, wanted) ?? wake.find((server) => view.staying.includes(server))
-  if (first === undefined)
-    return { note: `node ${node} has no replica that could take over: its primary is brought back` }
+  const first = preferred(complete.length > 0 ? complete : staying, wanted) ?? wake.find(mayLead)
+  const instead = view.hasFullDisk(from) ? `${out}: make room on it` : 'its primary is brought back'
+  if (first === undefined) return { note: `node ${node} has no replica that could take over: ${instead}` }
   const loss = lossOf(view, answering)
   if (acceptLoss) return fail(first, { wake, acceptLoss: true })
   if (!enough && isEnough(commits, [...answering, ...wake])) return fail(first, { wake, acceptLoss: false })
   if (enough || view.diskStands(from)) {
     const why = enough ? 'no replica has copies of its slots' : loss
     return {
-      note: `node ${node} has no replica that could take over without loss (${why}): its primary is brought back; --accept-loss fails over instead`,
+      note: `node ${node} has no replica that could take over without loss (${why}): ${instead}; --accept-loss fails over instead`,
     }
   }
   return fail(first, {
@@ -171,7 +179,8 @@ function failOver(
 
 function promotion(view: NodeView, wanted: string | undefined, acceptLoss: boolean): Handover {
   const { node, primary: from, commits, slots } = view
-  const candidates = [...view.staying]
+  const able = view.staying.filter((server) => !view.hasFullDisk(server))
+  const candidates = able.length > 0 ? able : [...view.staying]
   const wake = view.servers.filter((server) => view.canBeWoken(server))
   const to =
     [wanted, from].find((server) => server !== undefined && candidates.includes(server)) ?? candidates[0] ?? from

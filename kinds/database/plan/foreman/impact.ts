@@ -81,6 +81,7 @@ function settingTexts(changed: readonly Changed[], situation: Situation): string
 function serverTexts({ type, resource }: Event, situation: Situation, { pending }: Planned): string[] {
   if (resource.identifier.type !== 'database.instance') return []
   const server = resource.identifier.id
+  if (type !== 'delete' && situation.isHeld(server)) return []
   const { node } = InstanceAttributes.parse(resource.attributes)
   if (pending.has(node) || !situation.isWanted(node)) return []
   const stands = situation.standing('database.node', node) !== undefined

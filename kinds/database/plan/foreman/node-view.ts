@@ -56,10 +56,18 @@ export class NodeView {
     return this.#host(server)?.meta.health === 'missing'
   }
 
-  /** Its machine stands and cannot be worked with: ended first, it can be made anew. Empty: it can. */
+  /**
+   * Its machine stands, and no server on it can take writes: ended first, it can be made anew. Empty: one can. A server
+   * that runs on a full disk can neither write nor shut down in order, as its last checkpoint needs room.
+   */
   whyOut(server: string): string {
     if (this.#host(server)?.meta.health === 'silent') return `the machine of ${server} does not answer`
-    return !this.answers(server) && this.#instance(server)?.meta.full === true ? `the disk of ${server} is full` : ''
+    return this.hasFullDisk(server) ? `the disk of ${server} is full` : ''
+  }
+
+  /** Its machine answers; what is written there fails. */
+  hasFullDisk(server: string): boolean {
+    return this.#instance(server)?.meta.full === true
   }
 
   /** Its machine is gone, its disk is there. */
@@ -94,6 +102,7 @@ export class NodeView {
   fault(server: string): string {
     const { resource, lag_bytes: lag } = this.#instance(server)?.meta ?? {}
     if (!this.answers(server)) return `${server} does not answer`
+    if (this.hasFullDisk(server)) return this.whyOut(server)
     const { error } = (resource ?? {}) as { error?: unknown }
     if (typeof error === 'string' && error !== '') return `${server}: ${error}`
     return lag === null ? `${server} follows no server` : ''

@@ -57,15 +57,16 @@ export function remodelsOf(
         needs = due.map(({ draft }) => draft.id)
         for (const drain of due) open.delete(drain)
       }
-      gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1}`, name)
-      const drafts = phase.map((event) => {
+      const events = phase.filter((event) => !isHeld(event, situation))
+      if (events.length > 0) gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1}`, name)
+      const drafts = events.map((event) => {
         const draft = draftOf(event, phase, situation, { made, lost })
         const id = used.has(draft.id) ? `${draft.id} (plan ${index + 1})` : draft.id
         used.add(id)
         return { ...draft, id, stage: name, needs }
       })
       remodels.push(...drafts)
-      needs = drafts.map(({ id }) => id)
+      if (drafts.length > 0) needs = drafts.map(({ id }) => id)
       if (openings.some(({ behind }) => behind === phase)) {
         gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1} is over`, name)
         opening(phase)
@@ -104,6 +105,9 @@ function takesAway({ type, resource: { attributes, identifier } }: Event, node: 
     (identifier.type === 'database.node' && identifier.id === node)
   )
 }
+
+const isHeld = ({ type, resource: { identifier } }: Event, situation: Situation) =>
+  type !== 'delete' && identifier.type === 'database.instance' && situation.isHeld(identifier.id)
 
 const isMade = ({ type }: Event) => type !== 'delete'
 const materialOf = ({ resource }: Event) => materialId(resource.identifier)

@@ -21,7 +21,7 @@ export function changedOf(nodes: readonly NodeResources[], situation: Situation)
   return nodes.flatMap(({ instances }) =>
     (instances ?? []).flatMap(({ instance_id: id, instance }): Changed[] => {
       const stood = situation.standing('database.instance', id)
-      if (!stood) return []
+      if (!stood || situation.isHeld(id)) return []
       const before = InstanceAttributes.parse(stood.attributes)
       const wanted = InstanceAttributes.parse(instance.attributes)
       return canonical(before.settings) === canonical(wanted.settings) ? [] : [{ id, before, wanted }]
@@ -57,7 +57,7 @@ export function lowerings(nodes: readonly NodeResources[], situation: Situation)
   return nodes
     .filter(({ node_name }) => of.has(node_name))
     .flatMap(({ instances }) => instances ?? [])
-    .filter(({ instance_id: id }) => situation.standing('database.instance', id) !== undefined)
+    .filter(({ instance_id: id }) => situation.standing('database.instance', id) !== undefined && !situation.isHeld(id))
     .filter(({ instance_id: id, node_name }) => situation.roleOf(id, node_name).role === 'follow')
     .map(({ instance_id: id, instance }) => ({
       id: `set-up-instance instance/${id} (behind its primary)`,

@@ -22,6 +22,8 @@ interface Found {
   aside: ReadonlyMap<string, string>
   /** Nodes that let no client in. */
   closed: ReadonlyMap<string, unknown>
+  /** Servers that are left as they are, as there is no room on their disks. */
+  held: ReadonlySet<string>
   /** Acknowledged rows may be lost. */
   loss: boolean
 }
@@ -227,6 +229,11 @@ export class Situation {
 
   standing(type: string, id: string): ResourceData | undefined {
     return findResource(this.#start, type, id)
+  }
+
+  /** Nothing is written on it. */
+  isHeld(instance: string): boolean {
+    return this.#found.held.has(instance)
   }
 
   /** Behind this phase comes one that sets the instance up. */

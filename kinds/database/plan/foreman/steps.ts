@@ -41,7 +41,7 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
       }
     }
     case 'database.node': {
-      const members = situation.keptOf(id)
+      const members = situation.keptOf(id).filter(({ instance }) => !situation.isHeld(instance))
       const synchronous = situation.isSynchronous(id)
       const copied = situation.isCopied(id)
       const later = members.map(({ instance }) => instance).filter((one) => situation.isSetUpBehind(phase, one))
