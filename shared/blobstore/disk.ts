@@ -21,6 +21,9 @@ export interface DiskBlobstoreOptions {
  * all, even after a power cut. They are checked whenever they are read; broken ones are moved to `quarantine/`, so that
  * they can be looked at, and the next put of the same bytes heals the blob. Putting what is there already counts as a
  * change of it: `list` tells it as fresh.
+ *
+ * A blob that is to be deleted lies in `aside/` for a moment, until it is known that it was not kept meanwhile. Readers
+ * find it there and link it back, and so does `open` after a crash.
  */
 export class DiskBlobstore implements Blobstore {
   readonly directory: string
@@ -29,9 +32,9 @@ export class DiskBlobstore implements Blobstore {
     this.directory = directory
   }
 
-  /** Makes the directory where it is missing and sweeps leftovers of crashed writers. */
+  /** Makes the directory where it is missing, sweeps leftovers of crashed writers, undoes half deletions. */
   static async open(directory: string, options: DiskBlobstoreOptions = {}): Promise<DiskBlobstore> {
-    for (const name of ['sha256', 'temporary', 'quarantine'])
+    for (const name of ['sha256', 'temporary', 'quarantine', 'aside'])
       await mkdir(join(directory, name), { recursive: true, mode: 0o700 })
     const oldest = Date.now() - (options.leftoverAfterMs ?? 3_600_000)
     for (const name of await readdir(join(directory, 'temporary'))) {
@@ -39,7 +42,9 @@ export class DiskBlobstore implements Blobstore {
       const facts = await ifExists(stat(path))
       if (facts && facts.mtimeMs < oldest) await rm(path, { force: true })
     }
-    return new DiskBlobstore(directory)
+    const store = new DiskBlobstore(directory)
+    for (const name of await readdir(join(directory, 'aside'))) await store.#linkBack(name)
+    return store
   }
 
   async put(content: Readable | Uint8Array, expected?: string): Promise<{ digest: string; size: number }> {
@@ -62,16 +67,16 @@ export class DiskBlobstore implements Blobstore {
   }
 
   async has(digest: string): Promise<boolean> {
-    return (await ifExists(stat(this.#path(digest)))) !== undefined
+    return (await this.#found(digest, (path) => stat(path))) !== undefined
   }
 
   async keep(digest: string): Promise<boolean> {
     const now = new Date()
-    return (await ifExists(utimes(this.#path(digest), now, now).then(() => true))) ?? false
+    return (await this.#found(digest, (path) => utimes(path, now, now).then(() => true))) ?? false
   }
 
   async describe(digest: string): Promise<{ size: number; changedAt: number } | null> {
-    const facts = await ifExists(stat(this.#path(digest)))
+    const facts = await this.#found(digest, (path) => stat(path))
     return facts ? { size: facts.size, changedAt: facts.mtimeMs } : null
   }
 
@@ -82,7 +87,7 @@ export class DiskBlobstore implements Blobstore {
   }
 
   async stream(digest: string): Promise<Readable> {
-    const file = await ifExists(open(this.#path(digest), 'r'))
+    const file = await this.#found(digest, (path) => open(path, 'r'))
     if (!file) throw new RemodelError('not-found', `there is no blob ${digest}`, { details: { digest } })
     const { ino } = await file.stat()
     const hash = createHash('sha256')
@@ -110,15 +115,19 @@ export class DiskBlobstore implements Blobstore {
     const path = this.#path(digest)
     const facts = await ifExists(stat(path))
     if (!facts || facts.mtimeMs > since) return false
-    // Taken out of reach first: a process that kept it before has left a time to see, one that
-    // comes later puts it again.
-    const aside = join(this.directory, 'temporary', `${process.pid}-${randomUUID()}`)
+    // Out of its place first: a process that kept it before has left a time to see, and one that keeps it from here on
+    // links it back.
+    const name = `${hexOf(digest)}-${randomUUID()}`
+    const aside = join(this.directory, 'aside', name)
     const moved = await ifExists(rename(path, aside).then(() => true))
     if (!moved) return false
-    const kept = (await stat(aside)).mtimeMs > since
-    if (kept) await link(aside, path).catch(unlessExists)
-    await unlink(aside)
-    return !kept
+    const unkept = await ifExists(stat(aside))
+    if (unkept && unkept.mtimeMs <= since) {
+      await ifExists(unlink(aside))
+      return true
+    }
+    await this.#linkBack(name)
+    return false
   }
 
   async *list(): AsyncIterable<{ digest: string; size: number; changedAt: number }> {
@@ -135,6 +144,27 @@ export class DiskBlobstore implements Blobstore {
   #path(digest: string): string {
     const hex = hexOf(digest)
     return join(this.directory, 'sha256', hex.slice(0, 2), hex.slice(2))
+  }
+
+  /** What is asked of a blob's file, also while the blob lies aside; undefined where there is no such blob. */
+  async #found<T>(digest: string, ask: (path: string) => Promise<T>): Promise<T | undefined> {
+    const path = this.#path(digest)
+    const answer = await ifExists(ask(path))
+    if (answer !== undefined) return answer
+    const names = await readdir(join(this.directory, 'aside'))
+    for (const name of names.filter((one) => one.startsWith(hexOf(digest)))) await this.#link(name)
+    // It may have been linked back by another process meanwhile.
+    return ifExists(ask(path))
+  }
+
+  async #link(name: string): Promise<void> {
+    const path = this.#path(`sha256:${name.slice(0, 64)}`)
+    await ifExists(link(join(this.directory, 'aside', name), path).catch(unlessExists))
+  }
+
+  async #linkBack(name: string): Promise<void> {
+    await this.#link(name)
+    await ifExists(unlink(join(this.directory, 'aside', name)))
   }
 
   async #place(temporary: string, digest: string, size: number): Promise<void> {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
-import { mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -230,6 +230,25 @@ it('a blob that is kept or put while it is swept is there afterwards', async () 
     await store.put(content)
   }
   expect(deleted).toBeGreaterThan(0)
+})
+
+it('a blob that lies aside while it is swept is there for every reader, and after a crash at that moment', async () => {
+  const ask: ((store: DiskBlobstore, digest: string) => Promise<unknown>)[] = [
+    (store, digest) => store.has(digest),
+    (store, digest) => store.keep(digest),
+    (store, digest) => store.describe(digest),
+    (store, digest) => store.get(digest),
+    async (store) => DiskBlobstore.open(store.directory),
+  ]
+  const store = await DiskBlobstore.open(await folder())
+  for (const [index, one] of ask.entries()) {
+    const { digest, size } = await store.put(Buffer.from(`lies aside ${index}`))
+    await rename(fileOf(store, digest), join(store.directory, 'aside', `${digest.slice(7)}-of-a-sweep`))
+    expect(await one(store, digest)).toBeTruthy()
+    expect(statSync(fileOf(store, digest)).size).toBe(size)
+    expect(await store.deleteUnchanged(digest, Date.now() + 1000)).toBe(true)
+    expect(existsSync(fileOf(store, digest))).toBe(false)
+  }
 })
 
 it('keeps its files and folders for their owner only', async () => {
