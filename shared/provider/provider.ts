@@ -99,7 +99,10 @@ export interface Provider {
   resizeDisk(id: string, sizeMiB: number, fence: Fence): Promise<void>
   findDisk(id: string): Promise<Disk | undefined>
   listDisks(filter?: Partial<Ownership>): Promise<Disk[]>
-  /** Mounts the disk at `/var/vcap/store` of a running VM. A disk attached to another VM is refused with `conflict`. */
+  /**
+   * Mounts the disk at `/var/vcap/store` of a running VM of the same owner. A disk that is attached to another VM is
+   * refused with `conflict`, and so is one of another owner.
+   */
   attachDisk(vm: string, disk: string, fence: Fence): Promise<void>
   detachDisk(vm: string, disk: string, fence: Fence): Promise<void>
   /**

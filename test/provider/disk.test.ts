@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readEffects } from '../../shared/provider/local/index.ts'
+import { settledStamp } from '../../shared/provider/local/settled-folder.ts'
 import { fence, Place, until } from './place.ts'
 
 let place: Place
@@ -67,6 +68,28 @@ describe('a persistent disk', () => {
     expect((await provider.listDisks())[1]).not.toHaveProperty('vm')
     await expect(provider.attachDisk('a', 'none', fence(1))).rejects.toMatchObject({ code: 'not-found' })
     await expect(provider.attachDisk('none', 'e', fence(1))).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  it('of another owner than its VM is refused, and nothing is attached', async () => {
+    const { provider } = place
+    await provider.createDisk({ id: 'e', sizeMiB: 1, ownership: { owner: 'deployment/x', purpose: 'p' } }, fence(1))
+    await expect(provider.attachDisk('a', 'e', fence(1))).rejects.toMatchObject({
+      code: 'conflict',
+      message: 'disk e and VM a belong to different owners',
+    })
+    expect(await provider.findVm('a')).toMatchObject({ disks: [] })
+    expect(await run('a', 'grep -c vcap/store /proc/mounts')).toBe('0\n')
+  })
+
+  it('that is left half deleted and made for another owner is listed as that one has it, whatever was known', async () => {
+    const { provider } = place
+    const listed = async (owner: string) => (await provider.listDisks({ owner })).map(({ id }) => id)
+    await until(async () => settledStamp(join(place.directory, 'disks')) !== undefined)
+    for (let i = 0; i < 2; i++) expect(await listed('deployment/x')).toEqual([])
+    // As a deletion leaves it that ended before its last step.
+    rmSync(join(place.directory, 'disks/d/data'), { recursive: true })
+    await provider.createDisk({ id: 'd', sizeMiB: 1, ownership: { owner: 'deployment/x', purpose: 'p' } }, fence(2))
+    expect([await listed('deployment/x'), await listed('deployment/test')]).toEqual([['d'], []])
   })
 
   it('is never torn from a process that still writes to it', { timeout: 15_000 }, async () => {

@@ -1,3 +1,4 @@
+import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +99,33 @@ describe('machines and disks of a deployment', () => {
   })
 })
 
+describe('the disks of a machine', () => {
+  test('are found without a look at a record of any other deployment', async () => {
+    const attach = async (disk: string, vm: string) => {
+      await writeFile(join(folder, 'vms', vm, 'pid'), '1 2 3 4 first')
+      await writeFile(join(folder, 'disks', disk, 'attached'), `${vm} first\n`)
+    }
+    for (const of of ['a', 'b']) {
+      await put('vms', `vm-${of}`, of)
+      await put('disks', `disk-${of}`, of)
+      await attach(`disk-${of}`, `vm-${of}`)
+    }
+    await settled()
+    expect(await inventory.vm('vm-a')).toMatchObject({ disks: ['disk-a'] })
+    // Another disk of `a` shows at once; what lies in the folders of `b` is not read.
+    await put('disks', 'disk-a-2', 'a')
+    await attach('disk-a-2', 'vm-a')
+    await settled()
+    expect(await inventory.vms(owner('a'))).toMatchObject([{ id: 'vm-a', disks: ['disk-a', 'disk-a-2'] }])
+    for (const path of ['vms/vm-b/vm.json', 'disks/disk-b/disk.json', 'disks/disk-b/attached'])
+      await writeFile(join(folder, path), 'no record')
+    expect(await inventory.vms(owner('a'))).toMatchObject([{ id: 'vm-a', disks: ['disk-a', 'disk-a-2'] }])
+    expect(await inventory.disks(owner('a'))).toMatchObject([{ vm: 'vm-a' }, { vm: 'vm-a' }])
+    await writeFile(join(folder, 'vms/vm-a/pid'), '1 2 3 4 second')
+    expect(await inventory.vm('vm-a')).toMatchObject({ disks: [] })
+  })
+})
+
 describe('the stamp of a folder', () => {
   test('is another one after each change in it, however soon that comes', async () => {
     const stamps = new Set<string>()
@@ -107,6 +135,21 @@ describe('the stamp of a folder', () => {
       stamps.add(settledStamp(join(folder, 'vms'))!)
     }
     expect(stamps.size).toBe(20)
+  })
+
+  test('is unknown right after a change, and as long as the clock of the file system stands before that change', () => {
+    const vms = join(folder, 'vms')
+    const made = statSync(vms, { bigint: true }).ctimeNs
+    let stamps = 0
+    // Until that clock has gone on by one tick: two changes within it would look alike.
+    for (let known = false; !known; ) {
+      mkdirSync(join(vms, `m${stamps++}`))
+      const { ctimeNs } = statSync(vms, { bigint: true })
+      const stamp = settledStamp(vms)
+      const now = statSync(folder, { bigint: true }).ctimeNs
+      expect(stamp !== undefined).toBe(now > ctimeNs)
+      known = ctimeNs > made && stamp !== undefined
+    }
   })
 
   test('of one that is not there is unknown', () => {

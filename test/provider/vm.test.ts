@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LocalProvider, readEffects } from '../../shared/provider/local/index.ts'
+import { settledStamp } from '../../shared/provider/local/settled-folder.ts'
 import { fence, Place, until } from './place.ts'
 
 let place: Place
@@ -108,6 +109,20 @@ describe('a local VM', () => {
     await expect(place.provider.connect('w', null)).rejects.toMatchObject({ code: 'infrastructure' })
     await place.provider.deleteVm('w', fence(1))
     expect(await place.provider.findVm('w')).toBeUndefined()
+  })
+
+  it('that died and is made anew for another owner is listed as that one has it, whatever was known', async () => {
+    const { provider } = place
+    const listed = async (owner: string) => (await provider.listVms({ owner })).map(({ id }) => id)
+    await provider.createVm(place.request('w'), fence(1))
+    await until(async () => settledStamp(join(place.directory, 'vms')) !== undefined)
+    for (let i = 0; i < 2; i++) expect(await listed('deployment/x')).toEqual([])
+    process.kill(await agentPid('w'), 'SIGKILL')
+    await until(async () => (await provider.findVm('w'))?.state === 'dead')
+    expect(await provider.listVms({ owner: 'deployment/test' })).toMatchObject([{ id: 'w', state: 'dead' }])
+    const ownership = { owner: 'deployment/x', purpose: 'instance/w' }
+    await provider.createVm(place.request('w', { ownership }), fence(2))
+    expect([await listed('deployment/x'), await listed('deployment/test')]).toEqual([['w'], []])
   })
 
   it('that is frozen fails a connection within 5 s, and is deleted all the same', { timeout: 20_000 }, async () => {

@@ -177,7 +177,10 @@ export class LocalProvider implements Provider {
   async attachDisk(vm: string, disk: string, fence: Fence): Promise<void> {
     checkId('VM', vm)
     checkId('disk', disk)
-    await this.#change(disk, { verb: 'attach_disk', words: [vm, disk], fence })
+    const [machine, found] = await Promise.all([readVmRecord(this.directory, vm), readDisk(this.directory, disk)])
+    // One that is not there is refused by the agent, after a look at the fence.
+    const foreign = machine && found && machine.ownership.owner !== found.ownership.owner ? 'foreign' : ''
+    await this.#change(disk, { verb: 'attach_disk', words: [vm, disk, foreign], fence })
   }
 
   async detachDisk(vm: string, disk: string, fence: Fence): Promise<void> {

@@ -3,7 +3,8 @@
 /*
  * A disk is disks/<id>: disk.json (first in, last out), data/ (what the VM sees), attached (`<vm> <incarnation>`:
  * written before it is mounted, removed after it is unmounted). An attachment to a VM that is gone, or was made anew,
- * is none. attach and detach take the lock of the disk only; the VM's agent checks the fence a second time for the VM.
+ * is none. A disk and its VM have one owner. attach and detach take the lock of the disk only; the VM's agent checks the
+ * fence a second time for the VM.
  */
 static char *in_disk(const char *id, const char *name) {
   static char path[400];
@@ -32,8 +33,10 @@ void verb_create_disk(struct fields *f) {
     answer("ok", "found", NULL);
     return;
   }
+  /* Readers remember whose a folder is for as long as it is there, and this record may have another owner. */
   char path[300];
   snprintf(path, sizeof path, "disks/%s", id);
+  if (remove_tree(AT_FDCWD, path)) refuse("infrastructure", "cannot remove %s: %s", path, not_removed());
   for (int i = 0; (mkdir(path, 0700) && errno != EEXIST) || replace_file(in_disk(id, "disk.json"), record, strlen(record)); i++)
     if (errno != ENOENT || i == 20) refuse("infrastructure", "cannot record disk %s: %s", id, strerror(errno));
   failpoint("create_disk.recorded");
@@ -90,7 +93,7 @@ static enum said ask_store(const char *vm, char type, const char *disk, const ch
 
 void verb_attach_disk(struct fields *f) {
   char holder[200], incarnation[64], code[900], message[900], text[300];
-  const char *vm = field(f), *id = field(f), *scope = field(f);
+  const char *vm = field(f), *id = field(f), *foreign = field(f), *scope = field(f);
   long number = field_number(f), pid = field_number(f);
   if (f->bad) refuse("invalid-input", "a malformed request");
   int lock_fd = lock("disk", id);
@@ -99,6 +102,7 @@ void verb_attach_disk(struct fields *f) {
   bool attached = attached_to(id, holder, incarnation);
   if (attached && strcmp(holder, vm)) refuse("conflict", "disk %s is attached to VM %s", id, holder);
   if (!vm_incarnation(vm, incarnation, sizeof incarnation)) refuse("not-found", "there is no VM %s", vm);
+  if (*foreign) refuse("conflict", "disk %s and VM %s belong to different owners", id, vm);
   snprintf(text, sizeof text, "%s %s\n", vm, incarnation);
   if (replace_file(in_disk(id, "attached"), text, strlen(text)))
     refuse("infrastructure", "cannot record the attachment of disk %s: %s", id, strerror(errno));

@@ -210,8 +210,10 @@ void verb_create_vm(struct fields *f) {
   }
   end_processes(b.id, "", 0);
   clear_files(b.id);
+  /* Readers remember whose a folder is for as long as it is there, and this record may have another owner. */
   char path[300];
   snprintf(path, sizeof path, "vms/%s", b.id);
+  if (remove_tree(AT_FDCWD, path)) refuse("infrastructure", "cannot remove %s: %s", path, not_removed());
   /* A process that lists VMs removes empty directories: make it again. */
   for (int i = 0; (mkdir(path, 0700) && errno != EEXIST) || replace_file(in_vm(b.id, "vm.json"), record, strlen(record)); i++)
     if (errno != ENOENT || i == 20) refuse("infrastructure", "cannot record VM %s: %s", b.id, strerror(errno));
