@@ -63,9 +63,9 @@ export async function fillDisk(machines: string, vm: string): Promise<void> {
   tell(stopped, 'SIGKILL')
 }
 
-/** There is room again where a disk was filled, with all that was written to it since. */
-export async function makeRoomOn(machines: string, vm: string): Promise<void> {
-  if (!existsSync(`/proc/${firstOf(machines, vm)}/root${filler}`)) return
+/** There is room again where a disk was filled, with all that was written to it since; answers whether it was. */
+export async function makeRoomOn(machines: string, vm: string): Promise<boolean> {
+  if (!existsSync(`/proc/${firstOf(machines, vm)}/root${filler}`)) return false
   const stopped = stopAll(machines, vm)
   await inside(
     machines,
@@ -79,4 +79,5 @@ export async function makeRoomOn(machines: string, vm: string): Promise<void> {
      umount -l $full`,
   )
   tell(stopped, 'SIGKILL')
+  return true
 }

@@ -21,7 +21,7 @@ const changes = [
 /**
  * What happens to a machine, or a link, before it is deployed. `frozen`: its processes stand still.
  * `cut off`: it is out of Remodel's reach, and its server goes on taking writes. `disk full`: a person
- * makes room when the deploy is over.
+ * makes room when the deploy is over, or has lasted for a while, and deploys again.
  */
 const faults = [
   'none',
@@ -38,7 +38,7 @@ const faults = [
 export interface Chapter {
   change: (typeof changes)[number]
   fault: (typeof faults)[number]
-  /** Host of the machine, or one of the two ends of the link. */
+  /** Host of the machine, or one of the two ends of the link, where the document has it; else another one: `hostOf`. */
   at: string
   /** Which node is meant, of those that may be. */
   node: number
@@ -55,15 +55,17 @@ export interface History {
 
 const perHistory = 4
 
-/** Histories of documents: same seed, same histories. */
-export function drawHistories(seed: number, runs: number): History[] {
+/** Histories of documents: same seed, same histories; `fault`: each chapter has this one. */
+export function drawHistories(seed: number, runs: number, fault?: string): History[] {
+  const known = faults.find((one) => one === fault)
+  if (fault !== undefined && known === undefined) throw new Error(`${fault} is none of ${faults.join(', ')}`)
   return Array.from({ length: runs }, (_, run) => {
     const random = new Random(seed).fork(`history ${run}`)
     const chapters = Array.from(
       { length: perHistory },
       (): Chapter => ({
         change: random.pick(changes),
-        fault: random.pick(faults),
+        fault: known ?? random.pick(faults),
         at: random.pick(['a', 'b']),
         node: random.int(0, 9),
         workMem: `${random.int(2, 30)}MB`,
@@ -141,6 +143,12 @@ export function pagesOf(current: Page, { before, moment }: { before: Page; momen
     case 'nothing':
       return [current]
   }
+}
+
+/** The host that the fault of this chapter befalls. */
+export function hostOf({ nodes }: Page, { at, node }: Chapter): string {
+  const hosts = Object.values(nodes).join('')
+  return hosts.includes(at) ? at : hosts[node % hosts.length]!
 }
 
 /** The document asks for another state of its data, so what is written meanwhile may go. */

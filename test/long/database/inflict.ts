@@ -1,10 +1,9 @@
 import { join } from 'node:path'
 import type { TestStack } from '../../support/services.ts'
-import { cutOff, freeze, killMachine } from './freeze.ts'
+import { cutOff, firstOf, freeze, killMachine } from './freeze.ts'
+import { fillDisk, makeRoomOn } from './full-disk.ts'
 import type { Chapter, Page } from './histories.ts'
 import { ask } from './support.ts'
-
-const filler = '/var/vcap/store/filler'
 
 /** What the chapter does to a machine or a link of the document that stands. */
 export async function inflict(stack: TestStack, net: number, page: Page, { fault, at }: Chapter): Promise<void> {
@@ -15,7 +14,7 @@ export async function inflict(stack: TestStack, net: number, page: Page, { fault
   if (fault === 'frozen') freeze(machines, vm)
   else if (fault === 'cut off') cutOff(machines, vm)
   else if (fault === 'killed') killMachine(machines, vm)
-  else if (fault === 'disk full') await onMachine(stack, vm, `head -c 4G /dev/zero > ${filler} 2>/dev/null; true`)
+  else if (fault === 'disk full') await fillDisk(machines, vm)
   else if (fault === 'server ended') {
     const connection = await stack.provider.connect(vm, null)
     await connection.stop(10_000)
@@ -26,18 +25,32 @@ export async function inflict(stack: TestStack, net: number, page: Page, { fault
   }
 }
 
-/** There is room again on all machines. */
-export async function makeRoom(stack: TestStack): Promise<void> {
-  for (const { id, state } of await stack.provider.listVms()) {
-    if (state === 'running') await onMachine(stack, id, `rm -f ${filler}`)
+/**
+ * There is room again on all machines. Answers whether the one of host `at` still had its full disk: that is a file
+ * system of the test, which ends with the machine.
+ */
+export async function makeRoom(stack: TestStack, at: string): Promise<boolean> {
+  const machines = join(stack.home, 'machines')
+  const made = new Set<string>()
+  for (const { id } of await stack.provider.listVms()) {
+    const first = runningAs(machines, id)
+    if (first === null) continue
+    try {
+      if (await makeRoomOn(machines, id)) made.add(id)
+    } catch (error) {
+      if (runningAs(machines, id) === first) throw error
+    }
   }
+  return made.has(`db-shop-${at}`)
 }
 
-async function onMachine(stack: TestStack, vm: string, script: string): Promise<void> {
-  const connection = await stack.provider.connect(vm, null)
+/** The first process of a machine; null where it does not run. */
+function runningAs(machines: string, vm: string): number | null {
   try {
-    await connection.exec(['/bin/sh', '-c', script], { timeoutMs: 60_000 })
-  } finally {
-    connection.close()
+    const first = firstOf(machines, vm)
+    process.kill(first, 0)
+    return first
+  } catch {
+    return null
   }
 }

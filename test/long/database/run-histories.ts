@@ -4,19 +4,24 @@ import { execa } from 'execa'
 import { requireLostRows } from './lost-rows.ts'
 
 /**
- * `npm run test:database-histories -- [--runs N] [--seed S]`: the histories of `histories.test.ts`, by a seed
- * that is printed. `npm run test:database-histories-control` runs them on a copy of the sources without the
- * checks, where rows must be lost: histories that lose none there would find nothing. Ends with 1 where one
- * fails; the control, where none is lost.
+ * `npm run test:database-histories -- [--runs N] [--seed S] [--fault F]`: the histories of `histories.test.ts`, by a
+ * seed that is printed; with F as the fault of each chapter. `npm run test:database-histories-control` runs them on a
+ * copy of the sources without the checks, where rows must be lost: histories that lose none there would find nothing.
+ * Ends with 1 where one fails; the control, where none is lost.
  */
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+    fault: { type: 'string' },
     control: { type: 'boolean', default: false },
   },
 })
-const env = { HISTORY_RUNS: values.runs, HISTORY_SEED: values.seed }
+const env = {
+  HISTORY_RUNS: values.runs,
+  HISTORY_SEED: values.seed,
+  ...(values.fault ? { HISTORY_FAULT: values.fault } : {}),
+}
 const file = 'test/long/database/histories.test.ts'
 const off = ['a node goes undrained', 'a node that does not answer goes', 'a node that is added lets clients in']
 
