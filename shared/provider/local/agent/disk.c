@@ -3,8 +3,8 @@
 /*
  * A disk is disks/<id>: disk.json (first in, last out), data/ (what the VM sees), attached (`<vm> <incarnation>`:
  * written before it is mounted, removed after it is unmounted). An attachment to a VM that is gone, or was made anew,
- * is none. A disk and its VM have one owner. attach and detach take the lock of the disk only; the VM's agent checks the
- * fence a second time for the VM.
+ * is none. A disk and its VM have one owner. attach and detach take the lock of the disk only; the VM's agent checks
+ * the fence a second time for the VM.
  */
 static char *in_disk(const char *id, const char *name) {
   static char path[400];
