@@ -436,9 +436,9 @@ describe('the threads', () => {
 
   it('that wait do not keep a process alive that forgot to close, and it prints nothing of its own', async () => {
     const script = fileURLToPath(new URL('./forgotten.ts', import.meta.url))
-    const { stdout, stderr } = await execa(process.execPath, [script], { timeout: 20_000 })
+    const { stdout, stderr } = await execa(process.execPath, [script], { timeout: 120_000 })
     expect([stdout, stderr]).toEqual(['8080', ''])
-  }, 30_000)
+  }, 150_000)
 
   it('leave the event loop free while they render', async () => {
     let longest = 0
@@ -447,10 +447,9 @@ describe('the threads', () => {
       longest = Math.max(longest, performance.now() - last)
       last = performance.now()
     }, 5)
-    await renderer.render([
-      await request({ templates: { 'x.erb': '<% t = Time.now; nil while Time.now - t < 0.8 %>' } }),
-    ])
+    await renderer.render([await request({ templates: { 'x.erb': '<% t = Time.now; nil while Time.now - t < 3 %>' } })])
     clearInterval(timer)
-    expect(longest).toBeLessThan(400)
+    // It would be three seconds where the template ran on the event loop's thread.
+    expect(longest).toBeLessThan(2500)
   })
 })
