@@ -22,7 +22,7 @@ function servers(machines: string, vm: string): number[] {
   })
 }
 
-function tell(pids: readonly number[], signal: 'SIGSTOP' | 'SIGKILL'): void {
+function tell(pids: readonly number[], signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
   for (const pid of pids) {
     try {
       process.kill(pid, signal)
@@ -32,52 +32,67 @@ function tell(pids: readonly number[], signal: 'SIGSTOP' | 'SIGKILL'): void {
   }
 }
 
-/** Every server of a machine stands still; answers their processes. */
-function stopAll(machines: string, vm: string): number[] {
+/** Works on files of a machine while all its processes stand still; its servers are killed, and the rest goes on. */
+async function whileStill(machines: string, vm: string, work: () => Promise<void>): Promise<void> {
   const stopped = new Set<number>()
-  for (let left = servers(machines, vm); left.length > 0; ) {
+  for (let left = processesOf(machines, vm); left.length > 0; ) {
     tell(left, 'SIGSTOP')
     for (const pid of left) stopped.add(pid)
-    left = servers(machines, vm).filter((pid) => !stopped.has(pid))
+    left = processesOf(machines, vm).filter((pid) => !stopped.has(pid))
   }
-  return [...stopped]
+  try {
+    await work()
+  } finally {
+    tell(servers(machines, vm), 'SIGKILL')
+    tell([...stopped], 'SIGCONT')
+  }
 }
 
 /**
  * The disk of a machine is full, and its server was killed, so that it starts there, if it can. Its files are copied to
- * a file system that has room for nothing else, while the server stands still: it acknowledges nothing meanwhile. That
+ * a file system that has room for nothing else, while the machine stands still: nothing is acknowledged meanwhile. That
  * file system ends with the machine.
  */
 export async function fillDisk(machines: string, vm: string): Promise<void> {
-  const stopped = stopAll(machines, vm)
-  await inside(
-    machines,
-    vm,
-    `small=$(mktemp -d)
-     mount -t tmpfs -o size=$(($(du -sk ${store} | cut -f1) + 8192))k none $small
-     cp -a ${store}/. $small
-     mount --bind $small ${store}
-     umount -l $small
-     head -c 1G /dev/zero > ${filler} 2>/dev/null || true`,
+  await whileStill(machines, vm, () =>
+    inside(
+      machines,
+      vm,
+      `small=$(mktemp -d)
+       mount -t tmpfs -o size=$(($(du -sk ${store} | cut -f1) + 8192))k none $small
+       cp -a ${store}/. $small
+       mount --bind $small ${store}
+       umount -l $small
+       head -c 1G /dev/zero > ${filler} 2>/dev/null || true`,
+    ),
   )
-  tell(stopped, 'SIGKILL')
 }
 
-/** There is room again where a disk was filled, with all that was written to it since; answers whether it was. */
+const isFilled = (machines: string, vm: string) => existsSync(`/proc/${firstOf(machines, vm)}/root${filler}`)
+
+/** There is room again where a disk was filled, while everything there goes on: until `makeRoomOn`. */
+export async function growDisk(machines: string, vm: string): Promise<void> {
+  if (isFilled(machines, vm)) await inside(machines, vm, `mount -o remount,size=4G ${store}`)
+}
+
+/**
+ * There is room again where a disk was filled, with all that was written to it since; answers whether it was. No step
+ * may be at work there.
+ */
 export async function makeRoomOn(machines: string, vm: string): Promise<boolean> {
-  if (!existsSync(`/proc/${firstOf(machines, vm)}/root${filler}`)) return false
-  const stopped = stopAll(machines, vm)
-  await inside(
-    machines,
-    vm,
-    `rm ${filler}
-     full=$(mktemp -d)
-     mount --bind ${store} $full
-     umount -l ${store}
-     find ${store} -mindepth 1 -delete
-     cp -a $full/. ${store}
-     umount -l $full`,
+  if (!isFilled(machines, vm)) return false
+  await whileStill(machines, vm, () =>
+    inside(
+      machines,
+      vm,
+      `rm ${filler}
+       full=$(mktemp -d)
+       mount --bind ${store} $full
+       umount -l ${store}
+       find ${store} -mindepth 1 -delete
+       cp -a $full/. ${store}
+       umount -l $full`,
+    ),
   )
-  tell(stopped, 'SIGKILL')
   return true
 }

@@ -16,7 +16,7 @@ import {
   pagesOf,
   roleNames,
 } from './histories.ts'
-import { inflict, makeRoom } from './inflict.ts'
+import { growDisks, inflict, makeRoom } from './inflict.ts'
 import { ownNet } from './net.ts'
 import { addressOf, ask, documentOf, expectWhole } from './support.ts'
 import { Writer } from './writer.ts'
@@ -171,19 +171,21 @@ class Play {
   /** There is room when the plan has ended, or waits for it; then the same is deployed again. */
   async #deployOnFull(page: Page, at: string, cancelAfterMs?: number): Promise<Ended> {
     const over = new AbortController()
-    const room = sleep(patienceMs, undefined, { signal: over.signal })
-      .catch(() => {})
-      .then(() => makeRoom(this.#stack, at))
+    const grown = sleep(patienceMs, undefined, { signal: over.signal }).then(
+      () => growDisks(this.#stack),
+      () => {},
+    )
     let ended: Ended
     try {
       ended = await this.#deploy(page, cancelAfterMs)
     } finally {
       over.abort()
-      await room
+      await grown
     }
+    const wasThere = await makeRoom(this.#stack, at)
     this.#told.push(`on a full disk: ${ended.state} ${ended.said}`)
     const alone = [this.#current, page].every(({ nodes }) => Object.values(nodes).includes(at))
-    if (alone && !(await room)) throw new DiskEnded(`${at} was the only host of its node: ${this.#told.join('\n')}`)
+    if (alone && !wasThere) throw new DiskEnded(`${at} was the only host of its node: ${this.#told.join('\n')}`)
     if (ended.state === 'half restored' || (ended.state !== 'done' && cancelAfterMs !== undefined)) return ended
     const again = await this.#deploy(page)
     expect(['done', 'refused'], [...this.#told, again.said].join('\n')).toContain(again.state)

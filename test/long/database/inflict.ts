@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { TestStack } from '../../support/services.ts'
 import { cutOff, firstOf, freeze, killMachine } from './freeze.ts'
-import { fillDisk, makeRoomOn } from './full-disk.ts'
+import { fillDisk, growDisk, makeRoomOn } from './full-disk.ts'
 import type { Chapter, Page } from './histories.ts'
 import { ask } from './support.ts'
 
@@ -25,23 +25,34 @@ export async function inflict(stack: TestStack, net: number, page: Page, { fault
   }
 }
 
+/** There is room again on all machines, while a plan is carried out. */
+export async function growDisks(stack: TestStack): Promise<void> {
+  await onEach(stack, growDisk)
+}
+
 /**
- * There is room again on all machines. Answers whether the one of host `at` still had its full disk: that is a file
- * system of the test, which ends with the machine.
+ * There is room again on all machines, and no plan is carried out. Answers whether the one of host `at` still had its
+ * full disk: that is a file system of the test, which ends with the machine.
  */
 export async function makeRoom(stack: TestStack, at: string): Promise<boolean> {
-  const machines = join(stack.home, 'machines')
   const made = new Set<string>()
+  await onEach(stack, async (machines, vm) => {
+    if (await makeRoomOn(machines, vm)) made.add(vm)
+  })
+  return made.has(`db-shop-${at}`)
+}
+
+async function onEach(stack: TestStack, work: (machines: string, vm: string) => Promise<void>): Promise<void> {
+  const machines = join(stack.home, 'machines')
   for (const { id } of await stack.provider.listVms()) {
     const first = runningAs(machines, id)
     if (first === null) continue
     try {
-      if (await makeRoomOn(machines, id)) made.add(id)
+      await work(machines, id)
     } catch (error) {
       if (runningAs(machines, id) === first) throw error
     }
   }
-  return made.has(`db-shop-${at}`)
 }
 
 /** The first process of a machine; null where it does not run. */
