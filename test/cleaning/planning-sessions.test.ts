@@ -14,18 +14,50 @@ afterAll(async () => {
 })
 
 describe('a plan that is being drawn', () => {
-  test('is waited for no longer than any takes, though its planner was killed before the clock of Redis was set back', async () => {
+  test('is waited for no longer than its planner lives, though it was killed before the clock of Redis was set back', async () => {
     const settings = { url: server.url, prefix: 'b' }
     const redis = connectRedis(settings, 'service')
     const drawings = new PlanningSessions(redis, settings)
-    const dead = drawings.during(() => new Promise(() => {}))
-    void dead
-    await expect.poll(() => redis.zcard('b:{supply}:drawings')).toBe(1)
-    const [sign] = (await redis.keys('b:{supply}:drawings:*')).filter((key) => !key.endsWith(':number'))
-    await redis.pexpire(sign!, 13 * 3_600_000)
+    const sign = 'b:{supply}:drawings:dead'
+    await redis.zadd('b:{supply}:drawings', 0, 'dead')
+    await redis.set(sign, 1, 'PX', 13 * 3_600_000)
     await expect(drawings.settled(300)).rejects.toMatchObject({ code: 'deadline' })
-    expect(await redis.pttl(sign!)).toBeLessThanOrEqual(15 * 60_000)
-    await redis.del(sign!)
+    expect(await redis.pttl(sign)).toBeLessThanOrEqual(20_000)
+    await redis.del(sign)
+    await drawings.settled(5000)
+    redis.disconnect()
+  })
+
+  test('is waited for as long as its planner lives', async () => {
+    const settings = { url: server.url, prefix: 'c' }
+    const redis = connectRedis(settings, 'service')
+    const drawings = new PlanningSessions(redis, settings, { lifeMs: 5000 })
+    const ended = Promise.withResolvers<void>()
+    const drawn = drawings.during(() => ended.promise)
+    await expect.poll(() => redis.zcard('c:{supply}:drawings')).toBe(1)
+    await expect(drawings.settled(7000)).rejects.toMatchObject({ code: 'deadline' })
+    ended.resolve()
+    await drawn
+    await drawings.settled(5000)
+    redis.disconnect()
+  })
+
+  test('is drawn again by a planner that stood still for so long that it counted as gone', async () => {
+    const settings = { url: server.url, prefix: 'e' }
+    const redis = connectRedis(settings, 'service')
+    const drawings = new PlanningSessions(redis, settings)
+    const runOut = async () => {
+      await redis.del(...(await redis.keys('e:{supply}:drawings:*-*')))
+      await drawings.settled(5000)
+    }
+    let drawn = 0
+    expect(
+      await drawings.during(async () => {
+        if (++drawn === 1) await runOut()
+        return drawn
+      }),
+    ).toBe(2)
+    await expect(drawings.during(runOut)).rejects.toMatchObject({ code: 'infrastructure' })
     await drawings.settled(5000)
     redis.disconnect()
   })

@@ -938,4 +938,12 @@ export const core: readonly Sabotage[] = [
     replace: "'none'",
     caughtBy: 'test/cleaning/interleaved.test.ts',
   },
+  {
+    name: 'a planner that stood still goes on with what a clean-up may have taken',
+    guarantee: 109,
+    file: 'services/planner/housekeeping/planning-sessions.ts',
+    find: 'if ((await this.#redis.zrem(this.#key, drawing)) === 1) return result',
+    replace: 'return result',
+    caughtBy: 'test/cleaning/planning-sessions.test.ts',
+  },
 ]
