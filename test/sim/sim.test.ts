@@ -14,7 +14,7 @@ describe('the core, simulated under faults', () => {
 
   test.for(Array.from({ length: parts }, (_, i) => i))(
     'keeps every guarantee and finishes when all heals, part %i',
-    { timeout: 120_000 },
+    { timeout: 600_000 },
     async (part) => {
       for (let seed = part + 1; seed <= seeds; seed += parts) {
         const outcome = await simulate({ seed })
@@ -27,7 +27,7 @@ describe('the core, simulated under faults', () => {
   )
 
   test('notices a numbering of fences that counts on from what Redis has not forgotten: the control run', {
-    timeout: 120_000,
+    timeout: 600_000,
   }, async () => {
     const fences = /^(fences-unique|fences-grow|fence-shared|effect-once|stale-effect)$/
     for (let seed = 1; seed <= 300; seed++) {
