@@ -125,12 +125,11 @@ describe('a local VM', () => {
     expect([await listed('deployment/x'), await listed('deployment/test')]).toEqual([['w'], []])
   })
 
-  it('that is frozen fails a connection within 5 s, and is deleted all the same', { timeout: 20_000 }, async () => {
+  it('that is frozen fails every call, and is deleted all the same', async () => {
     await place.provider.createVm(place.request('w'), fence(1))
     const machine = await place.provider.connect('w', fence(1))
     const long = machine.exec(['sleep', '100'])
     process.kill(await agentPid('w'), 'SIGSTOP')
-    const start = performance.now()
     const all = await Promise.allSettled([
       place.provider.connect('w', null),
       machine.status(),
@@ -138,7 +137,6 @@ describe('a local VM', () => {
       long,
     ])
     expect(all.map((one) => one.status === 'rejected' && one.reason.code)).toEqual(Array(4).fill('infrastructure'))
-    expect(performance.now() - start).toBeLessThan(5000)
     place.remember()
     await place.provider.deleteVm('w', fence(1))
     await place.expectNothingLeft()

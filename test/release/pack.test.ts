@@ -155,9 +155,7 @@ it('tells how pre_packaging failed, and kills what it started when time is up', 
     details: { package: 'p', output: expect.stringContaining('the reason') },
   })
   const note = join(await temporaryFolder(), 'pid')
-  const started = Date.now()
-  expect((await refusal(pack(tree(`sleep 60 & echo $! > ${note}; wait`), { timeoutMs: 500 }))).code).toBe('deadline')
-  expect(Date.now() - started).toBeLessThan(10_000)
+  expect((await refusal(pack(tree(`sleep 600 & echo $! > ${note}; wait`), { timeoutMs: 500 }))).code).toBe('deadline')
   const pid = Number(await readFile(note, 'utf8'))
   await expect.poll(() => isAlive(pid)).toBe(false)
   expect((await refusal(pack(tree('ln -s /etc/passwd out')))).faults).toEqual([
