@@ -52,7 +52,10 @@ export class PlanningSessions {
         await this.#redis.multi().zrem(this.#key, drawing).del(this.#sign(drawing)).exec()
       }
     }
-    throw new RemodelError('infrastructure', 'this planner stood still again and again while it drew a plan; ask again')
+    throw new RemodelError(
+      'infrastructure',
+      'this planner stood still again and again while it drew a plan or took a release in; ask again',
+    )
   }
 
   /**
