@@ -43,7 +43,9 @@ export class DiskBlobstore implements Blobstore {
       if (facts && facts.mtimeMs < oldest) await rm(path, { force: true })
     }
     const store = new DiskBlobstore(directory)
-    for (const name of await readdir(join(directory, 'aside'))) await store.#linkBack(name)
+    for (const name of await readdir(join(directory, 'aside'))) {
+      if (DIGEST.test(digestIn(name))) await store.#linkBack(name)
+    }
     return store
   }
 
@@ -158,7 +160,7 @@ export class DiskBlobstore implements Blobstore {
   }
 
   async #link(name: string): Promise<void> {
-    const path = this.#path(`sha256:${name.slice(0, 64)}`)
+    const path = this.#path(digestIn(name))
     await ifExists(link(join(this.directory, 'aside', name), path).catch(unlessExists))
   }
 
@@ -191,6 +193,9 @@ export class DiskBlobstore implements Blobstore {
     await ifExists(rename(path, join(this.directory, 'quarantine', name)))
   }
 }
+
+/** Of the name of a file in `aside/`: its digits come first. */
+const digestIn = (name: string) => `sha256:${name.slice(0, 64)}`
 
 function digestOf(hash: Hash): string {
   return `sha256:${hash.digest('hex')}`
