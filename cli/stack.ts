@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { variablesOfKinds } from '../kinds/variables.ts'
 import { findPlanner, withoutPassword } from '../shared/api/address.ts'
 import { Client } from '../shared/api/client.ts'
 import { RemodelError } from '../shared/runtime/errors.ts'
@@ -57,7 +58,7 @@ const FATAL_DEATHS = 3
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { home } = options
   // A service that refuses to start would be started again and again.
-  checkSettings()
+  checkSettings(await variablesOfKinds())
   await prepareHome(home, options.tell)
   const redisPort = options.redisUrl === undefined ? await freePort() : undefined
   // Without its password, as it may be shown; services of this home find the whole address in a file.

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Instance } from '../../shared/api/schemas/instance.ts'
 import type { UsedRelease } from '../../shared/api/schemas/release.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
@@ -6,6 +6,7 @@ import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Durations } from '../../shared/compilation/durations.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
 import type { Look, Observation } from '../../shared/model/observation.ts'
+import { sharedOptions } from '../../shared/model/order.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import type { Reservation, ReservedNames, Space } from '../../shared/model/reservation.ts'
 import type { Deviation } from '../../shared/model/verdict.ts'
@@ -14,7 +15,9 @@ import type { Release, Stemcell } from '../../shared/release/release.ts'
 import { type Fault, RemodelError } from '../../shared/runtime/errors.ts'
 import type { Secrets } from '../../shared/runtime/secrets.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
+import { readInput } from '../../shared/source/input.ts'
 import type { PlanDraft } from './draft.ts'
+import type { Readable } from './readable.ts'
 import type { RouteParts, Routes } from './routes.ts'
 import type { Stores } from './stores.ts'
 
@@ -43,7 +46,7 @@ export interface Supplies {
 }
 
 /** What the operator asked for beside the manifest, valid for one plan. */
-export interface PlanOptions {
+export interface PlanOptions<Own = unknown> {
   /** Make every VM anew. */
   recreate: boolean
   /** Take the whole deployment away. */
@@ -54,9 +57,8 @@ export interface PlanOptions {
   /** It begins in this time, in milliseconds since the epoch. The core sees to it, no kind. */
   notBefore?: number | undefined
   notAfter?: number | undefined
-  /** Overrides of the manifest's update block. */
-  canaries?: number
-  maxInFlight?: string
+  /** Options that only this kind has, see `Kind.options`. Absent: none was given. */
+  own?: Own
 }
 
 /** A plan that no document asks for: back up, promote, restart. */
@@ -131,15 +133,24 @@ export interface KindTools {
 /** An instance as tables show it, without what its kind adds (`Kind.instanceFields`). */
 export type InstanceView = Instance
 
+/** An instance by what is recorded of it. */
+export interface RecordedInstance extends Omit<InstanceView, 'state' | 'processes'> {
+  material: StandingMaterial
+  /** It was stopped by request: it is well while no process of it runs. */
+  stopped: boolean
+}
+
 /**
  * A kind of deployment. `schema` and `architect` know the user's document, `inspector` knows the world, `foreman` knows
  * the way from one to the other; each is a file of the kind's folder. What carries the plan out is in
  * `kinds/<name>/steps/`.
  */
-export interface Kind<Strategy = unknown> {
+export interface Kind<Strategy = unknown, Options = unknown> {
   name: string
   /** How the strategy of its blueprints is read. */
   strategy: z.ZodType<Strategy>
+  /** How its own options are read, those of `PlanOptions.own`. Absent: it has none, and any is refused. */
+  options?: z.ZodObject & z.ZodType<Options>
   /** True where the document is of this kind; asked in order of registration. */
   recognises(document: SourceDocument): boolean
   /**
@@ -171,7 +182,7 @@ export interface Kind<Strategy = unknown> {
   foreman: (
     blueprint: Blueprint<Strategy>,
     floorplan: Floorplan,
-    options: PlanOptions,
+    options: PlanOptions<Options>,
     known?: Known,
   ) => Promise<PlanDraft>
   /**
@@ -195,8 +206,14 @@ export interface Kind<Strategy = unknown> {
   holdings?(materials: readonly StandingMaterial[]): Reservation[]
   /** Plans that no document asks for, by name: `POST /v1/deployments/:name/actions/:action`. Absent: there are none. */
   actions?: Readonly<Record<string, Action>>
-  /** Log files of an instance, or folders of them, beside `/var/vcap/sys/log`. */
+  /**
+   * The instances that these materials are of: those of tables, logs and commands. Pure. Absent: the kind has none.
+   */
+  instances?(materials: readonly StandingMaterial[]): RecordedInstance[]
+  /** Log files of an instance, or folders of them, beside the folder of logs that every machine has. */
   logs?: readonly string[]
+  /** What of its documents the board shows. Absent: their names. */
+  readable?: Readable
   /** Which releases these materials are of: they are in use, and not cleaned up. Pure. Absent: the kind runs none. */
   releasesInUse?(
     materials: readonly StandingMaterial[],
@@ -227,20 +244,34 @@ export interface Kind<Strategy = unknown> {
 
 /**
  * A kind as the core holds it: to the core a strategy is JSON, and each function of the kind gets it as the kind's own
- * schema reads it. Throws `conflict` for a blueprint that another kind has drawn, or another version of this one.
+ * schema reads it. Throws `conflict` for a blueprint that another kind has drawn, or another version of this one, and
+ * `invalid-input` for options that the kind does not have.
  */
-export function defineKind<Strategy>(kind: Kind<NoInfer<Strategy>> & { strategy: z.ZodType<Strategy> }): Kind {
+export function defineKind<Strategy, Options = never>(
+  kind: Kind<NoInfer<Strategy>, NoInfer<Options>> & {
+    strategy: z.ZodType<Strategy>
+    options?: z.ZodObject & z.ZodType<Options>
+  },
+): Kind {
   const read = (blueprint: Blueprint): Blueprint<Strategy> => {
     const strategy = kind.strategy.safeParse(blueprint.strategy)
     if (strategy.success) return { ...blueprint, strategy: strategy.data }
     const { path, message } = strategy.error.issues[0]!
     throw new RemodelError('conflict', `kind ${kind.name} cannot read the strategy at ${path.join('.')}: ${message}`)
   }
+  const readOwn = ({ own, ...options }: PlanOptions): PlanOptions<Options> => {
+    if (own === undefined) return options
+    // With those of every kind, so that a fault names the nearest of all.
+    const all = z.strictObject({ options: z.strictObject({ ...sharedOptions, ...kind.options?.shape }) })
+    readInput(all, { options: own }, `these are not the options of kind ${kind.name}`)
+    return kind.options ? { ...options, own: kind.options.parse(own) } : options
+  }
   const { spaces } = kind
   return {
     ...kind,
     inspector: (blueprint, world) => kind.inspector(read(blueprint), world),
-    foreman: async (blueprint, floorplan, options, known) => kind.foreman(read(blueprint), floorplan, options, known),
+    foreman: async (blueprint, floorplan, options, known) =>
+      kind.foreman(read(blueprint), floorplan, readOwn(options), known),
     spaces: (blueprint) => spaces?.(read(blueprint)) ?? [],
   }
 }

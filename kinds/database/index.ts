@@ -6,6 +6,7 @@ const database = {
   recognises,
   phrases: async () => (await import('./reasons.ts')).phrases,
   open: async (): Promise<Kind> => (await import('./kind.ts')).kind,
+  variables: async () => await import('./variables.ts'),
   verbs: async () => (await import('./cli/index.ts')).verbs,
 }
 

@@ -11,10 +11,12 @@ import { architect, checkClouds, deploymentName, nothing } from './plan/architec
 import { backUp } from './plan/back-up.ts'
 import { deviations, warnings } from './plan/deviations.ts'
 import { foreman } from './plan/foreman.ts'
+import { instances } from './plan/instances.ts'
 import { promote } from './plan/promote.ts'
 import { holdings, spaces } from './plan/reservations.ts'
 import { restart } from './plan/restart.ts'
 import { Strategy } from './plan/strategy.ts'
+import { readable } from './readable.ts'
 import { recognises } from './recognises.ts'
 
 /** PostgreSQL databases of several nodes that all take writes; `docs/use/database-kind.md`. */
@@ -47,7 +49,9 @@ export const kind = defineKind({
     comparisonRoutes(server, services)
     statementRoutes(server, services)
   },
+  instances,
   logs: [serverLog],
+  readable,
   instanceFields,
   describe: async (instance, seen, looking) => (await import('./live/describe.ts')).describe(instance, seen, looking),
 })

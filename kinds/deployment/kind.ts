@@ -8,10 +8,13 @@ import { chosenReleases } from './plan/architect/supplies.ts'
 import { architect } from './plan/architect.ts'
 import { deviations } from './plan/deviations.ts'
 import { foremanWith } from './plan/foreman.ts'
+import { instances } from './plan/instances.ts'
+import { DeploymentOptions } from './plan/options.ts'
 import { packagesOf } from './plan/packages-of.ts'
 import { releasesInUse } from './plan/releases-in-use.ts'
 import { holdings, spaces } from './plan/reservations.ts'
 import { Strategy } from './plan/strategy.ts'
+import { readable } from './readable.ts'
 import { recognises } from './recognises.ts'
 import { TemplateRenderer } from './render/renderer.ts'
 import type { Render } from './rendering.ts'
@@ -27,6 +30,7 @@ export const renderedBy = (render: Render): Kind =>
   defineKind({
     name: 'deployment',
     strategy: Strategy,
+    options: DeploymentOptions,
     recognises,
     chooses: chosenReleases,
     checkClouds,
@@ -41,6 +45,8 @@ export const renderedBy = (render: Render): Kind =>
     packagesOf,
     spaces,
     holdings,
+    instances,
+    readable,
   })
 
 /** Types of the materials that machines and disks are made for. */

@@ -1,3 +1,4 @@
+import { variablesOfKinds } from '../../kinds/variables.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { SoundPackages } from '../../shared/compilation/sound-packages.ts'
 import { Aborts } from '../../shared/ledger/aborts.ts'
@@ -31,7 +32,7 @@ import { findKeepers, startKeeper } from './keepers.ts'
 const id = processId('assembler')
 const log = createLog('assembler', { worker: id })
 
-await runService(log, async () => {
+await runService(log, variablesOfKinds, async () => {
   await openHome(homeDirectory(), (sentence) => log.warn(sentence))
   const settings = redisSettings()
   const redis = connectRedis(settings, 'service')

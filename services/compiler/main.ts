@@ -1,3 +1,4 @@
+import { variablesOfKinds } from '../../kinds/variables.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { PrewarmHints } from '../../shared/compilation/prewarm-hints.ts'
 import { Rebuilds } from '../../shared/compilation/rebuilds.ts'
@@ -37,7 +38,7 @@ const id = processId('compiler')
 const log = createLog('compiler', { worker: id })
 const claimMs = 3000
 
-await runService(log, async () => {
+await runService(log, variablesOfKinds, async () => {
   await openHome(homeDirectory(), (sentence) => log.warn(sentence))
   const settings = redisSettings()
   const concurrency = numberSetting('REMODEL_CONCURRENCY') ?? 4

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { KindRegistry } from '../../kinds/registry.ts'
+import { variablesOfKinds } from '../../kinds/variables.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { RedisDurations } from '../../shared/compilation/durations.ts'
 import { PrewarmHints } from '../../shared/compilation/prewarm-hints.ts'
@@ -57,7 +58,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string
 }
 
-await runService(log, async () => {
+await runService(log, variablesOfKinds, async () => {
   // A planner holds whole plans for a moment; V8 would keep the room for them. Workers, which never
   // do, are slower with it.
   setFlagsFromString('--optimize-for-size')

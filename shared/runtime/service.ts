@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { toError } from './errors.ts'
 import { redisAddress, redisSettings } from './redis.ts'
-import { checkSettings, unknownSettings } from './settings.ts'
+import { checkSettings, unknownSettings, type Variables } from './settings.ts'
 import { reasonOf } from './system-error.ts'
 
 /** A service that runs. Without its `redis` it cannot hand anything back. */
@@ -19,21 +19,26 @@ const sayMs = 3000
 const patienceMs = 5000
 
 /**
- * Runs a service until a signal asks it to leave.
+ * Runs a service until a signal asks it to leave. `variables` answers what its kinds read of the environment.
  *
  * The first SIGTERM or SIGINT: `stop` finishes or hands back the work, then the process ends with 0. A second one ends
  * it at once with 1, and so does a Redis that stays away for five seconds meanwhile: other processes take over the
  * work. A failing start ends it with 1 and the cause on the log.
  */
-export async function runService(log: Logger, start: () => Promise<Service>): Promise<void> {
+export async function runService(
+  log: Logger,
+  variables: () => Promise<readonly Variables[]>,
+  start: () => Promise<Service>,
+): Promise<void> {
   // Where a computer has plenty of memory, V8 takes 60 MB and more for young objects alone.
   setFlagsFromString('--max-semi-space-size=4')
   let leaving = false
   let service: Service | undefined
   const running = Promise.resolve()
-    .then(() => {
-      checkSettings()
-      for (const sentence of unknownSettings()) log.warn(sentence)
+    .then(async () => {
+      const ofKinds = await variables()
+      checkSettings(ofKinds)
+      for (const sentence of unknownSettings(ofKinds)) log.warn(sentence)
       return start()
     })
     .then((started) => {

@@ -1,13 +1,13 @@
 import levenshtein from 'fastest-levenshtein'
 import { z } from 'zod'
 import { RemodelError } from './errors.ts'
-import { texts } from './text-settings.ts'
+import { type TextVariable, texts } from './text-settings.ts'
 
 const whole = (least: number, most: number) => z.number().int().min(least).max(most)
 const part = (most: number) => z.number().gt(0).max(most)
 const year = 365 * 24 * 3600
 
-/** Of one variable of the environment. */
+/** One variable of the environment. */
 interface Variable {
   /** The processes that read it. */
   readBy: string
@@ -15,7 +15,7 @@ interface Variable {
   what: string
 }
 
-interface NumberVariable extends Variable {
+export interface NumberVariable extends Variable {
   allowed: z.ZodNumber
   /** The value where the variable is not set. */
   unset: number | undefined
@@ -24,7 +24,15 @@ interface NumberVariable extends Variable {
   unit: string
 }
 
-/** Every variable that holds a number. An empty value counts as not set. */
+type Numbers = Readonly<Record<string, NumberVariable>>
+
+/** The variables that a kind reads beside those of every kind (`kinds/<kind>/variables.ts`). */
+export interface Variables {
+  numbers: Numbers
+  texts: Readonly<Record<string, TextVariable>>
+}
+
+/** Every variable of the core that holds a number. An empty value counts as not set. */
 export const numbers = {
   REMODEL_KEEP_PLANS: {
     readBy: 'planner',
@@ -41,14 +49,6 @@ export const numbers = {
     words: 'a number of days above 0, up to 36,500',
     unit: 'days',
     what: 'the age at which a blob that no record names is deleted; an hour at least is safe',
-  },
-  REMODEL_ARCHIVE_SECONDS: {
-    readBy: 'assembler',
-    allowed: part(year),
-    unset: 60,
-    words: 'a number of seconds above 0, up to a year',
-    unit: 'seconds',
-    what: 'the maximum delay between writing a row of a database with `backup_config` and its copy in the blobstore',
   },
   REMODEL_COMPILE_KEEP_SECONDS: {
     readBy: 'compiler',
@@ -90,19 +90,18 @@ export const numbers = {
     unit: 'seconds',
     what: 'how long Redis and the planner may take to answer',
   },
-} as const satisfies Record<string, NumberVariable>
-
-type NumberName = keyof typeof numbers
+} as const satisfies Numbers
 
 /**
- * The number in a variable, or the default of the table where it is not set. Throws `invalid-input` that names the
+ * The number in a variable, or the default of its table where it is not set. Throws `invalid-input` that names the
  * variable, its value and the allowed ones.
  */
-export function numberSetting<Name extends NumberName>(
+export function numberSetting<Table extends Numbers = typeof numbers, Name extends keyof Table & string = never>(
   name: Name,
   env: NodeJS.ProcessEnv = process.env,
-): number | (typeof numbers)[Name]['unset'] {
-  const { allowed, unset, words } = numbers[name]
+  table: Table = numbers as unknown as Table,
+): number | Table[Name]['unset'] {
+  const { allowed, unset, words } = table[name]!
   const text = env[name]?.trim()
   if (text === undefined || text === '') return unset
   // Number() reads '0x10' as well; an operator writes decimal digits.
@@ -114,22 +113,24 @@ export function numberSetting<Name extends NumberName>(
 }
 
 /** Refuses an environment with a wrong value in any of these variables, with all of the wrong ones. */
-export function checkSettings(env: NodeJS.ProcessEnv = process.env): void {
-  const wrong = (Object.keys(numbers) as NumberName[]).flatMap((name) => {
-    try {
-      numberSetting(name, env)
-      return []
-    } catch (error) {
-      if (error instanceof RemodelError) return [error.message]
-      throw error
-    }
-  })
+export function checkSettings(ofKinds: readonly Variables[], env: NodeJS.ProcessEnv = process.env): void {
+  const wrong = [numbers, ...ofKinds.map((kind) => kind.numbers)].flatMap((table: Numbers) =>
+    Object.keys(table).flatMap((name) => {
+      try {
+        numberSetting(name, env, table)
+        return []
+      } catch (error) {
+        if (error instanceof RemodelError) return [error.message]
+        throw error
+      }
+    }),
+  )
   if (wrong.length > 0) throw new RemodelError('invalid-input', wrong.join('; '))
 }
 
 /** Sentences about variables that begin as Remodel's do and are none: a misspelt one would have no effect. */
-export function unknownSettings(env: NodeJS.ProcessEnv = process.env): string[] {
-  const known = [...Object.keys(numbers), ...Object.keys(texts)]
+export function unknownSettings(ofKinds: readonly Variables[], env: NodeJS.ProcessEnv = process.env): string[] {
+  const known = [{ numbers, texts }, ...ofKinds].flatMap((one) => [one.numbers, one.texts]).flatMap(Object.keys)
   return Object.keys(env)
     .filter((name) => name.startsWith('REMODEL_') && !known.includes(name))
     .map((name) => `${name} is not a variable of Remodel; the nearest name is ${levenshtein.closest(name, known)}`)

@@ -1,5 +1,5 @@
 /** One variable of the environment that holds a text: docs/use/settings.md is written from these. */
-interface TextVariable {
+export interface TextVariable {
   readBy: string
   type: string
   /** In words; none where nothing is assumed. */
@@ -8,8 +8,8 @@ interface TextVariable {
 }
 
 /**
- * Every variable that holds no number; `settings.ts` has the others. Each is read where it is used, by the code that
- * knows what it may be; a test compares this list with the sources.
+ * Every variable of the core that holds no number; `settings.ts` has the others. Each is read where it is used, by the
+ * code that knows what it may be; a test compares this list with the sources.
  */
 export const texts: Readonly<Record<string, TextVariable>> = {
   REDIS_URL: {
@@ -69,7 +69,6 @@ export const texts: Readonly<Record<string, TextVariable>> = {
     unset: '`us-east-1`',
     what: 'the region of the bucket where `REMODEL_BLOBSTORE` names none; the other `AWS_` variables give the keys',
   },
-  REMODEL_POSTGRES: { readBy: 'assembler', type: 'directory', what: "PostgreSQL's binaries, for the kind `database`" },
   REMODEL_LOG: {
     readBy: 'services',
     type: '`debug`, `info`, `warn`, `error`',

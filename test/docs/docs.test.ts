@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { variablesOfKinds } from '../../kinds/variables.ts'
 import { problemOf } from '../../services/planner/http/problem.ts'
 import { Event } from '../../shared/api/schemas/event.ts'
 import { type ErrorCode, RemodelError } from '../../shared/runtime/errors.ts'
@@ -73,20 +74,21 @@ test('every dependency is explained with its version', () => {
 })
 
 test('docs/use/settings.md has every variable as it is', async () => {
-  await expect(settingsPage()).toMatchFileSnapshot('../../docs/use/settings.md')
+  await expect(settingsPage(await variablesOfKinds())).toMatchFileSnapshot('../../docs/use/settings.md')
 })
 
 test('docs/use/document-keys.md has every key as it is', async () => {
   await expect(keysPage()).toMatchFileSnapshot('../../docs/use/document-keys.md')
 })
 
-test('the variables of the settings are those that the code reads', () => {
+test('the variables of the settings are those that the code reads', async () => {
   const files = globSync(['cli/**/*.ts', 'kinds/**/*.ts', 'services/**/*.ts', 'shared/**/*.{ts,c}'], { cwd: root })
   const found = files.flatMap((file) => [
     ...read(file).matchAll(/(?:env\.|getenv\("|numberSetting\(')([A-Z]+_[A-Z_]+)/g),
   ])
   const names = found.map(([, name]) => name!)
-  const known = [...Object.keys(numbers), ...Object.keys(texts)]
+  const tables = [{ numbers, texts }, ...(await variablesOfKinds())]
+  const known = tables.flatMap((table) => [...Object.keys(table.numbers), ...Object.keys(table.texts)])
   expect(names.filter((name) => !known.includes(name))).toEqual([])
   const unread = known.filter((name) => texts[name]?.readBy !== 'tests' && !names.includes(name))
   expect(unread).toEqual([])

@@ -174,7 +174,7 @@ export const edges: readonly Sabotage[] = [
     name: 'the board shows an order as it is',
     guarantee: 39,
     file: 'services/planner/http/board/board.ts',
-    find: "    orders.setFormatter('data', maskOrder)\n",
+    find: "    orders.setFormatter('data', (order) => maskOrder(order, readable))\n",
     replace: '',
     caughtBy: 'test/api/door.test.ts',
   },

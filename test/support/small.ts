@@ -133,7 +133,10 @@ export function planSmall(client: Client, options: SmallOptions = {}): Promise<P
   return client.plan({
     manifest: { name: 'small.yml', content: smallManifest(options) },
     cloudConfigs: [{ name: 'cloud.yml', content: smallCloudConfig(options) }],
-    options: { recreate: options.recreate ?? false, notBefore: options.notBefore },
+    options: {
+      recreate: options.recreate ?? false,
+      ...(options.notBefore === undefined ? {} : { notBefore: options.notBefore }),
+    },
   })
 }
 

@@ -15,6 +15,7 @@ import { idleNotes, renderJobs, unwatchedNotes } from './foreman/rendering.ts'
 import { readFloorplan } from './foreman/standing.ts'
 import { readBlueprint } from './foreman/wanted.ts'
 import { duration, health } from './observations.ts'
+import type { DeploymentOptions } from './options.ts'
 import type { Strategy } from './strategy.ts'
 
 /**
@@ -28,7 +29,7 @@ import type { Strategy } from './strategy.ts'
  * that cannot be rendered.
  */
 export const foremanWith =
-  (render: Render): Kind<Strategy>['foreman'] =>
+  (render: Render): Kind<Strategy, DeploymentOptions>['foreman'] =>
   async (blueprint, floorplan, options, { observations = [], reserved = new ReservedNames() } = {}) => {
     const wanted = readBlueprint(blueprint)
     const recorded = readFloorplan(floorplan, observed(observations, health))

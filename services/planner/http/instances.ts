@@ -1,6 +1,6 @@
-import type { Kind, Looking } from '../../../kinds/contract/kind.ts'
+import type { Kind, Looking, RecordedInstance } from '../../../kinds/contract/kind.ts'
 import type { Instance } from '../../../shared/api/schemas/instance.ts'
-import { type Floorplan, materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import type { Floorplan } from '../../../shared/model/material.ts'
 import type { Connection, ProcessStatus } from '../../../shared/provider/connection.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
@@ -14,89 +14,42 @@ const statusTimeoutMs = 2000
  * not answer is `unresponsive`.
  */
 export async function instancesOf(
-  floorplan: Floorplan,
+  { deployment, materials }: Floorplan,
   kind: Kind,
   { provider, stores }: Omit<Looking, 'deployment' | 'materials'>,
 ): Promise<Instance[]> {
-  const looking = { deployment: floorplan.deployment, materials: floorplan.materials, provider, stores }
-  const byId = new Map(floorplan.materials.map((material) => [material.id, material]))
-  const instances = [...standingInstances(floorplan), ...begunInstances(floorplan)]
+  const looking = { deployment, materials, provider, stores }
+  const instances = kind.instances?.(materials) ?? []
   return Promise.all(
-    instances.map(async (material) => {
-      const name = materialName(material.id)
-      const vm = vmOf(material)
-      const attributes = material.attributes as { az?: string | null; state?: string; networks?: { address: string }[] }
-      const stemcell = vm === null ? null : (byId.get(`vm/${vm}`)?.attributes.stemcell ?? null)
-      const disk = byId.get(`disk/${name}`)?.meta.cid ?? null
-      const seen = {
-        instance: name,
-        az: attributes.az ?? null,
-        addresses: (attributes.networks ?? []).map((network) => network.address),
-        vm,
-        stemcell: stemcell as string | null,
-        disk: disk as string | null,
-        ...(await stateOf(vm, attributes.state ?? 'started', provider)),
-      }
+    instances.map(async ({ material, stopped, ...recorded }) => {
+      const seen = { ...recorded, ...(await stateOf({ vm: recorded.vm, stopped }, provider)) }
       return kind.describe ? kind.describe(material, seen, looking) : seen
     }),
   )
 }
 
-/**
- * A connection to the machine of an instance, `<group>/<index>` or as its kind names it, for reading and for
- * commands of an operator.
- */
-export async function connectInstance(floorplan: Floorplan, instance: string, provider: Provider): Promise<Connection> {
-  const instances = [...standingInstances(floorplan), ...begunInstances(floorplan)]
-  const material = instances.find((candidate) => candidate.id === `instance/${instance}`)
-  const vm = material ? vmOf(material) : null
+/** A connection to the machine of an instance, for reading and for commands of an operator. */
+export async function connectInstance(
+  { deployment, materials }: Floorplan,
+  instance: string,
+  { kind, provider }: { kind: Kind; provider: Provider },
+): Promise<Connection> {
+  const instances = kind.instances?.(materials) ?? []
+  const vm = instances.find((candidate) => candidate.instance === instance)?.vm ?? null
   if (vm === null) {
-    const names = instances.map(({ id }) => materialName(id))
+    const names = instances.map((candidate) => candidate.instance)
     const { suggestion } = suggest(instance, names)
     throw new RemodelError(
       'not-found',
-      `${floorplan.deployment} has no instance ${instance}${suggestion ? `; did you mean ${suggestion}?` : ''}`,
+      `${deployment} has no instance ${instance}${suggestion ? `; did you mean ${suggestion}?` : ''}`,
       { details: { instances: names } },
     )
   }
   return provider.connect(vm, null)
 }
 
-function standingInstances({ materials }: Floorplan): StandingMaterial[] {
-  return materials.filter(({ id }) => materialType(id) === 'instance')
-}
-
-/**
- * Instances that no deploy has brought up yet, by the machines that were made for them: what fails in a first deploy is
- * to be looked at there. Where several were made for one, the first by name.
- */
-function begunInstances(floorplan: Floorplan): StandingMaterial[] {
-  const standing = standingInstances(floorplan)
-  const found = new Set(standing.map(({ id }) => id))
-  // One that was renamed runs on a machine that was made for its former name.
-  const used = new Set(standing.map(vmOf))
-  const machines = floorplan.materials
-    .filter(({ id }) => materialType(id) === 'vm')
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
-  return machines.flatMap(({ id, attributes }): StandingMaterial[] => {
-    const { purpose, az = null, networks = [] } = attributes
-    const vm = materialName(id)
-    if (used.has(vm) || typeof purpose !== 'string' || materialType(purpose) !== 'instance' || found.has(purpose))
-      return []
-    found.add(purpose)
-    const meta = { vm }
-    return [{ id: purpose, attributes: { az, networks, state: 'started' }, needs: [], meta }]
-  })
-}
-
-function vmOf(material: StandingMaterial): string | null {
-  const vm = material.meta.vm ?? material.attributes.vm
-  return typeof vm === 'string' ? vm : null
-}
-
 async function stateOf(
-  vm: string | null,
-  wanted: string,
+  { vm, stopped }: Pick<RecordedInstance, 'vm' | 'stopped'>,
   provider: Provider,
 ): Promise<Pick<Instance, 'state' | 'processes'>> {
   if (vm === null) return { state: 'missing', processes: [] }
@@ -105,7 +58,7 @@ async function stateOf(
     try {
       const processes = await withTimeout(connection.status(), statusTimeoutMs)
       return {
-        state: summary(processes, wanted),
+        state: summary(processes, stopped),
         processes: processes.map(({ name, state, uptimeMs, restarts }) => ({ name, state, uptimeMs, restarts })),
       }
     } finally {
@@ -118,9 +71,9 @@ async function stateOf(
   }
 }
 
-function summary(processes: readonly ProcessStatus[], wanted: string): string {
+function summary(processes: readonly ProcessStatus[], stopped: boolean): string {
   // Of a start that failed the processes may be there, though what is recorded is the stop before it.
-  if (wanted === 'stopped' && processes.every(({ state }) => state === 'stopped')) return 'stopped'
+  if (stopped && processes.every(({ state }) => state === 'stopped')) return 'stopped'
   return processes.every((process) => process.state === 'running') ? 'running' : 'failing'
 }
 

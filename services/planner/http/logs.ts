@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Connection } from '../../../shared/provider/connection.ts'
+import { layout } from '../../../shared/provider/layout.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 
 /** What one answer holds of a file at most. */
@@ -25,8 +26,8 @@ export function positionsOf(next: string): Positions {
 }
 
 /**
- * Of every log file below `/var/vcap/sys/log`, and of those that the kind names beside, the last lines, or whole lines
- * that were written behind a position. A file that has less than was answered of it is a new one.
+ * Of every log file in the machine's folder of logs, and of those that the kind names beside, the last lines, or whole
+ * lines that were written behind a position. A file that has less than was answered of it is a new one.
  */
 export async function readLogs(
   connection: Connection,
@@ -57,7 +58,7 @@ interface Read {
 
 async function sizes(connection: Connection, paths: readonly string[]): Promise<Map<string, number>> {
   const files = ['-type', 'f', '-size', '+0', '-exec', 'wc', '-c', '{}', ';']
-  const { stdout } = await connection.exec(['find', '/var/vcap/sys/log', ...paths, ...files])
+  const { stdout } = await connection.exec(['find', layout.log, ...paths, ...files])
   const found = stdout.split('\n').flatMap((line): [string, number][] => {
     const [, size, path] = /^\s*(\d+) (.+)$/.exec(line) ?? []
     return path === undefined ? [] : [[path, Number(size)]]

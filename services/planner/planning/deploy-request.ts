@@ -23,18 +23,13 @@ export async function takeDeployRequest(
   planning: Planning,
   view?: JobView,
 ): Promise<{ plan: string; deployment: string; remodels: number }> {
-  const { canaries, maxInFlight, ...options } = order.options
   const attempt = async () => {
     view?.progress(10)
     const plan = await planning.plan({
       manifest: order.manifest,
       cloudConfigs: order.cloudConfigs,
       releases: order.releases,
-      options: {
-        ...options,
-        ...(canaries === undefined ? {} : { canaries }),
-        ...(maxInFlight === undefined ? {} : { maxInFlight }),
-      },
+      options: order.options,
     })
     const taken = { deployment: plan.deployment, remodels: plan.remodels.length }
     view?.progress(60)

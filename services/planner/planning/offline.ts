@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { PlanOptions } from '../../../kinds/contract/kind.ts'
 import { deploymentOf, KindRegistry } from '../../../kinds/registry.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { emptyFloorplan, Floorplan } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'
+import type { OrderOptions } from '../../../shared/model/order.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { readReleaseDirectory } from '../../../shared/release/directory.ts'
 import { packRelease } from '../../../shared/release/pack.ts'
@@ -14,6 +14,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
 import { schemaWords } from '../../../shared/source/schema-words.ts'
 import { gated } from './gate.ts'
+import { optionsOf } from './options.ts'
 import { sealPlan } from './seal.ts'
 
 export interface OfflineOrder {
@@ -21,7 +22,7 @@ export interface OfflineOrder {
   files: readonly { name: string; content: string }[]
   /** Directories of the releases that the manifest brings along. */
   releases: readonly { path: string; version: string | undefined }[]
-  options: Partial<PlanOptions>
+  options: Partial<OrderOptions>
   /** What `GET /v1/deployments/:name/floorplan` answered once; an empty object stands for nothing. */
   floorplan: unknown
   /** What was seen of the world beside the floorplan; nothing, if left out. */
@@ -55,7 +56,7 @@ export async function planOffline({
   await kind.check?.(manifest)
   const standing = readFloorplan(floorplan, blueprint.deployment)
   try {
-    const all = { recreate: false, remove: false, skipDrain: false, ...options }
+    const all = { ...optionsOf(options), remove: false }
     const draft = await kind.foreman(blueprint, standing, all, { observations })
     return sealPlan(gated(draft, all), blueprint, standing)
   } catch (error) {

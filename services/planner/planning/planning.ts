@@ -8,6 +8,7 @@ import type { PrewarmHints } from '../../../shared/compilation/prewarm-hints.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../../shared/ledger/ledger.ts'
 import { type Actor, actorText } from '../../../shared/model/actor.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { OrderOptions } from '../../../shared/model/order.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { type Holder, nameText, ReservedNames } from '../../../shared/model/reservation.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
@@ -19,6 +20,7 @@ import type { Supply } from '../catalog/supply.ts'
 import { PlanningSessions } from '../housekeeping/planning-sessions.ts'
 import { gated } from './gate.ts'
 import type { LockWaiters } from './lock-waiters.ts'
+import { optionsOf } from './options.ts'
 import { prewarmFor } from './prewarming.ts'
 import { Settling } from './reservations/settling.ts'
 import { sealPlan } from './seal.ts'
@@ -38,7 +40,7 @@ export interface Order {
   manifest: SourceText
   cloudConfigs: readonly SourceText[]
   releases: readonly { name: string; version: string }[]
-  options: Partial<PlanOptions>
+  options: Partial<OrderOptions>
 }
 
 /** The walk from a document to a stored plan, and from there to work: architect, inspector, foreman, ledger. */
@@ -104,17 +106,17 @@ export class Planning {
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...supplies, created, kept })
     await kind.check?.(document)
-    const drawn = this.#draw(kind, blueprint, recorded, { ...order.options, remove: false })
+    const drawn = this.#draw(kind, blueprint, recorded, { ...optionsOf(order.options), remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
     })
   }
 
   /** Draws and stores the plan that takes a deployment away. */
-  async planRemoval(deployment: string, options: Partial<PlanOptions> = {}): Promise<Plan> {
+  async planRemoval(deployment: string, options: Partial<OrderOptions> = {}): Promise<Plan> {
     const [recorded, name] = [await this.#ledger.floorplan(deployment), await this.#ledger.kindOf(deployment)]
     const kind = name === undefined ? await this.#kindByOwner(deployment) : this.#kinds.get(name)
-    return this.#draw(kind, kind.nothing(deployment), recorded, { ...options, remove: true })
+    return this.#draw(kind, kind.nothing(deployment), recorded, { ...optionsOf(options), remove: true })
   }
 
   /**
@@ -193,17 +195,11 @@ export class Planning {
     return this.#ledger.openedAs(deployment, lock)
   }
 
-  async #draw(
-    kind: Kind,
-    blueprint: Blueprint,
-    recorded: Floorplan,
-    options: Partial<PlanOptions> & { remove: boolean },
-  ): Promise<Plan> {
+  async #draw(kind: Kind, blueprint: Blueprint, recorded: Floorplan, options: PlanOptions): Promise<Plan> {
     const { materials, observations } = await kind.inspector(blueprint, this.#world(recorded))
     const floorplan: Floorplan = { ...recorded, materials }
     const reserved = await this.#reserved(kind, blueprint, materials)
-    const asked = { recreate: false, skipDrain: false, ...options }
-    const draft = await kind.foreman(blueprint, floorplan, asked, { observations, reserved })
+    const draft = await kind.foreman(blueprint, floorplan, options, { observations, reserved })
     const plan = sealPlan(gated(draft, options), blueprint, floorplan)
     prewarmFor(plan, this.#prewarm)
     return this.#ledger.store(plan)

@@ -313,8 +313,7 @@ test('where there is no second address, an instance is deleted before it is made
 test('recreate makes every machine anew, and the options of one plan override the manifest', async () => {
   const made = await plan(manifestText, given(), await deployed(), {
     recreate: true,
-    maxInFlight: '50%',
-    canaries: 0,
+    own: { maxInFlight: '50%', canaries: 0 },
     skipDrain: true,
   })
   expect(made.remodels.filter((remodel) => remodel.step === 'create-vm')).toHaveLength(4)

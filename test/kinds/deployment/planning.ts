@@ -1,6 +1,7 @@
 import type { PlanOptions, Supplies } from '../../../kinds/contract/kind.ts'
 import { renderedBy } from '../../../kinds/deployment/kind.ts'
 import { type Health, health } from '../../../kinds/deployment/plan/observations.ts'
+import type { DeploymentOptions } from '../../../kinds/deployment/plan/options.ts'
 import type { Render } from '../../../kinds/deployment/rendering.ts'
 import { sealPlan } from '../../../services/planner/planning/seal.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
@@ -16,7 +17,7 @@ export const render: Render = async (requests) =>
 
 export const kind = renderedBy(render)
 
-export const options: PlanOptions = { recreate: false, remove: false, skipDrain: false }
+export const options: PlanOptions<DeploymentOptions> = { recreate: false, remove: false, skipDrain: false }
 
 export function document(file: string, value: unknown): SourceDocument {
   return new SourceDocument(file, typeof value === 'string' ? value : JSON.stringify(value, null, 2))
@@ -37,7 +38,7 @@ export async function plan(
   manifest: unknown,
   given: Supplies,
   floorplan: Floorplan = emptyFloorplan('shop'),
-  { healths = {}, ...asked }: Partial<PlanOptions> & { healths?: Record<string, Health> } = {},
+  { healths = {}, ...asked }: Partial<PlanOptions<DeploymentOptions>> & { healths?: Record<string, Health> } = {},
 ): Promise<Plan> {
   const blueprint = kind.architect(document('shop.yml', manifest), given)
   const look = { at: 1, observer: 'planner-1' }

@@ -9,11 +9,11 @@ import type { WantedGroup } from './wanted.ts'
  * when all canaries are healthy. Without canaries, or where all changed instances are canaries, there is none.
  */
 export function drawCanaries({ context, changed, writer }: Drawing, group: WantedGroup, before: readonly string[]) {
-  const { options } = context
+  const { own } = context.options
   const { name, update, count } = group
   const tasks = changed.get(name) ?? []
-  const window = writer.window(`update ${name}`, shareOf(options.maxInFlight ?? update.maxInFlight, count, 1))
-  const canaries = Math.min(tasks.length, shareOf(String(options.canaries ?? update.canaries), count, 0))
+  const window = writer.window(`update ${name}`, shareOf(own?.maxInFlight ?? update.maxInFlight, count, 1))
+  const canaries = Math.min(tasks.length, shareOf(String(own?.canaries ?? update.canaries), count, 0))
   if (canaries === 0 || canaries === tasks.length) return { window, canaries, rest: before }
   const healthy = tasks.slice(0, canaries).map(startOf)
   const stage = `Updating instance ${name}`

@@ -1,5 +1,6 @@
 import type { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanOptions } from '../../../contract/kind.ts'
+import type { DeploymentOptions } from '../options.ts'
 import type { CloudIds } from './cloud-ids.ts'
 import type { IndexedFloorplan } from './standing.ts'
 import type { Wanted } from './wanted.ts'
@@ -8,7 +9,7 @@ import type { Wanted } from './wanted.ts'
 export interface PlanContext {
   readonly wanted: Wanted
   readonly standing: IndexedFloorplan
-  readonly options: PlanOptions
+  readonly options: PlanOptions<DeploymentOptions>
   readonly cids: CloudIds
   /** Names that other deployments hold. */
   readonly reserved: ReservedNames

@@ -3,6 +3,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
 import { z } from 'zod'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
+import type { KindRegistry } from '../../../../kinds/registry.ts'
 import { BoardKey } from '../../../../shared/api/schemas/board.ts'
 import type { Ledger } from '../../../../shared/ledger/ledger.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
@@ -24,6 +25,7 @@ const about: Record<QueueName, string> = {
 interface BoardParts {
   queues: Queues
   ledger: Ledger
+  kinds: KindRegistry
   heartbeat: Pick<Heartbeat, 'served'>
 }
 
@@ -33,6 +35,7 @@ interface BoardParts {
  */
 export async function mountBoard(server: Routes, parts: BoardParts, visits: BoardVisits): Promise<void> {
   const { queues, heartbeat } = parts
+  const readable = parts.kinds.all.flatMap((kind) => kind.readable ?? [])
   const adapter = new FastifyAdapter()
   adapter.setBasePath('/board')
   const adapterOf = (name: QueueName | `assemble-${string}`) => {
@@ -41,7 +44,7 @@ export async function mountBoard(server: Routes, parts: BoardParts, visits: Boar
     const options = { readOnlyMode: true, description, externalJobUrl: planOf }
     if (name !== 'deploys') return new BullMQAdapter(queues.get(name), options)
     const orders = new OrdersAdapter(queues.get(name), options)
-    orders.setFormatter('data', maskOrder)
+    orders.setFormatter('data', (order) => maskOrder(order, readable))
     return orders
   }
   const shown = new Set<string>(Object.keys(catalog))

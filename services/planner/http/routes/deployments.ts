@@ -99,6 +99,11 @@ export function deploymentRoutes(server: Routes, services: Services): void {
     },
   )
 
+  const connect = async (at: z.infer<typeof ByInstance>) => {
+    const [floorplan, kind] = await Promise.all([ledger.floorplan(at.name), kindOf(at.name)])
+    return connectInstance(floorplan, instanceName(at), { kind, provider: services.provider })
+  }
+
   for (const path of ofInstances) {
     server.post(
       `${path}/exec`,
@@ -111,8 +116,7 @@ export function deploymentRoutes(server: Routes, services: Services): void {
         },
       },
       async (request) => {
-        const floorplan = await ledger.floorplan(request.params.name)
-        const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
+        const connection = await connect(request.params)
         try {
           const { argv, timeoutSeconds } = request.body
           const { exitCode, stdout, stderr } = await connection.exec(argv, { timeoutMs: timeoutSeconds * 1000 })
@@ -137,11 +141,9 @@ export function deploymentRoutes(server: Routes, services: Services): void {
         },
       },
       async (request) => {
-        const { name } = request.params
-        const floorplan = await ledger.floorplan(name)
-        const connection = await connectInstance(floorplan, instanceName(request.params), services.provider)
+        const connection = await connect(request.params)
         try {
-          const paths = (await kindOf(name)).logs ?? []
+          const paths = (await kindOf(request.params.name)).logs ?? []
           const { lines, after } = request.query
           return await readLogs(connection, paths, after === undefined ? { lines } : { after: positionsOf(after) })
         } finally {

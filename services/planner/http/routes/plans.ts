@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { RouteParts, Routes } from '../../../../kinds/contract/routes.ts'
-import { ApplyRequest, PlanRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schemas/plan.ts'
+import { ApplyRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../shared/api/schemas/plan.ts'
 import { compiledFor } from '../../../../shared/compilation/phrase.ts'
 import { CompileSpec } from '../../../../shared/compilation/spec.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
+import { orderWith } from '../../../../shared/model/order.ts'
 import type { RemodelState } from '../../../../shared/model/plan.ts'
 import { workerFor } from '../../../../shared/queue/known-steps.ts'
 import { Heartbeat } from '../../../../shared/runtime/heartbeat.ts'
@@ -57,13 +58,12 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     {
       schema: {
         description: 'Draws a plan and stores it; changes nothing else. 422 with all faults.',
-        body: PlanRequest,
+        body: orderWith(Object.assign({}, ...kinds.all.map((kind) => kind.options?.shape))),
         response: { 201: PlanView },
       },
     },
     async (request, reply) => {
-      const { options, ...files } = request.body
-      const plan = await planning.plan({ ...files, options: definedOnly(options) })
+      const plan = await planning.plan(request.body)
       return reply.status(201).send(await view(plan.deployment, plan.id))
     },
   )
@@ -210,9 +210,4 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
 /** A lock that is asked for under an id is taken once, however often the request comes. */
 function lockOf({ id, ...lock }: z.output<typeof ApplyRequest>): Omit<Parameters<Planning['apply']>[1], 'by'> {
   return id === undefined ? lock : { ...lock, id }
-}
-
-/** Leaves out keys that are undefined, so that they do not count as given. */
-function definedOnly<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as never
 }

@@ -1,0 +1,9 @@
+import { z } from 'zod'
+
+/** Overrides of the manifest's `update` block, for one plan; what `deploy --canaries --max-in-flight` of BOSH is. */
+export const DeploymentOptions = z.strictObject({
+  canaries: z.int().nonnegative().optional(),
+  /** A number, or a share of the instances of a group: `20%`. */
+  maxInFlight: z.string().optional(),
+})
+export type DeploymentOptions = z.infer<typeof DeploymentOptions>
