@@ -4,16 +4,17 @@ import { execa } from 'execa'
 import { requireLostRows } from './lost-rows.ts'
 
 /**
- * `npm run test:database-histories -- [--runs N] [--seed S] [--fault F]`: the histories of `histories.test.ts`, by a
- * seed that is printed; with F as the fault of each chapter. `npm run test:database-histories-control` runs them on a
- * copy of the sources without the checks, where rows must be lost: histories that lose none there would find nothing.
- * Ends with 1 where one fails; the control, where none is lost.
+ * `npm run test:database-histories -- [--runs N] [--seed S] [--fault F] [--at-once P]`: the histories of
+ * `histories.test.ts`, by a seed that is printed; with F as the fault of each chapter; P processes share them.
+ * `npm run test:database-histories-control` runs them on a copy of the sources without the checks, where rows must be
+ * lost: histories that lose none there would find nothing. Ends with 1 where one fails; the control, where none is lost.
  */
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     fault: { type: 'string' },
+    'at-once': { type: 'string', default: '1' },
     control: { type: 'boolean', default: false },
   },
 })
@@ -29,11 +30,16 @@ console.log(`seed ${values.seed}, ${values.runs} histories`)
 if (values.control) await requireLostRows(off, { file, word: 'histories', env })
 else {
   const config = ['--config', 'test/long/database/vitest.config.ts']
-  const { exitCode } = await execa('vitest', ['run', ...config, file], {
-    preferLocal: true,
-    reject: false,
-    stdio: 'inherit',
-    env,
-  })
-  process.exitCode = exitCode ?? 1
+  const shares = Number(values['at-once'])
+  const ended = await Promise.all(
+    Array.from({ length: shares }, (_, index) =>
+      execa('vitest', ['run', ...config, file], {
+        preferLocal: true,
+        reject: false,
+        stdio: 'inherit',
+        env: { ...env, HISTORY_SHARE: `${index + 1}/${shares}` },
+      }),
+    ),
+  )
+  process.exitCode = Math.max(...ended.map(({ exitCode }) => exitCode ?? 1))
 }
