@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { addVerb, configureVerb, createProgram } from '../../cli/program.ts'
 import { allVerbs } from '../../cli/verbs/index.ts'
 import { findPlanner } from '../../shared/api/address.ts'
-import { documentOf } from '../kinds/database/document.ts'
+import { loadedFor } from './loaded.ts'
 import { BINARY, remodel, temporaryFolder } from './remodel.ts'
 
 const verbs = await allVerbs()
@@ -61,27 +60,6 @@ describe('wrong use', () => {
     const ran = await remodel(['deploy', '-'], { input: 'name: web\n' })
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain('add -y')
-  })
-})
-
-describe('a plan with a time to begin', () => {
-  test('has that time in it, offline as well', async () => {
-    await using folder = await temporaryFolder()
-    await writeFile(folder.in('shop.yml'), documentOf({ net: 9, nodes: { n1: 'a' } }))
-    await writeFile(folder.in('floorplan.json'), '{}')
-    const files = [folder.in('shop.yml'), '--floorplan', folder.in('floorplan.json')]
-    const times = ['--not-before', '2126-12-24T22:00Z', '--not-after', '2126-12-24T23:00Z']
-    const drawn = await remodel(['plan', ...files, ...times, '--json'])
-    expect(drawn.code).toBe(3)
-    const [gate] = JSON.parse(drawn.stdout).remodels
-    expect(gate).toMatchObject({
-      action: 'gate',
-      opens: Date.UTC(2126, 11, 24, 22),
-      closes: Date.UTC(2126, 11, 24, 23),
-    })
-    const shown = await remodel(['plan', ...files, ...times])
-    expect(shown.stdout).toContain('; waits for its time.')
-    expect(shown.stdout).toContain('@ begin, not before 2126-12-24 22:00:00 UTC and not after 2126-12-24 23:00:00 UTC')
   })
 })
 
@@ -199,30 +177,13 @@ describe('the command', () => {
   test.each([
     [['--help'], [], ['commander']],
     [['plan', 'missing.yml'], ['cli/verbs/plan.ts'], ['commander', 'zod']],
-    [['promote', '--help'], ['kinds/database/cli/verbs/promote.ts'], ['commander']],
-    [['databases', '--planner', 'x'], ['kinds/database/cli/verbs/databases.ts'], ['commander', 'zod']],
-  ])('loads for %j no verb but the one that is called, so that it starts fast', async (args, loaded, packages) => {
-    const script = `
-      import { registerHooks } from 'node:module'
-      const urls = []
-      registerHooks({ load(url, context, next) { urls.push(url); return next(url, context) } })
-      process.stdout.write = process.stderr.write = () => true
-      const { runProgram } = await import(${JSON.stringify(new URL('../../cli/program.ts', import.meta.url).href)})
-      await runProgram(${JSON.stringify(args)})
-      process.send(urls)`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
-    const urls = await new Promise<string[]>((resolve) =>
-      child.once('message', (message) => resolve(message as string[])),
-    )
-    child.disconnect()
-    const verb = urls.flatMap((url) => /(?:kinds\/[^/]+\/)?cli\/verbs\/(?!index).*$/.exec(url)?.[0] ?? [])
-    expect(verb).toEqual(loaded)
-    const isOfKind = urls.some((url) => url.includes('/kinds/'))
-    expect(isOfKind, 'kinds are looked at where the command has no such verb').toBe(args[0] !== 'plan')
-    const names = urls.flatMap((url) => /node_modules\/([^/]+)/.exec(url)?.[1] ?? [])
-    expect([...new Set(names)].sort()).toEqual(packages)
+  ])('loads for %j no verb but the one that is called, so that it starts fast', async (args, verbs, packages) => {
+    expect(await loadedFor(args)).toMatchObject({ verbs, packages })
+  })
+
+  test('looks at kinds only where it has no such verb', async () => {
+    expect((await loadedFor(['plan', 'missing.yml'])).kinds).toBe(false)
+    expect((await loadedFor(['no-such-verb'])).kinds).toBe(true)
   })
 })
 

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startedFile } from '../../kinds/deployment/instance/applied.ts'
 import type { Client } from '../../shared/api/client.ts'
 import { layout } from '../../shared/provider/layout.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
@@ -61,7 +60,7 @@ async function onMachine<T>(
 const traces = (deployment: string) =>
   onMachine(deployment, async (machine) => {
     const log = `${layout.log}/app/pre-start.stdout.log`
-    return (await machine.exec(['/bin/sh', '-euc', `stat -c '%i %y' ${log}; cat ${startedFile}`])).stdout
+    return (await machine.exec(['/bin/sh', '-euc', `stat -c '%i %y' ${log}; cat ${layout.instance}/started`])).stdout
   })
 
 describe('plans that only wait', () => {

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { startedFile } from '../../kinds/deployment/instance/applied.ts'
 import type { Client } from '../../shared/api/client.ts'
 import { layout } from '../../shared/provider/layout.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
@@ -42,7 +41,11 @@ async function traces(deployment: string): Promise<string> {
   const connection = await stack.provider.connect(vm!.id, null)
   try {
     const log = `${layout.log}/app/pre-start.stdout.log`
-    const { stdout } = await connection.exec(['/bin/sh', '-euc', `stat -c '%i %y' ${log}; cat ${startedFile}`])
+    const { stdout } = await connection.exec([
+      '/bin/sh',
+      '-euc',
+      `stat -c '%i %y' ${log}; cat ${layout.instance}/started`,
+    ])
     return stdout
   } finally {
     connection.close()

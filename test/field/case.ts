@@ -15,7 +15,7 @@ import type { Release, Stemcell } from '../../shared/release/release.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
 import { execute } from '../kinds/deployment/execution.ts'
-import { temporaryBlobs } from '../render/blobs.ts'
+import { temporaryBlobs } from '../kinds/deployment/render/blobs.ts'
 import { casesFolder } from '../support/cases.ts'
 
 /** The folder of a case that users met in the field; undefined, after saying so, where it is not there. */

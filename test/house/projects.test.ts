@@ -10,10 +10,10 @@ test('every test file is of one project, and the long suites of none', () => {
 })
 
 test('the project of a test follows from what it uses, however far away', () => {
-  expect(unit).toContain('test/foreman/gate.test.ts')
+  expect(unit).toContain('test/planning/gate.test.ts')
   expect(unit).toContain('test/kinds/database/plan.test.ts')
   expect(redis).toContain('test/ledger/ledger.test.ts')
   expect(redis, 'the simulator stands in for a Redis').toContain('test/sim/sim.test.ts')
   expect(machines).toContain('test/e2e/lifecycle.test.ts')
-  expect(machines, 'by test/database/links/servers.ts').toContain('test/database/links/tables.test.ts')
+  expect(machines, 'by test/kinds/database/links/servers.ts').toContain('test/kinds/database/links/tables.test.ts')
 })

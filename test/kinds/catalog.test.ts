@@ -1,10 +1,8 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { chosenReleases } from '../../kinds/deployment/plan/architect/supplies.ts'
 import { Supply } from '../../services/planner/catalog/supply.ts'
 import type { Release } from '../../shared/release/release.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
-import { SourceDocument } from '../../shared/source/document.ts'
 import { openTown, type Town } from '../reservation/town.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -75,28 +73,6 @@ test('planning reads only the releases that its manifest names, in the version t
   const many = await bytesOfPlan('many')
   expect(many / few).toBeLessThan(1.2)
 }, 60_000)
-
-test('the releases that are read are those that a manifest is bound to', () => {
-  const catalog = ['1', '10', '9', '10.1', '10.2'].map((version) => ({ name: 'a', version }))
-  const chosen = (releases: unknown, created = {}) =>
-    chosenReleases(new SourceDocument('m', JSON.stringify({ releases })), { catalog, created })
-  const of = (version: string) => [{ name: 'a', version }]
-  expect(chosen([{ name: 'a', version: 9 }])).toEqual(of('9'))
-  const written = new SourceDocument('m', 'releases: [{ name: a, version: 10.10 }]')
-  expect(chosenReleases(written, { catalog: of('10.10'), created: {} })).toEqual(of('10.10'))
-  expect(chosen([{ name: 'a', version: 'latest' }])).toEqual(of('10.2'))
-  expect(chosen([{ name: 'a', version: '10.latest' }])).toEqual(of('10.2'))
-  expect(chosen([{ name: 'a', version: 'create' }], { a: '1' })).toEqual(of('1'))
-  for (const none of [
-    undefined,
-    'a',
-    [7],
-    [{ name: 'b', version: 1 }],
-    [{ name: 'a', version: 'no' }],
-    [{ name: 'a' }],
-  ])
-    expect(chosen(none)).toEqual([])
-})
 
 test('releases that are uploaded at the same time are all there, and of one version exactly one is', async () => {
   const small = (name: string, fingerprint = 'f') => ({

@@ -176,6 +176,6 @@ export const compiling: readonly Sabotage[] = [
     file: 'kinds/deployment/render/archive.ts',
     find: ', limits: jobLimits }',
     replace: ' }',
-    caughtBy: 'test/render/archive.test.ts',
+    caughtBy: 'test/kinds/deployment/render/archive.test.ts',
   },
 ]

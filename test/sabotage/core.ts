@@ -848,7 +848,7 @@ export const core: readonly Sabotage[] = [
     file: 'services/planner/planning/gate.ts',
     find: "({ action }: RemodelDraft) => action !== 'compile'",
     replace: "({ action }: RemodelDraft) => action === 'approve'",
-    caughtBy: 'test/foreman/gate.test.ts',
+    caughtBy: 'test/planning/gate.test.ts',
   },
   {
     name: 'a gate opens by the clock of the deployment alone',
@@ -888,7 +888,7 @@ export const core: readonly Sabotage[] = [
     file: 'services/planner/planning/check-plan.ts',
     find: "    ...waitsForPermits(ordered, plan).map((message) => error('no-wait-for-a-permit', message)),\n",
     replace: '',
-    caughtBy: 'test/foreman/permits.test.ts',
+    caughtBy: 'test/planning/permits.test.ts',
   },
   {
     name: 'windows that are waited for crosswise are not seen',
@@ -896,7 +896,7 @@ export const core: readonly Sabotage[] = [
     file: 'services/planner/planning/permits.ts',
     find: 'to === window || leadsTo(waits, to, window)',
     replace: 'to === window',
-    caughtBy: 'test/foreman/permits.test.ts',
+    caughtBy: 'test/planning/permits.test.ts',
   },
   {
     name: 'who applied a plan is not recorded with it',

@@ -104,7 +104,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/password.ts',
     find: "('log_min_error_statement', 'panic'),",
     replace: '',
-    caughtBy: 'test/database/session.test.ts',
+    caughtBy: 'test/kinds/database/server/session.test.ts',
   },
   {
     name: 'an idle database is sealed again and again',
@@ -112,7 +112,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/archive/sealing.ts',
     find: 'return isBehind(last, now) && (since < 0 || since >= everyMs)',
     replace: 'return since < 0 || since >= everyMs',
-    caughtBy: 'test/database/sealing.test.ts',
+    caughtBy: 'test/kinds/database/server/sealing.test.ts',
   },
   {
     name: 'what was written since the last seal is not looked for',
@@ -120,7 +120,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/archive/sealing.ts',
     find: 'return last === null || last.snapshot !== now.snapshot',
     replace: 'return last === null',
-    caughtBy: 'test/database/sealing.test.ts',
+    caughtBy: 'test/kinds/database/server/sealing.test.ts',
   },
   {
     name: 'a tick that hangs keeps its place',
@@ -136,7 +136,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/server.ts',
     find: 'setTimeout(late, limitMs)',
     replace: 'undefined',
-    caughtBy: 'test/database/session.test.ts',
+    caughtBy: 'test/kinds/database/server/session.test.ts',
   },
   {
     name: 'what is said of a file while it is packed is lost',
@@ -144,7 +144,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/archive/log-index.ts',
     find: "if sealed ~= '' and redis.call('HGET', KEYS[2], file) == sealed then",
     replace: 'if true then',
-    caughtBy: 'test/database/packs.test.ts',
+    caughtBy: 'test/kinds/database/server/packs.test.ts',
   },
   {
     name: 'the packs of a log are not known to the clean-up',
@@ -152,7 +152,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/archive/log-index.ts',
     find: '...packs.map(({ digest }) => digest), ',
     replace: '',
-    caughtBy: 'test/database/packs.test.ts',
+    caughtBy: 'test/kinds/database/server/packs.test.ts',
   },
   {
     name: 'an idle database has a late archive',
@@ -160,7 +160,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/archive/sealing.ts',
     find: 'return unshipped || (oldest !== null && now - oldest > limit)',
     replace: 'return unshipped || now - last.at > limit',
-    caughtBy: 'test/database/sealing.test.ts',
+    caughtBy: 'test/kinds/database/server/sealing.test.ts',
   },
   {
     name: 'settings are planned unjudged',
@@ -224,7 +224,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/archive/transactions.ts',
     find: 'record[17] !== transactions',
     replace: 'false',
-    caughtBy: 'test/database/transactions.test.ts',
+    caughtBy: 'test/kinds/database/server/transactions.test.ts',
   },
   {
     name: 'data that lies aside is not looked for',
@@ -400,7 +400,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/links/failure.ts',
     find: 'return lsnOf(failure.lsn) >= lsnOf(appliedUpTo)',
     replace: 'return true',
-    caughtBy: 'test/database/links/failure.test.ts',
+    caughtBy: 'test/kinds/database/links/failure.test.ts',
   },
   {
     name: 'what a client did wrong stops a link',
@@ -408,7 +408,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/links/failure.ts',
     find: "if (level !== 'ERROR' || name === undefined || lsn === undefined) continue",
     replace: "if (level !== 'ERROR') continue",
-    caughtBy: 'test/database/links/failure.test.ts',
+    caughtBy: 'test/kinds/database/links/failure.test.ts',
   },
   {
     name: 'a link that carries nothing is as it should be',
@@ -424,7 +424,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/sequences.ts',
     find: 'const behind = (((BigInt(shareOf(node)) - from) % step) + step) % step',
     replace: 'const behind = 0n',
-    caughtBy: 'test/database/sequences.test.ts',
+    caughtBy: 'test/kinds/database/server/sequences.test.ts',
   },
   {
     name: 'a sequence goes on before rows that others have drawn',
@@ -432,7 +432,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/sequences.ts',
     find: 'const known = highest === null || highest < next ? next : highest + 1n',
     replace: 'const known = least',
-    caughtBy: 'test/database/sequences.test.ts',
+    caughtBy: 'test/kinds/database/server/sequences.test.ts',
   },
   {
     name: 'sequences that were made since are left as they are',
@@ -488,7 +488,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/links/take-in.ts',
     find: 'AND c.oid IN (SELECT objid',
     replace: 'AND c.oid NOT IN (SELECT objid',
-    caughtBy: 'test/database/links/take-in.test.ts',
+    caughtBy: 'test/kinds/database/links/take-in.test.ts',
   },
   {
     name: 'a node commits what another one refuses',
@@ -496,7 +496,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/links/everywhere.ts',
     find: "one.query('ROLLBACK')",
     replace: "one.query('COMMIT')",
-    caughtBy: 'test/database/links/everywhere.test.ts',
+    caughtBy: 'test/kinds/database/links/everywhere.test.ts',
   },
   {
     name: 'a table that was made is applied from the next deploy on',
@@ -504,7 +504,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/links/take-in.ts',
     find: '${which} AND NOT EXISTS',
     replace: '${which} AND false AND NOT EXISTS',
-    caughtBy: 'test/database/links/everywhere.test.ts',
+    caughtBy: 'test/kinds/database/links/everywhere.test.ts',
   },
   {
     name: 'a node that has lost its primary goes without a drain',
@@ -544,7 +544,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/comparison/compare.ts',
     find: 'if (isSame(Object.values(on))) continue\n      if (Object',
     replace: 'if (Object',
-    caughtBy: 'test/database/compare.test.ts',
+    caughtBy: 'test/kinds/database/server/compare.test.ts',
   },
   {
     name: 'rows are compared by their number alone',
@@ -552,7 +552,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/comparison/compare.ts',
     find: 'const textOf = ({ rows, digest }: Sum) => `${rows} ${digest}`',
     replace: 'const textOf = ({ rows }: Sum) => `${rows}`',
-    caughtBy: 'test/database/compare.test.ts',
+    caughtBy: 'test/kinds/database/server/compare.test.ts',
   },
   {
     name: 'servers let replicas in without TLS where it is required',
@@ -584,7 +584,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/links/everywhere.ts',
     find: 'await session.query(`SELECT pg_advisory_lock(${tablesLock})`)',
     replace: '',
-    caughtBy: 'test/database/links/everywhere.test.ts',
+    caughtBy: 'test/kinds/database/links/everywhere.test.ts',
   },
   {
     name: 'data that a removal laid aside before it was cut off is not looked for',
@@ -616,7 +616,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/server/kept-place.ts',
     find: "await moveOrigin(session, String(own), String(found.position ?? '0/0'))",
     replace: '',
-    caughtBy: 'test/database/links/kept-place.test.ts',
+    caughtBy: 'test/kinds/database/links/kept-place.test.ts',
   },
   {
     name: 'a place of data that was restored is gone on from',
@@ -624,7 +624,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/server/kept-place.ts',
     find: 'JOIN pg_replication_origin ON roname = name ORDER BY number',
     replace: "JOIN pg_replication_origin ON starts_with(roname, regexp_replace(name, '[^_]*$', '')) ORDER BY number",
-    caughtBy: 'test/database/links/kept-place.test.ts',
+    caughtBy: 'test/kinds/database/links/kept-place.test.ts',
   },
   {
     name: 'a subscription reads on in data that was restored',
@@ -632,7 +632,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/server/subscribe.ts',
     find: 'reads !== null && reads !== line.name && !goesOn',
     replace: 'false',
-    caughtBy: 'test/database/links/kept-place.test.ts',
+    caughtBy: 'test/kinds/database/links/kept-place.test.ts',
   },
   {
     name: 'a place goes back to nothing',
@@ -640,7 +640,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/server/kept-place.ts',
     find: '  const line = lineIn(own?.comment)\n',
     replace: '  await forgetPlaces(session, link.provider)\n  const line = lineIn(own?.comment)\n',
-    caughtBy: 'test/database/links/kept-place.test.ts',
+    caughtBy: 'test/kinds/database/links/kept-place.test.ts',
   },
   {
     name: 'a restore that may be withdrawn takes slots away',
@@ -720,7 +720,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/own-settings.ts',
     find: "  search_path: 'pg_catalog,pg_temp',\n",
     replace: '',
-    caughtBy: 'test/database/owner.test.ts',
+    caughtBy: 'test/kinds/database/server/owner.test.ts',
   },
   {
     name: 'statements of an owner are run as the superuser',
@@ -728,7 +728,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/as-role.ts',
     find: "LANGUAGE plpgsql SECURITY DEFINER\n       AS 'BEGIN EXECUTE statement; END'",
     replace: "LANGUAGE plpgsql\n       AS 'BEGIN EXECUTE statement; END'",
-    caughtBy: 'test/database/owner.test.ts',
+    caughtBy: 'test/kinds/database/server/owner.test.ts',
   },
   {
     name: 'a cursor of an owner is read by the commit of the superuser',
@@ -736,7 +736,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/as-role.ts',
     find: '`CLOSE ALL; ${settleSql}`',
     replace: 'settleSql',
-    caughtBy: 'test/database/owner.test.ts',
+    caughtBy: 'test/kinds/database/server/owner.test.ts',
   },
   {
     name: 'tables of an owner are read as the superuser',
@@ -744,7 +744,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/as-role.ts',
     find: '       ALTER FUNCTION ${reader} OWNER TO ${quoted(owner)}`,',
     replace: '`,',
-    caughtBy: 'test/database/owner.test.ts',
+    caughtBy: 'test/kinds/database/server/owner.test.ts',
   },
   {
     name: 'a schema that another role has made is taken for that of Remodel',
@@ -752,7 +752,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/own-schema.ts',
     find: 'if (owner !== null && owner !== adminRole)',
     replace: 'if (false)',
-    caughtBy: 'test/database/owner.test.ts',
+    caughtBy: 'test/kinds/database/server/owner.test.ts',
   },
   {
     name: 'a reader goes on behind the end of what its provider has',
@@ -760,7 +760,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/server/kept-place.ts',
     find: "AND pg_replication_origin_progress('pg_' || oid, true) > $2::pg_lsn`,",
     replace: 'AND false AND $2::pg_lsn IS NOT NULL`,',
-    caughtBy: 'test/database/links/kept-place.test.ts',
+    caughtBy: 'test/kinds/database/links/kept-place.test.ts',
   },
   {
     name: 'a place is taken up beyond a fork',
@@ -768,7 +768,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/server/kept-place.ts',
     find: 'least(pg_replication_origin_progress(roname, true), until)',
     replace: 'pg_replication_origin_progress(roname, true)',
-    caughtBy: 'test/database/links/kept-place.test.ts',
+    caughtBy: 'test/kinds/database/links/kept-place.test.ts',
   },
   {
     name: 'a server takes over with a loss as if it had all of the log',
@@ -784,7 +784,7 @@ export const databases: readonly Sabotage[] = [
     file: 'kinds/database/postgres/written-since.ts',
     find: 'pg_xact_commit_timestamp(xmin) > $1[1]::timestamptz',
     replace: 'false AND $1[1] IS NOT NULL',
-    caughtBy: 'test/database/written-since.test.ts',
+    caughtBy: 'test/kinds/database/server/written-since.test.ts',
   },
   {
     name: 'a plan does not say what a restore drops',

@@ -56,7 +56,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'shared/release/monit.ts',
     find: 'this.faults.push({ line, message: `process',
     replace: 'this.#file.warnings.push({ line, message: `process',
-    caughtBy: 'test/render/renderer.test.ts',
+    caughtBy: 'test/kinds/deployment/render/renderer.test.ts',
   },
   {
     name: 'any text is a monit file',
@@ -64,7 +64,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'shared/release/monit.ts',
     find: 'if (!known) this.faults',
     replace: 'if (known && !known) this.faults',
-    caughtBy: 'test/render/renderer.test.ts',
+    caughtBy: 'test/kinds/deployment/render/renderer.test.ts',
   },
   {
     name: 'a program that the job does not have is waited for at its stop',
@@ -72,7 +72,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'kinds/deployment/render/thread.ts',
     find: 'path.startsWith(own) &&',
     replace: 'path === own &&',
-    caughtBy: 'test/render/renderer.test.ts',
+    caughtBy: 'test/kinds/deployment/render/renderer.test.ts',
   },
   {
     name: 'a stop command that cannot be run has its deadline',
@@ -104,7 +104,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'kinds/deployment/instance/scripts.ts',
     find: 'result.exitCode === 127 && result.stdout === `${absent}\\n`',
     replace: 'result.exitCode === 127',
-    caughtBy: 'test/assembler/hooks.test.ts',
+    caughtBy: 'test/kinds/deployment/instance/hooks.test.ts',
   },
   {
     name: 'a process runs as root, whatever its monit file says',
@@ -160,7 +160,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'kinds/deployment/render/thread.ts',
     find: 'return fault ? [{ template,',
     replace: 'return fault && !fault ? [{ template,',
-    caughtBy: 'test/render/renderer.test.ts',
+    caughtBy: 'test/kinds/deployment/render/renderer.test.ts',
   },
   {
     name: 'an instance with a disk goes where its AZ does',
@@ -192,7 +192,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'kinds/deployment/deployed-files.ts',
     find: '-exec sha256sum {} +',
     replace: '-exec true {} +',
-    caughtBy: 'test/assembler/deployed-files.test.ts',
+    caughtBy: 'test/kinds/deployment/instance/deployed-files.test.ts',
   },
   {
     name: 'files of jobs stay those of root alone',
@@ -208,7 +208,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'shared/release/monit.ts',
     find: 'else if (this.#isStartedFile()) this.#process()',
     replace: "else if (this.#isStartedFile()) this.#skip(['check'])",
-    caughtBy: 'test/assembler/checked-file.test.ts',
+    caughtBy: 'test/kinds/deployment/instance/checked-file.test.ts',
   },
   {
     name: "what one plan has begun is taken for another plan's",
@@ -216,7 +216,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'kinds/contract/begun.ts',
     find: 'const nameOf = ({ plan, what }: Begun) => `${plan} ${what}`',
     replace: 'const nameOf = ({ what }: Begun) => `p1 ${what}`',
-    caughtBy: 'test/assembler/begun.test.ts',
+    caughtBy: 'test/kinds/deployment/instance/begun.test.ts',
   },
   {
     name: 'what is watched keeps its worker',
@@ -224,7 +224,7 @@ export const deployments: readonly Sabotage[] = [
     file: 'kinds/deployment/instance/watch.ts',
     find: 'if (passedMs >= momentMs) {',
     replace: 'if (passedMs >= maxMs) {',
-    caughtBy: 'test/assembler/begun.test.ts',
+    caughtBy: 'test/kinds/deployment/instance/begun.test.ts',
   },
   {
     name: 'every look starts an instance again',

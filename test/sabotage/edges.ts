@@ -40,7 +40,7 @@ export const edges: readonly Sabotage[] = [
     file: 'kinds/deployment/render/pool.ts',
     find: 'compileWasm(limitMemory(bytes, MEMORY_LIMIT))',
     replace: 'compileWasm(limitMemory(bytes, 2 ** 32))',
-    caughtBy: 'test/render/renderer.test.ts',
+    caughtBy: 'test/kinds/deployment/render/renderer.test.ts',
   },
   {
     name: 'any text is a name',
@@ -328,7 +328,7 @@ export const edges: readonly Sabotage[] = [
     file: 'shared/source/tree.ts',
     find: '  } catch {\n    faults.push(',
     replace: '  } catch (error) {\n    throw error\n    faults.push(',
-    caughtBy: 'test/render/job.test.ts',
+    caughtBy: 'test/kinds/deployment/render/job.test.ts',
   },
   {
     name: 'a version that looks like a number is one',

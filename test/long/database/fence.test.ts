@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openFenced } from '../../../kinds/database/postgres/fenced.ts'
 import { fenceSequence } from '../../../kinds/database/postgres/names.ts'
-import { openAsClient, startPair, startPostgres, type TestServer } from '../../support/postgres.ts'
+import { openAsClient, startPair, startPostgres, type TestServer } from '../../kinds/database/postgres.ts'
 
 let server: TestServer
 beforeAll(async () => {

@@ -18,7 +18,7 @@ import { Writer } from './writer.ts'
 const started = performance.now()
 const killed = new Set<string>()
 
-/** Only a log of a day and more is packed: `test/database/packs.test.ts` kills there. */
+/** Only a log of a day and more is packed: `test/kinds/database/server/packs.test.ts` kills there. */
 const inLongLog = /^archive\.pack/
 /**
  * A server goes back to its earlier settings, a role of an earlier document is closed, a restore is withdrawn:

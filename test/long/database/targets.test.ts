@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openAsClient } from '../../support/postgres.ts'
+import { openAsClient } from '../../kinds/database/postgres.ts'
 import { Field } from './field.ts'
 
 let field: Field
