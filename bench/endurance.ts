@@ -4,7 +4,7 @@ import { ChaosStack, type Slot } from '../test/chaos/stack.ts'
 import { Random } from '../test/sim/random.ts'
 import { explanation, grown } from './endurance/explanation.ts'
 import { inspectorFlags, inspectorOf } from './endurance/inspected.ts'
-import { emptyTally, Life, supply } from './endurance/life.ts'
+import { emptyTally, Life, upload } from './endurance/life.ts'
 import { type AtRest, above, atRest } from './endurance/rest.ts'
 import { Samples } from './endurance/samples.ts'
 import { atMost, type Figure, noted } from './figure.ts'
@@ -58,7 +58,7 @@ export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
     const names = steady.map((slot) => slot.name)
     const inspectors = new Map(steady.map((slot) => [slot.name, inspectorOf(slot.lines) ?? '']))
     const [client] = stack.clients()
-    await supply(client!)
+    await upload(client!)
     const tally = emptyTally()
     const samples = new Samples()
     const random = new Random(Date.now())
@@ -98,7 +98,7 @@ export async function run({ minutes }: { minutes: number }): Promise<Figure[]> {
       await Promise.all([killing, ...lives.map((life) => life.live(over, [3000, 7000]))])
       await Promise.all(lives.map((life) => life.settle()))
       const rest = await atRest(stack, { client: client!, redis, inspectors, blobsMs })
-      await supply(client!)
+      await upload(client!)
       return rest
     }
     const baseline = await period(Math.max(1, minutes / 6))

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { sealPlan } from '../services/planner/planning/seal.ts'
 import type { Plan } from '../shared/model/plan.ts'
-import { jobName } from '../shared/queue/catalog.ts'
+import { jobName } from '../shared/queue/payloads.ts'
 import { person } from '../test/support/actors.ts'
 import { atMost, type Figure, noted, percentile } from './figure.ts'
 import { Pinger } from './pinger.ts'

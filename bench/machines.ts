@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LocalProvider } from '../shared/provider/local/index.ts'
 import { startServices } from '../test/support/services.ts'
-import { removeSmall, supplySmall } from '../test/support/small.ts'
+import { removeSmall, uploadSmall } from '../test/support/small.ts'
 import { deployTimed } from './deploy/timed.ts'
 import { atMost, type Figure, medianOf, noted, percentile } from './figure.ts'
 
@@ -52,7 +52,7 @@ async function deployed(): Promise<Figure[]> {
   const stack = await startServices()
   try {
     const client = stack.client()
-    await supplySmall(client)
+    await uploadSmall(client)
     // Compiles the packages: what is left is machines.
     await deployTimed(client, { name: 'first', net: 80, instances: 1, disk: 0 })
     let serial = 0

@@ -10,7 +10,7 @@ import type { Plan } from '../shared/model/plan.ts'
 import { temporaryBlobs } from '../test/kinds/deployment/render/blobs.ts'
 import { putJob } from '../test/kinds/deployment/render/job.ts'
 import { atMost, type Figure, medianOf, noted } from './figure.ts'
-import { fleetManifest, fleetSupplies, standingAfter } from './plan/fleet.ts'
+import { fleetCatalog, fleetManifest, standingAfter } from './plan/fleet.ts'
 import { ledgerFigures } from './plan/ledger.ts'
 import { manyFigures } from './plan/many.ts'
 import { startUpFigure } from './plan/start-up.ts'
@@ -66,7 +66,7 @@ async function draw(
   { greeting, job = archive }: { greeting?: string; job?: typeof archive } = {},
 ): Promise<Plan> {
   const kind = renderedBy(render)
-  const blueprint = kind.architect(fleetManifest(instances, greeting), fleetSupplies(job))
+  const blueprint = kind.architect(fleetManifest(instances, greeting), fleetCatalog(job))
   return sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
 }
 
@@ -74,11 +74,11 @@ async function draw(
 async function noOp(instances: number, render: Render, job = archive): Promise<number> {
   const standing = JSON.stringify(standingAfter(await draw(instances, emptyFloorplan('fleet'), render, { job })))
   const document = fleetManifest(instances)
-  const [kind, supplies] = [renderedBy(render), fleetSupplies(job)]
+  const [kind, catalog] = [renderedBy(render), fleetCatalog(job)]
   return medianOf(async () => {
     const floorplan = { deployment: 'fleet', version: 1, materials: JSON.parse(standing) }
     const started = performance.now()
-    const blueprint = kind.architect(document, supplies)
+    const blueprint = kind.architect(document, catalog)
     const plan = sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)
     const ms = performance.now() - started
     if (plan.remodels.length > 0) throw new Error(`the plan of ${instances} is not empty: ${plan.remodels[0]?.id}`)

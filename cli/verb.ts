@@ -35,7 +35,7 @@ export const groups = {
   deploying: 'Deploying:',
   looking: 'Looking:',
   tasks: 'Running plans:',
-  supplies: 'Releases, stemcells, configs:',
+  catalog: 'Releases, stemcells, configs:',
   stack: 'Remodel itself:',
 } as const
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Client } from '../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../test/support/services.ts'
-import { removeSmall, type SmallOptions, supplySmall } from '../../test/support/small.ts'
+import { removeSmall, type SmallOptions, uploadSmall } from '../../test/support/small.ts'
 import { atMost, type Figure, median, runs } from '../figure.ts'
 import { deployTimed } from './timed.ts'
 
@@ -27,7 +27,7 @@ export async function workloadFigures(bench: string): Promise<Figure[]> {
     figures.push(atMost({ bench, case: name, value: ms / 1000, unit: 's', against }, bosh[name] / 5))
   }
   try {
-    await supplySmall(client)
+    await uploadSmall(client)
     const { name, ...fleet } = { name: 'fleet', net: 90, disk: 0, canaries: 1, maxInFlight: 10 }
     await deployTimed(client, { name: 'warm', net: 91, instances: 1, disk: 0 })
     await removeSmall(client, 'warm')

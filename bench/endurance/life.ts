@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '../../shared/api/client.ts'
 import { RemodelError, toError } from '../../shared/runtime/errors.ts'
 import type { Random } from '../../test/sim/random.ts'
-import { planSmall, type SmallOptions, supplySmall } from '../../test/support/small.ts'
+import { planSmall, type SmallOptions, uploadSmall } from '../../test/support/small.ts'
 
 /** Few, so that what is compiled comes again once it was cleaned away, and keys of packages do not grow in number. */
 const stemcells = ['1', '2', '3', '4', '5', '6']
@@ -35,9 +35,12 @@ export function emptyTally(): Tally {
   return { done: 0, failed: 0, cancelled: 0, removed: 0, again: {}, lost: [] }
 }
 
-/** The supplies that a planner needs before anything can be planned; also after a clean-up has deleted unused ones. */
-export async function supply(client: Client): Promise<void> {
-  await supplySmall(client)
+/**
+ * The releases, stemcells and configs that a planner needs before anything can be planned; also after a clean-up has
+ * deleted unused ones.
+ */
+export async function upload(client: Client): Promise<void> {
+  await uploadSmall(client)
   for (const version of stemcells) await client.addStemcell({ name: 'local', os: 'local', version })
 }
 
@@ -113,7 +116,7 @@ export class Life {
         const code = error instanceof RemodelError ? error.code : 'unknown'
         if (wish.end === 'gone' && code === 'not-found') return
         // No deployment used the release when the last clean-up came.
-        if (code === 'not-found' || code === 'invalid-input') await supply(this.#client).catch(() => {})
+        if (code === 'not-found' || code === 'invalid-input') await upload(this.#client).catch(() => {})
         this.#again(code, toError(error).message)
         await sleep(500)
       }

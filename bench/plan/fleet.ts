@@ -1,4 +1,4 @@
-import type { Supplies } from '../../kinds/contract/kind.ts'
+import type { CatalogView } from '../../kinds/contract/kind.ts'
 import type { StepInput } from '../../kinds/deployment/inputs.ts'
 import type { Json, StandingMaterial } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
@@ -29,7 +29,7 @@ export function fleetManifest(instances: number, greeting = 'hello'): SourceDocu
 }
 
 /** @param job digest of the archive of job `app`. */
-export function fleetSupplies(job: { digest: string; templates: Record<string, string> }): Supplies {
+export function fleetCatalog(job: { digest: string; templates: Record<string, string> }): CatalogView {
   const source = (name: string) => `sha256:source-${name}`
   const release: Release = {
     name: 'app',

@@ -4,7 +4,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { eachAtMost } from '../../shared/runtime/parallel.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startServices, type TestStack } from '../../test/support/services.ts'
-import { planSmall, supplySmall } from '../../test/support/small.ts'
+import { planSmall, uploadSmall } from '../../test/support/small.ts'
 import { atMost, type Figure, median, noted } from '../figure.ts'
 import { noopPlan } from './noop-plan.ts'
 
@@ -61,7 +61,7 @@ async function openTown(deployments: number) {
     await stack.stop()
   }
   try {
-    await supplySmall(client)
+    await uploadSmall(client)
     await stand(new Ledger(redis, settings), stack.home, deployments)
     let serial = 0
     const plan = () => timed(() => planSmall(client, { name: 'one', greeting: `${++serial}` }))

@@ -28,11 +28,11 @@ export interface ReleaseId {
 }
 
 /** What the operator uploaded, as the architect may see it. Values, not handles: nothing here does I/O. */
-export interface Supplies {
+export interface CatalogView {
   /** Those that the kind has chosen, see `Kind.chooses`. */
   releases: readonly Release[]
   /** Name and version of every release that was uploaded; absent where `releases` are all there are: offline. */
-  catalog?: readonly ReleaseId[]
+  releaseIds?: readonly ReleaseId[]
   /** Release name -> the version that was uploaded for this plan: what `version: create` means. */
   created: Readonly<Record<string, string>>
   stemcells: readonly Stemcell[]
@@ -159,7 +159,7 @@ export interface Kind<Strategy = unknown, Options = unknown> {
    */
   keep?(document: SourceDocument, keeping: Keeping): Promise<Record<string, string>>
   /** The releases that the document means: only those are read for the architect. Pure. Absent: the kind needs none. */
-  chooses?(document: SourceDocument, supplies: Required<Pick<Supplies, 'catalog' | 'created'>>): ReleaseId[]
+  chooses?(document: SourceDocument, catalog: Required<Pick<CatalogView, 'releaseIds' | 'created'>>): ReleaseId[]
   /**
    * What is wrong with these cloud configs, whatever document may come: a config that makes it
    * more is not stored. Pure.
@@ -172,8 +172,8 @@ export interface Kind<Strategy = unknown, Options = unknown> {
   check?(document: SourceDocument): Promise<void>
   /** The blueprint of a deployment that is to stand no more: removal is planned against it. Pure. */
   nothing(deployment: string): Blueprint<Strategy>
-  /** Document and supplies -> blueprint. Pure. Throws `invalid-input` with all faults at once. */
-  architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy>
+  /** Document and uploads -> blueprint. Pure. Throws `invalid-input` with all faults at once. */
+  architect(document: SourceDocument, catalog: CatalogView): Blueprint<Strategy>
   /** Name of the deployment a document describes; throws `invalid-input` where it has none. */
   deploymentName(document: SourceDocument): string
   /** The world -> floorplan. Adds to what is recorded what only the world knows; changes nothing. */
@@ -217,7 +217,7 @@ export interface Kind<Strategy = unknown, Options = unknown> {
   /** Which releases these materials are of: they are in use, and not cleaned up. Pure. Absent: the kind runs none. */
   releasesInUse?(
     materials: readonly StandingMaterial[],
-    supplies: Pick<Supplies, 'releases' | 'stemcells'>,
+    catalog: Pick<CatalogView, 'releases' | 'stemcells'>,
   ): UsedRelease[]
   /** Keys of the packages that have to be compiled before this remodel, or are by it. Pure. Absent: none. */
   packagesOf?(remodel: Remodel): string[]

@@ -19,12 +19,12 @@ export { changesBetween, type Difference, diffMaterials } from './diff.ts'
 export type { PlanDraft, RemodelDraft } from './draft.ts'
 export {
   type Action,
+  type CatalogView,
   defineAction,
   defineKind,
   type Inspection,
   type Kind,
   type PlanOptions,
-  type Supplies,
   type World,
 } from './kind.ts'
 export { inOrder } from './order.ts'

@@ -4,7 +4,7 @@ import { invalidInput, type SourceDocument } from '../../shared/source/document.
 import { defineKind, type Kind, type KindTools } from '../contract/kind.ts'
 import { inspector } from './inspection/inspector.ts'
 import { checkClouds } from './plan/architect/check-clouds.ts'
-import { chosenReleases } from './plan/architect/supplies.ts'
+import { chosenReleases } from './plan/architect/uploads.ts'
 import { architect } from './plan/architect.ts'
 import { deviations } from './plan/deviations.ts'
 import { foremanWith } from './plan/foreman.ts'

@@ -6,22 +6,22 @@ import { fenceOf, type OwedFences } from '../../shared/ledger/owed.ts'
 import { completionOf, type Recorder } from '../../shared/ledger/recorder.ts'
 import { versionOf } from '../../shared/model/input-version.ts'
 import { planFormat } from '../../shared/model/plan.ts'
-import { boardName, jobId, jobName, type Payload } from '../../shared/queue/catalog.ts'
 import type { EndedJobs } from '../../shared/queue/ended-jobs.ts'
 import { JobFailure } from '../../shared/queue/failure.ts'
 import type { JobView } from '../../shared/queue/job-view.ts'
 import { workerFor } from '../../shared/queue/known-steps.ts'
+import { boardName, jobId, jobName, type Payload } from '../../shared/queue/payloads.ts'
 import { type ErrorCode, RemodelError, toError } from '../../shared/runtime/errors.ts'
 import { failpoint } from '../../shared/runtime/failpoint.ts'
 import type { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import type { Leaving } from '../../shared/runtime/leaving.ts'
 import { timeLimit } from '../../shared/runtime/timer.ts'
 import { schemaWords } from '../../shared/source/schema-words.ts'
-import type { StepCatalog } from './catalog.ts'
 import { type Hands, handName } from './hands.ts'
+import type { StepRegistry } from './step-registry.ts'
 
 export interface Tools extends Pick<StepContext, 'provider' | 'blobs' | 'compiled' | 'stores' | 'secrets'> {
-  steps: Pick<StepCatalog, 'find'>
+  steps: Pick<StepRegistry, 'find'>
   /** Tells whether a worker lives that knows a step. */
   heartbeat: Pick<Heartbeat, 'knowing'>
   ledger: Ledger

@@ -20,10 +20,10 @@ import { connectRedis, redisSettings } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { numberSetting } from '../../shared/runtime/settings.ts'
-import { StepCatalog } from './catalog.ts'
 import { execute } from './executor.ts'
 import { Hands, handName } from './hands.ts'
 import { findKeepers, startKeeper } from './keepers.ts'
+import { StepRegistry } from './step-registry.ts'
 
 /**
  * The assembler: applies remodels to machines, one job each, and reports how they ended.
@@ -41,7 +41,7 @@ await runService(log, variablesOfKinds, async () => {
   const aborts = new Aborts(subscriber, ledger)
   await aborts.start(settings)
   const leaving = new Leaving()
-  const steps = new StepCatalog()
+  const steps = new StepRegistry()
   await steps.extend()
   tellEpochs(redis, settings, ledger.fences)
   const recorder = new Recorder(ledger, id)

@@ -1,8 +1,8 @@
 import { packageName } from '../../shared/compilation/phrase.ts'
 import type { CompileSpec } from '../../shared/compilation/spec.ts'
 import type { Claim } from '../../shared/ledger/ledger.ts'
-import { boardName, jobId } from '../../shared/queue/catalog.ts'
 import type { JobFailure } from '../../shared/queue/failure.ts'
+import { boardName, jobId } from '../../shared/queue/payloads.ts'
 import type { Tools } from './serve.ts'
 
 /** What a package came to for one who joined the job of another, on Bull Board under its own name. */

@@ -26,7 +26,7 @@ import { watchRedis } from '../../shared/runtime/redis/rules.ts'
 import { connectRedis, redisSettings } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
 import { runService } from '../../shared/runtime/service.ts'
-import { Supply } from './catalog/supply.ts'
+import { Catalog } from './catalog/catalog.ts'
 import { AbandonedJobs } from './dispatch/abandoned.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { startPaying } from './dispatch/owing.ts'
@@ -76,7 +76,7 @@ await runService(log, variablesOfKinds, async () => {
   const kinds = await KindRegistry.open({ blobs, cacheFolder: home })
   const history = new PlanHistory(blobs)
   const ledger = new Ledger(requests, settings, { history })
-  const supply = new Supply(requests, settings)
+  const catalog = new Catalog(requests, settings)
   const compiled = new SoundPackages(new RedisCompiledIndex(requests, settings), blobs, { read: true })
   const durations = new RedisDurations(requests, settings)
   const waiters = new LockWaiters(subscriber)
@@ -86,7 +86,7 @@ await runService(log, variablesOfKinds, async () => {
   const planning = new Planning({
     ledger,
     kinds,
-    supply,
+    catalog,
     provider,
     compiled,
     durations,
@@ -141,7 +141,7 @@ await runService(log, variablesOfKinds, async () => {
   })
   const retention = startRetention(steadyLedger, (deployment) => planners.falls(deployment), log)
   const cleaning = startCleaning(
-    cleanParts({ ledger: steadyLedger, supply: new Supply(steady, settings), blobs, kinds, planner: id }),
+    cleanParts({ ledger: steadyLedger, catalog: new Catalog(steady, settings), blobs, kinds, planner: id }),
     log,
   )
   const orders = startWorker(
@@ -157,7 +157,7 @@ await runService(log, variablesOfKinds, async () => {
     ledger,
     planning,
     verdicts,
-    supply,
+    catalog,
     kinds,
     blobs,
     stores,

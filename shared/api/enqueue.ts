@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Job, QueueEvents } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { boardName, catalog, jobId } from '../queue/catalog.ts'
+import { boardName, jobId, payloads } from '../queue/payloads.ts'
 import { Queues, queuePrefix } from '../queue/queues.ts'
 import { StrandedJobs } from '../queue/stranded.ts'
 import { RemodelError, toError } from '../runtime/errors.ts'
@@ -11,7 +11,7 @@ import { invalidInput, SourceDocument } from '../source/document.ts'
 import { schemaWords } from '../source/schema-words.ts'
 
 /** How to reach Remodel's Redis, and how the job is kept in its queue; the rest is the order itself. */
-export interface EnqueueOptions extends z.input<typeof catalog.deploys> {
+export interface EnqueueOptions extends z.input<typeof payloads.deploys> {
   /** `redis://[user:password@]host:port`, the one that the planner uses. */
   redisUrl: string
   /** REMODEL_PREFIX of the planner; `remodel` where it has none. */
@@ -55,7 +55,7 @@ export async function enqueueDeploy({
   attempts = 1,
   ...order
 }: EnqueueOptions): Promise<EnqueuedDeploy> {
-  const checked = catalog.deploys.safeParse(order, { error: schemaWords })
+  const checked = payloads.deploys.safeParse(order, { error: schemaWords })
   if (!checked.success) {
     throw invalidInput(checked.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })))
   }

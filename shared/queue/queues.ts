@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { RedisSettings } from '../runtime/redis.ts'
-import type { QueueName } from './catalog.ts'
+import type { QueueName } from './payloads.ts'
 
 /** First part of BullMQ's keys: one hash tag, in a Redis Cluster that of all keys (`settingsFor`). */
 export function queuePrefix({ prefix }: RedisSettings): string {

@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { RemodelError } from '../runtime/errors.ts'
 import type { RedisSettings } from '../runtime/redis.ts'
-import { catalog, type Payload, type QueueName } from './catalog.ts'
 import { JobFailure } from './failure.ts'
 import { JobLocks, lockMs } from './locks.ts'
+import { type Payload, payloads, type QueueName } from './payloads.ts'
 import { keptJobs, queuePrefix } from './queues.ts'
 
 /** How often one of the workers of a queue looks for jobs that no worker is carrying out any more. */
@@ -34,7 +34,7 @@ export function startWorker<Name extends QueueName>(
   options: WorkerSettings<Name>,
   process: (payload: Payload<Name>, signal: AbortSignal, job: Job, token: string) => Promise<unknown>,
 ): Worker {
-  const schema = catalog[queue.split('-')[0] as Name]
+  const schema = payloads[queue.split('-')[0] as Name]
   const worker = new Worker(
     queue,
     // BullMQ counts the parameters: a default value would hide the third one, and nothing could be cancelled.

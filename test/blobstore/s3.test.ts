@@ -10,7 +10,7 @@ import { readS3Location } from '../../shared/blobstore/s3/location.ts'
 import { S3Blobstore, type S3Options } from '../../shared/blobstore/s3/s3.ts'
 import { freePort } from '../support/redis.ts'
 import { startServices } from '../support/services.ts'
-import { deploySmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, removeSmall, uploadSmall } from '../support/small.ts'
 import { type S3Server, startS3 } from './s3-server.ts'
 
 const MiB = 2 ** 20
@@ -211,7 +211,7 @@ it('goes on where a service that knows no ranges sends everything again', async 
 it('serves a whole Remodel: release in, compiled, deployed, nothing on the disk', async () => {
   const stack = await startServices(undefined, { ...server.env, REMODEL_BLOBSTORE: server.url('deploy', '/one') })
   try {
-    await supplySmall(stack.client())
+    await uploadSmall(stack.client())
     const deployed = await deploySmall(stack.client(), { name: 'cloudy', net: 74 })
     expect(deployed.ended).toBe('done')
     expect(await removeSmall(stack.client(), 'cloudy')).toBe('done')

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { Random } from '../sim/random.ts'
-import { type SmallOptions, supplySmall } from '../support/small.ts'
+import { type SmallOptions, uploadSmall } from '../support/small.ts'
 import { sweepDone } from './aftermath.ts'
 import { type Failpoint, failpointsOf, listFailpoints, suiteOf, suitesOfKinds } from './failpoints.ts'
 import { effectFaults, ledgerFaults, leftovers } from './oracles.ts'
@@ -53,7 +53,7 @@ async function open(): Promise<Lane> {
   const stack = await ChaosStack.start({ counts: { planner: 1, compiler: 1, assembler: 1 }, restartMs: () => 0 })
   const settings = { url: stack.redis.url, prefix: 'remodel' }
   const ledger = await stack.openLedger(connectRedis(settings, 'service'), settings)
-  await supplySmall(stack.clients()[0]!)
+  await uploadSmall(stack.clients()[0]!)
   return { stack, ledger, stemcells: 3 }
 }
 

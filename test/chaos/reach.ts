@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
-import { planSmall, type SmallOptions, supplySmall } from '../support/small.ts'
+import { planSmall, type SmallOptions, uploadSmall } from '../support/small.ts'
 import type { ChaosStack } from './stack.ts'
 import type { User } from './user.ts'
 
@@ -36,7 +36,7 @@ export function wayTo(point: string): Way {
 const ways: Record<string, Way> = {
   cleaning: { gone: cleanUp },
   history: { gone: moved },
-  releases: { standing: ({ user }) => user.ask(supplySmall) },
+  releases: { standing: ({ user }) => user.ask(uploadSmall) },
   'dispatch.cleared': { standing: unclaimed },
   'reservations.over': { first: refused },
   'ledger.cancelled': { standing: unlocked },

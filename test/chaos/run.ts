@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { Random } from '../sim/random.ts'
-import { supplySmall } from '../support/small.ts'
+import { uploadSmall } from '../support/small.ts'
 import { floorplanFaults, forgotten, stuck, sweepDone } from './aftermath.ts'
 import { failpointsOf, killedAt } from './failpoints.ts'
 import { faults, type Scene } from './faults.ts'
@@ -78,7 +78,7 @@ export async function chaos(options: ChaosOptions): Promise<Report> {
   async function play(): Promise<Report> {
     const names = Array.from({ length: deployments }, (_, i) => `chaos${i + 1}`)
     const [first] = stack.clients()
-    await supplySmall(first!)
+    await uploadSmall(first!)
     const failpoints = failpointsOf('deployment')
     const scene: Scene = {
       stack,

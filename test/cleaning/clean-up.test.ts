@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { remodel } from '../cli/remodel.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 const week = 8 * 24 * 3600 * 1000
 let stack: TestStack
@@ -14,7 +14,7 @@ const client = () => stack.client()
 
 beforeAll(async () => {
   stack = await startServices()
-  await supplySmall(client())
+  await uploadSmall(client())
 })
 afterAll(async () => {
   await stack?.stop()
@@ -152,7 +152,7 @@ it('an upload beside clean-ups is whole: what the planner said it has is not swe
   try {
     for (let round = 0; round < 5; round++) {
       await grow()
-      await supplySmall(client())
+      await uploadSmall(client())
       const [release] = await client().releases()
       for (const { digest } of [...release!.jobs, ...release!.packages])
         expect(await client().hasBlob(digest)).toBe(true)

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { Catalog } from '../../services/planner/catalog/catalog.ts'
 import { takeRelease } from '../../services/planner/catalog/releases.ts'
-import { Supply } from '../../services/planner/catalog/supply.ts'
 import { type Cleaned, type CleanParts, cleanUp } from '../../services/planner/housekeeping/clean-up.ts'
 import { cleanParts } from '../../services/planner/housekeeping/schedule.ts'
 import { DiskBlobstore } from '../../shared/blobstore/disk.ts'
@@ -31,8 +31,8 @@ beforeAll(async () => {
   blobs = await DiskBlobstore.open(home)
   const settings = { url: server.url, prefix: 'test' }
   redis = connectRedis(settings, 'service')
-  const supply = new Supply(redis, settings)
-  parts = cleanParts({ ledger: new Ledger(redis, settings), supply, blobs, kinds: await openKinds(), planner: 'p' })
+  const catalog = new Catalog(redis, settings)
+  parts = cleanParts({ ledger: new Ledger(redis, settings), catalog, blobs, kinds: await openKinds(), planner: 'p' })
 })
 afterAll(async () => {
   redis.disconnect()
@@ -79,7 +79,7 @@ async function cleanedWith(at: string, work: () => Promise<unknown>): Promise<Cl
 
 /** What a user may count on once his upload has been answered. */
 async function expectWhole(): Promise<void> {
-  expect(await parts.supply.releases()).toEqual([release])
+  expect(await parts.catalog.releases()).toEqual([release])
   expect(await parts.compiled.all()).toHaveLength(1)
   for (const { digest } of [...release.packages, ...release.compiledPackages!])
     expect(await blobs.has(digest)).toBe(true)
@@ -88,7 +88,7 @@ async function expectWhole(): Promise<void> {
 test('a release that is old and unused goes, with its compiled package and all blobs', async () => {
   const cleaned = await cleanedWith('cleaning.marked-again', async () => {})
   expect(cleaned).toMatchObject({ releases: ['shop/1'], compiled: 1, blobs: 2, kept: 0 })
-  expect(await parts.supply.uploadTimes()).toEqual(new Map())
+  expect(await parts.catalog.uploadTimes()).toEqual(new Map())
   expect(await redis.keys('*:condemned')).toEqual([])
 })
 
@@ -131,7 +131,7 @@ test.for(['cleaning.condemned', 'cleaning.marked-again'])(
   'a release that a plan is drawn with at %s is whole afterwards',
   async (point) => {
     const cleaned = await cleanedWith(point, async () => {
-      const { releases } = await parts.supply.supplies([], (catalog) => catalog)
+      const { releases } = await parts.catalog.view([], (releaseIds) => releaseIds)
       expect(releases).toEqual([release])
     })
     expect(cleaned).toMatchObject({ releases: [], compiled: 0, blobs: 0 })

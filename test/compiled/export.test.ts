@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { remodel } from '../cli/remodel.ts'
 import { startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 let first: TestStack
 let second: TestStack
@@ -16,7 +16,7 @@ const steps = (view: { plan: { remodels: { step: string }[] } }) => new Set(view
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'remodel-export-'))
   first = await startServices()
-  await supplySmall(client())
+  await uploadSmall(client())
 })
 afterAll(async () => {
   await first?.stop()

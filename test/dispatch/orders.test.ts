@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { takeDeployRequest } from '../../services/planner/planning/deploy-request.ts'
-import { askerOf, catalog } from '../../shared/queue/catalog.ts'
+import { askerOf, payloads } from '../../shared/queue/payloads.ts'
 import { openTown, type Town } from '../reservation/town.ts'
 import { person } from '../support/actors.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -82,7 +82,7 @@ describe('who asks by a job of the queue', () => {
   const askedBy = (more: object) => {
     const { manifest, cloudConfigs } = town.order(fresh(), { instances: 1 })
     const options = { recreate: false, skipDrain: false }
-    return askerOf(catalog.deploys.parse({ manifest, cloudConfigs, options, ...more }))
+    return askerOf(payloads.deploys.parse({ manifest, cloudConfigs, options, ...more }))
   }
 
   test('is what its producer says of itself, and that it came by the queue', () => {

@@ -5,12 +5,12 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { enqueueDeploy } from '../../shared/api/enqueue.ts'
-import { jobId } from '../../shared/queue/catalog.ts'
+import { jobId } from '../../shared/queue/payloads.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { connectRedis, redisSettings } from '../../shared/runtime/redis.ts'
 import { OwnRelease } from '../support/packaging.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 /**
  * What Bull Board shows is what the ledger says, after deploys that go well, that fail, and whose workers are killed.
@@ -26,7 +26,7 @@ const broken = 'echo it is broken here; exit 1\n'
 beforeAll(async () => {
   stack = await startServices({ planner: 1, compiler: 1, assembler: 2 })
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
   release = await OwnRelease.copy()
   const settings = redisSettings({ REDIS_URL: stack.redis.url })
   redis = connectRedis(settings, 'service')

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { settingsFor } from '../../shared/runtime/redis.ts'
 import { clusterUrl, moveSlot, startCluster } from '../support/redis-cluster.ts'
 import { settled, startServices } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 const ending: (() => Promise<unknown> | unknown)[] = []
 
@@ -16,7 +16,7 @@ test('services on a Redis Cluster deploy, also while the slot of their keys is m
   const stack = await startServices(undefined, { REDIS_URL: url })
   ending.push(() => stack.stop())
   const client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
   const options = { name: 'clustered', net: 83, instances: 2 }
   expect((await deploySmall(client, options)).ended).toBe('done')
   expect(await second!.redis.dbsize()).toBe(0)

@@ -9,7 +9,7 @@ import type { Client } from '../../shared/api/client.ts'
 import { asHost } from '../support/inside.ts'
 import { OwnRelease } from '../support/packaging.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { effectsOf, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
+import { effectsOf, planSmall, removeSmall, type SmallOptions, uploadSmall } from '../support/small.ts'
 
 /** One compiler: what is tried again is tried there again, on another VM. */
 let stack: TestStack
@@ -20,7 +20,7 @@ let stemcells = 3
 beforeAll(async () => {
   stack = await startServices({ planner: 1, compiler: 1, assembler: 1 })
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
   release = await OwnRelease.copy()
 })
 afterAll(async () => {

@@ -8,7 +8,7 @@ import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
 import { connectRedis, redisSettings } from '../../shared/runtime/redis.ts'
 import { OwnRelease } from '../support/packaging.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 let stack: TestStack
 let client: Client
@@ -19,7 +19,7 @@ let index: RedisCompiledIndex
 beforeAll(async () => {
   stack = await startServices({ planner: 1, compiler: 2, assembler: 1 })
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
   release = await OwnRelease.copy()
   const settings = redisSettings({ REDIS_URL: stack.redis.url })
   redis = connectRedis(settings, 'service')

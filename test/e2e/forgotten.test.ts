@@ -4,7 +4,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { fresh } from '../support/fresh.ts'
 import { startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 // Two deploys and a restart of Redis each, on a machine that may be busy.
 const timeout = 240_000
@@ -20,7 +20,7 @@ let client: Client
 beforeAll(async () => {
   stack = await startServices()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 afterAll(() => stack.stop())
 

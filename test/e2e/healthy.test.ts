@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, uploadSmall } from '../support/small.ts'
 
 let stack: TestStack
 let client: Client
 beforeAll(async () => {
   stack = await startServices()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 afterAll(() => stack?.stop())
 

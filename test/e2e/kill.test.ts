@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { type ServiceName, settled, startServices, type TestStack } from '../support/services.ts'
-import { effectsOf, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { effectsOf, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 /** kill -9 in the middle of a deploy: after a restart it finishes, nothing is done twice, nothing leaks. */
 
@@ -12,7 +12,7 @@ const options = { name: 'kill', net: 64, instances: 3, front: true }
 beforeEach(async () => {
   stack = await startServices()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 
 afterEach(() => stack.stop())

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 /** Real processes: a frozen assembler, a forced unlock, another assembler, and the first one wakes up. */
 
@@ -13,7 +13,7 @@ const options = { name: 'late', net: 66, instances: 1, front: true }
 beforeAll(async () => {
   stack = await startServices()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 
 afterAll(() => stack.stop())

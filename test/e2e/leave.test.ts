@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { type ServiceName, settled, startServices, type TestStack } from '../support/services.ts'
-import { planSmall, removeSmall, supplySmall } from '../support/small.ts'
+import { planSmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 let stack: TestStack
 let client: Client
@@ -10,7 +10,7 @@ let client: Client
 beforeEach(async () => {
   stack = await startServices()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 
 afterEach(() => stack.stop())

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, effectsOf, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
+import { deploySmall, effectsOf, planSmall, removeSmall, type SmallOptions, uploadSmall } from '../support/small.ts'
 
 let stack: TestStack
 let client: Client
@@ -9,7 +9,7 @@ let client: Client
 beforeAll(async () => {
   stack = await startServices()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 
 afterAll(() => stack.stop())

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { layout } from '../../shared/provider/layout.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, type SmallOptions, uploadSmall } from '../support/small.ts'
 
 /**
  * Instances that are healthy once a file is there, so that a plan waits for as long as the test wants; an
@@ -23,7 +23,7 @@ beforeAll(async () => {
   stack = await startServices({ planner: 1, compiler: 1 })
   await assembler()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 
 afterAll(() => stack?.stop())

@@ -5,7 +5,7 @@ import type { Connection } from '../../shared/provider/connection.ts'
 import { layout } from '../../shared/provider/layout.ts'
 import type { Provider } from '../../shared/provider/provider.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, type SmallOptions, uploadSmall } from '../support/small.ts'
 
 /**
  * The world is changed behind the back of each step of the kind `deployment`, and the verdict
@@ -20,7 +20,7 @@ const generous = { timeout: 50_000, interval: 200 }
 beforeAll(async () => {
   stack = await startServices()
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 }, 240_000)
 afterAll(() => stack.stop())
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
 import { layout } from '../../shared/provider/layout.ts'
 import { settled, startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, planSmall, removeSmall, type SmallOptions, supplySmall } from '../support/small.ts'
+import { deploySmall, planSmall, removeSmall, type SmallOptions, uploadSmall } from '../support/small.ts'
 
 /** Instances that are to stay up for an hour before they count as healthy, on an assembler with one place. */
 
@@ -12,7 +12,7 @@ let client: Client
 beforeEach(async () => {
   stack = await startServices({ planner: 1, compiler: 1 })
   client = stack.client()
-  await supplySmall(client)
+  await uploadSmall(client)
 })
 
 afterEach(() => stack.stop())

@@ -4,11 +4,11 @@ import { execute } from '../kinds/deployment/execution.ts'
 import { plan } from '../kinds/deployment/planning.ts'
 import { cloudText, given, manifestText, older } from '../kinds/deployment/shop.ts'
 
-const supplies = given()
+const catalog = given()
 const nothing = emptyFloorplan('shop')
 
 /** What is recorded once a manifest was deployed. */
-async function deployed(manifest = manifestText, with_ = supplies): Promise<Floorplan> {
+async function deployed(manifest = manifestText, with_ = catalog): Promise<Floorplan> {
   return execute(await plan(manifest, with_, nothing), nothing, () => 0).floorplan
 }
 
@@ -29,43 +29,43 @@ const twoAddresses = (db: string, web: string) =>
 
 /** Name of the file -> the plan in it. */
 export const deploymentScenarios: Record<string, () => Promise<Plan>> = {
-  'first-deploy': () => plan(manifestText, supplies),
-  'nothing-changed': async () => plan(manifestText, supplies, await deployed()),
-  'property-changed': async () => plan(edited(['8080', '9090']), supplies, await deployed()),
-  'other-stemcell': async () => plan(edited(['1.latest', '1.1']), supplies, await deployed()),
+  'first-deploy': () => plan(manifestText, catalog),
+  'nothing-changed': async () => plan(manifestText, catalog, await deployed()),
+  'property-changed': async () => plan(edited(['8080', '9090']), catalog, await deployed()),
+  'other-stemcell': async () => plan(edited(['1.latest', '1.1']), catalog, await deployed()),
   'new-release-version': async () =>
-    plan(manifestText, supplies, await deployed(manifestText, given(cloudText, [older]))),
-  'scaled-up': async () => plan(edited(['instances: 3', 'instances: 5']), supplies, await deployed()),
-  'scaled-down': async () => plan(edited(['instances: 3', 'instances: 2']), supplies, await deployed()),
+    plan(manifestText, catalog, await deployed(manifestText, given(cloudText, [older]))),
+  'scaled-up': async () => plan(edited(['instances: 3', 'instances: 5']), catalog, await deployed()),
+  'scaled-down': async () => plan(edited(['instances: 3', 'instances: 2']), catalog, await deployed()),
   'larger-disk': async () =>
     plan(manifestText, given(cloudText.replace('disk_size: 1024', 'disk_size: 2048')), await deployed()),
-  'disk-not-wanted': async () => plan(edited(['  persistent_disk_type: fast\n', '']), supplies, await deployed()),
+  'disk-not-wanted': async () => plan(edited(['  persistent_disk_type: fast\n', '']), catalog, await deployed()),
   'addresses-exchanged': async () =>
-    plan(twoAddresses('10.0.0.11', '10.0.0.10'), supplies, await deployed(twoAddresses('10.0.0.10', '10.0.0.11'))),
+    plan(twoAddresses('10.0.0.11', '10.0.0.10'), catalog, await deployed(twoAddresses('10.0.0.10', '10.0.0.11'))),
   'group-renamed': async () =>
-    plan(edited(['- name: db\n', '- name: store\n  migrated_from: [{name: db}]\n']), supplies, await deployed()),
+    plan(edited(['- name: db\n', '- name: store\n  migrated_from: [{name: db}]\n']), catalog, await deployed()),
   'group-removed': async () =>
     plan(
       twoAddresses('10.0.0.10', '10.0.0.11').replace(/- name: web[\s\S]*$/, ''),
-      supplies,
+      catalog,
       await deployed(twoAddresses('10.0.0.10', '10.0.0.11')),
     ),
   'machine-gone': async () => {
     const before = await deployed()
     const vm = before.materials.find(({ id }) => id === 'instance/db/0')?.meta.vm
-    return plan(manifestText, supplies, before, { healths: { [`vm/${vm}`]: 'missing' } })
+    return plan(manifestText, catalog, before, { healths: { [`vm/${vm}`]: 'missing' } })
   },
   'processes-failing': async () =>
-    plan(manifestText, supplies, await deployed(), { healths: { 'instance/web/2': 'failing' } }),
+    plan(manifestText, catalog, await deployed(), { healths: { 'instance/web/2': 'failing' } }),
   'canary-failed': async () => {
     // The plan that follows the one whose canary did not come up: its machine is there, the others are as they were.
     const [before, next] = [await deployed(), edited(['8080', '9090'])]
-    const failed = await plan(next, supplies, before)
+    const failed = await plan(next, catalog, before)
     const until = execute(failed, before, () => 0, {
       most: failed.remodels.findIndex(({ id }) => id === 'start-instance web/0'),
     })
-    return plan(next, supplies, until.floorplan, { healths: { 'instance/web/0': 'failing' } })
+    return plan(next, catalog, until.floorplan, { healths: { 'instance/web/0': 'failing' } })
   },
-  recreated: async () => plan(manifestText, supplies, await deployed(), { recreate: true }),
-  removed: async () => plan(manifestText, supplies, await deployed(), { remove: true }),
+  recreated: async () => plan(manifestText, catalog, await deployed(), { recreate: true }),
+  removed: async () => plan(manifestText, catalog, await deployed(), { remove: true }),
 }

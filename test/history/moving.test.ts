@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KindRegistry } from '../../kinds/registry.ts'
-import { Supply } from '../../services/planner/catalog/supply.ts'
+import { Catalog } from '../../services/planner/catalog/catalog.ts'
 import { mark } from '../../services/planner/housekeeping/mark.ts'
 import { Moving } from '../../services/planner/housekeeping/moving.ts'
 import { Settling } from '../../services/planner/planning/reservations/settling.ts'
@@ -182,11 +182,11 @@ describe('a plan that ended', () => {
     const plan = await run('a', [[]])
     await move()
     const blob = await redis.hget(`h${counter}:{d}:plan:${plan.id}`, 'blob')
-    const supply = new Supply(redis, ledger.settings)
+    const catalog = new Catalog(redis, ledger.settings)
     const compiled = new RedisCompiledIndex(redis, ledger.settings)
-    expect((await mark({ ledger, supply, compiled, blobs, kinds: { all: [] } })).named).toContain(blob)
+    expect((await mark({ ledger, catalog, compiled, blobs, kinds: { all: [] } })).named).toContain(blob)
     await ledger.retention.forget('d', 0, -1, Date.now() + 1)
-    expect((await mark({ ledger, supply, compiled, blobs, kinds: { all: [] } })).named).not.toContain(blob)
+    expect((await mark({ ledger, catalog, compiled, blobs, kinds: { all: [] } })).named).not.toContain(blob)
     redis.disconnect()
   })
 

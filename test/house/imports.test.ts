@@ -111,7 +111,7 @@ describe('imports', () => {
       'shared/model/material.ts',
       // Ids that are no ids of materials: of stored releases, of jobs on a board, of what pgEdge's
       // operations call resources.
-      'services/planner/catalog/supply.ts',
+      'services/planner/catalog/catalog.ts',
       'services/planner/http/board/board.ts',
       'kinds/database/renaming.ts',
     ])

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Supply } from '../../services/planner/catalog/supply.ts'
+import { Catalog } from '../../services/planner/catalog/catalog.ts'
 import type { Release } from '../../shared/release/release.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { openTown, type Town } from '../reservation/town.ts'
@@ -9,13 +9,13 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 let server: TestRedis
 let redis: Redis
 let town: Town
-let supply: Supply
+let catalog: Catalog
 
 beforeAll(async () => {
   server = await startRedis()
   const settings = { url: server.url, prefix: 'test' }
   redis = connectRedis(settings, 'service')
-  supply = new Supply(redis, settings)
+  catalog = new Catalog(redis, settings)
   town = await openTown(settings)
 })
 afterAll(async () => {
@@ -62,8 +62,8 @@ async function bytesOfPlan(name: string): Promise<number> {
 test('planning reads only the releases that its manifest names, in the version that it means, however many were uploaded', async () => {
   const upload = async (from: number, to: number) => {
     for (let i = from; i < to; i++) {
-      await supply.addRelease(release(`other-${i}`, '1'))
-      await supply.addRelease(release('shop', `${i}`))
+      await catalog.addRelease(release(`other-${i}`, '1'))
+      await catalog.addRelease(release('shop', `${i}`))
     }
   }
   await upload(0, 5)
@@ -79,13 +79,13 @@ test('releases that are uploaded at the same time are all there, and of one vers
     ...release(name, '1'),
     packages: [{ name: 'p', fingerprint, dependencies: [], digest: 'sha256:0' }],
   })
-  const same = await Promise.all(Array.from({ length: 20 }, () => supply.addRelease(small('same'))))
+  const same = await Promise.all(Array.from({ length: 20 }, () => catalog.addRelease(small('same'))))
   expect(same.filter(({ added }) => added)).toHaveLength(1)
-  const others = Array.from({ length: 20 }, (_, i) => supply.addRelease(small('rivals', `f${i}`)))
+  const others = Array.from({ length: 20 }, (_, i) => catalog.addRelease(small('rivals', `f${i}`)))
   const settled = await Promise.allSettled(others)
   expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   for (const one of settled) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'conflict' })
-  await Promise.all(Array.from({ length: 20 }, (_, i) => supply.addRelease(small(`each-${i}`))))
-  const names = (await supply.catalog()).map(({ name }) => name)
+  await Promise.all(Array.from({ length: 20 }, (_, i) => catalog.addRelease(small(`each-${i}`))))
+  const names = (await catalog.releaseIds()).map(({ name }) => name)
   expect(names.filter((name) => /^(same|rivals|each-\d+)$/.test(name))).toHaveLength(22)
 })

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KindRegistry } from '../../kinds/registry.ts'
+import { Catalog } from '../../services/planner/catalog/catalog.ts'
 import { takeConfig } from '../../services/planner/catalog/configs.ts'
-import { Supply } from '../../services/planner/catalog/supply.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { refusal } from '../release/fixture.ts'
 import { casesFolder } from '../support/cases.ts'
@@ -13,13 +13,13 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 
 let server: TestRedis
 let redis: Redis
-let supply: Supply
+let catalog: Catalog
 let kinds: KindRegistry
 
 beforeAll(async () => {
   server = await startRedis()
   redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
-  supply = new Supply(redis, { url: server.url, prefix: 'test' })
+  catalog = new Catalog(redis, { url: server.url, prefix: 'test' })
   kinds = await openKinds()
 })
 beforeEach(() => redis.flushall())
@@ -34,7 +34,7 @@ networks: [{ name: default, type: manual, subnets: [{ range: 10.9.1.0/24, gatewa
 compilation: { workers: 2, az: z1, network: default, vm_type: small }
 `
 const put = (content: string, name = 'default', type: 'cloud' | 'runtime' = 'cloud') =>
-  takeConfig({ type, name, content }, { supply, kinds })
+  takeConfig({ type, name, content }, { catalog, kinds })
 const refused = async (...given: Parameters<typeof put>) => {
   const { code, faults } = await refusal(put(...given))
   return { code, ...faults[0] }
@@ -72,7 +72,7 @@ test.for(wrong)(
   async ([, content, fault]) => {
     await put(sound)
     expect(await refused(content)).toMatchObject({ code: 'invalid-input', ...fault })
-    expect(await supply.configs()).toEqual([{ type: 'cloud', name: 'default', content: sound }])
+    expect(await catalog.configs()).toEqual([{ type: 'cloud', name: 'default', content: sound }])
   },
 )
 
@@ -84,7 +84,7 @@ test('cloud configs are checked together, and one that adds no fault to those th
   })
   await put('hosts: [{ id: h1, address: 10.9.1.9 }]\n', 'hosts')
   // From a time when nothing was looked at.
-  await supply.putConfig({ type: 'cloud', name: 'old', content: 'nonsense: true\n' })
+  await catalog.putConfig({ type: 'cloud', name: 'old', content: 'nonsense: true\n' })
   await put(sound.replace('workers: 2', 'workers: 3'))
   await put('disk_types: [{ name: d, disk_size: 10 }]\n', 'old')
   expect(await refused('a: 1\n', '../x')).toMatchObject({ path: 'name' })

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { StepCatalog } from '../../services/assembler/catalog.ts'
+import { StepRegistry } from '../../services/assembler/step-registry.ts'
 import { digestOf } from '../../shared/model/canonical.ts'
 import { versionOf } from '../../shared/model/input-version.ts'
 import { stepKey } from '../../shared/queue/known-steps.ts'
@@ -54,7 +54,7 @@ describe('the input of each step', () => {
   })
 
   test('is known to assemblers in that version', async () => {
-    const known = await new StepCatalog().known()
+    const known = await new StepRegistry().known()
     const carried = inputs.filter(({ key }) => key !== 'deployment/compile-package')
     expect(known).toEqual(Object.fromEntries(carried.map(({ key, version }) => [key, version])))
   })

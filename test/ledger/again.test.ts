@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Ledger } from '../../shared/ledger/ledger.ts'
-import { jobId } from '../../shared/queue/catalog.ts'
+import { jobId } from '../../shared/queue/payloads.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'

@@ -1,7 +1,7 @@
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { StandingMaterial } from '../../shared/model/material.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
-import { jobName } from '../../shared/queue/catalog.ts'
+import { jobName } from '../../shared/queue/payloads.ts'
 import { released } from '../support/plans.ts'
 
 /** Carries a plan out as assemblers do, as far as the floorplan can tell; what `fails` names ends badly. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { KindRegistry } from '../../kinds/registry.ts'
-import { Supply } from '../../services/planner/catalog/supply.ts'
+import { Catalog } from '../../services/planner/catalog/catalog.ts'
 import { takeDeployRequest } from '../../services/planner/planning/deploy-request.ts'
 import { LockWaiters } from '../../services/planner/planning/lock-waiters.ts'
 import { Planning } from '../../services/planner/planning/planning.ts'
@@ -38,7 +38,7 @@ export interface Town {
 
 export async function openTown(settings: RedisSettings, range?: string): Promise<Town> {
   const town = townOn({ redis: connectRedis(settings, 'service'), settings, kinds: await openKinds() }, range)
-  await new Supply(town.redis, settings).addStemcell(stemcell)
+  await new Catalog(town.redis, settings).addStemcell(stemcell)
   return town
 }
 
@@ -54,7 +54,7 @@ interface Ground {
 /** The same on a connection that the caller has opened; the caller uploads the stemcell. */
 export function townOn({ redis, settings, kinds }: Ground, range = '10.0.0.0/16'): Town {
   const ledger = new Ledger(redis, settings)
-  const supply = new Supply(redis, settings)
+  const catalog = new Catalog(redis, settings)
   const cloud = (cloudName?: string) =>
     JSON.stringify({
       vm_types: [{ name: 'small' }],
@@ -70,7 +70,7 @@ export function townOn({ redis, settings, kinds }: Ground, range = '10.0.0.0/16'
   const planning = new Planning({
     ledger,
     kinds,
-    supply,
+    catalog,
     provider,
     compiled: new RedisCompiledIndex(redis, settings),
     durations: new RedisDurations(redis, settings),

@@ -909,7 +909,7 @@ export const core: readonly Sabotage[] = [
   {
     name: 'an upload does not save a release from the clean-up',
     guarantee: 109,
-    file: 'services/planner/catalog/supply.ts',
+    file: 'services/planner/catalog/catalog.ts',
     find: "redis.call('HDEL', KEYS[2], ARGV[1])\n",
     replace: '',
     caughtBy: 'test/cleaning/interleaved.test.ts',

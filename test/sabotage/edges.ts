@@ -357,9 +357,9 @@ export const edges: readonly Sabotage[] = [
   {
     name: 'every release is read for every plan',
     guarantee: 65,
-    file: 'services/planner/catalog/supply.ts',
-    find: 'await this.#read(choose(catalog))',
-    replace: 'await this.#read(catalog)',
+    file: 'services/planner/catalog/catalog.ts',
+    find: 'await this.#read(choose(releaseIds))',
+    replace: 'await this.#read(releaseIds)',
     caughtBy: 'test/kinds/catalog.test.ts',
   },
   {

@@ -1,6 +1,6 @@
 import './hook.ts'
 import type { KindRegistry } from '../../kinds/registry.ts'
-import { Supply } from '../../services/planner/catalog/supply.ts'
+import { Catalog } from '../../services/planner/catalog/catalog.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
 import { startLoop } from '../../shared/runtime/loop.ts'
 import { addressesOf, stemcell, type Town, townOn } from '../reservation/town.ts'
@@ -93,7 +93,7 @@ class Run {
     const giveBack = lendTime(this.#scheduler, this.#random.fork('process'))
     onFailpoint((name) => this.#reached(name))
     try {
-      await this.#as(this.#observer, () => new Supply(this.#observer.town.redis, settings).addStemcell(stemcell))
+      await this.#as(this.#observer, () => new Catalog(this.#observer.town.redis, settings).addStemcell(stemcell))
       this.#sweep()
       for (let round = 0; round < this.#race.rounds; round++) {
         await this.#round(round)

@@ -124,7 +124,7 @@ function smallCloudConfig({ net = 60, reuse = true, workers = 3, compilation = {
 }
 
 /** Uploads the release and both stemcells. */
-export async function supplySmall(client: Client): Promise<void> {
+export async function uploadSmall(client: Client): Promise<void> {
   await uploadRelease(smallRelease, client)
   for (const version of ['1', '2', '3']) await client.addStemcell({ name: 'local', os: 'local', version })
 }

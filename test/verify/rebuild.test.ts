@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { uploadRelease } from '../../cli/upload.ts'
 import { remodel } from '../cli/remodel.ts'
 import { startServices, type TestStack } from '../support/services.ts'
-import { deploySmall, removeSmall, supplySmall } from '../support/small.ts'
+import { deploySmall, removeSmall, uploadSmall } from '../support/small.ts'
 
 let stack: TestStack
 let folder: string
@@ -16,7 +16,7 @@ const verify = (share: string, ...more: string[]) =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'remodel-verify-'))
   stack = await startServices()
-  await supplySmall(client())
+  await uploadSmall(client())
 })
 afterAll(async () => {
   await stack?.stop()

@@ -3,7 +3,7 @@ import { digestOf } from '../../../shared/model/canonical.ts'
 import type { Blueprint } from '../../../shared/model/material.ts'
 import { type Fault, RemodelError } from '../../../shared/runtime/errors.ts'
 import { invalidInput, type SourceDocument, suggest } from '../../../shared/source/document.ts'
-import type { Supplies } from '../../contract/kind.ts'
+import type { CatalogView } from '../../contract/kind.ts'
 import { accessRulesOf } from '../inputs.ts'
 import { adminRole, replicationRole } from '../postgres/names.ts'
 import { shareOf, stride } from '../postgres/number-shares.ts'
@@ -81,7 +81,7 @@ function reservedRole(name: string): string | undefined {
 }
 
 /** Never empty, or the user would come in without a password: a plan that names a blob that is nowhere fails. */
-function digestFor(username: string, { kept }: Supplies): string {
+function digestFor(username: string, { kept }: CatalogView): string {
   return kept?.[username] ?? digestOf({ verifier: username })
 }
 
@@ -91,20 +91,20 @@ export function deploymentName(document: SourceDocument): string {
 }
 
 /** Document and hosts -> everything that stands in the end. Pure. Throws `invalid-input` with all faults at once. */
-export function architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy> {
+export function architect(document: SourceDocument, catalog: CatalogView): Blueprint<Strategy> {
   const value = document.parse(Document)
   const deployment = deploymentName(document)
-  const hosts = value.hosts ?? hostsOf(supplies.configs.cloud)
+  const hosts = value.hosts ?? hostsOf(catalog.configs.cloud)
   refuse(document, value, hosts)
   const users = value.database_users.map(({ username, password, attributes }) => ({
     username,
-    verifier: password === undefined ? '' : digestFor(username, supplies),
+    verifier: password === undefined ? '' : digestFor(username, catalog),
     attributes,
   }))
   const byId = new Map(hosts.map((host) => [host.id, host]))
   const nodes = nodeResources(deployment, value, byId, {
     users,
-    access: accessRulesOf(supplies.kept?.[replicationKey] ?? ''),
+    access: accessRulesOf(catalog.kept?.[replicationKey] ?? ''),
     settings: (at) => ({
       ...textsOf(document, ['postgresql_conf'], value.postgresql_conf),
       ...textsOf(document, ['nodes', at, 'postgresql_conf'], value.nodes[at]!.postgresql_conf),

@@ -9,6 +9,7 @@ import { closedNodes } from './closed.ts'
 import { firstBackups, forgetting, preparations } from './foreman/archiving.ts'
 import { asideNotes, laidAside } from './foreman/aside.ts'
 import { copiedExtensions } from './foreman/copied-extensions.ts'
+import { DatabaseContext } from './foreman/database-context.ts'
 import { degradedNotes, tableNotes } from './foreman/degraded.ts'
 import { refuseGoneDatabases } from './foreman/gone-database.ts'
 import { handovers } from './foreman/handover.ts'
@@ -25,7 +26,6 @@ import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
 import { sharings } from './foreman/sequences.ts'
 import { lowerings, rehearsals } from './foreman/settings.ts'
-import { Situation } from './foreman/situation.ts'
 import { refuseOtherIdentity } from './foreman/standing.ts'
 import { userNotes } from './foreman/users.ts'
 import { UpdateDatabase } from './operations/operations.ts'
@@ -102,7 +102,7 @@ export async function foreman(
       })
   const restored = nodes.filter(({ node_name }) => restores.pending.has(node_name))
   const heirs = new Map(restored.map((node) => [node.node_name, heirOf(strategy, start, node)]))
-  const situation = new Situation(
+  const context = new DatabaseContext(
     blueprint.deployment,
     { start, nodes, plans },
     {
@@ -116,32 +116,32 @@ export async function foreman(
   )
   const all = Object.keys(recorded.resources['database.node'] ?? {})
   const lost = new Set(options.remove ? all : leaving.flatMap((one) => (one.lost ? [one.node] : [])))
-  const remodels = remodelsOf(plans, found, situation, {
+  const remodels = remodelsOf(plans, found, context, {
     lost,
-    renamings: renamingRemodels(renamings, strategy, situation),
+    renamings: renamingRemodels(renamings, strategy, context),
     before: [
-      ...preparations(restores, situation),
-      ...rehearsals(nodes, situation),
-      ...sharings(strategy, materials, situation),
+      ...preparations(restores, context),
+      ...rehearsals(nodes, context),
+      ...sharings(strategy, materials, context),
     ],
     drains: leaving
       .filter(({ drained }) => drained)
-      .map((one) => ({ ...one, draft: drainDraft(one, situation, { database: strategy.database, loss }) })),
-    openings: options.remove ? [] : openings(nodes, materials, plans, situation),
+      .map((one) => ({ ...one, draft: drainDraft(one, context, { database: strategy.database, loss }) })),
+    openings: options.remove ? [] : openings(nodes, materials, plans, context),
     after: [
-      ...lowerings(nodes, situation),
-      ...copiedExtensions(plans, situation),
-      ...forgetting(restores, situation),
-      ...firstBackups(nodes, archives, situation, restores),
+      ...lowerings(nodes, context),
+      ...copiedExtensions(plans, context),
+      ...forgetting(restores, context),
+      ...firstBackups(nodes, archives, context, restores),
     ],
   })
   const { pending } = restores
   const handed = { plans, handovers: [...staying.handovers, ...found.late], pending, archives }
-  const impact = options.remove ? [] : impactOf(nodes, situation, handed)
+  const impact = options.remove ? [] : impactOf(nodes, context, handed)
   const notes = [
     ...found.notes,
     ...full.notes,
-    ...userNotes(nodes, situation),
+    ...userNotes(nodes, context),
     ...keptData(materials),
     ...(options.remove ? [] : [...degradedNotes(materials), ...tableNotes(materials)]),
   ]
@@ -151,7 +151,7 @@ export async function foreman(
     permits: [],
     reservations: holdings(blueprint.materials),
     consequences: [
-      ...renamingTexts(renamings, situation),
+      ...renamingTexts(renamings, context),
       ...asideNotes(aside),
       ...missing,
       ...led.notes,

@@ -1,6 +1,6 @@
 import type { Blueprint, Material } from '../../../shared/model/material.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
-import type { Supplies } from '../../contract/kind.ts'
+import type { CatalogView } from '../../contract/kind.ts'
 import { type Cloud, mergeClouds } from './architect/cloud.ts'
 import { compileStrategy } from './architect/compilation.ts'
 import { Faults, type Sourced } from './architect/faults.ts'
@@ -11,24 +11,24 @@ import { networkStrategy } from './architect/networks.ts'
 import { notesOn, versionNotes } from './architect/notes.ts'
 import { PackageClaims } from './architect/packages.ts'
 import { refusePlaceholders } from './architect/placeholders.ts'
-import { bindSupplies } from './architect/supplies.ts'
+import { bindUploads } from './architect/uploads.ts'
 import { diskId, instanceId, packageId } from './names.ts'
 import { Manifest } from './schema/manifest.ts'
 import type { Strategy } from './strategy.ts'
 
 /**
- * Manifest, cloud configs, releases and stemcells -> what should stand. Pure; the order of the
- * supplies does not matter.
+ * Manifest, cloud configs, releases and stemcells -> the materials that are wanted. Pure; the order of uploads does not
+ * matter.
  *
  * Where an instance is put (index, AZ, addresses) is not drawn here: it depends on the floorplan, so the foreman
  * decides it, and adds the configuration that is rendered with it. All else that a material says here is what the
  * floorplan is compared with. Throws `invalid-input` with all faults of all documents at once.
  */
-export function architect(document: SourceDocument, supplies: Supplies): Blueprint<Strategy> {
+export function architect(document: SourceDocument, catalog: CatalogView): Blueprint<Strategy> {
   const faults = new Faults()
   refusePlaceholders(document, faults)
   const parsed = faults.catch(() => document.parse(Manifest))
-  const clouds = [...supplies.configs.cloud].sort((a, b) =>
+  const clouds = [...catalog.configs.cloud].sort((a, b) =>
     a.file < b.file ? -1 : a.file > b.file ? 1 : a.text < b.text ? -1 : 1,
   )
   const cloud = mergeClouds(clouds, document, faults)
@@ -36,7 +36,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
   if (!parsed || !cloud) throw invalidInput(faults.list)
 
   const manifest: Sourced<Manifest> = { document, path: [], value: parsed }
-  const bound = bindSupplies(manifest, supplies, faults)
+  const bound = bindUploads(manifest, catalog, faults)
   const claims = new PackageClaims()
   const groups = parsed.instance_groups.map((value, index) => ({
     name: value.name,
@@ -62,7 +62,7 @@ export function architect(document: SourceDocument, supplies: Supplies): Bluepri
     compile,
     packages: claims.byKey,
     groups: linked,
-    notes: notesOn(parsed, supplies.configs.runtime.length),
+    notes: notesOn(parsed, catalog.configs.runtime.length),
     versions: versionNotes(parsed, bound),
   }
   return {

@@ -19,10 +19,10 @@ interface Use {
  */
 export function releasesInUse(
   materials: readonly StandingMaterial[],
-  supplies: { releases: readonly Release[]; stemcells: readonly Stemcell[] },
+  catalog: { releases: readonly Release[]; stemcells: readonly Stemcell[] },
 ): UsedRelease[] {
-  return [...usesOf(materials, supplies.stemcells)].sort(byName).flatMap(([name, use]) =>
-    supplies.releases
+  return [...usesOf(materials, catalog.stemcells)].sort(byName).flatMap(([name, use]) =>
+    catalog.releases
       .filter((release) => release.name === name && fits(release, use))
       .sort((a, b) => compareVersions(b.version, a.version))
       .map(({ version }) => ({ name, version, jobs: [...use.jobs.keys()].sort() })),

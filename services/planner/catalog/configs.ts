@@ -3,7 +3,7 @@ import { Name } from '../../../shared/model/names.ts'
 import type { Fault } from '../../../shared/runtime/errors.ts'
 import { invalidInput, type SourceDocument } from '../../../shared/source/document.ts'
 import { readDocument } from '../../../shared/source/reading.ts'
-import { type Config, documentsOf, type Supply } from './supply.ts'
+import { type Catalog, type Config, documentsOf } from './catalog.ts'
 
 /**
  * Stores a config. Refused (`invalid-input`) where plans would be refused because of it: cloud configs are looked at
@@ -11,7 +11,7 @@ import { type Config, documentsOf, type Supply } from './supply.ts'
  */
 export async function takeConfig(
   config: Config,
-  { supply, kinds }: { supply: Supply; kinds: KindRegistry },
+  { catalog, kinds }: { catalog: Catalog; kinds: KindRegistry },
 ): Promise<void> {
   const file = `${config.type}-config ${config.name}`
   const wrong = Name.safeParse(config.name).error?.issues[0]
@@ -21,13 +21,13 @@ export async function takeConfig(
   if (value === null || typeof value !== 'object' || Array.isArray(value) || Object.keys(value).length === 0)
     throw invalidInput([document.fault([], `is no ${config.type} config: it has none of its keys`)])
   if (config.type === 'cloud') {
-    const before = await documentsOf(await supply.configs(), 'cloud')
+    const before = await documentsOf(await catalog.configs(), 'cloud')
     const known = new Set(kinds.checkClouds(before).map(textOf))
     const after = [...before.filter((one) => one.file !== file), document].sort(byFile)
     const faults = kinds.checkClouds(after).filter((fault) => !known.has(textOf(fault)))
     if (faults.length > 0) throw invalidInput(faults)
   }
-  await supply.putConfig(config)
+  await catalog.putConfig(config)
 }
 
 /** Without the line, which changes with the lines above. */

@@ -6,11 +6,11 @@ import type { Release } from '../../../shared/release/release.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import type { PlanningSessions } from '../housekeeping/planning-sessions.ts'
-import type { Supply } from './supply.ts'
+import type { Catalog } from './catalog.ts'
 
 /** Where releases are stored: catalog, blobstore and compiled index. */
 export interface ReleaseParts {
-  supply: Supply
+  catalog: Catalog
   blobs: Blobstore
   compiled: RedisCompiledIndex
   /** A clean-up waits for a release that is being taken in: its packages are learnt before the catalog names them. */
@@ -27,7 +27,7 @@ export async function takeRelease(given: Release, parts: ReleaseParts): Promise<
   return parts.sessions.during(() => take(given, parts))
 }
 
-async function take(given: Release, { supply, blobs, compiled }: ReleaseParts) {
+async function take(given: Release, { catalog, blobs, compiled }: ReleaseParts) {
   const sizes = new Map<string, number>()
   const missing: string[] = []
   for (const [what, digest] of blobsOf(given)) {
@@ -48,17 +48,17 @@ async function take(given: Release, { supply, blobs, compiled }: ReleaseParts) {
   })
   await compiled.learn(learnt)
   await failpoint('releases.learnt')
-  return supply.addRelease(given)
+  return catalog.addRelease(given)
 }
 
 /** For which stemcells each package of a release is compiled: those that stand here, and those it brings. */
 export async function compiledFor(
   release: Release,
-  { supply, compiled }: Pick<ReleaseParts, 'supply' | 'compiled'>,
+  { catalog, compiled }: Pick<ReleaseParts, 'catalog' | 'compiled'>,
 ): Promise<Record<string, string[]>> {
   const forms = new PackageForms(release)
   const brought = (release.compiledPackages ?? []).map((item) => item.stemcell)
-  const uploaded = (await supply.stemcells()).map(({ os, version }) => `${os}/${version}`)
+  const uploaded = (await catalog.stemcells()).map(({ os, version }) => `${os}/${version}`)
   const stemcells = [...new Set([...brought, ...uploaded])].sort().map((text): [string, Os] => [text, osOf(text)])
   const wanted = forms.names.flatMap((name) =>
     stemcells.flatMap(([text, stemcell]) => {

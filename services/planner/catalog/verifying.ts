@@ -4,7 +4,7 @@ import type { RedisCompiledIndex } from '../../../shared/compilation/compiled.ts
 import { type Difference, firstDifference } from '../../../shared/compilation/difference.ts'
 import type { AskedRebuild, RebuildOutcome, Rebuilds } from '../../../shared/compilation/rebuilds.ts'
 import { PackageForms } from '../../../shared/release/package-form.ts'
-import type { Supply } from './supply.ts'
+import type { Catalog } from './catalog.ts'
 
 /** How a package that was compiled a second time did. */
 export interface Verified {
@@ -24,9 +24,9 @@ export interface Verified {
 /** A random share of the compiled packages whose source and stemcell are here, at least one where there is any. */
 export async function sample(
   share: number,
-  { supply, compiled }: { supply: Supply; compiled: RedisCompiledIndex },
+  { catalog, compiled }: { catalog: Catalog; compiled: RedisCompiledIndex },
 ): Promise<AskedRebuild[]> {
-  const [releases, stemcells] = await Promise.all([supply.releases(), supply.stemcells()])
+  const [releases, stemcells] = await Promise.all([catalog.releases(), catalog.stemcells()])
   const specs = new Map<string, AskedRebuild['spec']>()
   for (const release of releases) {
     const forms = new PackageForms(release)

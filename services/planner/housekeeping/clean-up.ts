@@ -72,14 +72,14 @@ async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): P
   const releases = await unusedReleases(parts, first, before)
   const condemned = unusedKeys(first, releases, before)
   if (dryRun) return { releases: releases.map(nameOf), compiled: condemned }
-  await parts.supply.condemnReleases(releases)
+  await parts.catalog.condemnReleases(releases)
   await parts.compiled.condemn(condemned)
   await failpoint('cleaning.condemned')
   await parts.sessions.settled()
   const second = await mark(parts)
   const unused = await unusedReleases(parts, second, before)
   await failpoint('cleaning.marked-again')
-  const gone = await parts.supply.forgetReleases(unused)
+  const gone = await parts.catalog.forgetReleases(unused)
   await failpoint('cleaning.releases-forgotten')
   const still = new Set(unusedKeys(second, gone, before))
   const compiled = await parts.compiled.forget(condemned.filter((key) => still.has(key)))
@@ -88,9 +88,9 @@ async function dropUnused(parts: CleanParts, before: number, dryRun: boolean): P
 }
 
 /** Releases that no deployment uses and that were uploaded before `before`. */
-async function unusedReleases({ supply }: CleanParts, marks: Marks, before: number): Promise<ReleaseId[]> {
-  const uploaded = await supply.uploadTimes()
-  return marks.catalog.filter(
+async function unusedReleases({ catalog }: CleanParts, marks: Marks, before: number): Promise<ReleaseId[]> {
+  const uploaded = await catalog.uploadTimes()
+  return marks.uploaded.filter(
     (release) => !marks.releases.has(nameOf(release)) && (uploaded.get(nameOf(release)) ?? 0) < before,
   )
 }
@@ -101,7 +101,7 @@ const nameOf = ({ name, version }: ReleaseId) => `${name}/${version}`
 function unusedKeys(marks: Marks, leaving: readonly ReleaseId[], before: number): string[] {
   const gone = new Set(leaving.map(nameOf))
   const brought = new Set(
-    marks.catalog
+    marks.uploaded
       .filter((release) => !gone.has(nameOf(release)))
       .flatMap((release) => (release.compiledPackages ?? []).map((item) => item.digest)),
   )

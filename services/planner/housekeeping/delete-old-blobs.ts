@@ -57,7 +57,7 @@ function neededBlobs(marks: Marks, gone: Dropped): Set<string> {
   const [releases, keys] = [new Set(gone.releases), new Set(gone.compiled)]
   const needed = new Set([...marks.named, ...marks.stemcells])
   collectNames(
-    marks.catalog.filter((release) => !releases.has(`${release.name}/${release.version}`)),
+    marks.uploaded.filter((release) => !releases.has(`${release.name}/${release.version}`)),
     needed,
   )
   for (const item of marks.compiled) if (!keys.has(item.key) || marks.named.has(item.key)) needed.add(item.digest)

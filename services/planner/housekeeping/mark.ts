@@ -6,11 +6,11 @@ import type { StandingMaterial } from '../../../shared/model/material.ts'
 import { materialType } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Release } from '../../../shared/release/release.ts'
-import type { Supply } from '../catalog/supply.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 
 export interface MarkParts {
   ledger: Ledger
-  supply: Supply
+  catalog: Catalog
   compiled: RedisCompiledIndex
   blobs: Blobstore
   /** Asked which blobs they keep. */
@@ -23,7 +23,7 @@ export interface Marks {
   named: ReadonlySet<string>
   /** `<name>/<version>` of releases that stand, or that an open plan is about to make stand. */
   releases: ReadonlySet<string>
-  catalog: readonly Release[]
+  uploaded: readonly Release[]
   compiled: readonly CompiledPackage[]
   /** Digests of stemcell images. */
   stemcells: readonly string[]
@@ -35,8 +35,8 @@ const name = /^(sha256:)?[0-9a-f]{64}$/
 /**
  * Reads everything that may name a blob. Nothing is cached: what it tells is true for the moment of its start at least.
  */
-export async function mark({ ledger, supply, compiled, blobs, kinds }: MarkParts): Promise<Marks> {
-  const [catalog, stemcells, index] = await Promise.all([supply.releases(), supply.stemcells(), compiled.all()])
+export async function mark({ ledger, catalog, compiled, blobs, kinds }: MarkParts): Promise<Marks> {
+  const [uploaded, stemcells, index] = await Promise.all([catalog.releases(), catalog.stemcells(), compiled.all()])
   const stores = { redis: ledger.redis, settings: ledger.settings, blobs }
   const named = new Set<string>()
   const releases = new Set<string>()
@@ -51,13 +51,13 @@ export async function mark({ ledger, supply, compiled, blobs, kinds }: MarkParts
       for (const digest of (await kind.keptBlobs?.(stores, deployment)) ?? []) named.add(digest)
     for (const list of [materials, plans.flatMap(toStand)])
       for (const kind of kinds.all)
-        for (const used of kind.releasesInUse?.(list, { releases: catalog, stemcells }) ?? [])
+        for (const used of kind.releasesInUse?.(list, { releases: uploaded, stemcells }) ?? [])
           releases.add(`${used.name}/${used.version}`)
   }
   return {
     named,
     releases,
-    catalog,
+    uploaded,
     compiled: index,
     stemcells: stemcells.flatMap(({ digest }) => (digest === undefined ? [] : [digest])),
   }

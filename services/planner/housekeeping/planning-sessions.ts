@@ -14,7 +14,7 @@ const attempts = 3
 
 /**
  * The planners that are drawing a plan, or taking a release in, just now. The blobs that a plan or a release names are
- * known once it is stored; between the first look at the supplies and that moment only this knows that a planner may
+ * known once it is stored; between the first look at the catalog and that moment only this knows that a planner may
  * rely on them.
  */
 export class PlanningSessions {
@@ -30,7 +30,7 @@ export class PlanningSessions {
   }
 
   /**
-   * Does `work`, which reads supplies and stores a plan or a release. Where a clean-up counted this planner as gone
+   * Does `work`, which reads the catalog and stores a plan or a release. Where a clean-up counted this planner as gone
    * meanwhile, because it stood still, what the work relied on may have been taken away: it is done again. Throws
    * `infrastructure` where that happens each time.
    */

@@ -11,7 +11,7 @@ const everyMs = 3_600_000
 const dayMs = 24 * 3_600_000
 
 /** What a clean-up works with, on the Redis of the ledger. */
-export function cleanParts(parts: Pick<CleanParts, 'ledger' | 'supply' | 'blobs' | 'kinds' | 'planner'>): CleanParts {
+export function cleanParts(parts: Pick<CleanParts, 'ledger' | 'catalog' | 'blobs' | 'kinds' | 'planner'>): CleanParts {
   const { redis, settings } = parts.ledger
   return {
     ...parts,

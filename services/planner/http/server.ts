@@ -7,12 +7,12 @@ import { mountBoard } from './board/board.ts'
 import { BoardVisits } from './board/visits.ts'
 import { type Access, guard, noAccess } from './door.ts'
 import { errorHandler } from './problem.ts'
+import { catalogRoutes } from './routes/catalog.ts'
 import { cleaningRoutes } from './routes/cleaning.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
 import { eventRoutes } from './routes/events.ts'
 import { planRoutes } from './routes/plans.ts'
 import { releaseRoutes } from './routes/releases.ts'
-import { supplyRoutes } from './routes/supplies.ts'
 import { verifyRoutes } from './routes/verify.ts'
 import type { Services } from './services.ts'
 import { closeStalledBodies } from './stalled-bodies.ts'
@@ -59,7 +59,7 @@ export async function buildServer(services: Services, access: Access = noAccess)
   const { drawAction } = planRoutes(server, services)
   deploymentRoutes(server, services)
   eventRoutes(server, services)
-  supplyRoutes(server, services)
+  catalogRoutes(server, services)
   releaseRoutes(server, services)
   cleaningRoutes(server, services)
   verifyRoutes(server, services)

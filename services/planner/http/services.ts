@@ -7,7 +7,7 @@ import type { Provider } from '../../../shared/provider/provider.ts'
 import type { Queues } from '../../../shared/queue/queues.ts'
 import type { DiskWatch } from '../../../shared/runtime/disk-space.ts'
 import type { Heartbeat } from '../../../shared/runtime/heartbeat.ts'
-import type { Supply } from '../catalog/supply.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { Planning } from '../planning/planning.ts'
 import type { Verdicts } from '../planning/verdicts.ts'
 
@@ -18,7 +18,7 @@ export interface Services {
   ledger: Ledger
   planning: Planning
   verdicts: Verdicts
-  supply: Supply
+  catalog: Catalog
   kinds: KindRegistry
   blobs: Blobstore
   /** Where kinds keep what is neither plan nor floorplan. */

@@ -1,7 +1,7 @@
 import { UnrecoverableError } from 'bullmq'
 import type { LockRecord } from '../../../shared/ledger/ledger.ts'
-import { askerOf, type Payload } from '../../../shared/queue/catalog.ts'
 import type { JobView } from '../../../shared/queue/job-view.ts'
+import { askerOf, type Payload } from '../../../shared/queue/payloads.ts'
 import { describeFault, RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Planning } from './planning.ts'
 

@@ -16,7 +16,7 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Secrets } from '../../../shared/runtime/secrets.ts'
 import { readInput } from '../../../shared/source/input.ts'
 import { readDocument } from '../../../shared/source/reading.ts'
-import type { Supply } from '../catalog/supply.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import { PlanningSessions } from '../housekeeping/planning-sessions.ts'
 import { gated } from './gate.ts'
 import type { LockWaiters } from './lock-waiters.ts'
@@ -47,7 +47,7 @@ export interface Order {
 export class Planning {
   readonly #ledger: Ledger
   readonly #kinds: KindRegistry
-  readonly #supply: Supply
+  readonly #catalog: Catalog
   readonly #provider: Provider
   readonly #compiled: CompiledIndex
   readonly #durations: Durations
@@ -62,7 +62,7 @@ export class Planning {
   constructor(parts: {
     ledger: Ledger
     kinds: KindRegistry
-    supply: Supply
+    catalog: Catalog
     provider: Provider
     compiled: CompiledIndex
     durations: Durations
@@ -75,7 +75,7 @@ export class Planning {
   }) {
     this.#ledger = parts.ledger
     this.#kinds = parts.kinds
-    this.#supply = parts.supply
+    this.#catalog = parts.catalog
     this.#provider = parts.provider
     this.#compiled = parts.compiled
     this.#durations = parts.durations
@@ -98,13 +98,13 @@ export class Planning {
     const kind = this.#kinds.recognise(document)
     const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
-    const supplies = await this.#supply.supplies(
+    const uploads = await this.#catalog.view(
       cloudConfigs,
-      (catalog) => kind.chooses?.(document, { catalog, created }) ?? [],
+      (releaseIds) => kind.chooses?.(document, { releaseIds, created }) ?? [],
     )
     const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
-    const blueprint = kind.architect(document, { ...supplies, created, kept })
+    const blueprint = kind.architect(document, { ...uploads, created, kept })
     await kind.check?.(document)
     const drawn = this.#draw(kind, blueprint, recorded, { ...optionsOf(order.options), remove: false })
     return drawn.catch((error) => {

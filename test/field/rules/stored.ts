@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
+import { Catalog } from '../../../services/planner/catalog/catalog.ts'
 import { takeConfig } from '../../../services/planner/catalog/configs.ts'
-import { Supply } from '../../../services/planner/catalog/supply.ts'
-import { jobId } from '../../../shared/queue/catalog.ts'
+import { jobId } from '../../../shared/queue/payloads.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { connectRedis } from '../../../shared/runtime/redis.ts'
 import { openKinds } from '../../support/kinds.ts'
@@ -13,15 +13,15 @@ export async function noCloudConfigs(given: FieldCase): Promise<void> {
   const server = await startRedis()
   const redis = connectRedis({ url: server.url, prefix: 'test' }, 'service')
   try {
-    const supply = new Supply(redis, { url: server.url, prefix: 'test' })
-    const parts = { supply, kinds: await openKinds() }
+    const catalog = new Catalog(redis, { url: server.url, prefix: 'test' })
+    const parts = { catalog, kinds: await openKinds() }
     for (const file of await given.files(/\.yml$/)) {
       await given.check(`${file} is refused, and nothing is stored`, async () => {
         const content = await given.text(file)
         const error = await takeConfig({ type: 'cloud', name: 'default', content }, parts).catch((thrown) => thrown)
         assert.ok(error instanceof RemodelError, error === undefined ? 'it is stored' : String(error))
         assert.ok(error.faults.length > 0, `no place: ${error.message}`)
-        assert.deepEqual(await supply.configs(), [])
+        assert.deepEqual(await catalog.configs(), [])
       })
     }
   } finally {

@@ -22,7 +22,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(home, { recursive: true, force: true }))
 
-const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] }, taken: [] }
+const catalog = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] }, taken: [] }
 
 function documentWith(password: string, name = 'shop'): SourceDocument {
   const value = JSON.parse(documentOf({ name, net: 80, nodes: { n1: 'ab' } }))
@@ -32,7 +32,7 @@ function documentWith(password: string, name = 'shop'): SourceDocument {
 
 async function planOf(document: SourceDocument, secrets: Secrets) {
   const kept = await kind.keep!(document, { blobs, secrets })
-  const blueprint = kind.architect(document, { ...supplies, kept })
+  const blueprint = kind.architect(document, { ...catalog, kept })
   const floorplan = { deployment: blueprint.deployment, version: 1, materials: [] }
   const options = { recreate: false, remove: false, skipDrain: false }
   return {
@@ -84,7 +84,7 @@ describe('the password of a user of a database', () => {
 
   test('that was kept nowhere is not taken for no password', () => {
     const [instance] = kind
-      .architect(documentWith('open sesame'), supplies)
+      .architect(documentWith('open sesame'), catalog)
       .materials.filter(({ id }) => id.startsWith('instance/'))
       .map(({ attributes }) => InstanceAttributes.parse(attributes))
     expect(instance!.users[0]!.verifier).toMatch(/^sha256:/)
@@ -109,7 +109,7 @@ describe('who may come in to a server', () => {
       const value = JSON.parse(documentOf({ net: 80, nodes: { n1: 'ab' } }))
       value.database_users[0].username = username
       const document = new SourceDocument('shop.yml', JSON.stringify(value))
-      expect(() => kind.architect(document, supplies)).toThrowError(
+      expect(() => kind.architect(document, catalog)).toThrowError(
         expect.objectContaining({
           code: 'invalid-input',
           faults: [expect.objectContaining({ path: 'database_users[0].username' })],

@@ -6,7 +6,7 @@ import type { Plan } from '../../../shared/model/plan.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
 import { documentOf, type Wish } from './document.ts'
 
-const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
+const catalog = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
 const options = { recreate: false, remove: false, skipDrain: false }
 
 /** The plan for a document, or for wishes, upon a floorplan and observations. */
@@ -16,7 +16,7 @@ export async function planOf(
   observations: readonly Observation[] = [],
 ): Promise<Plan> {
   const document = new SourceDocument('shop.yml', typeof wish === 'string' ? wish : documentOf(wish))
-  const blueprint = kind.architect(document, supplies)
+  const blueprint = kind.architect(document, catalog)
   const floorplan = { deployment: blueprint.deployment, version: 1, materials }
   return sealPlan(await kind.foreman(blueprint, floorplan, options, { observations }), blueprint, floorplan)
 }

@@ -225,8 +225,8 @@ describe('a database document is refused with file, line, path and a way out', (
   test('an address that another deployment uses', async () => {
     const { kind } = await import('../../../kinds/database/kind.ts')
     const { SourceDocument } = await import('../../../shared/source/document.ts')
-    const supplies = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
-    const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(good)), supplies)
+    const catalog = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
+    const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(good)), catalog)
     const name = { type: 'address', scope: '', name: '127.80.0.3' }
     const reserved = new ReservedNames(new Map([[nameKey(name), 'other']]))
     const options = { recreate: false, remove: false, skipDrain: false }

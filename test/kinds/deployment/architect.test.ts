@@ -4,7 +4,7 @@ import { emptyFloorplan } from '../../../shared/model/material.ts'
 import { nameKey, ReservedNames } from '../../../shared/model/reservation.ts'
 import type { Release } from '../../../shared/release/release.ts'
 import { describeFault, RemodelError } from '../../../shared/runtime/errors.ts'
-import { document, job, kind, options, pack, supplies } from './planning.ts'
+import { catalog, document, job, kind, options, pack } from './planning.ts'
 import { app, cloudText, given, manifestText, older } from './shop.ts'
 
 function drawn(manifest = manifestText, cloud = cloudText, releases?: Release[]): Strategy {
@@ -446,7 +446,7 @@ test('several cloud configs are one, in whatever order they are given', () => {
   const draw = (clouds: string[]) => {
     const files = clouds.map((text) => document(text.startsWith('azs') ? 'a.yml' : 'b.yml', text))
     return kind.architect(document('shop.yml', manifestText), {
-      ...supplies('{}', [...releases], [...stemcells]),
+      ...catalog('{}', [...releases], [...stemcells]),
       configs: { cloud: files, runtime: [] },
     })
   }

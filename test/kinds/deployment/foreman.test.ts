@@ -19,9 +19,9 @@ import { app, cloudText, given, manifestText, older } from './shop.ts'
 
 const first = () => 0
 
-async function deployed(manifest = manifestText, supplies = given()): Promise<Floorplan> {
+async function deployed(manifest = manifestText, catalog = given()): Promise<Floorplan> {
   const floorplan = emptyFloorplan('shop')
-  return execute(await plan(manifest, supplies, floorplan), floorplan, first).floorplan
+  return execute(await plan(manifest, catalog, floorplan), floorplan, first).floorplan
 }
 
 const ids = (of: Plan) => of.remodels.map((remodel) => remodel.id)

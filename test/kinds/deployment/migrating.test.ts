@@ -3,9 +3,9 @@ import { emptyFloorplan, type Floorplan } from '../../../shared/model/material.t
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { execute } from './execution.ts'
 import { plan } from './planning.ts'
-import { given as supplies } from './random-manifests.ts'
+import { given as catalog } from './random-manifests.ts'
 
-const given = supplies(false)
+const given = catalog(false)
 
 interface Wish {
   name?: string

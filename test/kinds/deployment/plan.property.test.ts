@@ -88,7 +88,7 @@ test('removing a deployment leaves nothing but compiled packages', async () => {
   )
 })
 
-test('the same input gives the same plan byte for byte, in whatever order the supplies come', async () => {
+test('the same input gives the same plan byte for byte, in whatever order the uploads came', async () => {
   await check(
     fc.asyncProperty(histories, async ({ history, order }) => {
       const before = await deploy(history.slice(0, -1), order)

@@ -1,4 +1,4 @@
-import type { PlanOptions, Supplies } from '../../../kinds/contract/kind.ts'
+import type { CatalogView, PlanOptions } from '../../../kinds/contract/kind.ts'
 import { renderedBy } from '../../../kinds/deployment/kind.ts'
 import { type Health, health } from '../../../kinds/deployment/plan/observations.ts'
 import type { DeploymentOptions } from '../../../kinds/deployment/plan/options.ts'
@@ -23,7 +23,7 @@ export function document(file: string, value: unknown): SourceDocument {
   return new SourceDocument(file, typeof value === 'string' ? value : JSON.stringify(value, null, 2))
 }
 
-export function supplies(cloud: unknown, releases: Release[], stemcells: Stemcell[]): Supplies {
+export function catalog(cloud: unknown, releases: Release[], stemcells: Stemcell[]): CatalogView {
   const clouds = Array.isArray(cloud) ? cloud : [cloud]
   return {
     releases,
@@ -36,7 +36,7 @@ export function supplies(cloud: unknown, releases: Release[], stemcells: Stemcel
 /** `healths`: what the inspector has seen of some materials. */
 export async function plan(
   manifest: unknown,
-  given: Supplies,
+  given: CatalogView,
   floorplan: Floorplan = emptyFloorplan('shop'),
   { healths = {}, ...asked }: Partial<PlanOptions<DeploymentOptions>> & { healths?: Record<string, Health> } = {},
 ): Promise<Plan> {

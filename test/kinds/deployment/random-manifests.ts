@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Release } from '../../../shared/release/release.ts'
-import { job, pack, stemcells, supplies } from './planning.ts'
+import { catalog, job, pack, stemcells } from './planning.ts'
 
 /** Releases whose versions differ in one package, one job and one dependency. */
 const releases: Release[] = ['1', '2', '3'].map((version) => ({
@@ -55,7 +55,7 @@ const cloud = {
 }
 
 export const given = (shuffled: boolean) =>
-  supplies(cloud, shuffled ? [...releases].reverse() : releases, shuffled ? [...stemcells].reverse() : stemcells)
+  catalog(cloud, shuffled ? [...releases].reverse() : releases, shuffled ? [...stemcells].reverse() : stemcells)
 
 const group = (name: string) =>
   fc.record({

@@ -1,5 +1,5 @@
 import type { Release } from '../../../shared/release/release.ts'
-import { job, pack, stemcells, supplies } from './planning.ts'
+import { catalog, job, pack, stemcells } from './planning.ts'
 
 /** A small manifest and cloud config as text, so that faults have lines. */
 export const manifestText = `name: shop
@@ -78,4 +78,4 @@ export const app: Release = {
 export const older: Release = { ...app, version: '1.9' }
 
 export const given = (cloud: string = cloudText, releases: Release[] = [older, app]) =>
-  supplies(cloud, releases, stemcells)
+  catalog(cloud, releases, stemcells)

@@ -1,7 +1,7 @@
 import { test } from 'vitest'
 import { inputs } from '../../../kinds/deployment/inputs.ts'
 import { expectVersions } from '../drawn-versions.ts'
-import { job, plan, stemcells, supplies } from './planning.ts'
+import { catalog, job, plan, stemcells } from './planning.ts'
 
 test('plans of a deployment say the version of each input', async () => {
   const group = {
@@ -28,5 +28,5 @@ test('plans of a deployment say the version of each input', async () => {
     update: { canaries: 1, max_in_flight: 1, canary_watch_time: '1-2', update_watch_time: '1-2' },
     instance_groups: [group],
   }
-  expectVersions(await plan(manifest, supplies(cloud, releases, stemcells)), inputs)
+  expectVersions(await plan(manifest, catalog(cloud, releases, stemcells)), inputs)
 })

@@ -1,5 +1,5 @@
 import { DelayedError, UnrecoverableError } from 'bullmq'
-import { catalog, type Payload, type QueueName } from '../../../shared/queue/catalog.ts'
+import { type Payload, payloads, type QueueName } from '../../../shared/queue/payloads.ts'
 import type { RedisClient } from '../redis/client.ts'
 import type { AddOptions, QueueJob, QueueModel } from './model.ts'
 
@@ -159,7 +159,7 @@ export class SimWorker<Name extends QueueName> {
         updateProgress: async () => {},
         log: async () => {},
       }
-      const payload = catalog[this.#parts.name].safeParse(job.data)
+      const payload = payloads[this.#parts.name].safeParse(job.data)
       if (!payload.success) throw new UnrecoverableError('this job does not fit')
       await process(payload.data as Payload<Name>, abort.signal, handle, token)
     } catch (error) {

@@ -4,8 +4,8 @@ import { type Restore, restoredMaterial } from '../../inputs.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import type { ArchiveSeen } from '../archived.ts'
 import type { NodeResources } from '../operations/operations.ts'
+import type { DatabaseContext } from './database-context.ts'
 import type { Restores } from './restores.ts'
-import type { Situation } from './situation.ts'
 
 const longSeconds = 6 * 3600
 const attempts = 5
@@ -41,23 +41,23 @@ export function backupDraft(of: {
 export function firstBackups(
   nodes: readonly NodeResources[],
   archives: readonly ArchiveSeen[],
-  situation: Situation,
+  context: DatabaseContext,
   { pending }: Restores,
 ): RemodelDraft[] {
   return nodes.flatMap((node) => {
-    const wanted = Object.values(situation.settingsOf(node.node_name))[0]?.backup
+    const wanted = Object.values(context.settingsOf(node.node_name))[0]?.backup
     if (!wanted) return []
-    const archive = archives.find((one) => one.deployment === situation.deployment && one.node === node.node_name)
-    const stands = situation.standing('database.node', node.node_name) !== undefined
+    const archive = archives.find((one) => one.deployment === context.deployment && one.node === node.node_name)
+    const stands = context.standing('database.node', node.node_name) !== undefined
     const silent = stands && archive?.now === null && !pending.has(node.node_name)
     const has = archive?.backups.some(({ line }) => line === archive.line)
     if ((has || silent) && !pending.has(node.node_name)) return []
     return [
       backupDraft({
-        deployment: situation.deployment,
+        deployment: context.deployment,
         node: node.node_name,
         database: node.database_name,
-        members: situation.keptOf(node.node_name),
+        members: context.keptOf(node.node_name),
         keep: wanted.keep,
         reason: { code: pending.has(node.node_name) ? 'node-restored' : 'no-backup' },
       }),
@@ -69,22 +69,22 @@ export function firstBackups(
  * Before anything is taken down, one for each source: what the restore needs is archived and looked for. And what the
  * other nodes that are taken down have written up to now is archived too, so that it stays restorable.
  */
-export function preparations({ pending }: Restores, situation: Situation): RemodelDraft[] {
-  const { deployment } = situation
+export function preparations({ pending }: Restores, context: DatabaseContext): RemodelDraft[] {
+  const { deployment } = context
   const sources = new Map<string, Restore>()
   for (const restore of pending.values())
     sources.set(`${restore.deployment}/${restore.node}/${restore.backup}`, restore)
   const checks = [...sources.values()].map((restore) => {
-    const members = restore.deployment === deployment ? situation.membersOf(restore.node) : []
+    const members = restore.deployment === deployment ? context.membersOf(restore.node) : []
     const title = `archive ${restore.node} up to now and check backup ${restore.backup}`
     return preparation('prepare-restore', `backup/${restore.backup}`, title, { restore, members })
   })
   const archived = new Set([...sources.values()].flatMap((one) => (one.deployment === deployment ? [one.node] : [])))
   const others = [...pending.keys()].filter(
-    (node) => !archived.has(node) && situation.standing('database.node', node) !== undefined,
+    (node) => !archived.has(node) && context.standing('database.node', node) !== undefined,
   )
   const tails = others.map((node) => {
-    const input = { deployment, node, members: situation.membersOf(node) }
+    const input = { deployment, node, members: context.membersOf(node) }
     return preparation('archive-log', `archive/${node}`, `archive ${node} up to now`, input)
   })
   return [...checks, ...tails]
@@ -106,7 +106,7 @@ function preparation(step: string, material: string, title: string, input: objec
 }
 
 /** A request that has left the document may be made again. */
-export function forgetting({ forgotten }: Restores, situation: Situation): RemodelDraft[] {
+export function forgetting({ forgotten }: Restores, context: DatabaseContext): RemodelDraft[] {
   return forgotten.map((node) => {
     const material = restoredMaterial(node)
     const resource = { identifier: { type: 'restored', id: node }, attributes: {} }
@@ -118,7 +118,7 @@ export function forgetting({ forgotten }: Restores, situation: Situation): Remod
       title: `forget that ${node} was restored`,
       stage: 'restore done',
       reasons: [{ code: 'restore-over' } satisfies DatabaseReason],
-      input: { event: 'delete', resource, deployment: situation.deployment },
+      input: { event: 'delete', resource, deployment: context.deployment },
       attempts,
     }
   })

@@ -3,7 +3,7 @@ import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import { materialId } from '../names.ts'
 import type { NamedPlan } from '../operations/operations.ts'
-import type { Situation } from './situation.ts'
+import type { DatabaseContext } from './database-context.ts'
 import { extensionsOf, workOf } from './steps.ts'
 
 const attempts = 5
@@ -12,17 +12,17 @@ const attempts = 5
  * A node that is copied has the extensions that its source had then: those that the same document adds
  * come behind that. Pure.
  */
-export function copiedExtensions(plans: readonly NamedPlan[], situation: Situation): RemodelDraft[] {
+export function copiedExtensions(plans: readonly NamedPlan[], context: DatabaseContext): RemodelDraft[] {
   const events = plans.flatMap(({ phases }) => phases.flat())
   const made = events.filter(
     ({ type, resource }) => type === 'create' && resource.identifier.type === 'database.postgres_database',
   )
   return made
-    .filter(({ resource }) => situation.isCopied(String(resource.attributes.node_name)))
+    .filter(({ resource }) => context.isCopied(String(resource.attributes.node_name)))
     .filter(({ resource }) => extensionsOf(resource).length > 0)
     .map(({ resource }) => {
       const material = materialId(resource.identifier)
-      const { step, input } = workOf({ type: 'update', resource }, situation, [])
+      const { step, input } = workOf({ type: 'update', resource }, context, [])
       return {
         id: `${step} ${material} (behind its copy)`,
         step,

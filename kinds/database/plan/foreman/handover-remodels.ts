@@ -2,11 +2,11 @@ import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { Members } from '../../inputs.ts'
 import { linkPattern } from '../../postgres/names.ts'
 import type { DatabaseReason } from '../../reasons.ts'
+import type { DatabaseContext } from './database-context.ts'
 import type { Handover } from './handover.ts'
-import type { Situation } from './situation.ts'
 
 /** What a change of primary has to know of its node. */
-export type Surroundings = Pick<Situation, 'deployment' | 'membersOf' | 'standing' | 'isSynchronous'>
+export type Surroundings = Pick<DatabaseContext, 'deployment' | 'membersOf' | 'standing' | 'isSynchronous'>
 
 /** A replication takes as long as it takes, but a worker may be lost more often than once meanwhile. */
 const attempts = 5
@@ -18,24 +18,24 @@ const electionSeconds = 900
 /** The change itself; ahead of one that may lose something, a person's word. */
 export function handoverRemodels(
   handover: Handover,
-  situation: Surroundings,
+  context: Surroundings,
   wanted: DatabaseReason = { code: 'other-primary-wanted' },
 ): RemodelDraft[] {
   const { node, from, to, how } = handover
-  const members = situation.membersOf(node)
-  const resource = situation.standing('database.node', node)
+  const members = context.membersOf(node)
+  const resource = context.standing('database.node', node)
   const material = `node/${node}`
   const words = how === 'promote-node' ? 'promote' : how.replace('-', ' ')
   const stage = `${words} ${node}`
   const input = {
     event: 'update',
     resource,
-    deployment: situation.deployment,
+    deployment: context.deployment,
     node,
     members,
     to,
-    synchronous: situation.isSynchronous(node),
-    ...(how === 'switch-over' ? {} : { ...electionOf(handover), ...readersOf(handover, situation) }),
+    synchronous: context.isSynchronous(node),
+    ...(how === 'switch-over' ? {} : { ...electionOf(handover), ...readersOf(handover, context) }),
     ...(how === 'fail-over'
       ? { lost: members.filter(({ instance }) => instance === from), full: handover.full ?? false }
       : {}),
@@ -74,12 +74,12 @@ function electionOf({ candidates, wake, commits, slots, acceptLoss }: Exclude<Ha
 /** Nodes that read from this one. */
 function readersOf(
   { to, slots }: Exclude<Handover, { how: 'switch-over' }>,
-  situation: Surroundings,
+  context: Surroundings,
 ): { database: string; readers: Members } {
   const nodes = slots.flatMap((slot) => linkPattern.exec(slot)?.[2] ?? [])
   return {
-    database: String(situation.standing('database.instance', to)?.attributes.database_name ?? ''),
-    readers: Object.fromEntries(nodes.map((node) => [node, situation.membersOf(node)])),
+    database: String(context.standing('database.instance', to)?.attributes.database_name ?? ''),
+    readers: Object.fromEntries(nodes.map((node) => [node, context.membersOf(node)])),
   }
 }
 

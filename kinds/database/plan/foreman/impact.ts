@@ -6,9 +6,9 @@ import type { ArchiveSeen, Drops } from '../archived.ts'
 import type { Event, NamedPlan, NodeResources } from '../operations/operations.ts'
 import { sizeText } from '../texts.ts'
 import { restartText, switchOverText } from './consequences.ts'
+import type { DatabaseContext } from './database-context.ts'
 import type { Handover } from './handover.ts'
 import { type Changed, changedOf } from './settings.ts'
-import type { Situation } from './situation.ts'
 import { extensionsOf } from './steps.ts'
 
 interface Planned {
@@ -22,18 +22,18 @@ interface Planned {
  * What a deploy means for those who use the database: who takes writes and when not, who restarts,
  * what comes and goes. Pure.
  */
-export function impactOf(nodes: readonly NodeResources[], situation: Situation, planned: Planned): string[] {
+export function impactOf(nodes: readonly NodeResources[], context: DatabaseContext, planned: Planned): string[] {
   const events = planned.plans.flatMap(({ phases }) => phases.flat())
   return [
     ...new Set([
-      ...restoreTexts(planned, situation),
+      ...restoreTexts(planned, context),
       ...planned.handovers.map(handoverText),
-      ...events.flatMap((event) => switchOverOf(event, situation)),
-      ...settingTexts(changedOf(nodes, situation), situation),
-      ...events.flatMap((event) => serverTexts(event, situation, planned)),
-      ...extensionTexts(events, situation),
-      ...tlsTexts(nodes, situation),
-      ...userTexts(nodes, situation),
+      ...events.flatMap((event) => switchOverOf(event, context)),
+      ...settingTexts(changedOf(nodes, context), context),
+      ...events.flatMap((event) => serverTexts(event, context, planned)),
+      ...extensionTexts(events, context),
+      ...tlsTexts(nodes, context),
+      ...userTexts(nodes, context),
     ]),
   ]
 }
@@ -42,20 +42,20 @@ function handoverText({ how, node, from, to }: Handover): string {
   return how === 'switch-over' ? switchOverText(node, from, to) : `${to} takes over: ${node} takes writes again`
 }
 
-function switchOverOf({ resource: { identifier } }: Event, situation: Situation): string[] {
+function switchOverOf({ resource: { identifier } }: Event, context: DatabaseContext): string[] {
   if (identifier.type !== 'database.switchover') return []
-  const node = String(situation.standing('database.instance', identifier.id)?.attributes.node)
-  return [switchOverText(node, primaryOf(node, situation), identifier.id)]
+  const node = String(context.standing('database.instance', identifier.id)?.attributes.node)
+  return [switchOverText(node, primaryOf(node, context), identifier.id)]
 }
 
-const primaryOf = (node: string, situation: Situation) =>
-  String(situation.standing('database.node', node)?.attributes.primary_instance_id)
+const primaryOf = (node: string, context: DatabaseContext) =>
+  String(context.standing('database.node', node)?.attributes.primary_instance_id)
 
 /**
  * In the order of the plan, of each node the primary last. Servers that read their settings again are named together.
  */
-function settingTexts(changed: readonly Changed[], situation: Situation): string[] {
-  const isPrimary = ({ id, wanted: { node } }: Changed) => primaryOf(node, situation) === id
+function settingTexts(changed: readonly Changed[], context: DatabaseContext): string[] {
+  const isPrimary = ({ id, wanted: { node } }: Changed) => primaryOf(node, context) === id
   const inOrder = [...Map.groupBy(changed, ({ wanted }) => wanted.node).values()].flatMap((own) =>
     own.toSorted((a, b) => Number(isPrimary(a)) - Number(isPrimary(b))),
   )
@@ -70,7 +70,7 @@ function settingTexts(changed: readonly Changed[], situation: Situation): string
       continue
     }
     const { node } = wanted
-    const alone = situation.isSynchronous(node) && situation.membersOf(node).length === 2
+    const alone = context.isSynchronous(node) && context.membersOf(node).length === 2
     restarted.push(restartText({ node, server: id, primary: isPrimary(one), alone, unsure: !how.includes('yes') }))
   }
   if (reloaded.length === 0) return restarted
@@ -78,27 +78,27 @@ function settingTexts(changed: readonly Changed[], situation: Situation): string
   return [...restarted, `${listed(reloaded)} ${own} settings again: nothing is interrupted`]
 }
 
-function serverTexts({ type, resource }: Event, situation: Situation, { pending }: Planned): string[] {
+function serverTexts({ type, resource }: Event, context: DatabaseContext, { pending }: Planned): string[] {
   if (resource.identifier.type !== 'database.instance') return []
   const server = resource.identifier.id
-  if (type !== 'delete' && situation.isHeld(server)) return []
+  if (type !== 'delete' && context.isHeld(server)) return []
   const { node } = InstanceAttributes.parse(resource.attributes)
-  if (pending.has(node) || !situation.isWanted(node)) return []
-  const stands = situation.standing('database.node', node) !== undefined
+  if (pending.has(node) || !context.isWanted(node)) return []
+  const stands = context.standing('database.node', node) !== undefined
   if (type === 'delete') return stands ? [`${server} goes: ${node} goes on without it`] : []
-  const source = situation.sourceOf(node)
+  const source = context.sourceOf(node)
   if (source !== undefined) return [`${node} comes with what ${source} has, which goes on taking writes`]
   if (!stands || type !== 'create') return []
-  if (primaryOf(node, situation) === server) return [`${server} is brought back: no writes on ${node} until then`]
-  return situation.standing('database.instance', server) !== undefined
+  if (primaryOf(node, context) === server) return [`${server} is brought back: no writes on ${node} until then`]
+  return context.standing('database.instance', server) !== undefined
     ? [`${server} is set up again: ${node} goes on taking writes`]
     : [`${server} comes: it is copied from the primary of ${node}, which goes on taking writes`]
 }
 
-function extensionTexts(events: readonly Event[], situation: Situation): string[] {
+function extensionTexts(events: readonly Event[], context: DatabaseContext): string[] {
   return events.flatMap(({ type, resource }) => {
     const { type: of, id } = resource.identifier
-    const stood = situation.standing(of, id)
+    const stood = context.standing(of, id)
     if (of !== 'database.postgres_database' || type === 'delete' || !stood) return []
     const [before, after] = [extensionsOf(stood), extensionsOf(resource)]
     return [
@@ -113,14 +113,14 @@ function extensionTexts(events: readonly Event[], situation: Situation): string[
 }
 
 /** Nodes that come back to the same moment of the same node are named together. */
-function restoreTexts({ pending, archives }: Planned, situation: Situation): string[] {
+function restoreTexts({ pending, archives }: Planned, context: DatabaseContext): string[] {
   const alike = Map.groupBy([...pending], ([, one]) =>
     canonical([one.deployment, one.node, one.backup, one.target as never]),
   )
   return [...alike.values()].flatMap((group) => {
     const restore = group[0]![1]
     const nodes = group.map(([node]) => node)
-    const back = nodes.filter((node) => situation.standing('database.node', node) !== undefined)
+    const back = nodes.filter((node) => context.standing('database.node', node) !== undefined)
     const fresh = nodes.filter((node) => !back.includes(node))
     const moment = momentText(restore)
     const now = archives.find((one) => one.deployment === restore.deployment && one.node === restore.node)?.now ?? null
@@ -128,7 +128,7 @@ function restoreTexts({ pending, archives }: Planned, situation: Situation): str
       ...(back.length === 0
         ? []
         : [
-            `${listed(back)} go${back.length === 1 ? 'es' : ''} back to ${moment}${sinceText(restore.target, now)}${restore.target.type === 'default' ? '' : dropsText(back, situation, archives)}: no writes until that is done; ` +
+            `${listed(back)} go${back.length === 1 ? 'es' : ''} back to ${moment}${sinceText(restore.target, now)}${restore.target.type === 'default' ? '' : dropsText(back, context, archives)}: no writes until that is done; ` +
               'what was written since leaves, and stays in the archive, from which another restore brings it back',
           ]),
       ...(fresh.length === 0
@@ -154,7 +154,11 @@ function momentText({ target, backup }: Restore): string {
 }
 
 /** What is dropped with it on each node, as its server has counted it. */
-function dropsText(nodes: readonly string[], { deployment }: Situation, archives: readonly ArchiveSeen[]): string {
+function dropsText(
+  nodes: readonly string[],
+  { deployment }: DatabaseContext,
+  archives: readonly ArchiveSeen[],
+): string {
   const alike = Map.groupBy(nodes, (node) => {
     const drops = archives.find((one) => one.deployment === deployment && one.node === node)?.drops
     return drops === undefined ? '' : amountOf(drops)
@@ -189,9 +193,9 @@ function sinceText(target: Target, now: number | null): string {
 }
 
 /** All servers have the same users: those of the first that stands speak for all. */
-function userTexts(nodes: readonly NodeResources[], situation: Situation): string[] {
+function userTexts(nodes: readonly NodeResources[], context: DatabaseContext): string[] {
   for (const { instance_id: id, instance } of nodes.flatMap(({ instances }) => instances ?? [])) {
-    const stood = situation.standing('database.instance', id)
+    const stood = context.standing('database.instance', id)
     if (!stood) continue
     const before = new Map(InstanceAttributes.parse(stood.attributes).users.map((user) => [user.username, user]))
     return InstanceAttributes.parse(instance.attributes).users.flatMap((user) => {
@@ -209,10 +213,10 @@ function userTexts(nodes: readonly NodeResources[], situation: Situation): strin
 }
 
 /** All servers are to have the same; those that come now are not told of. */
-function tlsTexts(nodes: readonly NodeResources[], situation: Situation): string[] {
+function tlsTexts(nodes: readonly NodeResources[], context: DatabaseContext): string[] {
   return nodes.flatMap(({ instances }) =>
     (instances ?? []).flatMap(({ instance_id: id, instance }): string[] => {
-      const stood = situation.standing('database.instance', id)
+      const stood = context.standing('database.instance', id)
       if (!stood) return []
       const [before, after] = [stood, instance].map(({ attributes }) => InstanceAttributes.parse(attributes).tls?.mode)
       if (before === after) return []

@@ -6,10 +6,10 @@ import type { DatabaseReason } from '../../reasons.ts'
 import { closedNodes } from '../closed.ts'
 import { findStanding, type State } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
+import type { DatabaseContext } from './database-context.ts'
 import { databaseIsGone } from './gone-database.ts'
 import { type Handover, handovers } from './handover.ts'
 import { NodeView } from './node-view.ts'
-import type { Situation } from './situation.ts'
 
 /** A node that the document has no more and that has data. */
 export interface Leaving {
@@ -161,14 +161,14 @@ export function refuseHalfRemoved(strategy: Strategy, start: State, materials: r
 /** What is done ahead of the removal of a node. */
 export function drainDraft(
   { node }: Leaving,
-  situation: Situation,
+  context: DatabaseContext,
   of: { database: string; loss: boolean },
 ): RemodelDraft {
   const input = {
-    deployment: situation.deployment,
+    deployment: context.deployment,
     node,
-    members: situation.membersOf(node),
-    peers: situation.peersOf(node),
+    members: context.membersOf(node),
+    peers: context.peersOf(node),
     ...of,
   }
   return {

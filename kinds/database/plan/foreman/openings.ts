@@ -3,7 +3,7 @@ import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import { closedNodes } from '../closed.ts'
 import type { Event, NamedPlan, NodeResources, Phase } from '../operations/operations.ts'
-import type { Situation } from './situation.ts'
+import type { DatabaseContext } from './database-context.ts'
 
 /** A node comes to let clients in. */
 export interface Opening {
@@ -18,23 +18,23 @@ export function openings(
   nodes: readonly NodeResources[],
   materials: readonly StandingMaterial[],
   plans: readonly NamedPlan[],
-  situation: Situation,
+  context: DatabaseContext,
 ): Opening[] {
   const closed = closedNodes(materials)
   const phases = plans.flatMap((plan) => plan.phases)
   return nodes.flatMap(({ node_name: node, database_name: database }): Opening[] => {
-    if (!situation.isAdded(node) && !closed.has(node)) return []
+    if (!context.isAdded(node) && !closed.has(node)) return []
     const resource =
       phases.flat().find(({ type, resource: { identifier } }) => type !== 'delete' && isNode(identifier, node))
-        ?.resource ?? situation.standing('database.node', node)
+        ?.resource ?? context.standing('database.node', node)
     if (!resource) return []
     const input = {
       event: 'update',
       resource,
-      deployment: situation.deployment,
+      deployment: context.deployment,
       node,
       database,
-      members: situation.keptOf(node),
+      members: context.keptOf(node),
       peers: nodes.map(({ node_name }) => node_name).filter((name) => name !== node),
     }
     const draft: RemodelDraft = {
@@ -44,7 +44,7 @@ export function openings(
       material: `node/${node}`,
       title: `let clients in to ${node}: all other nodes get what is written to it from now on`,
       stage: `open ${node}`,
-      reasons: [{ code: situation.isAdded(node) ? 'node-added' : 'node-closed' } satisfies DatabaseReason],
+      reasons: [{ code: context.isAdded(node) ? 'node-added' : 'node-closed' } satisfies DatabaseReason],
       input,
       attempts,
     }

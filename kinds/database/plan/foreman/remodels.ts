@@ -4,10 +4,10 @@ import type { DatabaseReason } from '../../reasons.ts'
 import { materialId } from '../names.ts'
 import type { Event, NamedPlan, Phase } from '../operations/operations.ts'
 import { changesOf } from './changes.ts'
+import type { DatabaseContext } from './database-context.ts'
 import type { Handover } from './handover.ts'
 import { handoverRemodels } from './handover-remodels.ts'
 import type { Opening } from './openings.ts'
-import type { Situation } from './situation.ts'
 import { workOf } from './steps.ts'
 
 /** A copy of a large database takes its time. */
@@ -24,11 +24,11 @@ const attempts = 5
 export function remodelsOf(
   plans: readonly NamedPlan[],
   { handovers, late }: { handovers: readonly Handover[]; late: readonly Handover[] },
-  situation: Situation,
+  context: DatabaseContext,
   { renamings, before, after, drains, openings, lost }: Beside,
 ): RemodelDraft[] {
   const renamed = renamings.slice(-1).map(({ id }) => id)
-  const early = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, situation))]
+  const early = [...before, ...handovers.flatMap((handover) => handoverRemodels(handover, context))]
   const remodels = [...renamings, ...early.map((draft) => ({ ...draft, needs: [...(draft.needs ?? []), ...renamed] }))]
   let needs = early.length > 0 ? early.map(({ id }) => id) : renamed
   const used = new Set(remodels.map(({ id }) => id))
@@ -57,10 +57,10 @@ export function remodelsOf(
         needs = due.map(({ draft }) => draft.id)
         for (const drain of due) open.delete(drain)
       }
-      const events = phase.filter((event) => !isHeld(event, situation))
+      const events = phase.filter((event) => !isHeld(event, context))
       if (events.length > 0) gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1}`, name)
       const drafts = events.map((event) => {
-        const draft = draftOf(event, phase, situation, { made, lost })
+        const draft = draftOf(event, phase, context, { made, lost })
         const id = used.has(draft.id) ? `${draft.id} (plan ${index + 1})` : draft.id
         used.add(id)
         return { ...draft, id, stage: name, needs }
@@ -73,7 +73,7 @@ export function remodelsOf(
       }
     }
   }
-  const last = late.flatMap((handover) => handoverRemodels(handover, situation)).map((draft) => ({ ...draft, needs }))
+  const last = late.flatMap((handover) => handoverRemodels(handover, context)).map((draft) => ({ ...draft, needs }))
   const behind = last.length > 0 ? last.map(({ id }) => id) : needs
   return [...remodels, ...last, ...after.map((draft) => ({ ...draft, needs: behind }))]
 }
@@ -106,8 +106,8 @@ function takesAway({ type, resource: { attributes, identifier } }: Event, node: 
   )
 }
 
-const isHeld = ({ type, resource: { identifier } }: Event, situation: Situation) =>
-  type !== 'delete' && identifier.type === 'database.instance' && situation.isHeld(identifier.id)
+const isHeld = ({ type, resource: { identifier } }: Event, context: DatabaseContext) =>
+  type !== 'delete' && identifier.type === 'database.instance' && context.isHeld(identifier.id)
 
 const isMade = ({ type }: Event) => type !== 'delete'
 const materialOf = ({ resource }: Event) => materialId(resource.identifier)
@@ -116,15 +116,15 @@ const materialOf = ({ resource }: Event) => materialId(resource.identifier)
 function draftOf(
   event: Event,
   phase: Phase,
-  situation: Situation,
+  context: DatabaseContext,
   { made, lost }: { made: ReadonlySet<string>; lost: ReadonlySet<string> },
 ): RemodelDraft {
   const { type, resource } = event
   const material = materialOf(event)
   const noun = materialType(material)
-  const { step, input } = workOf(event, situation, phase)
-  const stood = situation.standing(resource.identifier.type, resource.identifier.id)
-  const node = noun === 'instance' || noun === 'host' ? situation.standingNodeOf(resource) : undefined
+  const { step, input } = workOf(event, context, phase)
+  const stood = context.standing(resource.identifier.type, resource.identifier.id)
+  const node = noun === 'instance' || noun === 'host' ? context.standingNodeOf(resource) : undefined
   const before = (stood?.attributes ?? {}) as Material['attributes']
   const changes = type === 'delete' ? [] : changesOf(before, resource.attributes as Material['attributes'])
   return {

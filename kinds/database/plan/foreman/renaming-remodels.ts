@@ -2,8 +2,8 @@ import { invalidInput } from '../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import type { Strategy } from '../strategy.ts'
+import type { DatabaseContext } from './database-context.ts'
 import type { PlannedRenaming } from './renaming.ts'
-import type { Situation } from './situation.ts'
 
 const deadlineSeconds = 900
 const attempts = 5
@@ -15,19 +15,19 @@ const attempts = 5
 export function renamingRemodels(
   renamings: readonly PlannedRenaming[],
   { database, nodes }: Strategy,
-  situation: Situation,
+  context: DatabaseContext,
 ): RemodelDraft[] {
   // Names of nodes that are renamed further on are those of before.
   const before = new Map(renamings.map(({ from, to }) => [to, from]))
   const drafts = renamings.flatMap(({ from, to, materials }): RemodelDraft[] => {
     before.delete(to)
-    const members = situation.membersOf(to)
-    const { deployment } = situation
-    const others = nodes.map(({ node_name }) => node_name).filter((node) => node !== to && situation.stands(node))
-    const peers = Object.fromEntries(others.map((node) => [before.get(node) ?? node, situation.membersOf(node)]))
+    const members = context.membersOf(to)
+    const { deployment } = context
+    const others = nodes.map(({ node_name }) => node_name).filter((node) => node !== to && context.stands(node))
+    const peers = Object.fromEntries(others.map((node) => [before.get(node) ?? node, context.membersOf(node)]))
     const input = {
       event: 'update',
-      resource: situation.standing('database.node', to),
+      resource: context.standing('database.node', to),
       deployment,
       from,
       to,
@@ -35,13 +35,13 @@ export function renamingRemodels(
       members,
       peers,
       materials: [...materials],
-      synchronous: situation.isSynchronous(to),
-      keep: situation.slots(),
+      synchronous: context.isSynchronous(to),
+      keep: context.slots(),
     }
     const stage = `rename ${from} to ${to}`
     const reasons: DatabaseReason[] = [{ code: 'node-renamed' }]
     const draft = { stage, reasons, action: 'update', deadlineSeconds, attempts } as const
-    const archived = Object.values(situation.settingsOf(to)).some(({ backup }) => backup !== undefined)
+    const archived = Object.values(context.settingsOf(to)).some(({ backup }) => backup !== undefined)
     const tail: RemodelDraft = {
       ...draft,
       id: `archive-log archive/${from}`,
@@ -75,11 +75,11 @@ export function renamingRemodels(
 }
 
 /** What a rename means for those who use the node. */
-export function renamingTexts(renamings: readonly PlannedRenaming[], situation: Situation): string[] {
+export function renamingTexts(renamings: readonly PlannedRenaming[], context: DatabaseContext): string[] {
   return renamings.map(({ from, to }) => {
-    const waits = situation.isSynchronous(to) && situation.membersOf(to).length > 1
+    const waits = context.isSynchronous(to) && context.membersOf(to).length > 1
     const kept = `node ${from} is called ${to} from now on, and keeps its servers, data and links`
-    const archived = Object.values(situation.settingsOf(to)).some(({ backup }) => backup !== undefined)
+    const archived = Object.values(context.settingsOf(to)).some(({ backup }) => backup !== undefined)
     return [
       kept,
       ...(waits ? ['writes on it wait for about 1 s'] : []),

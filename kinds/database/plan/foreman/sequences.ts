@@ -2,7 +2,7 @@ import type { StandingMaterial } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import type { Strategy } from '../strategy.ts'
-import type { Situation } from './situation.ts'
+import type { DatabaseContext } from './database-context.ts'
 
 const deadlineSeconds = 600
 const attempts = 5
@@ -16,13 +16,13 @@ export function unsharedIn({ meta }: StandingMaterial): string[] {
 export function sharings(
   { nodes, database }: Strategy,
   materials: readonly StandingMaterial[],
-  situation: Situation,
+  context: DatabaseContext,
 ): RemodelDraft[] {
   if (nodes.length < 2) return []
   return nodes.flatMap(({ node_name: node }): RemodelDraft[] => {
     const found = materials.find(({ id }) => id === `postgres_database/${node}:${database}`)
     const sequences = found ? unsharedIn(found) : []
-    if (sequences.length === 0 || situation.restoreOf(node)) return []
+    if (sequences.length === 0 || context.restoreOf(node)) return []
     const what = sequences.length > 3 ? `${sequences.length} sequences` : sequences.join(', ')
     return [
       {
@@ -34,10 +34,10 @@ export function sharings(
         stage: 'share sequences',
         reasons: [{ code: 'sequences-shared', sequences: [...sequences] } satisfies DatabaseReason],
         input: {
-          deployment: situation.deployment,
+          deployment: context.deployment,
           node,
           database,
-          members: situation.membersOf(node),
+          members: context.membersOf(node),
         },
         deadlineSeconds,
         attempts,

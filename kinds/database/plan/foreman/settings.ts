@@ -4,7 +4,7 @@ import { InstanceAttributes } from '../../inputs.ts'
 import { replicaFloors } from '../../postgres/settings.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import type { NodeResources } from '../operations/operations.ts'
-import type { Situation } from './situation.ts'
+import type { DatabaseContext } from './database-context.ts'
 import { workOf } from './steps.ts'
 
 const rehearsalSeconds = 120
@@ -17,11 +17,11 @@ export interface Changed {
 }
 
 /** Instances that stand and are to have other settings. */
-export function changedOf(nodes: readonly NodeResources[], situation: Situation): Changed[] {
+export function changedOf(nodes: readonly NodeResources[], context: DatabaseContext): Changed[] {
   return nodes.flatMap(({ instances }) =>
     (instances ?? []).flatMap(({ instance_id: id, instance }): Changed[] => {
-      const stood = situation.standing('database.instance', id)
-      if (!stood || situation.isHeld(id)) return []
+      const stood = context.standing('database.instance', id)
+      if (!stood || context.isHeld(id)) return []
       const before = InstanceAttributes.parse(stood.attributes)
       const wanted = InstanceAttributes.parse(instance.attributes)
       return canonical(before.settings) === canonical(wanted.settings) ? [] : [{ id, before, wanted }]
@@ -30,8 +30,8 @@ export function changedOf(nodes: readonly NodeResources[], situation: Situation)
 }
 
 /** Ahead of everything that a plan changes: servers that stand could start with the settings that they are to have. */
-export function rehearsals(nodes: readonly NodeResources[], situation: Situation): RemodelDraft[] {
-  return changedOf(nodes, situation).map(({ id, wanted }) => ({
+export function rehearsals(nodes: readonly NodeResources[], context: DatabaseContext): RemodelDraft[] {
+  return changedOf(nodes, context).map(({ id, wanted }) => ({
     id: `rehearse instance/${id}`,
     step: 'rehearse',
     action: 'run',
@@ -39,7 +39,7 @@ export function rehearsals(nodes: readonly NodeResources[], situation: Situation
     title: `rehearse the settings of ${id}`,
     stage: 'rehearse settings',
     reasons: [{ code: 'settings-changed' } satisfies DatabaseReason],
-    input: { deployment: situation.deployment, instance: wanted },
+    input: { deployment: context.deployment, instance: wanted },
     deadlineSeconds: rehearsalSeconds,
     attempts,
   }))
@@ -49,16 +49,16 @@ export function rehearsals(nodes: readonly NodeResources[], situation: Situation
  * A replica keeps a setting of which it must not have less until its primary has less: so it is set up once more behind
  * its primary. Where nothing was kept, that is done already.
  */
-export function lowerings(nodes: readonly NodeResources[], situation: Situation): RemodelDraft[] {
-  const lowered = changedOf(nodes, situation).filter(({ before, wanted }) =>
+export function lowerings(nodes: readonly NodeResources[], context: DatabaseContext): RemodelDraft[] {
+  const lowered = changedOf(nodes, context).filter(({ before, wanted }) =>
     replicaFloors.some((name) => isLess(wanted.settings[name], before.settings[name])),
   )
   const of = new Set(lowered.map(({ wanted }) => wanted.node))
   return nodes
     .filter(({ node_name }) => of.has(node_name))
     .flatMap(({ instances }) => instances ?? [])
-    .filter(({ instance_id: id }) => situation.standing('database.instance', id) !== undefined && !situation.isHeld(id))
-    .filter(({ instance_id: id, node_name }) => situation.roleOf(id, node_name).role === 'follow')
+    .filter(({ instance_id: id }) => context.standing('database.instance', id) !== undefined && !context.isHeld(id))
+    .filter(({ instance_id: id, node_name }) => context.roleOf(id, node_name).role === 'follow')
     .map(({ instance_id: id, instance }) => ({
       id: `set-up-instance instance/${id} (behind its primary)`,
       step: 'set-up-instance',
@@ -67,7 +67,7 @@ export function lowerings(nodes: readonly NodeResources[], situation: Situation)
       title: `lower settings of ${id} behind its primary`,
       stage: 'lower settings',
       reasons: [{ code: 'below-primary' } satisfies DatabaseReason],
-      input: workOf({ type: 'update', resource: instance }, situation, []).input,
+      input: workOf({ type: 'update', resource: instance }, context, []).input,
       deadlineSeconds: 6 * 3600,
       attempts,
     }))

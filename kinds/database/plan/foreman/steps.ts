@@ -1,7 +1,7 @@
 import { HostAttributes, InstanceAttributes, type StepName } from '../../inputs.ts'
 import { materialId } from '../names.ts'
 import type { Event, Phase, ResourceData } from '../operations/operations.ts'
-import type { Situation } from './situation.ts'
+import type { DatabaseContext } from './database-context.ts'
 
 interface Work {
   step: StepName
@@ -9,22 +9,22 @@ interface Work {
 }
 
 /** The step that carries an event of a phase out, with what it is given. */
-export function workOf(event: Event, situation: Situation, phase: Phase): Work {
-  const { step, input } = event.type === 'delete' ? removal(event, situation) : setting(event, situation, phase)
-  const { deployment } = situation
+export function workOf(event: Event, context: DatabaseContext, phase: Phase): Work {
+  const { step, input } = event.type === 'delete' ? removal(event, context) : setting(event, context, phase)
+  const { deployment } = context
   return { step, input: { event: event.type, resource: event.resource, deployment, ...input } }
 }
 
-function setting({ resource }: Event, situation: Situation, phase: Phase): Work {
+function setting({ resource }: Event, context: DatabaseContext, phase: Phase): Work {
   const { type, id } = resource.identifier
   const { attributes } = resource
   switch (type) {
     case 'host':
-      return { step: 'create-host', input: { host: HostAttributes.parse(attributes), silent: situation.isSilent(id) } }
+      return { step: 'create-host', input: { host: HostAttributes.parse(attributes), silent: context.isSilent(id) } }
     case 'database.instance': {
       const instance = InstanceAttributes.parse(attributes)
-      const { role, source } = situation.roleOf(id, instance.node)
-      const members = situation.membersOf(instance.node)
+      const { role, source } = context.roleOf(id, instance.node)
+      const members = context.membersOf(instance.node)
       const others = members.filter((member) => member.instance !== id)
       return {
         step: 'set-up-instance',
@@ -32,26 +32,26 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
           instance,
           member: members.find((member) => member.instance === id),
           role,
-          gone: situation.goneUsers(instance.node),
-          closed: situation.isClosed(instance.node),
-          restore: (role === 'restore' && situation.restoreOf(instance.node)) || null,
-          source: situation.membersOf(source).filter((member) => member.instance !== id),
-          upstream: role === 'copy' ? situation.membersOf(source) : others,
+          gone: context.goneUsers(instance.node),
+          closed: context.isClosed(instance.node),
+          restore: (role === 'restore' && context.restoreOf(instance.node)) || null,
+          source: context.membersOf(source).filter((member) => member.instance !== id),
+          upstream: role === 'copy' ? context.membersOf(source) : others,
         },
       }
     }
     case 'database.node': {
-      const members = situation.keptOf(id).filter(({ instance }) => !situation.isHeld(instance))
-      const synchronous = situation.isSynchronous(id)
-      const copied = situation.isCopied(id)
-      const later = members.map(({ instance }) => instance).filter((one) => situation.isSetUpBehind(phase, one))
-      return { step: 'arrange-node', input: { node: id, members, synchronous, copied, later, keep: situation.slots() } }
+      const members = context.keptOf(id).filter(({ instance }) => !context.isHeld(instance))
+      const synchronous = context.isSynchronous(id)
+      const copied = context.isCopied(id)
+      const later = members.map(({ instance }) => instance).filter((one) => context.isSetUpBehind(phase, one))
+      return { step: 'arrange-node', input: { node: id, members, synchronous, copied, later, keep: context.slots() } }
     }
     case 'database.postgres_database': {
       const node = String(attributes.node_name)
       const created = attributes.post_database_create as { statements?: string[] } | undefined
       const extensions = extensionsOf(resource)
-      const before = extensionsOf(situation.standing(type, id))
+      const before = extensionsOf(context.standing(type, id))
       return {
         step: 'set-up-database',
         input: {
@@ -61,35 +61,35 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
           script: created?.statements ?? [],
           extensions,
           goneExtensions: before.filter((name) => !extensions.includes(name)),
-          members: situation.membersOf(node),
-          copied: situation.isCopied(node),
-          shareOf: situation.isAlone ? null : node,
+          members: context.membersOf(node),
+          copied: context.isCopied(node),
+          shareOf: context.isAlone ? null : node,
         },
       }
     }
     case 'database.replication_slot':
     case 'database.replication_slot_create': {
-      const pair = between(resource, situation)
-      const anew = type === 'database.replication_slot' && situation.isRestoredSince(pair.subscriber, pair.provider)
-      const loss = situation.mayMiss(pair.subscriber)
-      return { step: 'create-slot', input: { ...pair, loss, read: situation.hasRead(pair), anew } }
+      const pair = between(resource, context)
+      const anew = type === 'database.replication_slot' && context.isRestoredSince(pair.subscriber, pair.provider)
+      const loss = context.mayMiss(pair.subscriber)
+      return { step: 'create-slot', input: { ...pair, loss, read: context.hasRead(pair), anew } }
     }
     case 'database.subscription': {
-      const pair = between(resource, situation)
+      const pair = between(resource, context)
       const { disabled, sync_data } = attributes
       if (sync_data === true) {
-        return { step: 'populate-node', input: { ...pair, instances: situation.settingsOf(pair.subscriber) } }
+        return { step: 'populate-node', input: { ...pair, instances: context.settingsOf(pair.subscriber) } }
       }
       // A node that is being filled cannot hold a subscription yet: it gets it with its position.
-      const copied = disabled === true && situation.isCopied(pair.subscriber)
-      const read = situation.hasRead(pair) && !situation.mayMiss(pair.subscriber)
+      const copied = disabled === true && context.isCopied(pair.subscriber)
+      const read = context.hasRead(pair) && !context.mayMiss(pair.subscriber)
       return { step: 'set-up-subscription', input: { ...pair, enabled: disabled !== true, copied, read } }
     }
     case 'database.sync_event':
-      return { step: 'send-mark', input: between(resource, situation) }
+      return { step: 'send-mark', input: between(resource, context) }
     case 'database.wait_for_sync_event':
     case 'database.peer_catchup': {
-      const pair = between(resource, situation)
+      const pair = between(resource, context)
       const mark = `${pair.provider}:${pair.subscriber}:${pair.database}`
       return {
         step: 'await-mark',
@@ -97,16 +97,16 @@ function setting({ resource }: Event, situation: Situation, phase: Phase): Work 
       }
     }
     case 'database.lag_tracker_commit_ts':
-      return { step: 'read-position', input: between(resource, situation) }
+      return { step: 'read-position', input: between(resource, context) }
     case 'database.replication_slot_advance_from_cts':
-      return { step: 'advance-slot', input: positioned(resource, situation) }
+      return { step: 'advance-slot', input: positioned(resource, context) }
     case 'database.replication_origin_advance':
-      return { step: 'advance-origin', input: positioned(resource, situation) }
+      return { step: 'advance-origin', input: positioned(resource, context) }
     case 'database.switchover': {
-      const node = String(situation.standing('database.instance', id)?.attributes.node)
+      const node = String(context.standing('database.instance', id)?.attributes.node)
       return {
         step: 'switch-over',
-        input: { node, members: situation.membersOf(node), to: id, synchronous: situation.isSynchronous(node) },
+        input: { node, members: context.membersOf(node), to: id, synchronous: context.isSynchronous(node) },
       }
     }
     default:
@@ -119,34 +119,34 @@ export function extensionsOf(database: ResourceData | undefined): string[] {
   return Array.isArray(extensions) ? extensions.map(String) : []
 }
 
-function removal({ resource }: Event, situation: Situation): Work {
+function removal({ resource }: Event, context: DatabaseContext): Work {
   const { type, id } = resource.identifier
   switch (type) {
     case 'host':
       return { step: 'delete-host', input: { host: HostAttributes.parse(resource.attributes) } }
     case 'database.instance': {
       const { node } = InstanceAttributes.parse(resource.attributes)
-      const members = situation.membersOf(node)
+      const members = context.membersOf(node)
       return {
         step: 'remove-instance',
         input: {
           member: members.find((member) => member.instance === id),
-          peers: Object.values(situation.members)
+          peers: Object.values(context.members)
             .flat()
             .filter(({ instance }) => instance !== id),
-          aside: situation.isRestored(id, node),
-          machineGoes: !situation.usesMachine(String(resource.attributes.vm)),
+          aside: context.isRestored(id, node),
+          machineGoes: !context.usesMachine(String(resource.attributes.vm)),
         },
       }
     }
     case 'database.replication_slot': {
-      const pair = goingBetween(resource, situation, 'provider')
-      const kept = [pair.provider, pair.subscriber].some((node) => situation.restoreOf(node) !== undefined)
+      const pair = goingBetween(resource, context, 'provider')
+      const kept = [pair.provider, pair.subscriber].some((node) => context.restoreOf(node) !== undefined)
       return { step: 'delete-slot', input: { ...pair, kept } }
     }
     case 'database.subscription': {
-      const pair = goingBetween(resource, situation, 'subscriber')
-      const keep = situation.isWanted(pair.provider) && situation.isWanted(pair.subscriber)
+      const pair = goingBetween(resource, context, 'subscriber')
+      const keep = context.isWanted(pair.provider) && context.isWanted(pair.subscriber)
       return { step: 'delete-subscription', input: { ...pair, keep } }
     }
     default:
@@ -155,22 +155,22 @@ function removal({ resource }: Event, situation: Situation): Work {
 }
 
 /** Provider and subscriber of what lies between two nodes, under whatever names the reference gives them. */
-function between({ attributes }: ResourceData, situation: Situation) {
+function between({ attributes }: ResourceData, context: DatabaseContext) {
   const text = (...names: string[]) =>
     String(names.map((name) => attributes[name]).find((value) => value !== undefined))
   const provider = text('provider_node', 'origin_node', 'peer_node')
   const subscriber = text('subscriber_node', 'receiver_node', 'source_node')
-  return { provider, subscriber, database: text('database_name'), members: situation.pick(provider, subscriber) }
+  return { provider, subscriber, database: text('database_name'), members: context.pick(provider, subscriber) }
 }
 
 /** With whether the node that it stands on leaves as a whole. */
-function goingBetween(resource: ResourceData, situation: Situation, on: 'provider' | 'subscriber') {
-  const pair = between(resource, situation)
-  return { ...pair, going: !situation.isWanted(pair[on]) }
+function goingBetween(resource: ResourceData, context: DatabaseContext, on: 'provider' | 'subscriber') {
+  const pair = between(resource, context)
+  return { ...pair, going: !context.isWanted(pair[on]) }
 }
 
-function positioned(resource: ResourceData, situation: Situation) {
-  const pair = between(resource, situation)
+function positioned(resource: ResourceData, context: DatabaseContext) {
+  const pair = between(resource, context)
   const id = `${pair.provider}:${pair.subscriber}:${pair.database}`
   return { ...pair, position: materialId({ type: 'database.lag_tracker_commit_ts', id }) }
 }

@@ -1,8 +1,8 @@
+import { DependencyState } from './dependency-state.ts'
 import { within } from './faults.ts'
-import { Ground } from './ground.ts'
-import { Places } from './places.ts'
 import { type Event, type Phase, resourcesOf, type State } from './resource.ts'
 import { type TransitionRules, transition } from './transition.ts'
+import { VertexIndex } from './vertex-index.ts'
 
 export interface PlanOptions {
   /** Updates every resource, whether it differs or not. */
@@ -15,20 +15,20 @@ export interface PlanOptions {
  * Rule of the reference: `resource.State.Plan`.
  */
 export function Plan(current: State, options: PlanOptions, desired: State): Phase[] {
-  const places = new Places()
-  const ground = new Ground(places, places.bind(resourcesOf(current)))
-  return transition(ground, places.bind(resourcesOf(desired)), rulesOf(options))
+  const vertices = new VertexIndex()
+  const dependencies = new DependencyState(vertices, vertices.bind(resourcesOf(current)))
+  return transition(dependencies, vertices.bind(resourcesOf(desired)), rulesOf(options))
 }
 
 /** One refresh of every resource, dependencies first. Dependencies that are missing do not matter here. */
 export function PlanRefresh(current: State): Event[][] {
-  const places = new Places()
-  const bound = places.bind(resourcesOf(current))
-  const ground = new Ground(places, bound)
-  ground.refuseUnordered()
+  const vertices = new VertexIndex()
+  const bound = vertices.bind(resourcesOf(current))
+  const dependencies = new DependencyState(vertices, bound)
+  dependencies.refuseUnordered()
   const phases = new Map<number, Event[]>()
-  for (const [index, place] of bound.places.entries()) {
-    const layer = ground.layers.of(place)
+  for (const [index, vertex] of bound.vertices.entries()) {
+    const layer = dependencies.layers.of(vertex)
     const event: Event = { type: 'refresh', resource: bound.resources[index]! }
     const phase = phases.get(layer)
     if (phase === undefined) phases.set(layer, [event])

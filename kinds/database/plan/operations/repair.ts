@@ -9,16 +9,16 @@ import type { Step } from './step.ts'
  * The reference has no such steps: there a lost resource that comes back in a later step than the first one resting on
  * it refuses the whole update (`missing_dependency`), so one stopped instance blocks its database.
  */
-export function repairSteps({ places, start, end, lost, resting }: Journey, primaries: ReadonlySet<string>): Step[] {
-  const standing = new Set([...start.places, ...places.bind(resting).places])
-  const endAt = new Map(end.places.map((place, index) => [place, end.resources[index]!]))
+export function repairSteps({ vertices, start, end, lost, resting }: Journey, primaries: ReadonlySet<string>): Step[] {
+  const standing = new Set([...start.vertices, ...vertices.bind(resting).vertices])
+  const endAt = new Map(end.vertices.map((vertex, index) => [vertex, end.resources[index]!]))
 
   /** These and all they rest on that does not stand, as they will stand. */
   const withFoundations = (from: Iterable<number>): Set<number> => {
     const needed = new Set(from)
-    for (const place of needed) {
-      for (const dependency of endAt.get(place)?.dependencies ?? []) {
-        const below = places.of(dependency)
+    for (const vertex of needed) {
+      for (const dependency of endAt.get(vertex)?.dependencies ?? []) {
+        const below = vertices.of(dependency)
         if (!standing.has(below) && endAt.has(below)) needed.add(below)
       }
     }
@@ -27,13 +27,13 @@ export function repairSteps({ places, start, end, lost, resting }: Journey, prim
   const isPrimary = ({ identifier }: ResourceData) =>
     identifier.type === 'database.instance' && primaries.has(identifier.id)
 
-  const first = withFoundations([...lost].filter(([, resource]) => isPrimary(resource)).map(([place]) => place))
-  const second = [...withFoundations(lost.keys())].filter((place) => !first.has(place))
-  const awaits: Identifier[] = second.map((place) => endAt.get(place)!.identifier)
+  const first = withFoundations([...lost].filter(([, resource]) => isPrimary(resource)).map(([vertex]) => vertex))
+  const second = [...withFoundations(lost.keys())].filter((vertex) => !first.has(vertex))
+  const awaits: Identifier[] = second.map((vertex) => endAt.get(vertex)!.identifier)
   const step = (verb: string, from: Iterable<number>): Step => ({
     verb,
     parts: [],
-    resources: [...from].map((place) => endAt.get(place)!),
+    resources: [...from].map((vertex) => endAt.get(vertex)!),
   })
   return [
     ...(first.size > 0 ? [{ ...step('bring back lost primaries', first), awaits }] : []),
@@ -46,14 +46,14 @@ export function repairSteps({ places, start, end, lost, resting }: Journey, prim
  * while it deleted, and had found an order in which that was right. Undefined where there is none.
  */
 export function withoutDangling(path: Journey): Journey | undefined {
-  const { places, start, resting, lost } = path
-  const known = new Set([...start.places, ...places.bind(resting).places, ...lost.keys()])
-  const stands = (dependency: Identifier) => known.has(places.of(dependency))
+  const { vertices, start, resting, lost } = path
+  const known = new Set([...start.vertices, ...vertices.bind(resting).vertices, ...lost.keys()])
+  const stands = (dependency: Identifier) => known.has(vertices.of(dependency))
   let found = false
   const resources = start.resources.map((resource) => {
     if (!resource.pending_deletion || (resource.dependencies ?? []).every(stands)) return resource
     found = true
     return { ...resource, dependencies: resource.dependencies!.filter(stands) }
   })
-  return found ? { ...path, start: { places: start.places, resources } } : undefined
+  return found ? { ...path, start: { vertices: start.vertices, resources } } : undefined
 }

@@ -1,13 +1,13 @@
 import { node as nodeResource } from './catalogue.ts'
 import { checkRestore } from './checks.ts'
+import { DependencyState } from './dependency-state.ts'
 import { endState } from './end-state.ts'
-import { Ground } from './ground.ts'
 import { type InstanceResources, instanceState, type NodeResources, type RestoreConfig } from './node.ts'
-import { Places } from './places.ts'
 import { atState } from './plan.ts'
 import { type NamedPlan, type ResourceData, resourcesOf, type State } from './resource.ts'
 import { type Step, statesOf, stepOf, titleOf, together } from './step.ts'
 import { transition } from './transition.ts'
+import { VertexIndex } from './vertex-index.ts'
 
 /** A node to be restored: its instances as they will stand, and its primary as it stands while it is restored. */
 export interface NodeRestoreResources {
@@ -51,12 +51,12 @@ export function RestoreDatabase(
     parts: [],
     resources: endState([...nodes, ...targets.map(asNode)], []),
   }
-  const places = new Places()
-  const ground = new Ground(places, places.bind(resourcesOf(start)))
+  const vertices = new VertexIndex()
+  const dependencies = new DependencyState(vertices, vertices.bind(resourcesOf(start)))
   return [...steps, last]
     .map((step, index) => ({
       name: titleOf(step),
-      phases: atState(index, () => transition(ground, places.bind(step.resources), { exact: true })),
+      phases: atState(index, () => transition(dependencies, vertices.bind(step.resources), { exact: true })),
     }))
     .filter(({ phases }) => phases.length > 0)
 }

@@ -1,15 +1,15 @@
 import { linkTypes } from './catalogue.ts'
-import { Ground } from './ground.ts'
-import { type Bound, Places } from './places.ts'
+import { DependencyState } from './dependency-state.ts'
 import { atState } from './plan.ts'
 import { findResource, type NamedPlan, type Phase, type ResourceData, type State } from './resource.ts'
 import { sameResource } from './same.ts'
 import { type Step, titleOf } from './step.ts'
 import { transition } from './transition.ts'
+import { type Bound, VertexIndex } from './vertex-index.ts'
 
-/** A start and an end with their places, and what of the start has to be created again. */
+/** A start and an end with their vertices, and what of the start has to be created again. */
 export interface Journey {
-  readonly places: Places
+  readonly vertices: VertexIndex
   /**
    * The present state, without resources that have to be created again; those that the end lacks are
    * marked as to be deleted.
@@ -40,27 +40,27 @@ export interface JourneyRules {
  * as a plain create in the step where it next appears.
  */
 export function journey(state: State, end: End): Journey {
-  const places = new Places()
+  const vertices = new VertexIndex()
   const resting = restingLinks(state, end)
-  const bound = places.bind(resting === undefined ? [...end.own, ...end.links()] : end.own)
+  const bound = vertices.bind(resting === undefined ? [...end.own, ...end.links()] : end.own)
   const endAt: number[] = []
-  for (const [index, place] of bound.places.entries()) endAt[place] = index
+  for (const [index, vertex] of bound.vertices.entries()) endAt[vertex] = index
   const lost = new Map<number, ResourceData>()
-  const start: { places: number[]; resources: ResourceData[] } = { places: [], resources: [] }
+  const start: { vertices: number[]; resources: ResourceData[] } = { vertices: [], resources: [] }
   for (const [type, byId] of Object.entries(state.resources)) {
     if (resting !== undefined && linkTypes.includes(type)) continue
     for (const resource of Object.values(byId)) {
-      const place = places.of(resource.identifier)
-      const index = endAt[place]
+      const vertex = vertices.of(resource.identifier)
+      const index = endAt[vertex]
       if (index !== undefined && resource.needs_recreate) {
-        lost.set(place, bound.resources[index]!)
+        lost.set(vertex, bound.resources[index]!)
         continue
       }
-      start.places.push(place)
+      start.vertices.push(vertex)
       start.resources.push(index === undefined ? { ...resource, pending_deletion: true } : resource)
     }
   }
-  return { places, start, end: bound, resting: resting ?? [], lost }
+  return { vertices, start, end: bound, resting: resting ?? [], lost }
 }
 
 /** All links as they stand, if they are exactly those of the end and the databases they rest on stand too. */
@@ -89,24 +89,24 @@ function isCalm({ needs_recreate, pending_deletion, error }: ResourceData): bool
 
 /** A plan per step and one to the end; those without events are left out. */
 export function drawPlans(path: Journey, steps: readonly Step[], rules: JourneyRules): NamedPlan[] {
-  const { places, start, end } = path
-  const ground = new Ground(places, start, path.resting)
+  const { vertices, start, end } = path
+  const dependencies = new DependencyState(vertices, start, path.resting)
   const plans = steps.map((step, index) => {
-    const wanted = places.bind(step.resources)
-    if (step.once) clear(ground, wanted.places)
+    const wanted = vertices.bind(step.resources)
+    if (step.once) clear(dependencies, wanted.vertices)
     const phases = atState(index, () =>
-      transition(ground, wanted, {
+      transition(dependencies, wanted, {
         force: rules.careful && rules.force ? 'wanted' : 'no',
         failed: rules.careful ? 'where_wanted' : 'everywhere',
         otherVersion: rules.careful ? 'update' : 'leave',
-        tolerated: new Set((step.awaits ?? []).map((identifier) => places.of(identifier))),
+        tolerated: new Set((step.awaits ?? []).map((identifier) => vertices.of(identifier))),
       }),
     )
-    if (step.once) setAside(ground, wanted)
+    if (step.once) setAside(dependencies, wanted)
     return { name: titleOf(step), phases }
   })
   const last = atState(steps.length, () =>
-    transition(ground, ground.withWoken(end), {
+    transition(dependencies, dependencies.withWoken(end), {
       exact: true,
       force: !rules.force ? 'no' : rules.careful ? 'untouched' : 'all',
       otherVersion: rules.careful ? 'update' : 'leave',
@@ -115,14 +115,15 @@ export function drawPlans(path: Journey, steps: readonly Step[], rules: JourneyR
   return [...plans, { name: lastTitle(last), phases: last }].filter(({ phases }) => phases.length > 0)
 }
 
-function clear(ground: Ground, places: readonly number[]): void {
-  const standing = places.filter((place) => ground.standing[place] !== undefined)
-  for (const place of standing) ground.remove(place)
-  ground.settle([], standing)
+function clear(dependencies: DependencyState, vertices: readonly number[]): void {
+  const standing = vertices.filter((vertex) => dependencies.standing[vertex] !== undefined)
+  for (const vertex of standing) dependencies.remove(vertex)
+  dependencies.settle([], standing)
 }
 
-function setAside(ground: Ground, { places, resources }: Bound): void {
-  for (const [index, place] of places.entries()) ground.put(place, { ...resources[index]!, pending_deletion: true })
+function setAside(dependencies: DependencyState, { vertices, resources }: Bound): void {
+  for (const [index, vertex] of vertices.entries())
+    dependencies.put(vertex, { ...resources[index]!, pending_deletion: true })
 }
 
 /** The last plan is whatever is left to do, so its name is read off its events. */

@@ -1,7 +1,7 @@
-import type { Ground } from './ground.ts'
+import type { DependencyState } from './dependency-state.ts'
 import { jsonDiff } from './jsondiff.ts'
-import type { Bound } from './places.ts'
 import type { Event, Phase, ResourceData } from './resource.ts'
+import type { Bound } from './vertex-index.ts'
 
 /** How one transition is planned. The defaults are the reference's. */
 export interface TransitionRules {
@@ -15,67 +15,72 @@ export interface TransitionRules {
   readonly failed?: 'everywhere' | 'where_wanted'
   /** A resource of another version is left alone, or updated. */
   readonly otherVersion?: 'leave' | 'update'
-  /** Places that may be missing for now: a later step brings them. */
+  /** VertexIndex that may be missing for now: a later step brings them. */
   readonly tolerated?: ReadonlySet<number>
 }
 
 /**
- * The phases that lead from the present state to the desired one, and the ground moved there.
+ * The phases that lead from the present state to the desired one, and the dependencies moved there.
  *
  * Per resource the first rule that fits decides: not there: create; to be deleted later: nothing; to be created again:
  * create; failed before: update; forced: update; something it rests on has an event here: update; differs: update. So
  * events spread upward from what changed, in the order of the layers, and nothing else is looked at. Creates and
  * updates come first, dependencies before dependents; deletes after them, dependents first.
  */
-export function transition(ground: Ground, wanted: Bound, rules: TransitionRules = {}): Phase[] {
-  const leaving = rules.exact ? ground.others(wanted.places) : []
-  if (leaving.length > 0 || (rules.force !== undefined && rules.force !== 'no')) ground.wake()
-  const deletions = ground.layers
+export function transition(dependencies: DependencyState, wanted: Bound, rules: TransitionRules = {}): Phase[] {
+  const leaving = rules.exact ? dependencies.others(wanted.vertices) : []
+  if (leaving.length > 0 || (rules.force !== undefined && rules.force !== 'no')) dependencies.wake()
+  const deletions = dependencies.layers
     .dismantling(leaving)
-    .map((layer) => layer.map((place): Event => ({ type: 'delete', resource: ground.standing[place]! })).sort(byName))
-  const before = change(ground, wanted, leaving, rules)
-  return [...spread(ground, before, new Set(rules.force === 'wanted' ? wanted.places : []), rules), ...deletions]
+    .map((layer) =>
+      layer.map((vertex): Event => ({ type: 'delete', resource: dependencies.standing[vertex]! })).sort(byName),
+    )
+  const before = change(dependencies, wanted, leaving, rules)
+  return [
+    ...spread(dependencies, before, new Set(rules.force === 'wanted' ? wanted.vertices : []), rules),
+    ...deletions,
+  ]
 }
 
-/** Puts the wanted resources in place. Returns what stood at the places where something may have to be done. */
+/** Puts the wanted resources at their vertices. Returns what was at the vertices where something may have to be done. */
 function change(
-  ground: Ground,
+  dependencies: DependencyState,
   wanted: Bound,
   leaving: readonly number[],
   rules: TransitionRules,
 ): Map<number, ResourceData | undefined> {
   const before = new Map<number, ResourceData | undefined>()
   const moved: number[] = []
-  const { standing, flagged } = ground
-  if (rules.failed !== 'where_wanted' || rules.exact) for (const place of flagged) before.set(place, standing[place])
-  for (let index = 0; index < wanted.places.length; index++) {
-    const place = wanted.places[index]!
+  const { standing, flagged } = dependencies
+  if (rules.failed !== 'where_wanted' || rules.exact) for (const vertex of flagged) before.set(vertex, standing[vertex])
+  for (let index = 0; index < wanted.vertices.length; index++) {
+    const vertex = wanted.vertices[index]!
     const resource = wanted.resources[index]!
-    const stood = standing[place]
-    if (stood === resource && !flagged.has(place)) continue
-    if (!before.has(place) && mayNeedWork(stood, resource)) before.set(place, stood)
-    if (ground.put(place, resource)) moved.push(place)
+    const stood = standing[vertex]
+    if (stood === resource && !flagged.has(vertex)) continue
+    if (!before.has(vertex) && mayNeedWork(stood, resource)) before.set(vertex, stood)
+    if (dependencies.put(vertex, resource)) moved.push(vertex)
   }
-  for (const place of leaving) {
-    ground.remove(place)
-    before.delete(place)
-    for (const resting of ground.layers.needing(place)) moved.push(resting)
+  for (const vertex of leaving) {
+    dependencies.remove(vertex)
+    before.delete(vertex)
+    for (const resting of dependencies.layers.needing(vertex)) moved.push(resting)
   }
-  if (moved.length > 0 || before.size > 0) ground.wake()
-  ground.check(rules.tolerated)
-  ground.settle(moved, leaving)
-  if (rules.force === 'wanted') for (const place of wanted.places) keep(before, place, standing)
+  if (moved.length > 0 || before.size > 0) dependencies.wake()
+  dependencies.check(rules.tolerated)
+  dependencies.settle(moved, leaving)
+  if (rules.force === 'wanted') for (const vertex of wanted.vertices) keep(before, vertex, standing)
   if (rules.force === 'all' || rules.force === 'untouched')
-    standing.forEach((_, place) => void keep(before, place, standing))
+    standing.forEach((_, vertex) => void keep(before, vertex, standing))
   return before
 }
 
 function keep(
   before: Map<number, ResourceData | undefined>,
-  place: number,
+  vertex: number,
   standing: readonly (ResourceData | undefined)[],
 ): void {
-  if (!before.has(place) && standing[place] !== undefined) before.set(place, standing[place])
+  if (!before.has(vertex) && standing[vertex] !== undefined) before.set(vertex, standing[vertex])
 }
 
 function mayNeedWork(stood: ResourceData | undefined, wanted: ResourceData): boolean {
@@ -90,7 +95,7 @@ function isMarked({ pending_deletion, needs_recreate, error }: ResourceData): bo
 }
 
 function spread(
-  ground: Ground,
+  dependencies: DependencyState,
   before: ReadonlyMap<number, ResourceData | undefined>,
   forced: ReadonlySet<number>,
   rules: TransitionRules,
@@ -98,36 +103,36 @@ function spread(
   const queue: number[][] = []
   const entered = new Set<number>()
   const shaken = new Set<number>()
-  const enter = (place: number) => {
-    if (entered.has(place)) return
-    entered.add(place)
-    const layer = ground.layers.of(place)
-    const places = queue[layer]
-    if (places === undefined) queue[layer] = [place]
-    else places.push(place)
+  const enter = (vertex: number) => {
+    if (entered.has(vertex)) return
+    entered.add(vertex)
+    const layer = dependencies.layers.of(vertex)
+    const vertices = queue[layer]
+    if (vertices === undefined) queue[layer] = [vertex]
+    else vertices.push(vertex)
   }
-  const shake = (place: number) => {
-    shaken.add(place)
-    enter(place)
+  const shake = (vertex: number) => {
+    shaken.add(vertex)
+    enter(vertex)
   }
-  const isForced = (place: number) =>
-    rules.force === 'all' || (rules.force === 'untouched' && !ground.planned.has(place)) || forced.has(place)
+  const isForced = (vertex: number) =>
+    rules.force === 'all' || (rules.force === 'untouched' && !dependencies.planned.has(vertex)) || forced.has(vertex)
 
-  for (const place of before.keys()) enter(place)
+  for (const vertex of before.keys()) enter(vertex)
   const phases: Phase[] = []
   for (let layer = 0; layer < queue.length; layer++) {
     const phase: Event[] = []
-    for (const place of queue[layer] ?? []) {
-      const wanted = ground.standing[place]!
-      const stood = before.has(place) ? before.get(place) : wanted
-      const event = decide(stood, wanted, { forced: isForced(place), shaken: shaken.has(place) }, rules)
+    for (const vertex of queue[layer] ?? []) {
+      const wanted = dependencies.standing[vertex]!
+      const stood = before.has(vertex) ? before.get(vertex) : wanted
+      const event = decide(stood, wanted, { forced: isForced(vertex), shaken: shaken.has(vertex) }, rules)
       if (event === undefined) continue
       phase.push(event)
-      ground.layers.above(place, shake)
+      dependencies.layers.above(vertex, shake)
     }
     if (phase.length > 0) phases.push(phase.sort(byName))
     if (rules.force !== undefined && rules.force !== 'no') {
-      for (const { resource } of phase) ground.planned.add(ground.places.of(resource.identifier))
+      for (const { resource } of phase) dependencies.planned.add(dependencies.vertices.of(resource.identifier))
     }
   }
   return phases

@@ -11,8 +11,8 @@ import { groupNetworks } from './group-networks.ts'
 import { checkMachine, machinesByAz } from './machines.ts'
 import { type PackageClaims, sentencesOf } from './packages.ts'
 import { deepMerge, effectiveProperties, misplacedProperties } from './properties.ts'
-import type { Bound } from './supplies.ts'
 import { updateStrategy } from './update.ts'
+import type { Bound } from './uploads.ts'
 
 /** A group: what its instances are to be, how to get there, and what the checks of links need beside it. */
 export interface DrawnGroup {

@@ -1,5 +1,5 @@
 import type { Manifest } from '../schema/manifest.ts'
-import type { Bound } from './supplies.ts'
+import type { Bound } from './uploads.ts'
 
 /** Keys of a manifest that are accepted but not acted on: each plan names them. */
 export function notesOn(manifest: Manifest, runtimeConfigs: number): string[] {

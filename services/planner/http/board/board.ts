@@ -7,7 +7,7 @@ import type { KindRegistry } from '../../../../kinds/registry.ts'
 import { BoardKey } from '../../../../shared/api/schemas/board.ts'
 import type { Ledger } from '../../../../shared/ledger/ledger.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
-import { catalog, type QueueName } from '../../../../shared/queue/catalog.ts'
+import { payloads, type QueueName } from '../../../../shared/queue/payloads.ts'
 import type { Queues } from '../../../../shared/queue/queues.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import type { Heartbeat } from '../../../../shared/runtime/heartbeat.ts'
@@ -47,9 +47,9 @@ export async function mountBoard(server: Routes, parts: BoardParts, visits: Boar
     orders.setFormatter('data', (order) => maskOrder(order, readable))
     return orders
   }
-  const shown = new Set<string>(Object.keys(catalog))
+  const shown = new Set<string>(Object.keys(payloads))
   const { addQueue } = createBullBoard({
-    queues: (Object.keys(catalog) as QueueName[]).map(adapterOf),
+    queues: (Object.keys(payloads) as QueueName[]).map(adapterOf),
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: 'Remodel' } },
   })

@@ -1,6 +1,6 @@
 import type { PlanRecord, RemodelRecord } from '../../../../shared/ledger/records.ts'
 import type { Plan } from '../../../../shared/model/plan.ts'
-import { jobId } from '../../../../shared/queue/catalog.ts'
+import { jobId } from '../../../../shared/queue/payloads.ts'
 
 /** More of a plan is not written on one page: `remodel task --verbose` prints all of it. */
 const mostRemodels = 1000

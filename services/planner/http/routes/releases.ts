@@ -17,7 +17,7 @@ const ExportQuery = z.object({
 })
 
 /** Releases: taken in, looked at, handed out compiled. */
-export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: Services): void {
+export function releaseRoutes(server: Routes, { catalog, blobs, ledger, kinds }: Services): void {
   const compiled = new RedisCompiledIndex(ledger.redis, ledger.settings)
   const sessions = new PlanningSessions(ledger.redis, ledger.settings)
 
@@ -25,7 +25,7 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: 
     '/v1/releases',
     { schema: { description: 'Uploaded releases, and when.', response: { 200: z.array(ListedRelease) } } },
     async () => {
-      const [releases, times] = await Promise.all([supply.releases(), supply.uploadTimes()])
+      const [releases, times] = await Promise.all([catalog.releases(), catalog.uploadTimes()])
       return releases.map((one) => ({ ...one, uploadedAt: times.get(`${one.name}/${one.version}`) ?? null }))
     },
   )
@@ -41,7 +41,7 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: 
       },
     },
     async (request, reply) => {
-      const { release, added } = await takeRelease(request.body, { supply, blobs, compiled, sessions })
+      const { release, added } = await takeRelease(request.body, { catalog, blobs, compiled, sessions })
       return reply.status(added ? 201 : 200).send(release)
     },
   )
@@ -56,8 +56,8 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: 
       },
     },
     async ({ params }) => {
-      const release = await supply.release(params.name, params.version)
-      return { release, compiled: await compiledFor(release, { supply, compiled }) }
+      const release = await catalog.release(params.name, params.version)
+      return { release, compiled: await compiledFor(release, { catalog, compiled }) }
     },
   )
 
@@ -71,7 +71,7 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: 
       },
     },
     async ({ params, query }, reply) => {
-      const release = await supply.release(params.name, params.version)
+      const release = await catalog.release(params.name, params.version)
       const jobs = query.jobs?.split(',').filter(Boolean) ?? []
       const exported = await exportRelease(release, osOf(query.stemcell), { compiled, blobs }, jobs)
       return reply
@@ -95,8 +95,8 @@ export function releaseRoutes(server: Routes, { supply, blobs, ledger, kinds }: 
       const [kind, { materials }, releases, stemcells] = await Promise.all([
         ledger.kindOf(params.name),
         ledger.floorplan(params.name),
-        supply.releases(),
-        supply.stemcells(),
+        catalog.releases(),
+        catalog.stemcells(),
       ])
       return kinds.find(kind ?? '')?.releasesInUse?.(materials, { releases, stemcells }) ?? []
     },

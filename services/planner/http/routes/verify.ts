@@ -4,12 +4,12 @@ import type { Routes } from '../../../../kinds/contract/routes.ts'
 import { Check, CheckRequest } from '../../../../shared/api/schemas/check.ts'
 import { RedisCompiledIndex } from '../../../../shared/compilation/compiled.ts'
 import { Rebuilds } from '../../../../shared/compilation/rebuilds.ts'
-import { jobId } from '../../../../shared/queue/catalog.ts'
+import { jobId } from '../../../../shared/queue/payloads.ts'
 import { sample, standOf } from '../../catalog/verifying.ts'
 import type { Services } from '../services.ts'
 
 /** Compiles packages a second time, to see whether the same comes out. */
-export function verifyRoutes(server: Routes, { ledger, supply, blobs, queues }: Services): void {
+export function verifyRoutes(server: Routes, { ledger, catalog, blobs, queues }: Services): void {
   const compiled = new RedisCompiledIndex(ledger.redis, ledger.settings)
   const rebuilds = new Rebuilds(ledger.redis, ledger.settings)
 
@@ -24,7 +24,7 @@ export function verifyRoutes(server: Routes, { ledger, supply, blobs, queues }: 
       },
     },
     async ({ body }, reply) => {
-      const asked = await sample(body.rebuildPercent / 100, { supply, compiled })
+      const asked = await sample(body.rebuildPercent / 100, { catalog, compiled })
       const id = randomBytes(6).toString('hex')
       if (asked.length > 0) {
         await rebuilds.create(id, asked)

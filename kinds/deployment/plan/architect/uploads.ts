@@ -3,7 +3,7 @@ import type { Os } from '../../../../shared/release/package-form.ts'
 import type { Release, ReleaseJob, Stemcell } from '../../../../shared/release/release.ts'
 import { compareVersions } from '../../../../shared/release/version.ts'
 import { type SourceDocument, suggest } from '../../../../shared/source/document.ts'
-import type { ReleaseId, Supplies } from '../../../contract/kind.ts'
+import type { CatalogView, ReleaseId } from '../../../contract/kind.ts'
 import { Version } from '../schema/common.ts'
 import type { Manifest } from '../schema/manifest.ts'
 import { Faults, type Sourced } from './faults.ts'
@@ -29,10 +29,10 @@ const Listed = z.looseObject({ releases: z.array(z.looseObject({ name: z.string(
  */
 export function chosenReleases(
   document: SourceDocument,
-  { catalog, created }: Required<Pick<Supplies, 'catalog' | 'created'>>,
+  { releaseIds, created }: Required<Pick<CatalogView, 'releaseIds' | 'created'>>,
 ): ReleaseId[] {
   const wanted = new Faults().catch(() => document.parse(Listed))?.releases ?? []
-  const versions = Map.groupBy(catalog, ({ name }) => name)
+  const versions = Map.groupBy(releaseIds, ({ name }) => name)
   return wanted.flatMap((one) => {
     const known = versions.get(one.name)?.map(({ version }) => version) ?? []
     const version = versionOf(one, created, known)
@@ -44,9 +44,9 @@ export function chosenReleases(
  * Binds `releases` and `stemcells` of a manifest to what was uploaded; `create`, `latest` and
  * `621.latest` are resolved here.
  */
-export function bindSupplies(
+export function bindUploads(
   manifest: Sourced<Manifest>,
-  { releases, catalog = releases, stemcells, created }: Omit<Supplies, 'configs' | 'kept'>,
+  { releases, releaseIds = releases, stemcells, created }: Omit<CatalogView, 'configs' | 'kept'>,
   faults: Faults,
 ): Bound {
   const bound: Bound = { releases: new Map(), stemcells: new Map() }
@@ -56,12 +56,12 @@ export function bindSupplies(
       faults.add(manifest, [...below, 'name'], `release "${wanted.name}" is there twice`, { found: wanted.name })
       continue
     }
-    const same = catalog.filter((release) => release.name === wanted.name)
+    const same = releaseIds.filter((release) => release.name === wanted.name)
     if (same.length === 0) {
       faults.unknown(manifest, [...below, 'name'], {
         what: 'release',
         name: wanted.name,
-        valid: new Set(catalog.map((release) => release.name)),
+        valid: new Set(releaseIds.map((release) => release.name)),
       })
       continue
     }

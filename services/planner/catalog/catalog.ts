@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { ReleaseId, Supplies } from '../../../kinds/contract/kind.ts'
+import type { CatalogView, ReleaseId } from '../../../kinds/contract/kind.ts'
 import { canonical } from '../../../shared/model/canonical.ts'
 import { checkStemcell } from '../../../shared/release/check.ts'
 import { mergeReleases } from '../../../shared/release/merge.ts'
@@ -30,7 +30,7 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 return 1`
 
 /** What operators uploaded: releases, stemcells and configs. Their bytes are in the blobstore, this is the index. */
-export class Supply {
+export class Catalog {
   readonly #redis: Redis
   readonly #prefix: string
   readonly #uploaded: string
@@ -65,7 +65,7 @@ export class Supply {
   async release(name: string, version: string): Promise<Release> {
     const text = await this.#redis.hget(this.#releases.key, idOf({ name, version }))
     if (text !== null) return Release.parse(JSON.parse(text))
-    const known = (await this.catalog()).filter((one) => one.name === name).map((one) => one.version)
+    const known = (await this.releaseIds()).filter((one) => one.name === name).map((one) => one.version)
     const hint = known.length > 0 ? `; there is ${known.map((one) => `${name}/${one}`).join(', ')}` : ''
     throw new RemodelError('not-found', `there is no release ${name}/${version}${hint}`, { details: { known } })
   }
@@ -100,7 +100,7 @@ export class Supply {
   }
 
   /** Name and version of every release, in the order of their names. */
-  async catalog(): Promise<ReleaseId[]> {
+  async releaseIds(): Promise<ReleaseId[]> {
     const ids = await this.#redis.hkeys(this.#releases.key)
     return ids.sort().map((id) => ({ name: id.slice(0, id.indexOf('/')), version: id.slice(id.indexOf('/') + 1) }))
   }
@@ -144,14 +144,14 @@ export class Supply {
    * Everything an architect may see: of the catalog only what `choose` takes out of it; `cloudConfigs` given with a
    * plan take the place of the uploaded ones.
    */
-  async supplies(
+  async view(
     cloudConfigs: readonly SourceDocument[],
-    choose: (catalog: readonly ReleaseId[]) => readonly ReleaseId[],
-  ): Promise<Omit<Supplies, 'created' | 'kept'>> {
-    const [catalog, stemcells, configs] = await Promise.all([this.catalog(), this.stemcells(), this.configs()])
-    const releases = await this.#read(choose(catalog))
+    choose: (releaseIds: readonly ReleaseId[]) => readonly ReleaseId[],
+  ): Promise<Omit<CatalogView, 'created' | 'kept'>> {
+    const [releaseIds, stemcells, configs] = await Promise.all([this.releaseIds(), this.stemcells(), this.configs()])
+    const releases = await this.#read(choose(releaseIds))
     const cloud = cloudConfigs.length > 0 ? cloudConfigs : await documentsOf(configs, 'cloud')
-    return { releases, catalog, stemcells, configs: { cloud, runtime: await documentsOf(configs, 'runtime') } }
+    return { releases, releaseIds, stemcells, configs: { cloud, runtime: await documentsOf(configs, 'runtime') } }
   }
 
   async #addOnce(kind: string, id: string, value: Stemcell): Promise<boolean> {

@@ -8,7 +8,7 @@ import type { Services } from '../services.ts'
 const ByDigest = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) })
 
 /** What operators upload: blobs, stemcells, configs. */
-export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services): void {
+export function catalogRoutes(server: Routes, { catalog, kinds, blobs }: Services): void {
   server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
 
   server.head('/v1/blobs/:digest', { schema: { params: ByDigest } }, async (request, reply) =>
@@ -31,18 +31,18 @@ export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services)
   server.get(
     '/v1/stemcells',
     { schema: { description: 'Uploaded stemcells.', response: { 200: z.array(Stemcell) } } },
-    async () => supply.stemcells(),
+    async () => catalog.stemcells(),
   )
   server.post(
     '/v1/stemcells',
     { schema: { description: 'Adds a stemcell.', body: Stemcell, response: { 200: Stemcell, 201: Stemcell } } },
-    async (request, reply) => reply.status((await supply.addStemcell(request.body)) ? 201 : 200).send(request.body),
+    async (request, reply) => reply.status((await catalog.addStemcell(request.body)) ? 201 : 200).send(request.body),
   )
 
   server.get(
     '/v1/configs',
     { schema: { description: 'Uploaded cloud and runtime configs.', response: { 200: z.array(Config) } } },
-    async () => supply.configs(),
+    async () => catalog.configs(),
   )
   server.get(
     '/v1/configs/:type/:name',
@@ -53,7 +53,7 @@ export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services)
         response: { 200: Config },
       },
     },
-    async ({ params: { type, name } }) => supply.config(type, name),
+    async ({ params: { type, name } }) => catalog.config(type, name),
   )
   server.delete(
     '/v1/configs/:type/:name',
@@ -64,7 +64,7 @@ export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services)
         response: { 200: Config },
       },
     },
-    async ({ params: { type, name } }) => supply.dropConfig(type, name),
+    async ({ params: { type, name } }) => catalog.dropConfig(type, name),
   )
   server.put(
     '/v1/configs/:type/:name',
@@ -79,7 +79,7 @@ export function supplyRoutes(server: Routes, { supply, kinds, blobs }: Services)
     },
     async (request) => {
       const config = { ...request.params, ...request.body }
-      await takeConfig(config, { supply, kinds })
+      await takeConfig(config, { catalog, kinds })
       return config
     },
   )

@@ -36,7 +36,7 @@ interface Change {
 }
 
 /** What steps need to know beyond their own resource: who is in which node, and where a new node's data comes from. */
-export class Situation {
+export class DatabaseContext {
   readonly deployment: string
   readonly members: Members = {}
   readonly #start: State

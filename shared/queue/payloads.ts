@@ -10,7 +10,7 @@ const Asker = z.strictObject({ kind: z.enum(['person', 'service']), name: Actor.
  * carries the manifest as its producer wrote it, which every viewer of the board sees. A job that does not fit is
  * refused by its worker with the path of the fault; nothing of it is carried out.
  */
-export const catalog = {
+export const payloads = {
   /** Ask for a deploy: plan and apply. Producers outside Remodel use this one. */
   deploys: Order.extend({
     by: Asker.default({ kind: 'service', name: 'unnamed' }),
@@ -26,8 +26,8 @@ export const catalog = {
   assemble: z.strictObject({ deployment: z.string(), plan: z.string(), remodel: z.string(), release: z.int() }),
 } as const
 
-export type QueueName = keyof typeof catalog
-export type Payload<Name extends QueueName> = z.output<(typeof catalog)[Name]>
+export type QueueName = keyof typeof payloads
+export type Payload<Name extends QueueName> = z.output<(typeof payloads)[Name]>
 
 /** Who asks by a job of `deploys`. */
 export function askerOf({ by, holder }: Pick<Payload<'deploys'>, 'by' | 'holder'>): Actor {

@@ -11,7 +11,7 @@ const kinds = new URL('../../kinds/', import.meta.url)
  * The steps an assembler knows: `kinds/<kind>/steps/<step>.ts`, loaded when first needed, and those of extensions
  * (modules named in REMODEL_EXTENSIONS that export `kind` and `steps`).
  */
-export class StepCatalog {
+export class StepRegistry {
   readonly #loaded = new Map<string, Step>()
 
   async extend(): Promise<void> {
