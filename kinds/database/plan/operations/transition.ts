@@ -42,7 +42,7 @@ export function transition(dependencies: DependencyState, wanted: Bound, rules: 
   ]
 }
 
-/** Puts the wanted resources at their vertices. Returns what was at the vertices where something may have to be done. */
+/** Puts the wanted resources at their vertices. Answers what was at those where something may have to be done. */
 function change(
   dependencies: DependencyState,
   wanted: Bound,
