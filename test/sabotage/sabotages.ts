@@ -1,8 +1,16 @@
 import { compiling } from './compiling.ts'
-import { core } from './core.ts'
-import { databases } from './databases.ts'
+import { databasePlans } from './database-plans.ts'
+import { databaseServers } from './database-servers.ts'
 import { deployments } from './deployments.ts'
+import { documents } from './documents.ts'
 import { edges } from './edges.ts'
+import { ledger } from './ledger.ts'
+import { ledgerGraph } from './ledger-graph.ts'
+import { ledgerScripts } from './ledger-scripts.ts'
+import { machines } from './machines.ts'
+import { planning } from './planning.ts'
+import { postgres } from './postgres.ts'
+import { running } from './running.ts'
 
 /**
  * Single-line sabotages of what the guarantees rest on. Each must be caught by a test: a guarantee whose
@@ -21,4 +29,18 @@ export interface Sabotage {
   caughtBy: string
 }
 
-export const sabotages: readonly Sabotage[] = [...core, ...compiling, ...deployments, ...edges, ...databases]
+export const sabotages: readonly Sabotage[] = [
+  ...compiling,
+  ...databasePlans,
+  ...databaseServers,
+  ...deployments,
+  ...documents,
+  ...edges,
+  ...ledger,
+  ...ledgerGraph,
+  ...ledgerScripts,
+  ...machines,
+  ...planning,
+  ...postgres,
+  ...running,
+]
