@@ -52,7 +52,11 @@ async function pageOf(
     wait && blockMs
       ? await on.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', stream, `${after}-0`)
       : await on.xread('COUNT', count, 'STREAMS', stream, `${after}-0`)
-  return (reply?.[0]?.[1] ?? []).map(([, fields]) => eventOf(fields[1]!))
+  const events = (reply?.[0]?.[1] ?? []).map(([, fields]) => eventOf(fields[1]!))
+  if (events[0]?.seq === after + 1) return events
+  // Where the first one is not the next, a plan may have been moved between the two looks: its events come first.
+  const passed = await movedEvents(plans, deployment, after, count)
+  return passed.length > 0 && passed[0]!.seq < (events[0]?.seq ?? Number.POSITIVE_INFINITY) ? passed : events
 }
 
 /** Events of plans that lie in the blobstore; empty where all after `after` are in Redis. */

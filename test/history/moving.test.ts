@@ -177,6 +177,28 @@ describe('a plan that ended', () => {
     redis.disconnect()
   })
 
+  test('is missing in no page of events, also where it is moved between two looks of a reader', async () => {
+    const { redis, ledger, run, move } = open()
+    const trimmed = async () => Number(await redis.hget(`h${counter}:{d}:meta`, 'trimmed'))
+    await run('a', [[], ['a0']])
+    await move()
+    for (const more of [async () => {}, () => run('later', [[]])]) {
+      const after = await trimmed()
+      await run(`b${after}`, [[], []])
+      // The reader has seen that nothing behind `after` was moved; now it reads the stream.
+      const xread = async (...asked: Parameters<typeof redis.xread>) => {
+        await move()
+        await more()
+        return redis.xread(...asked)
+      }
+      const page = await ledger.events('d', after, { on: { xread } as never })
+      expect(await trimmed()).toBeGreaterThan(after)
+      expect(page.length).toBeGreaterThan(3)
+      expect(page.map(({ seq }) => seq)).toEqual(page.map((_, i) => after + 1 + i))
+    }
+    redis.disconnect()
+  })
+
   test('keeps its blob from the garbage collector for as long as it is remembered', async () => {
     const { redis, ledger, run, move } = open()
     const plan = await run('a', [[]])

@@ -83,6 +83,14 @@ export const ledger: readonly Sabotage[] = [
     caughtBy: 'test/history/moving.test.ts',
   },
   {
+    name: 'a reader of events skips those that are moved while it reads',
+    guarantee: 33,
+    file: 'shared/ledger/events.ts',
+    find: 'if (events[0]?.seq === after + 1) return events',
+    replace: 'if (after >= 0) return events',
+    caughtBy: 'test/history/moving.test.ts',
+  },
+  {
     name: 'the name of a deployment outlives its last plan',
     guarantee: 33,
     file: 'shared/ledger/retention.ts',
