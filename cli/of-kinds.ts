@@ -1,5 +1,4 @@
 import { builtIn } from '../kinds/built-in.ts'
-import type { SayReason } from '../shared/model/reason.ts'
 import { loadExtensions } from '../shared/runtime/extensions.ts'
 import type { OtherWords, VerbEntry } from './verb.ts'
 
@@ -7,14 +6,12 @@ import type { OtherWords, VerbEntry } from './verb.ts'
 interface KindModule {
   default: {
     open: unknown
-    phrases?: () => Promise<SayReason>
     verbs?: () => Promise<readonly VerbEntry[]>
     otherWords?: () => Promise<OtherWords>
   }
 }
 
-const byName = new Map<string, () => Promise<KindModule>>(Object.entries(builtIn))
-const kinds = [...byName.values()]
+const kinds: readonly (() => Promise<KindModule>)[] = Object.values(builtIn)
 
 /** The verbs that kinds bring along. */
 export async function verbsOfKinds(): Promise<VerbEntry[]> {
@@ -30,12 +27,4 @@ export async function verbsOfExtensions(): Promise<VerbEntry[]> {
 export async function knownElsewhere(of: keyof OtherWords, word: string): Promise<string | undefined> {
   const words = await Promise.all(kinds.map(async (load) => (await load()).default.otherWords?.()))
   return words.map((one) => one?.[of](word)).find((answer) => answer !== undefined)
-}
-
-/** How a kind says the reasons of its plans; of one that the command does not know the codes are shown as words. */
-export async function phrasesOf(kind: string): Promise<SayReason | undefined> {
-  const load = byName.get(kind)
-  if (load) return (await load()).default.phrases?.()
-  const extension = (await loadExtensions()).find(({ name }) => name === kind)
-  return extension?.phrases as SayReason | undefined
 }

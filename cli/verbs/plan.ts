@@ -75,7 +75,7 @@ async function show(
     const [{ planLines }, { deviationLines }, { phrasesOf }] = await Promise.all([
       import('../views/plan-text.ts'),
       import('../views/result.ts'),
-      import('../of-kinds.ts'),
+      import('../../kinds/phrases.ts'),
     ])
     const { style, verbose } = context
     const lines = planLines(drawn, {

@@ -10,14 +10,19 @@ const imports = files.flatMap((file) => sourceOf(file).imports.map((one) => ({ f
 const own = imports.filter((one) => one.own)
 
 /**
- * What the CLI may use beside `shared`: the list of kinds, whose verbs it looks up, what they read of the environment,
- * and offline planning, which opens kinds by the registry.
+ * What the CLI may use beside `shared`: the list of kinds, whose verbs it looks up, how they say their reasons, what
+ * they read of the environment, and offline planning, which opens kinds by the registry.
  */
-const openToCli = ['kinds/built-in.ts', 'kinds/variables.ts', 'services/planner/planning/offline.ts']
+const openToCli = [
+  'kinds/built-in.ts',
+  'kinds/phrases.ts',
+  'kinds/variables.ts',
+  'services/planner/planning/offline.ts',
+]
 /** What a kind's verbs may use of the CLI. */
 const openToVerbs = 'cli/sdk.ts'
 /** The composition of all kinds: it alone imports them, each by its `index.ts`. */
-const registry = ['kinds/built-in.ts', 'kinds/registry.ts', 'kinds/variables.ts']
+const registry = ['kinds/built-in.ts', 'kinds/phrases.ts', 'kinds/registry.ts', 'kinds/variables.ts']
 
 /** The kind that a file is of; the folders of `kinds/` that are no kind are the contract and the kit for tests. */
 const kindOf = (path: string) => /^kinds\/(?!contract\/|testing\/)([^/]+)\//.exec(path)?.[1]

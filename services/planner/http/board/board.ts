@@ -3,6 +3,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
 import { z } from 'zod'
 import type { Routes } from '../../../../kinds/contract/routes.ts'
+import { phrasesOf } from '../../../../kinds/phrases.ts'
 import type { KindRegistry } from '../../../../kinds/registry.ts'
 import { BoardKey } from '../../../../shared/api/schemas/board.ts'
 import type { Ledger } from '../../../../shared/ledger/ledger.ts'
@@ -107,15 +108,22 @@ function plans(server: Routes, { ledger, queues }: BoardParts): void {
   )
   server.get(
     '/board/plans/:id',
-    { schema: { hide: true, params: z.object({ id: z.string() }) } },
-    async ({ params: { id } }, reply) => {
+    {
+      schema: {
+        hide: true,
+        params: z.object({ id: z.string() }),
+        querystring: z.object({ reason: z.string().optional() }),
+      },
+    },
+    async ({ params: { id }, query: { reason } }, reply) => {
       const deployment = await ledger.deploymentOfPlan(id)
       const [plan, status, records] = await Promise.all([
         ledger.plan(deployment, id),
         ledger.planRecord(deployment, id),
         ledger.remodelRecords(deployment, id),
       ])
-      const page = planPage(plan, status, records, await compileJobs(queues))
+      const [jobOf, say] = [await compileJobs(queues), await phrasesOf(plan.kind)]
+      const page = planPage({ plan, status, records, jobOf, say, reason })
       return reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(page)
     },
   )

@@ -1,21 +1,33 @@
 import type { PlanRecord, RemodelRecord } from '../../../../shared/ledger/records.ts'
 import type { Plan } from '../../../../shared/model/plan.ts'
+import { codeOfReason, phraseOf, type SayReason } from '../../../../shared/model/reason.ts'
 import { jobId } from '../../../../shared/queue/payloads.ts'
 
 /** More of a plan is not written on one page: `remodel task --verbose` prints all of it. */
 const mostRemodels = 1000
 
+interface PlanPage {
+  plan: Pick<Plan, 'remodels'>
+  status: PlanRecord
+  records: readonly RemodelRecord[]
+  /** The job of a package by its own name, or by its key. */
+  jobOf: (key: string) => string | undefined
+  /** How the kind of the plan says its reasons. */
+  say: SayReason | undefined
+  /** Only remodels that are in the plan for this reason are shown: its code. */
+  reason: string | undefined
+}
+
 /**
- * A plan as its jobs on the board point to it: how the ledger says that it stands, each remodel with a link to its job.
+ * A plan as its jobs on the board point to it: the state that the ledger has of it, each remodel with a link to its job
+ * and with its reasons, which lead to the remodels that have the same.
  */
-export function planPage(
-  plan: Pick<Plan, 'remodels'>,
-  status: PlanRecord,
-  records: readonly RemodelRecord[],
-  jobOf: (key: string) => string | undefined,
-): string {
+export function planPage({ plan, status, records, jobOf, say, reason }: PlanPage): string {
   const states = new Map(records.map((record) => [record.id, record]))
-  const rows = plan.remodels.slice(0, mostRemodels).map(({ id, title, queue, step, input }) => {
+  const shown = plan.remodels.filter(
+    ({ reasons }) => reason === undefined || reasons.map(codeOfReason).includes(reason),
+  )
+  const rows = shown.slice(0, mostRemodels).map(({ id, title, queue, step, input, reasons }) => {
     const record = states.get(id)
     const own = jobId(status.id, id, record?.release ?? 1)
     const job = step === 'compile-package' ? (jobOf(own) ?? jobOf(String(Object(input).key))) : own
@@ -24,7 +36,12 @@ export function planPage(
       queue && job && begun
         ? `<a href="/board/queue/${encodeURIComponent(queue)}/${encodeURIComponent(job)}">${text(title)}</a>`
         : text(title)
-    return `<tr><td>${text(record?.state ?? 'blocked')}</td><td>${name}</td><td>${record?.attempt ?? 0}</td></tr>`
+    const why = reasons.map((one) => {
+      const [code, phrase] = [codeOfReason(one), text(phraseOf(one, say))]
+      return code === null ? phrase : `<a href="?reason=${encodeURIComponent(code)}">${phrase}</a>`
+    })
+    const cells = [text(record?.state ?? 'blocked'), name, `${record?.attempt ?? 0}`, why.join('; ')]
+    return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`
   })
   const { deployment, state, counts, errors, moreErrors } = status
   const causes = errors.map(
@@ -39,8 +56,9 @@ export function planPage(
 <code>remodel task ${text(status.id)}</code> shows it as well.</p>
 ${causes.length > 0 ? `<h2>What failed</h2>${causes.join('')}` : ''}${moreErrors > 0 ? `<p>and ${moreErrors} more</p>` : ''}
 <h2>Remodels</h2>
-<table><tr><th>state</th><th>remodel</th><th>attempts</th></tr>${rows.join('\n')}</table>
-${plan.remodels.length > mostRemodels ? `<p>and ${plan.remodels.length - mostRemodels} more</p>` : ''}`
+${reason === undefined ? '' : `<p>${shown.length} with the reason <code>${text(reason)}</code>; <a href="?">all ${plan.remodels.length}</a></p>`}
+<table><tr><th>state</th><th>remodel</th><th>attempts</th><th>why</th></tr>${rows.join('\n')}</table>
+${shown.length > mostRemodels ? `<p>and ${shown.length - mostRemodels} more</p>` : ''}`
 }
 
 /** The newest plans, each with a link to its page. */
