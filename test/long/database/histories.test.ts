@@ -36,6 +36,8 @@ const [share = 1, shares = 1] = (process.env.HISTORY_SHARE ?? '1/1').split('/').
 const restoring = new Set<Chapter['change']>(['restore', 'withdrawn'])
 /** No plan of these small databases takes as long. */
 const limitMs = 300_000
+/** Between two rows of a writer: rows are in flight at any moment, and several histories share a processor. */
+const pauseMs = 20
 /** A plan that waits for room on a disk gets it, or has ended. */
 const patienceMs = 60_000
 
@@ -98,9 +100,9 @@ class Play {
   async of({ chapters }: History): Promise<void> {
     expect((await this.#deploy(firstPage)).state).toBe('done')
     this.#writers = [
-      new Writer(this.#net, 'w1', 'a'),
-      new Writer(this.#net, 'w2', 'b'),
-      new Writer(this.#net, 'early', ''),
+      new Writer(this.#net, 'w1', 'a', pauseMs),
+      new Writer(this.#net, 'w2', 'b', pauseMs),
+      new Writer(this.#net, 'early', '', pauseMs),
     ]
     try {
       for (const chapter of chapters) await this.#live(chapter)

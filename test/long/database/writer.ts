@@ -9,12 +9,15 @@ export class Writer {
   longestGapMs = 0
   readonly node: string
   readonly #net: number
+  readonly #pauseMs: number
   #hosts: string
   #stopped = false
   #running: Promise<void>
 
-  constructor(net: number, node: string, hosts: string) {
+  /** `pauseMs`: between two rows. */
+  constructor(net: number, node: string, hosts: string, pauseMs = 5) {
     this.#net = net
+    this.#pauseMs = pauseMs
     this.#hosts = hosts
     this.node = node
     this.#running = this.#run()
@@ -65,7 +68,7 @@ export class Writer {
         const now = performance.now()
         this.longestGapMs = Math.max(this.longestGapMs, now - last)
         last = now
-        await sleep(5)
+        await sleep(this.#pauseMs)
       } catch {
         // What became of the row is not known: it counts for nothing, here and in what is compared.
         client?.end().catch(() => {})
