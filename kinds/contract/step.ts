@@ -20,7 +20,7 @@ export interface StepContext {
   plan: string
   /** Id of the material the remodel changes. */
   material: string
-  /** What the floorplan says of a material now; null where nothing stands. */
+  /** What the floorplan says of a material now; null where there is none. */
   standing(id: string): Promise<StandingMaterial | null>
   fence: Fence
   /**

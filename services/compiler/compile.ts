@@ -34,7 +34,7 @@ export interface Compiled<Result> {
  * So there is one call each to unpack, compile, archive and read, and one for each dependency.
  *
  * Throws `job-failed` with the ends of the output where the script fails or leaves nothing that can be packed: on
- * a machine that stands, what goes wrong once the script has run is the package's doing. `infrastructure` where
+ * a machine that runs, what goes wrong once the script has run is the package's doing. `infrastructure` where
  * the disk of the machine is full, also without what the package wrote; the reason of `signal`, with the output
  * so far, where that stops it.
  */

@@ -42,7 +42,7 @@ export async function onVm<T>(
     }
   } catch (cause) {
     if (signal.aborted) throw cause
-    const error = (await stands(provider, vm.id, cause)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
+    const error = (await isThere(provider, vm.id, cause)) ? toError(cause) : lost(vm.id, spec.name, attempt, cause)
     const code = error instanceof RemodelError ? error.code : 'infrastructure'
     // A fault of a blob says nothing of the VM that was to have it.
     if (code === 'infrastructure' && !isBlobFault(error)) breaker.recordFailure(error)
@@ -53,7 +53,7 @@ export async function onVm<T>(
   }
 }
 
-async function stands(provider: Provider, vm: string, cause: unknown): Promise<boolean> {
+async function isThere(provider: Provider, vm: string, cause: unknown): Promise<boolean> {
   if (cause instanceof RemodelError && cause.details.lost === vm) return false
   const found = await provider.findVm(vm).catch(() => undefined)
   return found?.state === 'running'

@@ -17,7 +17,7 @@ export interface CompiledPackage {
 /** Package key -> compiled package, for all deployments and releases. */
 export interface CompiledIndex {
   find(keys: readonly string[]): Promise<Map<string, CompiledPackage>>
-  /** Takes out an entry whose bytes are gone or broken; one with another digest that stands there meanwhile stays. */
+  /** Takes out an entry whose bytes are gone or broken; an entry with another digest, recorded meanwhile, stays. */
   drop(item: CompiledPackage): Promise<void>
 }
 

@@ -145,7 +145,7 @@ export class Ledger extends LedgerReader {
 
   /**
    * Opens a stored plan under the deployment's lock; what it releases is announced on the `released` channel. With
-   * `waiter` a caller that is refused stands in line: the lock is given in the order of arrival, to those who asked
+   * `waiter` a caller that is refused waits in line: the lock is given in the order of arrival, to those who asked
    * again within three seconds, and the next one gets a message on the `unlocked` channel.
    *
    * The exclusive names that the plan needs are taken first, all or none; `claimed` says who has one of them. They lie

@@ -93,14 +93,14 @@ export class Retention {
 
   /**
    * Forgets finished plans beyond the newest `keep`, plans that were not applied for `idleMs`, and the events from
-   * before the oldest plan that is kept; of a deployment of which nothing stands, all that ended a month ago, and with
+   * before the oldest plan that is kept; of a deployment that has no materials, all that ended a month ago, and with
    * the last one its name. Returns how many plans were forgotten.
    */
   async forget(deployment: string, keep: number, idleMs: number, now: number): Promise<number> {
     const base = this.#plans.base(deployment)
     const ids = await this.#redis.zrevrange(`${base}:plans`, 0, -1)
     let [forgotten, firstEvent, finished] = [0, Number.POSITIVE_INFINITY, 0]
-    const stands = (await this.#redis.exists(`${base}:floorplan`)) === 1
+    const hasMaterials = (await this.#redis.exists(`${base}:floorplan`)) === 1
     for (const id of ids) {
       const [state, createdAt, first, ended] = await this.#redis.hmget(
         `${base}:plan:${id}`,
@@ -112,7 +112,7 @@ export class Retention {
       const isOver = state === 'done' || state === 'failed' || state === 'cancelled'
       const isIdle = state === 'stored' && now - Number(createdAt) > idleMs
       const isGone = state === null
-      const isPast = isOver && !stands && now - Number(ended) > pastMs
+      const isPast = isOver && !hasMaterials && now - Number(ended) > pastMs
       if (
         ((isOver && ++finished > keep) || isPast || isIdle || isGone) &&
         (await this.#forgetPlan(base, id, now - idleMs))
@@ -153,8 +153,8 @@ export class Retention {
   }
 
   /**
-   * The name of a deployment goes with its last plan, where nothing stands and nothing is going on. Its counters stay:
-   * events and fences of a later deployment of this name go on from them.
+   * The name of a deployment goes with its last plan, where it has no materials and nothing is going on. Its counters
+   * stay: events and fences of a later deployment of this name go on from them.
    */
   async #forgetDeployment(deployment: string): Promise<void> {
     const [base, { prefix }] = [this.#plans.base(deployment), this.#settings]

@@ -23,7 +23,7 @@ export const Material = z.object({
 })
 export type Material = z.infer<typeof Material>
 
-/** A material that stands today: its attributes plus what only the world can tell (cloud ids, health, maker). */
+/** A material that exists today: its attributes plus what only the world can tell (cloud ids, health, maker). */
 export const StandingMaterial = Material.extend({ meta: Attributes.default({}) })
 export type StandingMaterial = z.infer<typeof StandingMaterial>
 

@@ -93,7 +93,7 @@ export const Plan = z.object({
   id: z.string(),
   deployment: z.string(),
   kind: z.string(),
-  /** The floorplan it was drawn against; applying is refused where another version stands. */
+  /** The floorplan it was drawn against; applying is refused where the floorplan has another version. */
   floorplan: z.object({ version: z.int().nonnegative(), digest: z.string() }),
   /** Digest of the blueprint it leads to. */
   blueprint: z.string(),
@@ -114,13 +114,13 @@ export const Plan = z.object({
 export type Plan = z.infer<typeof Plan>
 
 /**
- * Where a plan stands. `stored` plans wait for `apply`; `parked` ones are open and only wait, without the deployment's
+ * The state of a plan. `stored` plans wait for `apply`; `parked` ones are open and only wait, without the deployment's
  * lock; the last three are final.
  */
 export const PlanState = z.enum(['stored', 'running', 'parked', 'failing', 'cancelling', 'done', 'failed', 'cancelled'])
 export type PlanState = z.infer<typeof PlanState>
 
-/** Where a remodel of an applied plan stands. */
+/** The state of a remodel of an applied plan. */
 export const RemodelState = z.enum(['blocked', 'queued', 'released', 'running', 'waiting', 'done', 'failed', 'skipped'])
 export type RemodelState = z.infer<typeof RemodelState>
 

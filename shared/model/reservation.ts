@@ -16,7 +16,7 @@ export type ExclusiveName = z.infer<typeof ExclusiveName>
 /** Names of one type in one scope. */
 export type Space = Pick<ExclusiveName, 'type' | 'scope'>
 
-/** An exclusive name that a plan needs, and the material that uses it: the name is held for as long as that stands. */
+/** An exclusive name that a plan needs, and the material that uses it: the name is held for as long as that exists. */
 export const Reservation = ExclusiveName.extend({ material: z.string() })
 export type Reservation = z.infer<typeof Reservation>
 

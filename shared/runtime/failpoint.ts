@@ -4,7 +4,7 @@
  * Free in production: without REMODEL_FAILPOINTS the call is an empty function. The variable holds
  * `<name>=<what>[@<n>]`, comma separated; `what` is `kill` (SIGKILL to itself), `stop` (SIGSTOP to itself), `throw`, or
  * `sleep:<ms>`; `@n` means only the n-th time the point is reached (1-based, the first by default).
- * REMODEL_FAILPOINTS_ONCE names a folder: a point whose file stands there was fired before and is not fired again, so
+ * REMODEL_FAILPOINTS_ONCE names a folder: a point whose file is in it was fired before and is not fired again, so
  * that a restarted process gets through. REMODEL_FAILPOINTS_REPORT names a folder where every process that a point
  * kills leaves a file `<name>.<pid>`: the coverage report counts them.
  */

@@ -26,7 +26,7 @@ export function settingsFor(url: string, prefix: string): RedisSettings {
 
 /**
  * REDIS_URL, else the Redis that `remodel up` runs in this home, else the usual address. The address of the home's own
- * has its password, so it stands in a file that only its owner can read, and in no environment and no list of
+ * has its password, so it is in a file that only its owner can read, and in no environment and no list of
  * arguments. Throws `invalid-input` where the address is none.
  */
 export function redisSettings(env: NodeJS.ProcessEnv = process.env): RedisSettings {

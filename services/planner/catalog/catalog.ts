@@ -157,8 +157,8 @@ export class Catalog {
   async #addOnce(kind: string, id: string, value: Stemcell): Promise<boolean> {
     const added = await this.#redis.hsetnx(`${this.#prefix}:${kind}`, id, JSON.stringify(value))
     if (added === 1) return true
-    const stands = JSON.parse((await this.#redis.hget(`${this.#prefix}:${kind}`, id)) ?? 'null')
-    if (canonical(stands) !== canonical(value)) {
+    const stored = JSON.parse((await this.#redis.hget(`${this.#prefix}:${kind}`, id)) ?? 'null')
+    if (canonical(stored) !== canonical(value)) {
       throw new RemodelError('conflict', `${id} exists with other content; give it another version`)
     }
     return false

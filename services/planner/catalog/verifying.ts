@@ -53,7 +53,7 @@ export async function sample(
   return all.slice(0, Math.ceil(all.length * share))
 }
 
-/** Where a check stands. Only bytes that differ are looked into. */
+/** The state of a check. Only bytes that differ are looked into. */
 export async function standOf(check: string, rebuilds: Rebuilds, blobs: Blobstore): Promise<Verified[]> {
   const verified: Verified[] = []
   for (const { asked, outcome } of await rebuilds.read(check)) {

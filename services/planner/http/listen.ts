@@ -18,7 +18,7 @@ interface ListenAddress {
   port: number
 }
 
-/** REMODEL_LISTEN as host and port; an IPv6 address stands in brackets. Throws `invalid-input`. */
+/** REMODEL_LISTEN as host and port; an IPv6 address is in brackets. Throws `invalid-input`. */
 export function listenAddress(text: string | undefined): ListenAddress {
   const found = /^(\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):(\d{1,5})$/.exec(text || '127.0.0.1:7070')
   const [, host = '', port = ''] = found ?? []

@@ -1,6 +1,6 @@
 import type { Permit, Remodel, Window } from '../../../shared/model/plan.ts'
 
-/** Nothing yet, and more than one permit, where else stands the number of a permit. */
+/** Nothing yet, and more than one permit, where else the number of a permit is. */
 const none = -1
 const several = -2
 

@@ -17,7 +17,7 @@ export const Compiling = z.object({
       how: z.enum(['hit', 'join', 'compile']),
       /** The deployment it is compiled for; null where no plan has asked for it yet. */
       for: z.string().nullable(),
-      /** When that began; null where it stands in the queue. */
+      /** When that began; null where it waits in the queue. */
       since: z.number().nullable(),
       /** How long it took the last time, or, where it is not `measured`, what others usually take. */
       estimateMs: z.number(),

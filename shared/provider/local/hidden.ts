@@ -35,7 +35,7 @@ function ownHomes(): string[] {
 }
 
 /**
- * Where a directory stands in the file system of `/`, if its own mount shows a part of that file system (a bind mount,
+ * Where a directory is in the file system of `/`, if its own mount shows a part of that file system (a bind mount,
  * a subvolume): the machine's root has it there. `table` is `/proc/self/mountinfo`.
  */
 export function inRootOf(table: string, path: string): string | undefined {

@@ -6,7 +6,7 @@ const slice = 100
 
 /**
  * Small files that are only ever replaced as a whole: written beside, then renamed. One that was read is read again
- * only where another file stands in its place, so thousands of them cost one look each.
+ * only where another file is in its place, so thousands of them cost one look each.
  */
 export class ReplacedFiles<Content> {
   #known = new Map<string, { stamp: string; content: Content }>()
