@@ -122,7 +122,7 @@ const election = {
   to: z.string(),
   /** All that may take over: those that stay in the node. */
   candidates: z.array(z.string()),
-  /** Servers that are silent while their machine stands. */
+  /** Servers that are silent while their machine exists. */
   wake: z.array(z.string()),
   commits: Commits,
   /** Slots that other nodes read from. */
@@ -237,7 +237,7 @@ export const inputs = {
     }),
   ),
   /**
-   * `going`: the node that it stands on leaves as a whole: nothing is waited for there. `kept`: it stays while one of
+   * `going`: the node that it is on leaves as a whole: nothing is waited for there. `kept`: it stays while one of
    * the nodes is restored.
    */
   'delete-slot': inVersion(

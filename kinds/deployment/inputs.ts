@@ -129,7 +129,7 @@ export const inputs = {
       attributes: InstanceAttributes,
     }),
   ),
-  /** Switches to what was prepared, pre-start, start, watch until healthy, post-start; then the instance stands. */
+  /** Switches to what was prepared, pre-start, start, watch until healthy, post-start; then the instance runs. */
   'start-instance': inVersion(
     2,
     z.object({
@@ -146,8 +146,8 @@ export const inputs = {
     }),
   ),
   /**
-   * Runs the `post-deploy` scripts of all machines named, then `post-deploy/<deployment>` stands with `{ of }`; without
-   * machines it stands no more.
+   * Runs the `post-deploy` scripts of all machines named, then `post-deploy/<deployment>` exists with `{ of }`; without
+   * machines it is gone.
    */
   'run-post-deploy': z.object({
     machines: z.array(z.object({ instance: z.string(), vm: z.string(), jobs: z.array(z.string()) })),
@@ -155,7 +155,7 @@ export const inputs = {
   }),
   /**
    * Puts the canonical JSON of `records` into the blobstore, where its digest is `table`, and writes it to every VM
-   * named. Then `addresses/<deployment>` stands with `{ table }`; without records it stands no more.
+   * named. Then `addresses/<deployment>` exists with `{ table }`; without records it is gone.
    */
   'publish-addresses': z.object({
     deployment: z.string(),

@@ -225,7 +225,7 @@ export class Archives {
     return gone
   }
 
-  /** Forgets all that is archived of a deployment that stands no more, and looks after it no longer. */
+  /** Forgets all that is archived of a deployment that is gone, and looks after it no longer. */
   async forget(deployment: string): Promise<void> {
     for (const line of await this.lines(deployment)) await this.#forgetLine({ deployment, ...line })
     await this.#redis.del(

@@ -110,7 +110,7 @@ export function pathOf(
   const first = timelineOf(start)
   const timeline = [...histories.keys()].reduce((a, b) => Math.max(a, b), first)
   const left = switches(histories.get(timeline) ?? '')
-  // The file in which a timeline was left stands complete in the next one only.
+  // The file in which a timeline was left is complete in the next one only.
   const timelineAt = (segment: number) => left.find((one) => segment < one.left)?.timeline ?? timeline
   return { timeline, fileAt: (segment) => fileOf(Math.max(first, timelineAt(segment)), segment) }
 }

@@ -33,7 +33,7 @@ export interface Database {
   lock: string | null
 }
 
-/** Every database that stands or is being worked on. */
+/** Every database that exists or is being worked on. */
 export async function listDatabases(client: Client): Promise<Database[]> {
   const deployments = (await client.deployments()).filter(({ kind }) => kind === 'database')
   return Promise.all(deployments.map((one) => describe(one, client)))

@@ -90,7 +90,7 @@ export function deploymentName(document: SourceDocument): string {
   return name ?? database_name.toLowerCase().replace(/[^a-z0-9-]/g, '-')
 }
 
-/** Document and hosts -> everything that stands in the end. Pure. Throws `invalid-input` with all faults at once. */
+/** Document and hosts -> everything that exists in the end. Pure. Throws `invalid-input` with all faults at once. */
 export function architect(document: SourceDocument, catalog: CatalogView): Blueprint<Strategy> {
   const value = document.parse(Document)
   const deployment = deploymentName(document)

@@ -6,7 +6,7 @@ import { Document } from './schema.ts'
 
 /**
  * What PostgreSQL stores of each password, as a blob: plans and the floorplan name its digest. The salt
- * follows from the password and a key that stands nowhere, so that an unchanged document is no change and one
+ * follows from the password and a key that is written nowhere, so that an unchanged document is no change and one
  * that knows no key cannot guess.
  */
 export async function keepPasswords(document: SourceDocument, { blobs, secrets }: Keeping) {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Target } from '../archive/chain.ts'
 import { node } from './operations/operations.ts'
 
-/** A fault without its message: where in the document something stands. */
+/** A fault without its message: where in the document something is. */
 const Fault = z.object({
   file: z.string().exactOptional(),
   line: z.number().exactOptional(),
@@ -25,7 +25,7 @@ export const RestoreRequest = z.object({
   database: z.string(),
   target: Target,
   set: z.string().nullable(),
-  /** Where it stands in the document. */
+  /** Where it is in the document. */
   place: Fault,
 })
 export type RestoreRequest = z.infer<typeof RestoreRequest>
@@ -43,7 +43,7 @@ export const Strategy = z.object({
   primaries: z.record(z.string(), z.string()),
   /** Node -> what it is to be restored from. */
   restores: z.record(z.string(), RestoreRequest),
-  /** Node -> where it stands in the document; only where something is to be restored. */
+  /** Node -> where it is in the document; only where something is to be restored. */
   places: z.record(z.string(), Fault),
   updateStrategy: z.enum(['rolling', 'concurrent']),
   force: z.boolean(),

@@ -15,7 +15,7 @@ export interface Election {
   members: readonly Member[]
   /** Who may take over, whom one would rather have first. */
   candidates: readonly string[]
-  /** Servers that are silent while their machine stands: they are started before anything is decided. */
+  /** Servers that are silent while their machine exists: they are started before anything is decided. */
   wake: readonly string[]
   commits: Commits
   /** Copies of these slots the new primary has to have, or other nodes miss what was written in between. */

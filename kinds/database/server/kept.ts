@@ -12,7 +12,7 @@ import { shell } from './shell.ts'
 /**
  * Data that is to be replaced by a copy of the primary is put aside where it has more than that primary, or where
  * that is not known: it may be the only place of rows that were acknowledged. It is never deleted by Remodel as long
- * as its instance stands.
+ * as its instance exists.
  */
 export async function keepWhatHasMore(
   context: StepContext,

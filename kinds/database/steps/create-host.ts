@@ -14,7 +14,7 @@ import { recorded } from '../server/record.ts'
 export default defineStep({
   input: inputs['create-host'],
   look: async (context, input) => {
-    if (!(await stands(context, input.host))) return null
+    if (!(await exists(context, input.host))) return null
     return input.silent && !(await doesAnswer(context.provider, input.host.vm)) ? null : recorded(context, input)
   },
   async apply(context, { deployment, host, resource, silent }) {
@@ -47,12 +47,12 @@ export default defineStep({
     await failpoint('create-host.attached')
   },
   async verify(context, input) {
-    if (await stands(context, input.host)) return recorded(context, input)
+    if (await exists(context, input.host)) return recorded(context, input)
     throw new RemodelError('infrastructure', `the machine ${input.host.vm} is not there right after it was made`)
   },
 })
 
-async function stands(context: StepContext, host: { vm: string; disk: string; address: string; disk_mib: number }) {
+async function exists(context: StepContext, host: { vm: string; disk: string; address: string; disk_mib: number }) {
   const vm = await context.provider.findVm(host.vm)
   if (vm?.state !== 'running' || !vm.disks.includes(host.disk) || vm.addresses.join() !== host.address) return false
   const disk = await context.provider.findDisk(host.disk)

@@ -13,7 +13,7 @@ import { findPrimary } from '../server/primary.ts'
 const unpack = promisify(gunzip)
 
 /**
- * Before anything is taken down: what the source has written up to now is archived, where it still stands and is of
+ * Before anything is taken down: what the source has written up to now is archived, where it still exists and is of
  * that line, and all that the restore reads is there, with what it is to end at.
  */
 export default defineStep({

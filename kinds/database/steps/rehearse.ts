@@ -3,7 +3,7 @@ import { inputs } from '../inputs.ts'
 import { rehearse } from '../server/rehearsal.ts'
 
 /**
- * Before a plan changes anything: a server that stands could start with the settings that it is to
+ * Before a plan changes anything: a server that exists could start with the settings that it is to
  * have. Changes nothing.
  */
 export default defineStep({

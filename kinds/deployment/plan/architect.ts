@@ -118,7 +118,7 @@ function packageMaterials(strategy: Strategy): Material[] {
 
 /**
  * Disks and instances of a group, all alike. The indexes are those of a first deploy: which ones the instances have
- * where something stands, the foreman decides.
+ * where something is, the foreman decides.
  */
 function groupMaterials({ strategy: { name }, wanted: { count, attributes, disk } }: DrawnGroup): Material[] {
   const needs = Object.entries(attributes.packages).map(([pack, key]) => packageId(pack, key))

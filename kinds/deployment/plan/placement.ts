@@ -1,4 +1,4 @@
-/** An instance that stands today, as placement sees it. */
+/** An instance that exists today, as placement sees it. */
 export interface Standing {
   index: number
   az: string | null

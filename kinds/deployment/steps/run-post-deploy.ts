@@ -9,7 +9,7 @@ import { runHook } from '../instance/scripts.ts'
 const atOnce = 32
 
 /**
- * Runs the post-deploy scripts of a deployment, when all of it stands. All of them run, also where one fails; each that
+ * Runs the post-deploy scripts of a deployment, when all of it runs. All of them run, also where one fails; each that
  * fails is named, and the plan fails with them.
  */
 export default defineStep({

@@ -48,8 +48,8 @@ export function firstBackups(
     const wanted = Object.values(context.settingsOf(node.node_name))[0]?.backup
     if (!wanted) return []
     const archive = archives.find((one) => one.deployment === context.deployment && one.node === node.node_name)
-    const stands = context.standing('database.node', node.node_name) !== undefined
-    const silent = stands && archive?.now === null && !pending.has(node.node_name)
+    const exists = context.standing('database.node', node.node_name) !== undefined
+    const silent = exists && archive?.now === null && !pending.has(node.node_name)
     const has = archive?.backups.some(({ line }) => line === archive.line)
     if ((has || silent) && !pending.has(node.node_name)) return []
     return [

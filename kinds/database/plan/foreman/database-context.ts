@@ -97,7 +97,7 @@ export class DatabaseContext {
     return this.membersOf(node).filter(({ instance }) => wanted.some(({ instance_id }) => instance_id === instance))
   }
 
-  /** The machine of this host stands and does not answer. */
+  /** The machine of this host exists and does not answer. */
   isSilent(host: string): boolean {
     const stood = findResource(this.#start, 'host', host)
     return stood?.needs_recreate === true && stood.error !== ''
@@ -114,7 +114,7 @@ export class DatabaseContext {
   }
 
   /** It is there before the plan begins. */
-  stands(node: string): boolean {
+  exists(node: string): boolean {
     return findStanding(this.#start, 'database.node', node) !== undefined
   }
 
@@ -124,7 +124,7 @@ export class DatabaseContext {
 
   /** Nodes that are to have what this one wrote: those that stay, and those that this plan fills from it. */
   peersOf(node: string): Members {
-    const stays = ({ node_name: name }: NodeResources) => this.stands(name) || this.sourceOf(name) === node
+    const stays = ({ node_name: name }: NodeResources) => this.exists(name) || this.sourceOf(name) === node
     return this.pick(...this.#nodes.filter(stays).map(({ node_name }) => node_name))
   }
 
@@ -132,7 +132,7 @@ export class DatabaseContext {
     return Object.fromEntries(nodes.map((node) => [node, this.membersOf(node)]))
   }
 
-  /** The node that a server, or the server on a host, is of as it stands. */
+  /** The node that a server, or the server on a host, is of as it is. */
   standingNodeOf({ identifier, attributes }: ResourceData): string | undefined {
     if (identifier.type !== 'host') return String(attributes.node)
     const instances = Object.values(this.#start.resources['database.instance'] ?? {})
@@ -140,7 +140,7 @@ export class DatabaseContext {
     return on && String(on.attributes.node)
   }
 
-  /** The node that a new one is filled from; undefined where it starts empty or stands. */
+  /** The node that a new one is filled from; undefined where it starts empty or exists already. */
   sourceOf(node: string): string | undefined {
     return this.#sources.get(node)
   }
@@ -155,10 +155,10 @@ export class DatabaseContext {
       return { role: instance === whole ? 'keep' : 'follow', source: node }
     }
     const source = this.sourceOf(node)
-    const stands = source === undefined && findStanding(this.#start, 'database.node', node) !== undefined
-    const primary = stands ? this.#primaryOf(node) : this.keptOf(node)[0]?.instance
+    const exists = source === undefined && findStanding(this.#start, 'database.node', node) !== undefined
+    const primary = exists ? this.#primaryOf(node) : this.keptOf(node)[0]?.instance
     if (primary !== instance) return { role: 'follow', source: source ?? node }
-    if (stands) return { role: 'keep', source: node }
+    if (exists) return { role: 'keep', source: node }
     return source === undefined ? { role: 'found', source: node } : { role: 'copy', source }
   }
 
@@ -167,7 +167,7 @@ export class DatabaseContext {
     return this.#found.pending.get(node)
   }
 
-  /** It is the instance of a restored node that gets the data from the archive; it stands first. */
+  /** It is the instance of a restored node that gets the data from the archive; it is set up first. */
   isRestored(instance: string, node: string): boolean {
     return this.restoreOf(node) !== undefined && this.#found.heirs.get(node) === instance
   }
@@ -206,7 +206,7 @@ export class DatabaseContext {
     )
   }
 
-  /** Users that some server of the node stands with and that the document has no more. */
+  /** Users that some server of the node has and that the document has no more. */
   goneUsers(node: string): string[] {
     const named = (all: readonly InstanceAttributes[]) =>
       all.flatMap(({ users }) => users.map(({ username }) => username))
@@ -243,8 +243,8 @@ export class DatabaseContext {
 
   /** It has never stood whole: no client has come to it, or may before this plan has connected it. */
   isAdded(node: string): boolean {
-    const stands = findStanding(this.#start, 'database.node', node) !== undefined
-    return !stands || this.isCopied(node) || findStanding(this.#start, 'database.roles_source', node) !== undefined
+    const exists = findStanding(this.#start, 'database.node', node) !== undefined
+    return !exists || this.isCopied(node) || findStanding(this.#start, 'database.roles_source', node) !== undefined
   }
 
   /**
@@ -252,8 +252,8 @@ export class DatabaseContext {
    * data. One that comes back as it was before a restore goes on from its places.
    */
   mayMiss(node: string): boolean {
-    const stands = findStanding(this.#start, 'database.node', node) !== undefined
-    return this.#found.loss || (!stands && !this.isCopied(node) && !this.#found.aside.has(node))
+    const exists = findStanding(this.#start, 'database.node', node) !== undefined
+    return this.#found.loss || (!exists && !this.isCopied(node) && !this.#found.aside.has(node))
   }
 
   /** A server that is made for it lets no client in. */

@@ -24,7 +24,7 @@ export type Handover = {
       commits: Commits
       slots: string[]
       acceptLoss: boolean
-      /** Why the old one's machine, which stands, is to be ended. */
+      /** Why the old one's machine, which exists, is to be ended. */
       out?: string
       /** Its disk is full, so it is ended also where its server runs. */
       full?: boolean
@@ -50,7 +50,7 @@ interface Wishes {
  *   all are replicas        `promote-node`, by the same rule.
  *   another one is wanted   `switch-over`: `late`, behind the rest of the plan, where the heir has to be repaired first.
  *
- * `materials` are the floorplan as it is once `handovers` are done. A primary whose machine stands is
+ * `materials` are the floorplan as it is once `handovers` are done. A primary whose machine exists is
  * brought back where it is.
  */
 export function handovers(

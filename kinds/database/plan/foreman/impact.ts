@@ -84,11 +84,11 @@ function serverTexts({ type, resource }: Event, context: DatabaseContext, { pend
   if (type !== 'delete' && context.isHeld(server)) return []
   const { node } = InstanceAttributes.parse(resource.attributes)
   if (pending.has(node) || !context.isWanted(node)) return []
-  const stands = context.standing('database.node', node) !== undefined
-  if (type === 'delete') return stands ? [`${server} goes: ${node} goes on without it`] : []
+  const exists = context.standing('database.node', node) !== undefined
+  if (type === 'delete') return exists ? [`${server} goes: ${node} goes on without it`] : []
   const source = context.sourceOf(node)
   if (source !== undefined) return [`${node} comes with what ${source} has, which goes on taking writes`]
-  if (!stands || type !== 'create') return []
+  if (!exists || type !== 'create') return []
   if (primaryOf(node, context) === server) return [`${server} is brought back: no writes on ${node} until then`]
   return context.standing('database.instance', server) !== undefined
     ? [`${server} is set up again: ${node} goes on taking writes`]
@@ -192,7 +192,7 @@ function sinceText(target: Target, now: number | null): string {
   return `, by ${length}`
 }
 
-/** All servers have the same users: those of the first that stands speak for all. */
+/** All servers have the same users: those of the first one speak for all. */
 function userTexts(nodes: readonly NodeResources[], context: DatabaseContext): string[] {
   for (const { instance_id: id, instance } of nodes.flatMap(({ instances }) => instances ?? [])) {
     const stood = context.standing('database.instance', id)

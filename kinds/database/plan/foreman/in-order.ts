@@ -2,7 +2,7 @@ import { findResource, type NodeResources, type State } from '../operations/oper
 
 /**
  * Nodes with their instances in the order in which they stand, new ones behind: the order of a document's
- * hosts says nothing once a node stands, and a change of it would be a change of the node. The first of a new
+ * hosts says nothing once a node exists, and a change of it would be a change of the node. The first of a new
  * node becomes its primary.
  */
 export function inStandingOrder(

@@ -142,8 +142,8 @@ export function refuseHalfRemoved(strategy: Strategy, start: State, materials: r
     if (materials.find(({ id }) => id === `node/${node}`)?.meta.drain !== 'done') return []
     const lost = names.some((peer) => {
       const id = `${peer}:${node}:${strategy.database}`
-      const stands = findStanding(start, 'database.node', peer) !== undefined
-      return peer !== node && stands && findStanding(start, 'database.replication_slot', id) === undefined
+      const exists = findStanding(start, 'database.node', peer) !== undefined
+      return peer !== node && exists && findStanding(start, 'database.replication_slot', id) === undefined
     })
     const what = `node ${node} is half removed, and the others have sent it nothing since`
     return lost

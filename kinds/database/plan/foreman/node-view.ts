@@ -57,7 +57,7 @@ export class NodeView {
   }
 
   /**
-   * Its machine stands, and no server on it can take writes: ended first, it can be made anew. Empty: one can. A server
+   * Its machine exists, and no server on it can take writes: ended first, it can be made anew. Empty: one can. A server
    * that runs on a full disk can neither write nor shut down in order, as its last checkpoint needs room.
    */
   whyOut(server: string): string {

@@ -23,7 +23,7 @@ export function renamingRemodels(
     before.delete(to)
     const members = context.membersOf(to)
     const { deployment } = context
-    const others = nodes.map(({ node_name }) => node_name).filter((node) => node !== to && context.stands(node))
+    const others = nodes.map(({ node_name }) => node_name).filter((node) => node !== to && context.exists(node))
     const peers = Object.fromEntries(others.map((node) => [before.get(node) ?? node, context.membersOf(node)]))
     const input = {
       event: 'update',

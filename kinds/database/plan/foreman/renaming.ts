@@ -26,7 +26,7 @@ export interface PlannedRenaming extends Renaming {
 }
 
 /**
- * A node of the document that does not stand, on exactly the hosts of a node that stands and that the document has no
+ * A node of the document that does not exist, on exactly the hosts of a node that exists and that the document has no
  * more, is that node under another name. All else is planned as if it had that name already. Nodes share no host, so
  * there is never more than one that it could be. Throws `invalid-input`, with the place, where some server or link that
  * it takes is not as it should be: a rename mends nothing.
@@ -37,8 +37,8 @@ export function renamedNodes(
   archives: readonly ArchiveSeen[],
 ): Renamed {
   const start = stateOfFloorplan(materials)
-  const stands = (node: string) => findStanding(start, 'database.node', node) !== undefined
-  const standing = Object.keys(start.resources['database.node'] ?? {}).filter(stands)
+  const exists = (node: string) => findStanding(start, 'database.node', node) !== undefined
+  const standing = Object.keys(start.resources['database.node'] ?? {}).filter(exists)
   const wanted = strategy.nodes.map(({ node_name }) => node_name)
   const gone = standing.filter((node) => !wanted.includes(node))
   const renamings = wanted

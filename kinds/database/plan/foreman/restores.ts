@@ -41,10 +41,10 @@ export function restoresToDo(
       .map(({ id, attributes }) => [materialName(id), RestoredAttributes.parse(attributes)]),
   )
   const requests = Object.entries(strategy.restores)
-  const stands = (node: string) => findStanding(start, 'database.node', node) !== undefined
-  const carriedOut = new Set([...marks].filter(([node]) => stands(node)).map(([, { key }]) => key))
+  const exists = (node: string) => findStanding(start, 'database.node', node) !== undefined
+  const carriedOut = new Set([...marks].filter(([node]) => exists(node)).map(([, { key }]) => key))
   const joining = requests
-    .filter(([node, { key, shared }]) => shared && carriedOut.has(key) && marks.get(node)?.key !== key && !stands(node))
+    .filter(([node, { key, shared }]) => shared && carriedOut.has(key) && marks.get(node)?.key !== key && !exists(node))
     .map(([node]) => node)
   const order = strategy.nodes.map(({ node_name }) => node_name)
   const faults: Fault[] = []
@@ -158,8 +158,8 @@ export function refuseOtherChanges(
       instance,
     ])
     const differs = resources.some(({ identifier, attributes }) => {
-      const stands = findResource(start, identifier.type, identifier.id)
-      return stands ? canonical(stands.attributes) !== canonical(attributes) : !taken
+      const exists = findResource(start, identifier.type, identifier.id)
+      return exists ? canonical(exists.attributes) !== canonical(attributes) : !taken
     })
     const names = new Set((instances ?? []).map(({ instance_id }) => instance_id))
     const goes = Object.values(start.resources['database.instance'] ?? {}).some(

@@ -16,7 +16,7 @@ export function restorePlans(
 }
 
 /**
- * A node that stands came from where it came from, whatever the document says of that now: the operations take it for a
+ * A node that exists came from where it came from, whatever the document says of that now: the operations take it for a
  * part of the node. Only one that is to be restored, or was and does not stand yet, is as the document says.
  */
 export function originOf(
@@ -26,17 +26,17 @@ export function originOf(
   aside: ReadonlyMap<string, string>,
 ): NodeResources {
   const { node_name: name, database_name } = node
-  // It has data of its own: it is no copy of a node that stands.
+  // It has data of its own: it is no copy of a node that exists.
   if (aside.has(name)) return { ...node, source_node: '', restore_config: { source_database_name: database_name } }
   if (joining.has(name)) return { ...node, restore_config: null }
-  const stands = findStanding(start, 'database.node', name) !== undefined
-  if (pending.has(name) || (restored.has(name) && !stands)) return node
+  const exists = findStanding(start, 'database.node', name) !== undefined
+  if (pending.has(name) || (restored.has(name) && !exists)) return node
   const made = findResource(start, 'database.postgres_database', `${name}:${database_name}`)?.attributes
-  if (made?.has_restore_config !== true) return stands ? { ...node, restore_config: null } : node
+  if (made?.has_restore_config !== true) return exists ? { ...node, restore_config: null } : node
   return { ...node, source_node: '', restore_config: { source_database_name: String(made.rename_from) } }
 }
 
-/** Something of a node that is to be restored stands: it has to be taken down first. */
+/** Something of a node that is to be restored exists: it has to be taken down first. */
 export function takesDown(start: State, { pending }: Restores): boolean {
   return Object.values(start.resources['database.instance'] ?? {}).some(({ attributes }) =>
     pending.has(String(attributes.node)),

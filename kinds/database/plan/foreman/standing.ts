@@ -49,7 +49,7 @@ export function refuseOtherIdentity(strategy: Strategy, nodes: readonly NodeReso
 
 const removeFirst = (node: string) => `keep the name, or remove ${node} in a deploy of its own first`
 
-/** Another host that stands at this address. */
+/** Another host that has this address. */
 function hostAt(start: State, address: string, host: string): string | undefined {
   if (findResource(start, 'host', host) !== undefined) return undefined
   return Object.values(start.resources.host ?? {}).find(

@@ -163,7 +163,7 @@ function between({ attributes }: ResourceData, context: DatabaseContext) {
   return { provider, subscriber, database: text('database_name'), members: context.pick(provider, subscriber) }
 }
 
-/** With whether the node that it stands on leaves as a whole. */
+/** With whether the node that it is on leaves as a whole. */
 function goingBetween(resource: ResourceData, context: DatabaseContext, on: 'provider' | 'subscriber') {
   const pair = between(resource, context)
   return { ...pair, going: !context.isWanted(pair[on]) }

@@ -21,7 +21,7 @@ export class DependencyState {
   readonly vertices: VertexIndex
   readonly layers: Layers
 
-  /** VertexIndex that something standing rests on and where nothing stands. */
+  /** Vertices that a resource rests on and that have no resource. */
   readonly #dangling = new Set<number>()
   /** Resources that depend on themselves. They refuse every plan as long as they stand. */
   readonly #selfish = new Map<number, Error>()
@@ -88,7 +88,7 @@ export class DependencyState {
     if (this.layers.isNeeded(vertex)) this.#dangling.add(vertex)
   }
 
-  /** Everything that stands and is not at one of these vertices. */
+  /** Every resource that is not at one of these vertices. */
   others(kept: readonly number[]): number[] {
     const keep = new Uint8Array(this.vertices.typeAt.length)
     for (const vertex of kept) keep[vertex] = 1

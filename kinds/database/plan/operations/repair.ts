@@ -48,12 +48,12 @@ export function repairSteps({ vertices, start, end, lost, resting }: Journey, pr
 export function withoutDangling(path: Journey): Journey | undefined {
   const { vertices, start, resting, lost } = path
   const known = new Set([...start.vertices, ...vertices.bind(resting).vertices, ...lost.keys()])
-  const stands = (dependency: Identifier) => known.has(vertices.of(dependency))
+  const exists = (dependency: Identifier) => known.has(vertices.of(dependency))
   let found = false
   const resources = start.resources.map((resource) => {
-    if (!resource.pending_deletion || (resource.dependencies ?? []).every(stands)) return resource
+    if (!resource.pending_deletion || (resource.dependencies ?? []).every(exists)) return resource
     found = true
-    return { ...resource, dependencies: resource.dependencies!.filter(stands) }
+    return { ...resource, dependencies: resource.dependencies!.filter(exists) }
   })
   return found ? { ...path, start: { vertices: start.vertices, resources } } : undefined
 }

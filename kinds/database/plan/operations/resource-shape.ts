@@ -58,7 +58,7 @@ export function wrongResources(value: unknown): Wrong[] {
       if (found.length > 0) continue
       const { identifier: named } = resource as { identifier: { type: string; id: string } }
       if (named.type !== type || named.id !== id) {
-        wrong.push({ path: [type, id, 'identifier'], message: `expected ${type}::${id}, where it stands` })
+        wrong.push({ path: [type, id, 'identifier'], message: `expected ${type}::${id}, where it is` })
       }
     }
   }

@@ -9,7 +9,7 @@ import { type Step, statesOf, stepOf, titleOf, together } from './step.ts'
 import { transition } from './transition.ts'
 import { VertexIndex } from './vertex-index.ts'
 
-/** A node to be restored: its instances as they will stand, and its primary as it stands while it is restored. */
+/** A node to be restored: its instances as they will stand, and its primary as it is while it is restored. */
 export interface NodeRestoreResources {
   readonly database_id: string
   readonly database_owner: string

@@ -12,8 +12,8 @@ export interface Led {
 }
 
 /**
- * The node with its primary as it stands. Where that one is not in the spec any more, the first instance that stays and
- * stands takes over, as a step of its own before anything else happens to the node. The reference refuses this
+ * The node with its primary as it is. Where that one is not in the spec any more, the first instance that stays and
+ * exists takes over, as a step of its own before anything else happens to the node. The reference refuses this
  * (`no_primary`) and leaves the switchover to the user.
  */
 export function led(start: State, node: NodeResources): Led {

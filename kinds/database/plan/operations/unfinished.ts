@@ -5,7 +5,7 @@ import { findStanding, type Identifier, type State } from './resource.ts'
 /**
  * The source a standing node was still being filled from when an earlier update was cut off, or undefined.
  *
- * Such a node stands, but half of its data may be missing: taken for a finished one it would be connected as it is, and
+ * Such a node exists, but half of its data may be missing: taken for a finished one it would be connected as it is, and
  * what its source had would never arrive. The reference does that. Known by the `database.roles_source` that only the
  * last plan of an update takes away; the copy is over when the subscription to the source lost its sync flags, or when
  * the mark sent after the copy has arrived and, for every peer that had a slot made, the position has been set.

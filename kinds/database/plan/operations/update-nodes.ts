@@ -4,7 +4,7 @@ import { findResource, type State } from './resource.ts'
 import { type Step, statesOf, stepOf, together, withLast } from './step.ts'
 
 /**
- * The differences that update a node: every replica that stands, one after the other, then the primary, then every new
+ * The differences that update a node: every replica that exists, one after the other, then the primary, then every new
  * replica, one after the other. The node itself comes with the last.
  *
  * Refuses a node whose primary is not among its instances (`no_primary`) or does not stand (`primary_not_created`).
@@ -35,14 +35,14 @@ export function concurrentUpdateNodes(start: State, nodes: readonly NodeResource
 
 function updateNode(start: State, node: NodeResources): Step[] {
   const { node_name, primary_instance_id } = node
-  const stands = (one: InstanceResources) =>
+  const exists = (one: InstanceResources) =>
     findResource(start, one.instance.identifier.type, one.instance.identifier.id) !== undefined
   const replicas: InstanceResources[] = []
   const added: InstanceResources[] = []
   let primary: InstanceResources | undefined
   for (const instance of node.instances ?? []) {
-    if (instance.instance_id !== primary_instance_id) (stands(instance) ? replicas : added).push(instance)
-    else if (stands(instance)) primary = instance
+    if (instance.instance_id !== primary_instance_id) (exists(instance) ? replicas : added).push(instance)
+    else if (exists(instance)) primary = instance
     else {
       throw fault(
         'primary_not_created',

@@ -13,7 +13,7 @@ const takeIn = (which: string) => `INSERT INTO pg_subscription_rel (srsubid, srr
     AND relkind IN ('r', 'p') AND relpersistence = 'p' AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'remodel')
     ${which} AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubid = s.oid AND srrelid = c.oid)`
 
-/** All tables of the database, within a transaction that stands open. */
+/** All tables of the database, within a transaction that is open. */
 export async function takeTablesIn(session: Session): Promise<void> {
   await session.query('SET LOCAL allow_system_table_mods = on')
   await session.query(takeIn(''))

@@ -10,7 +10,7 @@ export interface Sourced<Value> {
   path: Path
 }
 
-/** Where a part of a document stands, for faults that are only found later. */
+/** Where a part of a document is, for faults that are only found later. */
 export function placeOf({ document, path }: Pick<Sourced<unknown>, 'document' | 'path'>): Place {
   const fault = document.fault(path, '')
   return { file: fault.file ?? '', line: fault.line ?? 1, path: fault.path ?? '' }

@@ -2,7 +2,7 @@ import type { Group } from '../schema/manifest.ts'
 import type { Faults, Sourced } from './faults.ts'
 
 /**
- * What `migrated_from` of a manifest's groups contradicts, whatever stands: as in BOSH, one group moves to one other.
+ * What `migrated_from` of a manifest's groups contradicts, whatever exists: as in BOSH, one group moves to one other.
  */
 export function checkMigrations(groups: readonly Sourced<Group>[], faults: Faults): void {
   const names = new Set(groups.map(({ value }) => value.name))

@@ -12,7 +12,7 @@ import type { WantedGroup } from './wanted.ts'
 
 /**
  * What is done about one wanted instance:
- * - `none`: it stands as it should;
+ * - `none`: it is as it should be;
  * - `create`: it is new;
  * - `update`: its machine stays, what runs on it changes;
  * - `recreate`: its machine is deleted, then made anew, as one needs the other's address (delete-create), or as the old
@@ -21,7 +21,7 @@ import type { WantedGroup } from './wanted.ts'
  */
 export type How = 'none' | 'create' | 'update' | 'recreate' | 'swap'
 
-/** It has an index and an AZ, and where such an instance stands, that is the one. */
+/** It has an index and an AZ, and where such an instance exists, that is the one. */
 export interface Matched {
   readonly id: string
   readonly name: string
