@@ -143,18 +143,34 @@ export class LedgerReader {
     return this.history.read(blob)
   }
 
+  /**
+   * What a plan says, read by `inRedis`, or by `moved` where it lies in the blobstore: also where it was moved there
+   * while it was read in Redis, which then found less of it.
+   */
+  async #read<Found>(
+    [deployment, plan]: readonly [string, string],
+    inRedis: () => Promise<Found | null>,
+    moved: (ended: EndedPlan) => Found | null | undefined,
+  ): Promise<Found | null> {
+    const before = await this.ended(deployment, plan)
+    if (before) return moved(before) ?? null
+    const found = await inRedis()
+    const after = await this.ended(deployment, plan)
+    return after ? (moved(after) ?? null) : found
+  }
+
+  /** Throws `not-found`. */
   async plan(deployment: string, id: string): Promise<Plan> {
-    for (;;) {
-      const ended = await this.ended(deployment, id)
-      if (ended) return ended.plan
+    const inRedis = async (): Promise<Plan | null> => {
       const total = await this.redis.hget(`${this.base(deployment)}:plan:${id}`, 'total')
       const header = await this.header(deployment, id)
       const remodels: Remodel[] = []
       for await (const page of this.remodelPages(deployment, id)) remodels.push(...page.map(({ remodel }) => remodel))
-      if (header && remodels.length === Number(total)) return { ...header, remodels }
-      // It may have been moved to the blobstore while it was read.
-      if (!(await this.ended(deployment, id))) throw new RemodelError('not-found', `plan ${id} is not whole`)
+      return header && remodels.length === Number(total) ? { ...header, remodels } : null
     }
+    const found = await this.#read([deployment, id], inRedis, (ended) => ended.plan)
+    if (!found) throw new RemodelError('not-found', `plan ${id} is not whole`)
+    return found
   }
 
   /** All of a plan but its remodels; null where Redis does not have it. */
@@ -182,8 +198,8 @@ export class LedgerReader {
       )
       const page: RemodelPage = []
       for (const [i, text] of texts!.entries()) {
-        if (text === null) continue
-        const remodel = await this.#whole(deployment, plan, text)
+        const remodel = text === null ? null : await this.#whole(deployment, plan, text)
+        if (remodel === null) continue
         page.push({
           remodel,
           state: (states![i] ?? 'blocked') as RemodelState,
@@ -230,22 +246,32 @@ export class LedgerReader {
   /** One remodel as it was planned; throws `not-found`. */
   async remodel(deployment: string, plan: string, id: string): Promise<Remodel> {
     const text = await this.redis.hget(`${this.base(deployment)}:plan:${plan}:remodels`, id)
-    const ended = text === null ? await this.ended(deployment, plan) : null
-    const found = ended?.plan.remodels.find((remodel) => remodel.id === id)
-    if (found) return found
-    if (text === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${id}`)
-    return this.#whole(deployment, plan, text)
+    const inRedis = text === null ? null : await this.#whole(deployment, plan, text)
+    if (inRedis) return inRedis
+    const ended = await this.ended(deployment, plan)
+    const moved = ended?.plan.remodels.find((remodel) => remodel.id === id)
+    if (moved) return moved
+    throw new RemodelError('not-found', `plan ${plan} has no remodel ${id}`)
   }
 
-  async #whole(deployment: string, plan: string, text: string): Promise<Remodel> {
+  /** With its needs; null where they have a list of their own, which went to the blobstore meanwhile. */
+  async #whole(deployment: string, plan: string, text: string): Promise<Remodel | null> {
     const { needs, ...rest } = storedRemodel(JSON.parse(text) as StoredRemodel)
-    return { ...rest, needs: needs ?? (await this.#list<string>(deployment, plan, `needs ${rest.id}`)) }
+    const all = needs ?? (await this.#list<string>(deployment, plan, `needs ${rest.id}`))
+    return needs === undefined && all.length === 0 ? null : { ...rest, needs: all }
   }
 
   async remodelRecords(deployment: string, plan: string): Promise<RemodelRecord[]> {
+    const found = await this.#read(
+      [deployment, plan],
+      () => this.#recordsInRedis(deployment, plan),
+      ({ states }) => [...states].map(([id, { state, run: record }]) => remodelRecord(id, state, record)),
+    )
+    return found ?? []
+  }
+
+  async #recordsInRedis(deployment: string, plan: string): Promise<RemodelRecord[]> {
     const key = `${this.base(deployment)}:plan:${plan}`
-    const ended = await this.ended(deployment, plan)
-    if (ended) return [...ended.states].map(([id, { state, run: record }]) => remodelRecord(id, state, record))
     const records: RemodelRecord[] = []
     for await (const ids of this.remodelIds(deployment, plan)) {
       const [states, runs] = await run<[(string | null)[], (string | null)[]]>(
@@ -361,13 +387,24 @@ export class LedgerReader {
     plan: string,
     remodel: string,
   ): Promise<{ state: RemodelState; waitsFor: string[] }> {
+    const found = await this.#read(
+      [deployment, plan],
+      () => this.#waitsInRedis(deployment, plan, remodel),
+      ({ states }) => (states.has(remodel) ? { state: states.get(remodel)!.state, waitsFor: [] } : null),
+    )
+    if (!found) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
+    return found
+  }
+
+  async #waitsInRedis(
+    deployment: string,
+    plan: string,
+    remodel: string,
+  ): Promise<{ state: RemodelState; waitsFor: string[] } | null> {
     const key = `${this.base(deployment)}:plan:${plan}`
-    const ended = await this.ended(deployment, plan)
-    const settled = ended?.states.get(remodel)
-    if (settled) return { state: settled.state, waitsFor: [] }
     const state = (await this.redis.hget(`${key}:state`, remodel)) as RemodelState | null
+    if (state === null) return null
     const { needs, permit, queue, title, action } = await this.remodel(deployment, plan, remodel)
-    if (state === null) throw new RemodelError('not-found', `plan ${plan} has no remodel ${remodel}`)
     if (state === 'queued') return { state, waitsFor: [`permit ${permit}, in its windows`] }
     if (state === 'released') return { state, waitsFor: [`a worker of queue ${queue}`] }
     if (state === 'waiting') {

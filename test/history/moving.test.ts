@@ -199,6 +199,40 @@ describe('a plan that ended', () => {
     redis.disconnect()
   })
 
+  test('reads as before also where it is moved in the middle of a look', async () => {
+    const { redis, ledger, run, move } = open()
+    const looks: ((plan: string) => Promise<unknown>)[] = [
+      (plan) => ledger.plan('d', plan),
+      async (plan) => (await ledger.remodelRecords('d', plan)).sort((a, b) => (a.id < b.id ? -1 : 1)),
+      (plan) => ledger.waitsFor('d', plan, 'b1'),
+      (plan) => ledger.remodel('d', plan, 'b1'),
+    ]
+    const { hget, hmget } = redis
+    for (const look of looks) {
+      const { id } = await run('b', [[], ['b0']])
+      const before = await look(id)
+      let moved = false
+      const first = async (key: string) => {
+        if (moved || !/:(lists|state|remodels)$/.test(key)) return
+        moved = true
+        await move()
+      }
+      redis.hget = (async (key: string, field: string) => {
+        await first(key)
+        return hget.call(redis, key, field)
+      }) as never
+      redis.hmget = (async (key: string, ...fields: string[]) => {
+        await first(key)
+        return hmget.call(redis, key, ...fields)
+      }) as never
+      const seen = await look(id)
+      Object.assign(redis, { hget, hmget })
+      expect(moved).toBe(true)
+      expect(seen).toEqual(before)
+    }
+    redis.disconnect()
+  })
+
   test('keeps its blob from the garbage collector for as long as it is remembered', async () => {
     const { redis, ledger, run, move } = open()
     const plan = await run('a', [[]])

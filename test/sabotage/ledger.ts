@@ -91,6 +91,14 @@ export const ledger: readonly Sabotage[] = [
     caughtBy: 'test/history/moving.test.ts',
   },
   {
+    name: 'a plan that is moved while it is read is seen without its remodels',
+    guarantee: 33,
+    file: 'shared/ledger/reader.ts',
+    find: 'return after ? (moved(after) ?? null) : found',
+    replace: 'return after ? found : found',
+    caughtBy: 'test/history/moving.test.ts',
+  },
+  {
     name: 'the name of a deployment outlives its last plan',
     guarantee: 33,
     file: 'shared/ledger/retention.ts',
