@@ -16,12 +16,10 @@ import {
 } from '../../kinds/contract/sdk.ts'
 
 /**
- * A small kind that does everything: files in a directory. An extension (REMODEL_EXTENSIONS), explained
- * in docs/design/kinds.md.
- *
- * `file/srv/www/index.html` is the file `/srv/www/index.html`. Beside it lies `.index.html.fence`, the highest
- * fence that was ever shown for the file and for whom. It stays when the file goes: a writer that wakes up
- * late is refused even then.
+ * A small kind that does everything: files in a directory. An extension (REMODEL_EXTENSIONS), explained in
+ * docs/design/kinds.md. `file/srv/www/index.html` is the file `/srv/www/index.html`. Beside it lies
+ * `.index.html.fence`, the highest fence that was ever shown for the file and for whom. It stays when the file goes:
+ * a writer that wakes up late is refused even then.
  */
 export const name = 'files'
 
@@ -56,9 +54,7 @@ export const kind = defineKind({
     return { deployment, kind: name, materials, strategy: Object.fromEntries(contents) }
   },
 
-  /**
-   * The recorded files, with the content they have now: a file that was changed or removed by hand is written again.
-   */
+  /** The recorded files, with the content they have now: one that was changed or removed by hand is written again. */
   async inspector(_blueprint, { recorded }) {
     const look = async (id: string) => ({ id, attributes: { digest: await digestAt(pathOf(id)) }, needs: [], meta: {} })
     return { materials: await Promise.all(recorded.materials.map(({ id }) => look(id))), observations: [] }
@@ -69,7 +65,7 @@ export const kind = defineKind({
     const remodels: RemodelDraft[] = differences
       .filter(({ how }) => how !== 'delete')
       .map((difference) => ({
-        ...draft('write-file', difference, difference.how === 'create' ? 'create' : 'update'),
+        ...draft(difference),
         permit: difference.id,
         input: { path: pathOf(difference.id), content: blueprint.strategy[difference.id] ?? '' },
       }))
@@ -77,68 +73,61 @@ export const kind = defineKind({
     const removed = differences.filter(({ how }) => how === 'delete')
     if (removed.length > 0) {
       // Nothing old goes before everything new is there; one barrier instead of n times m needs.
-      const id = 'all files are written'
-      const needs = remodels.map((remodel) => remodel.id)
-      const barrier = { id, step: 'barrier', action: 'barrier', material: 'files/all', title: id, reasons: [] } as const
-      remodels.push({ ...barrier, reasons: [], stage: 'Removing files', needs })
+      const [id, needs] = ['all files are written', remodels.map((remodel) => remodel.id)]
+      const barrier = { step: 'barrier', action: 'barrier', material: 'files/all', stage: 'Removing files' } as const
+      remodels.push({ ...barrier, id, title: id, reasons: [], needs })
       for (const difference of removed) {
         const input = { path: pathOf(difference.id) }
-        remodels.push({ ...draft('remove-file', difference, 'delete'), needs: [id], destructive: true, input })
+        remodels.push({ ...draft(difference), needs: [id], destructive: true, input })
       }
     }
     return { remodels, windows: [{ name: 'write', limit: 4 }], permits, notes: [] }
   },
 })
 
-function draft(step: string, { id, changes }: Difference, action: 'create' | 'update' | 'delete'): RemodelDraft {
-  const code = { create: 'file-is-new', delete: 'file-is-not-wanted', update: 'content-changed' }[action]
-  const stage = step === 'write-file' ? 'Writing files' : 'Removing files'
-  const heading = { verb: step === 'write-file' ? 'write file' : 'remove file', subject: pathOf(id), stage }
-  const draft = { id: `${step} ${id}`, step, action, material: id, ...heading }
-  return { ...draft, reasons: [{ code }], changes, deadlineSeconds: 60 }
+const codes = { create: 'file-is-new', update: 'content-changed', delete: 'file-is-not-wanted' }
+
+function draft({ id, how, changes }: Difference): RemodelDraft {
+  const [verb, stage] = how === 'delete' ? ['remove', 'Removing files'] : ['write', 'Writing files']
+  const step = { id: `${verb}-file ${id}`, step: `${verb}-file`, action: how, material: id, deadlineSeconds: 60 }
+  return { ...step, verb: `${verb} file`, subject: pathOf(id), stage, reasons: [{ code: codes[how] }], changes }
 }
 
 export const steps = {
   'write-file': defineStep({
     input: z.object({ path: z.string(), content: z.string() }),
-    async look(context, { path, content }) {
-      return (await digestAt(path)) === digest(content) ? result(context, digest(content)) : null
-    },
+    look: (context, { path, content }) => found(context, path, digest(content)),
     async apply(context, { path, content }) {
       context.say('writing')
       await fenced(context, path, 'cat >"$0.new" && sync "$0.new" && mv -f "$0.new" "$0"', content)
       await failpoint('write-file.written')
     },
-    async verify(context, { path, content }) {
-      if ((await digestAt(path)) === digest(content)) return result(context, digest(content))
-      throw new RemodelError('infrastructure', `${path} is not as it was written`)
-    },
+    verify: async (context, { path, content }) => (await found(context, path, digest(content))) ?? lost(path),
   }),
   'remove-file': defineStep({
     input: z.object({ path: z.string() }),
-    look: async (context, { path }) => ((await digestAt(path)) === null ? result(context, null) : null),
+    look: (context, { path }) => found(context, path, null),
     async apply(context, { path }) {
       await fenced(context, path, 'rm -f "$0"')
       await failpoint('remove-file.removed')
     },
-    async verify(context, { path }) {
-      if ((await digestAt(path)) === null) return result(context, null)
-      throw new RemodelError('infrastructure', `${path} is still there`)
-    },
+    verify: async (context, { path }) => (await found(context, path, null)) ?? lost(path),
   }),
 }
 
-function result({ material }: StepContext, found: string | null) {
-  return { floorplan: { [material]: found === null ? null : { attributes: { digest: found }, needs: [], meta: {} } } }
+/** The result of a step that leaves a file with this digest, or with null none; null where it is not so. */
+async function found({ material }: StepContext, path: string, wanted: string | null) {
+  if ((await digestAt(path)) !== wanted) return null
+  return { floorplan: { [material]: wanted === null ? null : { attributes: { digest: wanted }, needs: [], meta: {} } } }
 }
 
-/**
- * Fence and effect are one step under a lock of the kernel's, in a process of its own: a paused
- * worker cannot part them.
- */
+function lost(path: string): never {
+  throw new RemodelError('infrastructure', `${path} is not as it was left`)
+}
+
+/** Fence and effect are one step under a lock of the kernel's, in a process of its own: no paused worker parts them. */
 async function fenced({ fence, signal }: StepContext, path: string, effect: string, input = ''): Promise<void> {
-  const directory = dirname(path)
-  const file = join(directory, `.${basename(path)}.fence`)
+  const [directory, file] = [dirname(path), join(dirname(path), `.${basename(path)}.fence`)]
   const script = `last=$(cut -d' ' -f1 "$1" 2>/dev/null); [ "$2" -ge "\${last:-0}" ] || exit 75
     echo "$2 $3" >"$1.new" && mv -f "$1.new" "$1" && ${effect}`
   await mkdir(directory, { recursive: true })

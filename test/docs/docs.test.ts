@@ -16,7 +16,8 @@ const root = new URL('../..', import.meta.url).pathname
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root })
 
-test('docs/design/kinds.md shows the example kind as it is', () => {
+test('docs/design/kinds.md shows the example kind as it is, and it is as short as the page says', () => {
+  expect(read('examples/kinds/files.ts').trimEnd().split('\n').length).toBeLessThan(140)
   expect(read('docs/design/kinds.md')).toContain(`\`\`\`ts\n${read('examples/kinds/files.ts')}\`\`\``)
 })
 
