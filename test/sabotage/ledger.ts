@@ -93,7 +93,7 @@ export const ledger: readonly Sabotage[] = [
   {
     name: 'a plan that is moved while it is read is seen without its remodels',
     guarantee: 33,
-    file: 'shared/ledger/reader.ts',
+    file: 'shared/ledger/plan-reader.ts',
     find: 'return after ? (moved(after) ?? null) : found',
     replace: 'return after ? found : found',
     caughtBy: 'test/history/moving.test.ts',
