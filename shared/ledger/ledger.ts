@@ -9,7 +9,7 @@ import { RemodelError } from '../runtime/errors.ts'
 import { failpoint } from '../runtime/failpoint.ts'
 import { isReplicated, type RedisSettings } from '../runtime/redis.ts'
 import { FenceSource } from './fences.ts'
-import { graphOf, type StoredRemodel } from './graph.ts'
+import type { StoredRemodel } from './graph.ts'
 import { abortChannel, releasedChannel } from './keys.ts'
 import { lockOf } from './overview.ts'
 import { run } from './pipeline.ts'
@@ -26,7 +26,7 @@ import type {
 } from './records.ts'
 import { Retention } from './retention.ts'
 import { scriptsOn } from './scripts.ts'
-import { fieldsOf, inRoundTrips } from './stored-fields.ts'
+import { inRoundTrips, storedPlan } from './stored-fields.ts'
 
 export type * from './records.ts'
 
@@ -92,51 +92,13 @@ export class Ledger extends LedgerReader {
       if (state === '') break
       plan.id = `${drawn.id}-${copy}`
     }
-    const { remodels, reservations, permits: _, windows, ...header } = plan
-    const graph = graphOf(plan, this.#sizes.part)
-    const facts = {
-      header: JSON.stringify(header),
-      queues: JSON.stringify(graph.queues),
-      floorplan: plan.floorplan.version,
-      kind: plan.kind,
-      format: plan.format,
-      total: remodels.length,
-      open: remodels.length,
-      done: 0,
-      failed: 0,
-      skipped: 0,
-      createdAt: at,
-      ...(reservations ? { round: 0 } : {}),
-      state: 'stored',
-    }
-    const fields = [
-      ...fieldsOf('graph', graph.nodes),
-      ...fieldsOf('lists', graph.lists),
-      ...fieldsOf('places', graph.places),
-      ...fieldsOf(
-        'windows',
-        windows.map(({ name, limit }) => [`limit:${name}`, limit]),
-      ),
-      ...fieldsOf(
-        'unmet',
-        remodels.map(({ id, needs }) => [id, needs.length]),
-      ),
-      ...fieldsOf(
-        'state',
-        remodels.map(({ id }) => [id, 'blocked']),
-      ),
-      ...fieldsOf(
-        'reservations',
-        (reservations ?? []).map((one, i) => [String(i), JSON.stringify(one)]),
-      ),
-      ...fieldsOf('remodels', graph.remodels),
-    ]
+    const { facts, fields } = storedPlan(plan, at, this.#sizes.part)
     for (const part of inRoundTrips(fields)) {
       if (Number(await this.#scripts.store(base, this.#channel, plan.id, '', '', ...part)) !== 1)
         return this.store(drawn, at)
     }
     const last = ['', 2 * Object.keys(facts).length, ...Object.entries(facts).flat()]
-    if (Number(await this.#scripts.store(base, this.#channel, plan.id, at, remodels.length, ...last)) !== 1)
+    if (Number(await this.#scripts.store(base, this.#channel, plan.id, at, plan.remodels.length, ...last)) !== 1)
       return this.store(drawn, at)
     await this.retention.list(plan, at)
     await failpoint('ledger.stored')
