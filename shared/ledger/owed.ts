@@ -9,7 +9,7 @@ export function fenceOf(deployment: string, material: string, number: number): F
 }
 
 /**
- * Shows machines what a deployment owes them (`graph.lua`: abandon, owe): the fences of attempts that others ended,
+ * Shows machines what a deployment owes them (`attempts.lua`: abandon, owe): the fences of attempts that others ended,
  * whose workers may only sleep. Planners do so as soon as such an attempt ends, assemblers before they carry out
  * anything else of the deployment.
  *

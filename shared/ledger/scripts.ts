@@ -24,7 +24,7 @@ const scriptNames = [
 ] as const
 export type ScriptName = (typeof scriptNames)[number]
 
-const sharedParts = ['base', 'agenda', 'outlet', 'windows', 'graph', 'waits', 'park'] as const
+const sharedParts = ['base', 'agenda', 'outlet', 'windows', 'attempts', 'graph', 'waits', 'park'] as const
 
 const file = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
 const sources = new Map<ScriptName, string>()

@@ -37,7 +37,7 @@ export const ledgerGraph: readonly Sabotage[] = [
   {
     name: 'a raised fence is beyond the clock',
     guarantee: 18,
-    file: 'shared/ledger/lua/graph.lua',
+    file: 'shared/ledger/lua/attempts.lua',
     find: 'caller.floor or math.min(caller.floor, ahead)',
     replace: 'caller.floor or caller.floor',
     caughtBy: 'test/ledger/redis-rules.test.ts',
@@ -53,7 +53,7 @@ export const ledgerGraph: readonly Sabotage[] = [
   {
     name: 'an attempt that others ended is owed no fence',
     guarantee: 25,
-    file: 'shared/ledger/lua/graph.lua',
+    file: 'shared/ledger/lua/attempts.lua',
     find: "if n.q == 'compile' or not run_of(plan, id).abandoned then return end",
     replace: 'if true then return end',
     caughtBy: 'test/assembler/late.test.ts',
@@ -77,7 +77,7 @@ export const ledgerGraph: readonly Sabotage[] = [
   {
     name: 'what a machine refused for its fence is drawn under the next one',
     guarantee: 58,
-    file: 'shared/ledger/lua/graph.lua',
+    file: 'shared/ledger/lua/attempts.lua',
     find: 'math.max(next, last + an_hour)',
     replace: 'last',
     caughtBy: 'test/ledger/waits.test.ts',
