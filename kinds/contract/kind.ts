@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Instance } from '../../shared/api/schemas/instance.ts'
 import type { UsedRelease } from '../../shared/api/schemas/release.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
@@ -6,7 +6,6 @@ import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Durations } from '../../shared/compilation/durations.ts'
 import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
 import type { Look, Observation } from '../../shared/model/observation.ts'
-import { sharedOptions } from '../../shared/model/order.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import type { Reservation, ReservedNames, Space } from '../../shared/model/reservation.ts'
 import type { Deviation } from '../../shared/model/verdict.ts'
@@ -15,7 +14,6 @@ import type { Release, Stemcell } from '../../shared/release/release.ts'
 import { type Fault, RemodelError } from '../../shared/runtime/errors.ts'
 import type { Secrets } from '../../shared/runtime/secrets.ts'
 import type { SourceDocument } from '../../shared/source/document.ts'
-import { readInput } from '../../shared/source/input.ts'
 import type { PlanDraft } from './draft.ts'
 import type { Readable } from './readable.ts'
 import type { RouteParts, Routes } from './routes.ts'
@@ -149,7 +147,9 @@ export interface Kind<Strategy = unknown, Options = unknown> {
   name: string
   /** How the strategy of its blueprints is read. */
   strategy: z.ZodType<Strategy>
-  /** How its own options are read, those of `PlanOptions.own`. Absent: it has none, and any is refused. */
+  /**
+   * How its own options are read: a foreman finds them as `PlanOptions.own`. Absent: it has none, and any is refused.
+   */
   options?: z.ZodObject & z.ZodType<Options>
   /** True where the document is of this kind; asked in order of registration. */
   recognises(document: SourceDocument): boolean
@@ -244,8 +244,7 @@ export interface Kind<Strategy = unknown, Options = unknown> {
 
 /**
  * A kind as the core holds it: to the core a strategy is JSON, and each function of the kind gets it as the kind's own
- * schema reads it. Throws `conflict` for a blueprint that another kind has drawn, or another version of this one, and
- * `invalid-input` for options that the kind does not have.
+ * schema reads it. Throws `conflict` for a blueprint that another kind has drawn, or another version of this one.
  */
 export function defineKind<Strategy, Options = never>(
   kind: Kind<NoInfer<Strategy>, NoInfer<Options>> & {
@@ -259,19 +258,12 @@ export function defineKind<Strategy, Options = never>(
     const { path, message } = strategy.error.issues[0]!
     throw new RemodelError('conflict', `kind ${kind.name} cannot read the strategy at ${path.join('.')}: ${message}`)
   }
-  const readOwn = ({ own, ...options }: PlanOptions): PlanOptions<Options> => {
-    if (own === undefined) return options
-    // With those of every kind, so that a fault names the nearest of all.
-    const all = z.strictObject({ options: z.strictObject({ ...sharedOptions, ...kind.options?.shape }) })
-    readInput(all, { options: own }, `these are not the options of kind ${kind.name}`)
-    return kind.options ? { ...options, own: kind.options.parse(own) } : options
-  }
   const { spaces } = kind
   return {
     ...kind,
     inspector: (blueprint, world) => kind.inspector(read(blueprint), world),
     foreman: async (blueprint, floorplan, options, known) =>
-      kind.foreman(read(blueprint), floorplan, readOwn(options), known),
+      kind.foreman(read(blueprint), floorplan, options as PlanOptions<Options>, known),
     spaces: (blueprint) => spaces?.(read(blueprint)) ?? [],
   }
 }

@@ -27,8 +27,8 @@ const paced = kind({ options: Paced })
 
 const order = (options: unknown) =>
   Order.parse({ manifest: { name: 'rose.yml', content: 'name: rose' }, options }).options
-const draw = (asked: ReturnType<typeof order>, of = paced) =>
-  of.foreman(of.nothing('rose'), emptyFloorplan('rose'), { ...optionsOf(asked), remove: false })
+const draw = async (asked: ReturnType<typeof order>, of = paced) =>
+  of.foreman(of.nothing('rose'), emptyFloorplan('rose'), { ...optionsOf(of, asked), remove: false })
 
 test('a kind is given the options that are its own, apart from those of every kind', async () => {
   await draw(order({ recreate: true, pace: 3 }))

@@ -46,6 +46,7 @@ export async function planOffline({
   const kinds = await KindRegistry.openFor(manifest, { blobs, cacheFolder: cacheFolder() })
   const kind = kinds.recognise(manifest)
   deploymentOf(kind, manifest)
+  const all = { ...optionsOf(kind, options), remove: false }
   const packed = await Promise.all(releases.map(({ path, version }) => pack(path, version, blobs)))
   const blueprint = kind.architect(manifest, {
     releases: packed,
@@ -56,7 +57,6 @@ export async function planOffline({
   await kind.check?.(manifest)
   const standing = readFloorplan(floorplan, blueprint.deployment)
   try {
-    const all = { ...optionsOf(options), remove: false }
     const draft = await kind.foreman(blueprint, standing, all, { observations })
     return sealPlan(gated(draft, all), blueprint, standing)
   } catch (error) {

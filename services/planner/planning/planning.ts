@@ -96,6 +96,7 @@ export class Planning {
   async #plan(order: Order): Promise<Plan> {
     const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
+    const options = optionsOf(kind, order.options)
     const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
     const uploads = await this.#catalog.view(
@@ -106,7 +107,7 @@ export class Planning {
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...uploads, created, kept })
     await kind.check?.(document)
-    const drawn = this.#draw(kind, blueprint, recorded, { ...optionsOf(order.options), remove: false })
+    const drawn = this.#draw(kind, blueprint, recorded, { ...options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
     })
@@ -116,7 +117,7 @@ export class Planning {
   async planRemoval(deployment: string, options: Partial<OrderOptions> = {}): Promise<Plan> {
     const [recorded, name] = [await this.#ledger.floorplan(deployment), await this.#ledger.kindOf(deployment)]
     const kind = name === undefined ? await this.#kindByOwner(deployment) : this.#kinds.get(name)
-    return this.#draw(kind, kind.nothing(deployment), recorded, { ...optionsOf(options), remove: true })
+    return this.#draw(kind, kind.nothing(deployment), recorded, { ...optionsOf(kind, options), remove: true })
   }
 
   /**
