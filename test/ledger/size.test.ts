@@ -278,6 +278,38 @@ describe('one script', () => {
   })
 })
 
+describe('the scripts that end a plan', () => {
+  test('run no more commands for what the ones before them left behind: windows of which no permit is waited for', async () => {
+    const deployment = fresh()
+    const names = many(12).map((i) => `w${i}`)
+    const size = 4000
+    const drawn = planOf(
+      deployment,
+      many(size).map((i) => remodel(`r${i}`, [], { permit: `p${i}` })),
+      {
+        windows: names.map((name) => ({ name, limit: size })),
+        permits: many(size).map((i) => ({ name: `p${i}`, windows: names })),
+      },
+    )
+    const { id } = await usual.store(drawn, Date.now())
+    await usual.open(deployment, id, lock)
+    for (let isMore = true; isMore; ) isMore = (await usual.advance(deployment, id)).isMore
+    const commands = other as unknown as { ledger_cancel(...words: unknown[]): Promise<string> }
+    const send = commands.ledger_cancel.bind(other)
+    const runs: number[] = []
+    commands.ledger_cancel = async (...words) => {
+      const before = await commandsRun(other)
+      const answer = await send(...words)
+      runs.push((await commandsRun(other)).inScripts - before.inScripts)
+      return answer
+    }
+    expect(await usual.cancel(deployment, id, person('me'), true)).toBe('cancelled')
+    commands.ledger_cancel = send
+    expect(runs.length).toBeGreaterThan(50)
+    expect(Math.max(...runs)).toBeLessThan(2000)
+  })
+})
+
 /**
  * How many scripts a Redis has run, and how many commands in them: what comes from outside of scripts is little here.
  */

@@ -330,4 +330,12 @@ export const ledgerScripts: readonly Sabotage[] = [
     replace: "'lock', ARGV[3])",
     caughtBy: 'test/ledger/actors.test.ts',
   },
+  {
+    name: 'tasks that find nothing to do cost a script nothing',
+    guarantee: 29,
+    file: 'shared/ledger/lua/agenda.lua',
+    find: 'local task_cost = 0.2',
+    replace: 'local task_cost = 0',
+    caughtBy: 'test/ledger/size.test.ts',
+  },
 ]
