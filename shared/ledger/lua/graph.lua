@@ -99,6 +99,7 @@ tasks.hold = function(plan, permit)
   while spent < slice do
     local id = redis.call('LPOP', key(plan, 'held:' .. permit))
     if not id then return end
+    spent = spent + task_cost
     if state_of(plan, id) == 'queued' then
       if may_start(plan, node(plan, id)) then release(plan, id) else settle(plan, id, 'skipped') end
     end
