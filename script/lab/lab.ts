@@ -79,10 +79,10 @@ export class Lab {
       releases: localReleases(files[0]!),
       options: {
         recreate: asked.recreate === true,
-        remove: asked.remove === true,
         skipDrain: asked['skip-drain'] === true,
         acceptLoss: asked['accept-loss'] === true,
       },
+      remove: asked.remove === true,
       floorplan: this.#floorplan ? { ...this.#floorplan, materials } : {},
       observations,
     })

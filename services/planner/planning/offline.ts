@@ -23,6 +23,8 @@ export interface OfflineOrder {
   /** Directories of the releases that the manifest brings along. */
   releases: readonly { path: string; version: string | undefined }[]
   options: Partial<OrderOptions>
+  /** The plan is to take the whole deployment away; false, if left out. */
+  remove?: boolean
   /** What `GET /v1/deployments/:name/floorplan` answered once; an empty object stands for nothing. */
   floorplan: unknown
   /** What was seen of the world beside the floorplan; nothing, if left out. */
@@ -37,6 +39,7 @@ export async function planOffline({
   files,
   releases,
   options,
+  remove = false,
   floorplan,
   observations = [],
 }: OfflineOrder): Promise<Plan> {
@@ -46,7 +49,7 @@ export async function planOffline({
   const kinds = await KindRegistry.openFor(manifest, { blobs, cacheFolder: cacheFolder() })
   const kind = kinds.recognise(manifest)
   deploymentOf(kind, manifest)
-  const all = { ...optionsOf(kind, options), remove: false }
+  const all = { ...optionsOf(kind, options), remove }
   const packed = await Promise.all(releases.map(({ path, version }) => pack(path, version, blobs)))
   const blueprint = kind.architect(manifest, {
     releases: packed,
