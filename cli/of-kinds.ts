@@ -2,20 +2,12 @@ import { builtIn } from '../kinds/built-in.ts'
 import { loadExtensions } from '../shared/runtime/extensions.ts'
 import type { OtherWords, VerbEntry } from './verb.ts'
 
-/** A kind as the command sees it. */
-interface KindModule {
-  default: {
-    open: unknown
-    verbs?: () => Promise<readonly VerbEntry[]>
-    otherWords?: () => Promise<OtherWords>
-  }
-}
-
-const kinds: readonly (() => Promise<KindModule>)[] = Object.values(builtIn)
+const kinds = Object.values(builtIn)
 
 /** The verbs that kinds bring along. */
 export async function verbsOfKinds(): Promise<VerbEntry[]> {
-  return (await Promise.all(kinds.map(async (load) => (await (await load()).default.verbs?.()) ?? []))).flat()
+  const verbs = await Promise.all(kinds.map(async (load) => (await (await load()).default.verbs?.()) ?? []))
+  return verbs.flat() as VerbEntry[]
 }
 
 /** Throws `unsupported` where an extension cannot be loaded. */
@@ -25,6 +17,9 @@ export async function verbsOfExtensions(): Promise<VerbEntry[]> {
 
 /** The first answer that a kind has to a word which the command does not know. */
 export async function knownElsewhere(of: keyof OtherWords, word: string): Promise<string | undefined> {
-  const words = await Promise.all(kinds.map(async (load) => (await load()).default.otherWords?.()))
+  const words = (await Promise.all(kinds.map(async (load) => (await load()).default.otherWords?.()))) as (
+    | OtherWords
+    | undefined
+  )[]
   return words.map((one) => one?.[of](word)).find((answer) => answer !== undefined)
 }

@@ -6,12 +6,7 @@ import { invalidInput, type SourceDocument } from '../shared/source/document.ts'
 import { builtIn } from './built-in.ts'
 import type { Kind, KindTools } from './contract/kind.ts'
 
-/** A kind as a planner sees it. */
-interface KindModule {
-  default: { recognises(document: SourceDocument): boolean; open(tools: KindTools): Promise<Kind> }
-}
-
-const kinds: readonly (() => Promise<KindModule>)[] = Object.values(builtIn)
+const kinds = Object.values(builtIn)
 
 /** All kinds a planner knows, its own first, then those of extensions. */
 export class KindRegistry {

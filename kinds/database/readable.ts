@@ -2,6 +2,6 @@ import type { Readable } from '../contract/readable.ts'
 
 /** Settings of PostgreSQL and of backup repositories may hold secrets: they are in neither list. */
 export const readable: Readable = {
-  walked: ['nodes', 'hosts', 'database_users', 'users', 'cpu', 'memory', 'disk_size', 'compiled_package_cache'],
-  shown: ['id', 'database_name', 'username', 'host_id', 'host_ids', 'primary_host_id', 'port', 'address'],
+  walked: ['nodes', 'hosts', 'database_users'],
+  shown: ['id', 'database_name', 'username', 'host_ids', 'primary_host_id', 'port', 'address'],
 }

@@ -24,17 +24,17 @@ export const Order = z.strictObject({
   /** What `version: create` and `latest` mean in this manifest: the releases uploaded for it. */
   releases: z.array(z.strictObject({ name: z.string(), version: z.string() })).default([]),
   /** Further options are the kind's (`Kind.options`): a planner refuses those that the kind does not have. */
-  options: inOrder(z.object(sharedOptions).catchall(OptionValue)),
+  options: beginsInTime(z.object(sharedOptions).catchall(OptionValue)),
 })
 
 export type OrderOptions = z.output<typeof Order>['options']
 
 /** The same, where the options of all kinds are known: what a planner takes over HTTP. */
 export function orderWith(ofKinds: z.ZodRawShape): z.ZodType<z.output<typeof Order>> {
-  return Order.extend({ options: inOrder(z.strictObject({ ...sharedOptions, ...ofKinds })) }) as never
+  return Order.extend({ options: beginsInTime(z.strictObject({ ...sharedOptions, ...ofKinds })) }) as never
 }
 
-function inOrder<Options extends z.ZodObject>(options: Options) {
+function beginsInTime<Options extends z.ZodObject>(options: Options) {
   return options
     .refine(({ notBefore = 0, notAfter = Number.POSITIVE_INFINITY }) => Number(notBefore) < Number(notAfter), {
       path: ['notAfter'],

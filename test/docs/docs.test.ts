@@ -8,6 +8,7 @@ import { type ErrorCode, RemodelError } from '../../shared/runtime/errors.ts'
 import { numbers } from '../../shared/runtime/settings.ts'
 import { texts } from '../../shared/runtime/text-settings.ts'
 import { sabotages } from '../sabotage/sabotages.ts'
+import { openKinds } from '../support/kinds.ts'
 import { commandsPage } from './commands-page.ts'
 import { keysPage } from './keys-page.ts'
 import { settingsPage } from './settings-page.ts'
@@ -80,6 +81,16 @@ test('docs/use/settings.md has every variable as it is', async () => {
 
 test('docs/use/document-keys.md has every key as it is', async () => {
   await expect(keysPage()).toMatchFileSnapshot('../../docs/use/document-keys.md')
+})
+
+test('the keys that the board shows, or walks, are keys of documents', async () => {
+  const paths = [...keysPage().matchAll(/^\| `([^`]+)`/gm)].flatMap(([, path]) => path!.split(/[.[\]]+/))
+  const kinds = await openKinds()
+  const readable = kinds.all.flatMap((kind) => kind.readable ?? [])
+  expect(readable.length).toBeGreaterThan(0)
+  expect(readable.flatMap(({ walked, shown }) => [...walked, ...shown]).filter((key) => !paths.includes(key))).toEqual(
+    [],
+  )
 })
 
 test('the variables of the settings are those that the code reads', async () => {

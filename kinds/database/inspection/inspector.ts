@@ -73,12 +73,12 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
   const materials = recorded.map((resource): StandingMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
-      const exists = running.has(String(resource.attributes.vm))
+      const runs = running.has(String(resource.attributes.vm))
       const mute = silent.has(String(resource.attributes.vm))
       const lost = { ...resource, needs_recreate: true, error: mute ? 'its machine does not answer' : resource.error }
-      const astray = exists ? diskFault(resource, vms, disks) : ''
-      return withMeta(exists && !mute ? (astray === '' ? resource : { ...resource, error: astray }) : lost, {
-        health: mute ? 'silent' : exists ? 'running' : 'missing',
+      const astray = runs ? diskFault(resource, vms, disks) : ''
+      return withMeta(runs && !mute ? (astray === '' ? resource : { ...resource, error: astray }) : lost, {
+        health: mute ? 'silent' : runs ? 'running' : 'missing',
         disk: disks.some((disk) => disk.id === resource.attributes.disk) ? 'there' : 'gone',
         ...(aside.flat().includes(id) ? { aside: true } : {}),
       })

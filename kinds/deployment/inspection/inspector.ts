@@ -116,8 +116,8 @@ function diskFaults(
   const slot = slotOf(material.id)
   const ownerId = slot && instanceId(slot.group, slot.index)
   const owner = recorded.find(({ id }) => id === ownerId)
-  const exists = owner && material.meta.kept !== true && vmHealth(vmById.get(String(owner.meta.vm))) === 'running'
-  if (exists && disk.vm !== owner.meta.vm) wrong.push('is not attached to its machine')
+  const runs = owner && material.meta.kept !== true && vmHealth(vmById.get(String(owner.meta.vm))) === 'running'
+  if (runs && disk.vm !== owner.meta.vm) wrong.push('is not attached to its machine')
   return wrong
 }
 

@@ -1,6 +1,6 @@
 import { materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
 import type { RecordedInstance } from '../../contract/kind.ts'
-import { vmId } from './names.ts'
+import { diskIdOf, vmId } from './names.ts'
 
 /**
  * The instances of the deployment, and those that no deploy has brought up yet, by the machines that were made for
@@ -19,7 +19,7 @@ export function instances(materials: readonly StandingMaterial[]): RecordedInsta
       addresses: networks.map(({ address }) => address),
       vm,
       stemcell: textOf(vm === null ? null : byId.get(vmId(vm))?.attributes.stemcell),
-      disk: textOf(byId.get(`disk/${instance}`)?.meta.cid),
+      disk: textOf(byId.get(diskIdOf(instance))?.meta.cid),
       stopped: state === 'stopped',
     }
   })

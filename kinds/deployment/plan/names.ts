@@ -14,7 +14,9 @@ export function instanceName(group: string, index: number): string {
 }
 
 export const instanceId = (group: string, index: number) => `instance/${group}/${index}`
-export const diskId = (group: string, index: number) => `disk/${group}/${index}`
+export const diskId = (group: string, index: number) => diskIdOf(instanceName(group, index))
+/** Of an instance by its name: `web/0`. */
+export const diskIdOf = (instance: string) => `disk/${instance}`
 export const groupId = (group: string) => `group/${group}`
 export const vmId = (cid: string) => `vm/${cid}`
 export const tableId = (deployment: string) => `addresses/${deployment}`

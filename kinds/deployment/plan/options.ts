@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Overrides of the manifest's `update` block, for one plan; what `deploy --canaries --max-in-flight` of BOSH is. */
+/** Overrides of the manifest's `update` block for one plan, as `bosh deploy --canaries --max-in-flight` has them. */
 export const DeploymentOptions = z.strictObject({
   canaries: z.int().nonnegative().optional(),
   /** A number, or a share of the instances of a group: `20%`. */

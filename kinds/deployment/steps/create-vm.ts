@@ -11,7 +11,7 @@ import { inputs } from '../inputs.ts'
 export default defineStep({
   input: inputs['create-vm'],
   look: async (context, input) =>
-    (await context.provider.findVm(input.cid))?.state === 'running' ? exists(context, input) : null,
+    (await context.provider.findVm(input.cid))?.state === 'running' ? recorded(context, input) : null,
   async apply(context, input) {
     const stemcell = await importStemcell(context.provider, context.blobs, input.stemcell)
     context.say('creating the machine')
@@ -37,11 +37,11 @@ export default defineStep({
         'infrastructure',
         `the machine ${input.cid} is ${vm?.state ?? 'gone'} right after it was made`,
       )
-    return exists(context, input)
+    return recorded(context, input)
   },
 })
 
-function exists(context: StepContext, input: { vm: object }): StepResult {
+function recorded(context: StepContext, input: { vm: object }): StepResult {
   return { floorplan: { [context.material]: { attributes: { ...input.vm }, needs: [], meta: {} } } }
 }
 

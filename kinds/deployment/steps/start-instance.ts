@@ -31,7 +31,7 @@ export default defineStep({
       const applied = await connection.exec(['cat', appliedFile])
       if (applied.stdout.trim() !== appliedDigest(input)) return null
       const processes = await connection.status()
-      return processes.every((process) => process.state === 'running') ? exists(context, input) : null
+      return processes.every((process) => process.state === 'running') ? recorded(context, input) : null
     } finally {
       connection.close()
     }
@@ -72,10 +72,10 @@ export default defineStep({
       connection.close()
     }
   },
-  verify: async (context, input) => exists(context, input),
+  verify: async (context, input) => recorded(context, input),
 })
 
-function exists(context: StepContext, input: Input): StepResult {
+function recorded(context: StepContext, input: Input): StepResult {
   const voids = Object.fromEntries((input.voids ?? []).map((id) => [id, null]))
   return {
     floorplan: {

@@ -1,6 +1,6 @@
 import type { Permit, Remodel, Window } from '../../../shared/model/plan.ts'
 
-/** Nothing yet, and more than one permit, where else the number of a permit is. */
+/** In the place of the number of a permit: none yet, and more than one. */
 const none = -1
 const several = -2
 
