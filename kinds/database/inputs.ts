@@ -194,6 +194,11 @@ export const inputs = {
        * arrangement behind that.
        */
       later: z.array(z.string()).default([]),
+      /**
+       * Logical slots of the node whose subscriptions a later remodel of the plan sets up, which waits for
+       * their copies: one that has no reader till then cannot be copied.
+       */
+      unread: z.array(z.string()).default([]),
       /** Physical slots of the deployment that stay; others of ours are of instances that are gone. */
       keep: z.array(z.string()),
     }),

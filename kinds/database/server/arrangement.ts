@@ -19,7 +19,7 @@ import { isVerifiable } from './tls.ts'
 export async function arrangeNode(
   context: StepContext,
   members: readonly Member[],
-  of: { synchronous: boolean; keep: readonly string[] },
+  of: { synchronous: boolean; keep: readonly string[]; unread?: readonly string[] },
 ): Promise<Member> {
   const primary = await primaryOf(context.provider, members, context.signal)
   const replicas = members.filter(({ instance }) => instance !== primary.instance)
@@ -39,7 +39,8 @@ export async function arrangeNode(
   for (const member of members) {
     await write(context, member, { members, verified, synchronous: of.synchronous ? members : [] })
   }
-  for (const replica of replicas) await slotsArrived(context, primary, replica)
+  const isAwaited = (slot: string) => !of.unread?.includes(slot)
+  for (const replica of replicas) await slotsArrived(context, primary, replica, isAwaited)
   return primary
 }
 

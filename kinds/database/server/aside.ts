@@ -34,6 +34,6 @@ export async function settleAside(connection: Connection): Promise<void> {
     connection,
     `if [ -d ${place.aside} ]; then
        case "$(cat ${place.whole})" in restored*) rm -rf ${place.aside} ;; *) mv ${place.aside} ${place.kept}${at} ;; esac; fi
-     rm -rf ${place.replayed} ${place.fences}`,
+     rm -rf ${place.replayed} ${place.fences} ${mark}`,
   )
 }

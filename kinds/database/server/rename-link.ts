@@ -68,7 +68,7 @@ export async function renameLink(context: StepContext, link: RenamedLink): Promi
     await session.query(`ALTER SUBSCRIPTION ${now} ENABLE`)
   })
   await failpoint('rename-node.enabled')
-  await surviveFailover(context, provider.members)
+  await surviveFailover(context, provider.members, now)
   await onPrimary(context, provider.members, database, (session) =>
     until(`dropping the slot ${was}`, context.signal, 20_000, async () => {
       await letGo(session, was)

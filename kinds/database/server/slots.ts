@@ -10,10 +10,15 @@ import { whyLinkStopped } from './stopped-link.ts'
 const waitMs = 90_000
 
 /**
- * Waits until a replica keeps a copy of every logical slot of its primary. Before that the replica must not take over:
- * the other nodes would go on from a slot that is not there, and miss what was written in between.
+ * Waits until a replica keeps a copy of every logical slot of its primary that is awaited. Before that the replica must
+ * not take over: the other nodes would go on from a slot that is not there, and miss what was written in between.
  */
-export async function slotsArrived(context: StepContext, primary: Member, replica: Member): Promise<void> {
+export async function slotsArrived(
+  context: StepContext,
+  primary: Member,
+  replica: Member,
+  isAwaited: (slot: string) => boolean = () => true,
+): Promise<void> {
   const { provider: machines, signal } = context
   let missing: string[] = []
   const arrived = async () => {
@@ -26,7 +31,7 @@ export async function slotsArrived(context: StepContext, primary: Member, replic
       const wanted = await there.query(
         `SELECT slot_name, pg_log_standby_snapshot()::text FROM pg_replication_slots WHERE slot_type = 'logical' AND failover`,
       )
-      const names = wanted.map((row) => String(row.slot_name))
+      const names = wanted.map((row) => String(row.slot_name)).filter(isAwaited)
       const sql = `SELECT slot_name FROM pg_replication_slots WHERE synced AND NOT temporary AND invalidation_reason IS NULL`
       const kept = new Set((await here.query(sql)).map((row) => row.slot_name))
       missing = names.filter((name) => !kept.has(name))
@@ -56,14 +61,14 @@ export async function dropSlot(session: Session, name: string, signal: AbortSign
   })
 }
 
-/** The provider may lose its primary at any time from now on: whichever server takes over has the slot. */
-export async function surviveFailover(context: StepContext, providers: readonly Member[]): Promise<void> {
+/** The provider may lose its primary at any time from now on: whichever server takes over has this slot. */
+export async function surviveFailover(context: StepContext, providers: readonly Member[], name: string): Promise<void> {
   const seen = await lookAt(context.provider, providers)
   const primary = seen.find(({ recovering }) => recovering === false)?.member
   if (!primary) return
   const replicas = seen.filter(({ recovering }) => recovering === true)
   if (replicas.length > 0) context.say('waiting until replicas keep its slot')
-  await Promise.all(replicas.map(({ member }) => slotsArrived(context, primary, member)))
+  await Promise.all(replicas.map(({ member }) => slotsArrived(context, primary, member, (slot) => slot === name)))
 }
 
 /** A slot that its reader does not move lies before what a new replica has: no copy of it can be made. */

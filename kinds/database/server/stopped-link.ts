@@ -18,7 +18,8 @@ export async function whyLinkStopped(
     const servers = await serversOf(context, to)
     const primary = await findPrimary(context.provider, servers)
     const database = servers[0]?.database_name
-    if (!primary || database === undefined) return `no server of ${to} takes writes`
+    if (database === undefined) return null
+    if (!primary) return `no server of ${to} takes writes`
     const session = await openSession(context.provider, primary, 'postgres', { timeoutMs: 5000 })
     try {
       const reader = await readerOf(session, { provider: from, database }, () => endOfLog(context.provider, primary.vm))

@@ -82,7 +82,7 @@ export default defineStep({
       await forgetPlaces(session, input.provider)
     })
     await failpoint('set-up-subscription.enabled')
-    if (input.enabled) await surviveFailover(context, provider)
+    if (input.enabled) await surviveFailover(context, provider, linkName(input.provider, input.subscriber))
   },
   verify: async (context, input) => recorded(context, input),
 })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
 import { archiveOf } from './archive-of.ts'
 import { builtBy } from './built.ts'
 import { documentOf, type Wish } from './document.ts'
@@ -16,6 +17,14 @@ const planOf = (wanted: Wish, materials: StandingMaterial[]) =>
     options: {},
     floorplan: { deployment: 'shop', version: 1, materials },
   })
+
+/** All remodels that come before one. */
+function neededBy({ remodels }: Plan, id: string): Set<string> {
+  const found = new Set([id])
+  for (const one of found)
+    for (const needed of remodels.find((other) => other.id === one)?.needs ?? []) found.add(needed)
+  return found
+}
 
 /** A restore was cut off: machines stand, and on that of host b lies what n1 had. */
 async function cutOff(): Promise<StandingMaterial[]> {
@@ -36,6 +45,16 @@ test('a node begins on the host where its data lies aside, and the plan says fir
     'instance/n1-b': 'found',
     'instance/n2-c': 'found',
   })
+})
+
+test('replicas wait for copies of a slot only where it has a reader: its subscription comes behind them, and waits itself', async () => {
+  const unreadOf = ({ remodels }: Awaited<ReturnType<typeof planOf>>) =>
+    remodels
+      .filter(({ id }) => id === 'arrange-node node/n1')
+      .map(({ input }) => inputs['arrange-node'].parse(input).unread)
+  const back = await planOf(wish, await cutOff())
+  expect(unreadOf(back)).toEqual([['remodel_n1_n2']])
+  expect(neededBy(back, 'set-up-subscription subscription/n1:n2:shop')).toContain('arrange-node node/n1')
 })
 
 test('beside nodes that stand it begins with that too: it is no copy of another node, which may lack what it wrote', async () => {

@@ -1,5 +1,5 @@
 import { InstanceAttributes, type Member, type Members, type Restore } from '../../inputs.ts'
-import { instanceSlot } from '../../postgres/names.ts'
+import { instanceSlot, linkName } from '../../postgres/names.ts'
 import {
   findResource,
   findStanding,
@@ -48,6 +48,8 @@ export class DatabaseContext {
   /** Phase -> its number; instance -> the number of the last phase that sets it up. */
   readonly #order: ReadonlyMap<Phase, number>
   readonly #setUpIn: ReadonlyMap<string, number>
+  /** Subscriptions that the plan sets up, with the numbers of their phases. */
+  readonly #subscriptions: readonly { provider: string; slot: string; number: number }[]
 
   constructor(deployment: string, { start, nodes, plans }: Change, found: Found) {
     this.#found = found
@@ -69,13 +71,17 @@ export class DatabaseContext {
     )
     const phases = plans.flatMap((plan) => plan.phases)
     this.#order = new Map(phases.map((phase, number) => [phase, number]))
-    const instances = (phase: Phase) =>
-      phase.filter(({ type, resource }) => type !== 'delete' && resource.identifier.type === 'database.instance')
-    this.#setUpIn = new Map(
+    const setIn = (type: string) =>
       phases.flatMap((phase, number) =>
-        instances(phase).map(({ resource }) => [resource.identifier.id, number] as const),
-      ),
-    )
+        phase
+          .filter((event) => event.type !== 'delete' && event.resource.identifier.type === type)
+          .map(({ resource }) => ({ ...resource, number })),
+      )
+    this.#setUpIn = new Map(setIn('database.instance').map(({ identifier, number }) => [identifier.id, number]))
+    this.#subscriptions = setIn('database.subscription').map(({ attributes, number }) => {
+      const provider = String(attributes.provider_node)
+      return { provider, slot: linkName(provider, String(attributes.subscriber_node)), number }
+    })
     this.#heirs = new Set(set('database.switchover').map(({ identifier }) => identifier.id))
   }
 
@@ -239,6 +245,13 @@ export class DatabaseContext {
   /** Behind this phase comes one that sets the instance up. */
   isSetUpBehind(phase: Phase, instance: string): boolean {
     return (this.#setUpIn.get(instance) ?? -1) > (this.#order.get(phase) ?? 0)
+  }
+
+  /** Logical slots of the node whose subscriptions are set up in this phase, behind its nodes, or in one behind it. */
+  slotsReadBehind(phase: Phase, node: string): string[] {
+    const from = this.#order.get(phase) ?? 0
+    const behind = this.#subscriptions.filter(({ provider, number }) => provider === node && number >= from)
+    return [...new Set(behind.map(({ slot }) => slot))]
   }
 
   /** It has never stood whole: no client has come to it, or may before this plan has connected it. */

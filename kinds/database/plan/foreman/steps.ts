@@ -45,7 +45,9 @@ function setting({ resource }: Event, context: DatabaseContext, phase: Phase): W
       const synchronous = context.isSynchronous(id)
       const copied = context.isCopied(id)
       const later = members.map(({ instance }) => instance).filter((one) => context.isSetUpBehind(phase, one))
-      return { step: 'arrange-node', input: { node: id, members, synchronous, copied, later, keep: context.slots() } }
+      const unread = context.slotsReadBehind(phase, id)
+      const input = { node: id, members, synchronous, copied, later, unread, keep: context.slots() }
+      return { step: 'arrange-node', input }
     }
     case 'database.postgres_database': {
       const node = String(attributes.node_name)
