@@ -24,15 +24,20 @@ export interface Stack {
   stop(): Promise<void>
 }
 
-export async function startStack(assemblers = 1): Promise<Stack> {
+/** @param options.clocked Scripts of the services note what they took (`script-clock.ts`). */
+export async function startStack({ clocked = false } = {}): Promise<Stack> {
   const server = await startRedis()
   const settings = { url: server.url, prefix: 'bench' }
   const home = await mkdtemp(join(tmpdir(), 'remodel-bench-'))
   const [redis, waiter] = [connectRedis(settings, 'service'), connectRedis(settings, 'service')]
   const ledger = new Ledger(redis, settings)
-  const env = { REDIS_URL: settings.url, REMODEL_PREFIX: settings.prefix, REMODEL_HOME: home }
+  const clock = new URL('./script-clock.ts', import.meta.url).href
+  const env = {
+    ...{ REDIS_URL: settings.url, REMODEL_PREFIX: settings.prefix, REMODEL_HOME: home },
+    ...(clocked ? { NODE_OPTIONS: `--import ${clock}` } : {}),
+  }
   const planner = await startService('planner', { ...env, REMODEL_LISTEN: '127.0.0.1:0' })
-  const workers = await Promise.all(Array.from({ length: assemblers }, () => startAssembler(env)))
+  const assembler = await startAssembler(env)
   return {
     redis,
     settings,
@@ -53,7 +58,7 @@ export async function startStack(assemblers = 1): Promise<Stack> {
     },
     plannerMb: async () => (await heldBy(planner.pid!)).peakMb,
     async stop() {
-      for (const service of [...workers, planner]) {
+      for (const service of [assembler, planner]) {
         service.kill('SIGTERM')
         await once(service, 'exit')
       }
