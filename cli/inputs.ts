@@ -19,8 +19,17 @@ export interface PlanningOptions {
 }
 
 export function addPlanningOptions(command: Command): void {
+  command.option(
+    '-c, --cloud-config <file>',
+    'use this cloud config instead of the stored one (may be repeated)',
+    gather,
+  )
+  addPlanOptions(command)
+}
+
+/** Those that say how, not what. */
+export function addPlanOptions(command: Command): void {
   command
-    .option('-c, --cloud-config <file>', 'use this cloud config instead of the stored one (may be repeated)', gather)
     .option('--recreate', 'recreate every VM')
     .option('--skip-drain', 'stop jobs without their pre-stop and drain scripts')
     .option('--accept-loss', 'fail over though rows that were acknowledged may be lost')

@@ -10,6 +10,12 @@ export const ownVerbs: readonly VerbEntry[] = [
     summary: 'carry out a plan that was reviewed',
     load: () => import('./apply.ts'),
   },
+  {
+    name: 'rollback',
+    group: 'deploying',
+    summary: 'make a deployment again what it was before',
+    load: () => import('./rollback.ts'),
+  },
   { name: 'delete', group: 'deploying', summary: 'take a deployment away', load: () => import('./delete.ts') },
 
   { name: 'deployments', group: 'looking', summary: 'list what is deployed', load: () => import('./deployments.ts') },
@@ -27,6 +33,19 @@ export const ownVerbs: readonly VerbEntry[] = [
   },
   { name: 'exec', group: 'looking', summary: 'run a command on an instance', load: () => import('./exec.ts') },
   { name: 'events', group: 'looking', summary: 'show the history of a deployment', load: () => import('./events.ts') },
+  {
+    name: 'versions',
+    group: 'looking',
+    summary: 'list the orders that a deployment was deployed by',
+    load: () => import('./versions.ts'),
+  },
+  {
+    name: 'manifest',
+    group: 'looking',
+    summary: 'print the manifest of a deployment',
+    load: () => import('./manifest.ts'),
+  },
+  { name: 'diff', group: 'looking', summary: 'compare manifests of two versions', load: () => import('./diff.ts') },
 
   { name: 'tasks', group: 'tasks', summary: 'list plans, newest first', load: () => import('./tasks.ts') },
   { name: 'task', group: 'tasks', summary: 'show one plan and its remodels', load: () => import('./task.ts') },

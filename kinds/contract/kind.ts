@@ -50,6 +50,8 @@ export interface PlanOptions<Own = unknown> {
   /** Take the whole deployment away. */
   remove: boolean
   skipDrain: boolean
+  /** What is asked for was there before, and ended well: nothing has to be tried first. */
+  proven?: boolean
   /** Go on where something that was acknowledged may be lost, without asking. */
   acceptLoss?: boolean | undefined
   /** It begins in this time, in milliseconds since the epoch. The core sees to it, no kind. */

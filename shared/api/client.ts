@@ -13,6 +13,7 @@ import { Deployment, Lock } from './schemas/deployment.ts'
 import { Event, type EventFilter } from './schemas/event.ts'
 import { Info } from './schemas/info.ts'
 import { type ExecRequest, ExecResponse, Instance, LogsResponse } from './schemas/instance.ts'
+import { KeptOrder, OrderVersion } from './schemas/order.ts'
 import { type ApplyRequest, type PlanRequest, PlanStatus, PlanView, Why } from './schemas/plan.ts'
 import { InspectedRelease, ListedRelease, UsedRelease } from './schemas/release.ts'
 import { readServerSentEvents } from './stream.ts'
@@ -136,6 +137,21 @@ export class Client {
   planRemoval(deployment: string, options: { skipDrain?: boolean } = {}): Promise<PlanView> {
     const query = options.skipDrain ? '?skip_drain=true' : ''
     return this.calls.post(PlanView, `${of(deployment)}/removal${query}`, {}, limits.planning)
+  }
+
+  /** The orders that a deployment was deployed by, the newest first. */
+  orders(deployment: string): Promise<OrderVersion[]> {
+    return this.calls.get(z.array(OrderVersion), `${of(deployment)}/orders`)
+  }
+
+  /** One of them with its documents; the newest, if left out. Throws `not-found`. */
+  order(deployment: string, version?: number): Promise<KeptOrder> {
+    return this.calls.get(KeptOrder, `${of(deployment)}/orders/${version ?? 'latest'}`)
+  }
+
+  /** The plan for an earlier order of a deployment. */
+  planRollback(deployment: string, request: { to?: number; options?: PlanRequest['options'] } = {}): Promise<PlanView> {
+    return this.calls.post(PlanView, `${of(deployment)}/rollback`, request, limits.planning)
   }
 
   /** The plan of an action of the deployment's kind. */

@@ -78,13 +78,15 @@ export class Ledger extends LedgerReader {
    *
    * @param storedAt by Redis' clock, which retention goes by: the clocks of two planners may be days
    * apart. Now, if left out.
+   * @param order blob of the order that it was drawn for: when the plan is opened, that is the deployment's next
+   * standing order. Empty: no order asks for it.
    */
-  async store(drawn: Plan, storedAt?: number): Promise<Plan> {
+  async store(drawn: Plan, storedAt?: number, order = ''): Promise<Plan> {
     const at = storedAt ?? (await this.time())
     const base = this.base(drawn.deployment)
     const plan = { ...drawn }
     for (let copy = 2; ; copy++) {
-      const state = await this.#scripts.refresh(base, this.#channel, plan.id, at)
+      const state = await this.#scripts.refresh(base, this.#channel, plan.id, at, order)
       if (state === 'stored') {
         await this.retention.list(plan, at)
         return plan
@@ -92,14 +94,14 @@ export class Ledger extends LedgerReader {
       if (state === '') break
       plan.id = `${drawn.id}-${copy}`
     }
-    const { facts, fields } = storedPlan(plan, at, this.#sizes.part)
+    const { facts, fields } = storedPlan(plan, { at, order }, this.#sizes.part)
     for (const part of inRoundTrips(fields)) {
       if (Number(await this.#scripts.store(base, this.#channel, plan.id, '', '', ...part)) !== 1)
-        return this.store(drawn, at)
+        return this.store(drawn, at, order)
     }
     const last = ['', 2 * Object.keys(facts).length, ...Object.entries(facts).flat()]
     if (Number(await this.#scripts.store(base, this.#channel, plan.id, at, plan.remodels.length, ...last)) !== 1)
-      return this.store(drawn, at)
+      return this.store(drawn, at, order)
     await this.retention.list(plan, at)
     await failpoint('ledger.stored')
     return plan

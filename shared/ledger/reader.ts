@@ -1,10 +1,11 @@
+import { Actor } from '../model/actor.ts'
 import { Floorplan, type StandingMaterial } from '../model/material.ts'
 import { RemodelError } from '../runtime/errors.ts'
 import { type EventOptions, readEvents } from './events.ts'
 import { lockOf, planRecordOf, queuePlanRecord } from './overview.ts'
 import { run } from './pipeline.ts'
 import { PlanReader } from './plan-reader.ts'
-import type { Claim, LedgerEvent, LockRecord, OwedFence, PlanRecord, Released } from './records.ts'
+import type { Claim, LedgerEvent, LockRecord, OrderRecord, OwedFence, PlanRecord, Released } from './records.ts'
 
 /** Reads what the ledger records. Changes nothing. */
 export class LedgerReader extends PlanReader {
@@ -32,6 +33,17 @@ export class LedgerReader extends PlanReader {
   async standing(deployment: string, id: string): Promise<StandingMaterial | null> {
     const text = await this.redis.hget(`${this.base(deployment)}:floorplan`, id)
     return text === null ? null : { id, ...JSON.parse(text) }
+  }
+
+  /** Its standing orders, the newest first: at most the last hundred. */
+  async orders(deployment: string): Promise<OrderRecord[]> {
+    const records = Object.entries(await this.redis.hgetall(`${this.base(deployment)}:orders`))
+    return records
+      .map(([version, text]) => {
+        const { by, ...record } = JSON.parse(text)
+        return { ...record, by: Actor.safeParse(by).data ?? null, version: Number(version) }
+      })
+      .sort((a, b) => b.version - a.version)
   }
 
   async lock(deployment: string): Promise<LockRecord | null> {

@@ -84,6 +84,18 @@ export interface Completion {
   take?: string
 }
 
+/** A standing order as it was recorded when its plan was opened. */
+export interface OrderRecord {
+  /** Counts up within its deployment. */
+  version: number
+  plan: string
+  /** Digest of the blob that it lies in, encrypted (`services/planner/planning/standing-orders.ts`). */
+  blob: string
+  at: number
+  by: Actor | null
+  message: string
+}
+
 export interface LedgerEvent {
   seq: number
   at: number

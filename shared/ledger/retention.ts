@@ -174,7 +174,7 @@ export class Retention {
       await this.#redis.zadd(dueKey(this.#settings), 'NX', 0, deployment)
       return
     }
-    await this.#redis.unlink(`${base}:events`)
+    await this.#redis.unlink(`${base}:events`, `${base}:orders`)
     await this.#names.forget(deployment)
   }
 

@@ -30,7 +30,7 @@ export function* inRoundTrips(fields: readonly Field[]): Generator<(string | num
 }
 
 /** What is written of a plan that is stored `at`: its own record, and the fields of the hashes beside it. */
-export function storedPlan(plan: Plan, at: number, part: number) {
+export function storedPlan(plan: Plan, { at, order }: { at: number; order: string }, part: number) {
   const { remodels, reservations, permits: _, windows, ...header } = plan
   const graph = graphOf(plan, part)
   const facts = {
@@ -46,6 +46,7 @@ export function storedPlan(plan: Plan, at: number, part: number) {
     skipped: 0,
     createdAt: at,
     ...(reservations ? { round: 0 } : {}),
+    ...(order === '' ? {} : { order }),
     state: 'stored',
   }
   const limits = windows.map(({ name, limit }): [string, number] => [`limit:${name}`, limit])

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** A file as the user has it: its text travels, so that faults can name its lines. */
-const SourceFile = z.strictObject({ name: z.string(), content: z.string() })
+export const SourceFile = z.strictObject({ name: z.string(), content: z.string() })
 
 /** What the plans of every kind can be asked for. */
 export const sharedOptions = {
@@ -31,7 +31,12 @@ export type OrderOptions = z.output<typeof Order>['options']
 
 /** The same, where the options of all kinds are known: what a planner takes over HTTP. */
 export function orderWith(ofKinds: z.ZodRawShape): z.ZodType<z.output<typeof Order>> {
-  return Order.extend({ options: beginsInTime(z.strictObject({ ...sharedOptions, ...ofKinds })) }) as never
+  return Order.extend({ options: optionsWith(ofKinds) }) as never
+}
+
+/** The options alone. */
+export function optionsWith(ofKinds: z.ZodRawShape): z.ZodType<OrderOptions> {
+  return beginsInTime(z.strictObject({ ...sharedOptions, ...ofKinds })) as never
 }
 
 function beginsInTime<Options extends z.ZodObject>(options: Options) {

@@ -338,4 +338,12 @@ export const ledgerScripts: readonly Sabotage[] = [
     replace: 'local task_cost = 0',
     caughtBy: 'test/ledger/size.test.ts',
   },
+  {
+    name: 'a plan that is opened leaves no order',
+    guarantee: 110,
+    file: 'shared/ledger/lua/open.lua',
+    find: 'if order then stand_as_ordered(order) end\n',
+    replace: '',
+    caughtBy: 'test/ledger/orders.test.ts',
+  },
 ]

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { CatalogView, ReleaseId } from '../../../kinds/contract/kind.ts'
 import { canonical } from '../../../shared/model/canonical.ts'
+import type { Uploads } from '../../../shared/model/standing-order.ts'
 import { checkStemcell } from '../../../shared/release/check.ts'
 import { mergeReleases } from '../../../shared/release/merge.ts'
 import { Release, Stemcell } from '../../../shared/release/release.ts'
@@ -142,13 +143,19 @@ export class Catalog {
 
   /**
    * Everything an architect may see: of the catalog only what `choose` takes out of it; `cloudConfigs` given with a
-   * plan take the place of the uploaded ones.
+   * plan take the place of the uploaded ones. With `uploads` the catalog is as it was when it had these: throws
+   * `not-found` for a release that is there no more.
    */
   async view(
     cloudConfigs: readonly SourceDocument[],
     choose: (releaseIds: readonly ReleaseId[]) => readonly ReleaseId[],
-  ): Promise<Omit<CatalogView, 'created' | 'kept'>> {
-    const [releaseIds, stemcells, configs] = await Promise.all([this.releaseIds(), this.stemcells(), this.configs()])
+    uploads?: Uploads,
+  ): Promise<Omit<CatalogView, 'created' | 'kept'> & Required<Pick<CatalogView, 'releaseIds'>>> {
+    const [known, all, configs] = await Promise.all([this.releaseIds(), this.stemcells(), this.configs()])
+    const stemcells = uploads ? all.filter((one) => isAmong(uploads.stemcells, one)) : all
+    const gone = uploads?.releases.find((release) => !isAmong(known, release))
+    if (gone) throw new RemodelError('not-found', `release ${idOf(gone)} is not uploaded any more: upload it again`)
+    const releaseIds = uploads?.releases ?? known
     const releases = await this.#read(choose(releaseIds))
     const cloud = cloudConfigs.length > 0 ? cloudConfigs : await documentsOf(configs, 'cloud')
     return { releases, releaseIds, stemcells, configs: { cloud, runtime: await documentsOf(configs, 'runtime') } }
@@ -169,6 +176,10 @@ export class Catalog {
     const entries = Object.entries(await this.#redis.hgetall(`${this.#prefix}:${kind}`))
     return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)
   }
+}
+
+function isAmong(uploads: readonly ReleaseId[], { name, version }: ReleaseId): boolean {
+  return uploads.some((one) => one.name === name && one.version === version)
 }
 
 function idOf({ name, version }: ReleaseId): string {

@@ -44,6 +44,7 @@ export async function mark({ ledger, catalog, compiled, blobs, kinds }: MarkPart
     // Plans first: one that ends meanwhile has written its floorplan by the time that is read.
     const plans = await openPlans(ledger, deployment, named)
     const { materials } = await ledger.floorplan(deployment)
+    for (const { blob } of await ledger.orders(deployment)) named.add(blob)
     for (const plan of plans) collectNames(plan.remodels, named)
     collectNames(materials, named)
     // Every kind: what a deployment leaves behind outlives the record of its kind.
@@ -74,12 +75,13 @@ export function collectNames(value: unknown, found: Set<string>): void {
     for (const item of Object.values(value)) collectNames(item, found)
 }
 
-/** Plans that may still need blobs. `named` gets the blobs that plans lie in which have ended. */
+/** Plans that may still need blobs. `named` gets the blobs that plans lie in which have ended, and those of orders. */
 async function openPlans(ledger: Ledger, deployment: string, named: Set<string>): Promise<Plan[]> {
   const plans: Plan[] = []
   for (const id of await ledger.planIds(deployment, 0)) {
-    const [state, blob] = await ledger.redis.hmget(`${ledger.base(deployment)}:plan:${id}`, 'state', 'blob')
-    if (blob) named.add(blob)
+    const key = `${ledger.base(deployment)}:plan:${id}`
+    const [state, blob, order] = await ledger.redis.hmget(key, 'state', 'blob', 'order')
+    for (const digest of [blob, order]) if (digest) named.add(digest)
     if (state && open.has(state)) plans.push(await ledger.plan(deployment, id))
   }
   return plans

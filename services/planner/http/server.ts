@@ -13,6 +13,7 @@ import { deploymentRoutes } from './routes/deployments.ts'
 import { eventRoutes } from './routes/events.ts'
 import { planRoutes } from './routes/plans.ts'
 import { releaseRoutes } from './routes/releases.ts'
+import { standingOrderRoutes } from './routes/standing-orders.ts'
 import { verifyRoutes } from './routes/verify.ts'
 import type { Services } from './services.ts'
 import { closeStalledBodies } from './stalled-bodies.ts'
@@ -58,6 +59,7 @@ export async function buildServer(services: Services, access: Access = noAccess)
   closeStalledBodies(server)
   const { drawAction } = planRoutes(server, services)
   deploymentRoutes(server, services)
+  standingOrderRoutes(server, services)
   eventRoutes(server, services)
   catalogRoutes(server, services)
   releaseRoutes(server, services)

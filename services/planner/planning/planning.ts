@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Keeping, Kind, PlanOptions, World } from '../../../kinds/contract/kind.ts'
+import type { Keeping, Kind, PlanOptions, ReleaseId, World } from '../../../kinds/contract/kind.ts'
 import type { Stores } from '../../../kinds/contract/stores.ts'
 import { deploymentOf, type KindRegistry } from '../../../kinds/registry.ts'
 import type { CompiledIndex } from '../../../shared/compilation/compiled.ts'
@@ -11,6 +11,7 @@ import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/mod
 import type { OrderOptions } from '../../../shared/model/order.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { type Holder, nameText, ReservedNames } from '../../../shared/model/reservation.ts'
+import { StandingOrder, type Uploads } from '../../../shared/model/standing-order.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Secrets } from '../../../shared/runtime/secrets.ts'
@@ -24,6 +25,7 @@ import { optionsOf } from './options.ts'
 import { prewarmFor } from './prewarming.ts'
 import { Settling } from './reservations/settling.ts'
 import { sealPlan } from './seal.ts'
+import { StandingOrders } from './standing-orders.ts'
 
 /** A caller that waits in line asks again this often, to show that it is still there. */
 const askAgainMs = 1000
@@ -41,10 +43,21 @@ export interface Order {
   cloudConfigs: readonly SourceText[]
   releases: readonly { name: string; version: string }[]
   options: Partial<OrderOptions>
+  /** What the catalog had when this was ordered before. */
+  uploads?: Uploads
+}
+
+interface Wanted {
+  blueprint: Blueprint
+  recorded: Floorplan
+  /** Blob of the order that asks for it, or ''. */
+  order: string
 }
 
 /** The walk from a document to a stored plan, and from there to work: architect, inspector, foreman, ledger. */
 export class Planning {
+  /** The orders that deployments were deployed by. */
+  readonly orders: StandingOrders
   readonly #ledger: Ledger
   readonly #kinds: KindRegistry
   readonly #catalog: Catalog
@@ -85,6 +98,7 @@ export class Planning {
     this.#keeping = { blobs: parts.stores.blobs, secrets: parts.secrets }
     this.#stores = parts.stores
     this.#observer = parts.observer
+    this.orders = new StandingOrders(parts.ledger, parts.stores.blobs, parts.secrets)
     this.#settling = new Settling(parts.ledger, parts.kinds)
   }
 
@@ -93,23 +107,38 @@ export class Planning {
     return this.#sessions.during(() => this.#plan(order))
   }
 
-  async #plan(order: Order): Promise<Plan> {
+  async #plan(order: Order, proven = false): Promise<Plan> {
     const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
-    const options = optionsOf(kind, order.options)
+    const options = { ...optionsOf(kind, order.options), proven }
     const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
-    const uploads = await this.#catalog.view(
+    const seen = await this.#catalog.view(
       cloudConfigs,
       (releaseIds) => kind.chooses?.(document, { releaseIds, created }) ?? [],
+      order.uploads,
     )
     const recorded = await this.#ledger.floorplan(deploymentOf(kind, document))
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
-    const blueprint = kind.architect(document, { ...uploads, created, kept })
+    const blueprint = kind.architect(document, { ...seen, created, kept })
     await kind.check?.(document)
-    const drawn = this.#draw(kind, blueprint, recorded, { ...options, remove: false })
+    const standing = await this.orders.put(blueprint.deployment, standingOrder(order, seen))
+    const drawn = this.#draw(kind, { blueprint, recorded, order: standing }, { ...options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
+    })
+  }
+
+  /**
+   * Draws and stores the plan for an earlier order of a deployment, by default the one before the newest that ended
+   * well: its documents, with the uploads that they meant then. Throws `not-found` where the version or one of
+   * these is gone.
+   */
+  planRollback(deployment: string, to: number | undefined, options: Partial<OrderOptions>): Promise<Plan> {
+    return this.#sessions.during(async () => {
+      const { order, plan } = await this.orders.read(deployment, to ?? (await this.orders.before(deployment)))
+      const proven = await this.orders.isDone(deployment, plan)
+      return this.#plan({ ...order, options }, proven)
     })
   }
 
@@ -117,7 +146,8 @@ export class Planning {
   async planRemoval(deployment: string, options: Partial<OrderOptions> = {}): Promise<Plan> {
     const [recorded, name] = [await this.#ledger.floorplan(deployment), await this.#ledger.kindOf(deployment)]
     const kind = name === undefined ? await this.#kindByOwner(deployment) : this.#kinds.get(name)
-    return this.#draw(kind, kind.nothing(deployment), recorded, { ...optionsOf(kind, options), remove: true })
+    const wanted = { blueprint: kind.nothing(deployment), recorded, order: '' }
+    return this.#draw(kind, wanted, { ...optionsOf(kind, options), remove: true })
   }
 
   /**
@@ -196,14 +226,14 @@ export class Planning {
     return this.#ledger.openedAs(deployment, lock)
   }
 
-  async #draw(kind: Kind, blueprint: Blueprint, recorded: Floorplan, options: PlanOptions): Promise<Plan> {
+  async #draw(kind: Kind, { blueprint, recorded, order }: Wanted, options: PlanOptions): Promise<Plan> {
     const { materials, observations } = await kind.inspector(blueprint, this.#world(recorded))
     const floorplan: Floorplan = { ...recorded, materials }
     const reserved = await this.#reserved(kind, blueprint, materials)
     const draft = await kind.foreman(blueprint, floorplan, options, { observations, reserved })
     const plan = sealPlan(gated(draft, options), blueprint, floorplan)
     prewarmFor(plan, this.#prewarm)
-    return this.#ledger.store(plan)
+    return this.#ledger.store(plan, undefined, order)
   }
 
   /** The exclusive names that other deployments hold, where this blueprint may take some. */
@@ -223,6 +253,14 @@ export class Planning {
       { details: { planned: floorplan.version, found: now } },
     )
   }
+}
+
+/** An order with what it left open, as it was when the plan was drawn. */
+function standingOrder({ options, ...order }: Order, seen: Awaited<ReturnType<Catalog['view']>>): StandingOrder {
+  const ids = (uploads: readonly ReleaseId[]) => uploads.map(({ name, version }) => ({ name, version }))
+  const cloudConfigs = seen.configs.cloud.map(({ file, text }) => ({ name: file, content: text }))
+  const uploads = { releases: ids(seen.releases), stemcells: ids(seen.stemcells) }
+  return StandingOrder.parse({ ...order, options, cloudConfigs, uploads })
 }
 
 function lockedBy(deployment: string, lock: LockRecord): RemodelError {

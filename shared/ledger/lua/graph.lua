@@ -13,11 +13,12 @@
 -- -> released, and from every unsettled state but running -> skipped, once the plan is failing or cancelling.
 --
 -- Keys, all below KEYS[1] = <prefix>:{<deployment>} (one hash tag, so one slot of a Redis Cluster):
---   :meta                  hash    seq (last event), floorplan (version), opened (plan, last), fence (counter), life (of Redis that drew it), shift (clock.lua)
+--   :meta                  hash    seq (last event), floorplan (version), opened (plan, last), orders (last version), fence (counter), life (of Redis that drew it), shift (clock.lua)
 --   :lock                  hash    id, plan, holder (JSON of an actor), since, message, clock (of the deployment, at that time); absent where the deployment is not held
 --   :line                  zset    who waits for the lock, in the order of arrival
 --   :line:<waiter>         string  who waits: JSON of an actor; there while the waiter is, runs out by itself
 --   :parked                zset    plan that is open without the lock -> time from which it wants it (park.lua)
+--   :orders                hash    version -> JSON {plan, blob, at, by, message}; standing orders, the last hundred
 --   :owed                  hash    material -> JSON {fence, left: machines that have not answered}; fences that machines must be shown
 --   :events                stream  <seq>-0 -> e: JSON; no gaps
 --   :floorplan             hash    material id -> JSON

@@ -6,6 +6,15 @@
 -- looks: true where that plan was parked and only looks whether it still waits)
 --   | reserve (round): the exclusive names that it needs must be taken for this round before it is opened
 local plan, lock = ARGV[2], base .. ':lock'
+-- So many standing orders of a deployment are kept.
+local kept_orders = 100
+-- The order that the plan was drawn for stands from now on.
+local function stand_as_ordered(blob)
+  local version = redis.call('HINCRBY', base .. ':meta', 'orders', 1)
+  local order = { plan = plan, blob = blob, at = wall, by = actor_of(ARGV[4]), message = ARGV[5] }
+  redis.call('HSET', base .. ':orders', version, cjson.encode(order))
+  redis.call('HDEL', base .. ':orders', version - kept_orders)
+end
 local meta = base .. ':plan:' .. plan
 local state = redis.call('HGET', meta, 'state')
 -- Sent again after an answer that was lost: it was opened under this lock already.
@@ -46,5 +55,7 @@ redis.call('HSET', base .. ':meta', 'opened', plan)
 put_plan_state(plan, 'running', 'startedAt', wall, 'lock', ARGV[3], 'by', ARGV[4])
 event({ type = 'plan.started', plan = plan, by = actor_of(ARGV[4]), message = ARGV[5] })
 redis.call('HSET', meta, 'firstEvent', redis.call('HGET', base .. ':meta', 'seq'))
+local order = redis.call('HGET', meta, 'order')
+if order then stand_as_ordered(order) end
 work(plan, 'roots', 0)
 return answer({ [plan] = true }, { status = 'ok' })

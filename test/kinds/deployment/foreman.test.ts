@@ -323,6 +323,16 @@ test('recreate makes every machine anew, and the options of one plan override th
   expect(find(made, 'stop-instance db/0').input).toMatchObject({ skipDrain: true })
 })
 
+test('what was healthy before is not tried on canaries first, unless they are asked for', async () => {
+  const canaries = async (options: Parameters<typeof plan>[3]) =>
+    ids(await plan(manifestText, given(), await deployed(), { recreate: true, ...options })).filter((id) =>
+      id.startsWith('canaries'),
+    )
+  expect(await canaries({})).not.toEqual([])
+  expect(await canaries({ proven: true })).toEqual([])
+  expect(await canaries({ proven: true, own: { canaries: 1 } })).not.toEqual([])
+})
+
 test('a removal goes through the groups from the last to the first', async () => {
   const made = await plan(manifestText, given(), await deployed(), { remove: true })
   expect(after(made, 'stop-instance db/0', 'delete-vm web/0')).toBe(true)

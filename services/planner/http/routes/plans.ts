@@ -4,7 +4,7 @@ import { ApplyRequest, PlanStatus, PlanView, RequestId, Why } from '../../../../
 import { compiledFor } from '../../../../shared/compilation/phrase.ts'
 import { CompileSpec } from '../../../../shared/compilation/spec.ts'
 import { Overview } from '../../../../shared/ledger/overview.ts'
-import { orderWith } from '../../../../shared/model/order.ts'
+import { optionsWith, orderWith } from '../../../../shared/model/order.ts'
 import type { RemodelState } from '../../../../shared/model/plan.ts'
 import { workerFor } from '../../../../shared/queue/known-steps.ts'
 import { Heartbeat } from '../../../../shared/runtime/heartbeat.ts'
@@ -18,6 +18,7 @@ const ById = z.object({ id: z.string() })
 export function planRoutes(server: Routes, { planning, ledger, kinds }: Services): Pick<RouteParts, 'drawAction'> {
   const now = new CompilingNow(ledger, kinds)
   const overview = new Overview(ledger)
+  const options: z.ZodRawShape = Object.assign({}, ...kinds.all.map((kind) => kind.options?.shape))
   const heartbeat = new Heartbeat(ledger.redis, ledger.settings, 'planner')
   const view = async (deployment: string, id: string): Promise<PlanView> => {
     const [plan, status, remodels] = await Promise.all([
@@ -58,7 +59,7 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     {
       schema: {
         description: 'Draws a plan and stores it; changes nothing else. 422 with all faults.',
-        body: orderWith(Object.assign({}, ...kinds.all.map((kind) => kind.options?.shape))),
+        body: orderWith(options),
         response: { 201: PlanView },
       },
     },
@@ -80,6 +81,23 @@ export function planRoutes(server: Routes, { planning, ledger, kinds }: Services
     },
     async (request, reply) => {
       const plan = await planning.planRemoval(request.params.name, { skipDrain: request.query.skip_drain })
+      return reply.status(201).send(await view(plan.deployment, plan.id))
+    },
+  )
+
+  server.post(
+    '/v1/deployments/:name/rollback',
+    {
+      schema: {
+        description:
+          'Draws the plan for an earlier order of the deployment: for version `to`, by default for the one before the newest that ended well. 404 where that version, or a release that it used, is gone; 409 where no earlier version is known to have ended well.',
+        params: z.object({ name: z.string() }),
+        body: z.strictObject({ to: z.int().positive().optional(), options: optionsWith(options) }),
+        response: { 201: PlanView },
+      },
+    },
+    async ({ params: { name }, body: { to, options } }, reply) => {
+      const plan = await planning.planRollback(name, to, options)
       return reply.status(201).send(await view(plan.deployment, plan.id))
     },
   )
