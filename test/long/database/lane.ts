@@ -140,11 +140,16 @@ export class Lane {
     return [...events.slice(-25).map((event) => JSON.stringify(event)), ...said].join('\n')
   }
 
-  /** How often services said so while they worked at the database. */
-  async told(what: RegExp): Promise<number> {
+  /** What services said while they carried out each remodel of the database's plans, in the order of its events. */
+  async said(): Promise<Map<string, string[]>> {
     const [client] = this.#stack.clients()
-    const events = await client!.events('shop')
-    return events.filter(({ type, message }) => type === 'remodel.progress' && what.test(message ?? '')).length
+    const said = new Map<string, string[]>()
+    for (const { type, plan, remodel, message = '' } of await client!.events('shop')) {
+      if (type !== 'remodel.progress') continue
+      const of = `${plan} ${remodel}`
+      said.set(of, [...(said.get(of) ?? []), message])
+    }
+    return said
   }
 
   async killMachine(letter: string): Promise<void> {
