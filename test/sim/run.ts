@@ -204,7 +204,10 @@ class Run {
     for (const [rule, what] of unfairEnds(this.#server.model, this.#journals, this.#faults.length === 0)) {
       this.#oracle.report(rule, what)
     }
-    // What is on its way may arrive, what dead processes held may run out.
+    // What is on its way may arrive, also behind a connection that is still cut; what dead processes held may run out.
+    const arrivals = [...this.#clients].map(({ arrivedAt }) => arrivedAt)
+    await this.#scheduler.runUntil(Math.max(this.#scheduler.now, ...arrivals), broken)
+    if (broken()) return
     for (let waited = 0; waited < settleMs; waited += 500) {
       await this.#scheduler.runUntil(this.#scheduler.now + 500, broken)
       if (broken() || this.#leaks().length === 0) break

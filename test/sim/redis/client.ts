@@ -98,6 +98,11 @@ export class RedisClient implements Subscriber {
     return this.#connectedAt <= this.#scheduler.now
   }
 
+  /** When everything that was sent by now has come to the server. */
+  get arrivedAt(): number {
+    return Math.max(this.#connectedAt, this.#lastArrival)
+  }
+
   receive(channel: string, text: string): void {
     if (this.#connectedAt > this.#scheduler.now || this.#network.loses()) return
     const at = this.#reply()
