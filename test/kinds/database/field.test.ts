@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
-import { readCases } from '../../support/cases.ts'
+import { needCases } from '../../support/cases.ts'
 import { builtBy } from './built.ts'
 
 /** Documents of the field that are deployed one after the other; what the second is refused with, and where. */
@@ -20,17 +20,13 @@ async function planBehind(before: string, after: string) {
 
 describe('a document of the field', () => {
   test('D02 that has a node under another name renames it, and what is planned makes and takes away nothing', async () => {
-    const [before, after] = ['1-two-nodes.yml', '2-renamed.yml'].map((file) =>
-      readCases(`field/D02-rename-node-destroys/${file}`),
-    )
-    if (typeof before !== 'string' || typeof after !== 'string') return
-    const { remodels } = await planBehind(before, after)
+    const version = (file: string) => needCases(`field/D02-rename-node-destroys/${file}`)
+    const { remodels } = await planBehind(version('1-two-nodes.yml'), version('2-renamed.yml'))
     expect(remodels.map(({ step }) => step)).toEqual(['rename-node', 'share-sequences'])
   })
 
   test.each(refused)('%s, then %s is refused at its line', async (first, second, path, message) => {
-    const [before, after] = [readCases(`field/${first}`), readCases(`field/${second}`)]
-    if (before === null || after === null) return
+    const [before, after] = [needCases(`field/${first}`), needCases(`field/${second}`)]
     const outcome = await planBehind(before, after).catch((error) => error)
     expect(outcome).toBeInstanceOf(RemodelError)
     expect(outcome.faults).toMatchObject([

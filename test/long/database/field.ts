@@ -4,7 +4,7 @@ import type { Client } from '../../../shared/api/client.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { openAsClient } from '../../kinds/database/postgres.ts'
-import { readCases } from '../../support/cases.ts'
+import { needCases } from '../../support/cases.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
 
@@ -70,10 +70,9 @@ export class Field {
     return this.stack.stop()
   }
 
-  /** Null, after saying so, where there are no cases. */
-  document(name: string): string | null {
-    const content = readCases(`field/${name}`)
-    return content === null ? null : this.at(content)
+  /** A document of the cases; without it, the test that asks is skipped. */
+  document(name: string): string {
+    return this.at(needCases(`field/${name}`))
   }
 
   /** A document with addresses of this test's own. */

@@ -15,7 +15,6 @@ const freeze = (vm: string) => freezeMachine(join(field.stack.home, 'machines'),
 describe('a machine that is frozen', { timeout: 600_000 }, () => {
   test('with a primary is ended, its replica takes over, and it follows on a new machine', async () => {
     const shop = field.document('D04-frozen-primary/1-shop.yml')
-    if (!shop) return
     expect(await field.deploy(shop)).toMatchObject({ state: 'done', said: '' })
     await field.inDatabase('shop', 'a', 1, async (session) => {
       await session.query('SET synchronous_commit = on')
@@ -36,7 +35,6 @@ describe('a machine that is frozen', { timeout: 600_000 }, () => {
 
   test('with a replica is ended and made anew', async () => {
     const shop = field.document('D04-frozen-primary/1-shop.yml')
-    if (!shop) return
     freeze('db-shop-a')
     expect(await field.deploy(shop)).toMatchObject({ state: 'done', said: '' })
     expect(await field.sql('shop', 'a', 1, 'SELECT pg_is_in_recovery()')).toBe(true)

@@ -27,7 +27,6 @@ const deviations = async () => (await field.client.verdict('till', 0)).deviation
 describe('a link between two nodes', { timeout: 300_000 }, () => {
   test('that has stopped at a conflict makes the database degraded, and is named until it is mended', async () => {
     const document = field.document('B16/1-till.yml')
-    if (!document) return
     expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
     await expect.poll(state, { timeout: 60_000 }).toBe('running')
     await two('ALTER SUBSCRIPTION remodel_n1_n2 DISABLE')
@@ -58,7 +57,7 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
   })
 
   test('that is not connected is named with what PostgreSQL says, and no more when it is back', async () => {
-    if (!field.document('B16/1-till.yml')) return
+    field.document('B16/1-till.yml')
     const onReader = async (script: string) => {
       const machine = await field.stack.provider.connect('db-till-c', null)
       await machine.exec(['/bin/sh', '-euc', `cd /var/vcap/store/postgres; ${script}`])
@@ -78,7 +77,6 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
 
   test('is said to stop before it does, where a node has a table that the other one has not', async () => {
     const document = field.document('B16/1-till.yml')
-    if (!document) return
     await one('CREATE TABLE public.extra (id int PRIMARY KEY)')
     expect(await deviations()).toContainEqual({
       material: 'postgres_database/n2:till',
@@ -110,8 +108,7 @@ describe('a link between two nodes', { timeout: 300_000 }, () => {
   })
 
   test('that stopped at a table goes on when that was made by hand, and the row that has waited comes over', async () => {
-    const document = field.document('D13-ddl-row-lost/shop.yml')?.replaceAll(/(127\.\d+\.0\.)(\d)/g, '$15$2')
-    if (!document) return
+    const document = field.document('D13-ddl-row-lost/shop.yml').replaceAll(/(127\.\d+\.0\.)(\d)/g, '$15$2')
     expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
     const at = (host: string, address: number, sql: string) =>
       new Promise<unknown>((resolve, reject) => {

@@ -24,7 +24,6 @@ describe('a database of two nodes with a replica each', { timeout: 900_000 }, ()
 
   test('says which machine is lost, of a primary or of a replica, and the next deploy brings all back without a row lost', async () => {
     const document = shop()
-    if (!document) return
     expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
     await field.inDatabase('shop', 'a', 1, async (session) => {
       await session.query('SET synchronous_commit = on')
@@ -46,7 +45,6 @@ describe('a database of two nodes with a replica each', { timeout: 900_000 }, ()
 
   test('is never said to be level while a node lacks rows of another', async () => {
     const document = field.document('D08-lag-says-0ms/shop.yml')
-    if (!document) return
     expect(await field.deploy(document)).toMatchObject({ state: 'done', said: '' })
     const { primary } = (await findDatabase('shop', field.client)).nodes.find(({ node }) => node === 'n1')!
     const [host, address] = primary === 'n1-a' ? (['a', 1] as const) : (['b', 2] as const)
@@ -74,7 +72,6 @@ describe('a database of two nodes with a replica each', { timeout: 900_000 }, ()
 describe('a node whose data is gone', { timeout: 600_000 }, () => {
   test.each(['removed from the document', 'deleted with its deployment'])('can be %s', async (how) => {
     const both = field.document('D11-dead-node-cannot-be-removed/a.yml')
-    if (!both) return
     // Addresses of its own, as the other database is still there.
     const elsewhere = both.replaceAll(/(127\.\d+\.0\.)(\d)/g, '$15$2')
     expect(await field.deploy(elsewhere)).toMatchObject({ state: 'done', said: '' })
@@ -96,7 +93,6 @@ describe('a node whose data is gone', { timeout: 600_000 }, () => {
 describe('a script of a document that the server refuses', { timeout: 200_000 }, () => {
   test('fails at once with its place, and the log of the server can be read', async () => {
     const document = field.document('D07-no-logs-of-databases/l3.yml')
-    if (!document) return
     const elsewhere = document.replaceAll(/(127\.\d+\.0\.)(\d)/g, '$17$2')
     const { state, said } = await field.deploy(elsewhere)
     expect(state).toBe('failed')

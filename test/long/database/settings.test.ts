@@ -29,7 +29,6 @@ describe('settings of a database', { timeout: 400_000 }, () => {
   test('that PostgreSQL does not know, or whose value it refuses, are refused at their line, and nothing is touched', async () => {
     const [first, typo] = [field.document('B12/1-good.yml'), field.document('B12/2-typo.yml')]
     const [switched, lots] = [field.document('B12/3-switchover.yml'), field.document('B12/5-shared-buffers-lots.yml')]
-    if (!first || !typo || !switched || !lots) return
     await good('ledgerbook', first)
     for (const [content, setting] of [
       [typo, 'log_diconnections'],
@@ -46,7 +45,6 @@ describe('settings of a database', { timeout: 400_000 }, () => {
 
   test('arrive as they are written: octal numbers, blanks, quotes, backslashes and new lines', async () => {
     const [first, next] = [field.document('B12/6-good.yml'), field.document('B12/6-log-file-mode.yml')]
-    if (!first || !next) return
     await good('var2', first)
     const odd = `it's a \\\\t \\"b\\" 100%\\n`
     await good('var2', next.replace('archive_mode: "on"', `archive_mode: "on", app.note: "${odd}"`))
@@ -63,7 +61,6 @@ describe('settings of a database', { timeout: 400_000 }, () => {
 
   test('that no server could start with are refused by a rehearsal on its machine, in its own words, and nothing is touched', async () => {
     const [first, ssl] = [field.document('B12/7-good.yml'), field.document('B12/7-ssl-without-certificate.yml')]
-    if (!first || !ssl) return
     await good('ext', first)
     const started = () => field.sql('ext', 'p', 1, 'SELECT pg_postmaster_start_time()::text')
     const before = await started()
@@ -86,7 +83,6 @@ describe('settings of a database', { timeout: 400_000 }, () => {
 
   test('with a misspelt library take no replica down', async () => {
     const [first, typo] = [field.document('B12/8-good.yml'), field.document('B12/8-preload-typo.yml')]
-    if (!first || !typo) return
     await good('conns15', first)
     const { state, said } = await field.deploy(typo)
     expect(state).toBe('failed')
@@ -102,7 +98,6 @@ describe('settings of a database', { timeout: 400_000 }, () => {
 
   test('that a server dies of only when it starts: the deploy says why, and the earlier ones are back, also where the assembler dies over it', async () => {
     const first = field.document('B12/7-good.yml')
-    if (!first) return
     await good('ext', first)
     // A rehearsal opens no log, so it does not see that there can be none at this place on any machine.
     const wrong = `${first}postgresql_conf: { work_mem: 7MB, logging_collector: "on", log_directory: /dev/null/logs }\n`
@@ -118,7 +113,6 @@ describe('settings of a database', { timeout: 400_000 }, () => {
 
   test('of which a replica must not have less than its primary go up before it and down behind it', async () => {
     const [high, low] = [field.document('B15/1-200.yml'), field.document('B15/2-60.yml')]
-    if (!high || !low) return
     await good('conns15', high)
     const conns = async () => [
       await show('conns15', 'p', 1, 'max_connections'),
@@ -143,7 +137,6 @@ describe('settings of a database', { timeout: 400_000 }, () => {
 
   test('that were set by hand are no longer said to stand as written, and the next deploy sets them back', async () => {
     const first = field.document('B12/1-good.yml')
-    if (!first) return
     const content = `${first}postgresql_conf: { work_mem: 5MB }\n`
     await good('ledgerbook', content)
     await field.sql('ledgerbook', 'q', 2, `ALTER SYSTEM SET work_mem = '64kB'`, 'SELECT pg_reload_conf()')

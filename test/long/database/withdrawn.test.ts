@@ -11,7 +11,6 @@ afterAll(() => field.close())
 describe('a restore that fails when the data was laid aside', { timeout: 900_000 }, () => {
   test('is given up by taking it out of the document: every node comes back as it was', async () => {
     const shop = field.document('D01-restore-undo-empties/1-shop.yml')
-    if (!shop) return
     expect(await field.deploy(shop)).toMatchObject({ state: 'done', said: '' })
     await field.inDatabase('shop', 'a', 1, async (session) => {
       await session.query(`INSERT INTO item SELECT g, 'precious' FROM generate_series(1, 5000) g`)
