@@ -22,7 +22,7 @@ const otherwise: Readonly<Record<string, string>> = {
 
 /** Verbs of BOSH that have no counterpart. */
 const absent = new Set([
-  ...['run-errand', 'errands', 'stop', 'start', 'manifest', 'variables', 'interpolate', 'int', 'log-in'],
+  ...['run-errand', 'errands', 'stop', 'start', 'variables', 'interpolate', 'int', 'log-in'],
   ...['log-out', 'alias-env', 'create-env', 'delete-env', 'snapshots', 'take-snapshot', 'delete-snapshot', 'disks'],
   ...['attach-disk', 'delete-disk', 'orphan-disk', 'delete-vm', 'ignore', 'unignore', 'cloud-check', 'cck', 'curl'],
   ...['update-runtime-config', 'runtime-config', 'update-cpi-config', 'cpi-config', 'update-resurrection'],
