@@ -4,7 +4,6 @@ import { jobName } from '../shared/queue/payloads.ts'
 import { person } from '../test/support/actors.ts'
 import { atMost, type Figure, noted, percentile } from './figure.ts'
 import { Pinger } from './pinger.ts'
-import { longestScript } from './script-clock.ts'
 import { type Stack, startStack } from './stack.ts'
 
 const remodels = 100_000
@@ -17,6 +16,8 @@ const apart = 'assemble-apart'
  * force; both are moved away.
  */
 export async function largeFigures(bench: string): Promise<Figure[]> {
+  // Not before: it makes scripts dearer, also those of the bare BullMQ that other figures are compared with.
+  const { longestScript } = await import('./script-clock.ts')
   const stack = await startStack({ clocked: true })
   const pinger = await Pinger.start(stack.settings.url)
   try {
