@@ -50,6 +50,17 @@ test('an order stands from the moment when its plan is opened, once, with who op
   expect(await ledger.orders('web')).toMatchObject([{ version: 2, plan: next, blob: 'sha256:two' }, first])
 })
 
+test('an order that is asked for again keeps its version, and has the plan that was opened for it last', async () => {
+  const [one] = [await ordered('twice', 'sha256:one'), await ordered('twice', 'sha256:two')]
+  const again = await ordered('twice', 'sha256:two', [remodel('b')])
+  expect(await ledger.orders('twice')).toMatchObject([
+    { version: 2, blob: 'sha256:two', plan: again },
+    { version: 1, blob: 'sha256:one', plan: one },
+  ])
+  await ordered('twice', 'sha256:one', [remodel('c')])
+  expect((await ledger.orders('twice')).map(({ version }) => version)).toEqual([3, 2, 1])
+})
+
 test('a plan that no order asks for is no order', async () => {
   const { id } = await ledger.store(planOf('backup', [remodel('a')]), 1)
   await ledger.open('backup', id, { by, message: 'back-up-database backup' })

@@ -8,9 +8,11 @@
 local plan, lock = ARGV[2], base .. ':lock'
 -- So many standing orders of a deployment are kept.
 local kept_orders = 100
--- The order that the plan was drawn for stands from now on.
+-- The order that the plan was drawn for stands from now on. One that is asked for again is the same version.
 local function stand_as_ordered(blob)
-  local version = redis.call('HINCRBY', base .. ':meta', 'orders', 1)
+  local version = redis.call('HGET', base .. ':meta', 'orders')
+  local newest = version and redis.call('HGET', base .. ':orders', version)
+  if not newest or cjson.decode(newest).blob ~= blob then version = redis.call('HINCRBY', base .. ':meta', 'orders', 1) end
   local order = { plan = plan, blob = blob, at = wall, by = actor_of(ARGV[4]), message = ARGV[5] }
   redis.call('HSET', base .. ':orders', version, cjson.encode(order))
   redis.call('HDEL', base .. ':orders', version - kept_orders)
