@@ -16,6 +16,12 @@ export const ownVerbs: readonly VerbEntry[] = [
     summary: 'make a deployment again what it was before',
     load: () => import('./rollback.ts'),
   },
+  {
+    name: 'bring-back',
+    group: 'deploying',
+    summary: 'make anew what is gone of deployments',
+    load: () => import('./bring-back.ts'),
+  },
   { name: 'delete', group: 'deploying', summary: 'take a deployment away', load: () => import('./delete.ts') },
 
   { name: 'deployments', group: 'looking', summary: 'list what is deployed', load: () => import('./deployments.ts') },

@@ -1,4 +1,8 @@
+import { findPlanner } from '../../shared/api/address.ts'
+import { Client } from '../../shared/api/client.ts'
+import { reasonOf } from '../../shared/runtime/system-error.ts'
 import { wholeNumber } from '../arguments.ts'
+import { bringBack } from '../bring-back.ts'
 import type { Context } from '../context.ts'
 import { reportFailure, reportNews, startDetached } from '../stack/detach.ts'
 import { describeStack, startStack } from '../stack.ts'
@@ -11,6 +15,7 @@ interface Options {
   port?: number
   compilers: number
   assemblers: number
+  bringBack: boolean
   /** Set by `--detach` for the process that stays: no lines of services, they are in their logs. */
   quietServices?: boolean
 }
@@ -26,6 +31,7 @@ const up: Verb<Options> = {
       )
       .option('--compilers <n>', 'how many compilers', wholeNumber(0, 64), 2)
       .option('--assemblers <n>', 'how many assemblers', wholeNumber(0, 64), 2)
+      .option('--no-bring-back', 'leave deployments as they are')
     command.addOption(command.createOption('--quiet-services').hideHelp())
   },
   examples: [
@@ -75,6 +81,7 @@ const up: Verb<Options> = {
     if (context.json)
       context.line({ state: 'up', planner: stack.planner, redis: stack.redis, home: stack.home, pid: process.pid })
     else announce(context, describeStack(stack), 'Remodel is up. Ctrl-C stops it.')
+    if (options.bringBack) void bringAllBack(stack.planner, context.home, { tell, signal: stop.signal })
     await aborted(stop.signal)
     tell('stopping; a second signal kills')
     await stack.stop()
@@ -89,6 +96,7 @@ async function detach(context: Context, options: Options): Promise<number> {
   const words = [
     ...(options.port === undefined ? [] : ['--port', String(options.port)]),
     ...['--compilers', String(options.compilers), '--assemblers', String(options.assemblers)],
+    ...(options.bringBack ? [] : ['--no-bring-back']),
   ]
   const started = await startDetached(context.home, words, (sentence) => context.remark(sentence))
   if (context.json) context.document({ ...started, home: context.home })
@@ -97,6 +105,22 @@ async function detach(context: Context, options: Options): Promise<number> {
     context.say('  stop it  remodel down')
   }
   return exit.done
+}
+
+/** What ended with the computer, or was killed while Remodel was down, is made anew. */
+async function bringAllBack(
+  planner: string,
+  home: string,
+  { tell, signal }: { tell: (sentence: string) => void; signal: AbortSignal },
+): Promise<void> {
+  const client = new Client({ ...findPlanner(planner, home), source: 'up' })
+  const said = (deployment: string, sentence: string) => tell(`${deployment} ${sentence}`)
+  try {
+    const names = (await client.deployments()).map(({ name }) => name)
+    await bringBack(names, { client, tell: said, message: 'up: makes anew what is gone', signal })
+  } catch (error) {
+    if (!signal.aborted) tell(`deployments cannot be brought back: ${reasonOf(error)}`)
+  }
 }
 
 function announce(context: Context, lines: readonly string[], title: string): void {

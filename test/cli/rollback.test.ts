@@ -1,19 +1,13 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ran, remodel, temporaryFolder } from './remodel.ts'
+import { files, manifest, release, writeInto } from './site.ts'
 
 /** One stack for all tests of this file, which tell one story in order. */
 describe('an order that a deployment was deployed by', { timeout: 90_000 }, () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
   const run = (...args: string[]): Promise<Ran> =>
     remodel(args, { cwd: folder.path, env: { REMODEL_HOME: folder.in('home') } })
-  const write = async (files: Record<string, string>) => {
-    for (const [path, content] of Object.entries(files)) {
-      await mkdir(dirname(folder.in(path)), { recursive: true })
-      await writeFile(folder.in(path), content)
-    }
-  }
+  const write = (some: Record<string, string>) => writeInto(folder, some)
   const said = async () => (await run('exec', 'site', 'web/0', '--', 'cat', '/var/vcap/jobs/web/bin/greeting')).stdout
   const versions = async () =>
     (JSON.parse((await run('versions', 'site', '--json')).stdout) as { version: number; message: string }[]).map(
@@ -65,7 +59,7 @@ describe('an order that a deployment was deployed by', { timeout: 90_000 }, () =
   })
 
   test('comes back with the releases that it meant then, and nothing is compiled', async () => {
-    await write(manifestFails)
+    await write({ 'fails.yml': manifest('three', { fail: true }) })
     expect(await run('deploy', 'fails.yml', '-y')).toMatchObject({ code: 1 })
     expect((await versions())[0]).toEqual([3, 'deploy fails.yml -y'])
     const back = await run('rollback', 'site', '-y')
@@ -89,55 +83,3 @@ describe('an order that a deployment was deployed by', { timeout: 90_000 }, () =
     expect(await said()).toBe('hello one\n')
   })
 })
-
-const manifest = (name: string, fail = false) => `name: site
-releases: [{name: site, version: create, url: "file:release"}]
-stemcells: [{alias: default, os: debian, version: latest}]
-update: {canaries: 1, max_in_flight: 1, canary_watch_time: 100-20000, update_watch_time: 100-20000}
-instance_groups:
-- name: web
-  instances: 2
-  azs: [z1]
-  vm_type: small
-  stemcell: default
-  networks: [{name: default}]
-  jobs: [{name: web, release: site, properties: {name: ${name}, fail: ${fail}}}]
-`
-
-const manifestFails = { 'fails.yml': manifest('three', true) }
-
-const release = (greeting: string) => ({
-  'release/jobs/web/templates/greeting.erb': `${greeting} <%= p('name') %>\n`,
-})
-
-const files = {
-  'cloud.yml': `azs: [{name: z1}]
-vm_types: [{name: small}]
-networks: [{name: default, type: manual, subnets: [{range: 127.93.8.0/24, azs: [z1], gateway: 127.93.8.1}]}]
-compilation: {workers: 1, reuse_compilation_vms: true, az: z1, vm_type: small, network: default}
-`,
-  'release/config/final.yml': 'name: site\n',
-  'release/jobs/web/spec': `name: web
-templates: {ctl.erb: bin/ctl, pre-start.erb: bin/pre-start, greeting.erb: bin/greeting}
-packages: [words]
-properties: {name: {description: name}, fail: {description: fail, default: false}}
-`,
-  'release/packages/words/spec': 'name: words\nfiles: []\n',
-  'release/packages/words/packaging': 'echo words > $BOSH_INSTALL_TARGET/words\n',
-  'release/jobs/web/monit': `check process web
-  with pidfile /var/vcap/sys/run/web/web.pid
-  start program "/var/vcap/jobs/web/bin/ctl start"
-  stop program "/var/vcap/jobs/web/bin/ctl stop"
-  group vcap
-`,
-  'release/jobs/web/templates/ctl.erb': `#!/bin/sh
-mkdir -p /var/vcap/sys/run/web
-case $1 in
-start) sleep 100000 >/dev/null 2>&1 & echo $! > /var/vcap/sys/run/web/web.pid ;;
-stop) kill "$(cat /var/vcap/sys/run/web/web.pid)"; rm -f /var/vcap/sys/run/web/web.pid ;;
-esac
-`,
-  'release/jobs/web/templates/pre-start.erb': `#!/bin/sh
-<% if p('fail') %>echo "no such database" >&2; exit 1<% end %>
-`,
-}

@@ -202,4 +202,28 @@ export const edges: readonly Sabotage[] = [
     replace: 'if (request.raw.socket) return',
     caughtBy: 'test/api/door.test.ts',
   },
+  {
+    name: '`up` leaves what ended with the computer as it is',
+    guarantee: 111,
+    file: 'cli/verbs/up.ts',
+    find: 'if (options.bringBack) void',
+    replace: 'if (options.quietServices === null) void',
+    caughtBy: 'test/cli/bring-back.test.ts',
+  },
+  {
+    name: 'a deployment whose last deploy failed is deployed again unasked',
+    guarantee: 111,
+    file: 'cli/bring-back.ts',
+    find: 'if (!(await endedWell(client, newest.plan)))',
+    replace: 'if (deployment === newest.plan)',
+    caughtBy: 'test/cli/bring-back.test.ts',
+  },
+  {
+    name: 'what is as it was recorded is planned again',
+    guarantee: 111,
+    file: 'cli/bring-back.ts',
+    find: '  if (deviations.length === 0) return true\n  const [newest]',
+    replace: '  const [newest]',
+    caughtBy: 'test/cli/bring-back.test.ts',
+  },
 ]

@@ -1,0 +1,61 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** Writes files into a folder, with the folders that they lie in. */
+export async function writeInto(folder: { in(path: string): string }, some: Record<string, string>): Promise<void> {
+  for (const [path, content] of Object.entries(some)) {
+    await mkdir(dirname(folder.in(path)), { recursive: true })
+    await writeFile(folder.in(path), content)
+  }
+}
+
+/** A deployment `site` of two instances that greet `name`, from the release in `release`. */
+export const manifest = (name: string, { fail = false, disk = false } = {}): string => `name: site
+releases: [{name: site, version: create, url: "file:release"}]
+stemcells: [{alias: default, os: debian, version: latest}]
+update: {canaries: 1, max_in_flight: 1, canary_watch_time: 100-20000, update_watch_time: 100-20000}
+instance_groups:
+- name: web
+  instances: 2
+  azs: [z1]
+  vm_type: small
+${disk ? '  persistent_disk: 16\n' : ''}  stemcell: default
+  networks: [{name: default}]
+  jobs: [{name: web, release: site, properties: {name: ${name}, fail: ${fail}}}]
+`
+
+export const release = (greeting: string): Record<string, string> => ({
+  'release/jobs/web/templates/greeting.erb': `${greeting} <%= p('name') %>\n`,
+})
+
+export const files: Record<string, string> = {
+  'cloud.yml': `azs: [{name: z1}]
+vm_types: [{name: small}]
+networks: [{name: default, type: manual, subnets: [{range: 127.93.8.0/24, azs: [z1], gateway: 127.93.8.1}]}]
+compilation: {workers: 1, reuse_compilation_vms: true, az: z1, vm_type: small, network: default}
+`,
+  'release/config/final.yml': 'name: site\n',
+  'release/jobs/web/spec': `name: web
+templates: {ctl.erb: bin/ctl, pre-start.erb: bin/pre-start, greeting.erb: bin/greeting}
+packages: [words]
+properties: {name: {description: name}, fail: {description: fail, default: false}}
+`,
+  'release/packages/words/spec': 'name: words\nfiles: []\n',
+  'release/packages/words/packaging': 'echo words > $BOSH_INSTALL_TARGET/words\n',
+  'release/jobs/web/monit': `check process web
+  with pidfile /var/vcap/sys/run/web/web.pid
+  start program "/var/vcap/jobs/web/bin/ctl start"
+  stop program "/var/vcap/jobs/web/bin/ctl stop"
+  group vcap
+`,
+  'release/jobs/web/templates/ctl.erb': `#!/bin/sh
+mkdir -p /var/vcap/sys/run/web
+case $1 in
+start) sleep 100000 >/dev/null 2>&1 & echo $! > /var/vcap/sys/run/web/web.pid ;;
+stop) kill "$(cat /var/vcap/sys/run/web/web.pid)"; rm -f /var/vcap/sys/run/web/web.pid ;;
+esac
+`,
+  'release/jobs/web/templates/pre-start.erb': `#!/bin/sh
+<% if p('fail') %>echo "no such database" >&2; exit 1<% end %>
+`,
+}
