@@ -25,11 +25,12 @@ import { Writer } from './writer.ts'
  * Histories of documents at random, on real servers under two writers: nodes that come, go, are renamed, move or get a
  * replica, settings, roles, restores, undos, with faults in between. No acknowledged row is ever lost, as no document
  * says `data_loss`; but for what is written after the moment to which a restore that is asked for goes back.
- * HISTORY_SEED, HISTORY_RUNS and HISTORY_FAULT choose others, HISTORY_SHARE=`<n>/<of>` a part of them
- * (`npm run test:database-histories`).
+ * HISTORY_SEED, HISTORY_RUNS, HISTORY_FROM and HISTORY_FAULT choose others, HISTORY_SHARE=`<n>/<of>` a part of
+ * them (`npm run test:database-histories`).
  */
 const seed = Number(process.env.HISTORY_SEED ?? randomInt(2 ** 31))
 const runs = Number(process.env.HISTORY_RUNS ?? 1)
+const from = Number(process.env.HISTORY_FROM ?? 0)
 const fault = process.env.HISTORY_FAULT
 const [share = 1, shares = 1] = (process.env.HISTORY_SHARE ?? '1/1').split('/').map(Number)
 /** Changes that go back to a moment. */
@@ -45,7 +46,8 @@ const sum = { seed, runs: 0, cut: 0, deploys: 0, refused: 0, failed: 0, restored
 afterAll(() => console.log(`histories ${JSON.stringify(sum)}`))
 
 describe(`histories of documents at random, seed ${seed}`, () => {
-  test.for(drawHistories(seed, runs, fault).filter(({ run }) => run % shares === share - 1))(
+  const drawn = drawHistories(seed, from + runs, fault).slice(from)
+  test.for(drawn.filter(({ run }) => run % shares === share - 1))(
     'history $run: no acknowledged row is lost',
     { timeout: 1_800_000 },
     async (history) => {

@@ -13,6 +13,7 @@ import { requireLostRows } from './lost-rows.ts'
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '20' },
+    from: { type: 'string', default: '0' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     fault: { type: 'string' },
     'at-once': { type: 'string', default: '1' },
@@ -21,13 +22,14 @@ const { values } = parseArgs({
 })
 const env = {
   HISTORY_RUNS: values.runs,
+  HISTORY_FROM: values.from,
   HISTORY_SEED: values.seed,
   ...(values.fault ? { HISTORY_FAULT: values.fault } : {}),
 }
 const file = 'test/long/database/histories.test.ts'
 const off = ['a node goes undrained', 'a node that does not answer goes', 'a node that is added lets clients in']
 
-console.log(`seed ${values.seed}, ${values.runs} histories`)
+console.log(`seed ${values.seed}, ${values.runs} histories from ${values.from}`)
 if (values.control) await requireLostRows(off, { file, word: 'histories', env })
 else {
   const config = ['--config', 'test/long/database/vitest.config.ts']
