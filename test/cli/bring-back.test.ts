@@ -16,6 +16,7 @@ describe('what ended with the computer', { timeout: 120_000 }, () => {
   const states = async () =>
     (JSON.parse((await run('instances', 'site', '--json')).stdout) as { state: string }[]).map(({ state }) => state)
   const versions = async () => JSON.parse((await run('versions', 'site', '--json')).stdout) as { message: string }[]
+  const now = async () => (await run('deployments')).stdout.split('\n')[1]
   const plans = async () => JSON.parse((await run('tasks', '--json')).stdout) as unknown[]
 
   beforeAll(async () => {
@@ -64,6 +65,7 @@ describe('what ended with the computer', { timeout: 120_000 }, () => {
 
   test('is left alone where everything is as it was recorded', async () => {
     const before = await plans()
+    expect(await now()).toMatch(/^site +deployment +as recorded/)
     expect(await run('bring-back')).toEqual({
       code: 0,
       stdout: 'Every deployment is as it was recorded.\n',
@@ -74,6 +76,8 @@ describe('what ended with the computer', { timeout: 120_000 }, () => {
 
   test('is made anew by `bring-back` under a running stack, and said', async () => {
     await machinesDie()
+    expect(await now()).toMatch(/^site +deployment +instance\/web\/[01] .*, \d+ more/)
+    expect((await run('deployments', '--no-look')).stdout).not.toMatch(/more|as recorded/)
     const back = await run('bring-back', 'site')
     expect(back).toMatchObject({ code: 0, stderr: '' })
     expect(back.stdout).toMatch(/^site is not as it was recorded \(.*\): plan \S+ brings it back\nsite is back after /)
