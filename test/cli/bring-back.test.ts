@@ -21,7 +21,7 @@ describe('what ended with the computer', { timeout: 120_000 }, () => {
 
   beforeAll(async () => {
     folder = await temporaryFolder()
-    await writeInto(folder, { ...files, 'web.yml': manifest('one', { disk: true }), ...release('hello') })
+    await writeInto(folder, { ...files('127.93.9'), 'web.yml': manifest('one', { disk: true }), ...release('hello') })
     expect(await run(...up)).toMatchObject({ code: 0 })
     const stemcell = ['upload-stemcell', '--light', '--name', 'host', '--os', 'debian', '--version', '12']
     expect(await run(...stemcell)).toMatchObject({ code: 0 })

@@ -1,9 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PlanView } from '../../shared/api/schemas/plan.ts'
 import { Plan } from '../../shared/model/plan.ts'
 import { type Ran, remodel, temporaryFolder } from './remodel.ts'
+import { idleJob, writeInto } from './site.ts'
 
 /** One stack for all tests of this file, which tell one story in order. */
 describe('a deployment, from the command line', { timeout: 90_000 }, () => {
@@ -13,10 +12,7 @@ describe('a deployment, from the command line', { timeout: 90_000 }, () => {
 
   beforeAll(async () => {
     folder = await temporaryFolder()
-    for (const [path, content] of Object.entries(files)) {
-      await mkdir(dirname(folder.in(path)), { recursive: true })
-      await writeFile(folder.in(path), content)
-    }
+    await writeInto(folder, files)
     expect(await run('up', '--detach', '--port', '0', '--compilers', '1', '--assemblers', '1')).toMatchObject({
       code: 0,
     })
@@ -136,19 +132,7 @@ compilation: {workers: 1, reuse_compilation_vms: true, az: z1, vm_type: small, n
   'release/config/final.yml': 'name: clitest\n',
   'release/jobs/web/spec':
     'name: web\ntemplates: {ctl.erb: bin/ctl, pre-start.erb: bin/pre-start}\npackages: []\nproperties: {fail: {description: fail, default: false}}\n',
-  'release/jobs/web/monit': `check process web
-  with pidfile /var/vcap/sys/run/web/web.pid
-  start program "/var/vcap/jobs/web/bin/ctl start"
-  stop program "/var/vcap/jobs/web/bin/ctl stop"
-  group vcap
-`,
-  'release/jobs/web/templates/ctl.erb': `#!/bin/sh
-mkdir -p /var/vcap/sys/run/web
-case $1 in
-start) sleep 100000 >/dev/null 2>&1 & echo $! > /var/vcap/sys/run/web/web.pid ;;
-stop) kill "$(cat /var/vcap/sys/run/web/web.pid)"; rm -f /var/vcap/sys/run/web/web.pid ;;
-esac
-`,
+  ...idleJob,
   'release/jobs/web/templates/pre-start.erb': `#!/bin/sh
 echo preparing
 <% if p('fail') %>echo "no such database" >&2; exit 1<% end %>

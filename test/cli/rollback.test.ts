@@ -16,7 +16,7 @@ describe('an order that a deployment was deployed by', { timeout: 90_000 }, () =
 
   beforeAll(async () => {
     folder = await temporaryFolder()
-    await write({ ...files, 'web.yml': manifest('one'), ...release('hello') })
+    await write({ ...files('127.93.8'), 'web.yml': manifest('one'), ...release('hello') })
     const up = ['up', '--detach', '--port', '0', '--compilers', '1', '--assemblers', '1']
     expect(await run(...up)).toMatchObject({ code: 0 })
     const stemcell = ['upload-stemcell', '--light', '--name', 'host', '--os', 'debian', '--version', '12']

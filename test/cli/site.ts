@@ -9,6 +9,23 @@ export async function writeInto(folder: { in(path: string): string }, some: Reco
   }
 }
 
+/** Of a job `web` whose process does nothing. */
+export const idleJob: Record<string, string> = {
+  'release/jobs/web/monit': `check process web
+  with pidfile /var/vcap/sys/run/web/web.pid
+  start program "/var/vcap/jobs/web/bin/ctl start"
+  stop program "/var/vcap/jobs/web/bin/ctl stop"
+  group vcap
+`,
+  'release/jobs/web/templates/ctl.erb': `#!/bin/sh
+mkdir -p /var/vcap/sys/run/web
+case $1 in
+start) sleep 100000 >/dev/null 2>&1 & echo $! > /var/vcap/sys/run/web/web.pid ;;
+stop) kill "$(cat /var/vcap/sys/run/web/web.pid)"; rm -f /var/vcap/sys/run/web/web.pid ;;
+esac
+`,
+}
+
 /** A deployment `site` of two instances that greet `name`, from the release in `release`. */
 export const manifest = (name: string, { fail = false, disk = false } = {}): string => `name: site
 releases: [{name: site, version: create, url: "file:release"}]
@@ -28,10 +45,11 @@ export const release = (greeting: string): Record<string, string> => ({
   'release/jobs/web/templates/greeting.erb': `${greeting} <%= p('name') %>\n`,
 })
 
-export const files: Record<string, string> = {
+/** What the manifest needs. `net`: the first three numbers of the addresses, others in each file of tests. */
+export const files = (net: string): Record<string, string> => ({
   'cloud.yml': `azs: [{name: z1}]
 vm_types: [{name: small}]
-networks: [{name: default, type: manual, subnets: [{range: 127.93.8.0/24, azs: [z1], gateway: 127.93.8.1}]}]
+networks: [{name: default, type: manual, subnets: [{range: ${net}.0/24, azs: [z1], gateway: ${net}.1}]}]
 compilation: {workers: 1, reuse_compilation_vms: true, az: z1, vm_type: small, network: default}
 `,
   'release/config/final.yml': 'name: site\n',
@@ -42,20 +60,8 @@ properties: {name: {description: name}, fail: {description: fail, default: false
 `,
   'release/packages/words/spec': 'name: words\nfiles: []\n',
   'release/packages/words/packaging': 'echo words > $BOSH_INSTALL_TARGET/words\n',
-  'release/jobs/web/monit': `check process web
-  with pidfile /var/vcap/sys/run/web/web.pid
-  start program "/var/vcap/jobs/web/bin/ctl start"
-  stop program "/var/vcap/jobs/web/bin/ctl stop"
-  group vcap
-`,
-  'release/jobs/web/templates/ctl.erb': `#!/bin/sh
-mkdir -p /var/vcap/sys/run/web
-case $1 in
-start) sleep 100000 >/dev/null 2>&1 & echo $! > /var/vcap/sys/run/web/web.pid ;;
-stop) kill "$(cat /var/vcap/sys/run/web/web.pid)"; rm -f /var/vcap/sys/run/web/web.pid ;;
-esac
-`,
+  ...idleJob,
   'release/jobs/web/templates/pre-start.erb': `#!/bin/sh
 <% if p('fail') %>echo "no such database" >&2; exit 1<% end %>
 `,
-}
+})
