@@ -11,13 +11,58 @@ const permits = 20_000
 /** No worker listens here: what goes there is failed by hand. */
 const apart = 'assemble-apart'
 
+const rounds = 3
+
+/** What one round found. */
+interface Round {
+  /** Of each script the milliseconds of Redis' processor that its longest run took. */
+  scripts: Map<string, number>
+  /** The same of a script that reads nothing. */
+  control: number
+  /** Milliseconds of each PING of another client. */
+  pings: number[]
+  plannerMb: number
+}
+
 /**
  * What a plan of 100,000 remodels costs others: it is stored, opened, worked at, fails; another is cancelled by
- * force; both are moved away.
+ * force; both are moved away. What a script costs by itself it costs in every round; what the machine adds, by the
+ * control tens of milliseconds to a run among thousands, comes and goes. So of each script the round counts in which
+ * its longest run was the shortest.
  */
 export async function largeFigures(bench: string): Promise<Figure[]> {
+  const found: Round[] = []
+  for (let round = 0; round < rounds; round++) found.push(await measure())
+  const [name, ms] = longest(found.map(({ scripts }) => scripts))
+  const pings = found.flatMap((round) => round.pings)
+  const of = '100,000 remodels with 20,000 places'
+  const against = `stored, opened, begun, failed, moved to the blobstore; another cancelled by force; ${rounds} rounds`
+  const figure = (what: string, value: number, unit: string) => ({
+    bench,
+    case: `${of}: ${what}`,
+    value,
+    unit,
+    against,
+  })
+  return [
+    atMost(figure(`longest script (${name})`, ms, 'ms'), 20),
+    noted(figure('longest script of reads of nothing', Math.max(...found.map(({ control }) => control)), 'ms')),
+    atMost(figure('PING p99', percentile(pings, 99), 'ms'), 25),
+    noted(figure('longest PING', percentile(pings, 100), 'ms')),
+    atMost(figure('planner memory', Math.max(...found.map(({ plannerMb }) => plannerMb)), 'MB'), 300),
+  ]
+}
+
+function longest(found: readonly Map<string, number>[]): [name: string, ms: number] {
+  const names = new Set(found.flatMap((scripts) => [...scripts.keys()]))
+  const least = (name: string) => Math.min(...found.flatMap((scripts) => scripts.get(name) ?? []))
+  const all = [...names].map((name): [string, number] => [name, least(name)])
+  return all.reduce((one, other) => (other[1] > one[1] ? other : one), ['none', 0])
+}
+
+async function measure(): Promise<Round> {
   // Not before: it makes scripts dearer, also those of the bare BullMQ that other figures are compared with.
-  const { longestScript } = await import('./script-clock.ts')
+  const { longestControl, longestRuns } = await import('./script-clock.ts')
   const stack = await startStack({ clocked: true })
   const pinger = await Pinger.start(stack.settings.url)
   try {
@@ -33,15 +78,8 @@ export async function largeFigures(bench: string): Promise<Figure[]> {
     await over(stack, cancelled, 'cancelled')
     await Promise.all([moved(stack, failed), moved(stack, cancelled)])
     const pings = await pinger.end()
-    const longest = await longestScript(stack.redis)
-    const of = '100,000 remodels with 20,000 places'
-    const against = 'stored, opened, begun, failed, moved to the blobstore; another cancelled by force'
-    return [
-      atMost({ bench, case: `${of}: longest script (${longest.name})`, value: longest.ms, unit: 'ms', against }, 20),
-      atMost({ bench, case: `${of}: PING p99`, value: percentile(pings, 99), unit: 'ms', against }, 25),
-      noted({ bench, case: `${of}: longest PING`, value: Math.max(...pings), unit: 'ms', against }),
-      atMost({ bench, case: `${of}: planner memory`, value: await stack.plannerMb(), unit: 'MB', against }, 300),
-    ]
+    const scripts = await longestRuns(stack.redis)
+    return { scripts, control: await longestControl(stack.redis), pings, plannerMb: await stack.plannerMb() }
   } finally {
     await stack.stop()
   }

@@ -45,7 +45,7 @@ export interface LedgerSizes {
   parkAfterMs: number
 }
 
-const usualSizes: LedgerSizes = { slice: 60, part: 50, parkAfterMs: 60_000 }
+const usualSizes: LedgerSizes = { slice: 30, part: 50, parkAfterMs: 60_000 }
 
 /**
  * The durable record of plans, attempts, completions, fences and events: the truth that queues are rebuilt from.

@@ -1,8 +1,8 @@
 /**
- * How many calls one round trip holds: a script works 16 ends off, some 30 commands each, in about 2
- * ms, 32 in more than 3 ms.
+ * How many calls one round trip holds: a script works 8 ends off, some 50 commands each, in 1 to 2 ms as a rule, and in
+ * ten times that where the machine is slow for a moment.
  */
-const usualLimit = 16
+const usualLimit = 8
 
 /**
  * Gathers calls made in the same turn of the event loop into one round trip: fifty jobs that end together are recorded

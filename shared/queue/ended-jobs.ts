@@ -22,8 +22,8 @@ export interface EndedJob {
  * A person who looks at the board sees no difference, and a burst of quick remodels is written in a few round trips.
  */
 const gatherMs = 50
-/** The jobs of a script of about two milliseconds. */
-const mostAtOnce = 100
+/** The jobs of a script of about a millisecond. */
+const mostAtOnce = 50
 
 /**
  * Puts what a worker took along on Bull Board, each under its own outcome. The board shows the ledger and decides

@@ -134,8 +134,8 @@ export const running: readonly Sabotage[] = [
     name: 'all that ends in one moment goes into one script',
     guarantee: 29,
     file: 'shared/queue/batch.ts',
-    find: 'const usualLimit = 16',
-    replace: 'const usualLimit = 1600',
+    find: 'const usualLimit = 8',
+    replace: 'const usualLimit = 800',
     caughtBy: 'test/ledger/size.test.ts',
   },
   {
