@@ -8,9 +8,9 @@ import { type Sabotage, sabotages } from './sabotages.ts'
 
 /**
  * `npm run test:sabotage [-- --json] [--sample N [--seed S]] [--shard K/M] [-- WORDS]`: works each sabotage into a copy
- * of the sources and runs the test that has to catch it. With words, only those whose name holds them; with a sample, so
- * many of those that no long suite catches, drawn by a seed that is printed; with a shard, the K-th of M parts. Ends with 1 where one is not caught, or where
- * the sources no longer hold the line it changes.
+ * of the sources and runs the test that has to catch it. With words, only those whose name holds them; with a sample,
+ * so many of those that no long suite catches, drawn by a seed that is printed; with a shard, the K-th of M parts. Ends
+ * with 1 where one is not caught, or where the sources no longer hold the line it changes.
  */
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
