@@ -18,13 +18,15 @@ const otherwise: Readonly<Record<string, string>> = {
   environment: 'remodel version',
   'create-release': 'remodel upload-release FOLDER',
   cleanup: 'remodel clean-up',
+  'cloud-check': 'remodel bring-back DEPLOYMENT',
+  cck: 'remodel bring-back DEPLOYMENT',
 }
 
 /** Verbs of BOSH that have no counterpart. */
 const absent = new Set([
   ...['run-errand', 'errands', 'stop', 'start', 'variables', 'interpolate', 'int', 'log-in'],
   ...['log-out', 'alias-env', 'create-env', 'delete-env', 'snapshots', 'take-snapshot', 'delete-snapshot', 'disks'],
-  ...['attach-disk', 'delete-disk', 'orphan-disk', 'delete-vm', 'ignore', 'unignore', 'cloud-check', 'cck', 'curl'],
+  ...['attach-disk', 'delete-disk', 'orphan-disk', 'delete-vm', 'ignore', 'unignore', 'curl'],
   ...['update-runtime-config', 'runtime-config', 'update-cpi-config', 'cpi-config', 'update-resurrection'],
   ...['delete-release', 'delete-stemcell', 'generate-job', 'generate-package', 'init-release', 'add-blob', 'pcap'],
 ])
