@@ -40,7 +40,7 @@ describe('a renewable VM', () => {
 
   it('ends every process and keeps the files, whatever the processes do against it', async () => {
     await said(
-      '(trap "" TERM INT HUP; setsid bash -c "while :; do date +%N > /tmp/clock; done" > /dev/null 2>&1 &) ; kill -STOP $$ &',
+      '(trap "" TERM INT HUP; setsid bash -c "while :; do date +%N > /tmp/clock; done" > /dev/null 2>&1 &) ; bash -c "kill -STOP \\$\\$" > /dev/null 2>&1 &',
     )
     await machine.endProcesses()
     const first = await said('cat /tmp/clock; ls /proc | grep -c "^[0-9]"')
