@@ -46,6 +46,7 @@ export async function largeFigures(bench: string): Promise<Figure[]> {
   })
   return [
     atMost(figure(`longest script (${name})`, ms, 'ms'), 20),
+    noted(figure('longest run of any round', Math.max(...found.flatMap(({ scripts }) => [...scripts.values()])), 'ms')),
     noted(figure('longest script of reads of nothing', Math.max(...found.map(({ control }) => control)), 'ms')),
     atMost(figure('PING p99', percentile(pings, 99), 'ms'), 25),
     noted(figure('longest PING', percentile(pings, 100), 'ms')),
