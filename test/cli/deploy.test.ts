@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PlanView } from '../../shared/api/schemas/plan.ts'
 import { Plan } from '../../shared/model/plan.ts'
 import { type Ran, remodel, temporaryFolder } from './remodel.ts'
-import { idleJob, writeInto } from './site.ts'
+import { idleJob, upWithCloud, writeInto } from './site.ts'
 
 /** One stack for all tests of this file, which tell one story in order. */
 describe('a deployment, from the command line', { timeout: 90_000 }, () => {
@@ -13,13 +13,7 @@ describe('a deployment, from the command line', { timeout: 90_000 }, () => {
   beforeAll(async () => {
     folder = await temporaryFolder()
     await writeInto(folder, files)
-    expect(await run('up', '--detach', '--port', '0', '--compilers', '1', '--assemblers', '1')).toMatchObject({
-      code: 0,
-    })
-    expect(
-      await run('upload-stemcell', '--light', '--name', 'host', '--os', 'debian', '--version', '12'),
-    ).toMatchObject({ code: 0 })
-    expect(await run('update-cloud-config', 'cloud.yml')).toMatchObject({ code: 0 })
+    await upWithCloud(run)
   }, 90_000)
 
   afterAll(async () => {

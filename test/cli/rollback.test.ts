@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Ran, remodel, temporaryFolder } from './remodel.ts'
-import { files, manifest, release, writeInto } from './site.ts'
+import { files, manifest, release, upWithCloud, writeInto } from './site.ts'
 
 /** One stack for all tests of this file, which tell one story in order. */
 describe('an order that a deployment was deployed by', { timeout: 90_000 }, () => {
@@ -17,11 +17,7 @@ describe('an order that a deployment was deployed by', { timeout: 90_000 }, () =
   beforeAll(async () => {
     folder = await temporaryFolder()
     await write({ ...files('127.93.8'), 'web.yml': manifest('one'), ...release('hello') })
-    const up = ['up', '--detach', '--port', '0', '--compilers', '1', '--assemblers', '1']
-    expect(await run(...up)).toMatchObject({ code: 0 })
-    const stemcell = ['upload-stemcell', '--light', '--name', 'host', '--os', 'debian', '--version', '12']
-    expect(await run(...stemcell)).toMatchObject({ code: 0 })
-    expect(await run('update-cloud-config', 'cloud.yml')).toMatchObject({ code: 0 })
+    await upWithCloud(run)
   }, 90_000)
 
   afterAll(async () => {

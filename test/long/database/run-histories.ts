@@ -4,8 +4,9 @@ import { execa } from 'execa'
 import { requireLostRows } from './lost-rows.ts'
 
 /**
- * `npm run test:database-histories -- [--runs N] [--seed S] [--fault F] [--at-once P]`: the histories of
- * `histories.test.ts`, by a seed that is printed; with F as the fault of each chapter; P processes share them.
+ * `npm run test:database-histories -- [--runs N] [--from N] [--seed S] [--fault F] [--at-once P]`: the histories of
+ * `histories.test.ts`, by a seed that is printed, from one of them on; with F as the fault of each chapter; P processes
+ * share them.
  * `npm run test:database-histories-control` runs them on a copy of the sources without the checks, where rows must be
  * lost: histories that lose none there would find nothing. Ends with 1 where one fails; the control, where none is
  * lost.
