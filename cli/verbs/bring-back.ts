@@ -1,9 +1,8 @@
 import { bringBack } from '../bring-back.ts'
-import type { Context } from '../context.ts'
 import { exit, type Verb } from '../verb.ts'
 import { plain } from '../views/style.ts'
 
-const verb: Verb = {
+const bringBackVerb: Verb = {
   configure(command) {
     command
       .argument('[deployments...]', 'all of them, if left out')
@@ -15,20 +14,22 @@ const verb: Verb = {
   ],
   async run(context, deployments) {
     const client = await context.client()
-    const names = deployments.length > 0 ? deployments : (await client.deployments()).map(({ name }) => name)
-    const tell = sayAbout(context)
-    const left = await bringBack(names, { client, tell, message: 'bring-back' })
+    // A name that nothing has is a wrong use, and nothing is begun.
+    await Promise.all(deployments.map((name) => client.deployment(name)))
+    const left = await bringBack({
+      client,
+      ...(deployments.length > 0 ? { deployments } : {}),
+      tell: (deployment, sentence) => {
+        if (context.json) context.line({ at: Date.now(), deployment, message: sentence })
+        else context.say(`${context.style.bold(plain(deployment))} ${plain(sentence)}`)
+      },
+      message: 'bring-back',
+      signal: new AbortController().signal,
+    })
     if (left.length > 0) return exit.failed
-    if (!context.json) context.say('Every deployment is as it was recorded.')
+    context.say(`${deployments.length > 0 ? deployments.join(', ') : 'Every deployment'} is as it was recorded.`)
     return exit.done
   },
 }
 
-export default verb
-
-function sayAbout(context: Context): (deployment: string, sentence: string) => void {
-  return (deployment, sentence) => {
-    if (context.json) context.line({ at: Date.now(), deployment, message: sentence })
-    else context.say(`${context.style.bold(plain(deployment))} ${plain(sentence)}`)
-  }
-}
+export default bringBackVerb

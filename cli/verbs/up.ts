@@ -116,8 +116,7 @@ async function bringAllBack(
   const client = new Client({ ...findPlanner(planner, home), source: 'up' })
   const said = (deployment: string, sentence: string) => tell(`${deployment} ${sentence}`)
   try {
-    const names = (await client.deployments()).map(({ name }) => name)
-    await bringBack(names, { client, tell: said, message: 'up: makes anew what is gone', signal })
+    await bringBack({ client, tell: said, message: 'up: makes anew what is gone', signal })
   } catch (error) {
     if (!signal.aborted) tell(`deployments cannot be brought back: ${reasonOf(error)}`)
   }

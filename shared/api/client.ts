@@ -202,6 +202,11 @@ export class Client {
     return this.calls.get(z.array(Deployment), '/v1/deployments')
   }
 
+  /** Throws `not-found`. */
+  deployment(name: string): Promise<Deployment> {
+    return this.calls.get(Deployment, of(name))
+  }
+
   instances(deployment: string): Promise<Instance[]> {
     return this.calls.get(z.array(AnyInstance), `${of(deployment)}/instances`)
   }

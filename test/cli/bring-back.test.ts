@@ -2,9 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readUpFile } from '../../cli/stack/up-file.ts'
 import { type Ran, remodel, temporaryFolder } from './remodel.ts'
-import { files, manifest, release, writeInto } from './site.ts'
+import { files, manifest, release, up, upWithCloud, writeInto } from './site.ts'
 
-const up = ['up', '--detach', '--port', '0', '--compilers', '1', '--assemblers', '1']
 const ctl = ['--', '/bin/sh', '-c']
 
 /** One stack for all tests of this file, which tell one story in order. */
@@ -22,10 +21,7 @@ describe('what ended with the computer', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     folder = await temporaryFolder()
     await writeInto(folder, { ...files('127.93.9'), 'web.yml': manifest('one', { disk: true }), ...release('hello') })
-    expect(await run(...up)).toMatchObject({ code: 0 })
-    const stemcell = ['upload-stemcell', '--light', '--name', 'host', '--os', 'debian', '--version', '12']
-    expect(await run(...stemcell)).toMatchObject({ code: 0 })
-    expect(await run('update-cloud-config', 'cloud.yml')).toMatchObject({ code: 0 })
+    await upWithCloud(run)
     expect(await run('deploy', 'web.yml', '-y')).toMatchObject({ code: 0 })
     await say('web/0', 'echo kept > /var/vcap/store/mark')
   }, 120_000)
@@ -90,8 +86,26 @@ describe('what ended with the computer', { timeout: 120_000 }, () => {
     await machinesDie()
     const back = await run('bring-back')
     expect(back.code).toBe(1)
-    expect(back.stdout).toContain('its last deploy did not end well: deploy it again, or `remodel rollback` it')
+    expect(back.stdout).toMatch(/its last plan, \S+, is failed: deploy it again, or roll it back/)
     expect(await run('rollback', 'site', '-y')).toMatchObject({ code: 0 })
     expect(await say('web/0', 'cat /var/vcap/jobs/web/bin/greeting')).toBe('hello one\n')
+  })
+
+  test('is not brought back where its removal was cancelled in the middle', async () => {
+    await writeInto(folder, { 'slow.yml': manifest('three', { disk: true, drain: 30 }) })
+    expect(await run('deploy', 'slow.yml', '-y')).toMatchObject({ code: 0 })
+    const removing = run('delete', 'site', '-y')
+    await expect.poll(async () => (await run('tasks')).stdout, { timeout: 30_000 }).toMatch(/running/)
+    const [{ id }] = JSON.parse((await run('tasks', '--json')).stdout)
+    expect(await run('cancel', id)).toMatchObject({ code: 0 })
+    expect((await removing).code).toBe(1)
+    await machinesDie()
+    const back = await run('bring-back')
+    expect(back).toMatchObject({ code: 1, stdout: expect.stringContaining(`its last plan, ${id}, is cancelled`) })
+    expect((await states()).includes('running')).toBe(false)
+  })
+
+  test('is asked for by a name that nothing has: a wrong use', async () => {
+    expect(await run('bring-back', 'site', 'shop')).toMatchObject({ code: 2, stdout: '' })
   })
 })
