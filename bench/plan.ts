@@ -10,7 +10,7 @@ import type { Plan } from '../shared/model/plan.ts'
 import { temporaryBlobs } from '../test/kinds/deployment/render/blobs.ts'
 import { putJob } from '../test/kinds/deployment/render/job.ts'
 import { atMost, type Figure, medianOf, noted } from './figure.ts'
-import { fleetCatalog, fleetManifest, standingAfter } from './plan/fleet.ts'
+import { actualAfter, fleetCatalog, fleetManifest } from './plan/fleet.ts'
 import { ledgerFigures } from './plan/ledger.ts'
 import { manyFigures } from './plan/many.ts'
 import { startUpFigure } from './plan/start-up.ts'
@@ -72,11 +72,11 @@ async function draw(
 
 /** Milliseconds of planning against the floorplan after the first plan was carried out. Nothing must be planned. */
 async function noOp(instances: number, render: Render, job = archive): Promise<number> {
-  const standing = JSON.stringify(standingAfter(await draw(instances, emptyFloorplan('fleet'), render, { job })))
+  const actual = JSON.stringify(actualAfter(await draw(instances, emptyFloorplan('fleet'), render, { job })))
   const document = fleetManifest(instances)
   const [kind, catalog] = [renderedBy(render), fleetCatalog(job)]
   return medianOf(async () => {
-    const floorplan = { deployment: 'fleet', version: 1, materials: JSON.parse(standing) }
+    const floorplan = { deployment: 'fleet', version: 1, materials: JSON.parse(actual) }
     const started = performance.now()
     const blueprint = kind.architect(document, catalog)
     const plan = sealPlan(await kind.foreman(blueprint, floorplan, options), blueprint, floorplan)

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type NamedPlan, UpdateDatabase } from '../../kinds/database/plan/operations/operations.ts'
 import { atMost, type Figure, medianOf, noted } from '../figure.ts'
-import { fleetOf, standingOf } from './fleet.ts'
+import { actualOf, fleetOf } from './fleet.ts'
 
 /** What the reference takes for the same, measured with its own code on two shared cores. */
 const reference: Record<number, string> = {
@@ -63,7 +63,7 @@ const changed = [
  * wrong result fails the bench.
  */
 function timed(count: number, dependency: boolean, right: (plans: NamedPlan[]) => boolean): () => Promise<number> {
-  const start = standingOf(fleetOf(count))
+  const start = actualOf(fleetOf(count))
   const nodes = fleetOf(count, { dependency })
   const times = count < 30 ? 20 : 1
   return async () => {

@@ -12,14 +12,14 @@ export function fleetOf(count: number, change: { dependency?: boolean } = {}): N
 }
 
 /** The state when that database is up and every node's first instance takes writes, as it is read from a store. */
-export function standingOf(nodes: readonly NodeResources[]): State {
+export function actualOf(nodes: readonly NodeResources[]): State {
   const { resources, ...state } = EndState(nodes)
   const led = Object.entries(resources['database.node'] ?? {}).map(([id, node]) => {
     const attributes = { ...node.attributes, primary_instance_id: `${id}-instance-1` }
     return [id, { ...node, attributes }]
   })
-  const standing = { ...state, resources: { ...resources, 'database.node': Object.fromEntries(led) } }
-  return JSON.parse(JSON.stringify(standing)) as State
+  const actual = { ...state, resources: { ...resources, 'database.node': Object.fromEntries(led) } }
+  return JSON.parse(JSON.stringify(actual)) as State
 }
 
 function nodeOf(number: number, withDependency: boolean): NodeResources {

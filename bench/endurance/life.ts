@@ -54,7 +54,7 @@ export class Life {
   readonly #random: Random
   readonly #tally: Tally
   readonly #tell: (what: object) => void
-  #standing: SmallOptions | null = null
+  #deployed: SmallOptions | null = null
 
   constructor(
     name: string,
@@ -85,7 +85,7 @@ export class Life {
 
   #next(): Wish {
     const draw = this.#random
-    if (this.#standing !== null && draw.chance(0.12)) return { end: 'gone' }
+    if (this.#deployed !== null && draw.chance(0.12)) return { end: 'gone' }
     const options: SmallOptions = {
       instances: draw.int(1, 3),
       stemcell: draw.pick(stemcells),
@@ -135,7 +135,7 @@ export class Life {
       return { ended: expected(wish), why: 'nothing was to do' }
     }
     await this.#client.apply(plan.id, { waitSeconds: 10 })
-    this.#standing = wish.end === 'gone' ? null : wish.options
+    this.#deployed = wish.end === 'gone' ? null : wish.options
     if (wish.end === 'cancelled') {
       await sleep(wish.afterMs)
       // It may be over already.

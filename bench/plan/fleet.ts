@@ -1,6 +1,6 @@
 import type { CatalogView } from '../../kinds/contract/kind.ts'
 import type { StepInput } from '../../kinds/deployment/inputs.ts'
-import type { Json, StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial, Json } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Release } from '../../shared/release/release.ts'
 import { SourceDocument } from '../../shared/source/document.ts'
@@ -71,10 +71,10 @@ export function fleetCatalog(job: { digest: string; templates: Record<string, st
 }
 
 /** The floorplan after a plan for a new deployment was carried out to its end. */
-export function standingAfter(plan: Plan): StandingMaterial[] {
-  const standing = new Map<string, StandingMaterial>()
+export function actualAfter(plan: Plan): ActualMaterial[] {
+  const actual = new Map<string, ActualMaterial>()
   const put = (id: string, attributes: object, meta: Record<string, Json> = {}) =>
-    standing.set(id, { id, attributes: attributes as Record<string, Json>, needs: [], meta })
+    actual.set(id, { id, attributes: attributes as Record<string, Json>, needs: [], meta })
   for (const { step, material, input } of plan.remodels) {
     if (step === 'compile-package') {
       const { key, name } = input as unknown as StepInput<'compile-package'>
@@ -87,7 +87,7 @@ export function standingAfter(plan: Plan): StandingMaterial[] {
       put(material, { table: (input as unknown as StepInput<'publish-addresses'>).table })
     }
   }
-  return [...standing.values()]
+  return [...actual.values()]
 }
 
 function document(file: string, value: unknown): SourceDocument {

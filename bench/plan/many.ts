@@ -94,7 +94,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 async function stand(ledger: Ledger, home: string, count: number): Promise<void> {
   const numbers = Array.from({ length: count }, (_, i) => i)
   await eachAtMost(32, numbers, async (i) => {
-    const deployment = `standing-${i}`
+    const deployment = `recorded-${i}`
     await ledger.store(noopPlan(deployment, 1), Date.now())
     const own = Array.from({ length: machines }, (_, n) => {
       const number = i * machines + n

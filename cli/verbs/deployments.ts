@@ -35,7 +35,7 @@ const deployments: Verb<Options> = {
         one.name,
         one.kind,
         ...(look ? [now(one, verdicts.get(one.name), context.style)] : []),
-        standing(one),
+        actual(one),
         ...lastDeploy(one, context.style),
         one.lock ?? '-',
       ])
@@ -69,7 +69,7 @@ function now({ lock }: Deployment, verdict: Verdict | undefined, style: Style): 
 export default deployments
 
 /** Materials of Remodel's own are not counted: the published addresses, the record of post-deploy scripts. */
-function standing({ materials }: Deployment): string {
+function actual({ materials }: Deployment): string {
   const counted = Object.entries(materials).filter(([type]) => type !== 'addresses' && type !== 'post-deploy')
   return counted.map(([type, number]) => count(number, type)).join(', ') || '-'
 }

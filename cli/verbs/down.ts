@@ -20,7 +20,7 @@ const down: Verb<{ purge?: boolean; force?: boolean }> = {
     ['down --purge', 'and forget everything'],
   ],
   async run(context, _args, options) {
-    if (options.purge && !options.force) await refuseWhereSomethingStands(context)
+    if (options.purge && !options.force) await refuseWhereSomethingIsDeployed(context)
     const ran = await stopStack(context.home, (sentence) => context.remark(sentence))
     if (options.purge) {
       // Machines that were still being made at the first look are there by now.
@@ -43,18 +43,18 @@ export default down
  * Refuses while a deployment has materials: the planner knows them by name, if it answers; machines and disks of this
  * home are asked for in any case, because a ledger may have lost what still runs.
  */
-async function refuseWhereSomethingStands(context: Context): Promise<void> {
+async function refuseWhereSomethingIsDeployed(context: Context): Promise<void> {
   refuseWhere([...(await recordedDeployments(context)), ...(await ownersHere(context.home))])
 }
 
 function refuseWhere(deployments: readonly string[]): void {
-  const standing = [...new Set(deployments)].sort()
-  if (standing.length === 0) return
-  const message = `${standing.join(', ')} still has machines or disks`
+  const deployed = [...new Set(deployments)].sort()
+  if (deployed.length === 0) return
+  const message = `${deployed.join(', ')} still has machines or disks`
   throw new RemodelError(
     'conflict',
-    `${message}: \`remodel delete ${standing[0]}\` first, or add --force to leave its machines to themselves`,
-    { details: { standing } },
+    `${message}: \`remodel delete ${deployed[0]}\` first, or add --force to leave its machines to themselves`,
+    { details: { deployed } },
   )
 }
 

@@ -103,7 +103,7 @@ async function drawOffline(files: readonly string[], floorplan: string, options:
     )
   }
   const sources = await Promise.all([...files, ...(options.cloudConfig ?? [])].map(readSource))
-  const standing = parseFloorplan(await readSource(floorplan))
+  const actual = parseFloorplan(await readSource(floorplan))
   const [manifest] = sources
   const [{ planOffline }, { localReleases }] = await Promise.all([
     import('../../services/planner/planning/offline.ts'),
@@ -113,7 +113,7 @@ async function drawOffline(files: readonly string[], floorplan: string, options:
     files: sources,
     releases: manifest ? localReleases(manifest) : [],
     options: planOptions(options),
-    floorplan: standing,
+    floorplan: actual,
   })
 }
 

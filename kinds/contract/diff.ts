@@ -1,19 +1,19 @@
 import { canonical } from '../../shared/model/canonical.ts'
-import type { Json, Material, StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial, Json, Material } from '../../shared/model/material.ts'
 import type { Change } from '../../shared/model/plan.ts'
 
 /** How one material differs from the floorplan. `same` ones are not listed by `diffMaterials`. */
 export type Difference =
   | { id: string; how: 'create'; wanted: Material; changes: Change[] }
-  | { id: string; how: 'update'; wanted: Material; standing: StandingMaterial; changes: Change[] }
-  | { id: string; how: 'delete'; standing: StandingMaterial; changes: Change[] }
+  | { id: string; how: 'update'; wanted: Material; actual: ActualMaterial; changes: Change[] }
+  | { id: string; how: 'delete'; actual: ActualMaterial; changes: Change[] }
 
 /**
  * What differs between blueprint and floorplan, in the order of the blueprint, deletions last.
  * Compares attributes only: `meta` belongs to the world, not to the user.
  */
-export function diffMaterials(wanted: readonly Material[], standing: readonly StandingMaterial[]): Difference[] {
-  const before = new Map(standing.map((material) => [material.id, material]))
+export function diffMaterials(wanted: readonly Material[], actual: readonly ActualMaterial[]): Difference[] {
+  const before = new Map(actual.map((material) => [material.id, material]))
   const differences: Difference[] = []
   for (const material of wanted) {
     const old = before.get(material.id)
@@ -28,11 +28,10 @@ export function diffMaterials(wanted: readonly Material[], standing: readonly St
       continue
     }
     const changes = changesBetween(old.attributes, material.attributes)
-    if (changes.length > 0)
-      differences.push({ id: material.id, how: 'update', wanted: material, standing: old, changes })
+    if (changes.length > 0) differences.push({ id: material.id, how: 'update', wanted: material, actual: old, changes })
   }
   for (const old of before.values()) {
-    differences.push({ id: old.id, how: 'delete', standing: old, changes: changesBetween(old.attributes, {}) })
+    differences.push({ id: old.id, how: 'delete', actual: old, changes: changesBetween(old.attributes, {}) })
   }
   return differences
 }

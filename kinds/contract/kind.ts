@@ -4,7 +4,7 @@ import type { UsedRelease } from '../../shared/api/schemas/release.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Durations } from '../../shared/compilation/durations.ts'
-import type { Blueprint, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial, Blueprint, Floorplan } from '../../shared/model/material.ts'
 import type { Look, Observation } from '../../shared/model/observation.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import type { Reservation, ReservedNames, Space } from '../../shared/model/reservation.ts'
@@ -95,7 +95,7 @@ export interface Inspection {
    * The materials that exist: the recorded ones with facts that only the world can tell, and those
    * that are not recorded.
    */
-  materials: StandingMaterial[]
+  materials: ActualMaterial[]
   /** What it saw that is no material. */
   observations: Observation[]
 }
@@ -114,7 +114,7 @@ export interface Known {
 export interface Looking extends Pick<World, 'provider' | 'stores'> {
   deployment: string
   /** All that is recorded of the deployment. */
-  materials: readonly StandingMaterial[]
+  materials: readonly ActualMaterial[]
 }
 
 /** What `Kind.keep` may use. */
@@ -135,7 +135,7 @@ export type InstanceView = Instance
 
 /** An instance by what is recorded of it. */
 export interface RecordedInstance extends Omit<InstanceView, 'state' | 'processes'> {
-  material: StandingMaterial
+  material: ActualMaterial
   /** It was stopped by request: it is well while no process of it runs. */
   stopped: boolean
 }
@@ -205,20 +205,20 @@ export interface Kind<Strategy = unknown, Options = unknown> {
    * Exclusive names that materials use, whether they stand or are only recorded. Pure. What a plan reserves is held on
    * while its material is among them; the rest is given back when the plan ends. Absent: the kind takes none.
    */
-  holdings?(materials: readonly StandingMaterial[]): Reservation[]
+  holdings?(materials: readonly ActualMaterial[]): Reservation[]
   /** Plans that no document asks for, by name: `POST /v1/deployments/:name/actions/:action`. Absent: there are none. */
   actions?: Readonly<Record<string, Action>>
   /**
    * The instances that these materials are of: those of tables, logs and commands. Pure. Absent: the kind has none.
    */
-  instances?(materials: readonly StandingMaterial[]): RecordedInstance[]
+  instances?(materials: readonly ActualMaterial[]): RecordedInstance[]
   /** Log files of an instance, or folders of them, beside the folder of logs that every machine has. */
   logs?: readonly string[]
   /** What of its documents the board shows. Absent: their names. */
   readable?: Readable
   /** Which releases these materials are of: they are in use, and not cleaned up. Pure. Absent: the kind runs none. */
   releasesInUse?(
-    materials: readonly StandingMaterial[],
+    materials: readonly ActualMaterial[],
     catalog: Pick<CatalogView, 'releases' | 'stemcells'>,
   ): UsedRelease[]
   /** Keys of the packages that have to be compiled before this remodel, or are by it. Pure. Absent: none. */
@@ -241,7 +241,7 @@ export interface Kind<Strategy = unknown, Options = unknown> {
    * seconds, as people wait for the table; one that does not answer is `unresponsive`, and never throws. Absent:
    * processes are all there is.
    */
-  describe?(instance: StandingMaterial, seen: InstanceView, looking: Looking): Promise<InstanceView>
+  describe?(instance: ActualMaterial, seen: InstanceView, looking: Looking): Promise<InstanceView>
 }
 
 /**

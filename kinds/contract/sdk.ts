@@ -3,12 +3,12 @@
  */
 export { inVersion, versioned } from '../../shared/model/input-version.ts'
 export {
+  type ActualMaterial,
   type Blueprint,
   type Floorplan,
   type Material,
   materialName,
   materialType,
-  type StandingMaterial,
 } from '../../shared/model/material.ts'
 export { type Aspect, type Observation, observation, observed } from '../../shared/model/observation.ts'
 export { RemodelError } from '../../shared/runtime/errors.ts'

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
-import type { Attributes, StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial, Attributes } from '../../shared/model/material.ts'
 import type { Fence, Provider } from '../../shared/provider/provider.ts'
 import type { Secrets } from '../../shared/runtime/secrets.ts'
 import type { Stores } from './stores.ts'
@@ -21,7 +21,7 @@ export interface StepContext {
   /** Id of the material the remodel changes. */
   material: string
   /** What the floorplan says of a material now; null where there is none. */
-  standing(id: string): Promise<StandingMaterial | null>
+  actual(id: string): Promise<ActualMaterial | null>
   fence: Fence
   /**
    * Aborted when the attempt was superseded, cancelled, or ran out of time; behind the point of no
@@ -42,7 +42,7 @@ export interface StepContext {
 
 /** The changes of a finished step in the floorplan: material id -> the material now, or null where it is gone. */
 export interface StepResult {
-  floorplan: Record<string, Omit<StandingMaterial, 'id'> | null>
+  floorplan: Record<string, Omit<ActualMaterial, 'id'> | null>
   /** Facts for the event, e.g. `{ bytes: 1234 }`. Never a secret. */
   facts?: Attributes
 }

@@ -1,4 +1,4 @@
-import { type Attributes, materialName, materialType, type StandingMaterial } from '../../shared/model/material.ts'
+import { type ActualMaterial, type Attributes, materialName, materialType } from '../../shared/model/material.ts'
 import { restoredType } from './inputs.ts'
 
 /** A node that goes on under another name, with its servers and their data. */
@@ -20,7 +20,7 @@ const instanceKeys: ReadonlySet<string> = new Set(['instance_id', 'instance_ids'
 const resourceKeys: ReadonlySet<string> = new Set(['extra_dependencies', 'dependent_resources'])
 
 /** Values of the document are never looked into: a user or a setting may have the name of a node. */
-export function renamedMaterial(material: StandingMaterial, renaming: Renaming): StandingMaterial {
+export function renamedMaterial(material: ActualMaterial, renaming: Renaming): ActualMaterial {
   const type = materialType(material.id)
   const own = renamedAttributes(material.attributes, renaming)
   const attributes = type === 'node' ? { ...own, name: renamedName(String(own.name), renaming) } : own
@@ -42,7 +42,7 @@ export function renamedMaterialId(id: string, renaming: Renaming): string {
 }
 
 /** What a plan of a node's new name takes over. */
-export function isOfNode({ id, meta }: StandingMaterial, renaming: Renaming): boolean {
+export function isOfNode({ id, meta }: ActualMaterial, renaming: Renaming): boolean {
   const known = meta.resource !== undefined || materialType(id) === restoredType
   return known && renamedMaterialId(id, renaming) !== id
 }

@@ -1,8 +1,8 @@
-import type { Floorplan, StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial, Floorplan } from '../../shared/model/material.ts'
 import type { Plan, Remodel } from '../../shared/model/plan.ts'
 
 /** What a finished step of a kind changes in the floorplan. Throws where the world would refuse it. */
-export type Effect = (standing: Map<string, StandingMaterial>, remodel: Remodel) => void
+export type Effect = (actual: Map<string, ActualMaterial>, remodel: Remodel) => void
 
 export interface Execution {
   floorplan: Floorplan
@@ -13,7 +13,7 @@ export interface Execution {
 export interface ExecutionOptions {
   /** Which of so many moves comes next; the first one, if left out. */
   choose?: (count: number) => number
-  started?: (remodel: Remodel, running: ReadonlySet<string>, standing: ReadonlyMap<string, StandingMaterial>) => void
+  started?: (remodel: Remodel, running: ReadonlySet<string>, actual: ReadonlyMap<string, ActualMaterial>) => void
   /** Ends after so many remodels. */
   most?: number
 }
@@ -29,7 +29,7 @@ export function execute(
   effect: Effect,
   { choose = () => 0, started, most = Number.POSITIVE_INFINITY }: ExecutionOptions = {},
 ): Execution {
-  const standing = new Map(before.materials.map((material) => [material.id, material]))
+  const actual = new Map(before.materials.map((material) => [material.id, material]))
   const waiting = new Set(plan.remodels)
   const running = new Set<Remodel>()
   const done = new Set<string>()
@@ -54,12 +54,12 @@ export function execute(
         running.add(remodel)
         if (remodel.permit !== undefined)
           for (const name of windowsOf.get(remodel.permit) ?? []) held.get(name)?.add(remodel.permit)
-        started?.(remodel, done, standing)
+        started?.(remodel, done, actual)
       }),
       ...[...running].map((remodel) => () => {
         running.delete(remodel)
         done.add(remodel.id)
-        effect(standing, remodel)
+        effect(actual, remodel)
         if (remodel.permit === undefined) return
         left.set(remodel.permit, (left.get(remodel.permit) ?? 1) - 1)
         if (left.get(remodel.permit) === 0)
@@ -70,6 +70,6 @@ export function execute(
     if (!move) throw new Error(`stuck: ${[...waiting].map((remodel) => remodel.id).join(', ')}`)
     move()
   }
-  const floorplan = { ...before, version: before.version + 1, materials: [...standing.values()] }
+  const floorplan = { ...before, version: before.version + 1, materials: [...actual.values()] }
   return { floorplan, done: [...done] }
 }

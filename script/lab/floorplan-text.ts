@@ -2,7 +2,7 @@ import type { Style } from '../../cli/views/style.ts'
 import { changeLines, value } from '../../cli/views/value.ts'
 import { diffMaterials } from '../../kinds/contract/diff.ts'
 import type { Told } from '../../kinds/testing/kit.ts'
-import type { Attributes, Floorplan, StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial, Attributes, Floorplan } from '../../shared/model/material.ts'
 
 /** Fields of a new material or one that is listed; more than these are counted. */
 const most = 5
@@ -50,7 +50,7 @@ function columns(lines: readonly { id: string; text: string }[]): string[] {
 }
 
 /** Without the book-keeping of a kind; digests, which mean nothing to people, where all is wanted. */
-function fields(attributes: Attributes, { resource: _, ...meta }: StandingMaterial['meta'], verbose: boolean): string {
+function fields(attributes: Attributes, { resource: _, ...meta }: ActualMaterial['meta'], verbose: boolean): string {
   const all = Object.entries({ ...attributes, ...meta })
   const told = verbose ? all : all.filter(([, of]) => !/[0-9a-f]{32}/.test(JSON.stringify(of)))
   const shown = verbose ? told : told.slice(0, most)

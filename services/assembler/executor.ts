@@ -297,7 +297,7 @@ async function attempt(
     secrets: tools.secrets,
     plan: claim.plan,
     material: remodel.material,
-    standing: (id) => tools.ledger.standing(claim.deployment, id),
+    actual: (id) => tools.ledger.actual(claim.deployment, id),
     fence: fenceOf(claim.deployment, remodel.material, claim.fence),
     signal,
     async pointOfNoReturn() {

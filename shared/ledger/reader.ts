@@ -1,5 +1,5 @@
 import { Actor } from '../model/actor.ts'
-import { Floorplan, type StandingMaterial } from '../model/material.ts'
+import { type ActualMaterial, Floorplan } from '../model/material.ts'
 import { RemodelError } from '../runtime/errors.ts'
 import { type EventOptions, readEvents } from './events.ts'
 import { lockOf, planRecordOf, queuePlanRecord } from './overview.ts'
@@ -30,7 +30,7 @@ export class LedgerReader extends PlanReader {
   }
 
   /** One material of the floorplan, or null. */
-  async standing(deployment: string, id: string): Promise<StandingMaterial | null> {
+  async actual(deployment: string, id: string): Promise<ActualMaterial | null> {
     const text = await this.redis.hget(`${this.base(deployment)}:floorplan`, id)
     return text === null ? null : { id, ...JSON.parse(text) }
   }

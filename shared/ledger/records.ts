@@ -1,5 +1,5 @@
 import type { Actor } from '../model/actor.ts'
-import type { Json, StandingMaterial } from '../model/material.ts'
+import type { ActualMaterial, Json } from '../model/material.ts'
 import type { PlanState, Remodel, RemodelState } from '../model/plan.ts'
 import type { Holder } from '../model/reservation.ts'
 import type { Verdict } from '../model/verdict.ts'
@@ -72,7 +72,7 @@ export interface Completion {
   outcome: 'done' | 'failed' | 'retry' | 'lost' | 'wait' | 'not-mine' | 'progress' | 'no-return'
   /** Of `wait`: milliseconds until it is looked at again. */
   afterMs?: number
-  floorplan?: Record<string, Omit<StandingMaterial, 'id'> | null>
+  floorplan?: Record<string, Omit<ActualMaterial, 'id'> | null>
   code?: string
   message?: string
   log?: string

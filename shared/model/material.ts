@@ -24,8 +24,8 @@ export const Material = z.object({
 export type Material = z.infer<typeof Material>
 
 /** A material that exists today: its attributes plus what only the world can tell (cloud ids, health, maker). */
-export const StandingMaterial = Material.extend({ meta: Attributes.default({}) })
-export type StandingMaterial = z.infer<typeof StandingMaterial>
+export const ActualMaterial = Material.extend({ meta: Attributes.default({}) })
+export type ActualMaterial = z.infer<typeof ActualMaterial>
 
 /** The type of a material, read off its id. */
 export function materialType(id: string): string {
@@ -55,7 +55,7 @@ export interface Blueprint<Strategy = unknown> {
 export const Floorplan = z.object({
   deployment: z.string(),
   version: z.int().nonnegative(),
-  materials: z.array(StandingMaterial),
+  materials: z.array(ActualMaterial),
 })
 export type Floorplan = z.infer<typeof Floorplan>
 

@@ -19,12 +19,12 @@ export async function floorplanFaults(user: User, wish: Wish, stack: ChaosStack,
       .sort()
       .join(' ')
   const faults: string[] = []
-  const standing = vms
+  const actual = vms
     .map(({ id }) => id)
     .sort()
     .join(' ')
   const inUse = recorded('vm', ({ id }) => id.slice(3))
-  if (standing !== inUse) faults.push(`${deployment}: these VMs stand: ${standing}; these are recorded: ${inUse}`)
+  if (actual !== inUse) faults.push(`${deployment}: these VMs stand: ${actual}; these are recorded: ${inUse}`)
   const existing = disks
     .map(({ id }) => id)
     .sort()

@@ -128,7 +128,7 @@ describe('a process that is killed at a failpoint', () => {
           const outcome = await user.fulfil(wish, () => until)
           expect(outcome).toMatchObject({ converged: true })
           expect(outcome.reasons.filter((reason) => reason.includes('failed'))).toEqual([])
-          if (i === 0) await way.standing?.(ground)
+          if (i === 0) await way.deployed?.(ground)
         }
         await way.gone?.(ground)
         expect(await ledgerFaults(ledger, deployment)).toEqual([])

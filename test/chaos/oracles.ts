@@ -60,14 +60,14 @@ function planFaults(deployment: string, plan: string, remodels: Remodel[], event
  */
 export async function effectFaults(directory: string, killedVms: ReadonlySet<string>): Promise<string[]> {
   const faults: string[] = []
-  const standing = new Set<string>()
+  const actual = new Set<string>()
   const fences = new Map<string, number>()
   for (const { effect, id, scope, fence } of await readEffects(directory)) {
     if (effect === 'create_vm' || effect === 'create_disk') {
-      if (standing.has(id) && !killedVms.has(id)) faults.push(`${effect} ${id} twice`)
-      standing.add(id)
+      if (actual.has(id) && !killedVms.has(id)) faults.push(`${effect} ${id} twice`)
+      actual.add(id)
     }
-    if (effect === 'delete_vm' || effect === 'delete_disk') standing.delete(id)
+    if (effect === 'delete_vm' || effect === 'delete_disk') actual.delete(id)
     if (scope === null || fence === null) continue
     const thing = `${scope} on ${id}`
     const largest = fences.get(thing) ?? -1

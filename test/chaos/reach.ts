@@ -20,8 +20,8 @@ interface Way {
   /** Variables of the process that is killed there. */
   env?: Record<string, string>
   first?(ground: Ground): Promise<void>
-  /** When the first deploy stands. */
-  standing?(ground: Ground): Promise<void>
+  /** When the first deploy is done. */
+  deployed?(ground: Ground): Promise<void>
   /** When the deployment is gone. */
   gone?(ground: Ground): Promise<void>
   /** After the ledger was looked at: what this takes away would be missing there. */
@@ -36,11 +36,11 @@ export function wayTo(point: string): Way {
 const ways: Record<string, Way> = {
   cleaning: { gone: cleanUp },
   history: { gone: moved },
-  releases: { standing: ({ user }) => user.ask(uploadSmall) },
-  'dispatch.cleared': { standing: unclaimed },
+  releases: { deployed: ({ user }) => user.ask(uploadSmall) },
+  'dispatch.cleared': { deployed: unclaimed },
   'reservations.over': { first: refused },
-  'ledger.cancelled': { standing: unlocked },
-  'owed.shown': { standing: unlocked },
+  'ledger.cancelled': { deployed: unlocked },
+  'owed.shown': { deployed: unlocked },
   // Retention looks once a minute.
   'ledger.forgotten': { env: { REMODEL_KEEP_PLANS: '1' }, last: async ({ killed }) => until(killed) },
 }

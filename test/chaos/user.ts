@@ -166,10 +166,10 @@ function codeOf(error: unknown): string {
 /** The next wish of this user: a change of the deployment, or its end. */
 export function nextWish(before: Wish, random: Random, nextStemcell: () => string, net: number): Wish {
   if (before !== 'gone' && random.chance(0.12)) return 'gone'
-  const standing: SmallOptions =
+  const actual: SmallOptions =
     before === 'gone' ? { net, instances: random.int(1, 3), stemcell: '1', front: random.chance(0.5) } : before
   const next: SmallOptions = {
-    ...standing,
+    ...actual,
     canaries: random.int(0, 1),
     maxInFlight: random.int(1, 4),
     vmStrategy: random.pick(['delete-create', 'create-swap-delete']),

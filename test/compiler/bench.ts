@@ -66,7 +66,7 @@ export class Benches {
   }
 
   /** Compile VMs of this one that stand, by id. */
-  async standing(of: Bench): Promise<string[]> {
+  async actual(of: Bench): Promise<string[]> {
     const vms = await this.place.provider.listVms({ owner: `compiler/${of.worker}` })
     return vms.map(({ id }) => id).sort()
   }

@@ -50,7 +50,7 @@ describe('a compile VM', () => {
     const { pool } = bench
     const fresh = { ...wish('1'), reuse: false }
     await pool.warm(wish('1'))
-    const [ahead] = await benches.standing(bench)
+    const [ahead] = await benches.actual(bench)
     const first = await pool.take(fresh, never)
     expect(first.id).toBe(ahead)
     pool.give(first, fine)
@@ -68,7 +68,7 @@ describe('a compile VM', () => {
     expect(pool.knows(first.id)).toBe(false)
     const second = await pool.take(wish('1'), never)
     expect(second.id).not.toBe(first.id)
-    await until(async () => !(await benches.standing(bench)).includes(first.id))
+    await until(async () => !(await benches.actual(bench)).includes(first.id))
     pool.give(second, fine)
     await pool.close()
   })
@@ -82,15 +82,15 @@ describe('a compile VM', () => {
     pool.give(newer!, fine)
     const other = await pool.take(wish('2'), never)
     // The longest idle one went; there was no moment at which four stood.
-    expect(await benches.standing(bench)).toEqual([busy!.id, newer!.id, other.id].sort())
+    expect(await benches.actual(bench)).toEqual([busy!.id, newer!.id, other.id].sort())
     expect(await mostAtOnce(bench)).toBe(3)
     const third = await pool.take(wish('2'), never)
     // Now nothing is idle: the lane beyond capacity (a rebuild) gets a machine, and no package loses one.
     const beyond = await pool.take(wish('3'), never)
-    expect(await benches.standing(bench)).toEqual([busy!.id, other.id, third.id, beyond.id].sort())
+    expect(await benches.actual(bench)).toEqual([busy!.id, other.id, third.id, beyond.id].sort())
     for (const vm of [busy!, other, third, beyond]) pool.give(vm, fine)
     // Back within capacity as soon as one is idle.
-    await until(async () => (await benches.standing(bench)).length === 3)
+    await until(async () => (await benches.actual(bench)).length === 3)
     await pool.close()
   })
 
@@ -124,8 +124,8 @@ describe('a compile VM', () => {
     const bench = benches.pool({ keep: { ms: 300, count: 2, tailMs: 60_000 } })
     const { pool } = bench
     pool.give(await pool.take(wish('1'), never), fine)
-    expect(await benches.standing(bench)).toHaveLength(1)
-    await until(async () => (await benches.standing(bench)).length === 0, 20_000)
+    expect(await benches.actual(bench)).toHaveLength(1)
+    await until(async () => (await benches.actual(bench)).length === 0, 20_000)
     await pool.close()
   })
 
@@ -137,9 +137,9 @@ describe('a compile VM', () => {
     const vms = await Promise.all([1, 2, 3].map(() => pool.take(wish('1'), never)))
     for (const vm of vms) pool.give(vm, fine)
     await sleep(2500)
-    expect(await benches.standing(bench)).toHaveLength(3)
+    expect(await benches.actual(bench)).toHaveLength(3)
     waiting = 0
-    await until(async () => (await benches.standing(bench)).length === 1, 20_000)
+    await until(async () => (await benches.actual(bench)).length === 1, 20_000)
     await pool.close()
   })
 
@@ -150,9 +150,9 @@ describe('a compile VM', () => {
     const parts = { pool, log: benches.log }
     pool.give(await pool.take(wish('1'), never), fine)
     await prewarm(wish('1'), tokens(2), parts)
-    expect(await benches.standing(bench)).toHaveLength(2)
+    expect(await benches.actual(bench)).toHaveLength(2)
     await prewarm(wish('2'), tokens(5), parts)
-    expect(await benches.standing(bench)).toHaveLength(3)
+    expect(await benches.actual(bench)).toHaveLength(3)
     await pool.close()
   })
 
@@ -162,7 +162,7 @@ describe('a compile VM', () => {
     const warming = pool.warm(wish('1'))
     const vm = await pool.take(wish('1'), never)
     await warming
-    expect(await benches.standing(bench)).toEqual([vm.id])
+    expect(await benches.actual(bench)).toEqual([vm.id])
     pool.give(vm, fine)
     await pool.close()
   })
@@ -175,9 +175,9 @@ describe('a compile VM', () => {
       const { pool } = bench
       const standsWith = async (orphan: boolean) => {
         const vm = await pool.take({ ...wish('1', orphan ? { orphan } : {}), reuse: false }, never)
-        const standing = await benches.standing(bench)
+        const actual = await benches.actual(bench)
         pool.give(vm, { ok: true, reuse: false })
-        return standing.length
+        return actual.length
       }
       expect(await standsWith(false)).toBe(1)
       expect(await standsWith(true)).toBe(2)

@@ -25,14 +25,14 @@ describe('the sweep of compile VMs', () => {
     const stuck = await one.pool.take(wish('1'), never)
     one.pool.give(stuck, { ok: false, reuse: true })
     await sleep(50)
-    expect(await benches.standing(one)).toEqual([mine.id, stuck.id].sort())
-    expect(await benches.standing(gone)).toEqual([other.id])
+    expect(await benches.actual(one)).toEqual([mine.id, stuck.id].sort())
+    expect(await benches.actual(gone)).toEqual([other.id])
     await sweep(one)
-    expect(await benches.standing(one)).toEqual([mine.id])
-    expect(await benches.standing(gone)).toEqual([])
+    expect(await benches.actual(one)).toEqual([mine.id])
+    expect(await benches.actual(gone)).toEqual([])
     one.pool.give(mine, { ok: false, reuse: true })
     gone.pool.give(other, { ok: true, reuse: true })
-    await until(async () => (await benches.standing(one)).length === 0)
+    await until(async () => (await benches.actual(one)).length === 0)
   })
 
   test('takes away what a compiler has left that was gone when the clock of Redis was set back', async () => {
@@ -42,7 +42,7 @@ describe('the sweep of compile VMs', () => {
     await benches.redis.pexpire(`test:compile-vms:${left.lease}`, 3_600_000)
     await until(async () => {
       await sweep(one)
-      return (await benches.standing(gone)).length === 0
+      return (await benches.actual(gone)).length === 0
     }, 30_000)
     gone.pool.give(left, { ok: false, reuse: true })
   }, 40_000)
@@ -53,9 +53,9 @@ describe('the sweep of compile VMs', () => {
     await until(() => gone.lease.over(left[0]!.lease))
     await inject(benches.place.directory, 'delete_vm', { fail: 1 })
     await sweep(one)
-    expect(await benches.standing(gone)).toHaveLength(1)
+    expect(await benches.actual(gone)).toHaveLength(1)
     await sweep(one)
-    expect(await benches.standing(gone)).toEqual([])
+    expect(await benches.actual(gone)).toEqual([])
     for (const vm of left) gone.pool.give(vm, { ok: false, reuse: true })
   })
 

@@ -58,8 +58,8 @@ async function expectWhole(plan: string): Promise<void> {
     .filter(({ what }) => what === 'create_vm' || what === 'create_disk')
     .map(({ what, id }) => `${what} ${id}`)
   expect(new Set(made).size).toBe(made.length)
-  const standing = await stack.provider.listVms({ owner: 'deployment/kill' })
-  expect(standing.map(({ id }) => id).sort()).toEqual(instances.map(({ vm }) => vm).sort())
+  const actual = await stack.provider.listVms({ owner: 'deployment/kill' })
+  expect(actual.map(({ id }) => id).sort()).toEqual(instances.map(({ vm }) => vm).sort())
   const owners = new Set(
     (await stack.provider.listVms())
       .map(({ ownership }) => ownership.owner)

@@ -10,6 +10,7 @@ import {
 import { killedCompilersFailNoWaiter, steppedClockHeals } from './rules/compilers.ts'
 import { oneAfterAnother, renamed, reservedNames } from './rules/databases.ts'
 import { addressesOfTheirOwn, hooksEnd, littleMemory, noSecretsOnTheBoard } from './rules/deployed.ts'
+import { canBeLookedAt, disksStay, runsAsVcap, stalePidfiles } from './rules/machines.ts'
 import {
   mapsOfProperties,
   nextStates,
@@ -19,7 +20,6 @@ import {
   versionsAsWritten,
 } from './rules/planned.ts'
 import { rolesAsWritten } from './rules/roles.ts'
-import { canBeLookedAt, disksStay, runsAsVcap, stalePidfiles } from './rules/standing.ts'
 import { redisWithoutConfig } from './rules/started.ts'
 import { noCloudConfigs, twoIdsTwoJobs } from './rules/stored.ts'
 import { storesOfManyKinds } from './rules/stores.ts'

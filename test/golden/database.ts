@@ -1,5 +1,5 @@
 import { archiveObservation } from '../../kinds/database/plan/archived.ts'
-import type { Attributes, StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial, Attributes } from '../../shared/model/material.ts'
 import type { Observation } from '../../shared/model/observation.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { builtBy } from '../kinds/database/built.ts'
@@ -11,7 +11,7 @@ const primary: Attributes = { health: 'running', role: 'primary', received: 900,
 const replica: Attributes = { ...primary, role: 'replica', lag_bytes: 0, slots: ['remodel_n1_n2'], started: '8.5' }
 
 /** The two nodes as the inspector finds them; `found` is what it finds otherwise. */
-async function standing(found: Record<string, Attributes> = {}, wish: Wish = two): Promise<StandingMaterial[]> {
+async function actual(found: Record<string, Attributes> = {}, wish: Wish = two): Promise<ActualMaterial[]> {
   const seen: Record<string, Attributes> = {
     'instance/n1-a': primary,
     'instance/n1-b': replica,
@@ -43,21 +43,20 @@ const down: Attributes = { health: 'down', machine: 'answers' }
 /** Name of the file -> the plan in it. */
 export const databaseScenarios: Record<string, () => Promise<Plan>> = {
   'first-deploy': () => planOf(two),
-  'nothing-changed': async () => planOf(two, await standing()),
-  'setting-that-restarts': async () => planOf({ ...two, settings: { max_connections: 70 } }, await standing()),
-  'setting-that-reloads': async () => planOf({ ...two, settings: { work_mem: '8MB' } }, await standing()),
-  'node-added': async () =>
-    planOf({ ...two, nodes: { ...two.nodes, n3: 'd' }, source: { n3: 'n1' } }, await standing()),
-  'node-removed': async () => planOf({ ...two, nodes: { n1: 'ab' } }, await standing()),
-  'replica-added': async () => planOf({ ...two, nodes: { n1: 'ab', n2: 'cd' } }, await standing()),
-  'replica-removed': async () => planOf({ ...two, nodes: { n1: 'a', n2: 'c' } }, await standing()),
-  'switched-over': async () => planOf({ ...two, primary: { n1: 'b' } }, await standing()),
+  'nothing-changed': async () => planOf(two, await actual()),
+  'setting-that-restarts': async () => planOf({ ...two, settings: { max_connections: 70 } }, await actual()),
+  'setting-that-reloads': async () => planOf({ ...two, settings: { work_mem: '8MB' } }, await actual()),
+  'node-added': async () => planOf({ ...two, nodes: { ...two.nodes, n3: 'd' }, source: { n3: 'n1' } }, await actual()),
+  'node-removed': async () => planOf({ ...two, nodes: { n1: 'ab' } }, await actual()),
+  'replica-added': async () => planOf({ ...two, nodes: { n1: 'ab', n2: 'cd' } }, await actual()),
+  'replica-removed': async () => planOf({ ...two, nodes: { n1: 'a', n2: 'c' } }, await actual()),
+  'switched-over': async () => planOf({ ...two, primary: { n1: 'b' } }, await actual()),
   'primary-lost': async () =>
-    planOf(two, await standing({ 'instance/n1-a': down, 'host/a': { health: 'missing', disk: 'gone' } })),
-  'no-primary': async () => planOf(two, await standing({ 'instance/n1-a': { ...replica, slots: [] } })),
+    planOf(two, await actual({ 'instance/n1-a': down, 'host/a': { health: 'missing', disk: 'gone' } })),
+  'no-primary': async () => planOf(two, await actual({ 'instance/n1-a': { ...replica, slots: [] } })),
   restored: async () => {
     const restore = { all: { restore_options: { type: 'time', target: '2026-01-01T04:30:00Z' } } }
-    return planOf({ ...archived, restore }, await standing({}, archived), archives())
+    return planOf({ ...archived, restore }, await actual({}, archived), archives())
   },
-  'extension-added': async () => planOf({ ...two, extensions: ['pg_trgm'] }, await standing()),
+  'extension-added': async () => planOf({ ...two, extensions: ['pg_trgm'] }, await actual()),
 }

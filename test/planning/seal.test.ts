@@ -75,8 +75,8 @@ describe('a difference', () => {
       { id: 't/same', attributes: { x: 1 }, needs: [] },
       { id: 't/other', attributes: { x: 2 }, needs: [] },
     ]
-    const standing = ['t/same', 't/other', 't/old'].map((id) => ({ id, attributes: { x: 1 }, needs: [], meta: {} }))
-    expect(diffMaterials(wanted, standing).map(({ id, how }) => [id, how])).toEqual([
+    const actual = ['t/same', 't/other', 't/old'].map((id) => ({ id, attributes: { x: 1 }, needs: [], meta: {} }))
+    expect(diffMaterials(wanted, actual).map(({ id, how }) => [id, how])).toEqual([
       ['t/new', 'create'],
       ['t/other', 'update'],
       ['t/old', 'delete'],

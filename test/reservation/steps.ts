@@ -1,5 +1,5 @@
 import type { Ledger } from '../../shared/ledger/ledger.ts'
-import type { StandingMaterial } from '../../shared/model/material.ts'
+import type { ActualMaterial } from '../../shared/model/material.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
 import { jobName } from '../../shared/queue/payloads.ts'
 import { released } from '../support/plans.ts'
@@ -28,8 +28,8 @@ export async function steps(
   }
 }
 
-function recorded({ step, material, input }: Remodel): Record<string, Omit<StandingMaterial, 'id'> | null> {
-  const given = input as { vm: StandingMaterial['attributes'] & string; attributes: StandingMaterial['attributes'] }
+function recorded({ step, material, input }: Remodel): Record<string, Omit<ActualMaterial, 'id'> | null> {
+  const given = input as { vm: ActualMaterial['attributes'] & string; attributes: ActualMaterial['attributes'] }
   if (step === 'create-vm') return { [material]: { attributes: given.vm, needs: [], meta: {} } }
   if (step === 'start-instance')
     return { [material]: { attributes: given.attributes, needs: [], meta: { vm: given.vm } } }

@@ -53,7 +53,7 @@ export const databasePlans: readonly Sabotage[] = [
   {
     name: 'a new node takes the host of another',
     guarantee: 72,
-    file: 'kinds/database/plan/foreman/standing.ts',
+    file: 'kinds/database/plan/foreman/identity.ts',
     find: 'if (!same && other) fault',
     replace: 'if (false && other) fault',
     caughtBy: 'test/kinds/database/refused.test.ts',

@@ -102,7 +102,7 @@ export const databaseServers: readonly Sabotage[] = [
     name: 'a primary that answers on a full disk stays',
     guarantee: 78,
     file: 'kinds/database/steps/fail-over.ts',
-    find: 'input.full && (await hasFullDisk(context.provider, standing))',
+    find: 'input.full && (await hasFullDisk(context.provider, actual))',
     replace: 'false',
     caughtBy: 'test/long/database/full.test.ts',
   },

@@ -70,7 +70,7 @@ export const planning: readonly Sabotage[] = [
     name: 'a machine that is taken up is not recorded',
     guarantee: 59,
     file: 'kinds/deployment/plan/foreman/build.ts',
-    find: 'return standing.vms.get(task.cid)?.orphan === true',
+    find: 'return actual.vms.get(task.cid)?.orphan === true',
     replace: 'return false',
     caughtBy: 'test/kinds/deployment/foreman.test.ts',
   },

@@ -16,7 +16,7 @@ import { lendTime } from './virtual.ts'
 
 /** A network of thirty addresses: those that are given back are soon given out again. */
 const range = '10.0.0.192/27'
-const mostStanding = 8
+const mostOpen = 8
 /** A planner that sleeps so long finds that others have taken its names back. */
 const sleptMs = 90_000
 const roundMs = 600_000
@@ -75,7 +75,7 @@ class Run {
   /** Never struck. */
   readonly #observer: Planner
   /** Deployment -> its plan, which is open. */
-  readonly #standing = new Map<string, string>()
+  readonly #opened = new Map<string, string>()
   #requests: Request[] = []
   #failed: unknown
   #lives = 0
@@ -98,7 +98,7 @@ class Run {
       for (let round = 0; round < this.#race.rounds; round++) {
         await this.#round(round)
         await this.#check()
-        while (this.#standing.size > mostStanding || (this.#standing.size > 0 && this.#random.chance(0.3)))
+        while (this.#opened.size > mostOpen || (this.#opened.size > 0 && this.#random.chance(0.3)))
           await this.#goesAway()
       }
     } finally {
@@ -132,7 +132,7 @@ class Run {
     process.run(() => {
       town.takes(request.name, { instances: request.instances }).then(
         ({ plan }) => {
-          this.#standing.set(request.name, plan)
+          this.#opened.set(request.name, plan)
           request.over = true
         },
         (error) => {
@@ -182,7 +182,7 @@ class Run {
   /** No address is one of two deployments whose plans are open. */
   async #check(): Promise<void> {
     const holders = new Map<string, string>()
-    for (const [deployment, id] of this.#standing) {
+    for (const [deployment, id] of this.#opened) {
       const plan = await this.#as(this.#observer, () => this.#observer.town.ledger.plan(deployment, id))
       for (const address of addressesOf(plan)) {
         const other = holders.get(address)
@@ -194,9 +194,9 @@ class Run {
 
   /** A deployment of which nothing was begun yet is cancelled: its names are given back. */
   async #goesAway(): Promise<void> {
-    const [deployment, plan] = this.#random.pick([...this.#standing])
+    const [deployment, plan] = this.#random.pick([...this.#opened])
     await this.#as(this.#observer, () => this.#observer.town.ledger.cancel(deployment, plan, person('test')))
-    this.#standing.delete(deployment)
+    this.#opened.delete(deployment)
   }
 
   #planner(): Planner {

@@ -118,9 +118,9 @@ export class World {
         return undefined
       },
       verify: async ({ material }, input) => {
-        const standing = await result(material, input)
-        if (!standing) throw new RemodelError('infrastructure', `${input.op} was not done`)
-        return standing
+        const actual = await result(material, input)
+        if (!actual) throw new RemodelError('infrastructure', `${input.op} was not done`)
+        return actual
       },
     }
   }

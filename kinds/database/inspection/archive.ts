@@ -29,8 +29,8 @@ export async function archivesAsFound(
   found: Found,
   { stores, provider, closely, observer, recorded }: World,
 ): Promise<Observation[]> {
-  const standing = found.instances.map(({ attributes }) => InstanceAttributes.parse(attributes))
-  const kept = standing.flatMap(({ node, backup }) => (closely && backup !== undefined ? [node] : []))
+  const actual = found.instances.map(({ attributes }) => InstanceAttributes.parse(attributes))
+  const kept = actual.flatMap(({ node, backup }) => (closely && backup !== undefined ? [node] : []))
   const asked = strategy.nodes
     .filter(({ instances }) => instances?.some(({ instance }) => instance.attributes.backup !== undefined))
     .map(({ node_name }) => node_name)

@@ -1,10 +1,10 @@
 import { whyRenew } from '../../../shared/certificates/renewal.ts'
-import { type Blueprint, materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, type Blueprint, materialName, materialType } from '../../../shared/model/material.ts'
 import type { Disk, Provider, Vm } from '../../../shared/provider/provider.ts'
 import type { Inspection, World } from '../../contract/kind.ts'
 import { HostAttributes, InstanceAttributes, restoredType } from '../inputs.ts'
 import type { ResourceData } from '../plan/operations/operations.ts'
-import { resourceOf, standingOf } from '../plan/state.ts'
+import { actualOf, resourceOf } from '../plan/state.ts'
 import type { Strategy } from '../plan/strategy.ts'
 import { lackingOn } from '../postgres/links/tables.ts'
 import { adminRole, instanceSlot } from '../postgres/names.ts'
@@ -70,7 +70,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
   const places = placesOf(instances)
   const links = of('database.subscription').filter(({ attributes }) => attributes.disabled !== true)
   const read = new Set(links.map(({ identifier }) => identifier.id))
-  const materials = recorded.map((resource): StandingMaterial => {
+  const materials = recorded.map((resource): ActualMaterial => {
     const { type, id } = resource.identifier
     if (type === 'host') {
       const runs = running.has(String(resource.attributes.vm))
@@ -94,7 +94,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
       return withHeld(found, remembered.get(found.id)?.held)
     }
     if (type === 'database.node') {
-      const { commits, seen } = remembered.get(standingOf(resource).id) ?? {}
+      const { commits, seen } = remembered.get(actualOf(resource).id) ?? {}
       const known = { ...(commits === undefined ? {} : { commits }), ...(seen === undefined ? {} : { seen }) }
       const drain = primaries.get(id)?.drain ?? 'none'
       const draining = drain === 'none' ? {} : { drain }
@@ -105,7 +105,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
     }
     if (type === 'database.replication_slot' || type === 'database.subscription') {
       const link = type === 'database.subscription' ? stopped.get(id) : undefined
-      const carries = link === undefined ? {} : { link: link as StandingMaterial['meta'] }
+      const carries = link === undefined ? {} : { link: link as ActualMaterial['meta'] }
       return withMeta(linkAsFound(resource, primaries, places), {
         ...leaving.get(id),
         ...carries,
@@ -131,7 +131,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
         ...(unshared.length > 0 ? { unshared } : {}),
       })
     }
-    return standingOf(resource)
+    return actualOf(resource)
   })
   const known = new Set(recorded.map(({ identifier }) => `${identifier.type}::${identifier.id}`))
   const database = String(instances[0]?.attributes.database_name ?? '')
@@ -139,7 +139,7 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
   const marks = world.recorded.materials.filter(({ id }) => materialType(id) === restoredType)
   const found = { deployment: blueprint.deployment, instances, primaries }
   const observations = await archivesAsFound(strategy, found, world)
-  return { materials: [...materials, ...strays.map(standingOf), ...marks], observations }
+  return { materials: [...materials, ...strays.map(actualOf), ...marks], observations }
 }
 
 /** Node -> the server that takes writes; of two that say so the one that was promoted last. */
@@ -209,7 +209,7 @@ function instanceAsFound(
     closely: boolean
     disk: number
   },
-): StandingMaterial {
+): ActualMaterial {
   const aside = {
     ...(machine && machine.kept.length > 0 ? { kept: machine.kept } : {}),
     ...(machine && machine.closed !== '' ? { closed: machine.closed } : {}),
@@ -272,7 +272,7 @@ function tlsFault(
 }
 
 /** A replica that has more of a setting than it is to have, as its primary had, is set up again. */
-function withHeld(found: StandingMaterial, held: unknown): StandingMaterial {
+function withHeld(found: ActualMaterial, held: unknown): ActualMaterial {
   const resource = resourceOf(found)
   if (!Array.isArray(held) || held.length === 0 || resource.needs_recreate || resource.error) return found
   const error = `it has more than its document says of ${held.join(', ')}, as its primary had`
@@ -366,7 +366,7 @@ function strayHosts(found: readonly (Vm | Disk)[], known: ReadonlySet<string>): 
   })
 }
 
-function withMeta(resource: ResourceData, meta: StandingMaterial['meta']): StandingMaterial {
-  const standing = standingOf(resource)
-  return { ...standing, meta: { ...standing.meta, ...meta } }
+function withMeta(resource: ResourceData, meta: ActualMaterial['meta']): ActualMaterial {
+  const actual = actualOf(resource)
+  return { ...actual, meta: { ...actual.meta, ...meta } }
 }

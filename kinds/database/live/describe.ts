@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import type { InstanceView, Looking } from '../../contract/kind.ts'
 import type { DatabaseInstance } from '../api/instance.ts'
 import type { DatabaseServer } from '../api/server.ts'
@@ -44,7 +44,7 @@ type Facts = Omit<DatabaseServer, 'database' | 'port' | 'node' | 'host' | 'kept'
  * replica that follows no server; `unresponsive`: its process runs and it does not answer.
  */
 export async function describe(
-  { attributes, meta }: StandingMaterial,
+  { attributes, meta }: ActualMaterial,
   seen: InstanceView,
   looking: Looking,
 ): Promise<DatabaseInstance> {

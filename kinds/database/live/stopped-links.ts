@@ -1,4 +1,4 @@
-import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, materialType } from '../../../shared/model/material.ts'
 import type { Looking } from '../../contract/kind.ts'
 import type { StoppedLink } from '../api/server.ts'
 import { InstanceAttributes } from '../inputs.ts'
@@ -36,7 +36,7 @@ export async function stoppedLinksOf(
   return found.flat()
 }
 
-export function serversOf(materials: readonly StandingMaterial[], node: string): Address[] {
+export function serversOf(materials: readonly ActualMaterial[], node: string): Address[] {
   return materials.flatMap(({ id, attributes }) => {
     if (materialType(id) !== 'instance' || attributes.node !== node) return []
     return [InstanceAttributes.parse(attributes)]

@@ -1,10 +1,10 @@
-import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, materialType } from '../../../shared/model/material.ts'
 
 /**
  * Nodes that let no client in, as the inspector found their servers. `added`: none of its servers has ever let one in,
  * so all that it has it got from other nodes; else some server may have.
  */
-export function closedNodes(materials: readonly StandingMaterial[]): ReadonlyMap<string, 'added' | 'partly'> {
+export function closedNodes(materials: readonly ActualMaterial[]): ReadonlyMap<string, 'added' | 'partly'> {
   const servers = materials.filter(({ id }) => materialType(id) === 'instance')
   const found = new Map<string, 'added' | 'partly'>()
   for (const [node, own] of Map.groupBy(servers, ({ attributes }) => String(attributes.node))) {

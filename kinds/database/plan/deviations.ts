@@ -1,4 +1,4 @@
-import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, materialType } from '../../../shared/model/material.ts'
 import type { Deviation } from '../../../shared/model/verdict.ts'
 import type { Inspection } from '../../contract/kind.ts'
 import { type Finding, failure, sentenceOf } from '../judgement/finding.ts'
@@ -35,7 +35,7 @@ export function warnings({ materials: seen }: Inspection, deployment: string): s
 }
 
 /** Null where nothing is, or where the judgement says it of its server or its link. */
-function whyAmiss(material: StandingMaterial, isAlone: boolean): string | null {
+function whyAmiss(material: ActualMaterial, isAlone: boolean): string | null {
   const { meta, attributes } = material
   if (meta.resource === undefined) return null
   const { provider_node: provider, subscriber_node: subscriber } = attributes

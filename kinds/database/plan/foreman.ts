@@ -1,5 +1,5 @@
 import { versioned } from '../../../shared/model/input-version.ts'
-import { type Blueprint, type Floorplan, materialName, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, type Blueprint, type Floorplan, materialName } from '../../../shared/model/material.ts'
 import { ReservedNames } from '../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../contract/draft.ts'
 import type { Known, PlanOptions } from '../../contract/kind.ts'
@@ -14,6 +14,7 @@ import { degradedNotes, tableNotes } from './foreman/degraded.ts'
 import { refuseGoneDatabases } from './foreman/gone-database.ts'
 import { handovers } from './foreman/handover.ts'
 import { heldServers } from './foreman/held.ts'
+import { refuseOtherIdentity } from './foreman/identity.ts'
 import { impactOf } from './foreman/impact.ts'
 import { inStandingOrder } from './foreman/in-order.ts'
 import { drainDraft, leavingHandovers, leavingNodes, refuseHalfRemoved } from './foreman/leaving.ts'
@@ -26,7 +27,6 @@ import { refuseOtherChanges, restoresToDo } from './foreman/restores.ts'
 import { heirOf, originOf, restorePlans, takesDown } from './foreman/restoring.ts'
 import { sharings } from './foreman/sequences.ts'
 import { lowerings, rehearsals } from './foreman/settings.ts'
-import { refuseOtherIdentity } from './foreman/standing.ts'
 import { userNotes } from './foreman/users.ts'
 import { UpdateDatabase } from './operations/operations.ts'
 import { unfinishedSource } from './operations/unfinished.ts'
@@ -163,7 +163,7 @@ export async function foreman(
 }
 
 /** Data that was put aside is a person's to look at: every plan says where it lies. */
-function keptData(materials: readonly StandingMaterial[]): string[] {
+function keptData(materials: readonly ActualMaterial[]): string[] {
   return materials.flatMap(({ id, meta }) => {
     const kept = Array.isArray(meta.kept) ? meta.kept : []
     const instance = materialName(id)

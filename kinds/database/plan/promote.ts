@@ -4,10 +4,10 @@ import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { PlanDraft } from '../../contract/draft.ts'
 import type { Promotion } from '../action-inputs.ts'
 import { inputs } from '../inputs.ts'
+import { ActualNodes } from './foreman/actual-nodes.ts'
 import { switchOverText } from './foreman/consequences.ts'
 import { handovers } from './foreman/handover.ts'
 import { handoverRemodels } from './foreman/handover-remodels.ts'
-import { StandingNodes } from './foreman/standing-nodes.ts'
 
 /** A file of the log: one that lacks more would keep writers waiting while it comes on. */
 const mostBehind = 16 * 2 ** 20
@@ -18,18 +18,18 @@ const mostBehind = 16 * 2 ** 20
  * `not-found` for a server that there is not, `conflict` where it cannot take over as it is, or another one has more.
  */
 export function promote(seen: Floorplan, { server, acceptLoss }: Promotion): PlanDraft {
-  const standing = new StandingNodes(seen)
-  const node = standing.nodeOf(server)
-  const unfinished = standing.whyUnfinished(node)
+  const actual = new ActualNodes(seen)
+  const node = actual.nodeOf(server)
+  const unfinished = actual.whyUnfinished(node)
   if (unfinished !== undefined) throw refused(`${unfinished}: deploy its document, which finishes that`)
-  const view = standing.viewOf(node)
-  const instances = standing.serversOf(node).map((instance_id) => ({ instance_id }))
+  const view = actual.viewOf(node)
+  const instances = actual.serversOf(node).map((instance_id) => ({ instance_id }))
   const found = handovers(seen.materials, [{ node_name: node, instances }], { [node]: server }, { acceptLoss })
   const [change] = found.handovers
   if (found.late.length > 0) {
     const why = view.fault(server) || `${view.primary} does not answer`
     throw refused(
-      `${why}, so ${server} cannot take over: deploy the document of ${standing.deployment}, which mends that`,
+      `${why}, so ${server} cannot take over: deploy the document of ${actual.deployment}, which mends that`,
     )
   }
   if (change === undefined) {
@@ -37,19 +37,19 @@ export function promote(seen: Floorplan, { server, acceptLoss }: Promotion): Pla
     throw refused(found.notes[0] ?? `${server} cannot take over`)
   }
   if (change.to !== server) {
-    const other = `remodel promote ${standing.deployment} ${change.to}`
+    const other = `remodel promote ${actual.deployment} ${change.to}`
     throw refused(`${server} has less of the log than ${change.to}, or not the slots of other nodes: ${other}`)
   }
   if (change.how === 'switch-over') {
-    const behind = Number(standing.meta(server).lag_bytes ?? 0)
+    const behind = Number(actual.meta(server).lag_bytes ?? 0)
     if (behind > mostBehind) {
-      const wait = `writers would wait for it. See \`remodel database ${standing.deployment}\`, and ask again when it has come on`
+      const wait = `writers would wait for it. See \`remodel database ${actual.deployment}\`, and ask again when it has come on`
       throw refused(`${server} is ${behind} bytes behind ${change.from}: ${wait}`)
     }
   }
   const rest = 'deploy its document afterwards, which makes anew what is gone'
   const notes = change.how === 'switch-over' ? [] : [rest]
-  return draft(handoverRemodels(change, standing.surroundings, { code: 'asked-for' }), {
+  return draft(handoverRemodels(change, actual.surroundings, { code: 'asked-for' }), {
     consequences: [
       change.how === 'switch-over'
         ? switchOverText(node, change.from, server)

@@ -5,10 +5,10 @@ import type { PlanDraft, RemodelDraft } from '../../contract/draft.ts'
 import type { Restart } from '../action-inputs.ts'
 import { inputs } from '../inputs.ts'
 import type { DatabaseReason } from '../reasons.ts'
+import { ActualNodes } from './foreman/actual-nodes.ts'
 import { restartText, switchOverText } from './foreman/consequences.ts'
 import { handoverRemodels } from './foreman/handover-remodels.ts'
 import type { NodeView } from './foreman/node-view.ts'
-import { StandingNodes } from './foreman/standing-nodes.ts'
 
 /** Longer than any crash recovery should take. */
 const restartSeconds = 900
@@ -25,12 +25,12 @@ interface Piece {
  * `conflict` where a machine is gone.
  */
 export function restart(seen: Floorplan, { parts, switchOver }: Restart): PlanDraft {
-  const standing = new StandingNodes(seen)
-  const chosen = new Set(standing.chosen(parts))
-  if (chosen.size === 0) throw new RemodelError('conflict', `${standing.deployment} has no servers`)
-  const pieces = standing.names.flatMap((node) => {
-    const own = standing.serversOf(node).filter((server) => chosen.has(server))
-    return own.length === 0 ? [] : piecesOf(standing, node, { own, switchOver })
+  const actual = new ActualNodes(seen)
+  const chosen = new Set(actual.chosen(parts))
+  if (chosen.size === 0) throw new RemodelError('conflict', `${actual.deployment} has no servers`)
+  const pieces = actual.names.flatMap((node) => {
+    const own = actual.serversOf(node).filter((server) => chosen.has(server))
+    return own.length === 0 ? [] : piecesOf(actual, node, { own, switchOver })
   })
   const remodels: RemodelDraft[] = []
   for (const draft of pieces.flatMap((piece) => piece.remodels)) {
@@ -42,26 +42,25 @@ export function restart(seen: Floorplan, { parts, switchOver }: Restart): PlanDr
 }
 
 function piecesOf(
-  standing: StandingNodes,
+  actual: ActualNodes,
   node: string,
   { own, switchOver }: { own: readonly string[]; switchOver: boolean },
 ): Piece[] {
-  const unfinished = standing.whyUnfinished(node)
+  const unfinished = actual.whyUnfinished(node)
   if (unfinished !== undefined)
     throw new RemodelError('conflict', `${unfinished}: deploy its document, which finishes that`)
-  const view = standing.viewOf(node)
+  const view = actual.viewOf(node)
   const { primary } = view
   const inOrder = [...own.filter((server) => server !== primary), ...own.filter((server) => server === primary)]
   return inOrder.map((server): Piece => {
-    refuseUnreachable(standing.deployment, view, server)
-    if (server !== primary || !switchOver || standing.serversOf(node).length === 1)
-      return inPlace(standing, view, server)
-    const to = standing.serversOf(node).find((other) => view.isReplica(other) && view.fault(other) === '')
+    refuseUnreachable(actual.deployment, view, server)
+    if (server !== primary || !switchOver || actual.serversOf(node).length === 1) return inPlace(actual, view, server)
+    const to = actual.serversOf(node).find((other) => view.isReplica(other) && view.fault(other) === '')
     if (to === undefined)
       throw new RemodelError('conflict', `no replica of ${node} is ready to take over: leave --switch-over out`)
     const change = { node, from: primary, to, how: 'switch-over' } as const
     return {
-      remodels: handoverRemodels(change, standing.surroundings, { code: 'primary-restarts', primary }),
+      remodels: handoverRemodels(change, actual.surroundings, { code: 'primary-restarts', primary }),
       consequence: switchOverText(node, primary, to),
     }
   })
@@ -75,14 +74,14 @@ function refuseUnreachable(deployment: string, view: NodeView, server: string): 
   if (why !== '') throw new RemodelError('conflict', `${why}: ${next}`)
 }
 
-function inPlace(standing: StandingNodes, view: NodeView, server: string): Piece {
+function inPlace(actual: ActualNodes, view: NodeView, server: string): Piece {
   const { node, primary, commits } = view
-  const members = standing.membersOf(node)
+  const members = actual.membersOf(node)
   const isPrimary = server === primary
-  const { started } = standing.meta(server)
+  const { started } = actual.meta(server)
   const why = view.fault(server)
   const input = {
-    deployment: standing.deployment,
+    deployment: actual.deployment,
     node,
     member: members.find(({ instance }) => instance === server)!,
     others: members.filter(({ instance }) => instance !== server),

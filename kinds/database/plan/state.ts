@@ -1,4 +1,4 @@
-import type { Material, StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial, Material } from '../../../shared/model/material.ts'
 import { materialId } from './names.ts'
 import { type JsonObject, type ResourceData, type State, stateOf } from './operations/operations.ts'
 
@@ -12,17 +12,17 @@ export function materialOf(resource: ResourceData): Material {
 }
 
 /** The same with its book-keeping, as steps and the inspector write it into the floorplan. */
-export function standingOf(resource: ResourceData): StandingMaterial {
+export function actualOf(resource: ResourceData): ActualMaterial {
   const { attributes: _, ...rest } = resource
-  return { ...materialOf(resource), meta: { resource: rest as unknown as JsonObject } as StandingMaterial['meta'] }
+  return { ...materialOf(resource), meta: { resource: rest as unknown as JsonObject } as ActualMaterial['meta'] }
 }
 
-export function resourceOf(material: StandingMaterial): ResourceData {
+export function resourceOf(material: ActualMaterial): ResourceData {
   const rest = material.meta.resource as unknown as Omit<ResourceData, 'attributes'>
   return { ...rest, attributes: material.attributes }
 }
 
 /** The operations' state, as the floorplan holds it. */
-export function stateOfFloorplan(materials: readonly StandingMaterial[]): State {
+export function stateOfFloorplan(materials: readonly ActualMaterial[]): State {
   return stateOf(materials.filter((material) => material.meta.resource !== undefined).map(resourceOf))
 }

@@ -15,7 +15,7 @@ import { shell } from './shell.ts'
 export type Floors = Readonly<Record<string, number>>
 
 /**
- * - `standing`: an ordinary server.
+ * - `ordinary`: it takes reads, and writes where it is primary.
  * - `copying`: it follows another node until it is populated, and must not take over that node's slots.
  * - `promoting`: it stops following at `target` and becomes a primary. Its copied subscriptions must not
  *   run, or they would take what was sent to the source; its replicas must not see it before it has turned,
@@ -25,7 +25,7 @@ export type Floors = Readonly<Record<string, number>>
  *   with the next attempt.
  */
 export type Mode =
-  | { is: 'standing' | 'copying'; floors?: Floors }
+  | { is: 'ordinary' | 'copying'; floors?: Floors }
   | { is: 'promoting'; target: string; floors: Floors }
   | { is: 'restoring'; target: Target }
 
@@ -65,7 +65,7 @@ export function settingsOf(instance: InstanceAttributes, mode: Mode): Record<str
     wal_log_hints: 'on',
     track_commit_timestamp: 'on',
     ...(instance.tls ? { ssl: 'on', ssl_cert_file: place.certificate, ssl_key_file: place.certificate } : {}),
-    sync_replication_slots: mode.is === 'standing' ? 'on' : 'off',
+    sync_replication_slots: mode.is === 'ordinary' ? 'on' : 'off',
     ...(mode.is === 'promoting'
       ? {
           max_logical_replication_workers: '0',

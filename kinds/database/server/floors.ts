@@ -20,7 +20,7 @@ export async function floorsOf(
   connection: Connection,
   { member, instance, source }: { member: Member; instance: InstanceAttributes; source: readonly Member[] },
 ): Promise<Floors> {
-  const wanted = settingsOf(instance, { is: 'standing' })
+  const wanted = settingsOf(instance, { is: 'ordinary' })
   const before = await writtenFloors(connection)
   const primary = await findPrimary(context.provider, source)
   const above = primary ? await primaryFloors(context, primary) : null

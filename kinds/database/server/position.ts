@@ -3,7 +3,7 @@ import type { StepContext } from '../../contract/step.ts'
 
 /** The position that an earlier step of the plan has read. */
 export async function positionAt(context: StepContext, material: string): Promise<string> {
-  const position = (await context.standing(material))?.attributes.position
+  const position = (await context.actual(material))?.attributes.position
   if (typeof position === 'string') return position
   throw new RemodelError('infrastructure', `${material} was not read`)
 }

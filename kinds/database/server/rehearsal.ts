@@ -29,7 +29,7 @@ export async function rehearse(connection: Connection, instance: InstanceAttribu
   const certified = (await connection.exec(['test', '-e', place.certificate])).exitCode === 0
   const { tls, ...rest } = instance
   // Ahead of a plan that brings TLS there is no certificate yet; once there is, its step rehearses once more.
-  const settings = settingsOf(tls && certified ? instance : rest, { is: 'standing' })
+  const settings = settingsOf(tls && certified ? instance : rest, { is: 'ordinary' })
   const loaded = libraries.flatMap((name) => settings[name] || [])
   const text = settingLines({
     ...settings,

@@ -35,9 +35,9 @@ export async function whyLinkStopped(
 
 /** As they are recorded. */
 async function serversOf(context: StepContext, node: string): Promise<(Member & { database_name: string })[]> {
-  const instances = (await context.standing(`node/${node}`))?.attributes.instance_ids
+  const instances = (await context.actual(`node/${node}`))?.attributes.instance_ids
   const ids = Array.isArray(instances) ? instances.map(String) : []
-  const found = await Promise.all(ids.map((id) => context.standing(`instance/${id}`)))
+  const found = await Promise.all(ids.map((id) => context.actual(`instance/${id}`)))
   return found.flatMap((material, at) =>
     material ? [{ ...InstanceAttributes.parse(material.attributes), instance: ids[at]! }] : [],
   )

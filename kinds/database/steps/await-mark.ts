@@ -14,7 +14,7 @@ export default defineStep({
   input: inputs['await-mark'],
   look: async () => null,
   async apply(context, { provider, subscriber, database, members, mark }) {
-    const lsn = (await context.standing(mark))?.attributes.sync_event_lsn
+    const lsn = (await context.actual(mark))?.attributes.sync_event_lsn
     if (typeof lsn !== 'string' || lsn === '') throw new RemodelError('infrastructure', `${mark} was not sent`)
     const slot = linkName(provider, subscriber)
     context.say(`waiting for ${subscriber} to have what ${provider} wrote`)

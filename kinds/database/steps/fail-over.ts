@@ -26,8 +26,8 @@ export default defineStep({
     const { members, to, lost, candidates, synchronous } = input
     const gone = new Set(lost.map(({ instance }) => instance))
     const there = members.filter(({ instance }) => !gone.has(instance))
-    const standing = await findPrimary(context.provider, lost)
-    if (standing && !(input.full && (await hasFullDisk(context.provider, standing)))) {
+    const actual = await findPrimary(context.provider, lost)
+    if (actual && !(input.full && (await hasFullDisk(context.provider, actual)))) {
       const names = lost.map(({ instance }) => instance).join(', ')
       throw new RemodelError('job-failed', `${names} takes writes again: nothing has to take over; plan again`)
     }

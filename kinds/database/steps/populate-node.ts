@@ -91,7 +91,7 @@ export default defineStep({
         // What it writes is no part of what its source writes.
         await onPrimary(context, [first], 'postgres', (session) => beginLine(session))
         await failpoint('populate-node.own')
-        await configure(connection, instance, { is: 'standing' }, password)
+        await configure(connection, instance, { is: 'ordinary' }, password)
         await restartServer(connection)
         await shell(connection, `rm -f ${place.target}`)
         await failpoint('populate-node.started')

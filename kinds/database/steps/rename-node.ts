@@ -25,7 +25,7 @@ const momentMs = 5000
 export default defineStep({
   input: inputs['rename-node'],
   async look(context, { from }) {
-    return (await context.standing(`node/${from}`)) ? null : { floorplan: {} }
+    return (await context.actual(`node/${from}`)) ? null : { floorplan: {} }
   },
   async apply(context, input) {
     await refuseInTheWay(context, input)
@@ -42,9 +42,9 @@ export default defineStep({
   async verify(context, input) {
     const floorplan: StepResult['floorplan'] = {}
     for (const id of input.materials) {
-      const standing = await context.standing(id)
-      if (!standing) continue
-      const { id: renamed, ...rest } = renamedMaterial(standing, input)
+      const actual = await context.actual(id)
+      if (!actual) continue
+      const { id: renamed, ...rest } = renamedMaterial(actual, input)
       floorplan[id] = null
       floorplan[renamed] = rest
     }

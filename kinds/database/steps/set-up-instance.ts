@@ -133,7 +133,7 @@ export default defineStep({
       const copying = role === 'copy' && replays
       const password = replicationPassword(context.secrets, input.deployment)
       const floors = replays ? await floorsOf(context, connection, input) : {}
-      await configure(connection, instance, { is: copying ? 'copying' : 'standing', floors }, password)
+      await configure(connection, instance, { is: copying ? 'copying' : 'ordinary', floors }, password)
       await followAsReplication(connection)
       await failpoint('set-up-instance.configured')
       await runOrGoBack(context, connection, input)
@@ -222,7 +222,7 @@ async function found(connection: Connection, context: StepContext): Promise<void
 
 /** What it has more of than it is to have, as it replays the log of a server that has. */
 async function heldBack(connection: Connection, instance: Input['instance']): Promise<Floors> {
-  const wanted = settingsOf(instance, { is: 'standing' })
+  const wanted = settingsOf(instance, { is: 'ordinary' })
   const more = Object.entries(await writtenFloors(connection)).filter(([name, has]) => has > Number(wanted[name]))
   return Object.fromEntries(more)
 }
@@ -290,7 +290,7 @@ async function keepUp(context: StepContext, connection: Connection, input: Input
       await follow(context, connection, input)
       const password = replicationPassword(context.secrets, input.deployment)
       const floors = await floorsOf(context, connection, input)
-      await configure(connection, input.instance, { is: 'standing', floors }, password)
+      await configure(connection, input.instance, { is: 'ordinary', floors }, password)
       await run(context, connection, input)
     }
   }

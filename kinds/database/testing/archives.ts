@@ -1,4 +1,4 @@
-import { materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, materialName, materialType } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'
 import type { Done, Pretended, Told } from '../../testing/kit.ts'
 import type { BackupSummary } from '../api/backup.ts'
@@ -11,7 +11,7 @@ import { type ArchiveSeen, archiveObservation } from '../plan/archived.ts'
  */
 export function archivesAsPretended(
   deployment: string,
-  servers: readonly StandingMaterial[],
+  servers: readonly ActualMaterial[],
   { done, now }: Pretended,
 ): Observation[] {
   const kept = servers.flatMap(({ attributes, meta }) => {
@@ -57,4 +57,4 @@ export function archiveTold({ node, backups }: ArchiveSeen): Told {
   return { subject: `archive of ${node}`, text: ranges.join(', ') || 'no backup' }
 }
 
-export const isServer = ({ id }: StandingMaterial) => materialType(id) === 'instance'
+export const isServer = ({ id }: ActualMaterial) => materialType(id) === 'instance'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Attributes, materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, type Attributes, materialName, materialType } from '../../../shared/model/material.ts'
 import type { Done, Kit } from '../../testing/kit.ts'
 import { InstanceAttributes, inputs } from '../inputs.ts'
 import { archivesIn } from '../plan/archived.ts'
@@ -47,7 +47,7 @@ export const kit: Kit = {
   tell: (observations) => archivesIn(observations).map(archiveTold),
 }
 
-function hostAsFound(material: StandingMaterial, finding: Attributes | undefined): StandingMaterial {
+function hostAsFound(material: ActualMaterial, finding: Attributes | undefined): ActualMaterial {
   const { health, disk } = Host.parse(finding ?? { health: 'running' })
   const marks = health === 'silent' ? { error: 'its machine does not answer' } : {}
   return marked(material, { health, disk }, health === 'running' ? {} : { needs_recreate: true, ...marks })
@@ -55,10 +55,10 @@ function hostAsFound(material: StandingMaterial, finding: Attributes | undefined
 
 /** A server runs as its node's record has it, unless its machine or the finding says otherwise. */
 function instanceAsFound(
-  material: StandingMaterial,
-  materials: readonly StandingMaterial[],
+  material: ActualMaterial,
+  materials: readonly ActualMaterial[],
   findings: ReadonlyMap<string, Attributes>,
-): StandingMaterial {
+): ActualMaterial {
   const { node, host_id } = InstanceAttributes.parse(material.attributes)
   const said = Instance.parse(findings.get(material.id) ?? {})
   const host = Host.parse(findings.get(`host/${host_id}`) ?? { health: 'running' })
@@ -93,7 +93,7 @@ function closedServers(done: readonly Done[]): ReadonlySet<string> {
 }
 
 /** What other nodes read from this one; its replicas keep copies. */
-function slotsOf(node: string, materials: readonly StandingMaterial[]): string[] {
+function slotsOf(node: string, materials: readonly ActualMaterial[]): string[] {
   return materials.flatMap(({ id, attributes }) =>
     materialType(id) === 'replication_slot' && attributes.provider_node === node
       ? [linkName(node, String(attributes.subscriber_node))]
@@ -101,7 +101,7 @@ function slotsOf(node: string, materials: readonly StandingMaterial[]): string[]
   )
 }
 
-function marked(material: StandingMaterial, meta: Attributes, marks: Attributes): StandingMaterial {
+function marked(material: ActualMaterial, meta: Attributes, marks: Attributes): ActualMaterial {
   const resource = { ...(material.meta.resource as Attributes), ...marks }
   return { ...material, meta: { ...material.meta, ...meta, resource } }
 }

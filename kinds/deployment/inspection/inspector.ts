@@ -1,10 +1,10 @@
 import type { Timed } from '../../../shared/compilation/durations.ts'
 import {
+  type ActualMaterial,
   type Blueprint,
   type Material,
   materialName,
   materialType,
-  type StandingMaterial,
 } from '../../../shared/model/material.ts'
 import { type Look, type Observation, observation } from '../../../shared/model/observation.ts'
 import type { Disk, Vm } from '../../../shared/provider/provider.ts'
@@ -77,7 +77,7 @@ function observationsOf(id: string, found: Found, look: Look): Observation[] {
 }
 
 async function instancesAsFound(
-  recorded: readonly StandingMaterial[],
+  recorded: readonly ActualMaterial[],
   vms: ReadonlyMap<string, Vm>,
   { provider, closely }: World,
 ): Promise<Map<string, Found>> {
@@ -106,9 +106,9 @@ async function instancesAsFound(
 
 /** A disk of an instance hangs on the instance's machine, and has the size that was recorded. */
 function diskFaults(
-  material: StandingMaterial,
+  material: ActualMaterial,
   disk: Disk,
-  { recorded, vmById }: { recorded: readonly StandingMaterial[]; vmById: ReadonlyMap<string, Vm> },
+  { recorded, vmById }: { recorded: readonly ActualMaterial[]; vmById: ReadonlyMap<string, Vm> },
 ): string[] {
   const wrong: string[] = []
   const { sizeMiB } = material.attributes as DiskAttributes
@@ -128,7 +128,7 @@ function vmHealth(vm: Vm | undefined): 'running' | 'unresponsive' | 'missing' {
 }
 
 /** `ownership.vm` holds the attributes the machine was asked for with; without them it fits nothing and is deleted. */
-function orphanVms(vms: readonly Vm[], recorded: readonly StandingMaterial[]): StandingMaterial[] {
+function orphanVms(vms: readonly Vm[], recorded: readonly ActualMaterial[]): ActualMaterial[] {
   const known = new Set(recorded.map((material) => material.id))
   return vms
     .filter((vm) => !known.has(vmId(vm.id)))
@@ -157,13 +157,13 @@ function attributesOf(vm: Vm): VmAttributes {
  * A disk that no record names is taken up again under the name it was made for, so that its data is not lost, also
  * where the disk that is recorded there is gone. Where that name has a disk, or is none of a disk, it is `disk/<cid>`.
  */
-function orphanDisks(disks: readonly Disk[], recorded: readonly StandingMaterial[]): StandingMaterial[] {
+function orphanDisks(disks: readonly Disk[], recorded: readonly ActualMaterial[]): ActualMaterial[] {
   const cids = new Set(recorded.map((material) => material.meta.cid))
   const existing = new Set(disks.map((disk) => disk.id))
   const taken = new Set(recorded.filter(({ meta }) => existing.has(String(meta.cid))).map((material) => material.id))
   // Of two that were made for one instance, the one that it has.
   const order = (disk: Disk) => `${disk.vm === undefined ? 1 : 0} ${disk.id}`
-  const found: StandingMaterial[] = []
+  const found: ActualMaterial[] = []
   for (const disk of [...disks].sort((a, b) => (order(a) < order(b) ? -1 : 1))) {
     if (cids.has(disk.id)) continue
     const { purpose } = disk.ownership
@@ -179,7 +179,7 @@ async function compiledPackages(
   blueprint: Blueprint,
   world: World,
   look: Look,
-): Promise<{ compiled: StandingMaterial[]; durations: Observation[] }> {
+): Promise<{ compiled: ActualMaterial[]; durations: Observation[] }> {
   const wanted = blueprint.materials.filter((material) => materialType(material.id) === 'package')
   const known = await world.compiled.find(wanted.map(keyOf))
   const [compiled, missing] = [true, false].map((there) =>

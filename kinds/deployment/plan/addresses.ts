@@ -17,7 +17,7 @@ interface Pool {
 }
 
 /**
- * Gives dynamic addresses: the first free one of the subnet of an instance's AZ that is not reserved, static, claimed
+ * Gives dynamic addresses: the first free one of the subnet of an instance's AZ that is not reserved, static, taken
  * or in the way of something else (`DP/ip_provider/*`).
  *
  * Addresses of machines that will go are only given when nothing else is left, as they are not free until then.
@@ -25,7 +25,7 @@ interface Pool {
 export class AddressBook {
   readonly #pools = new Map<string, Pool[]>()
   /** Addresses that the finished deployment uses. */
-  readonly #claimed = new Set<string>()
+  readonly #taken = new Set<string>()
   /** Names that other deployments hold. */
   readonly #reserved: ReservedNames
   /** Addresses that some machine holds today. */
@@ -60,31 +60,31 @@ export class AddressBook {
     )
   }
 
-  isClaimed(address: string): boolean {
-    return this.#claimed.has(address)
+  isTaken(address: string): boolean {
+    return this.#taken.has(address)
   }
 
-  claim(address: string): void {
-    this.#claimed.add(address)
+  take(address: string): void {
+    this.#taken.add(address)
   }
 
   /**
-   * The next free address, claimed; null where the subnets are full. `fresh` refuses addresses
+   * The next free address, taken; null where the subnets are full. `fresh` refuses addresses
    * that a machine still holds.
    */
   give(network: string, az: string | null, fresh: boolean): string | null {
     for (const one of this.#of(network, az)) {
       const found = this.#next(one)
       if (found !== null) {
-        this.#claimed.add(found)
+        this.#taken.add(found)
         return found
       }
     }
     if (fresh) return null
     for (const address of this.#leaving) {
-      if (this.#claimed.has(address) || !this.fits(network, az, address)) continue
+      if (this.#taken.has(address) || !this.fits(network, az, address)) continue
       this.#leaving.delete(address)
-      this.#claimed.add(address)
+      this.#taken.add(address)
       return address
     }
     return null
@@ -116,7 +116,7 @@ export class AddressBook {
       }
       const address = formatIp(one.cursor)
       one.cursor += 1n
-      if (!this.#claimed.has(address) && !this.#held.has(address) && !this.#isReserved(one, address)) return address
+      if (!this.#taken.has(address) && !this.#held.has(address) && !this.#isReserved(one, address)) return address
     }
     return null
   }

@@ -9,7 +9,7 @@ import { resolveLinks } from './architect/links.ts'
 import { checkMigrations } from './architect/migrations.ts'
 import { networkStrategy } from './architect/networks.ts'
 import { notesOn, versionNotes } from './architect/notes.ts'
-import { PackageClaims } from './architect/packages.ts'
+import { NeededPackages } from './architect/packages.ts'
 import { refusePlaceholders } from './architect/placeholders.ts'
 import { bindUploads } from './architect/uploads.ts'
 import { diskId, instanceId, packageId } from './names.ts'
@@ -37,7 +37,7 @@ export function architect(document: SourceDocument, catalog: CatalogView): Bluep
 
   const manifest: Sourced<Manifest> = { document, path: [], value: parsed }
   const bound = bindUploads(manifest, catalog, faults)
-  const claims = new PackageClaims()
+  const needed = new NeededPackages()
   const groups = parsed.instance_groups.map((value, index) => ({
     name: value.name,
     value,
@@ -45,7 +45,7 @@ export function architect(document: SourceDocument, catalog: CatalogView): Bluep
     path: ['instance_groups', index],
   }))
   faults.duplicates('instance group', groups)
-  const supplied = { cloud, bound, claims, faults }
+  const supplied = { cloud, bound, needed, faults }
   const drawn = groups.map(({ name: _, ...group }) => drawGroup(group, manifest, supplied))
   checkStaticsOnce(drawn, faults)
   checkMigrations(groups, faults)
@@ -60,7 +60,7 @@ export function architect(document: SourceDocument, catalog: CatalogView): Bluep
     useDns,
     networks: usedNetworks(services, cloud),
     compile,
-    packages: claims.byKey,
+    packages: needed.byKey,
     groups: linked,
     notes: notesOn(parsed, catalog.configs.runtime.length),
     versions: versionNotes(parsed, bound),

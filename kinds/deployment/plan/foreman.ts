@@ -3,6 +3,7 @@ import { ReservedNames } from '../../../shared/model/reservation.ts'
 import { invalidInput } from '../../../shared/source/document.ts'
 import type { Kind } from '../../contract/kind.ts'
 import type { Render } from '../rendering.ts'
+import { readFloorplan } from './foreman/actual.ts'
 import { address } from './foreman/address.ts'
 import { build } from './foreman/build.ts'
 import { CloudIds } from './foreman/cloud-ids.ts'
@@ -12,7 +13,6 @@ import { match } from './foreman/match.ts'
 import { migrate } from './foreman/migrating.ts'
 import { remove } from './foreman/removal.ts'
 import { idleNotes, renderJobs, unwatchedNotes } from './foreman/rendering.ts'
-import { readFloorplan } from './foreman/standing.ts'
 import { readBlueprint } from './foreman/wanted.ts'
 import { duration, health } from './observations.ts'
 import type { DeploymentOptions } from './options.ts'
@@ -35,10 +35,10 @@ export const foremanWith =
     const recorded = readFloorplan(floorplan, observed(observations, health))
     const cids = new CloudIds(wanted, floorplan.version)
     const known = { wanted, options, cids, reserved, durations: observed(observations, duration) }
-    if (options.remove) return remove({ ...known, standing: recorded })
+    if (options.remove) return remove({ ...known, actual: recorded })
 
     const migrated = migrate(wanted, recorded)
-    const context: PlanContext = { ...known, standing: migrated.standing }
+    const context: PlanContext = { ...known, actual: migrated.actual }
     const matching = match(context)
     const addressing = address(context, matching)
     const refused = [...migrated.faults, ...matching.faults, ...addressing.faults]

@@ -1,4 +1,4 @@
-import { materialName, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, materialName, materialType } from '../../../shared/model/material.ts'
 import type { RecordedInstance } from '../../contract/kind.ts'
 import { diskIdOf, vmId } from './names.ts'
 
@@ -6,7 +6,7 @@ import { diskIdOf, vmId } from './names.ts'
  * The instances of the deployment, and those that no deploy has brought up yet, by the machines that were made for
  * them: what fails in a first deploy is to be looked at there. Pure.
  */
-export function instances(materials: readonly StandingMaterial[]): RecordedInstance[] {
+export function instances(materials: readonly ActualMaterial[]): RecordedInstance[] {
   const byId = new Map(materials.map((material) => [material.id, material]))
   return [...recordedInstances(materials), ...begunInstances(materials)].map((material) => {
     const instance = materialName(material.id)
@@ -32,18 +32,18 @@ interface Attributes {
   networks: { address: string }[]
 }
 
-function recordedInstances(materials: readonly StandingMaterial[]): StandingMaterial[] {
+function recordedInstances(materials: readonly ActualMaterial[]): ActualMaterial[] {
   return materials.filter(({ id }) => materialType(id) === 'instance')
 }
 
 /** Where several machines were made for one instance, the first by name. */
-function begunInstances(materials: readonly StandingMaterial[]): StandingMaterial[] {
+function begunInstances(materials: readonly ActualMaterial[]): ActualMaterial[] {
   const recorded = recordedInstances(materials)
   const found = new Set(recorded.map(({ id }) => id))
   // One that was renamed runs on a machine that was made for its former name.
   const used = new Set(recorded.map(vmOf))
   const machines = materials.filter(({ id }) => materialType(id) === 'vm').sort((a, b) => (a.id < b.id ? -1 : 1))
-  return machines.flatMap(({ id, attributes }): StandingMaterial[] => {
+  return machines.flatMap(({ id, attributes }): ActualMaterial[] => {
     const { purpose, az = null, networks = [] } = attributes
     const vm = materialName(id)
     if (used.has(vm) || typeof purpose !== 'string' || materialType(purpose) !== 'instance' || found.has(purpose))
@@ -53,7 +53,7 @@ function begunInstances(materials: readonly StandingMaterial[]): StandingMateria
   })
 }
 
-function vmOf({ meta }: StandingMaterial): string | null {
+function vmOf({ meta }: ActualMaterial): string | null {
   return textOf(meta.vm)
 }
 

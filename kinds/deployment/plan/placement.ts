@@ -1,5 +1,5 @@
 /** An instance that exists today, as placement sees it. */
-export interface Standing {
+export interface Existing {
   index: number
   az: string | null
   /** It holds a disk that is kept, so it cannot leave its AZ. */
@@ -45,8 +45,8 @@ export interface Placement {
  *
  * With static addresses the address decides about the AZ: see `placeStatics`.
  */
-export function place(wanted: Wanted, standing: readonly Standing[]): Placement {
-  const sorted = [...standing].sort((a, b) => a.index - b.index)
+export function place(wanted: Wanted, existing: readonly Existing[]): Placement {
+  const sorted = [...existing].sort((a, b) => a.index - b.index)
   const chosen =
     wanted.statics.length > 0 ? placeStatics(wanted, sorted) : { slots: placeBalanced(wanted, sorted), fault: null }
   const kept = new Set(chosen.slots.map((slot) => slot.from))
@@ -66,20 +66,20 @@ export function place(wanted: Wanted, standing: readonly Standing[]): Placement 
 }
 
 interface Slot {
-  from: Standing | null
+  from: Existing | null
   az: string | null
   statics: Record<string, string>
 }
 
-function placeBalanced(wanted: Wanted, standing: readonly Standing[]): Slot[] {
+function placeBalanced(wanted: Wanted, existing: readonly Existing[]): Slot[] {
   const azs: (string | null)[] = wanted.azs ? [...wanted.azs].sort() : [null]
   const weight = new Map(azs.map((az) => [az, 0]))
   const slots: Slot[] = []
-  const put = (az: string | null, from: Standing | null) => {
+  const put = (az: string | null, from: Existing | null) => {
     weight.set(az, (weight.get(az) ?? 0) + 1)
     slots.push({ from, az, statics: {} })
   }
-  const staying = standing.filter((instance) => weight.has(instance.az))
+  const staying = existing.filter((instance) => weight.has(instance.az))
   for (const instance of mostSpread(
     staying.filter((one) => one.pinned),
     wanted.count,
@@ -100,9 +100,9 @@ function placeBalanced(wanted: Wanted, standing: readonly Standing[]): Slot[] {
 }
 
 /** At most `count` of them: the highest index of the fullest AZ leaves first. */
-function mostSpread(pinned: readonly Standing[], count: number): Standing[] {
+function mostSpread(pinned: readonly Existing[], count: number): Existing[] {
   const stacks = [...Map.groupBy(pinned, (one) => one.az).values()]
-  const top = (stack: readonly Standing[]) => stack.at(-1)?.index ?? -1
+  const top = (stack: readonly Existing[]) => stack.at(-1)?.index ?? -1
   for (let excess = pinned.length - count; excess > 0; excess--) {
     const fullest = stacks.reduce((a, b) => (b.length > a.length || (b.length === a.length && top(b) > top(a)) ? b : a))
     fullest.pop()
@@ -117,7 +117,7 @@ function mostSpread(pinned: readonly Standing[], count: number): Standing[] {
  *    (lowest index first), else a new one.
  * The addresses of further networks then follow the AZ: kept where held, else the first free one that serves it.
  */
-function placeStatics(wanted: Wanted, standing: readonly Standing[]): { slots: Slot[]; fault: string | null } {
+function placeStatics(wanted: Wanted, existing: readonly Existing[]): { slots: Slot[]; fault: string | null } {
   const [first, ...others] = wanted.statics
   if (!first) return { slots: [], fault: null }
   const azs = wanted.azs ? new Set(wanted.azs) : null
@@ -126,15 +126,15 @@ function placeStatics(wanted: Wanted, standing: readonly Standing[]): { slots: S
   const load = new Map<string | null, number>()
   const slots: Slot[] = []
   const open = new Map(first.addresses.map((entry) => [entry.address, entry]))
-  const left = new Set(standing)
-  const put = (address: string, az: string | null, from: Standing | null) => {
+  const left = new Set(existing)
+  const put = (address: string, az: string | null, from: Existing | null) => {
     open.delete(address)
     if (from) left.delete(from)
     load.set(az, (load.get(az) ?? 0) + 1)
     slots.push({ from, az, statics: { [first.network]: address } })
   }
-  const pinnedFirst = [...standing].sort((a, b) => Number(b.pinned) - Number(a.pinned))
-  const held = (one: Standing, network: string) => one.addresses[network] ?? ''
+  const pinnedFirst = [...existing].sort((a, b) => Number(b.pinned) - Number(a.pinned))
+  const held = (one: Existing, network: string) => one.addresses[network] ?? ''
   for (const one of pinnedFirst) {
     // A network may have been renamed: what counts is the address.
     const mine = [held(one, first.network), ...Object.values(one.addresses)]
@@ -170,7 +170,7 @@ function placeStatics(wanted: Wanted, standing: readonly Standing[]): { slots: S
 function placeOthers(
   others: Wanted['statics'],
   slots: readonly Slot[],
-  held: (one: Standing, network: string) => string,
+  held: (one: Existing, network: string) => string,
   serves: (of: readonly string[] | null, az: string | null) => boolean,
 ): string | null {
   for (const { network, addresses } of others) {

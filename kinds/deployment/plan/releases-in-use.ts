@@ -1,5 +1,5 @@
 import type { UsedRelease } from '../../../shared/api/schemas/release.ts'
-import { materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, materialType } from '../../../shared/model/material.ts'
 import { osOf, PackageForms } from '../../../shared/release/package-form.ts'
 import type { Release, Stemcell } from '../../../shared/release/release.ts'
 import { compareVersions } from '../../../shared/release/version.ts'
@@ -18,7 +18,7 @@ interface Use {
  * those. Versions that do not differ in these are all named, the newest first. Pure.
  */
 export function releasesInUse(
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   catalog: { releases: readonly Release[]; stemcells: readonly Stemcell[] },
 ): UsedRelease[] {
   return [...usesOf(materials, catalog.stemcells)].sort(byName).flatMap(([name, use]) =>
@@ -29,7 +29,7 @@ export function releasesInUse(
   )
 }
 
-function usesOf(materials: readonly StandingMaterial[], stemcells: readonly Stemcell[]): Map<string, Use> {
+function usesOf(materials: readonly ActualMaterial[], stemcells: readonly Stemcell[]): Map<string, Use> {
   const byId = new Map(stemcells.map((one) => [`${one.name}/${one.version}`, one]))
   const vms = new Map(materials.map((material) => [material.id, material]))
   const uses = new Map<string, Use>()

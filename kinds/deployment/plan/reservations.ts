@@ -1,4 +1,4 @@
-import type { Blueprint, StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial, Blueprint } from '../../../shared/model/material.ts'
 import type { ExclusiveName, Reservation, Space } from '../../../shared/model/reservation.ts'
 import type { VmAttributes } from '../inputs.ts'
 import { parseIp } from './network/ip.ts'
@@ -22,7 +22,7 @@ export function spaces({ strategy: { networks } }: Blueprint<Strategy>): Space[]
 }
 
 /** Of machines, and of instances too: one whose machine is gone comes back with the address it had. */
-export function holdings(materials: readonly StandingMaterial[]): Reservation[] {
+export function holdings(materials: readonly ActualMaterial[]): Reservation[] {
   return materials.flatMap(({ id, attributes }) => {
     const { networks } = attributes as Partial<VmAttributes>
     return (networks ?? []).map(({ space, address }) => ({ ...addressIn(space, address), material: id }))

@@ -10,10 +10,10 @@ export default defineStep({
   async look(context, { moves }) {
     const floorplan: StepResult['floorplan'] = {}
     for (const { from, to } of moves) {
-      const standing = await context.standing(from)
+      const actual = await context.actual(from)
       // A material that has the new name already was renamed by an attempt before.
-      if (!standing) continue
-      const { id: _, ...rest } = standing
+      if (!actual) continue
+      const { id: _, ...rest } = actual
       floorplan[to] = rest
       floorplan[from] = null
     }

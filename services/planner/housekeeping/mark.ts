@@ -2,7 +2,7 @@ import type { Kind } from '../../../kinds/contract/kind.ts'
 import type { Blobstore } from '../../../shared/blobstore/blobstore.ts'
 import type { CompiledPackage, RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { materialType } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Release } from '../../../shared/release/release.ts'
@@ -88,9 +88,9 @@ async function openPlans(ledger: Ledger, deployment: string, named: Set<string>)
 }
 
 /** The instances that a plan will make stand. */
-function toStand(plan: Plan): StandingMaterial[] {
+function toStand(plan: Plan): ActualMaterial[] {
   return plan.remodels.flatMap(({ material, input }) => {
-    const attributes = (input as { attributes?: StandingMaterial['attributes'] } | null)?.attributes
+    const attributes = (input as { attributes?: ActualMaterial['attributes'] } | null)?.attributes
     return materialType(material) === 'instance' && attributes
       ? [{ id: material, attributes, needs: [], meta: {} }]
       : []

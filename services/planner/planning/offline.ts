@@ -58,10 +58,10 @@ export async function planOffline({
     configs: { cloud, runtime: [] },
   })
   await kind.check?.(manifest)
-  const standing = readFloorplan(floorplan, blueprint.deployment)
+  const actual = readFloorplan(floorplan, blueprint.deployment)
   try {
-    const draft = await kind.foreman(blueprint, standing, all, { observations })
-    return sealPlan(gated(draft, all), blueprint, standing)
+    const draft = await kind.foreman(blueprint, actual, all, { observations })
+    return sealPlan(gated(draft, all), blueprint, actual)
   } catch (error) {
     throw manifest.place(error)
   } finally {

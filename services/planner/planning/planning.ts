@@ -7,7 +7,7 @@ import type { Durations } from '../../../shared/compilation/durations.ts'
 import type { PrewarmHints } from '../../../shared/compilation/prewarm-hints.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../../shared/ledger/ledger.ts'
 import { type Actor, actorText } from '../../../shared/model/actor.ts'
-import type { Blueprint, Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial, Blueprint, Floorplan } from '../../../shared/model/material.ts'
 import type { OrderOptions } from '../../../shared/model/order.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { type Holder, nameText, ReservedNames } from '../../../shared/model/reservation.ts'
@@ -122,8 +122,8 @@ export class Planning {
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...seen, created, kept })
     await kind.check?.(document)
-    const standing = await this.orders.put(blueprint.deployment, standingOrder(order, seen))
-    const drawn = this.#draw(kind, { blueprint, recorded, order: standing }, { ...options, remove: false })
+    const blob = await this.orders.put(blueprint.deployment, standingOrder(order, seen))
+    const drawn = this.#draw(kind, { blueprint, recorded, order: blob }, { ...options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
     })
@@ -237,7 +237,7 @@ export class Planning {
   }
 
   /** The exclusive names that other deployments hold, where this blueprint may take some. */
-  async #reserved(kind: Kind, blueprint: Blueprint, seen: readonly StandingMaterial[]): Promise<ReservedNames> {
+  async #reserved(kind: Kind, blueprint: Blueprint, seen: readonly ActualMaterial[]): Promise<ReservedNames> {
     await this.#settling.looked(blueprint.deployment, kind, seen)
     const spaces = kind.spaces?.(blueprint) ?? []
     if (spaces.length === 0) return new ReservedNames()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { deviations } from '../../../kinds/database/plan/deviations.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { builtBy } from './built.ts'
 import type { Wish } from './document.ts'
@@ -11,7 +11,7 @@ const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }
 const three: Wish = { net: 80, nodes: { n1: 'a', n2: 'b', n3: 'cd' }, source: { n3: 'n1' } }
 
 /** The same, with servers as the inspector finds them. */
-const closedAs = (materials: StandingMaterial[], closed: Record<string, string>) =>
+const closedAs = (materials: ActualMaterial[], closed: Record<string, string>) =>
   materials.map((material) => {
     const why = closed[material.id.replace('instance/', '')]
     const role = material.id.startsWith('instance/') ? { role: 'primary' } : {}
@@ -40,7 +40,7 @@ function ahead({ remodels }: Plan, id: string): Set<string> {
   return found
 }
 
-test('every server of a node that is added is set up closed, and those of standing nodes are not', async () => {
+test('every server of a node that is added is set up closed, and those of existing nodes are not', async () => {
   expect(Object.fromEntries(setUps(await planOf(two)))).toEqual({ 'n1-a': true, 'n2-b': true })
   const built = builtBy(await planOf(two))
   const more = { ...three, nodes: { ...three.nodes, n1: 'ae' } }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
-import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial, Attributes } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { builtBy } from './built.ts'
 import type { Wish } from './document.ts'
@@ -17,9 +17,9 @@ const states = {
 type State = keyof typeof states
 
 /** Node n1 as it was built, with its servers in these states. */
-function found(built: StandingMaterial[], servers: Record<string, State>, primary: string): StandingMaterial[] {
+function found(built: ActualMaterial[], servers: Record<string, State>, primary: string): ActualMaterial[] {
   const marked = (
-    material: StandingMaterial,
+    material: ActualMaterial,
     { lost, error = '' }: { lost?: true; error?: string },
     meta: Attributes,
   ) => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { archiveOf } from './archive-of.ts'
 import { builtBy } from './built.ts'
@@ -10,7 +10,7 @@ import { planOf as planWith } from './planned.ts'
 
 const wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }
 
-const planOf = (wanted: Wish, materials: StandingMaterial[]) =>
+const planOf = (wanted: Wish, materials: ActualMaterial[]) =>
   planOffline({
     files: [{ name: 'shop.yml', content: documentOf(wanted) }],
     releases: [],
@@ -27,9 +27,9 @@ function neededBy({ remodels }: Plan, id: string): Set<string> {
 }
 
 /** A restore was cut off: machines stand, and on that of host b lies what n1 had. */
-async function cutOff(): Promise<StandingMaterial[]> {
-  const standing = builtBy(await planOf(wish, []))
-  return standing
+async function cutOff(): Promise<ActualMaterial[]> {
+  const actual = builtBy(await planOf(wish, []))
+  return actual
     .filter(({ id }) => id.startsWith('host/'))
     .map((host) => (host.id === 'host/b' ? { ...host, meta: { ...host.meta, aside: true } } : host))
 }
@@ -58,8 +58,8 @@ test('replicas wait for copies of a slot only where it has a reader: its subscri
 })
 
 test('beside nodes that stand it begins with that too: it is no copy of another node, which may lack what it wrote', async () => {
-  const standing = builtBy(await planOf(wish, []))
-  const left = standing
+  const actual = builtBy(await planOf(wish, []))
+  const left = actual
     .filter(({ id }) => id.startsWith('host/') || /n2/.test(id) === false)
     .filter(({ id }) => !/^(replication_slot|subscription)/.test(id))
     .map((one) => (one.id === 'host/c' ? { ...one, meta: { ...one.meta, aside: true } } : one))

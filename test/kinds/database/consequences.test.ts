@@ -6,7 +6,7 @@ import { createStyle } from '../../../cli/views/style.ts'
 import { archiveObservation, type Drops } from '../../../kinds/database/plan/archived.ts'
 import { postgresBinaries } from '../../../kinds/database/postgres/binaries.ts'
 import { restartBy } from '../../../kinds/database/postgres/restart-settings.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { builtBy } from './built.ts'
 import { documentOf, type Wish } from './document.ts'
@@ -14,7 +14,7 @@ import { planOf } from './planned.ts'
 
 const one: Wish = { net: 80, nodes: { n1: 'ab', n2: 'c' } }
 const built = async () => builtBy(await planOf(one))
-const consequences = async (wish: Wish | string, materials?: StandingMaterial[]) =>
+const consequences = async (wish: Wish | string, materials?: ActualMaterial[]) =>
   (await planOf(wish, materials ?? (await built()))).consequences
 const text = (plan: Plan, verbose = false) =>
   planLines(plan, { style: createStyle(false, 200), verbose, next: [] }).join('\n')
@@ -44,7 +44,7 @@ describe('a plan of a database says what it means', () => {
   })
 
   test('for a server that is gone', async () => {
-    const gone = (await built()).map((material): StandingMaterial => {
+    const gone = (await built()).map((material): ActualMaterial => {
       if (material.id !== 'instance/n1-b') return material
       const resource = { ...(material.meta.resource as object), needs_recreate: true }
       return { ...material, meta: { health: 'down', resource: resource as never } }
@@ -76,15 +76,15 @@ describe('a plan of a database says what it means', () => {
         },
         { at: at('12:00:12'), observer: 'planner-1' },
       )
-    const standing = builtBy(await planOf(kept))
+    const actual = builtBy(await planOf(kept))
     const restore = { all: { restore_options: { type: 'time', target: '2026-01-31T12:00:00Z' } } }
-    const plan = await planOf({ ...kept, restore }, standing, [archived('n1')])
+    const plan = await planOf({ ...kept, restore }, actual, [archived('n1')])
     expect(plan.consequences?.[0]).toMatch(
       /^n1 and n2 go back to 2026-01-31T12:00:00.*, by 12 s; how many rows that drops is not known: no writes until that is done; what was written since leaves, and stays in the archive/,
     )
     expect(plan.remodels.some(({ destructive }) => destructive)).toBe(false)
     const first = async (...drops: (Drops | undefined)[]) =>
-      (await planOf({ ...kept, restore }, standing, [archived('n1', drops[0]), archived('n2', drops[1])]))
+      (await planOf({ ...kept, restore }, actual, [archived('n1', drops[0]), archived('n2', drops[1])]))
         .consequences?.[0]
     const rows = (number: number | null, transactions = 9, more = false) => ({ rows: number, transactions, more })
     expect(await first(rows(547), rows(547))).toMatch(/, by 12 s, and drop 547 rows written since: no writes until/)
@@ -106,7 +106,7 @@ describe('a plan of a database says what it means', () => {
   test('for passwords and attributes of users, of which no plan shows what PostgreSQL stores', async () => {
     const plan = await planOf(
       documentOf(one).replace('"SUPERUSER"', '"CREATEDB"'),
-      (await built()).map((material): StandingMaterial => {
+      (await built()).map((material): ActualMaterial => {
         const { users } = material.attributes
         if (!Array.isArray(users)) return material
         const earlier = (users as Record<string, string>[]).map((user) => ({

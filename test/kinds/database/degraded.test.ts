@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
 import { kind } from '../../../kinds/database/kind.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { planOf } from './planned.ts'
 
 const wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }
 
-const standing = async (meta: Record<string, StandingMaterial['meta']>) =>
+const actual = async (meta: Record<string, ActualMaterial['meta']>) =>
   builtBy(await planOf(wish)).map((one) => ({ ...one, meta: { ...one.meta, ...meta[one.id] } }))
 
 test('a table without a key is warned about once, with the nodes that have it so, by the plan and by the verdict', async () => {
-  const materials = await standing({
+  const materials = await actual({
     'postgres_database/n1:shop': { keyless: ['public.note', 'public.log'] },
     'postgres_database/n2:shop': { keyless: ['public.note'] },
   })
@@ -28,7 +28,7 @@ test('a table without a key is warned about once, with the nodes that have it so
 test('a plan says of a link that has stopped why, and what mends it; of a table that is missing before that', async () => {
   const repair = [{ statement: 'DELETE FROM public.item WHERE id = 7', meaning: 'lets the row of n1 win' }]
   const link = { from: 'n1', to: 'n2', why: 'a conflict at id 7', table: 'public.item', key: '(id)=(7)', repair }
-  const materials = await standing({
+  const materials = await actual({
     'subscription/n1:n2:shop': { link },
     'postgres_database/n1:shop': { lacking: ['table public.extra, which n2 has'] },
   })
@@ -40,11 +40,11 @@ test('a plan says of a link that has stopped why, and what mends it; of a table 
   expect(notes).toContain('n1 has no table public.extra, which n2 has: the first row of it that comes stops the link')
 })
 
-const steps = async (document: Parameters<typeof planOf>[0], materials: StandingMaterial[]) =>
+const steps = async (document: Parameters<typeof planOf>[0], materials: ActualMaterial[]) =>
   (await planOf(document, materials)).remodels.map(({ step, material }) => `${step} ${material}`)
 
 test('sequences that draw what another node draws are set right by the next plan, and named by the verdict', async () => {
-  const materials = await standing({ 'postgres_database/n2:shop': { unshared: ['public.item_id_seq'] } })
+  const materials = await actual({ 'postgres_database/n2:shop': { unshared: ['public.item_id_seq'] } })
   expect(kind.deviations!({ materials, observations: [] }, 'shop')).toEqual([
     {
       material: 'postgres_database/n2:shop',

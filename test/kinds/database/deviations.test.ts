@@ -3,19 +3,15 @@ import { type ArchiveSeen, archiveObservation } from '../../../kinds/database/pl
 import { deviations } from '../../../kinds/database/plan/deviations.ts'
 import { replicationSlot, siteOf, subscription } from '../../../kinds/database/plan/operations/catalogue.ts'
 import type { ResourceData } from '../../../kinds/database/plan/operations/operations.ts'
-import { standingOf } from '../../../kinds/database/plan/state.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import { actualOf } from '../../../kinds/database/plan/state.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 
 const [n1, n2] = [siteOf('n1', 'shop'), siteOf('n2', 'shop')]
 
 /** As the inspector writes it into the floorplan that it answers. */
-function found(
-  resource: ResourceData,
-  as: Partial<ResourceData>,
-  meta: StandingMaterial['meta'] = {},
-): StandingMaterial {
-  const standing = standingOf({ ...resource, ...as })
-  return { ...standing, meta: { ...standing.meta, ...meta } }
+function found(resource: ResourceData, as: Partial<ResourceData>, meta: ActualMaterial['meta'] = {}): ActualMaterial {
+  const actual = actualOf({ ...resource, ...as })
+  return { ...actual, meta: { ...actual.meta, ...meta } }
 }
 
 test('a link that is disabled and a slot that is gone are deviations; what is as recorded is none', () => {

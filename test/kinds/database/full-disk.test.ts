@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isFullDisk, spaceIn } from '../../../kinds/database/postgres/full-disk.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import type { Wish } from './document.ts'
 import { planOf } from './planned.ts'
@@ -28,7 +28,7 @@ describe('a disk', () => {
 })
 
 /** What the inspector finds of n1, whose servers answer but for those with other `meta`. */
-async function found(seen: Record<string, object>): Promise<StandingMaterial[]> {
+async function found(seen: Record<string, object>): Promise<ActualMaterial[]> {
   const well = { health: 'running', timeline: 1, received: 500, slots: ['remodel_n1_n2'] }
   return builtBy(await planOf(wish)).map((material) => {
     if (material.id === 'instance/n1-a') return seenAs(material, { ...well, role: 'primary', ...seen.a })
@@ -37,9 +37,9 @@ async function found(seen: Record<string, object>): Promise<StandingMaterial[]> 
   })
 }
 
-function seenAs(material: StandingMaterial, { fault, ...meta }: { fault?: object } & Record<string, unknown>) {
+function seenAs(material: ActualMaterial, { fault, ...meta }: { fault?: object } & Record<string, unknown>) {
   const resource = { ...(material.meta.resource as object), ...fault }
-  return { ...material, meta: { ...material.meta, ...meta, resource } } as StandingMaterial
+  return { ...material, meta: { ...material.meta, ...meta, resource } } as ActualMaterial
 }
 
 const full = { full: true }

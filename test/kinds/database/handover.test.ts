@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { handovers } from '../../../kinds/database/plan/foreman/handover.ts'
 import type { NodeResources } from '../../../kinds/database/plan/operations/operations.ts'
 import { commitsOf } from '../../../kinds/database/postgres/quorum.ts'
-import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial, Attributes } from '../../../shared/model/material.ts'
 
 const replica = (lsn: number, more: Attributes = {}): Attributes => ({
   health: 'running',
@@ -28,7 +28,7 @@ interface Found {
 /** Node n1 on hosts a, b, ..., whose primary was n1-a. */
 function decide({ servers, hosts = {}, node = {}, wanted, acceptLoss = false }: Found) {
   const letters = Object.keys(servers)
-  const material = (id: string, attributes: Attributes, meta: Attributes): StandingMaterial => ({
+  const material = (id: string, attributes: Attributes, meta: Attributes): ActualMaterial => ({
     id,
     attributes,
     needs: [],

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Database, Server } from '../../../kinds/database/cli/databases.ts'
 import { judgementOf } from '../../../kinds/database/cli/verdict.ts'
 import { deviations, warnings } from '../../../kinds/database/plan/deviations.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { planOf } from './planned.ts'
 
@@ -23,7 +23,7 @@ const repair = [{ statement: 'DELETE FROM public.item WHERE id = 7', meaning: 'l
 const link = { from: 'n1', to: 'n2', why: 'a conflict at id 7', table: 'public.item', key: '(id)=(7)', repair }
 
 /** As the inspector writes it (`kinds/database/inspection/inspector.ts`). */
-function asFound({ is, received, closed }: At): StandingMaterial['meta'] {
+function asFound({ is, received, closed }: At): ActualMaterial['meta'] {
   const shut = closed === '' ? {} : { closed }
   switch (is) {
     case 'primary':
@@ -63,10 +63,10 @@ function asDescribed(instance: string, { is, received, closed }: At, stopped: Se
   }
 }
 
-function floorplanOf(scene: Scene, stopped: boolean): StandingMaterial[] {
+function floorplanOf(scene: Scene, stopped: boolean): ActualMaterial[] {
   // The server that takes the writes of n2 says what it does not get.
   const says = stopped && (scene['n2-c']?.is === 'primary' || scene['n2-d']?.is === 'primary')
-  return built.map((material): StandingMaterial => {
+  return built.map((material): ActualMaterial => {
     const at = scene[material.id.replace('instance/', '')]
     if (at) return { ...material, meta: { ...material.meta, ...asFound(at) } }
     if (material.id !== 'subscription/n1:n2:shop' || !says) return material

@@ -57,12 +57,12 @@ describe('the log that slots keep', () => {
   })
 
   test('makes the database degraded then', async () => {
-    const standing = builtBy(await planOf(wish)).map((material) =>
+    const actual = builtBy(await planOf(wish)).map((material) =>
       material.id === 'instance/n1-a'
         ? { ...material, meta: { ...material.meta, filling: ['keeps 300.0 MiB'] } }
         : material,
     )
-    expect(deviations({ materials: standing, observations: [] }, 'shop')).toContainEqual({
+    expect(deviations({ materials: actual, observations: [] }, 'shop')).toContainEqual({
       material: 'instance/n1-a',
       what: 'keeps 300.0 MiB',
     })

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { documentOf, type Wish } from './document.ts'
 
 const wish: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }
 const one: Wish = { net: 80, nodes: { n1: 'a' } }
 
-const planOf = (wanted: Wish, materials: StandingMaterial[], options = {}) =>
+const planOf = (wanted: Wish, materials: ActualMaterial[], options = {}) =>
   planOffline({
     files: [{ name: 'shop.yml', content: documentOf(wanted) }],
     releases: [],
@@ -16,19 +16,19 @@ const planOf = (wanted: Wish, materials: StandingMaterial[], options = {}) =>
   })
 
 /** The two nodes as they stand, with what the inspector has to say of some of it. */
-async function standing(seen: Record<string, StandingMaterial['meta']> = {}): Promise<StandingMaterial[]> {
+async function actual(seen: Record<string, ActualMaterial['meta']> = {}): Promise<ActualMaterial[]> {
   const built = builtBy(await planOf(wish, []))
   return built.map((material) => ({ ...material, meta: { ...material.meta, ...seen[material.id] } }))
 }
 
 const silent = { 'instance/n2-b': { health: 'down', machine: 'silent', data: true } }
-const steps = async (wanted: Wish, materials: StandingMaterial[]) => {
+const steps = async (wanted: Wish, materials: ActualMaterial[]) => {
   const { remodels } = await planOf(wanted, materials)
   return remodels.map(({ step, material }) => `${step} ${material}`)
 }
 
 test('a node that leaves is drained before anything is taken from it, and the plan says so first', async () => {
-  const { remodels, consequences } = await planOf(one, await standing())
+  const { remodels, consequences } = await planOf(one, await actual())
   expect(consequences?.[0]).toMatch(/^node n2 goes: its writes end/)
   const order = remodels.map(({ step }) => step)
   const at = order.indexOf('drain-node')
@@ -42,7 +42,7 @@ test('a node that leaves is drained before anything is taken from it, and the pl
 })
 
 test('where the same document adds a node, the other is drained ahead of its copy', async () => {
-  const order = await steps({ net: 80, nodes: { n1: 'a', n3: 'c' }, source: { n3: 'n1' } }, await standing())
+  const order = await steps({ net: 80, nodes: { n1: 'a', n3: 'c' }, source: { n3: 'n1' } }, await actual())
   const copy = order.findIndex((step) => step.startsWith('populate-node'))
   expect(copy).toBeGreaterThan(order.indexOf('drain-node drain/n2'))
 })
@@ -59,24 +59,24 @@ test('a node that a new one is filled from is drained behind that, and the new o
 })
 
 test('a node that does not answer does not go, unless the loss is accepted: then nothing waits for it', async () => {
-  await expect(planOf(one, await standing(silent))).rejects.toMatchObject({
+  await expect(planOf(one, await actual(silent))).rejects.toMatchObject({
     faults: [{ message: expect.stringMatching(/n2 does not answer.*--accept-loss/) }],
   })
-  const { remodels, consequences } = await planOf(one, await standing(silent), { acceptLoss: true })
+  const { remodels, consequences } = await planOf(one, await actual(silent), { acceptLoss: true })
   expect(consequences?.[0]).toMatch(/^node n2 goes with what only it has: n2 does not answer/)
   expect(remodels.map(({ step }) => step)).not.toContain('drain-node')
 })
 
 test('a node whose link has stopped is refused with the number of rows', async () => {
   const stopped = { 'subscription/n2:n1:shop': { stopped: 'n1 cannot apply what n2 sent it', waiting: '1,767 rows' } }
-  await expect(planOf(one, await standing(stopped))).rejects.toMatchObject({
+  await expect(planOf(one, await actual(stopped))).rejects.toMatchObject({
     faults: [{ message: expect.stringContaining('1,767 rows would be lost') }],
   })
 })
 
 test('a node without data goes as it is, and its resources are not waited for', async () => {
   const empty = { 'instance/n2-b': { health: 'down', machine: 'answers', data: false } }
-  const { remodels, consequences } = await planOf(one, await standing(empty))
+  const { remodels, consequences } = await planOf(one, await actual(empty))
   expect(consequences).toContain('node n2 has no data: it goes as it is')
   expect(remodels.map(({ step }) => step)).not.toContain('drain-node')
   const deletes = remodels.filter(({ step }) => step === 'delete-subscription' || step === 'delete-slot')
@@ -91,7 +91,7 @@ test('a node without data goes as it is, and its resources are not waited for', 
 
 test('a node whose removal was cut off behind its drain comes back only by being added again', async () => {
   const links = ['replication_slot/n1:n2:shop', 'subscription/n1:n2:shop']
-  const half = (await standing({ 'node/n2': { drain: 'done' } })).filter(({ id }) => !links.includes(id))
+  const half = (await actual({ 'node/n2': { drain: 'done' } })).filter(({ id }) => !links.includes(id))
   await expect(planOf(wish, half)).rejects.toMatchObject({
     faults: [{ message: expect.stringContaining('node n2 is half removed') }],
   })
@@ -101,7 +101,7 @@ test('a node whose removal was cut off behind its drain comes back only by being
 async function headless(has: number) {
   const both: Wish = { net: 80, nodes: { n1: 'a', n2: 'bc' } }
   const seen = { timeline: 1, lsn: 100 }
-  const meta: Record<string, StandingMaterial['meta']> = {
+  const meta: Record<string, ActualMaterial['meta']> = {
     'host/b': { health: 'missing', disk: 'gone' },
     'instance/n2-b': { health: 'down' },
     'instance/n2-c': {

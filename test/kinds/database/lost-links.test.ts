@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { inputs } from '../../../kinds/database/inputs.ts'
 import { deviations } from '../../../kinds/database/plan/deviations.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { documentOf, type Wish } from './document.ts'
 
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'b' } }
-const planOf = (wish: Wish, materials: StandingMaterial[], options = {}) =>
+const planOf = (wish: Wish, materials: ActualMaterial[], options = {}) =>
   planOffline({
     files: [{ name: 'shop.yml', content: documentOf(wish) }],
     releases: [],
@@ -16,7 +16,7 @@ const planOf = (wish: Wish, materials: StandingMaterial[], options = {}) =>
   })
 
 /** Two nodes; the slot that n1 kept for n2 is lost. */
-async function standing(): Promise<StandingMaterial[]> {
+async function actual(): Promise<ActualMaterial[]> {
   return builtBy(await planOf(two, [])).map((material) => {
     if (material.id !== 'replication_slot/n1:n2:shop')
       return { ...material, meta: { ...material.meta, role: 'primary' } }
@@ -26,7 +26,7 @@ async function standing(): Promise<StandingMaterial[]> {
 }
 
 test('a node whose slot was lost at another one keeps a plan from being drawn, with how much it misses and the way to it', async () => {
-  await expect(planOf(two, await standing())).rejects.toMatchObject({
+  await expect(planOf(two, await actual())).rejects.toMatchObject({
     faults: [
       {
         path: 'nodes[1].name',
@@ -39,16 +39,16 @@ test('a node whose slot was lost at another one keeps a plan from being drawn, w
 })
 
 test('where the loss is accepted the plan says first what the node goes on without, and makes the slot anew', async () => {
-  const { consequences, remodels } = await planOf(two, await standing(), { acceptLoss: true })
+  const { consequences, remodels } = await planOf(two, await actual(), { acceptLoss: true })
   expect(consequences?.[0]).toMatch(/^node n2 goes on without what n1 wrote since .*3.0 MiB/)
   const made = remodels.find(({ step }) => step === 'create-slot')
   expect(inputs['create-slot'].parse(made?.input)).toMatchObject({ provider: 'n1', subscriber: 'n2', loss: true })
 })
 
 test('either of the two nodes may go', async () => {
-  const without = await planOf({ net: 80, nodes: { n1: 'a' } }, await standing())
+  const without = await planOf({ net: 80, nodes: { n1: 'a' } }, await actual())
   expect(without.remodels.map(({ step }) => step)).toContain('drain-node')
-  const other = await planOf({ net: 80, nodes: { n2: 'b' } }, await standing())
+  const other = await planOf({ net: 80, nodes: { n2: 'b' } }, await actual())
   expect(other.remodels.map(({ step }) => step)).toContain('drain-node')
 })
 
@@ -62,7 +62,7 @@ test('the step may not miss rows on its own account, of any subscriber', async (
 })
 
 test('the verdict names the node that misses something', async () => {
-  expect(deviations({ materials: await standing(), observations: [] }, 'shop')).toEqual([
+  expect(deviations({ materials: await actual(), observations: [] }, 'shop')).toEqual([
     { material: 'replication_slot/n1:n2:shop', what: 'is lost (it is gone): n2 misses what n1 wrote since' },
   ])
 })

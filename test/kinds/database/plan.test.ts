@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inputs, type StepName } from '../../../kinds/database/inputs.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { documentOf } from './document.ts'
 import { planOf } from './planned.ts'
@@ -13,8 +13,8 @@ describe('a database document', () => {
   })
 
   test('that stands needs nothing, in whatever order it names the hosts of a node', async () => {
-    const standing = builtBy(await planOf(two))
-    expect((await planOf({ ...two, nodes: { n1: 'ba', n2: 'cd' } }, standing)).remodels).toEqual([])
+    const actual = builtBy(await planOf(two))
+    expect((await planOf({ ...two, nodes: { n1: 'ba', n2: 'cd' } }, actual)).remodels).toEqual([])
   })
 
   test('gives every step an input that the step accepts, and every phase waits for the one before', async () => {
@@ -35,9 +35,9 @@ describe('a database document', () => {
   })
 
   test('with a primary whose machine is gone: the replica that has its slots takes over first; else it is brought back', async () => {
-    const standing = builtBy(await planOf(two))
+    const actual = builtBy(await planOf(two))
     const lost = (slots: string[]) =>
-      standing.map((material): StandingMaterial => {
+      actual.map((material): ActualMaterial => {
         const { resource, ...meta } = material.meta
         const gone = { ...(resource as object), needs_recreate: true } as never
         if (material.id === 'host/a') return { ...material, meta: { resource: gone, health: 'missing' } }

@@ -1,6 +1,6 @@
 import { kind } from '../../../kinds/database/kind.ts'
 import { sealPlan } from '../../../services/planner/planning/seal.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { SourceDocument } from '../../../shared/source/document.ts'
@@ -12,7 +12,7 @@ const options = { recreate: false, remove: false, skipDrain: false }
 /** The plan for a document, or for wishes, upon a floorplan and observations. */
 export async function planOf(
   wish: Wish | string,
-  materials: StandingMaterial[] = [],
+  materials: ActualMaterial[] = [],
   observations: readonly Observation[] = [],
 ): Promise<Plan> {
   const document = new SourceDocument('shop.yml', typeof wish === 'string' ? wish : documentOf(wish))

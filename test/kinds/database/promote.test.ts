@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { promote } from '../../../kinds/database/plan/promote.ts'
 import { restart } from '../../../kinds/database/plan/restart.ts'
-import type { Attributes, StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial, Attributes } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { planOf } from './planned.ts'
 
@@ -18,7 +18,7 @@ const replica = (more: Attributes = {}): Attributes => ({
 })
 
 /** Node n1 on a, b and c, node n2 on d and e, as the inspector finds them; `seen`: what it finds otherwise. */
-async function standing(seen: Record<string, Attributes> = {}) {
+async function actual(seen: Record<string, Attributes> = {}) {
   const found: Record<string, Attributes> = {
     'instance/n1-a': primary,
     'instance/n1-b': replica(),
@@ -28,14 +28,14 @@ async function standing(seen: Record<string, Attributes> = {}) {
     ...seen,
   }
   const built = builtBy(await planOf({ net: 80, nodes: { n1: 'abc', n2: 'de' } }))
-  const materials = built.map((one): StandingMaterial => ({ ...one, meta: { ...one.meta, ...found[one.id] } }))
+  const materials = built.map((one): ActualMaterial => ({ ...one, meta: { ...one.meta, ...found[one.id] } }))
   return { deployment: 'shop', version: 1, materials }
 }
 
 const order = (server: string) => ({ server, acceptLoss: false })
 
 test('a replica that follows is switched over to, and the plan says what that means', async () => {
-  const { remodels, consequences } = promote(await standing(), order('n1-b'))
+  const { remodels, consequences } = promote(await actual(), order('n1-b'))
   expect(remodels).toMatchObject([
     {
       step: 'switch-over',
@@ -48,17 +48,17 @@ test('a replica that follows is switched over to, and the plan says what that me
 })
 
 test('one that is the primary already is left alone', async () => {
-  const { remodels, notes } = promote(await standing(), order('n1-a'))
+  const { remodels, notes } = promote(await actual(), order('n1-a'))
   expect([remodels, notes]).toEqual([[], ['n1-a is the primary of n1 already']])
 })
 
 test('one that does not follow, is far behind, or is not there is refused with the way out', async () => {
-  const astray = await standing({ 'instance/n1-b': replica({ lag_bytes: null }) })
+  const astray = await actual({ 'instance/n1-b': replica({ lag_bytes: null }) })
   expect(() => promote(astray, order('n1-b'))).toThrow(/n1-b follows no server, so n1-b cannot take over: deploy/)
-  const behind = await standing({ 'instance/n1-b': replica({ lag_bytes: 2 ** 30 }) })
+  const behind = await actual({ 'instance/n1-b': replica({ lag_bytes: 2 ** 30 }) })
   expect(() => promote(behind, order('n1-b'))).toThrow(/n1-b is 1073741824 bytes behind n1-a/)
   expect(() => promote(behind, order('n1-c'))).not.toThrow()
-  const nowhere = await standing()
+  const nowhere = await actual()
   expect(() => promote(nowhere, order('n1-x'))).toThrow(/shop has no server n1-x; did you mean n1-/)
 })
 
@@ -68,18 +68,18 @@ test('where the machine of the primary is gone it is a fail-over, to the one tha
     'host/a': { health: 'missing', disk: 'there' },
     'instance/n1-b': replica({ received: 800 }),
   }
-  expect(promote(await standing(lost), order('n1-c')).remodels).toMatchObject([
+  expect(promote(await actual(lost), order('n1-c')).remodels).toMatchObject([
     { step: 'fail-over', input: { to: 'n1-c', acceptLoss: false } },
   ])
-  const less = await standing(lost)
+  const less = await actual(lost)
   expect(() => promote(less, order('n1-b'))).toThrow('remodel promote shop n1-c')
 })
 
 test('a node that a deploy has not finished is refused', async () => {
-  const draining = await standing({ 'node/n2': { drain: 'stopped' } })
+  const draining = await actual({ 'node/n2': { drain: 'stopped' } })
   expect(() => promote(draining, order('n2-e'))).toThrow('the writes of n2 were stopped')
   expect(() => restart(draining, { parts: ['n2'], switchOver: false })).toThrow('the writes of n2 were stopped')
-  const filling = await standing()
+  const filling = await actual()
   const source = { type: 'database.roles_source', id: 'n2' }
   filling.materials.push({
     id: 'roles_source/n2',
@@ -91,7 +91,7 @@ test('a node that a deploy has not finished is refused', async () => {
 })
 
 test('a restart takes one server after the other, of each node its primary last', async () => {
-  const { remodels, consequences } = restart(await standing(), { parts: [], switchOver: false })
+  const { remodels, consequences } = restart(await actual(), { parts: [], switchOver: false })
   expect(remodels.map(({ material }) => material)).toEqual(
     ['n1-b', 'n1-c', 'n1-a', 'n2-e', 'n2-d'].map((server) => `instance/${server}`),
   )
@@ -107,7 +107,7 @@ test('a restart takes one server after the other, of each node its primary last'
 })
 
 test('with a switch-over the primary hands over to a replica that was restarted before', async () => {
-  const { remodels } = restart(await standing(), { parts: ['n2'], switchOver: true })
+  const { remodels } = restart(await actual(), { parts: ['n2'], switchOver: true })
   expect(remodels).toMatchObject([
     { step: 'restart-server', material: 'instance/n2-e' },
     { step: 'switch-over', material: 'node/n2', input: { to: 'n2-e' }, needs: ['restart-server instance/n2-e'] },
@@ -115,7 +115,7 @@ test('with a switch-over the primary hands over to a replica that was restarted 
 })
 
 test('a restart of one server is of that one; unknown parts and machines that are gone are refused', async () => {
-  const all = await standing({ 'host/d': { health: 'missing' } })
+  const all = await actual({ 'host/d': { health: 'missing' } })
   const of = (...parts: string[]) => restart(all, { parts, switchOver: false }).remodels.map(({ material }) => material)
   expect(of('n1-c')).toEqual(['instance/n1-c'])
   expect(() => of('n3')).toThrow('shop has no node or server n3; did you mean')

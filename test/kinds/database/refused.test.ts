@@ -30,8 +30,8 @@ const plan = (content: string, materials: Value[] = []) =>
 
 /** What a document is refused with, planned against two nodes that stand. */
 async function refusal(change: (value: Value) => void): Promise<RemodelError> {
-  const standing = builtBy(await plan(text(() => {})))
-  const outcome = await plan(text(change), standing).catch((error) => error)
+  const actual = builtBy(await plan(text(() => {})))
+  const outcome = await plan(text(change), actual).catch((error) => error)
   expect(outcome, 'it was planned').toBeInstanceOf(RemodelError)
   return outcome
 }
@@ -246,8 +246,8 @@ describe('a database document is refused with file, line, path and a way out', (
       value.nodes = [{ name: 'n3', host_ids: ['spare'] }]
     }
     expect((await refusal(replace)).details).toMatchObject({ error_class: 'data_loss' })
-    const standing = builtBy(await plan(text(() => {})))
+    const actual = builtBy(await plan(text(() => {})))
     const allowed = text((value) => Object.assign(value, { data_loss: true }, replace(value)))
-    expect((await plan(allowed, standing)).remodels.length).toBeGreaterThan(0)
+    expect((await plan(allowed, actual)).remodels.length).toBeGreaterThan(0)
   })
 })

@@ -4,7 +4,7 @@ import { inputs } from '../../../kinds/database/inputs.ts'
 import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
 import { renamedMaterial } from '../../../kinds/database/renaming.ts'
 import { planOffline } from '../../../services/planner/planning/offline.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import { builtBy } from './built.ts'
 import { documentOf, type Wish } from './document.ts'
 import { planOf as planWith } from './planned.ts'
@@ -12,23 +12,23 @@ import { planOf as planWith } from './planned.ts'
 const two: Wish = { net: 80, nodes: { n1: 'a', n2: 'bc' }, users: [{ username: 'n2', password: 'x', attributes: [] }] }
 const other: Wish = { ...two, nodes: { n1: 'a', n5: 'bc' } }
 
-const planOf = (wish: Wish, materials: StandingMaterial[]) =>
+const planOf = (wish: Wish, materials: ActualMaterial[]) =>
   planOffline({
     files: [{ name: 'shop.yml', content: documentOf(wish) }],
     releases: [],
     options: {},
     floorplan: { deployment: 'shop', version: 1, materials },
   })
-const standing = async (wish = two) => builtBy(await planOf(wish, []))
-const withMeta = (materials: readonly StandingMaterial[], of: string, meta: object): StandingMaterial[] =>
+const actual = async (wish = two) => builtBy(await planOf(wish, []))
+const withMeta = (materials: readonly ActualMaterial[], of: string, meta: object): ActualMaterial[] =>
   materials.map((material) =>
-    material.id === of ? { ...material, meta: { ...material.meta, ...(meta as StandingMaterial['meta']) } } : material,
+    material.id === of ? { ...material, meta: { ...material.meta, ...(meta as ActualMaterial['meta']) } } : material,
   )
-const stepsOf = async (wish: Wish, materials: StandingMaterial[]) => (await planOf(wish, materials)).remodels
+const stepsOf = async (wish: Wish, materials: ActualMaterial[]) => (await planOf(wish, materials)).remodels
 
 describe('a node that stands, on exactly the hosts of one that the document has under another name', () => {
   test('is renamed: nothing of it is made, changed or taken away', async () => {
-    const { remodels, consequences } = await planOf(other, await standing())
+    const { remodels, consequences } = await planOf(other, await actual())
     expect(remodels.map(({ step, needs }) => [step, needs])).toEqual([
       ['rename-node', []],
       ['share-sequences', [remodels[0]!.id]],
@@ -43,23 +43,23 @@ describe('a node that stands, on exactly the hosts of one that the document has 
   })
 
   test('and is recorded then as one that was made under that name', async () => {
-    const materials = await standing()
+    const materials = await actual()
     const renamed = materials.map((material) => renamedMaterial(material, { from: 'n2', to: 'n5' }))
-    const made = await standing(other)
-    const byId = (all: readonly StandingMaterial[]) => new Map(all.map((material) => [material.id, material]))
+    const made = await actual(other)
+    const byId = (all: readonly ActualMaterial[]) => new Map(all.map((material) => [material.id, material]))
     expect(byId(renamed)).toEqual(byId(made))
     expect(await stepsOf(other, renamed)).toEqual([])
   })
 
   test('comes first, and everything else of the document behind it, under the new name', async () => {
     const changed: Wish = { ...other, nodes: { n1: 'a', n5: 'bcd' }, settings: { work_mem: '8MB' } }
-    const refused = planOf(changed, await standing())
+    const refused = planOf(changed, await actual())
     await expect(refused).rejects.toMatchObject({
       faults: ['b', 'c'].map((host) => ({
         message: `host ${host} has the data of node n2: keep the name, or remove n2 in a deploy of its own first`,
       })),
     })
-    const remodels = await stepsOf({ ...other, settings: { work_mem: '8MB' } }, await standing())
+    const remodels = await stepsOf({ ...other, settings: { work_mem: '8MB' } }, await actual())
     expect(remodels.map(({ step }) => step)).toContain('set-up-instance')
     const [rename, share, ...rest] = remodels
     expect([rename!.step, share!.step]).toEqual(['rename-node', 'share-sequences'])
@@ -70,7 +70,7 @@ describe('a node that stands, on exactly the hosts of one that the document has 
   })
 
   test('is renamed with another one, whose links it shares, in one deploy', async () => {
-    const remodels = await stepsOf({ ...two, nodes: { n4: 'a', n5: 'bc' } }, await standing())
+    const remodels = await stepsOf({ ...two, nodes: { n4: 'a', n5: 'bc' } }, await actual())
     const renames = remodels
       .filter(({ step }) => step === 'rename-node')
       .map(({ input }) => inputs['rename-node'].parse(input))
@@ -88,13 +88,13 @@ describe('a node that stands, on exactly the hosts of one that the document has 
   })
 
   test('keeps the mark of a restore that was carried out, so it is not restored again', async () => {
-    const restored: StandingMaterial = {
+    const restored: ActualMaterial = {
       id: 'restored/n2',
       attributes: { key: 'once', primary: 'n2-b' },
       needs: [],
       meta: {},
     }
-    const [rename] = await stepsOf(other, [...(await standing()), restored])
+    const [rename] = await stepsOf(other, [...(await actual()), restored])
     expect(inputs['rename-node'].parse(rename!.input).materials).toContain('restored/n2')
     expect(renamedMaterial(restored, { from: 'n2', to: 'n5' })).toEqual({
       ...restored,
@@ -118,7 +118,7 @@ describe('a node that stands, on exactly the hosts of one that the document has 
       ...[seen('n1', 'a', [backup('n1', 'a')]), seen('n2', 'b', [backup('n2', 'b')])],
       seen('n5', null, []),
     ]
-    const { remodels } = await planWith({ ...other, keep: 2 }, await standing(kept), observations)
+    const { remodels } = await planWith({ ...other, keep: 2 }, await actual(kept), observations)
     const behind = remodels.filter(({ step }) => step !== 'barrier').map(({ step, material }) => [step, material])
     expect(behind).toEqual([
       ['archive-log', 'archive/n2'],
@@ -141,27 +141,27 @@ describe('a node that stands, on exactly the hosts of one that the document has 
     ['a slot that was lost', 'replication_slot/n2:n1:shop', { lost: 'it is gone' }, 'the link from n2 to n1 is not'],
   ]
   test.each(refusals)('is refused at its line beside %s', async (_, of, meta, why) => {
-    await expect(planOf(other, withMeta(await standing(), of, meta))).rejects.toMatchObject({
+    await expect(planOf(other, withMeta(await actual(), of, meta))).rejects.toMatchObject({
       faults: [{ path: 'nodes[1].name', message: expect.stringContaining(why), line: expect.any(Number) }],
     })
   })
 
   test('is refused at its line beside another primary for it', async () => {
-    await expect(planOf({ ...other, primary: { n5: 'c' } }, await standing())).rejects.toMatchObject({
+    await expect(planOf({ ...other, primary: { n5: 'c' } }, await actual())).rejects.toMatchObject({
       faults: [{ path: 'nodes[1].name', message: expect.stringContaining('n5 gets another primary') }],
     })
   })
 
   test('is renamed to the end where an attempt was given up in the middle', async () => {
-    const materials = await standing()
+    const materials = await actual()
     const lost = (id: string) => {
       const material = materials.find((one) => one.id === id)!
       const resource = { ...(material.meta.resource as object), needs_recreate: true }
-      return [{ ...material, meta: { resource, lost: 'it is gone', missed: null } as StandingMaterial['meta'] }]
+      return [{ ...material, meta: { resource, lost: 'it is gone', missed: null } as ActualMaterial['meta'] }]
     }
     const [slot] = lost('replication_slot/n2:n1:shop')
     const { lost: _, missed: __, ...stray } = renamedMaterial(slot!, { from: 'n2', to: 'n5' }).meta
-    const found: StandingMaterial = { ...renamedMaterial(slot!, { from: 'n2', to: 'n5' }), meta: stray }
+    const found: ActualMaterial = { ...renamedMaterial(slot!, { from: 'n2', to: 'n5' }), meta: stray }
     const world = [...materials.map((one) => (one.id === slot!.id ? slot! : one)), found]
     expect((await stepsOf(other, world)).map(({ step }) => step)).toEqual(['rename-node', 'share-sequences'])
   })

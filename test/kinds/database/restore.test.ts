@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { inputs, type StepName } from '../../../kinds/database/inputs.ts'
 import { archiveObservation } from '../../../kinds/database/plan/archived.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 import type { Observation } from '../../../shared/model/observation.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { codeOfReason } from '../../../shared/model/reason.ts'
@@ -34,23 +34,23 @@ const restoresIn = (plan: Plan) =>
     const { restore, role } = inputs['set-up-instance'].parse(input)
     return restore ? [[material, role, restore.node, restore.backup]] : []
   })
-const standing = async () => builtBy(await planOf(wish))
+const actual = async () => builtBy(await planOf(wish))
 
 describe('a document that is archived', () => {
   test('takes the first backup of each node that has none which goes with its log, behind everything else', async () => {
     const first = await planOf(wish)
     expect(steps(first, 'back-up-node').map(({ material }) => material)).toEqual(['archive/n1', 'archive/n2'])
     expect(first.remodels.at(-1)?.step).toBe('back-up-node')
-    expect((await planOf(wish, await standing(), archives)).remodels).toEqual([])
+    expect((await planOf(wish, await actual(), archives)).remodels).toEqual([])
     const other = [archived('n1', ['a', 2, 8]), archived('n2')]
-    const missing = await planOf(wish, await standing(), other)
+    const missing = await planOf(wish, await actual(), other)
     expect(missing.remodels.map(({ id }) => id)).toEqual(['back-up-node archive/n2'])
   })
 })
 
 describe('a document that restores', () => {
   test('a database: all nodes get the data of one, what is needed is looked for first and backups are taken last', async () => {
-    const plan = await planOf({ ...wish, restore: { all: at(5) } }, await standing(), archives)
+    const plan = await planOf({ ...wish, restore: { all: at(5) } }, await actual(), archives)
     expect(restoresIn(plan)).toEqual([
       ['instance/n1-a', 'restore', 'n1', 'n1-2'],
       ['instance/n2-c', 'restore', 'n1', 'n1-2'],
@@ -81,7 +81,7 @@ describe('a document that restores', () => {
   })
 
   test('takes the newest backup before the target, of whichever line reaches it; up to now where the server still writes', async () => {
-    const whole = await standing()
+    const whole = await actual()
     const backupFor = async (hour: number) =>
       restoresIn(await planOf({ ...wish, restore: { n1: at(hour) } }, whole, archives)).map(([, , , backup]) => backup)
     expect(await backupFor(7)).toEqual(['n1-2'])
@@ -93,12 +93,12 @@ describe('a document that restores', () => {
 
   test('is done once: a node that was restored by it is left alone, whatever else is deployed', async () => {
     const asked = { ...wish, restore: { all: at(5) } }
-    const plan = await planOf(asked, await standing(), archives)
+    const plan = await planOf(asked, await actual(), archives)
     const key = inputs['prepare-restore'].parse(plan.remodels[0]?.input).restore.key
-    const mark = (node: string, primary: string): StandingMaterial => ({
+    const mark = (node: string, primary: string): ActualMaterial => ({
       ...{ id: `restored/${node}`, attributes: { key, primary }, needs: [], meta: {} },
     })
-    const after = [...builtBy(plan, await standing()), mark('n1', 'n1-a'), mark('n2', 'n2-c')]
+    const after = [...builtBy(plan, await actual()), mark('n1', 'n1-a'), mark('n2', 'n2-c')]
     expect((await planOf(asked, after, archives)).remodels).toEqual([])
     const grown = await planOf({ ...asked, nodes: { ...asked.nodes, n3: 'e' } }, after, archives)
     expect(restoresIn(grown), 'who comes later is filled from those that stand').toEqual([])
@@ -110,7 +110,7 @@ describe('a document that restores', () => {
 
   test('goes on where it was cut off: what has its data keeps it, what lost it gets it', async () => {
     const asked = { ...wish, restore: { all: at(5) } }
-    const whole = await standing()
+    const whole = await actual()
     const key = inputs['prepare-restore'].parse((await planOf(asked, whole, archives)).remodels[0]?.input).restore.key
     const left = whole.filter(({ id }) => /^(host|archive)\//.test(id) || id === 'instance/n1-a')
     const mark = { id: 'restored/n1', attributes: { key, primary: 'n1-a' }, needs: [], meta: {} }

@@ -78,8 +78,8 @@ describe('settings in a document', () => {
   })
 
   test('are rehearsed on every server that stands ahead of everything else, and lowered on replicas behind their primary', async () => {
-    const standing = builtBy(await planOf(text('{ "max_connections": 200, "work_mem": "5MB" }')))
-    const changed = async (settings: string) => (await planOf(text(settings), standing)).remodels
+    const actual = builtBy(await planOf(text('{ "max_connections": 200, "work_mem": "5MB" }')))
+    const changed = async (settings: string) => (await planOf(text(settings), actual)).remodels
     const lowered = await changed('{ "max_connections": 60 }')
     const ids = lowered.map(({ id }) => id)
     const rehearsals = ['a', 'b', 'c'].map((host) => `rehearse instance/n1-${host}`)

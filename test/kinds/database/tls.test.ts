@@ -34,8 +34,8 @@ describe('TLS in the document of a database', () => {
   })
 
   test('is shown with what it means for clients, and sets up every server, arranges every node and makes every link again', async () => {
-    const standing = builtBy(await planOf(documentOf(wish)))
-    const plan = await planOf(withTls({ mode: 'required' }), standing)
+    const actual = builtBy(await planOf(documentOf(wish)))
+    const plan = await planOf(withTls({ mode: 'required' }), actual)
     expect(plan.consequences).toContain('clients that come without TLS are refused from then on: sessions stay')
     const steps = new Set(plan.remodels.map(({ step, material }) => `${step} ${material}`))
     for (const one of [

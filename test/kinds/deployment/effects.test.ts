@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Client } from '../../../shared/api/client.ts'
 import type { PlanView } from '../../../shared/api/schemas/plan.ts'
 import { Ledger } from '../../../shared/ledger/ledger.ts'
-import { type Floorplan, materialType, type StandingMaterial } from '../../../shared/model/material.ts'
+import { type ActualMaterial, type Floorplan, materialType } from '../../../shared/model/material.ts'
 import { connectRedis } from '../../../shared/runtime/redis.ts'
 import { settled, startServices, type TestStack } from '../../support/services.ts'
 import { planSmall, type SmallOptions, uploadSmall } from '../../support/small.ts'
@@ -31,8 +31,8 @@ afterAll(async () => {
 const first: SmallOptions = { name: 'paper', net: 66, instances: 2, front: true, after: 'run' }
 
 /** What is compiled is in an index of its own, from which the inspector adds it to the floorplan. */
-let compiled: StandingMaterial[] = []
-const isPackage = ({ id }: StandingMaterial) => materialType(id) === 'package'
+let compiled: ActualMaterial[] = []
+const isPackage = ({ id }: ActualMaterial) => materialType(id) === 'package'
 
 async function carriedOut({ plan }: PlanView): Promise<{ onPaper: Floorplan; recorded: Floorplan }> {
   const before = await ledger.floorplan('paper')

@@ -5,12 +5,7 @@ import { foremanWith } from '../../../kinds/deployment/plan/foreman.ts'
 import type { Render } from '../../../kinds/deployment/rendering.ts'
 import { effect } from '../../../kinds/deployment/testing/effect.ts'
 import { digestOf } from '../../../shared/model/canonical.ts'
-import {
-  type Attributes,
-  emptyFloorplan,
-  type Floorplan,
-  type StandingMaterial,
-} from '../../../shared/model/material.ts'
+import { type ActualMaterial, type Attributes, emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
 import type { Plan, Remodel } from '../../../shared/model/plan.ts'
 import { describeFault, type RemodelError } from '../../../shared/runtime/errors.ts'
 import { execute } from './execution.ts'
@@ -31,7 +26,7 @@ const find = (of: Plan, id: string): Remodel =>
 function changed(
   floorplan: Floorplan,
   id: string,
-  change: (material: StandingMaterial) => StandingMaterial | null,
+  change: (material: ActualMaterial) => ActualMaterial | null,
 ): Floorplan {
   return {
     ...floorplan,
@@ -408,19 +403,19 @@ test('planning again when nothing changed takes time in proportion to the instan
     const cheap: Render = async (requests) => requests.map(() => ({ digest: 'sha256:same' }))
     const draw = foremanWith(cheap)
     const draft = await draw(blueprint, emptyFloorplan('shop'), options)
-    const standing = new Map<string, StandingMaterial>()
+    const actual = new Map<string, ActualMaterial>()
     // Machines are not checked against each other here: that alone would be quadratic.
     for (const remodel of draft.remodels) {
       if (remodel.step === 'create-vm')
-        standing.set(remodel.material, {
+        actual.set(remodel.material, {
           id: remodel.material,
           attributes: (remodel.input as { vm: Attributes }).vm,
           needs: [],
           meta: {},
         })
-      else if (remodel.action !== 'barrier') effect(standing, remodel as Remodel)
+      else if (remodel.action !== 'barrier') effect(actual, remodel as Remodel)
     }
-    const materials = [...standing.values()]
+    const materials = [...actual.values()]
     const floorplan: Floorplan = { deployment: 'shop', version: 1, materials }
     const times: number[] = []
     for (let round = 0; round < 5; round++) {
@@ -437,7 +432,7 @@ test('planning again when nothing changed takes time in proportion to the instan
   expect(large / small).toBeLessThan(9)
 })
 
-const orphan = (material: StandingMaterial) => ({ ...material, meta: { ...material.meta, orphan: true } })
+const orphan = (material: ActualMaterial) => ({ ...material, meta: { ...material.meta, orphan: true } })
 const unrecorded = (floorplan: Floorplan, ids: readonly string[]): Floorplan => ({
   ...floorplan,
   materials: floorplan.materials.map((material) => (ids.includes(material.id) ? orphan(material) : material)),

@@ -8,7 +8,7 @@ import { health } from '../../../kinds/deployment/plan/observations.ts'
 import { DiskBlobstore } from '../../../shared/blobstore/disk.ts'
 import { compiledKey, RedisCompiledIndex } from '../../../shared/compilation/compiled.ts'
 import { RedisDurations } from '../../../shared/compilation/durations.ts'
-import type { Floorplan, StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial, Floorplan } from '../../../shared/model/material.ts'
 import { observed } from '../../../shared/model/observation.ts'
 import { fence, Place, until } from '../../provider/place.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
@@ -40,7 +40,7 @@ async function machine(cid: string, purpose: string, stored?: object): Promise<v
 
 const vm = (purpose: string) => ({ purpose, az: 'z1', stemcell: 'jammy/1.2', hardware: 'sha256:h', networks: [] })
 
-function instance(slot: string, cid: string): StandingMaterial[] {
+function instance(slot: string, cid: string): ActualMaterial[] {
   const attributes = { az: 'z1', networks: [], jobs: {}, packages: {}, configuration: {}, state: 'started' }
   return [
     { id: `instance/${slot}`, attributes, needs: [], meta: { vm: cid } },
@@ -48,7 +48,7 @@ function instance(slot: string, cid: string): StandingMaterial[] {
   ]
 }
 
-async function inspect(materials: StandingMaterial[]) {
+async function inspect(materials: ActualMaterial[]) {
   const recorded: Floorplan = { deployment: 'shop', version: 3, materials }
   const compiled = new RedisCompiledIndex(redis, settings)
   const durations = new RedisDurations(redis, settings)

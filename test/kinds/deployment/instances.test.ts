@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { instances } from '../../../kinds/deployment/plan/instances.ts'
-import type { StandingMaterial } from '../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../shared/model/material.ts'
 
-const material = (id: string, attributes = {}, meta = {}): StandingMaterial => ({ id, attributes, needs: [], meta })
+const material = (id: string, attributes = {}, meta = {}): ActualMaterial => ({ id, attributes, needs: [], meta })
 const machine = (cid: string, purpose: string) =>
   material(`vm/${cid}`, { purpose, az: 'z1', stemcell: 'local/1', networks: [{ address: '10.0.0.9' }] })
 const web = (index: number, vm: string) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { formatIp, parseInterval } from '../../../kinds/deployment/plan/network/ip.ts'
-import { place, type Standing, type Wanted } from '../../../kinds/deployment/plan/placement.ts'
+import { type Existing, place, type Wanted } from '../../../kinds/deployment/plan/placement.ts'
 import { readCases } from '../../support/cases.ts'
 
 /** BOSH's own cases of placement; the schema is in the README beside them. */
@@ -83,12 +83,12 @@ function wantedOf({ given }: Case): Wanted {
 
 describe.skipIf(placements === null)('instances stand where BOSH would put them', () => {
   test.each(cases().filter((one) => !one.expect.error))('$id: $when', (one) => {
-    const standing = one.given.floorplan?.instances ?? []
+    const existing = one.given.floorplan?.instances ?? []
     const wanted = wantedOf(one)
     const result = place(
       wanted,
-      standing.map(
-        (instance): Standing => ({
+      existing.map(
+        (instance): Existing => ({
           index: instance.index,
           az: instance.az,
           pinned: instance.disks.length > 0,
@@ -96,7 +96,7 @@ describe.skipIf(placements === null)('instances stand where BOSH would put them'
         }),
       ),
     )
-    const nameOf = new Map(standing.map((instance) => [instance.index, instance.id]))
+    const nameOf = new Map(existing.map((instance) => [instance.index, instance.id]))
     const kept = result.placed.filter((slot) => !slot.isNew)
     const made = result.placed.filter((slot) => slot.isNew)
     expect(result.fault).toBeNull()
@@ -128,25 +128,25 @@ describe.skipIf(placements === null)('instances stand where BOSH would put them'
 const azOf = (at: string | null | { az: string | null }) => (at !== null && typeof at === 'object' ? at.az : at)
 
 test('when disks leave, the highest index of the fullest AZ goes first', () => {
-  const standing = ['z1', 'z1', 'z2', 'z1'].map((az, index): Standing => ({ index, az, pinned: true, addresses: {} }))
-  expect(place({ count: 2, azs: ['z1', 'z2'], statics: [] }, standing).obsolete).toEqual([1, 3])
+  const existing = ['z1', 'z1', 'z2', 'z1'].map((az, index): Existing => ({ index, az, pinned: true, addresses: {} }))
+  expect(place({ count: 2, azs: ['z1', 'z2'], statics: [] }, existing).obsolete).toEqual([1, 3])
 })
 
 /** How often a placement reads one of so many instances, on average. */
 function readsOfEach(count: number): number {
   let reads = 0
-  const counted: ProxyHandler<Standing> = {
+  const counted: ProxyHandler<Existing> = {
     get(instance, key) {
       reads += 1
       return Reflect.get(instance, key)
     },
   }
-  const standing = Array.from(
+  const existing = Array.from(
     { length: count },
     (_, index) => new Proxy({ index, az: `z${index % 3}`, pinned: index % 2 === 0, addresses: {} }, counted),
   )
   const wanted = { count: count / 2, azs: ['z0', 'z1', 'z2'], statics: [] }
-  expect(place(wanted, standing).obsolete).toHaveLength(count / 2)
+  expect(place(wanted, existing).obsolete).toHaveLength(count / 2)
   return reads / count
 }
 

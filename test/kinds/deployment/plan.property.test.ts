@@ -140,7 +140,7 @@ test('at most max_in_flight instances of a group are down at once, and canaries 
       const shared = new Set(next.permits.filter((permit) => permit.windows.length > 1).map((permit) => permit.name))
       const open = new Set<string>()
       execute(next, before, chooser(order), {
-        started: (remodel, done, standing) => {
+        started: (remodel, done, actual) => {
           const [, group, index] = /^(?:stop|start)-instance (.*)\/(\d+)$/.exec(remodel.id) ?? []
           if (group === undefined || remodel.permit?.startsWith('remove')) return
           // Those that swap addresses among each other share one permit.
@@ -153,7 +153,7 @@ test('at most max_in_flight instances of a group are down at once, and canaries 
           open.add(`${group}/${index}`)
           const down = [...open].filter((slot) => slot.startsWith(`${group}/`))
           expect(down.length).toBeLessThanOrEqual(limits.get(`update ${group}`) ?? 0)
-          void standing
+          void actual
         },
       })
       for (const barrier of next.remodels.filter((remodel) => remodel.id.startsWith('canaries of '))) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { architect } from '../../../kinds/deployment/plan/architect.ts'
+import { readFloorplan } from '../../../kinds/deployment/plan/foreman/actual.ts'
 import { address } from '../../../kinds/deployment/plan/foreman/address.ts'
 import { build } from '../../../kinds/deployment/plan/foreman/build.ts'
 import { CloudIds } from '../../../kinds/deployment/plan/foreman/cloud-ids.ts'
@@ -7,7 +8,6 @@ import type { PlanContext } from '../../../kinds/deployment/plan/foreman/context
 import { decide } from '../../../kinds/deployment/plan/foreman/decide.ts'
 import { match } from '../../../kinds/deployment/plan/foreman/match.ts'
 import { renderJobs } from '../../../kinds/deployment/plan/foreman/rendering.ts'
-import { readFloorplan } from '../../../kinds/deployment/plan/foreman/standing.ts'
 import { readBlueprint } from '../../../kinds/deployment/plan/foreman/wanted.ts'
 import { foremanWith } from '../../../kinds/deployment/plan/foreman.ts'
 import { emptyFloorplan, type Floorplan, materialType } from '../../../shared/model/material.ts'
@@ -48,7 +48,7 @@ describe('the stages of the foreman', () => {
       const wanted = frozen(readBlueprint(blueprint))
       const context: PlanContext = frozen({
         wanted,
-        standing: readFloorplan(floorplan, new Map()),
+        actual: readFloorplan(floorplan, new Map()),
         options: { ...options, ...asked },
         cids: new CloudIds(wanted, floorplan.version),
         reserved: new ReservedNames(),
@@ -69,13 +69,13 @@ describe('the stages of the foreman', () => {
 
 describe('the materials of a blueprint', () => {
   test('say of disks, instances and packages what the floorplan says once they are deployed', async () => {
-    const standing = new Map((await deployed()).materials.map((material) => [material.id, material.attributes]))
+    const actual = new Map((await deployed()).materials.map((material) => [material.id, material.attributes]))
     const { materials } = architect(document('shop.yml', manifestText), given())
     expect(materials.map(({ id }) => materialType(id))).toEqual(expect.arrayContaining(['package', 'disk', 'instance']))
     for (const { id, attributes } of materials) {
       // The package of the tests' own execution says no more than its key and name.
       const { key, name } = attributes
-      expect(standing.get(id), id).toMatchObject(materialType(id) === 'package' ? { key, name } : attributes)
+      expect(actual.get(id), id).toMatchObject(materialType(id) === 'package' ? { key, name } : attributes)
     }
   })
 

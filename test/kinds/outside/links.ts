@@ -92,25 +92,25 @@ function draft({ id, how, changes }: Wanted, target?: string, code = 'document-c
 export const steps = {
   link: defineStep({
     input: z.object({ path: z.string(), target: z.string() }),
-    look: async (context, { path, target }) => ((await targetAt(path)) === target ? standing(context, target) : null),
+    look: async (context, { path, target }) => ((await targetAt(path)) === target ? actual(context, target) : null),
     apply: (context, { path, target }) => fenced(context, path, 'ln -sfn "$4" "$0"', target),
     async verify(context, { path, target }) {
-      if ((await targetAt(path)) === target) return standing(context, target)
+      if ((await targetAt(path)) === target) return actual(context, target)
       throw new RemodelError('infrastructure', `${path} does not lead to ${target}`)
     },
   }),
   unlink: defineStep({
     input: z.object({ path: z.string() }),
-    look: async (context, { path }) => ((await targetAt(path)) === null ? standing(context, null) : null),
+    look: async (context, { path }) => ((await targetAt(path)) === null ? actual(context, null) : null),
     apply: (context, { path }) => fenced(context, path, 'rm -f "$0"', ''),
     async verify(context, { path }) {
-      if ((await targetAt(path)) === null) return standing(context, null)
+      if ((await targetAt(path)) === null) return actual(context, null)
       throw new RemodelError('infrastructure', `${path} is still there`)
     },
   }),
 }
 
-function standing({ material }: StepContext, target: string | null) {
+function actual({ material }: StepContext, target: string | null) {
   return { floorplan: { [material]: target === null ? null : { attributes: { target }, needs: [], meta: {} } } }
 }
 

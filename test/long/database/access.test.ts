@@ -5,7 +5,7 @@ import { Ledger } from '../../../shared/ledger/ledger.ts'
 import { connectRedis } from '../../../shared/runtime/redis.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { addressOf, carryOut, documentOf, expectWhole, passwordOf, remove, standing } from './support.ts'
+import { actual, addressOf, carryOut, documentOf, expectWhole, passwordOf, remove } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
@@ -120,7 +120,7 @@ describe('the servers of a database', { timeout: 200_000 }, () => {
 
   test('are gone, and nothing is left', async () => {
     await remove(stack.client())
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
   })
 })
 

@@ -21,7 +21,7 @@ async function planOf(wish: Wish): Promise<Plan> {
   return plan
 }
 
-/** With the assembler standing still where n3 is a node of its own, and no other node has a slot on it. */
+/** With the assembler stopped where n3 is a node of its own, and no other node has a slot on it. */
 async function unlinked(): Promise<Plan> {
   expect(await field.deploy(documentOf(two()))).toMatchObject({ state: 'done', said: '' })
   await field.stall('populate-node.subscribed')

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { ask, askServer, deploy, documentOf, expectWhole, remove, standing } from './support.ts'
+import { actual, ask, askServer, deploy, documentOf, expectWhole, remove } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
@@ -98,7 +98,7 @@ describe('while both nodes are written to', { timeout: 180_000 }, () => {
     await sleep(500)
     await Promise.all(writers.map((writer) => writer.stop()))
     expect(await roles('b')).toEqual([false])
-    expect((await standing(stack)).filter((id) => id.startsWith('db-shop-a'))).toEqual([])
+    expect((await actual(stack)).filter((id) => id.startsWith('db-shop-a'))).toEqual([])
     expect(await ask(net, 'b', "SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical'")).toEqual([])
     const acknowledged = writers.flatMap((writer) => writer.acknowledged)
     await expectWhole(net, ['b', 'cd'], acknowledged)
@@ -106,6 +106,6 @@ describe('while both nodes are written to', { timeout: 180_000 }, () => {
 
   test('is removed: nothing is left', async () => {
     await remove(client)
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
   })
 })

@@ -28,7 +28,7 @@ describe(`changes of a primary at random, seed ${seed}`, () => {
     'run $run: $how to $heir, $interrupt at $point: no acknowledged row is lost, one primary in the end',
     { timeout: 900_000 },
     async (drawn) => {
-      scene ??= await standing()
+      scene ??= await actual()
       // What comes behind a run that failed says nothing: it gets servers of its own.
       const own = scene
       scene = null
@@ -51,7 +51,7 @@ describe(`changes of a primary at random, seed ${seed}`, () => {
   )
 })
 
-async function standing(): Promise<Scene> {
+async function actual(): Promise<Scene> {
   const made = await Scene.open()
   expect(await made.deploy()).toEqual({ state: 'done', errors: '' })
   return made

@@ -131,7 +131,7 @@ class Play {
     const moment = await this.#quietMoment(chapter)
     // Nothing is deployed where there is no moment to go back to: a fault of it would stay.
     if (moment === '' && restoring.has(chapter.change)) return
-    const standing = this.#acknowledged.length
+    const actual = this.#acknowledged.length
     await inflict(this.#stack, this.#net, this.#current, chapter)
     for (const page of pagesOf(this.#current, { before: this.#before, moment }, chapter)) {
       const done = await this.#turnTo(page, chapter)
@@ -143,7 +143,7 @@ class Play {
       }
       if (!done) break
     }
-    expect(this.#acknowledged.length).toBeGreaterThanOrEqual(standing)
+    expect(this.#acknowledged.length).toBeGreaterThanOrEqual(actual)
     await this.#expectAsSaid()
     const nodes = Object.values(this.#current.nodes)
     for (const [index, writer] of this.#writers.slice(0, 2).entries()) writer.hosts = nodes[index % nodes.length]!
@@ -152,9 +152,9 @@ class Play {
 
   /** Answers whether the document stands; where it does not, what stood before is whole again. */
   async #turnTo(page: Page, chapter: Chapter): Promise<boolean> {
-    const standing = Object.values(this.#current.nodes).join('')
+    const actual = Object.values(this.#current.nodes).join('')
     const added = Object.values(page.nodes).join('').split('')
-    this.#writers[2]!.hosts = added.filter((letter) => !standing.includes(letter)).join('')
+    this.#writers[2]!.hosts = added.filter((letter) => !actual.includes(letter)).join('')
     const cancelAfterMs = chapter.change === 'withdrawn' ? chapter.afterMs : undefined
     let ended =
       chapter.fault === 'disk full'

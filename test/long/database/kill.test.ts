@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Failpoint, failpointsOf } from '../../chaos/failpoints.ts'
 import { Lane } from './lane.ts'
-import { ask, askServer, expectWhole, standing, type Wish } from './support.ts'
+import { actual, ask, askServer, expectWhole, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
 
 /**
@@ -77,7 +77,7 @@ async function expectNothingOf(node: string, lane: Lane): Promise<void> {
     expect(await ask(lane.net, hosts, 'SELECT count(*)::int FROM pg_replication_origin')).toEqual([[1]])
     expect(await ask(lane.net, hosts, 'SELECT count(*)::int FROM pg_replication_slots')).toEqual([[1]])
   }
-  expect(await standing(lane)).toEqual(['a', 'c'].flatMap((host) => [`db-shop-${host}`, `db-shop-${host}-data`]))
+  expect(await actual(lane)).toEqual(['a', 'c'].flatMap((host) => [`db-shop-${host}`, `db-shop-${host}-data`]))
 }
 
 /** Writes to all nodes while something is done; then every acknowledged row is on every node once. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { ask, askServer, connect, deploy, documentOf, expectWhole, remove, standing } from './support.ts'
+import { actual, ask, askServer, connect, deploy, documentOf, expectWhole, remove } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
@@ -115,7 +115,7 @@ describe('a database of two nodes with two instances each', { timeout: 240_000 }
       expect(await ask(net, hosts, "SELECT subname FROM pg_subscription WHERE subname LIKE '%n2%'")).toEqual([])
       expect(await ask(net, hosts, 'SELECT count(*) FROM pg_replication_origin')).toEqual([['1']])
     }
-    expect((await standing(stack)).filter((id) => /-[cd](-data)?$/.test(id))).toEqual([])
+    expect((await actual(stack)).filter((id) => /-[cd](-data)?$/.test(id))).toEqual([])
     const writer = new Writer(net, 'n1-y', 'ab')
     await sleep(300)
     await writer.stop()
@@ -124,7 +124,7 @@ describe('a database of two nodes with two instances each', { timeout: 240_000 }
 
   test('is removed: nothing is left', async () => {
     await remove(client)
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
     expect((await client.deployments()).map(({ name }) => name)).toEqual([])
   })
 })

@@ -11,7 +11,7 @@ import { connectRedis } from '../../../shared/runtime/redis.ts'
 import { remodel } from '../../cli/remodel.ts'
 import { settled, startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { ask, askServer, carryOut, deploy, documentOf, expectWhole, remove, standing, type Wish } from './support.ts'
+import { actual, ask, askServer, carryOut, deploy, documentOf, expectWhole, remove, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
@@ -313,7 +313,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
       { timeout: 60_000, interval: 500 },
     )
     await remove(client)
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
     await client.cleanUp({ all: true })
     const config = time(last, { source_database_id: 'shop', source_node_name: 'n1' })
     const other = { ...wish, name: 'other', nodes: { n1: 'a', n2: 'c' }, restore: { all: config } }
@@ -333,7 +333,7 @@ describe('a database that is backed up', { timeout: 300_000 }, () => {
     }
     await client.cleanUp({ all: true })
     await expect.poll(blobs, { timeout: 10_000 }).toEqual([])
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
     expect(await client.deployments()).toEqual([])
   })
 })

@@ -91,7 +91,7 @@ export async function askServer(net: number, letter: string, sql: string): Promi
 }
 
 /** Machines and disks that stand. */
-export async function standing(stack: Pick<TestStack, 'provider'>): Promise<string[]> {
+export async function actual(stack: Pick<TestStack, 'provider'>): Promise<string[]> {
   const [vms, disks] = await Promise.all([stack.provider.listVms(), stack.provider.listDisks()])
   return [...vms, ...disks].map(({ id }) => id).sort()
 }

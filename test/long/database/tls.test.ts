@@ -8,7 +8,7 @@ import { Secrets } from '../../../shared/runtime/secrets.ts'
 import { openAsClient } from '../../kinds/database/postgres.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { addressOf, ask, deploy, documentOf, expectWhole, passwordOf, remove, standing, type Wish } from './support.ts'
+import { actual, addressOf, ask, deploy, documentOf, expectWhole, passwordOf, remove, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
@@ -89,7 +89,7 @@ async function expectConninfo(ssl: boolean): Promise<void> {
 const startedAt = () => Promise.all(letters.map((letter) => asAdmin(letter, 'SELECT pg_postmaster_start_time()::text')))
 
 describe('TLS of a database', { timeout: 600_000 }, () => {
-  test('comes to a standing database under writers, is required, and goes: no server restarts and no row is lost', async () => {
+  test('comes to an existing database under writers, is required, and goes: no server restarts and no row is lost', async () => {
     await put()
     await expectLinks(false)
     expect(await comesIn('a', undefined)).toBe('in the clear')
@@ -207,7 +207,7 @@ describe('TLS of a database', { timeout: 600_000 }, () => {
       await expect.poll(there, { timeout: 60_000 }).toEqual([[1]])
     }
     await remove(stack.client())
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
   })
 
   test('is of a database that is restored: servers have certificates again, and nothing goes in the clear', async () => {
@@ -238,6 +238,6 @@ describe('TLS of a database', { timeout: 600_000 }, () => {
       .poll(() => ask(net, 'c', 'SELECT id FROM item ORDER BY id'), { timeout: 60_000 })
       .toEqual([['before'], ['then']])
     await remove(stack.client())
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
   })
 })

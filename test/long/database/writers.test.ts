@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Client } from '../../../shared/api/client.ts'
 import { startServices, type TestStack } from '../../support/services.ts'
 import { ownNet } from './net.ts'
-import { ask, askServer, deploy, documentOf, expectWhole, remove, standing, type Wish } from './support.ts'
+import { actual, ask, askServer, deploy, documentOf, expectWhole, remove, type Wish } from './support.ts'
 import { Writer } from './writer.ts'
 
 let stack: TestStack
@@ -82,6 +82,6 @@ describe('two nodes of two instances each, written to without a pause', { timeou
     const { plan } = await client.plan({ manifest: { name: 'shop.yml', content: documentOf(again) } })
     expect(plan.remodels.map(({ id }) => id)).toEqual([])
     await remove(client)
-    expect(await standing(stack)).toEqual([])
+    expect(await actual(stack)).toEqual([])
   })
 })

@@ -48,7 +48,7 @@ export function firstBackups(
     const wanted = Object.values(context.settingsOf(node.node_name))[0]?.backup
     if (!wanted) return []
     const archive = archives.find((one) => one.deployment === context.deployment && one.node === node.node_name)
-    const exists = context.standing('database.node', node.node_name) !== undefined
+    const exists = context.actual('database.node', node.node_name) !== undefined
     const silent = exists && archive?.now === null && !pending.has(node.node_name)
     const has = archive?.backups.some(({ line }) => line === archive.line)
     if ((has || silent) && !pending.has(node.node_name)) return []
@@ -81,7 +81,7 @@ export function preparations({ pending }: Restores, context: DatabaseContext): R
   })
   const archived = new Set([...sources.values()].flatMap((one) => (one.deployment === deployment ? [one.node] : [])))
   const others = [...pending.keys()].filter(
-    (node) => !archived.has(node) && context.standing('database.node', node) !== undefined,
+    (node) => !archived.has(node) && context.actual('database.node', node) !== undefined,
   )
   const tails = others.map((node) => {
     const input = { deployment, node, members: context.membersOf(node) }

@@ -1,6 +1,6 @@
-import { materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, materialName, materialType } from '../../../../shared/model/material.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
-import { findStanding, type State } from '../operations/operations.ts'
+import { findActual, type State } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Restores } from './restores.ts'
 
@@ -12,7 +12,7 @@ import type { Restores } from './restores.ts'
 export function laidAside(
   strategy: Strategy,
   start: State,
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   { pending }: Restores,
 ): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
@@ -22,7 +22,7 @@ export function laidAside(
   for (const host of hosts) {
     const node = strategy.nodes.find(({ instances }) => instances?.some(({ host_id }) => host_id === host))
     const instance = node?.instances?.find(({ host_id }) => host_id === host)?.instance_id
-    if (node && instance && findStanding(start, 'database.node', node.node_name) === undefined) {
+    if (node && instance && findActual(start, 'database.node', node.node_name) === undefined) {
       if (!pending.has(node.node_name)) found.set(node.node_name, instance)
     } else if (!node && !strategy.dataLoss) {
       const what = `host ${host} has what its node had before a restore that did not end`

@@ -1,8 +1,8 @@
 import { InstanceAttributes, type Member, type Members, type Restore } from '../../inputs.ts'
 import { instanceSlot, linkName } from '../../postgres/names.ts'
 import {
+  findActual,
   findResource,
-  findStanding,
   type NamedPlan,
   type NodeResources,
   type Phase,
@@ -121,7 +121,7 @@ export class DatabaseContext {
 
   /** It is there before the plan begins. */
   exists(node: string): boolean {
-    return findStanding(this.#start, 'database.node', node) !== undefined
+    return findActual(this.#start, 'database.node', node) !== undefined
   }
 
   isWanted(node: string): boolean {
@@ -139,7 +139,7 @@ export class DatabaseContext {
   }
 
   /** The node that a server, or the server on a host, is of as it is. */
-  standingNodeOf({ identifier, attributes }: ResourceData): string | undefined {
+  actualNodeOf({ identifier, attributes }: ResourceData): string | undefined {
     if (identifier.type !== 'host') return String(attributes.node)
     const instances = Object.values(this.#start.resources['database.instance'] ?? {})
     const on = instances.find((one) => one.attributes.host_id === identifier.id)
@@ -157,11 +157,11 @@ export class DatabaseContext {
     const back = this.#found.aside.get(node)
     if (back !== undefined) return { role: instance === back ? 'found' : 'follow', source: node }
     const whole = this.#found.restored.get(node)
-    if (whole !== undefined && findStanding(this.#start, 'database.node', node) === undefined) {
+    if (whole !== undefined && findActual(this.#start, 'database.node', node) === undefined) {
       return { role: instance === whole ? 'keep' : 'follow', source: node }
     }
     const source = this.sourceOf(node)
-    const exists = source === undefined && findStanding(this.#start, 'database.node', node) !== undefined
+    const exists = source === undefined && findActual(this.#start, 'database.node', node) !== undefined
     const primary = exists ? this.#primaryOf(node) : this.keptOf(node)[0]?.instance
     if (primary !== instance) return { role: 'follow', source: source ?? node }
     if (exists) return { role: 'keep', source: node }
@@ -192,12 +192,12 @@ export class DatabaseContext {
   /** Both nodes stand with the link between them, which the subscriber has read by, and neither is restored. */
   hasRead({ provider, subscriber, database }: { provider: string; subscriber: string; database: string }): boolean {
     const id = `${provider}:${subscriber}:${database}`
-    const subscription = this.standing('database.subscription', id)
+    const subscription = this.actual('database.subscription', id)
     const isRecorded = subscription !== undefined && subscription.attributes.disabled !== true
     const stand = [provider, subscriber].every(
-      (node) => findStanding(this.#start, 'database.node', node) !== undefined && this.restoreOf(node) === undefined,
+      (node) => findActual(this.#start, 'database.node', node) !== undefined && this.restoreOf(node) === undefined,
     )
-    return isRecorded && stand && this.standing('database.replication_slot', id) !== undefined
+    return isRecorded && stand && this.actual('database.replication_slot', id) !== undefined
   }
 
   #primaryOf(node: string): string {
@@ -233,7 +233,7 @@ export class DatabaseContext {
     return this.#nodes.flatMap(({ instances }) => (instances ?? []).map(({ instance_id }) => instanceSlot(instance_id)))
   }
 
-  standing(type: string, id: string): ResourceData | undefined {
+  actual(type: string, id: string): ResourceData | undefined {
     return findResource(this.#start, type, id)
   }
 
@@ -256,8 +256,8 @@ export class DatabaseContext {
 
   /** It has never stood whole: no client has come to it, or may before this plan has connected it. */
   isAdded(node: string): boolean {
-    const exists = findStanding(this.#start, 'database.node', node) !== undefined
-    return !exists || this.isCopied(node) || findStanding(this.#start, 'database.roles_source', node) !== undefined
+    const exists = findActual(this.#start, 'database.node', node) !== undefined
+    return !exists || this.isCopied(node) || findActual(this.#start, 'database.roles_source', node) !== undefined
   }
 
   /**
@@ -265,7 +265,7 @@ export class DatabaseContext {
    * data. One that comes back as it was before a restore goes on from its places.
    */
   mayMiss(node: string): boolean {
-    const exists = findStanding(this.#start, 'database.node', node) !== undefined
+    const exists = findActual(this.#start, 'database.node', node) !== undefined
     return this.#found.loss || (!exists && !this.isCopied(node) && !this.#found.aside.has(node))
   }
 

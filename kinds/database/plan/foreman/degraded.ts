@@ -1,11 +1,11 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../../shared/model/material.ts'
 import { StoppedLink } from '../../api/server.ts'
 import { stoppedText } from '../../postgres/links/stopped.ts'
 
 /**
  * What a plan says of nodes that do not get what others write: no plan repairs it, a person decides which row stays.
  */
-export function degradedNotes(materials: readonly StandingMaterial[]): string[] {
+export function degradedNotes(materials: readonly ActualMaterial[]): string[] {
   return materials.flatMap((material) => {
     const link = StoppedLink.safeParse(material.meta.link)
     if (link.success) return [stoppedText(link.data)]
@@ -15,16 +15,16 @@ export function degradedNotes(materials: readonly StandingMaterial[]): string[] 
 }
 
 /** Tables and columns that a node does not have and others do. */
-export function lackingOf({ meta }: StandingMaterial): string[] {
+export function lackingOf({ meta }: ActualMaterial): string[] {
   return Array.isArray(meta.lacking) ? meta.lacking.map(String) : []
 }
 
 /** What of the tables is likely to be meant otherwise. */
-export function tableNotes(materials: readonly StandingMaterial[]): string[] {
+export function tableNotes(materials: readonly ActualMaterial[]): string[] {
   return [...keylessNotes(materials), ...placeNotes(materials)]
 }
 
-function placeNotes(materials: readonly StandingMaterial[]): string[] {
+function placeNotes(materials: readonly ActualMaterial[]): string[] {
   const all = (key: 'misplaced' | 'personal') => [
     ...new Set(materials.flatMap(({ meta }) => (Array.isArray(meta[key]) ? meta[key].map(String) : []))),
   ]
@@ -41,7 +41,7 @@ function placeNotes(materials: readonly StandingMaterial[]): string[] {
 }
 
 /** Tables without a key: rows of them can be added, and PostgreSQL refuses to change or delete any. */
-function keylessNotes(materials: readonly StandingMaterial[]): string[] {
+function keylessNotes(materials: readonly ActualMaterial[]): string[] {
   const nodes = new Map<string, string[]>()
   for (const { attributes, meta } of materials) {
     for (const table of Array.isArray(meta.keyless) ? meta.keyless.map(String) : []) {

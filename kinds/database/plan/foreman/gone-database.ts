@@ -1,11 +1,11 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Restores } from './restores.ts'
 
 /** The server of the node answers and has no database, though one was set up there. */
-export function databaseIsGone(materials: readonly StandingMaterial[], node: string): boolean {
+export function databaseIsGone(materials: readonly ActualMaterial[], node: string): boolean {
   return materials.some(({ attributes, meta }) => attributes.node_name === node && meta.gone === true)
 }
 
@@ -15,7 +15,7 @@ export function databaseIsGone(materials: readonly StandingMaterial[], node: str
  */
 export function refuseGoneDatabases(
   strategy: Strategy,
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   { pending }: Restores,
 ): void {
   const names = strategy.nodes.map(({ node_name }) => node_name)

@@ -6,7 +6,7 @@ import type { DatabaseContext } from './database-context.ts'
 import type { Handover } from './handover.ts'
 
 /** What a change of primary has to know of its node. */
-export type Surroundings = Pick<DatabaseContext, 'deployment' | 'membersOf' | 'standing' | 'isSynchronous'>
+export type Surroundings = Pick<DatabaseContext, 'deployment' | 'membersOf' | 'actual' | 'isSynchronous'>
 
 /** A replication takes as long as it takes, but a worker may be lost more often than once meanwhile. */
 const attempts = 5
@@ -23,7 +23,7 @@ export function handoverRemodels(
 ): RemodelDraft[] {
   const { node, from, to, how } = handover
   const members = context.membersOf(node)
-  const resource = context.standing('database.node', node)
+  const resource = context.actual('database.node', node)
   const material = `node/${node}`
   const words = how === 'promote-node' ? 'promote' : how.replace('-', ' ')
   const stage = `${words} ${node}`
@@ -78,7 +78,7 @@ function readersOf(
 ): { database: string; readers: Members } {
   const nodes = slots.flatMap((slot) => linkPattern.exec(slot)?.[2] ?? [])
   return {
-    database: String(context.standing('database.instance', to)?.attributes.database_name ?? ''),
+    database: String(context.actual('database.instance', to)?.attributes.database_name ?? ''),
     readers: Object.fromEntries(nodes.map((node) => [node, context.membersOf(node)])),
   }
 }

@@ -1,4 +1,4 @@
-import { materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, materialType } from '../../../../shared/model/material.ts'
 import { comparePositions, positionText } from '../../postgres/position.ts'
 import { answersNeeded, type Commits, isEnough } from '../../postgres/quorum.ts'
 import { type NodeInstances, NodeView } from './node-view.ts'
@@ -54,11 +54,11 @@ interface Wishes {
  * brought back where it is.
  */
 export function handovers(
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   nodes: readonly NodeInstances[],
   wanted: Readonly<Record<string, string>>,
   { acceptLoss = false, filling = new Set() }: Wishes = {},
-): { handovers: Handover[]; late: Handover[]; materials: StandingMaterial[]; notes: string[] } {
+): { handovers: Handover[]; late: Handover[]; materials: ActualMaterial[]; notes: string[] } {
   const byId = new Map(materials.map((material) => [material.id, material]))
   const found: Handover[] = []
   const late: Handover[] = []
@@ -115,7 +115,7 @@ const afterwards = (view: NodeView, from: string) =>
     : `made anew when another server of ${view.node} takes writes`
 
 /** Its machine is ended before another server takes over. */
-function madeAnew(material: StandingMaterial): StandingMaterial {
+function madeAnew(material: ActualMaterial): ActualMaterial {
   const known = material.meta.resource as { error?: string } | undefined
   if (known === undefined) return material
   const resource = { ...known, needs_recreate: true, error: known.error || 'its machine is ended' }
@@ -123,7 +123,7 @@ function madeAnew(material: StandingMaterial): StandingMaterial {
 }
 
 /** The followers of the new primary are known when there is one: every server of the node is looked at again. */
-function suspect(material: StandingMaterial): StandingMaterial {
+function suspect(material: ActualMaterial): ActualMaterial {
   const { resource } = material.meta
   if (materialType(material.id) !== 'instance' || resource === undefined) return material
   const known = resource as { error?: string }

@@ -1,4 +1,4 @@
-import { materialName, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, materialName } from '../../../../shared/model/material.ts'
 import { type NodeInstances, NodeView } from './node-view.ts'
 
 /**
@@ -8,9 +8,9 @@ import { type NodeInstances, NodeView } from './node-view.ts'
  * a fault, so that none of them takes over. Pure.
  */
 export function heldServers(
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   nodes: readonly NodeInstances[],
-): { held: ReadonlySet<string>; materials: StandingMaterial[]; notes: string[] } {
+): { held: ReadonlySet<string>; materials: ActualMaterial[]; notes: string[] } {
   const byId = new Map(materials.map((material) => [material.id, material]))
   const faults = new Map(
     nodes.flatMap((node) => {
@@ -31,7 +31,7 @@ export function heldServers(
   }
 }
 
-function marked(material: StandingMaterial, error: string): StandingMaterial {
+function marked(material: ActualMaterial, error: string): ActualMaterial {
   const resource = { ...(material.meta.resource as object), needs_recreate: false, error }
   return { ...material, meta: { ...material.meta, resource } }
 }

@@ -44,12 +44,12 @@ function handoverText({ how, node, from, to }: Handover): string {
 
 function switchOverOf({ resource: { identifier } }: Event, context: DatabaseContext): string[] {
   if (identifier.type !== 'database.switchover') return []
-  const node = String(context.standing('database.instance', identifier.id)?.attributes.node)
+  const node = String(context.actual('database.instance', identifier.id)?.attributes.node)
   return [switchOverText(node, primaryOf(node, context), identifier.id)]
 }
 
 const primaryOf = (node: string, context: DatabaseContext) =>
-  String(context.standing('database.node', node)?.attributes.primary_instance_id)
+  String(context.actual('database.node', node)?.attributes.primary_instance_id)
 
 /**
  * In the order of the plan, of each node the primary last. Servers that read their settings again are named together.
@@ -84,13 +84,13 @@ function serverTexts({ type, resource }: Event, context: DatabaseContext, { pend
   if (type !== 'delete' && context.isHeld(server)) return []
   const { node } = InstanceAttributes.parse(resource.attributes)
   if (pending.has(node) || !context.isWanted(node)) return []
-  const exists = context.standing('database.node', node) !== undefined
+  const exists = context.actual('database.node', node) !== undefined
   if (type === 'delete') return exists ? [`${server} goes: ${node} goes on without it`] : []
   const source = context.sourceOf(node)
   if (source !== undefined) return [`${node} comes with what ${source} has, which goes on taking writes`]
   if (!exists || type !== 'create') return []
   if (primaryOf(node, context) === server) return [`${server} is brought back: no writes on ${node} until then`]
-  return context.standing('database.instance', server) !== undefined
+  return context.actual('database.instance', server) !== undefined
     ? [`${server} is set up again: ${node} goes on taking writes`]
     : [`${server} comes: it is copied from the primary of ${node}, which goes on taking writes`]
 }
@@ -98,7 +98,7 @@ function serverTexts({ type, resource }: Event, context: DatabaseContext, { pend
 function extensionTexts(events: readonly Event[], context: DatabaseContext): string[] {
   return events.flatMap(({ type, resource }) => {
     const { type: of, id } = resource.identifier
-    const stood = context.standing(of, id)
+    const stood = context.actual(of, id)
     if (of !== 'database.postgres_database' || type === 'delete' || !stood) return []
     const [before, after] = [extensionsOf(stood), extensionsOf(resource)]
     return [
@@ -120,7 +120,7 @@ function restoreTexts({ pending, archives }: Planned, context: DatabaseContext):
   return [...alike.values()].flatMap((group) => {
     const restore = group[0]![1]
     const nodes = group.map(([node]) => node)
-    const back = nodes.filter((node) => context.standing('database.node', node) !== undefined)
+    const back = nodes.filter((node) => context.actual('database.node', node) !== undefined)
     const fresh = nodes.filter((node) => !back.includes(node))
     const moment = momentText(restore)
     const now = archives.find((one) => one.deployment === restore.deployment && one.node === restore.node)?.now ?? null
@@ -195,7 +195,7 @@ function sinceText(target: Target, now: number | null): string {
 /** All servers have the same users: those of the first one speak for all. */
 function userTexts(nodes: readonly NodeResources[], context: DatabaseContext): string[] {
   for (const { instance_id: id, instance } of nodes.flatMap(({ instances }) => instances ?? [])) {
-    const stood = context.standing('database.instance', id)
+    const stood = context.actual('database.instance', id)
     if (!stood) continue
     const before = new Map(InstanceAttributes.parse(stood.attributes).users.map((user) => [user.username, user]))
     return InstanceAttributes.parse(instance.attributes).users.flatMap((user) => {
@@ -216,7 +216,7 @@ function userTexts(nodes: readonly NodeResources[], context: DatabaseContext): s
 function tlsTexts(nodes: readonly NodeResources[], context: DatabaseContext): string[] {
   return nodes.flatMap(({ instances }) =>
     (instances ?? []).flatMap(({ instance_id: id, instance }): string[] => {
-      const stood = context.standing('database.instance', id)
+      const stood = context.actual('database.instance', id)
       if (!stood) return []
       const [before, after] = [stood, instance].map(({ attributes }) => InstanceAttributes.parse(attributes).tls?.mode)
       if (before === after) return []

@@ -1,10 +1,10 @@
-import { materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, materialType } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import { closedNodes } from '../closed.ts'
-import { findStanding, type State } from '../operations/operations.ts'
+import { findActual, type State } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
 import type { DatabaseContext } from './database-context.ts'
 import { databaseIsGone } from './gone-database.ts'
@@ -33,13 +33,13 @@ const attempts = 5
 export function leavingNodes(
   strategy: Strategy,
   start: State,
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   { loss, led = new Set() }: { loss: boolean; led?: ReadonlySet<string> },
 ): { leaving: Leaving[]; notes: string[] } {
   const byId = new Map(materials.map((material) => [material.id, material]))
   const wanted = new Set(strategy.nodes.map(({ node_name }) => node_name))
   const gone = Object.keys(start.resources['database.node'] ?? {}).filter((node) => !wanted.has(node))
-  const stay = [...wanted].filter((node) => findStanding(start, 'database.node', node) !== undefined)
+  const stay = [...wanted].filter((node) => findActual(start, 'database.node', node) !== undefined)
   const added = strategy.nodes.filter(({ node_name }) => !stay.includes(node_name))
   const closed = closedNodes(materials)
   const leaving: Leaving[] = []
@@ -88,8 +88,8 @@ export function leavingNodes(
 export function leavingHandovers(
   strategy: Strategy,
   start: State,
-  materials: readonly StandingMaterial[],
-): { handovers: Handover[]; materials: readonly StandingMaterial[]; notes: string[] } {
+  materials: readonly ActualMaterial[],
+): { handovers: Handover[]; materials: readonly ActualMaterial[]; notes: string[] } {
   const wanted = new Set(strategy.nodes.map(({ node_name }) => node_name))
   const gone = Object.keys(start.resources['database.node'] ?? {}).filter((node) => !wanted.has(node))
   const closed = closedNodes(materials)
@@ -116,13 +116,13 @@ export function leavingHandovers(
 }
 
 /** It was connected once; one that does not answer and was not has never let clients in. */
-function isLinked(materials: readonly StandingMaterial[], node: string): boolean {
+function isLinked(materials: readonly ActualMaterial[], node: string): boolean {
   return materials.some(
     ({ id, attributes }) => materialType(id) === 'subscription' && attributes.provider_node === node,
   )
 }
 
-function lossesOf(materials: readonly StandingMaterial[], view: NodeView): string[] {
+function lossesOf(materials: readonly ActualMaterial[], view: NodeView): string[] {
   if (view.isDrained) return []
   if (!view.takesWrites) return [`${view.node} does not answer, so the rows that it has not sent cannot be counted`]
   return materials.flatMap(({ meta, attributes }) =>
@@ -136,14 +136,14 @@ function lossesOf(materials: readonly StandingMaterial[], view: NodeView): strin
  * Throws `invalid-input` where the document has a node again whose removal was cut off behind its drain: the others
  * have sent it nothing since its links went.
  */
-export function refuseHalfRemoved(strategy: Strategy, start: State, materials: readonly StandingMaterial[]): void {
+export function refuseHalfRemoved(strategy: Strategy, start: State, materials: readonly ActualMaterial[]): void {
   const names = strategy.nodes.map(({ node_name }) => node_name)
   const faults = names.flatMap((node, at): Fault[] => {
     if (materials.find(({ id }) => id === `node/${node}`)?.meta.drain !== 'done') return []
     const lost = names.some((peer) => {
       const id = `${peer}:${node}:${strategy.database}`
-      const exists = findStanding(start, 'database.node', peer) !== undefined
-      return peer !== node && exists && findStanding(start, 'database.replication_slot', id) === undefined
+      const exists = findActual(start, 'database.node', peer) !== undefined
+      return peer !== node && exists && findActual(start, 'database.replication_slot', id) === undefined
     })
     const what = `node ${node} is half removed, and the others have sent it nothing since`
     return lost

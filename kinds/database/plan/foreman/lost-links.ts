@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { Strategy } from '../strategy.ts'
@@ -12,7 +12,7 @@ import { sizeText } from '../texts.ts'
  */
 export function lostLinks(
   strategy: Strategy,
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   { loss, restored, urgent }: { loss: boolean; restored: ReadonlySet<string>; urgent: boolean },
 ): string[] {
   const names = strategy.nodes.map(({ node_name }) => node_name)

@@ -1,4 +1,4 @@
-import { materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, materialName, materialType } from '../../../../shared/model/material.ts'
 import { linkName } from '../../postgres/names.ts'
 import { comparePositions, Position } from '../../postgres/position.ts'
 import { Commits, commitsOf } from '../../postgres/quorum.ts'
@@ -18,9 +18,9 @@ export class NodeView {
   readonly servers: readonly string[]
   /** Servers that stand and stay. */
   readonly staying: readonly string[]
-  readonly #byId: ReadonlyMap<string, StandingMaterial>
+  readonly #byId: ReadonlyMap<string, ActualMaterial>
 
-  constructor(byId: ReadonlyMap<string, StandingMaterial>, { node_name: node, instances }: NodeInstances) {
+  constructor(byId: ReadonlyMap<string, ActualMaterial>, { node_name: node, instances }: NodeInstances) {
     this.node = node
     this.#byId = byId
     const primary = this.#node?.attributes.primary_instance_id
@@ -32,15 +32,15 @@ export class NodeView {
     this.servers = [...new Set([...this.staying, ...others.map(({ id }) => materialName(id))])]
   }
 
-  get #node(): StandingMaterial | undefined {
+  get #node(): ActualMaterial | undefined {
     return this.#byId.get(`node/${this.node}`)
   }
 
-  #instance(server: string): StandingMaterial | undefined {
+  #instance(server: string): ActualMaterial | undefined {
     return this.#byId.get(`instance/${server}`)
   }
 
-  #host(server: string): StandingMaterial | undefined {
+  #host(server: string): ActualMaterial | undefined {
     return this.#byId.get(`host/${this.#instance(server)?.attributes.host_id}`)
   }
 

@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import { closedNodes } from '../closed.ts'
@@ -16,7 +16,7 @@ export interface Opening {
 /** Nodes that this plan adds, and those that an earlier one left closed to clients. */
 export function openings(
   nodes: readonly NodeResources[],
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   plans: readonly NamedPlan[],
   context: DatabaseContext,
 ): Opening[] {
@@ -26,7 +26,7 @@ export function openings(
     if (!context.isAdded(node) && !closed.has(node)) return []
     const resource =
       phases.flat().find(({ type, resource: { identifier } }) => type !== 'delete' && isNode(identifier, node))
-        ?.resource ?? context.standing('database.node', node)
+        ?.resource ?? context.actual('database.node', node)
     if (!resource) return []
     const input = {
       event: 'update',

@@ -123,8 +123,8 @@ function draftOf(
   const material = materialOf(event)
   const noun = materialType(material)
   const { step, input } = workOf(event, context, phase)
-  const stood = context.standing(resource.identifier.type, resource.identifier.id)
-  const node = noun === 'instance' || noun === 'host' ? context.standingNodeOf(resource) : undefined
+  const stood = context.actual(resource.identifier.type, resource.identifier.id)
+  const node = noun === 'instance' || noun === 'host' ? context.actualNodeOf(resource) : undefined
   const before = (stood?.attributes ?? {}) as Material['attributes']
   const changes = type === 'delete' ? [] : changesOf(before, resource.attributes as Material['attributes'])
   return {

@@ -27,7 +27,7 @@ export function renamingRemodels(
     const peers = Object.fromEntries(others.map((node) => [before.get(node) ?? node, context.membersOf(node)]))
     const input = {
       event: 'update',
-      resource: context.standing('database.node', to),
+      resource: context.actual('database.node', to),
       deployment,
       from,
       to,

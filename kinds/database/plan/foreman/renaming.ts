@@ -1,22 +1,17 @@
-import {
-  type Attributes,
-  materialName,
-  materialType,
-  type StandingMaterial,
-} from '../../../../shared/model/material.ts'
+import { type ActualMaterial, type Attributes, materialName, materialType } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import { isOfNode, type Renaming, renamedMaterial, renamedMaterialId } from '../../renaming.ts'
 import type { ArchiveSeen } from '../archived.ts'
 import { closedNodes } from '../closed.ts'
-import { findStanding } from '../operations/operations.ts'
+import { findActual } from '../operations/operations.ts'
 import { stateOfFloorplan } from '../state.ts'
 import type { Strategy } from '../strategy.ts'
 
 /** Nodes that get another name, and the floorplan as it is then. */
 export interface Renamed {
   renamings: readonly PlannedRenaming[]
-  materials: readonly StandingMaterial[]
+  materials: readonly ActualMaterial[]
   archives: readonly ArchiveSeen[]
 }
 
@@ -33,14 +28,14 @@ export interface PlannedRenaming extends Renaming {
  */
 export function renamedNodes(
   strategy: Strategy,
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   archives: readonly ArchiveSeen[],
 ): Renamed {
   const start = stateOfFloorplan(materials)
-  const exists = (node: string) => findStanding(start, 'database.node', node) !== undefined
-  const standing = Object.keys(start.resources['database.node'] ?? {}).filter(exists)
+  const exists = (node: string) => findActual(start, 'database.node', node) !== undefined
+  const actual = Object.keys(start.resources['database.node'] ?? {}).filter(exists)
   const wanted = strategy.nodes.map(({ node_name }) => node_name)
-  const gone = standing.filter((node) => !wanted.includes(node))
+  const gone = actual.filter((node) => !wanted.includes(node))
   const renamings = wanted
     .filter((node) => start.resources['database.node']?.[node] === undefined)
     .flatMap((to): Renaming[] => {
@@ -63,11 +58,11 @@ export function renamedNodes(
   return { renamings: planned, materials: after, archives: renamings.reduce(archivesAfter, archives) }
 }
 
-function hostsUnder(node: string, materials: readonly StandingMaterial[]): string[] {
+function hostsUnder(node: string, materials: readonly ActualMaterial[]): string[] {
   return serversOf(node, materials).map(({ attributes }) => String(attributes.host_id))
 }
 
-function serversOf(node: string, materials: readonly StandingMaterial[]): StandingMaterial[] {
+function serversOf(node: string, materials: readonly ActualMaterial[]): ActualMaterial[] {
   return materials.filter(({ id, attributes }) => materialType(id) === 'instance' && attributes.node === node)
 }
 
@@ -75,7 +70,7 @@ function serversOf(node: string, materials: readonly StandingMaterial[]): Standi
  * A link that has the new name already got it from an attempt before this one: what its record
  * says is missing is there.
  */
-function underNewName(materials: readonly StandingMaterial[], renaming: Renaming): StandingMaterial[] {
+function underNewName(materials: readonly ActualMaterial[], renaming: Renaming): ActualMaterial[] {
   const there = new Set(materials.map(({ id }) => id))
   const own = materials.filter((material) => isOfNode(material, renaming))
   const renamed = own.map((material) => {
@@ -101,18 +96,17 @@ function archivesAfter(archives: readonly ArchiveSeen[], { from, to }: Renaming)
   })
 }
 
-function found(material: StandingMaterial): StandingMaterial {
+function found(material: ActualMaterial): ActualMaterial {
   const { lost: _, missed: __, ...meta } = material.meta
   return { ...material, meta: { ...meta, resource: { ...marksOf(material), needs_recreate: false, error: '' } } }
 }
 
-const marksOf = ({ meta }: StandingMaterial) =>
-  meta.resource as Attributes & { needs_recreate?: boolean; error?: string }
-const isDown = (server: StandingMaterial) => server.meta.health !== 'running' || marksOf(server).needs_recreate === true
-const nameOf = ({ id }: StandingMaterial) => materialName(id)
+const marksOf = ({ meta }: ActualMaterial) => meta.resource as Attributes & { needs_recreate?: boolean; error?: string }
+const isDown = (server: ActualMaterial) => server.meta.health !== 'running' || marksOf(server).needs_recreate === true
+const nameOf = ({ id }: ActualMaterial) => materialName(id)
 
 /** Why the node cannot get another name now, as a clause; empty where it can. */
-function whyNot(node: string, materials: readonly StandingMaterial[], renamings: readonly Renaming[]): string {
+function whyNot(node: string, materials: readonly ActualMaterial[], renamings: readonly Renaming[]): string {
   const down = serversOf(node, materials).find(isDown)
   if (down) return `its server ${nameOf(down)} does not run`
   if (closedNodes(materials).has(node)) return 'it lets no client in yet'
@@ -136,7 +130,7 @@ function whyNot(node: string, materials: readonly StandingMaterial[], renamings:
 }
 
 /** The slot or the subscription of the link has its new name already. */
-function isHalfRenamed(id: string, materials: readonly StandingMaterial[], renamings: readonly Renaming[]): boolean {
+function isHalfRenamed(id: string, materials: readonly ActualMaterial[], renamings: readonly Renaming[]): boolean {
   const there = new Set(materials.map((material) => material.id))
   const names: string[] = []
   for (const renaming of renamings) names.push(renamedMaterialId(names.at(-1) ?? id, renaming))

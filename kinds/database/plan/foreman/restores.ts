@@ -1,12 +1,12 @@
 import { canonical } from '../../../../shared/model/canonical.ts'
-import { materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, materialName, materialType } from '../../../../shared/model/material.ts'
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { invalidInput } from '../../../../shared/source/document.ts'
 import type { BackupSummary } from '../../api/backup.ts'
 import { bytesAt } from '../../archive/chain.ts'
 import { type Restore, RestoredAttributes, restoredType } from '../../inputs.ts'
 import type { ArchiveSeen } from '../archived.ts'
-import { findResource, findStanding, type NodeResources, type State } from '../operations/operations.ts'
+import { findActual, findResource, type NodeResources, type State } from '../operations/operations.ts'
 import type { RestoreRequest, Strategy } from '../strategy.ts'
 
 /** What of the document's requests is to be done now. */
@@ -32,7 +32,7 @@ export interface Restores {
 export function restoresToDo(
   strategy: Strategy,
   start: State,
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   archives: readonly ArchiveSeen[],
 ): Restores {
   const marks = new Map(
@@ -41,7 +41,7 @@ export function restoresToDo(
       .map(({ id, attributes }) => [materialName(id), RestoredAttributes.parse(attributes)]),
   )
   const requests = Object.entries(strategy.restores)
-  const exists = (node: string) => findStanding(start, 'database.node', node) !== undefined
+  const exists = (node: string) => findActual(start, 'database.node', node) !== undefined
   const carriedOut = new Set([...marks].filter(([node]) => exists(node)).map(([, { key }]) => key))
   const joining = requests
     .filter(([node, { key, shared }]) => shared && carriedOut.has(key) && marks.get(node)?.key !== key && !exists(node))

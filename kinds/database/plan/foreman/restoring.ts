@@ -1,5 +1,5 @@
 import type { NamedPlan, NodeResources, NodeRestoreResources, State } from '../operations/operations.ts'
-import { findResource, findStanding, RestoreDatabase } from '../operations/operations.ts'
+import { findActual, findResource, RestoreDatabase } from '../operations/operations.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Restores } from './restores.ts'
 
@@ -29,7 +29,7 @@ export function originOf(
   // It has data of its own: it is no copy of a node that exists.
   if (aside.has(name)) return { ...node, source_node: '', restore_config: { source_database_name: database_name } }
   if (joining.has(name)) return { ...node, restore_config: null }
-  const exists = findStanding(start, 'database.node', name) !== undefined
+  const exists = findActual(start, 'database.node', name) !== undefined
   if (pending.has(name) || (restored.has(name) && !exists)) return node
   const made = findResource(start, 'database.postgres_database', `${name}:${database_name}`)?.attributes
   if (made?.has_restore_config !== true) return exists ? { ...node, restore_config: null } : node
@@ -46,8 +46,8 @@ export function takesDown(start: State, { pending }: Restores): boolean {
 /** The instance that gets the data: whom the document names, else who takes writes, else the first. */
 export function heirOf(strategy: Strategy, start: State, { node_name, instances }: NodeResources): string {
   const ids = (instances ?? []).map(({ instance_id }) => instance_id)
-  const standing = findResource(start, 'database.node', node_name)?.attributes.primary_instance_id
-  return [strategy.primaries[node_name], standing].map(String).find((id) => ids.includes(id)) ?? ids[0] ?? ''
+  const actual = findResource(start, 'database.node', node_name)?.attributes.primary_instance_id
+  return [strategy.primaries[node_name], actual].map(String).find((id) => ids.includes(id)) ?? ids[0] ?? ''
 }
 
 function targetOf(strategy: Strategy, start: State, node: NodeResources): NodeRestoreResources {

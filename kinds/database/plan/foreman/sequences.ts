@@ -1,4 +1,4 @@
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../../shared/model/material.ts'
 import type { RemodelDraft } from '../../../contract/draft.ts'
 import type { DatabaseReason } from '../../reasons.ts'
 import type { Strategy } from '../strategy.ts'
@@ -8,14 +8,14 @@ const deadlineSeconds = 600
 const attempts = 5
 
 /** Sequences of a node, as the inspector has found them, by which it may draw a number that another node draws too. */
-export function unsharedIn({ meta }: StandingMaterial): string[] {
+export function unsharedIn({ meta }: ActualMaterial): string[] {
   return Array.isArray(meta.unshared) ? meta.unshared.map(String) : []
 }
 
 /** Ahead of everything, so that a node that is added finds the numbers of those that stand apart from its own. */
 export function sharings(
   { nodes, database }: Strategy,
-  materials: readonly StandingMaterial[],
+  materials: readonly ActualMaterial[],
   context: DatabaseContext,
 ): RemodelDraft[] {
   if (nodes.length < 2) return []

@@ -53,7 +53,7 @@ function setting({ resource }: Event, context: DatabaseContext, phase: Phase): W
       const node = String(attributes.node_name)
       const created = attributes.post_database_create as { statements?: string[] } | undefined
       const extensions = extensionsOf(resource)
-      const before = extensionsOf(context.standing(type, id))
+      const before = extensionsOf(context.actual(type, id))
       return {
         step: 'set-up-database',
         input: {
@@ -105,7 +105,7 @@ function setting({ resource }: Event, context: DatabaseContext, phase: Phase): W
     case 'database.replication_origin_advance':
       return { step: 'advance-origin', input: positioned(resource, context) }
     case 'database.switchover': {
-      const node = String(context.standing('database.instance', id)?.attributes.node)
+      const node = String(context.actual('database.instance', id)?.attributes.node)
       return {
         step: 'switch-over',
         input: { node, members: context.membersOf(node), to: id, synchronous: context.isSynchronous(node) },

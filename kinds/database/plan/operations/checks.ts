@@ -1,14 +1,14 @@
 import { type Fault, RemodelError } from '../../../../shared/runtime/errors.ts'
 import type { FaultClass } from './faults.ts'
 import type { InstanceResources, NodeResources } from './node.ts'
-import { findStanding, type State } from './resource.ts'
+import { findActual, type State } from './resource.ts'
 import type { NodeRestoreResources } from './restore-database.ts'
 
 /** What is known beyond the nodes themselves. */
 export interface CheckRules {
   /** All hosts there are; absent: not checked. */
   readonly hosts?: readonly string[]
-  /** Also what the reference lets pass: names, two instances of a node on one host, sources of standing nodes. */
+  /** Also what the reference lets pass: names, two instances of a node on one host, sources of existing nodes. */
   readonly careful?: boolean
 }
 
@@ -22,7 +22,7 @@ const databaseName = /^[A-Za-z_][A-Za-z0-9_$-]{0,30}$/
 /** Refuses wrong nodes before anything is planned, all faults at once; the class is that of the first. */
 export function checkUpdate(start: State, nodes: readonly NodeResources[], rules: CheckRules): void {
   const added = new Set(
-    nodes.filter((node) => findStanding(start, 'database.node', node.node_name) === undefined).map((n) => n.node_name),
+    nodes.filter((node) => findActual(start, 'database.node', node.node_name) === undefined).map((n) => n.node_name),
   )
   refuse([
     ...duplicateNodes(nodes, 'nodes'),
@@ -136,11 +136,11 @@ function wrongSource(
   ]
   if (restore_config !== null) return wrong(`node ${node_name} has both a source node and a restore config: choose one`)
   if (source_node === node_name && (careful || added.has(node_name))) return wrong(`node ${node_name} names itself`)
-  // A standing node has its data: where it came from once does not matter any more.
+  // An existing node has its data: where it came from once does not matter any more.
   if (!added.has(node_name)) return []
-  if (findStanding(start, 'database.node', source_node) !== undefined) return []
-  const standing = Object.keys(start.resources['database.node'] ?? {}).sort()
-  const allowed = standing.join(', ') || 'none: no node stands'
+  if (findActual(start, 'database.node', source_node) !== undefined) return []
+  const actual = Object.keys(start.resources['database.node'] ?? {}).sort()
+  const allowed = actual.join(', ') || 'none: no node stands'
   if (added.has(source_node)) return wrong(`new nodes ${source_node} cannot be used as source nodes`, allowed)
   return wrong(`node ${node_name} names ${source_node}, which does not exist`, allowed)
 }

@@ -13,7 +13,7 @@ import type { Bound, VertexIndex } from './vertex-index.ts'
  */
 export class DependencyState {
   /** The resource at a vertex; undefined where it is only mentioned, and at the vertex of a type. */
-  readonly standing: (ResourceData | undefined)[] = []
+  readonly actual: (ResourceData | undefined)[] = []
   /** VertexIndex whose resource has an error or must be created again: every transition looks at them. */
   readonly flagged = new Set<number>()
   /** VertexIndex that some plan so far has an event for. */
@@ -34,12 +34,12 @@ export class DependencyState {
   #woken: Bound = { vertices: [], resources: [] }
 
   /**
-   * `resting` are links that stand beside `start` and, the databases they rest on standing too, have no part in
+   * `resting` are links that stand beside `start` and, the databases they rest on existing too, have no part in
    * anything until something changes. A state is mostly links: not looking at them makes planning nothing cheap.
    */
   constructor(vertices: VertexIndex, start: Bound, resting: readonly ResourceData[] = []) {
     this.vertices = vertices
-    this.layers = new Layers(vertices, this.standing)
+    this.layers = new Layers(vertices, this.actual)
     this.#resting = resting
     for (let index = 0; index < start.vertices.length; index++)
       this.put(start.vertices[index]!, start.resources[index]!)
@@ -71,8 +71,8 @@ export class DependencyState {
 
   /** Lets a resource stand at its vertex. True where that changed who rests on whom. */
   put(vertex: number, resource: ResourceData): boolean {
-    const before = this.standing[vertex]
-    this.standing[vertex] = resource
+    const before = this.actual[vertex]
+    this.actual[vertex] = resource
     if ((resource.needs_recreate || resource.error !== '') && !resource.pending_deletion) this.flagged.add(vertex)
     else if (this.flagged.size > 0) this.flagged.delete(vertex)
     if (before !== undefined && sameEdges(before, resource)) return false
@@ -83,7 +83,7 @@ export class DependencyState {
 
   remove(vertex: number): void {
     this.#rest(vertex, [])
-    this.standing[vertex] = undefined
+    this.actual[vertex] = undefined
     this.flagged.delete(vertex)
     if (this.layers.isNeeded(vertex)) this.#dangling.add(vertex)
   }
@@ -93,8 +93,8 @@ export class DependencyState {
     const keep = new Uint8Array(this.vertices.typeAt.length)
     for (const vertex of kept) keep[vertex] = 1
     const rest: number[] = []
-    for (let vertex = 0; vertex < this.standing.length; vertex++) {
-      if (keep[vertex] === 0 && this.standing[vertex] !== undefined) rest.push(vertex)
+    for (let vertex = 0; vertex < this.actual.length; vertex++) {
+      if (keep[vertex] === 0 && this.actual[vertex] !== undefined) rest.push(vertex)
     }
     return rest
   }
@@ -103,7 +103,7 @@ export class DependencyState {
   check(tolerated: ReadonlySet<number> = new Set()): void {
     for (const missing of this.#dangling) {
       if (tolerated.has(missing)) continue
-      const of = this.standing[this.layers.needing(missing)[0]!]!
+      const of = this.actual[this.layers.needing(missing)[0]!]!
       throw missingDependency(of.identifier, this.#identifierIn(of, missing))
     }
     for (const error of this.#selfish.values()) throw error
@@ -123,7 +123,7 @@ export class DependencyState {
     }
     const changed = new Set<number>()
     for (const vertex of moved) {
-      if (this.standing[vertex] === undefined) continue
+      if (this.actual[vertex] === undefined) continue
       changed.add(vertex)
       for (const need of this.layers.needs(vertex)) if (this.vertices.isType(need)) changed.add(need)
     }
@@ -136,7 +136,7 @@ export class DependencyState {
 
   *#everything(): Generator<number> {
     for (let vertex = 0; vertex < this.vertices.typeAt.length; vertex++) {
-      if (this.standing[vertex] !== undefined || (this.vertices.isType(vertex) && this.layers.isNeeded(vertex)))
+      if (this.actual[vertex] !== undefined || (this.vertices.isType(vertex) && this.layers.isNeeded(vertex)))
         yield vertex
     }
   }
@@ -144,7 +144,7 @@ export class DependencyState {
   #rest(vertex: number, needs: readonly number[]): void {
     for (const gone of this.layers.needs(vertex)) if (!needs.includes(gone)) this.#letGo(gone, vertex)
     for (const need of needs) {
-      if (this.standing[need] === undefined && !this.vertices.isType(need)) this.#dangling.add(need)
+      if (this.actual[need] === undefined && !this.vertices.isType(need)) this.#dangling.add(need)
     }
     this.layers.rest(vertex, needs)
   }

@@ -14,7 +14,7 @@ const nothing: readonly number[] = []
  */
 export class Layers {
   readonly #vertices: VertexIndex
-  readonly #standing: readonly (ResourceData | undefined)[]
+  readonly #actual: readonly (ResourceData | undefined)[]
   readonly #needs: (readonly number[] | undefined)[] = []
   readonly #needing: (number[] | undefined)[] = []
   readonly #layer: number[] = []
@@ -23,9 +23,9 @@ export class Layers {
   readonly #waiting: number[] = []
   #walk = 0
 
-  constructor(vertices: VertexIndex, standing: readonly (ResourceData | undefined)[]) {
+  constructor(vertices: VertexIndex, actual: readonly (ResourceData | undefined)[]) {
     this.#vertices = vertices
-    this.#standing = standing
+    this.#actual = actual
   }
 
   of(vertex: number): number {
@@ -81,7 +81,7 @@ export class Layers {
     }
     if (ready.length === region.length) return
     const stuck = region.filter((vertex) => this.#waiting[vertex]! > 0 && !this.#vertices.isType(vertex))
-    throw dependencyCycle(stuck.slice(0, 5).map((vertex) => this.#standing[vertex]!.identifier))
+    throw dependencyCycle(stuck.slice(0, 5).map((vertex) => this.#actual[vertex]!.identifier))
   }
 
   /** The vertices in the order they can be taken away: first what nothing rests on, layer by layer. */
@@ -136,7 +136,7 @@ export class Layers {
 
   #restsOn(vertex: number): Iterable<number> {
     if (!this.#vertices.isType(vertex)) return this.needs(vertex)
-    return [...this.#vertices.members(vertex)].filter((member) => this.#standing[member] !== undefined)
+    return [...this.#vertices.members(vertex)].filter((member) => this.#actual[member] !== undefined)
   }
 
   #countNeeds(vertex: number): number {
@@ -148,7 +148,7 @@ export class Layers {
   #layerOf(vertex: number): number {
     let below = -1
     for (const need of this.#restsOn(vertex)) {
-      if (this.#standing[need] === undefined && !this.#vertices.isType(need)) continue
+      if (this.#actual[need] === undefined && !this.#vertices.isType(need)) continue
       below = Math.max(below, this.#layer[need] ?? -1)
     }
     return this.#vertices.isType(vertex) ? below : below + 1

@@ -28,7 +28,7 @@ export interface NodeResources {
   readonly database_owner: string
   readonly database_name: string
   readonly node_name: string
-  /** For a new node: the standing node whose data it starts with. */
+  /** For a new node: the existing node whose data it starts with. */
   readonly source_node: string
   /** Which instance takes writes now. `UpdateDatabase` reads it from the start state instead. */
   readonly primary_instance_id: string

@@ -20,7 +20,7 @@ import { type Identifier, nameOf, type ResourceData, type State, stateOf } from 
 /**
  * The difference that fills a new node N from its source S without stopping writes.
  *
- * Per peer P (a standing node that is neither N nor S): a slot for N is made on P before anything is copied, and a
+ * Per peer P (an existing node that is neither N nor S): a slot for N is made on P before anything is copied, and a
  * subscription that does not run yet; a mark sent from P to S tells when S has all that P had before the slot. Then N
  * copies S, structure and data; when it has, the slot on P is moved to where the copy ends, and so is N's own record of
  * P. So no row is lost, none comes twice. The last plan of an update lets the subscriptions run.

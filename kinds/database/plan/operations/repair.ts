@@ -10,7 +10,7 @@ import type { Step } from './step.ts'
  * it refuses the whole update (`missing_dependency`), so one stopped instance blocks its database.
  */
 export function repairSteps({ vertices, start, end, lost, resting }: Journey, primaries: ReadonlySet<string>): Step[] {
-  const standing = new Set([...start.vertices, ...vertices.bind(resting).vertices])
+  const actual = new Set([...start.vertices, ...vertices.bind(resting).vertices])
   const endAt = new Map(end.vertices.map((vertex, index) => [vertex, end.resources[index]!]))
 
   /** These and all they rest on that does not stand, as they will stand. */
@@ -19,7 +19,7 @@ export function repairSteps({ vertices, start, end, lost, resting }: Journey, pr
     for (const vertex of needed) {
       for (const dependency of endAt.get(vertex)?.dependencies ?? []) {
         const below = vertices.of(dependency)
-        if (!standing.has(below) && endAt.has(below)) needed.add(below)
+        if (!actual.has(below) && endAt.has(below)) needed.add(below)
       }
     }
     return needed

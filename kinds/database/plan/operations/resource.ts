@@ -98,7 +98,7 @@ export function findResource(state: State, type: string, id: string): ResourceDa
 }
 
 /** The resource, unless it has to be created again first: then it does not stand. */
-export function findStanding(state: State, type: string, id: string): ResourceData | undefined {
+export function findActual(state: State, type: string, id: string): ResourceData | undefined {
   const resource = findResource(state, type, id)
   return resource?.needs_recreate ? undefined : resource
 }

@@ -79,8 +79,8 @@ function restingLinks(state: State, end: End): ResourceData[] | undefined {
     if (stood === undefined) return undefined
     resting.push(stood)
   }
-  const standing = linkTypes.reduce((sum, type) => sum + Object.keys(state.resources[type] ?? {}).length, 0)
-  return standing === resting.length ? resting : undefined
+  const actual = linkTypes.reduce((sum, type) => sum + Object.keys(state.resources[type] ?? {}).length, 0)
+  return actual === resting.length ? resting : undefined
 }
 
 function isCalm({ needs_recreate, pending_deletion, error }: ResourceData): boolean {
@@ -116,9 +116,9 @@ export function drawPlans(path: Journey, steps: readonly Step[], rules: JourneyR
 }
 
 function clear(dependencies: DependencyState, vertices: readonly number[]): void {
-  const standing = vertices.filter((vertex) => dependencies.standing[vertex] !== undefined)
-  for (const vertex of standing) dependencies.remove(vertex)
-  dependencies.settle([], standing)
+  const actual = vertices.filter((vertex) => dependencies.actual[vertex] !== undefined)
+  for (const vertex of actual) dependencies.remove(vertex)
+  dependencies.settle([], actual)
 }
 
 function setAside(dependencies: DependencyState, { vertices, resources }: Bound): void {

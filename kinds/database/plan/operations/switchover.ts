@@ -1,10 +1,10 @@
 import { switchover } from './catalogue.ts'
 import { fault } from './faults.ts'
 import type { NodeResources } from './node.ts'
-import { findStanding, type State } from './resource.ts'
+import { findActual, type State } from './resource.ts'
 import type { Step } from './step.ts'
 
-/** A standing node with the instance that takes writes during the update. */
+/** An existing node with the instance that takes writes during the update. */
 export interface Led {
   readonly node: NodeResources
   /** Hands the primary role over first, where the primary's host leaves the spec. */
@@ -17,13 +17,13 @@ export interface Led {
  * (`no_primary`) and leaves the switchover to the user.
  */
 export function led(start: State, node: NodeResources): Led {
-  const known = findStanding(start, 'database.node', node.node_name)?.attributes.primary_instance_id
+  const known = findActual(start, 'database.node', node.node_name)?.attributes.primary_instance_id
   const primary = typeof known === 'string' ? known : ''
   const instances = node.instances ?? []
   const stays = instances.some(({ instance_id }) => instance_id === primary)
   if (primary === '' || stays) return { node: { ...node, primary_instance_id: primary } }
   const heir = instances.find(({ instance_id }) => {
-    const instance = findStanding(start, 'database.instance', instance_id)
+    const instance = findActual(start, 'database.instance', instance_id)
     return instance !== undefined && instance.error === ''
   })
   if (heir === undefined) {

@@ -33,7 +33,7 @@ export function transition(dependencies: DependencyState, wanted: Bound, rules: 
   const deletions = dependencies.layers
     .dismantling(leaving)
     .map((layer) =>
-      layer.map((vertex): Event => ({ type: 'delete', resource: dependencies.standing[vertex]! })).sort(byName),
+      layer.map((vertex): Event => ({ type: 'delete', resource: dependencies.actual[vertex]! })).sort(byName),
     )
   const before = change(dependencies, wanted, leaving, rules)
   return [
@@ -51,12 +51,12 @@ function change(
 ): Map<number, ResourceData | undefined> {
   const before = new Map<number, ResourceData | undefined>()
   const moved: number[] = []
-  const { standing, flagged } = dependencies
-  if (rules.failed !== 'where_wanted' || rules.exact) for (const vertex of flagged) before.set(vertex, standing[vertex])
+  const { actual, flagged } = dependencies
+  if (rules.failed !== 'where_wanted' || rules.exact) for (const vertex of flagged) before.set(vertex, actual[vertex])
   for (let index = 0; index < wanted.vertices.length; index++) {
     const vertex = wanted.vertices[index]!
     const resource = wanted.resources[index]!
-    const stood = standing[vertex]
+    const stood = actual[vertex]
     if (stood === resource && !flagged.has(vertex)) continue
     if (!before.has(vertex) && mayNeedWork(stood, resource)) before.set(vertex, stood)
     if (dependencies.put(vertex, resource)) moved.push(vertex)
@@ -69,18 +69,18 @@ function change(
   if (moved.length > 0 || before.size > 0) dependencies.wake()
   dependencies.check(rules.tolerated)
   dependencies.settle(moved, leaving)
-  if (rules.force === 'wanted') for (const vertex of wanted.vertices) keep(before, vertex, standing)
+  if (rules.force === 'wanted') for (const vertex of wanted.vertices) keep(before, vertex, actual)
   if (rules.force === 'all' || rules.force === 'untouched')
-    standing.forEach((_, vertex) => void keep(before, vertex, standing))
+    actual.forEach((_, vertex) => void keep(before, vertex, actual))
   return before
 }
 
 function keep(
   before: Map<number, ResourceData | undefined>,
   vertex: number,
-  standing: readonly (ResourceData | undefined)[],
+  actual: readonly (ResourceData | undefined)[],
 ): void {
-  if (!before.has(vertex) && standing[vertex] !== undefined) before.set(vertex, standing[vertex])
+  if (!before.has(vertex) && actual[vertex] !== undefined) before.set(vertex, actual[vertex])
 }
 
 function mayNeedWork(stood: ResourceData | undefined, wanted: ResourceData): boolean {
@@ -123,7 +123,7 @@ function spread(
   for (let layer = 0; layer < queue.length; layer++) {
     const phase: Event[] = []
     for (const vertex of queue[layer] ?? []) {
-      const wanted = dependencies.standing[vertex]!
+      const wanted = dependencies.actual[vertex]!
       const stood = before.has(vertex) ? before.get(vertex) : wanted
       const event = decide(stood, wanted, { forced: isForced(vertex), shaken: shaken.has(vertex) }, rules)
       if (event === undefined) continue

@@ -8,7 +8,7 @@ import type { NodeResources, ServiceResources } from './node.ts'
 import type { PlanOptions } from './plan.ts'
 import { populateNodes } from './populate-nodes.ts'
 import { repairSteps, withoutDangling } from './repair.ts'
-import { findStanding, type NamedPlan, type State } from './resource.ts'
+import { findActual, type NamedPlan, type State } from './resource.ts'
 import { drawPlans, journey } from './sequence.ts'
 import type { Step } from './step.ts'
 import { type Led, led } from './switchover.ts'
@@ -80,7 +80,7 @@ function partition(
 ): { updates: Led[]; adds: NodeResources[] } {
   const names = nodes
     .map(({ node_name }) => node_name)
-    .filter((name) => findStanding(start, 'database.node', name) !== undefined)
+    .filter((name) => findActual(start, 'database.node', name) !== undefined)
   const updates: Led[] = []
   const adds: NodeResources[] = []
   for (const node of nodes) {
@@ -124,10 +124,10 @@ function addSteps(start: State, updates: readonly Led[], adds: readonly NodeReso
     ...[...sources].map(dumpRoles),
     ...sourced.map(({ node_name, source_node }) => rolesSource(node_name, source_node)),
   ]
-  const standing = updates.map(({ node }) => node)
+  const actual = updates.map(({ node }) => node)
   const database = adds[0]!.database_name
   const rules = { joinWaits: true, reaches: (peer: string, source: string) => reaches(start, database, peer, source) }
-  const populated = populateNodes(standing, adds, careful ? rules : undefined)
+  const populated = populateNodes(actual, adds, careful ? rules : undefined)
   const pairs = [...sources].map((source) => {
     const names = sourced.filter(({ source_node }) => source_node === source).map(({ node_name }) => node_name)
     return `${names.join(', ')} from ${source}`

@@ -39,7 +39,7 @@ export class VertexIndex {
     return this.typeAt[vertex] === vertex
   }
 
-  /** VertexIndex of all resources of a type that were ever mentioned, standing or not. */
+  /** VertexIndex of all resources of a type that were ever mentioned, existing or not. */
   members(typePlace: number): Iterable<number> {
     return this.#members.get(typePlace)?.values() ?? []
   }

@@ -172,13 +172,13 @@ function withDefaults(
 ): GroupNetworkStrategy[] {
   const added = new Map<GroupNetworkStrategy, GroupNetworkStrategy['default']>()
   for (const what of ['dns', 'gateway', 'addressable'] as const) {
-    const claims = networks.filter((network) => network.default.includes(what))
-    if (claims.length > 1) {
+    const chosen = networks.filter((network) => network.default.includes(what))
+    if (chosen.length > 1) {
       faults.add(source, ['networks'], `only one network may be the default for ${what}`, {
-        found: claims.map((item) => item.name).join(', '),
+        found: chosen.map((item) => item.name).join(', '),
       })
     }
-    if (claims.length > 0 || what === 'addressable') continue
+    if (chosen.length > 0 || what === 'addressable') continue
     const able = networks.filter((network) => cloud.networks.get(network.name)?.value.type !== 'vip')
     const [only] = able
     if (only && able.length === 1) added.set(only, [...(added.get(only) ?? []), what])

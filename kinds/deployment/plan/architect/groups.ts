@@ -9,7 +9,7 @@ import type { Cloud } from './cloud.ts'
 import { type Faults, placeOf, type Sourced } from './faults.ts'
 import { groupNetworks } from './group-networks.ts'
 import { checkMachine, machinesByAz } from './machines.ts'
-import { type PackageClaims, sentencesOf } from './packages.ts'
+import { type NeededPackages, sentencesOf } from './packages.ts'
 import { deepMerge, effectiveProperties, misplacedProperties } from './properties.ts'
 import { updateStrategy } from './update.ts'
 import type { Bound } from './uploads.ts'
@@ -22,11 +22,11 @@ export interface DrawnGroup {
   jobs: { strategy: JobStrategy; spec: ReleaseJob; source: Sourced<Job> }[]
 }
 
-/** What groups of a manifest are drawn with. Faults are collected in `faults`, packages in `claims`. */
+/** What groups of a manifest are drawn with. Faults are collected in `faults`, packages in `needed`. */
 export interface Supplied {
   cloud: Cloud
   bound: Bound
-  claims: PackageClaims
+  needed: NeededPackages
   faults: Faults
 }
 
@@ -163,7 +163,7 @@ function checksOf(jobs: DrawnGroup['jobs']): Pick<WantedAttributes, 'checks'> {
 function packagesOf(
   jobs: DrawnGroup['jobs'],
   stemcell: Stemcell,
-  { bound, claims, faults }: Supplied,
+  { bound, needed, faults }: Supplied,
 ): Record<string, string> {
   const found = new Map<string, { key: string; by: string }>()
   const broken = new Set<string>()
@@ -172,7 +172,7 @@ function packagesOf(
     if (!known || broken.has(known.release.name)) continue
     const { release, exportedFrom } = known
     try {
-      const forms = claims.formsOf(release, exportedFrom)
+      const forms = needed.formsOf(release, exportedFrom)
       for (const name of job.spec.packages) {
         if (!forms.names.includes(name)) {
           faults.unknown(job.source, ['name'], {
@@ -182,7 +182,7 @@ function packagesOf(
           })
           continue
         }
-        const key = claims.claim(forms, stemcell, name)
+        const key = needed.add(forms, stemcell, name)
         const by = `${job.spec.name} of release ${release.name}`
         if (key === undefined) {
           faults.add(job.source, ['release'], lacking(release, name, stemcell, exportedFrom), {

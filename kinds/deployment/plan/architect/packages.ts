@@ -7,7 +7,7 @@ import type { PackageStrategy } from '../strategy.ts'
  * Every package that some group needs, by key: what the release has of it for the group's stemcell,
  * and what it needs itself.
  */
-export class PackageClaims {
+export class NeededPackages {
   readonly byKey: Record<string, PackageStrategy> = {}
   readonly #forms = new Map<Release, PackageForms>()
 
@@ -24,7 +24,7 @@ export class PackageClaims {
    * Adds a package, and what it is compiled from, to what may have to be compiled; answers with its key, or undefined
    * where the release has nothing that fits the stemcell.
    */
-  claim(forms: PackageForms, stemcell: Stemcell, name: string): string | undefined {
+  add(forms: PackageForms, stemcell: Stemcell, name: string): string | undefined {
     const wanted = forms.find(name, stemcell)
     const open = wanted ? [wanted] : []
     for (let form = open.pop(); form !== undefined; form = open.pop()) {

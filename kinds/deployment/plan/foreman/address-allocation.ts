@@ -2,10 +2,10 @@ import type { VmAttributes } from '../../inputs.ts'
 import type { DeploymentReason } from '../../reasons.ts'
 import { AddressBook } from '../addresses.ts'
 import type { GroupNetworkStrategy } from '../strategy.ts'
+import type { ActualInstance, ActualVm } from './actual.ts'
 import type { PlanContext } from './context.ts'
 import { machineReasons, stemcellOf } from './machine-reasons.ts'
 import type { Addressed, Matched } from './stages.ts'
-import type { StandingInstance, StandingVm } from './standing.ts'
 import type { WantedGroup } from './wanted.ts'
 
 /** Instances of one group that a network has no address for, in one AZ. */
@@ -29,7 +29,7 @@ export interface Allocated {
   /** Its present addresses that it may keep. */
   readonly kept: readonly (string | null)[]
   readonly addresses: readonly (string | null)[]
-  readonly adopted: StandingVm | null
+  readonly adopted: ActualVm | null
 }
 
 /**
@@ -40,26 +40,26 @@ export class AddressAllocation {
   readonly #options: PlanContext['options']
   readonly #book: AddressBook
   /** By what they were made for; each is adopted once. */
-  readonly #spares: Map<string, readonly StandingVm[]>
+  readonly #spares: Map<string, readonly ActualVm[]>
   readonly #lacks = new Map<string, Lack & { readonly instances: string[] }>()
   readonly #notes: string[] = []
 
-  constructor({ wanted, standing, options, reserved }: PlanContext, obsolete: readonly StandingInstance[]) {
+  constructor({ wanted, actual, options, reserved }: PlanContext, obsolete: readonly ActualInstance[]) {
     this.#options = options
-    this.#spares = new Map(standing.spares)
-    const addressesOf = (vms: Iterable<StandingVm>) =>
+    this.#spares = new Map(actual.spares)
+    const addressesOf = (vms: Iterable<ActualVm>) =>
       [...vms].flatMap((vm) => vm.attributes.networks.map((network) => network.address))
     // The address of a machine that is gone counts as held: its corpse may have it until it is deleted.
-    const held = new Set(addressesOf(standing.vms.values()))
+    const held = new Set(addressesOf(actual.vms.values()))
     const leaving = addressesOf([
-      ...[...standing.spares.values()].flat(),
-      ...obsolete.flatMap((instance) => standing.vms.get(instance.cid ?? '') ?? []),
+      ...[...actual.spares.values()].flat(),
+      ...obsolete.flatMap((instance) => actual.vms.get(instance.cid ?? '') ?? []),
     ])
     this.#book = new AddressBook(wanted.networks, reserved, held, leaving)
   }
 
   /** Spares that no instance has adopted. */
-  get spares(): StandingVm[] {
+  get spares(): ActualVm[] {
     return [...this.#spares.values()].flat()
   }
 
@@ -71,7 +71,7 @@ export class AddressAllocation {
     return this.#notes
   }
 
-  /** Decides whether the machine stays; claims the addresses that do. */
+  /** Decides whether the machine stays; takes the addresses that do. */
   keep(matched: Matched): Allocated {
     const { group, old } = matched
     const kept = group.networks.map((network) => this.#keptOn(network, matched))
@@ -80,7 +80,7 @@ export class AddressAllocation {
     const reasons: readonly DeploymentReason[] = moves ? [{ code: 'network-changed' }] : found
     const how = !old ? 'create' : reasons.length === 0 ? 'none' : canSwap(matched) ? 'swap' : 'recreate'
     // A hot swap that finds no second address falls back to its own, so no other instance may be given that.
-    for (const address of kept) if (address !== null) this.#book.claim(address)
+    for (const address of kept) if (address !== null) this.#book.take(address)
     const addresses = how === 'swap' ? group.networks.map(() => null) : kept
     return { matched, how, reasons, kept, addresses, adopted: null }
   }
@@ -98,7 +98,7 @@ export class AddressAllocation {
       spares.filter((vm) => vm !== found),
     )
     const addresses = found.attributes.networks.map((network) => network.address)
-    for (const address of addresses) this.#book.claim(address)
+    for (const address of addresses) this.#book.take(address)
     return { ...allocated, adopted: found, addresses }
   }
 
@@ -130,7 +130,7 @@ export class AddressAllocation {
     else this.#lacks.set(key, { group, network, az, instances: [name], counts: this.#book.counts(network, az) })
   }
 
-  /** The address of a network that the instance has, or is to have, and no other one claims. */
+  /** The address of a network that the instance has, or is to have, and no other one has taken. */
   #keptOn(network: GroupNetworkStrategy, { az, statics, old }: Matched): string | null {
     if (network.static) return statics[network.name] ?? null
     const had = old?.attributes.networks.findLast(({ name }) => name === network.name)?.address
@@ -138,10 +138,10 @@ export class AddressAllocation {
   }
 
   #isFree(network: string, az: string | null, address: string): boolean {
-    return this.#book.fits(network, az, address) && !this.#book.isClaimed(address)
+    return this.#book.fits(network, az, address) && !this.#book.isTaken(address)
   }
 
-  #isAsWanted({ attributes, health }: StandingVm, { matched, addresses }: Allocated): boolean {
+  #isAsWanted({ attributes, health }: ActualVm, { matched, addresses }: Allocated): boolean {
     const { group, az, statics } = matched
     return (
       (health === 'running' || health === 'failing') &&

@@ -2,6 +2,7 @@ import type { Fault } from '../../../../shared/runtime/errors.ts'
 import type { VmAttributes } from '../../inputs.ts'
 import { spaceOf } from '../reservations.ts'
 import type { NetworkStrategy } from '../strategy.ts'
+import type { ActualVm } from './actual.ts'
 import { AddressAllocation, type Allocated, type Lack } from './address-allocation.ts'
 import type { PlanContext } from './context.ts'
 import { diskFaults, planDisk } from './disks.ts'
@@ -9,18 +10,17 @@ import { faultAt } from './fault.ts'
 import { stemcellOf } from './machine-reasons.ts'
 import type { Matching } from './match.ts'
 import type { Addressed } from './stages.ts'
-import type { StandingVm } from './standing.ts'
 
 export interface Addressing {
   readonly addressed: readonly Addressed[]
   /** Machines of interrupted plans that fit no instance. */
-  readonly spares: readonly StandingVm[]
+  readonly spares: readonly ActualVm[]
   readonly notes: readonly string[]
   readonly faults: readonly Fault[]
 }
 
 /**
- * Second stage: the machine of each instance, with its addresses. Everything that must keep an address claims it before
+ * Second stage: the machine of each instance, with its addresses. Everything that must keep an address takes it before
  * any other instance is given a new one, so that a new instance never pushes an old one away.
  */
 export function address(context: PlanContext, { matched, obsolete }: Matching): Addressing {

@@ -2,7 +2,8 @@ import type { Reservation } from '../../../../shared/model/reservation.ts'
 import type { PlanDraft } from '../../../contract/draft.ts'
 import { postDeployId, vmId } from '../names.ts'
 import { addressIn } from '../reservations.ts'
-import { type Claims, claimAddresses, needsNewVm } from './claims.ts'
+import type { IndexedFloorplan } from './actual.ts'
+import { type AddressMoves, needsNewVm, orderAddressMoves } from './address-moves.ts'
 import { cleanUp, freedBy, keptNote, strayDisks } from './cleanup.ts'
 import { compilePackages } from './compiling.ts'
 import type { PlanContext } from './context.ts'
@@ -15,7 +16,6 @@ import { rename } from './migrating.ts'
 import { isOutstanding, postDeployOf, runPostDeploy } from './post-deploy.ts'
 import { isPublished, publishAfter, publishBefore } from './publishing.ts'
 import type { Decided } from './stages.ts'
-import type { IndexedFloorplan } from './standing.ts'
 import { finalTable, unionTable } from './table.ts'
 import { type Readiness, updateInstance } from './update-instance.ts'
 import { inUpdateOrder, waves } from './waves.ts'
@@ -35,31 +35,31 @@ import { inUpdateOrder, waves } from './waves.ts'
  * 5. The post-deploy scripts run, when all of that is done.
  */
 export function build(context: PlanContext, decisions: Decisions): PlanDraft {
-  const { wanted, standing } = context
+  const { wanted, actual } = context
   const { instances, obsolete, spares, renamings } = decisions
   const changed = changedByGroup(instances)
   const order = waves(wanted.groups, changed)
   const tasks = order.flatMap((wave) => wave.flatMap((group) => changed.get(group.name) ?? []))
   const final = finalTable(wanted.deployment, instances)
-  const unrecorded = instances.filter((one) => isOrphan(one, standing))
-  const strays = strayDisks(standing, decisions)
+  const unrecorded = instances.filter((one) => isOrphan(one, actual))
+  const strays = strayDisks(actual, decisions)
   const kept = strays.filter(({ stays }) => stays).map(({ disk }) => keptNote(disk))
   const leaving = [...obsolete, ...spares, ...strays.filter(({ disk }) => !disk.kept)]
   const postDeploy = postDeployOf(instances)
-  const runsScripts = isOutstanding(postDeploy, standing) || (tasks.length > 0 && postDeploy.machines.length > 0)
+  const runsScripts = isOutstanding(postDeploy, actual) || (tasks.length > 0 && postDeploy.machines.length > 0)
   const changes = tasks.length + unrecorded.length + leaving.length + renamings.length
   const said = [...wanted.notes, ...decisions.notes, ...kept]
-  if (changes === 0 && isPublished(standing, final) && !runsScripts) return new DraftWriter(said).finish()
+  if (changes === 0 && isPublished(actual, final) && !runsScripts) return new DraftWriter(said).finish()
 
   const writer = new DraftWriter([...said, ...wanted.versions])
   for (const task of [...tasks.filter(needsNewVm), ...unrecorded]) writer.reserve(...addressesOf(task))
-  const claims = claimAddresses(tasks, decisions, standing)
+  const moves = orderAddressMoves(tasks, decisions, actual)
   // An instance that goes first, as its address is wanted, is in no table any more, and gets none.
-  const staying = [...standing.instances.values()].filter((instance) => !claims.early.has(instance.cid ?? ''))
+  const staying = [...actual.instances.values()].filter((instance) => !moves.early.has(instance.cid ?? ''))
   const union = unionTable(wanted.deployment, final, staying)
   const voids = postDeploy.machines.length > 0 ? [postDeployId(wanted.deployment)] : []
   const site = { context, writer, table: union.digest, voids }
-  const drawing: Drawing = { ...site, decisions, tasks, changed, waves: order, claims, strays }
+  const drawing: Drawing = { ...site, decisions, tasks, changed, waves: order, moves, strays }
 
   const renamed = rename(drawing, renamings)
   const readiness = makeReady(drawing, unrecorded)
@@ -69,7 +69,7 @@ export function build(context: PlanContext, decisions: Decisions): PlanDraft {
 
   const gates = drawGates(drawing, [...renamed, ...(published === null ? [] : [published])])
   for (const task of tasks) updateInstance(drawing, task, gates.get(task)!, readiness)
-  const known = published === null ? standing.table : union.digest
+  const known = published === null ? actual.table : union.digest
   const finished = publishAfter(drawing, final, known, { instances, starts: tasks.map(startOf) })
   cleanUp(drawing, { finished, renamed })
   if (runsScripts) runPostDeploy(drawing, postDeploy)
@@ -87,18 +87,18 @@ function changedByGroup(instances: readonly Decided[]): ReadonlyMap<string, read
 
 /** All that is made and prepared ahead of the updates. */
 function makeReady(drawing: Drawing, unrecorded: readonly Decided[]): Readiness {
-  const { context, tasks, claims, writer } = drawing
+  const { context, tasks, moves, writer } = drawing
   const compiled = compilePackages(context, tasks, writer)
   const made = new Map<Decided, string>()
   const disks = new Map<Decided, string>()
   const prepared = new Map<Decided, string>()
   for (const task of unrecorded) {
-    if (isOrphanVm(task, context.standing)) made.set(task, takeUpVm(drawing, task))
+    if (isOrphanVm(task, context.actual)) made.set(task, takeUpVm(drawing, task))
     const disk = takeUpDisk(drawing, task)
     if (disk !== null) disks.set(task, disk)
   }
   for (const task of tasks) {
-    if (!isMadeAhead(task, claims)) continue
+    if (!isMadeAhead(task, moves)) continue
     made.set(task, createVm(drawing, task, { needs: freedBy(task, drawing), permit: null }))
   }
   for (const task of tasks) {
@@ -117,18 +117,18 @@ function addressesOf({ vm, cid }: Decided): Reservation[] {
 }
 
 /** True where the machine that the instance keeps or takes up is in no record. */
-function isOrphanVm(task: Decided, standing: IndexedFloorplan): boolean {
-  return standing.vms.get(task.cid)?.orphan === true
+function isOrphanVm(task: Decided, actual: IndexedFloorplan): boolean {
+  return actual.vms.get(task.cid)?.orphan === true
 }
 
 /** The machine or the disk that a wanted instance has or is given is in no record. */
-function isOrphan(task: Decided, standing: IndexedFloorplan): boolean {
+function isOrphan(task: Decided, actual: IndexedFloorplan): boolean {
   const { have, how } = task.disk
-  return isOrphanVm(task, standing) || (have?.orphan === true && (how === 'none' || how === 'resize'))
+  return isOrphanVm(task, actual) || (have?.orphan === true && (how === 'none' || how === 'resize'))
 }
 
 /** New machines and replacements; not where the address is still held by an instance that is itself changed. */
-function isMadeAhead(task: Decided, claims: Claims): boolean {
+function isMadeAhead(task: Decided, moves: AddressMoves): boolean {
   if (task.adopted || (task.how !== 'create' && task.how !== 'swap')) return false
-  return (claims.waitsFor.get(task) ?? []).every((cid) => claims.early.has(cid))
+  return (moves.waitsFor.get(task) ?? []).every((cid) => moves.early.has(cid))
 }

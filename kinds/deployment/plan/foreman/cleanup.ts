@@ -1,11 +1,11 @@
 import type { DeploymentReason } from '../../reasons.ts'
 import { diskId, instanceName } from '../names.ts'
+import type { ActualDisk, ActualInstance, IndexedFloorplan } from './actual.ts'
 import { deleteDisk, keepDisk } from './disk-steps.ts'
 import type { Drawing, Stray } from './drawing.ts'
 import { deleteVm, deleteVmOf, startOf, stop, updating } from './instance-steps.ts'
 import type { Site } from './site.ts'
 import type { Decided } from './stages.ts'
-import type { IndexedFloorplan, StandingDisk, StandingInstance } from './standing.ts'
 import { leaving } from './stopping.ts'
 
 const atOnce = 32
@@ -19,7 +19,7 @@ export function cleanUp(
   drawing: Drawing,
   { finished, renamed }: { finished: readonly string[]; renamed: readonly string[] },
 ): void {
-  const { tasks, decisions, claims, strays } = drawing
+  const { tasks, decisions, moves, strays } = drawing
   const after = once(() => allUpdated(drawing, finished))
   for (const task of tasks) {
     if (task.how === 'swap') deleteReplaced(drawing, task, after)
@@ -29,12 +29,12 @@ export function cleanUp(
     }
   }
   for (const instance of decisions.obsolete) {
-    const early = instance.cid !== null && claims.early.has(instance.cid)
+    const early = instance.cid !== null && moves.early.has(instance.cid)
     const needs = [...renamed, ...(early ? [] : after())]
     removeInstance(drawing, instance, needs, [{ code: 'instance-unwanted' }])
   }
   for (const { cid } of decisions.spares) {
-    const needs = claims.early.has(cid) ? [] : after()
+    const needs = moves.early.has(cid) ? [] : after()
     deleteVm(drawing, { name: cid, cid }, { needs, stage: 'Deleting unneeded vms', reasons: [{ code: 'left-over' }] })
   }
   for (const { disk, stays } of strays) {
@@ -62,7 +62,7 @@ function allUpdated({ writer, context }: Site, finished: readonly string[]): rea
 function deleteReplaced(drawing: Drawing, task: Decided, after: () => readonly string[]): void {
   const cid = task.old?.cid ?? null
   if (cid === null) return
-  const isWanted = [...drawing.claims.waitsFor.values()].some((cids) => cids.includes(cid))
+  const isWanted = [...drawing.moves.waitsFor.values()].some((cids) => cids.includes(cid))
   const { name, reasons } = task
   // The instance that waits for the address shares the permit.
   if (isWanted) deleteVm(drawing, { name, cid }, { stage: updating(task), needs: [startOf(task)], reasons })
@@ -70,11 +70,11 @@ function deleteReplaced(drawing: Drawing, task: Decided, after: () => readonly s
 }
 
 /** Ids of the remodels that delete the machines whose addresses an instance is given. */
-export function freedBy(task: Decided, { claims, context, decisions }: Drawing): string[] {
-  const cids = new Set(claims.waitsFor.get(task))
+export function freedBy(task: Decided, { moves, context, decisions }: Drawing): string[] {
+  const cids = new Set(moves.waitsFor.get(task))
   if (cids.size === 0) return []
   const names = new Map<string, string>()
-  for (const { cid, group, index } of context.standing.instances.values())
+  for (const { cid, group, index } of context.actual.instances.values())
     if (cid !== null) names.set(cid, instanceName(group, index))
   for (const { cid } of decisions.spares) names.set(cid, cid)
   return [...cids].map((cid) => deleteVmOf(names.get(cid) ?? cid))
@@ -83,22 +83,22 @@ export function freedBy(task: Decided, { claims, context, decisions }: Drawing):
 /** Stop, machine, disk. Returns the last remodel's id. */
 export function removeInstance(
   site: Site,
-  instance: StandingInstance,
+  instance: ActualInstance,
   needs: readonly string[],
   reasons: readonly DeploymentReason[],
 ): string {
-  const { standing, options } = site.context
+  const { actual, options } = site.context
   const { group, index, vm, health } = instance
   const name = instanceName(group, index)
   const permit = site.writer.permit(`remove ${name}`, site.writer.window('remove', atOnce))
   const common = { stage: `Deleting unneeded instances ${group}`, permit, reasons }
   const stopped =
     vm && health !== 'unresponsive'
-      ? [stop(site, instance, leaving(instance, standing, options), { ...common, needs, action: 'delete' })]
+      ? [stop(site, instance, leaving(instance, actual, options), { ...common, needs, action: 'delete' })]
       : needs
   const cid = instance.cid ?? `none-of-${group}-${index}`
   const gone = deleteVm(site, { name, cid, forget: [instance.id] }, { ...common, needs: stopped })
-  const disk = standing.disks.get(diskId(group, index))
+  const disk = actual.disks.get(diskId(group, index))
   return disk ? deleteDisk(site, disk, { ...common, needs: [gone] }) : gone
 }
 
@@ -109,7 +109,7 @@ export function removeInstance(
  */
 export function strayDisks(
   { disks }: IndexedFloorplan,
-  { instances, obsolete }: { instances: readonly Decided[]; obsolete: readonly StandingInstance[] },
+  { instances, obsolete }: { instances: readonly Decided[]; obsolete: readonly ActualInstance[] },
 ): Stray[] {
   if (disks.size === 0) return []
   const known = new Set([
@@ -121,7 +121,7 @@ export function strayDisks(
     .map((disk) => ({ disk, stays: disk.orphan || disk.kept }))
 }
 
-export function keptNote({ cid, slot }: StandingDisk): string {
+export function keptNote({ cid, slot }: ActualDisk): string {
   const of = slot ? ` of ${instanceName(slot.group, slot.index)}` : ''
   return `disk ${cid}${of} was found in no record and no instance wants it: it is kept until the deployment is removed`
 }

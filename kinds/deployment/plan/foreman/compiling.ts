@@ -4,10 +4,10 @@ import { remainingPaths, usualMs } from '../../../contract/weigh.ts'
 import type { StepInput } from '../../inputs.ts'
 import { groupId, packageId, shortKey } from '../names.ts'
 import type { CompileStrategy, PackageStrategy } from '../strategy.ts'
+import type { IndexedFloorplan } from './actual.ts'
 import type { PlanContext } from './context.ts'
 import type { DraftWriter } from './draft.ts'
 import type { Decided } from './stages.ts'
-import type { IndexedFloorplan } from './standing.ts'
 import type { Wanted, WantedGroup } from './wanted.ts'
 
 const stage = 'Compiling packages'
@@ -17,13 +17,13 @@ const stage = 'Compiling packages'
  * its instances have to wait for: nothing more than their own packages, so that machines are made meanwhile.
  */
 export function compilePackages(
-  { wanted, standing, durations }: PlanContext,
+  { wanted, actual, durations }: PlanContext,
   tasks: readonly Decided[],
   writer: DraftWriter,
 ): Map<string, readonly string[]> {
   const { packages, compile } = wanted
   const groups = new Set(tasks.map((task) => task.group))
-  const missing = missingPackages(groups, packages, standing)
+  const missing = missingPackages(groups, packages, actual)
   if (missing.size === 0) return new Map()
 
   const needsOf = (key: string) =>
@@ -67,13 +67,13 @@ export function compilePackages(
 function missingPackages(
   groups: Iterable<WantedGroup>,
   packages: Wanted['packages'],
-  standing: IndexedFloorplan,
+  actual: IndexedFloorplan,
 ): Set<string> {
   const missing = new Set<string>()
   const open = [...groups].flatMap(({ attributes }) => Object.values(attributes.packages)).reverse()
   for (let key = open.pop(); key !== undefined; key = open.pop()) {
     const item = packages[key]
-    if (missing.has(key) || !item || standing.packages.has(packageId(item.name, key))) continue
+    if (missing.has(key) || !item || actual.packages.has(packageId(item.name, key))) continue
     if (item.source === undefined) throw lost(item.name, item.stemcell)
     missing.add(key)
     // The dependencies of a package that is compiled must be there; those of a compiled one need not.

@@ -1,14 +1,14 @@
 import type { ReservedNames } from '../../../../shared/model/reservation.ts'
 import type { PlanOptions } from '../../../contract/kind.ts'
 import type { DeploymentOptions } from '../options.ts'
+import type { IndexedFloorplan } from './actual.ts'
 import type { CloudIds } from './cloud-ids.ts'
-import type { IndexedFloorplan } from './standing.ts'
 import type { Wanted } from './wanted.ts'
 
 /** All that a plan is drawn from. Each stage of the foreman reads it, none changes it. */
 export interface PlanContext {
   readonly wanted: Wanted
-  readonly standing: IndexedFloorplan
+  readonly actual: IndexedFloorplan
   readonly options: PlanOptions<DeploymentOptions>
   readonly cids: CloudIds
   /** Names that other deployments hold. */

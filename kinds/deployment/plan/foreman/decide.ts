@@ -1,9 +1,9 @@
 import { canonical } from '../../../../shared/model/canonical.ts'
 import type { Content, DeploymentReason } from '../../reasons.ts'
+import type { ActualInstance } from './actual.ts'
 import type { CloudIds } from './cloud-ids.ts'
 import { stemcellOf } from './machine-reasons.ts'
 import type { Decided, DiskTask, Rendered } from './stages.ts'
-import type { StandingInstance } from './standing.ts'
 
 /**
  * Last stage: compares an instance as it is to be with the floorplan; where only what runs on a machine has to
@@ -30,7 +30,7 @@ export function unresponsiveNotes(decided: readonly Decided[]): string[] {
     )
 }
 
-function contentReasons({ attributes, disk, how, group }: Rendered, old: StandingInstance): DeploymentReason[] {
+function contentReasons({ attributes, disk, how, group }: Rendered, old: ActualInstance): DeploymentReason[] {
   const had = old.attributes
   const stemcellStays = !old.vm || old.vm.attributes.stemcell === stemcellOf(group)
   return [

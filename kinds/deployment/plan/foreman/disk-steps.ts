@@ -1,11 +1,11 @@
 import type { Remodel } from '../../../../shared/model/plan.ts'
 import type { StepInput } from '../../inputs.ts'
 import type { DeploymentReason } from '../../reasons.ts'
-import { needsNewVm } from './claims.ts'
+import type { ActualDisk } from './actual.ts'
+import { needsNewVm } from './address-moves.ts'
 import { changes, unrecorded, updating } from './instance-steps.ts'
 import type { Site } from './site.ts'
 import type { Decided } from './stages.ts'
-import type { StandingDisk } from './standing.ts'
 
 /** Made before everything else; attached when its instance is stopped. */
 export function createDisk({ writer, context }: Site, { disk, group, name, old }: Decided): string | null {
@@ -33,7 +33,7 @@ export function takeUpDisk(site: Site, { disk: { have, how, id }, group, name }:
 }
 
 /** Records a disk that exists, that no record names and that no instance wants. */
-export function keepDisk(site: Site, { id, name, cid, attributes }: StandingDisk): string {
+export function keepDisk(site: Site, { id, name, cid, attributes }: ActualDisk): string {
   const input = { cid, deployment: site.context.wanted.deployment, disk: attributes, kept: true } as const
   return recordDisk(site, { id, name, verb: 'keep' }, input)
 }
@@ -88,6 +88,6 @@ type Why = Pick<Remodel, 'stage'> &
     readonly reasons: readonly DeploymentReason[]
   }
 
-export function deleteDisk({ writer }: Site, { id, name, cid }: StandingDisk, why: Why): string {
+export function deleteDisk({ writer }: Site, { id, name, cid }: ActualDisk, why: Why): string {
   return writer.step('delete-disk', name, { cid }, { action: 'delete', material: id, destructive: true, ...why })
 }

@@ -5,9 +5,9 @@ import { faultAt } from './fault.ts'
 import type { DiskTask, Matched } from './stages.ts'
 
 /** What happens to the disk of a wanted instance. */
-export function planDisk({ group, index }: Matched, { standing, cids }: PlanContext): DiskTask {
+export function planDisk({ group, index }: Matched, { actual, cids }: PlanContext): DiskTask {
   const id = diskId(group.name, index)
-  const have = standing.disks.get(id) ?? null
+  const have = actual.disks.get(id) ?? null
   const wanted = group.disk
   if (!wanted) return { id, have, cid: null, how: have ? 'delete' : 'none' }
   if (!have || have.missing) return { id, have, cid: cids.disk(group.name, index), how: 'create' }
@@ -19,8 +19,8 @@ export function planDisk({ group, index }: Matched, { standing, cids }: PlanCont
 
 /** A smaller disk is refused: nothing here may cut off data. */
 export function diskFaults({ name, group }: Matched, { have, how }: DiskTask): Fault[] {
-  const [wanted, standing] = [group.disk, have?.attributes]
-  if (how !== 'resize' || !wanted || !standing || wanted.sizeMiB >= standing.sizeMiB) return []
-  const more = { found: `${wanted.sizeMiB} MiB`, allowed: `${standing.sizeMiB} MiB or more` }
+  const [wanted, actual] = [group.disk, have?.attributes]
+  if (how !== 'resize' || !wanted || !actual || wanted.sizeMiB >= actual.sizeMiB) return []
+  const more = { found: `${wanted.sizeMiB} MiB`, allowed: `${actual.sizeMiB} MiB or more` }
   return [faultAt(group.place, `the disk of ${name} cannot become smaller`, more)]
 }

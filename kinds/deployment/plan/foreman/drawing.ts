@@ -1,8 +1,8 @@
-import type { Claims } from './claims.ts'
+import type { ActualDisk, ActualInstance, ActualVm } from './actual.ts'
+import type { AddressMoves } from './address-moves.ts'
 import type { Renaming } from './migrating.ts'
 import type { Site } from './site.ts'
 import type { Decided } from './stages.ts'
-import type { StandingDisk, StandingInstance, StandingVm } from './standing.ts'
 import type { WantedGroup } from './wanted.ts'
 
 /** What the stages of the foreman have come to. */
@@ -10,16 +10,16 @@ export interface Decisions {
   /** All wanted instances, changed or not. */
   readonly instances: readonly Decided[]
   /** Instances that are not wanted any more. */
-  readonly obsolete: readonly StandingInstance[]
+  readonly obsolete: readonly ActualInstance[]
   /** Machines of interrupted plans that fit nothing. */
-  readonly spares: readonly StandingVm[]
+  readonly spares: readonly ActualVm[]
   readonly renamings: readonly Renaming[]
   readonly notes: readonly string[]
 }
 
-/** A disk of no instance, wanted or standing; it `stays` where no record names it. */
+/** A disk of no instance, wanted or actual; it `stays` where no record names it. */
 export interface Stray {
-  readonly disk: StandingDisk
+  readonly disk: ActualDisk
   readonly stays: boolean
 }
 
@@ -32,6 +32,6 @@ export interface Drawing extends Site {
   readonly changed: ReadonlyMap<string, readonly Decided[]>
   /** Groups that are updated together, wave after wave. */
   readonly waves: readonly (readonly WantedGroup[])[]
-  readonly claims: Claims
+  readonly moves: AddressMoves
   readonly strays: readonly Stray[]
 }

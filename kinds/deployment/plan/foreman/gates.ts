@@ -24,7 +24,7 @@ export function drawGates(drawing: Drawing, first: readonly string[]): ReadonlyM
     for (const group of wave) {
       const { window, canaries, rest } = drawCanaries(drawing, group, before)
       for (const [at, task] of (changed.get(group.name) ?? []).entries()) {
-        const lead = gates.get(drawing.claims.leaders.get(task) ?? task)
+        const lead = gates.get(drawing.moves.leaders.get(task) ?? task)
         const permit = writer.permit(lead?.permit ?? `update ${task.name}`, window)
         gates.set(task, { needs: lead?.needs ?? (at < canaries ? before : rest), permit, canary: at < canaries })
       }

@@ -3,9 +3,9 @@ import type { Change, Remodel } from '../../../../shared/model/plan.ts'
 import { changesBetween } from '../../../contract/diff.ts'
 import type { DeploymentReason } from '../../reasons.ts'
 import { instanceName, vmId } from '../names.ts'
+import type { ActualInstance } from './actual.ts'
 import type { Site, Turn } from './site.ts'
 import type { Decided } from './stages.ts'
-import type { StandingInstance } from './standing.ts'
 import type { Stopping } from './stopping.ts'
 
 const createWindow = 32
@@ -90,7 +90,7 @@ export function prepare(site: Site, task: Decided, { needs, permit }: Turn): str
 
 export function stop(
   { writer, context }: Site,
-  { id, group, index, cid, attributes }: StandingInstance,
+  { id, group, index, cid, attributes }: ActualInstance,
   stopping: Stopping,
   why: Why & Pick<Remodel, 'action'>,
 ): string {

@@ -1,8 +1,8 @@
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { diskId, instanceName } from '../names.ts'
 import type { Placement } from '../placement.ts'
+import type { ActualInstance, IndexedFloorplan } from './actual.ts'
 import { faultAt } from './fault.ts'
-import type { IndexedFloorplan, StandingInstance } from './standing.ts'
 import type { Wanted, WantedGroup } from './wanted.ts'
 
 /**
@@ -10,9 +10,9 @@ import type { Wanted, WantedGroup } from './wanted.ts'
  * has no place for an instance with a disk, only because of AZs or addresses, would put an empty disk in its
  * stead: that is refused.
  */
-export function lossFaults(group: WantedGroup, { obsolete }: Placement, standing: IndexedFloorplan): Fault[] {
+export function lossFaults(group: WantedGroup, { obsolete }: Placement, actual: IndexedFloorplan): Fault[] {
   if (!group.disk) return []
-  const holding = (standing.byGroup.get(group.name) ?? []).filter((instance) => hasDisk(instance, standing))
+  const holding = (actual.byGroup.get(group.name) ?? []).filter((instance) => hasDisk(instance, actual))
   const gone = new Set(obsolete)
   const lost = holding.filter(({ index }) => gone.has(index))
   if (lost.length <= Math.max(0, holding.length - group.count)) return []
@@ -35,13 +35,13 @@ export function lossFaults(group: WantedGroup, { obsolete }: Placement, standing
 }
 
 /** A group that goes while one with the same job comes, both with disks, has most likely been renamed. */
-export function unsaidRenameFaults({ groups }: Wanted, standing: IndexedFloorplan): Fault[] {
+export function unsaidRenameFaults({ groups }: Wanted, actual: IndexedFloorplan): Fault[] {
   const wanted = new Set(groups.map(({ name }) => name))
-  const known = new Set([...standing.byGroup.keys(), ...[...standing.disks.values()].map(({ slot }) => slot?.group)])
+  const known = new Set([...actual.byGroup.keys(), ...[...actual.disks.values()].map(({ slot }) => slot?.group)])
   const fresh = groups.filter(({ name, disk, count }) => disk !== null && count > 0 && !known.has(name))
   if (fresh.length === 0) return []
-  return [...standing.byGroup].flatMap(([name, instances]) => {
-    if (wanted.has(name) || !instances.some((instance) => hasDisk(instance, standing))) return []
+  return [...actual.byGroup].flatMap(([name, instances]) => {
+    if (wanted.has(name) || !instances.some((instance) => hasDisk(instance, actual))) return []
     const jobs = new Set(instances.flatMap(({ attributes }) => Object.keys(attributes.jobs)))
     const heir = fresh.find((group) => group.jobs.some((job) => jobs.has(job.name)))
     if (!heir) return []
@@ -51,7 +51,7 @@ export function unsaidRenameFaults({ groups }: Wanted, standing: IndexedFloorpla
   })
 }
 
-function hasDisk({ group, index }: StandingInstance, standing: IndexedFloorplan): boolean {
-  const disk = standing.disks.get(diskId(group, index))
+function hasDisk({ group, index }: ActualInstance, actual: IndexedFloorplan): boolean {
+  const disk = actual.disks.get(diskId(group, index))
   return disk !== undefined && !disk.missing
 }

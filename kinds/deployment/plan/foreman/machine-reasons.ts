@@ -1,13 +1,13 @@
 import type { PlanOptions } from '../../../contract/kind.ts'
 import type { DeploymentReason } from '../../reasons.ts'
 import type { GroupStrategy } from '../strategy.ts'
+import type { ActualInstance } from './actual.ts'
 import type { Matched } from './stages.ts'
-import type { StandingInstance } from './standing.ts'
 
 /** Why an instance cannot stay on its machine, addresses aside. */
 export function machineReasons(
   { group, az }: Matched,
-  { vm }: StandingInstance,
+  { vm }: ActualInstance,
   options: PlanOptions,
 ): DeploymentReason[] {
   if (!vm) return [{ code: 'machine-gone' }]

@@ -2,40 +2,40 @@ import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { diskId, instanceId, instanceName } from '../names.ts'
 import { type Placement, place } from '../placement.ts'
 import { addressIn, spaceOf } from '../reservations.ts'
+import type { ActualInstance, IndexedFloorplan } from './actual.ts'
 import type { PlanContext } from './context.ts'
 import { faultAt } from './fault.ts'
 import { lossFaults, unsaidRenameFaults } from './loss.ts'
 import type { Matched } from './stages.ts'
-import type { IndexedFloorplan, StandingInstance } from './standing.ts'
 import type { WantedGroup } from './wanted.ts'
 
 export interface Matching {
   readonly matched: readonly Matched[]
   /** Instances that are not wanted any more. */
-  readonly obsolete: readonly StandingInstance[]
+  readonly obsolete: readonly ActualInstance[]
   readonly faults: readonly Fault[]
 }
 
 /** First stage: the index and the AZ of each wanted instance, and which one of the floorplan it is. */
 export function match(context: PlanContext): Matching {
-  const { wanted, standing } = context
-  const groups = wanted.groups.map((group) => matchGroup(group, standing))
+  const { wanted, actual } = context
+  const groups = wanted.groups.map((group) => matchGroup(group, actual))
   const names = new Set(wanted.groups.map(({ name }) => name))
-  const unlisted = [...standing.byGroup].flatMap(([name, instances]) => (names.has(name) ? [] : instances))
+  const unlisted = [...actual.byGroup].flatMap(([name, instances]) => (names.has(name) ? [] : instances))
   return {
     matched: groups.flatMap(({ matched }) => matched),
     obsolete: [...groups.flatMap(({ obsolete }) => obsolete), ...unlisted],
     faults: [
       ...wanted.groups.flatMap((group) => reservedFaults(group, context)),
       ...groups.flatMap(({ faults }) => faults),
-      ...unsaidRenameFaults(wanted, standing),
+      ...unsaidRenameFaults(wanted, actual),
     ],
   }
 }
 
-function matchGroup(group: WantedGroup, standing: IndexedFloorplan): Matching {
-  const existing = standing.byGroup.get(group.name) ?? []
-  const placement = placeGroup(group, existing, standing)
+function matchGroup(group: WantedGroup, actual: IndexedFloorplan): Matching {
+  const existing = actual.byGroup.get(group.name) ?? []
+  const placement = placeGroup(group, existing, actual)
   const byIndex = new Map(existing.map((instance) => [instance.index, instance]))
   const { fault } = placement
   return {
@@ -52,13 +52,13 @@ function matchGroup(group: WantedGroup, standing: IndexedFloorplan): Matching {
     ),
     obsolete: placement.obsolete.map((index) => byIndex.get(index)!),
     faults: [
-      ...lossFaults(group, placement, standing),
+      ...lossFaults(group, placement, actual),
       ...(fault ? [faultAt(group.place, `group ${group.name}: ${fault}`)] : []),
     ],
   }
 }
 
-function placeGroup(group: WantedGroup, existing: readonly StandingInstance[], { disks }: IndexedFloorplan): Placement {
+function placeGroup(group: WantedGroup, existing: readonly ActualInstance[], { disks }: IndexedFloorplan): Placement {
   const statics = group.networks.flatMap((network) =>
     network.static ? [{ network: network.name, addresses: network.static }] : [],
   )

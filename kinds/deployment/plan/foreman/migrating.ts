@@ -1,8 +1,8 @@
 import type { Fault } from '../../../../shared/runtime/errors.ts'
 import { diskId, groupId, instanceId, instanceName, type Slot } from '../names.ts'
+import type { ActualDisk, ActualInstance, IndexedFloorplan } from './actual.ts'
 import { faultAt } from './fault.ts'
 import type { Site } from './site.ts'
-import type { IndexedFloorplan, StandingDisk, StandingInstance } from './standing.ts'
 import type { Wanted, WantedGroup } from './wanted.ts'
 
 /** Materials that get another name, of one group. */
@@ -13,7 +13,7 @@ export interface Renaming {
 }
 
 export interface Migrated {
-  readonly standing: IndexedFloorplan
+  readonly actual: IndexedFloorplan
   readonly renamings: readonly Renaming[]
   readonly faults: readonly Fault[]
 }
@@ -24,10 +24,10 @@ export interface Migrated {
  * ordinary plan. The rename is one transition for a group, so a plan that is cut off anywhere leaves either the old
  * names or the new ones.
  */
-export function migrate({ groups }: Wanted, standing: IndexedFloorplan): Migrated {
-  if (groups.every(({ migratedFrom }) => migratedFrom.length === 0)) return { standing, renamings: [], faults: [] }
-  const byGroup = new Map(standing.byGroup)
-  const disks = new Map(standing.disks)
+export function migrate({ groups }: Wanted, actual: IndexedFloorplan): Migrated {
+  if (groups.every(({ migratedFrom }) => migratedFrom.length === 0)) return { actual, renamings: [], faults: [] }
+  const byGroup = new Map(actual.byGroup)
+  const disks = new Map(actual.disks)
   const renamings: Renaming[] = []
   const faults: Fault[] = []
   for (const group of groups) {
@@ -42,12 +42,12 @@ export function migrate({ groups }: Wanted, standing: IndexedFloorplan): Migrate
     faults.push(...taken.faults)
   }
   const instances = new Map([...byGroup.values()].flat().map((instance) => [instance.id, instance]))
-  return { standing: { ...standing, byGroup, disks, instances }, renamings, faults }
+  return { actual: { ...actual, byGroup, disks, instances }, renamings, faults }
 }
 
 interface TakenOver {
   /** All of the group from then on, by index. */
-  readonly instances: readonly StandingInstance[]
+  readonly instances: readonly ActualInstance[]
   readonly disks: readonly MovedDisk[]
   readonly moves: Renaming['moves']
   readonly faults: readonly Fault[]
@@ -55,8 +55,8 @@ interface TakenOver {
 
 interface MovedDisk {
   readonly from: string
-  readonly to: Pick<StandingDisk, 'id' | 'name' | 'slot'>
-  readonly disk: StandingDisk
+  readonly to: Pick<ActualDisk, 'id' | 'name' | 'slot'>
+  readonly disk: ActualDisk
 }
 
 /** What a group takes over from those of its former names. */
@@ -66,7 +66,7 @@ function takenOver(group: WantedGroup, { byGroup, disks }: Pick<IndexedFloorplan
   const moved: MovedDisk[] = []
   const own = [...(byGroup.get(group.name) ?? [])]
   const free = freeIndexes(group.name, own, disks)
-  const move = (disk: StandingDisk | undefined, index: number) => {
+  const move = (disk: ActualDisk | undefined, index: number) => {
     if (!disk) return
     moved.push({ from: disk.id, to: diskAt({ group: group.name, index }), disk })
     if (!disk.orphan) moves.push({ from: disk.id, to: diskId(group.name, index) })

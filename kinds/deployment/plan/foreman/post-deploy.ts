@@ -2,9 +2,9 @@ import { digestOfList } from '../../../../shared/model/canonical.ts'
 import type { StepInput } from '../../inputs.ts'
 import { postDeployId, rendersTo } from '../names.ts'
 import type { GroupStrategy } from '../strategy.ts'
+import type { IndexedFloorplan } from './actual.ts'
 import type { Site } from './site.ts'
 import type { Decided } from './stages.ts'
-import type { IndexedFloorplan } from './standing.ts'
 
 /** The post-deploy scripts of a deployment: which machines have one, and what they run for. */
 export interface PostDeploy {
@@ -26,8 +26,8 @@ export function postDeployOf(instances: readonly Decided[]): PostDeploy {
   }
 }
 
-export function isOutstanding({ machines, of }: PostDeploy, standing: IndexedFloorplan): boolean {
-  return machines.length > 0 ? standing.postDeploy !== of : standing.postDeploy !== null
+export function isOutstanding({ machines, of }: PostDeploy, actual: IndexedFloorplan): boolean {
+  return machines.length > 0 ? actual.postDeploy !== of : actual.postDeploy !== null
 }
 
 /** Runs them when everything else of the plan is done. */

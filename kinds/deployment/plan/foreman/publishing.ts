@@ -1,9 +1,9 @@
 import { digestOf } from '../../../../shared/model/canonical.ts'
 import type { DeploymentReason } from '../../reasons.ts'
 import { tableId } from '../names.ts'
+import type { ActualInstance, IndexedFloorplan } from './actual.ts'
 import type { Site } from './site.ts'
 import type { Decided } from './stages.ts'
-import type { IndexedFloorplan, StandingInstance } from './standing.ts'
 import type { Table } from './table.ts'
 
 const stage = 'Publishing addresses'
@@ -22,10 +22,10 @@ export interface Updates {
 export function publishBefore(
   site: Site,
   union: Table,
-  staying: readonly StandingInstance[],
+  staying: readonly ActualInstance[],
   { fresh, made }: Updates,
 ): string | null {
-  const changes = union.digest !== site.context.standing.table
+  const changes = union.digest !== site.context.actual.table
   if (!changes && fresh.length === 0) return null
   const present = changes ? staying.filter(({ health }) => health !== 'unresponsive') : []
   const vms = new Set([...fresh.map(({ cid }) => cid), ...present.flatMap(({ vm }) => vm?.cid ?? [])])
@@ -52,7 +52,7 @@ export function publishAfter(
   { instances, starts }: { instances: readonly Decided[]; starts: readonly string[] },
 ): readonly string[] {
   if (final.digest === known) return starts
-  if (known === null && isPublished(site.context.standing, final)) return starts
+  if (known === null && isPublished(site.context.actual, final)) return starts
   const answering = instances.filter(({ how, old }) => how !== 'none' || old?.health !== 'unresponsive')
   const vms = answering.map(({ cid }) => cid)
   return [publish(site, final, vms, { when: 'after updates', needs: starts, reason: { code: 'addresses-changed' } })]

@@ -17,34 +17,34 @@ const reasons: readonly DeploymentReason[] = [{ code: 'deployment-removed' }]
  * stopped itself; groups that the manifest does not know first.
  */
 export function remove(context: PlanContext): PlanDraft {
-  const { standing } = context
+  const { actual } = context
   const writer = new DraftWriter([])
   const site: Site = { context, writer, table: '', voids: [] }
   const removed = removeGroups(site)
-  for (const { cid } of [...standing.spares.values()].flat()) {
+  for (const { cid } of [...actual.spares.values()].flat()) {
     removed.push(deleteVm(site, { name: cid, cid }, { stage: 'Deleting unneeded vms', needs: [], reasons }))
   }
   const gone = [...removed]
-  for (const disk of standing.disks.values()) {
+  for (const disk of actual.disks.values()) {
     const { slot } = disk
-    if (slot && standing.instances.has(instanceId(slot.group, slot.index))) continue
+    if (slot && actual.instances.has(instanceId(slot.group, slot.index))) continue
     removed.push(deleteDisk(site, disk, { needs: gone, stage: 'Deleting unneeded disks', reasons }))
   }
-  if (standing.table !== null) forgetAddresses(site, removed, reasons)
-  if (standing.postDeploy !== null) runPostDeploy(site, { machines: [], of: '' })
+  if (actual.table !== null) forgetAddresses(site, removed, reasons)
+  if (actual.postDeploy !== null) runPostDeploy(site, { machines: [], of: '' })
   return writer.finish()
 }
 
 /** Group after group. Returns the ids of the last remodel of each instance. */
 function removeGroups(site: Site): string[] {
-  const { wanted, standing } = site.context
+  const { wanted, actual } = site.context
   const listed = wanted.groups.map((group) => group.name)
-  const unlisted = [...standing.byGroup.keys()].filter((name) => !listed.includes(name)).sort()
-  const names = [...unlisted, ...listed.toReversed()].filter((name) => standing.byGroup.has(name))
+  const unlisted = [...actual.byGroup.keys()].filter((name) => !listed.includes(name)).sort()
+  const names = [...unlisted, ...listed.toReversed()].filter((name) => actual.byGroup.has(name))
   const removed: string[] = []
   let before: readonly string[] = []
   for (const [number, name] of names.entries()) {
-    const ends = (standing.byGroup.get(name) ?? []).map((instance) => removeInstance(site, instance, before, reasons))
+    const ends = (actual.byGroup.get(name) ?? []).map((instance) => removeInstance(site, instance, before, reasons))
     removed.push(...ends)
     if (number === names.length - 1) continue
     const stage = `Deleting unneeded instances ${name}`

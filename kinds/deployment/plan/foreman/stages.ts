@@ -1,7 +1,7 @@
 import type { InstanceAttributes, VmAttributes } from '../../inputs.ts'
 import type { DeploymentReason } from '../../reasons.ts'
 import type { Resources } from '../strategy.ts'
-import type { StandingDisk, StandingInstance, StandingVm } from './standing.ts'
+import type { ActualDisk, ActualInstance, ActualVm } from './actual.ts'
 import type { WantedGroup } from './wanted.ts'
 
 /*
@@ -30,7 +30,7 @@ export interface Matched {
   readonly az: string | null
   /** Network name -> static address. */
   readonly statics: Readonly<Record<string, string>>
-  readonly old: StandingInstance | null
+  readonly old: ActualInstance | null
 }
 
 /** It has a machine with addresses, and a disk where it wants one. */
@@ -41,7 +41,7 @@ export interface Addressed extends Matched {
   /** The machine it will run on: the present one, a spare of an interrupted plan, or one that is made. */
   readonly vm: VmAttributes
   readonly cid: string
-  readonly adopted: StandingVm | null
+  readonly adopted: ActualVm | null
   readonly resources: Resources
   readonly disk: DiskTask
   readonly networks: VmAttributes['networks']
@@ -59,7 +59,7 @@ export interface Decided extends Omit<Rendered, 'how'> {
 
 export interface DiskTask {
   readonly id: string
-  readonly have: StandingDisk | null
+  readonly have: ActualDisk | null
   /** Null where the group wants no disk. */
   readonly cid: string | null
   readonly how: 'none' | 'create' | 'resize' | 'delete'

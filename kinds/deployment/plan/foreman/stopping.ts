@@ -2,8 +2,8 @@ import { canonical } from '../../../../shared/model/canonical.ts'
 import type { PlanOptions } from '../../../contract/kind.ts'
 import type { InstanceAttributes, StepInput } from '../../inputs.ts'
 import { diskId } from '../names.ts'
+import type { ActualInstance, IndexedFloorplan } from './actual.ts'
 import type { Decided } from './stages.ts'
-import type { IndexedFloorplan, StandingInstance } from './standing.ts'
 
 /** What the scripts of an instance that is stopped hear of what comes. */
 export type Stopping = Pick<StepInput<'stop-instance'>, 'next' | 'drain' | 'disk'>
@@ -11,16 +11,16 @@ export type Stopping = Pick<StepInput<'stop-instance'>, 'next' | 'drain' | 'disk
 const shutdown = ['job_shutdown', 'hash_unchanged']
 
 /** An instance that goes, alone or with its deployment. */
-export function leaving(instance: StandingInstance, standing: IndexedFloorplan, options: PlanOptions): Stopping {
+export function leaving(instance: ActualInstance, actual: IndexedFloorplan, options: PlanOptions): Stopping {
   return {
     next: { vm: 'delete', instance: 'delete', deployment: options.remove ? 'delete' : 'keep' },
     drain: shutdown,
-    disk: { now: standing.disks.get(diskId(instance.group, instance.index))?.attributes.sizeMiB ?? 0, next: 0 },
+    disk: { now: actual.disks.get(diskId(instance.group, instance.index))?.attributes.sizeMiB ?? 0, next: 0 },
   }
 }
 
 /** An instance that is started again, on the same machine or on another. */
-export function updated(old: StandingInstance, task: Decided): Stopping {
+export function updated(old: ActualInstance, task: Decided): Stopping {
   const stays = task.how === 'update'
   // A disk that is changed is taken off: to BOSH's scripts that is the end of their machine.
   const unmounts = task.disk.how !== 'none'

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { AddressRecord, InstanceAttributes } from '../../inputs.ts'
 import { instanceName, type Slot } from '../names.ts'
+import type { ActualInstance } from './actual.ts'
 import type { Decided } from './stages.ts'
-import type { StandingInstance } from './standing.ts'
 
 export const groupHost = (deployment: string, group: string, network: string) =>
   `${group}.${network}.${deployment}.remodel`
@@ -24,9 +24,9 @@ export function finalTable(deployment: string, instances: readonly Decided[]): T
 }
 
 /** The final names, and those that still hold while the plan is carried out. */
-export function unionTable(deployment: string, final: Table, standing: Iterable<StandingInstance>): Table {
+export function unionTable(deployment: string, final: Table, actual: Iterable<ActualInstance>): Table {
   const known = new Set(final.records.map((record) => `${record.host} ${record.address}`))
-  const extra = [...standing].flatMap((instance) => {
+  const extra = [...actual].flatMap((instance) => {
     if (!instance.vm) return []
     const names = [instance, ...(instance.former ? [instance.former] : [])]
     return names

@@ -1,4 +1,4 @@
-import { needsNewVm } from './claims.ts'
+import { needsNewVm } from './address-moves.ts'
 import { freedBy } from './cleanup.ts'
 import { settleDisk } from './disk-steps.ts'
 import type { Drawing } from './drawing.ts'
@@ -29,7 +29,7 @@ export function updateInstance(drawing: Drawing, task: Decided, gate: Gate, read
   let needs: readonly string[] = [...gate.needs, ...(disk === undefined ? [] : [disk]), ...ready]
   if (old?.vm && old.health !== 'unresponsive')
     needs = [stop(drawing, old, updated(old, task), { ...common, needs, action: 'run' })]
-  if (task.how === 'recreate' && old?.cid != null && drawing.context.standing.vms.has(old.cid))
+  if (task.how === 'recreate' && old?.cid != null && drawing.context.actual.vms.has(old.cid))
     needs = [deleteVm(drawing, { name, cid: old.cid }, { ...common, needs })]
   if (needsNewVm(task) && prepared === undefined) {
     const free = freedBy(task, drawing).filter((id) => !needs.includes(id))

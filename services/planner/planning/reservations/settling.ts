@@ -3,7 +3,7 @@ import type { Kind } from '../../../../kinds/contract/kind.ts'
 import type { KindRegistry } from '../../../../kinds/registry.ts'
 import type { Ledger } from '../../../../shared/ledger/ledger.ts'
 import { run } from '../../../../shared/ledger/pipeline.ts'
-import type { StandingMaterial } from '../../../../shared/model/material.ts'
+import type { ActualMaterial } from '../../../../shared/model/material.ts'
 import { type ExclusiveName, nameKey, nameText, type Reservation } from '../../../../shared/model/reservation.ts'
 import type { OpenGround } from '../../../../shared/reservation/names.ts'
 import { failpoint } from '../../../../shared/runtime/failpoint.ts'
@@ -71,12 +71,12 @@ export class Settling {
       if (newest === undefined) continue
       await this.#listOld(deployment)
       const kind = this.#kinds.find((await this.#ledger.planRecord(deployment, newest)).kind)
-      if (kind) await this.#standing(deployment, kind)
+      if (kind) await this.#holdRecorded(deployment, kind)
     }
   }
 
   /** Names that `materials`, as they were looked at now, do not use are free: doubts about them are over. */
-  async looked(deployment: string, kind: Kind, materials: readonly StandingMaterial[]): Promise<void> {
+  async looked(deployment: string, kind: Kind, materials: readonly ActualMaterial[]): Promise<void> {
     const ground = { deployment, why: 'doubt' } as const
     const doubted = await this.#ledger.names.heldOn(ground)
     if (doubted.length === 0) return
@@ -101,8 +101,8 @@ export class Settling {
     const kind = this.#kinds.find(kindName)
     // Only a planner that has loaded the extension can tell what its materials use.
     if (!kind) return
-    const { version, held } = await this.#standing(deployment, kind)
-    await failpoint('reservations.standing')
+    const { version, held } = await this.#holdRecorded(deployment, kind)
+    await failpoint('reservations.recorded')
     const doubt = { deployment, why: 'doubt' } as const
     const before = await names.heldOn(doubt)
     const doubted = state === 'done' ? [] : [...before, ...(await this.#doubted(deployment, plan, held))]
@@ -111,7 +111,7 @@ export class Settling {
     await names.giveUp(ground)
   }
 
-  async #standing(deployment: string, kind: Kind): Promise<{ version: number; held: Set<string> }> {
+  async #holdRecorded(deployment: string, kind: Kind): Promise<{ version: number; held: Set<string> }> {
     const { version, materials } = await this.#ledger.floorplan(deployment)
     const holdings = holdingsOf(kind, materials)
     const twice = await this.#ledger.names.replace({ deployment, why: 'stands' }, holdings, version)
@@ -136,6 +136,6 @@ export class Settling {
   }
 }
 
-function holdingsOf(kind: Kind, materials: readonly StandingMaterial[]): Reservation[] {
+function holdingsOf(kind: Kind, materials: readonly ActualMaterial[]): Reservation[] {
   return kind.holdings?.(materials) ?? []
 }

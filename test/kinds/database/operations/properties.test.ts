@@ -155,8 +155,8 @@ describe('the plans of an update', () => {
         }
         for (const node of nodesOf(to)) {
           const ids = node.instances!.map(({ instance_id }) => instance_id)
-          const standing = start.resources['database.node']?.[node.node_name]
-          const primary = standing === undefined ? ids[0]! : (standing.attributes.primary_instance_id as string)
+          const actual = start.resources['database.node']?.[node.node_name]
+          const primary = actual === undefined ? ids[0]! : (actual.attributes.primary_instance_id as string)
           for (const id of ids) {
             if (id === primary || !first.has(id) || !first.has(primary)) continue
             const stood = before.has(`database.instance::${id}`)
@@ -200,13 +200,13 @@ describe('the plans of an update', () => {
             if (type === 'create') seen.set(nameOf(resource.identifier), at)
           }
         }
-        const standing = Object.keys(start.resources['database.node'] ?? {}).filter((name) =>
+        const actual = Object.keys(start.resources['database.node'] ?? {}).filter((name) =>
           to.nodes.some((n) => n.name === name),
         )
-        for (const added of to.nodes.filter(({ name }) => !standing.includes(name))) {
-          const [source] = to.nodes.filter(({ name }) => standing.includes(name)).map(({ name }) => name)
+        for (const added of to.nodes.filter(({ name }) => !actual.includes(name))) {
+          const [source] = to.nodes.filter(({ name }) => actual.includes(name)).map(({ name }) => name)
           const copy = seen.get(`database.subscription::${source}:${added.name}:app`)!
-          for (const peer of standing.filter((name) => name !== source)) {
+          for (const peer of actual.filter((name) => name !== source)) {
             const slot = seen.get(`database.replication_slot_create::spk_app_${peer}_sub_${peer}_${added.name}`)!
             const caughtUp = seen.get(`database.peer_catchup::${source}:${peer}:app`)!
             const advanced = seen.get(`database.replication_origin_advance::${peer}:${added.name}:app`)!
@@ -303,8 +303,8 @@ describe('an update that was cut off', () => {
         }
         carryOut(stepsOf(planned(world.state, to, careful)).flat())
         expectEnd(world.state, to)
-        const standing = Object.keys(start.resources['database.node'] ?? {})
-        const added = to.nodes.map(({ name }) => name).filter((name) => !standing.includes(name))
+        const actual = Object.keys(start.resources['database.node'] ?? {})
+        const added = to.nodes.map(({ name }) => name).filter((name) => !actual.includes(name))
         for (const name of added) {
           const waited = [...done].filter(
             (id) => id.startsWith('database.wait_for_sync_event::') && id.includes(`:${name}:`),

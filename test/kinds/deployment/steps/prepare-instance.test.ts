@@ -40,7 +40,7 @@ test('a package that is not compiled fails the attempt before another one is unp
     stores: { redis, settings, blobs },
     secrets: await Secrets.open(place.directory),
     material: 'instance/app/0',
-    standing: async () => null,
+    actual: async () => null,
     fence: fence(1),
     signal: new AbortController().signal,
     pointOfNoReturn: async () => {},

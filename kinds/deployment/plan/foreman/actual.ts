@@ -1,9 +1,9 @@
-import { type Floorplan, materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, type Floorplan, materialName, materialType } from '../../../../shared/model/material.ts'
 import type { DiskAttributes, InstanceAttributes, VmAttributes } from '../../inputs.ts'
 import { type Slot, slotOf } from '../names.ts'
 import { Health } from '../observations.ts'
 
-export interface StandingVm {
+export interface ActualVm {
   readonly cid: string
   readonly attributes: VmAttributes
   readonly health: Health
@@ -11,11 +11,11 @@ export interface StandingVm {
   readonly orphan: boolean
 }
 
-export interface StandingInstance extends Slot {
+export interface ActualInstance extends Slot {
   readonly id: string
   readonly attributes: InstanceAttributes
   /** The machine it runs on; null where that is gone. A machine that does not answer is still there. */
-  readonly vm: StandingVm | null
+  readonly vm: ActualVm | null
   /** The AZ it was made in, or the one that the manifest says of one that was made without. */
   readonly az: string | null
   /** What it is recorded as until the plan renames it. */
@@ -25,7 +25,7 @@ export interface StandingInstance extends Slot {
   readonly health: Health
 }
 
-export interface StandingDisk {
+export interface ActualDisk {
   readonly id: string
   /** Its id without the type: `web/0`, or its cid where it is of no instance. */
   readonly name: string
@@ -41,13 +41,13 @@ export interface StandingDisk {
 
 /** The floorplan, sorted out once: everything below finds things in constant time. */
 export interface IndexedFloorplan {
-  readonly instances: ReadonlyMap<string, StandingInstance>
-  readonly byGroup: ReadonlyMap<string, readonly StandingInstance[]>
-  readonly disks: ReadonlyMap<string, StandingDisk>
+  readonly instances: ReadonlyMap<string, ActualInstance>
+  readonly byGroup: ReadonlyMap<string, readonly ActualInstance[]>
+  readonly disks: ReadonlyMap<string, ActualDisk>
   /** All machines of the record, gone ones too. */
-  readonly vms: ReadonlyMap<string, StandingVm>
+  readonly vms: ReadonlyMap<string, ActualVm>
   /** Machines that no instance runs on, by what they were made for. */
-  readonly spares: ReadonlyMap<string, readonly StandingVm[]>
+  readonly spares: ReadonlyMap<string, readonly ActualVm[]>
   readonly packages: ReadonlySet<string>
   /** Digest of the address table that all machines have; null where none was published. */
   readonly table: string | null
@@ -89,7 +89,7 @@ export function readFloorplan(
   }
 }
 
-function vmOf({ id, attributes, meta }: StandingMaterial, seen: ReadonlyMap<string, Health>): StandingVm {
+function vmOf({ id, attributes, meta }: ActualMaterial, seen: ReadonlyMap<string, Health>): ActualVm {
   return {
     cid: materialName(id),
     attributes: attributes as VmAttributes,
@@ -98,7 +98,7 @@ function vmOf({ id, attributes, meta }: StandingMaterial, seen: ReadonlyMap<stri
   }
 }
 
-function diskOf({ id, attributes, meta }: StandingMaterial, seen: ReadonlyMap<string, Health>): StandingDisk {
+function diskOf({ id, attributes, meta }: ActualMaterial, seen: ReadonlyMap<string, Health>): ActualDisk {
   return {
     id,
     name: materialName(id),
@@ -112,10 +112,10 @@ function diskOf({ id, attributes, meta }: StandingMaterial, seen: ReadonlyMap<st
 }
 
 function instanceOf(
-  { id, attributes, meta }: StandingMaterial,
-  vms: ReadonlyMap<string, StandingVm>,
+  { id, attributes, meta }: ActualMaterial,
+  vms: ReadonlyMap<string, ActualVm>,
   seen: ReadonlyMap<string, Health>,
-): StandingInstance[] {
+): ActualInstance[] {
   const slot = slotOf(id)
   if (!slot) return []
   const recorded = attributes as InstanceAttributes
@@ -126,15 +126,15 @@ function instanceOf(
 }
 
 function sparesOf(
-  vms: ReadonlyMap<string, StandingVm>,
-  instances: readonly StandingInstance[],
+  vms: ReadonlyMap<string, ActualVm>,
+  instances: readonly ActualInstance[],
 ): IndexedFloorplan['spares'] {
   const used = new Set(instances.map(({ cid }) => cid))
   const unused = [...vms.values()].filter((vm) => !used.has(vm.cid)).sort((a, b) => (a.cid < b.cid ? -1 : 1))
   return Map.groupBy(unused, (vm) => vm.attributes.purpose)
 }
 
-const byId = (a: StandingMaterial, b: StandingMaterial) => (a.id < b.id ? -1 : 1)
+const byId = (a: ActualMaterial, b: ActualMaterial) => (a.id < b.id ? -1 : 1)
 
 function worse(a: Health, b: Health): Health {
   const order = Health.options

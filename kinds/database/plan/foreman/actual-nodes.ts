@@ -1,24 +1,24 @@
-import { type Floorplan, materialName, materialType, type StandingMaterial } from '../../../../shared/model/material.ts'
+import { type ActualMaterial, type Floorplan, materialName, materialType } from '../../../../shared/model/material.ts'
 import { RemodelError } from '../../../../shared/runtime/errors.ts'
 import { suggest } from '../../../../shared/source/document.ts'
 import { InstanceAttributes, type Member } from '../../inputs.ts'
-import { findResource, findStanding, type State } from '../operations/operations.ts'
+import { findActual, findResource, type State } from '../operations/operations.ts'
 import { stateOfFloorplan } from '../state.ts'
 import type { Surroundings } from './handover-remodels.ts'
 import { NodeView } from './node-view.ts'
 
-interface Standing {
+interface ActualServer {
   id: string
   attributes: InstanceAttributes
 }
 
 /** The nodes of a database as the inspector has just found them, for plans that no document asks for. */
-export class StandingNodes {
+export class ActualNodes {
   readonly deployment: string
-  readonly #byId: ReadonlyMap<string, StandingMaterial>
+  readonly #byId: ReadonlyMap<string, ActualMaterial>
   readonly #state: State
   /** Node -> its servers, both in the order of their names. */
-  readonly #nodes: ReadonlyMap<string, readonly Standing[]>
+  readonly #nodes: ReadonlyMap<string, readonly ActualServer[]>
 
   constructor({ deployment, materials }: Floorplan) {
     this.deployment = deployment
@@ -91,7 +91,7 @@ export class StandingNodes {
     return this.#nodes.get(node)?.[0]?.attributes
   }
 
-  meta(server: string): StandingMaterial['meta'] {
+  meta(server: string): ActualMaterial['meta'] {
     return this.#byId.get(`instance/${server}`)?.meta ?? {}
   }
 
@@ -101,8 +101,8 @@ export class StandingNodes {
 
   /** A deploy that adds it was cut off, or one that removes it: only a deploy may go on with it. */
   whyUnfinished(node: string): string | undefined {
-    if (findStanding(this.#state, 'database.node', node) === undefined) return `${node} is not whole`
-    if (findStanding(this.#state, 'database.roles_source', node) !== undefined)
+    if (findActual(this.#state, 'database.node', node) === undefined) return `${node} is not whole`
+    if (findActual(this.#state, 'database.roles_source', node) !== undefined)
       return `${node} is being filled from another node`
     return this.#byId.get(`node/${node}`)?.meta.drain === undefined ? undefined : `the writes of ${node} were stopped`
   }
@@ -111,7 +111,7 @@ export class StandingNodes {
     return {
       deployment: this.deployment,
       membersOf: (node) => this.membersOf(node),
-      standing: (type, id) => findResource(this.#state, type, id),
+      actual: (type, id) => findResource(this.#state, type, id),
       isSynchronous: (node) => this.isSynchronous(node),
     }
   }

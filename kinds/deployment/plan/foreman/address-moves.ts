@@ -1,8 +1,8 @@
+import type { ActualInstance, ActualVm, IndexedFloorplan } from './actual.ts'
 import type { Decided } from './stages.ts'
-import type { IndexedFloorplan, StandingInstance, StandingVm } from './standing.ts'
 
 /** Which machine has to let go of an address before another one can be made. */
-export interface Claims {
+export interface AddressMoves {
   /** cid of a machine that no instance needs any more, but holds an address that is wanted: it goes first. */
   readonly early: ReadonlySet<string>
   /** Instance -> cids of machines that must be gone before its machine is made. */
@@ -13,8 +13,8 @@ export interface Claims {
 
 /** What is not wanted any more, and may hold an address that is. */
 interface Unwanted {
-  readonly obsolete: readonly StandingInstance[]
-  readonly spares: readonly StandingVm[]
+  readonly obsolete: readonly ActualInstance[]
+  readonly spares: readonly ActualVm[]
 }
 
 /**
@@ -22,25 +22,25 @@ interface Unwanted {
  * instances that are both changed share one permit: otherwise one could hold the last permit of a window while it waits
  * for the other. `tasks` are in the order of the plan.
  */
-export function claimAddresses(
+export function orderAddressMoves(
   tasks: readonly Decided[],
   { obsolete, spares }: Unwanted,
   { vms }: Pick<IndexedFloorplan, 'vms'>,
-): Claims {
+): AddressMoves {
   const early = new Set<string>()
   const waitsFor = new Map<Decided, string[]>()
   const pairs: [Decided, Decided][] = []
-  const moves = tasks.filter(needsNewVm)
-  const makes = moves.filter((task) => !task.adopted)
+  const moved = tasks.filter(needsNewVm)
+  const makes = moved.filter((task) => !task.adopted)
   if (makes.length === 0) return { early, waitsFor, leaders: new Map() }
-  const holders = new Map<string, { vm: StandingVm; task: Decided | null }>()
-  const hold = (vm: StandingVm | undefined, task: Decided | null) => {
+  const holders = new Map<string, { vm: ActualVm; task: Decided | null }>()
+  const hold = (vm: ActualVm | undefined, task: Decided | null) => {
     if (!vm) return
     for (const { address } of vm.attributes.networks) holders.set(address, { vm, task })
   }
   for (const instance of obsolete) hold(vms.get(instance.cid ?? ''), null)
   for (const spare of spares) hold(spare, null)
-  for (const task of moves) hold(vms.get(task.old?.cid ?? ''), task)
+  for (const task of moved) hold(vms.get(task.old?.cid ?? ''), task)
 
   for (const task of makes) {
     for (const { address } of task.vm.networks) {

@@ -10,7 +10,7 @@ import type { Strategy } from '../strategy.ts'
  * standstill, as the old one and the new one are changed in the same plan.
  */
 export function refuseOtherIdentity(strategy: Strategy, nodes: readonly NodeResources[], start: State): void {
-  const standing = Object.values(start.resources['database.instance'] ?? {}).map(({ attributes }) =>
+  const actual = Object.values(start.resources['database.instance'] ?? {}).map(({ attributes }) =>
     InstanceAttributes.parse(attributes),
   )
   const faults = new Map<string, Fault>()
@@ -19,12 +19,12 @@ export function refuseOtherIdentity(strategy: Strategy, nodes: readonly NodeReso
     for (const { instance, host_id } of instances ?? []) {
       const wanted = InstanceAttributes.parse(instance.attributes)
       const path = `nodes[${at}].host_ids[${strategy.hostsOf[node]?.indexOf(host_id) ?? 0}]`
-      const same = standing.find((one) => one.node === wanted.node && one.host_id === host_id)
+      const same = actual.find((one) => one.node === wanted.node && one.host_id === host_id)
       if (same && same.port !== wanted.port) {
         const way = 'add a node with the new port, then remove this one'
         fault(strategy.ports[node] ?? 'port', `node ${node} stands at port ${same.port}, which does not change: ${way}`)
       }
-      const named = same ?? standing.find(({ database_name }) => database_name !== wanted.database_name)
+      const named = same ?? actual.find(({ database_name }) => database_name !== wanted.database_name)
       if (named && named.database_name !== wanted.database_name) {
         const what = `this deployment is database ${named.database_name}, which is not renamed`
         fault(
@@ -32,7 +32,7 @@ export function refuseOtherIdentity(strategy: Strategy, nodes: readonly NodeReso
           `${what}: keep the name, or give the deployment of ${wanted.database_name} a \`name\` of its own`,
         )
       }
-      const other = standing.find((one) => one.host_id === host_id && one.node !== wanted.node)
+      const other = actual.find((one) => one.host_id === host_id && one.node !== wanted.node)
       if (!same && other) fault(path, `host ${host_id} has the data of node ${other.node}: ${removeFirst(other.node)}`)
       else if (!same) {
         const taken = hostAt(start, wanted.address, host_id)
