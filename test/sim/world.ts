@@ -195,6 +195,7 @@ export class World {
         start: unused,
         stop: unused,
         status: unused,
+        watch: unused,
         renew: async () => {
           await alive()
           return { freeBytes: 2 ** 40 }

@@ -3,8 +3,22 @@ import { type ErrorCode, RemodelError } from '../../runtime/errors.ts'
 import { decodeWords, encodeFrame, type Frame, FrameReader } from './frames.ts'
 import { dial } from './socket.ts'
 
-const tickMs = 1000
-const silentTicks = 4
+/** How often an agent is asked for a sign of life, and after how many such ticks without one it is silent. */
+export interface Pace {
+  readonly tickMs: number
+  readonly patience: number
+  /** It said something, so many ticks after the last time. */
+  heard?(ticks: number): void
+}
+
+interface Request {
+  type: string
+  payload: Uint8Array
+  /** Every second and four ticks, if left out. */
+  pace?: Pace | undefined
+}
+
+const usual: Pace = { tickMs: 1000, patience: 4 }
 
 /** One request to an agent: its own connection, open until the answer is complete. */
 export interface Call {
@@ -19,14 +33,13 @@ export interface Call {
 }
 
 /**
- * Sends a request. Frames go to `onFrame` until it returns true for the last one. The agent is pinged every second
- * and has to say anything at all within 4 s; ticks are counted, not time, so that a process that was itself frozen
- * does not blame the machine.
+ * Sends a request. Frames go to `onFrame` until it returns true for the last one. The agent is pinged, every second
+ * as a rule, and has to say anything at all within 4 s; ticks are counted, not time, so that a process that was itself
+ * frozen does not blame the machine.
  */
 export async function call(
   vm: { directory: string; id: string },
-  type: string,
-  payload: Uint8Array,
+  { type, payload, pace = usual }: Request,
   onFrame: (frame: Frame) => boolean,
 ): Promise<Call> {
   let socket: Socket
@@ -52,12 +65,13 @@ export async function call(
     // Not heard, because we do not listen.
     if (socket.isPaused()) return
     silent += 1
-    if (silent >= silentTicks) abandon(new RemodelError('infrastructure', `VM ${vm.id} does not answer`))
+    if (silent >= pace.patience) abandon(new RemodelError('infrastructure', `VM ${vm.id} does not answer`))
     else socket.write(encodeFrame('P'))
-  }, tickMs)
+  }, pace.tickMs)
   socket.on('error', (cause) => abandon(lost(vm.id, cause)))
   socket.on('close', () => abandon(lost(vm.id)))
   socket.on('data', (chunk: Buffer) => {
+    pace.heard?.(silent)
     silent = 0
     for (const frame of reader.push(chunk)) {
       if (settled || frame.type === 'P') continue

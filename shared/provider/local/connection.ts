@@ -4,11 +4,12 @@ import { RemodelError, toError } from '../../runtime/errors.ts'
 import { after } from '../../runtime/timer.ts'
 import type { Connection, ExecOptions, ExecResult, ProcessDefinition, ProcessStatus, Stopped } from '../connection.ts'
 import type { Fence } from '../provider.ts'
-import { type Call, call } from './call.ts'
+import { type Call, call, type Pace } from './call.ts'
 import { decodeWords, encodeWords, type Frame } from './frames.ts'
 import { checkFence } from './names.ts'
 import { BoundedOutput } from './output.ts'
 import { openRelay } from './relay.ts'
+import { Rhythm } from './rhythm.ts'
 import { sniff } from './sniff.ts'
 import { Stdin } from './stdin.ts'
 
@@ -154,19 +155,27 @@ export class LocalConnection implements Connection {
   }
 
   async status(): Promise<ProcessStatus[]> {
-    const [, ...words] = decodeWords((await this.#ask('Q', [], 'Q', false)).payload)
-    const rows: ProcessStatus[] = []
-    for (let at = 0; at + 4 < words.length; at += 5) {
-      const [name, state, pid, restarts, uptimeMs] = words.slice(at, at + 5) as [string, string, string, string, string]
-      rows.push({
-        name,
-        state: state as ProcessStatus['state'],
-        pid: pid === '0' ? null : Number(pid),
-        restarts: Number(restarts),
-        uptimeMs: Number(uptimeMs),
-      })
+    return statusIn(await this.#ask('Q', [], 'Q', false))
+  }
+
+  async watch(told: (processes: ProcessStatus[]) => void, signal: AbortSignal): Promise<void> {
+    const onFrame = (frame: Frame) => {
+      if (frame.type === 'Q') told(statusIn(frame))
+      return false
     }
-    return rows.sort((a, b) => (a.name < b.name ? -1 : 1))
+    const opened = await this.#open('V', this.#words([], false), onFrame, new Rhythm())
+    const stop = () => opened.abandon(new RemodelError('cancelled', 'it is watched no longer'))
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    try {
+      await opened.result
+    } catch (error) {
+      if (signal.aborted) return
+      if (codeOf(error) !== 'invalid-input') throw error
+      throw new RemodelError('unsupported', `the agent of VM ${this.#vm.id} is from before machines were watched`)
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
   }
 
   async renew(): Promise<{ freeBytes: number }> {
@@ -191,9 +200,9 @@ export class LocalConnection implements Connection {
     return encodeWords(all)
   }
 
-  async #open(type: string, payload: Buffer, onFrame: (frame: Frame) => boolean): Promise<Call> {
+  async #open(type: string, payload: Buffer, onFrame: (frame: Frame) => boolean, pace?: Pace): Promise<Call> {
     if (this.#closed) throw new RemodelError('cancelled', 'the connection was closed')
-    const opened = await call(this.#vm, type, payload, onFrame)
+    const opened = await call(this.#vm, { type, payload, pace }, onFrame)
     this.#calls.add(opened)
     const forget = () => void this.#calls.delete(opened)
     opened.result.then(forget, forget)
@@ -261,6 +270,22 @@ export class LocalConnection implements Connection {
       if (options.stdin instanceof Readable) options.stdin.destroy()
     }
   }
+}
+
+function statusIn({ payload }: Frame): ProcessStatus[] {
+  const [, ...words] = decodeWords(payload)
+  const rows: ProcessStatus[] = []
+  for (let at = 0; at + 4 < words.length; at += 5) {
+    const [name, state, pid, restarts, uptimeMs] = words.slice(at, at + 5) as [string, string, string, string, string]
+    rows.push({
+      name,
+      state: state as ProcessStatus['state'],
+      pid: pid === '0' ? null : Number(pid),
+      restarts: Number(restarts),
+      uptimeMs: Number(uptimeMs),
+    })
+  }
+  return rows.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 function unreadable(exitCode: number | null, complaint: BoundedOutput): RemodelError {

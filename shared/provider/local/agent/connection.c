@@ -99,6 +99,10 @@ static void begin(struct conn *c, char type, struct fields *f) {
     supervise_status(c);
     return;
   }
+  if (type == 'V') {
+    supervise_view(c);
+    return;
+  }
   if (type == 'L') {
     remember(c, f);
     return;
