@@ -25,6 +25,7 @@ const apart: Record<string, Bench> = {
   'big-package': () => import('./big-package.ts'),
   'compile-c': () => import('./compile-c.ts'),
   endurance: () => import('./endurance.ts'),
+  healing: () => import('./healing.ts'),
 }
 
 const { values, positionals: names } = parseArgs({

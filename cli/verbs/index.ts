@@ -22,6 +22,12 @@ export const ownVerbs: readonly VerbEntry[] = [
     summary: 'make anew what is gone of deployments',
     load: () => import('./bring-back.ts'),
   },
+  {
+    name: 'heal',
+    group: 'deploying',
+    summary: 'have what is lost of a deployment made anew by itself',
+    load: () => import('./heal.ts'),
+  },
   { name: 'delete', group: 'deploying', summary: 'take a deployment away', load: () => import('./delete.ts') },
 
   { name: 'deployments', group: 'looking', summary: 'list what is deployed', load: () => import('./deployments.ts') },

@@ -4,6 +4,7 @@ import type { UsedRelease } from '../../shared/api/schemas/release.ts'
 import type { Blobstore } from '../../shared/blobstore/blobstore.ts'
 import type { CompiledIndex } from '../../shared/compilation/compiled.ts'
 import type { Durations } from '../../shared/compilation/durations.ts'
+import type { Loss } from '../../shared/model/healing.ts'
 import type { ActualMaterial, Blueprint, Floorplan } from '../../shared/model/material.ts'
 import type { Look, Observation } from '../../shared/model/observation.ts'
 import type { Remodel } from '../../shared/model/plan.ts'
@@ -52,6 +53,8 @@ export interface PlanOptions<Own = unknown> {
   skipDrain: boolean
   /** What is asked for was there before, and ended well: nothing has to be tried first. */
   proven?: boolean
+  /** It mends: a machine that does not answer is made anew, though nothing about it changes. */
+  mends?: boolean
   /** Go on where something that was acknowledged may be lost, without asking. */
   acceptLoss?: boolean | undefined
   /** It begins in this time, in milliseconds since the epoch. The core sees to it, no kind. */
@@ -194,6 +197,11 @@ export interface Kind<Strategy = unknown, Options = unknown> {
   deviations?(found: Inspection, deployment: string): Deviation[]
   /** What, of the same findings, is as it was recorded and will not do what people expect: a sentence each. Pure. */
   warnings?(found: Inspection, deployment: string): string[]
+  /**
+   * What, of all that the inspector has just found, is lost and comes back by a plan that mends (`PlanOptions.mends`).
+   * Pure. Absent: nothing of this kind is mended between deploys.
+   */
+  losses?(found: Inspection): Loss[]
   /**
    * True where a machine or disk of this ownership was made by this kind: a deployment that no plan
    * names is removed by it.

@@ -9,6 +9,7 @@ import { architect } from './plan/architect.ts'
 import { deviations } from './plan/deviations.ts'
 import { foremanWith } from './plan/foreman.ts'
 import { instances } from './plan/instances.ts'
+import { losses } from './plan/losses.ts'
 import { DeploymentOptions } from './plan/options.ts'
 import { packagesOf } from './plan/packages-of.ts'
 import { releasesInUse } from './plan/releases-in-use.ts'
@@ -40,6 +41,7 @@ export const renderedBy = (render: Render): Kind =>
     inspector,
     foreman: foremanWith(render),
     deviations,
+    losses,
     made: ({ purpose }) => madeFor.has(materialType(purpose)),
     releasesInUse,
     packagesOf,

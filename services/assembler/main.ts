@@ -10,6 +10,7 @@ import { Claims } from '../../shared/lock/claims.ts'
 import { EndedJobs } from '../../shared/queue/ended-jobs.ts'
 import { jobView } from '../../shared/queue/job-view.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
+import { Division } from '../../shared/runtime/division.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { homeDirectory, openHome } from '../../shared/runtime/home.ts'
 import { processId } from '../../shared/runtime/ids.ts'
@@ -23,6 +24,7 @@ import { numberSetting } from '../../shared/runtime/settings.ts'
 import { execute } from './executor.ts'
 import { Hands, handName } from './hands.ts'
 import { findKeepers, startKeeper } from './keepers.ts'
+import { Lookout } from './lookout.ts'
 import { StepRegistry } from './step-registry.ts'
 
 /**
@@ -81,11 +83,16 @@ await runService(log, variablesOfKinds, async () => {
   )
   const claims = new Claims(redis, settings)
   const keepers = [...(await findKeepers())].map(([name, keeper]) => startKeeper(name, keeper, { ...tools, claims }))
+  const division = new Division(redis, settings, { role: 'lookouts', self: id })
+  await division.start()
+  const lookout = new Lookout({ ledger, provider, redis, division, log })
+  lookout.start()
   log.info({ queue }, 'assembler is ready')
   return {
     redis,
     async stop() {
       leaving.begin()
+      await Promise.all([division.stop(), lookout.stop()])
       await Promise.all(keepers.map((keeper) => keeper.stop()))
       await worker.close()
       await board.settled()

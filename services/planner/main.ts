@@ -17,6 +17,7 @@ import { Queues } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
 import { DiskWatch } from '../../shared/runtime/disk-space.ts'
+import { Division } from '../../shared/runtime/division.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { homeDirectory, openHome } from '../../shared/runtime/home.ts'
 import { processId } from '../../shared/runtime/ids.ts'
@@ -26,11 +27,11 @@ import { watchRedis } from '../../shared/runtime/redis/rules.ts'
 import { connectRedis, redisSettings } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
 import { runService } from '../../shared/runtime/service.ts'
+import { Caretaker } from './caretaker/caretaker.ts'
 import { Catalog } from './catalog/catalog.ts'
 import { AbandonedJobs } from './dispatch/abandoned.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { startPaying } from './dispatch/owing.ts'
-import { Planners } from './dispatch/planners.ts'
 import { Publisher } from './dispatch/publish.ts'
 import { Workers } from './dispatch/workers.ts'
 import { Moving } from './housekeeping/moving.ts'
@@ -114,7 +115,7 @@ await runService(log, variablesOfKinds, async () => {
   await steadyLedger.retention.relist()
   const heartbeat = new Heartbeat(steady, settings, id)
   await heartbeat.start(subscriber)
-  const planners = new Planners(steady, settings, id)
+  const planners = new Division(steady, settings, { role: 'planners', self: id })
   await planners.start()
   const publisher = new Publisher(steadyLedger, queues, new CompileRequests(steady, settings))
   const stranded = new StrandedJobs(steady, settings)
@@ -134,6 +135,8 @@ await runService(log, variablesOfKinds, async () => {
   const names = startSettling(settling, log)
   const moving = new Moving({ ledger: steadyLedger, planners, log })
   moving.start()
+  const caretaker = new Caretaker({ ledger, kinds, planning, verdicts, planners, subscriber, log })
+  await caretaker.start()
   const comparing = startVerdicts(verdicts, planners, log)
   const paying = await startPaying({
     ...{ ledger: steadyLedger, owed: new OwedFences(steadyLedger, provider) },
@@ -184,6 +187,7 @@ await runService(log, variablesOfKinds, async () => {
       names.stop()
       moving.stop()
       comparing.stop()
+      caretaker.stop()
       cleaning.stop()
       await Promise.all([planners.stop(), heartbeat.stop()])
       await Promise.all([queues.close(), kinds.close()])

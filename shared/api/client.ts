@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
+import { Healing, type HealingMode } from '../model/healing.ts'
 import { Verdict } from '../model/verdict.ts'
 import { Release, Stemcell } from '../release/release.ts'
 import type { Address } from './address.ts'
@@ -205,6 +206,22 @@ export class Client {
   /** Throws `not-found`. */
   deployment(name: string): Promise<Deployment> {
     return this.calls.get(Deployment, of(name))
+  }
+
+  /** Whether it is mended between deploys, and what was. */
+  healing(deployment: string): Promise<Healing> {
+    return this.calls.get(Healing, `${of(deployment)}/healing`)
+  }
+
+  /** Throws `conflict` where nothing of its kind is mended. */
+  heal(deployment: string, request: { mode: HealingMode; message: string }): Promise<Healing> {
+    const call = {
+      method: 'PUT',
+      path: `${of(deployment)}/healing`,
+      ...json(request),
+      timeoutMs: limits.short,
+    } as const
+    return this.calls.ask(Healing, call)
   }
 
   instances(deployment: string): Promise<Instance[]> {

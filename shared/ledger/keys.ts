@@ -45,6 +45,16 @@ export function endedKey(settings: RedisSettings): string {
   return `${settings.prefix}:ended`
 }
 
+/** Deployments that are mended by themselves. */
+export function healingKey(settings: RedisSettings): string {
+  return `${settings.prefix}:healing`
+}
+
+/** Channel on which assemblers tell what they have noticed of machines: `Sign`. */
+export function signsChannel(settings: RedisSettings): string {
+  return `${settings.prefix}:signs`
+}
+
 /** Channel that tells workers to stop what they do for a plan. */
 export function abortChannel(settings: RedisSettings): string {
   return `${settings.prefix}:abort`

@@ -10,6 +10,7 @@ import { failpoint } from '../runtime/failpoint.ts'
 import { isReplicated, type RedisSettings } from '../runtime/redis.ts'
 import { FenceSource } from './fences.ts'
 import type { StoredRemodel } from './graph.ts'
+import { Healings } from './healings.ts'
 import { abortChannel, releasedChannel } from './keys.ts'
 import { lockOf } from './overview.ts'
 import { run } from './pipeline.ts'
@@ -59,6 +60,7 @@ export class Ledger extends LedgerReader {
   readonly names: Names
   /** Plans that ended: moved, forgotten, and taken off the lists. */
   readonly retention: Retention
+  readonly healings: Healings
   readonly #sizes: LedgerSizes
 
   constructor(redis: Redis, settings: RedisSettings, more: Partial<LedgerSizes> & { history?: PlanHistory } = {}) {
@@ -68,6 +70,7 @@ export class Ledger extends LedgerReader {
     this.#scripts = scriptsOn(redis, { fences: this.fences, ...this.#sizes })
     this.#channel = releasedChannel(settings)
     this.names = new Names(redis, settings)
+    this.healings = new Healings(this, { scripts: this.#scripts, channel: this.#channel })
     this.retention = new Retention(this, { scripts: this.#scripts, channel: this.#channel, names: this.names })
   }
 
@@ -122,16 +125,17 @@ export class Ledger extends LedgerReader {
   async open(
     deployment: string,
     plan: string,
-    lock: { id?: string; by: Actor; message: string },
+    lock: { id?: string; by: Actor; message: string; repairs?: readonly string[] },
     waiter = '',
   ): Promise<OpenResult> {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
     const id = lock.id ?? randomUUID()
     const by = JSON.stringify(lock.by)
+    const repairs = lock.repairs ? JSON.stringify(lock.repairs) : ''
     const open = async (round: string): Promise<OpenResult | { status: 'reserve'; round: string }> => {
       const answer = JSON.parse(
-        await this.#scripts.open(base, this.#channel, plan, id, by, lock.message, waiter, round),
+        await this.#scripts.open(base, this.#channel, plan, id, by, lock.message, waiter, round, repairs),
       )
       if (answer.status !== 'locked') return answer
       return { status: 'locked', lock: lockOf(answer.lock), looks: answer.looks === true }

@@ -166,6 +166,8 @@ export type OpenResult =
   | { status: 'moved'; found: number }
   /** `looks`: the plan that has it was parked, and only looks whether it still waits; the lock is free in a moment. */
   | { status: 'locked'; lock: LockRecord; looks: boolean }
+  /** It is a repair, and the deployment is not to be mended. */
+  | { status: 'refused' }
   /** Other deployments hold names that the plan needs; at most ten of them are named. */
   | { status: 'claimed'; holders: Holder[] }
 

@@ -21,6 +21,7 @@ const scriptNames = [
   'archive',
   'paid',
   'verdict',
+  'healing',
 ] as const
 export type ScriptName = (typeof scriptNames)[number]
 

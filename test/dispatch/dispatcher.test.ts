@@ -5,7 +5,6 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { AbandonedJobs } from '../../services/planner/dispatch/abandoned.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
-import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { Workers } from '../../services/planner/dispatch/workers.ts'
 import { CompileRequests } from '../../shared/compilation/requests.ts'
@@ -13,6 +12,7 @@ import { Ledger } from '../../shared/ledger/ledger.ts'
 import { jobName } from '../../shared/queue/payloads.ts'
 import { Queues, queuePrefix } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
+import { Division } from '../../shared/runtime/division.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { person } from '../support/actors.ts'
 import { planOf, remodel } from '../support/plans.ts'
@@ -48,7 +48,7 @@ afterAll(async () => {
 /** A planner's dispatching half; `deaf` hears no announcements, as after a connection that broke unseen. */
 async function startPlanner(id: string, deaf = false): Promise<void> {
   const subscriber = connectRedis(settings(), 'service')
-  const planners = new Planners(redis, settings(), id)
+  const planners = new Division(redis, settings(), { role: 'planners', self: id })
   await planners.start()
   const publisher = new Publisher(ledger, queues, new CompileRequests(redis, settings()))
   const stranded = new StrandedJobs(redis, settings())

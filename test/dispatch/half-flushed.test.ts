@@ -4,7 +4,6 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AbandonedJobs } from '../../services/planner/dispatch/abandoned.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
-import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { Workers } from '../../services/planner/dispatch/workers.ts'
 import { CompileRequests } from '../../shared/compilation/requests.ts'
@@ -13,6 +12,7 @@ import { jobName } from '../../shared/queue/payloads.ts'
 import { Queues } from '../../shared/queue/queues.ts'
 import { StrandedJobs } from '../../shared/queue/stranded.ts'
 import { startWorker } from '../../shared/queue/worker.ts'
+import { Division } from '../../shared/runtime/division.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { Random } from '../sim/random.ts'
@@ -35,7 +35,7 @@ async function start(prefix: string, clears: boolean) {
   const [subscriber, blocking] = [connectRedis(settings, 'service'), connectRedis(settings, 'service')]
   const ledger = new Ledger(redis, settings)
   const queues = new Queues(redis, settings)
-  const planners = new Planners(redis, settings, 'planner')
+  const planners = new Division(redis, settings, { role: 'planners', self: 'planner' })
   await planners.start()
   const stranded = clears ? new StrandedJobs(redis, settings) : { clear: async () => [] }
   const workers = new Workers(redis, settings)

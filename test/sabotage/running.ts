@@ -245,10 +245,10 @@ export const running: readonly Sabotage[] = [
   {
     name: 'deployments fall to a dead planner until a clock that was set back has caught up',
     guarantee: 17,
-    file: 'services/planner/dispatch/planners.ts',
+    file: 'shared/runtime/division.ts',
     find: '    await capTimes(this.#redis, this.#key, now + lifeMs)\n',
     replace: '',
-    caughtBy: 'test/dispatch/planners.test.ts',
+    caughtBy: 'test/runtime/division.test.ts',
   },
   {
     name: 'a look-up does not save from the clean-up',

@@ -4,6 +4,7 @@ import { databaseServers } from './database-servers.ts'
 import { deployments } from './deployments.ts'
 import { documents } from './documents.ts'
 import { edges } from './edges.ts'
+import { healing } from './healing.ts'
 import { ledger } from './ledger.ts'
 import { ledgerGraph } from './ledger-graph.ts'
 import { ledgerScripts } from './ledger-scripts.ts'
@@ -36,6 +37,7 @@ export const sabotages: readonly Sabotage[] = [
   ...deployments,
   ...documents,
   ...edges,
+  ...healing,
   ...ledger,
   ...ledgerGraph,
   ...ledgerScripts,

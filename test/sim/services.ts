@@ -12,7 +12,6 @@ import { serveKey } from '../../services/compiler/serve.ts'
 import { sweepCompileVms } from '../../services/compiler/sweep.ts'
 import { Dispatcher } from '../../services/planner/dispatch/dispatcher.ts'
 import { startPaying } from '../../services/planner/dispatch/owing.ts'
-import { Planners } from '../../services/planner/dispatch/planners.ts'
 import { Publisher } from '../../services/planner/dispatch/publish.ts'
 import { Workers } from '../../services/planner/dispatch/workers.ts'
 import { RedisCompiledIndex } from '../../shared/compilation/compiled.ts'
@@ -25,6 +24,7 @@ import { Recorder } from '../../shared/ledger/recorder.ts'
 import { Claims } from '../../shared/lock/claims.ts'
 import { inVersion } from '../../shared/model/input-version.ts'
 import type { Queues } from '../../shared/queue/queues.ts'
+import { Division } from '../../shared/runtime/division.ts'
 import { Heartbeat } from '../../shared/runtime/heartbeat.ts'
 import type { RedisSettings } from '../../shared/runtime/redis.ts'
 import { Secrets } from '../../shared/runtime/secrets.ts'
@@ -60,7 +60,7 @@ export interface Running {
 export const services: Record<'planner' | 'assembler' | 'compiler', (ground: Ground) => Promise<Running>> = {
   async planner(ground) {
     const [steady, subscriber] = [asRedis(ground.connect()), asRedis(ground.connect())]
-    const planners = new Planners(steady, settings, ground.process.name)
+    const planners = new Division(steady, settings, { role: 'planners', self: ground.process.name })
     await planners.start()
     const client = steady as unknown as RedisClient
     const queues = {

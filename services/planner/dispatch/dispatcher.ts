@@ -5,13 +5,13 @@ import { deploymentOf, releasedChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger, Released } from '../../../shared/ledger/ledger.ts'
 import type { StrandedJobs } from '../../../shared/queue/stranded.ts'
 import { listen } from '../../../shared/runtime/channel.ts'
+import type { Division } from '../../../shared/runtime/division.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import type { AbandonedJobs } from './abandoned.ts'
 import { Allowances } from './allowances.ts'
 import { DeploymentClocks } from './clocks.ts'
-import type { Planners } from './planners.ts'
 import type { Publisher } from './publish.ts'
 import { endAttempts, publishMissing, type SweepParts } from './sweep.ts'
 import type { Workers } from './workers.ts'
@@ -48,7 +48,7 @@ const Announcement = z.object({
  */
 export class Dispatcher {
   readonly #ledger: Ledger
-  readonly #planners: Planners
+  readonly #planners: Division
   readonly #subscriber: Redis
   readonly #abandoned: Pick<AbandonedJobs, 'free'>
   readonly #log: Logger
@@ -65,7 +65,7 @@ export class Dispatcher {
   constructor(parts: {
     ledger: Ledger
     publisher: Publisher
-    planners: Planners
+    planners: Division
     subscriber: Redis
     log: Logger
     stranded: Pick<StrandedJobs, 'clear'>

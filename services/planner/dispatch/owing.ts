@@ -5,8 +5,8 @@ import { deploymentOf, owingChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { OwedFences } from '../../../shared/ledger/owed.ts'
 import { listen } from '../../../shared/runtime/channel.ts'
+import type { Division } from '../../../shared/runtime/division.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
-import type { Planners } from './planners.ts'
 
 /** How often machines are asked again that did not answer. */
 const againMs = 10_000
@@ -19,7 +19,7 @@ const againMs = 10_000
 export async function startPaying(parts: {
   ledger: Ledger
   owed: OwedFences
-  planners: Pick<Planners, 'falls'>
+  planners: Pick<Division, 'falls'>
   subscriber: Redis
   log: Logger
 }): Promise<{ stop(): void }> {

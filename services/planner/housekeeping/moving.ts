@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import type { Division } from '../../../shared/runtime/division.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
 import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
-import type { Planners } from '../dispatch/planners.ts'
 
 const everyMs = 5000
 /** A plan that has just ended is being looked at; its table and events are read from Redis for this long. */
@@ -16,11 +16,11 @@ const atOnce = 100
  */
 export class Moving {
   readonly #ledger: Ledger
-  readonly #planners: Pick<Planners, 'falls'>
+  readonly #planners: Pick<Division, 'falls'>
   readonly #log: Logger
   #loop: Loop | undefined
 
-  constructor(parts: { ledger: Ledger; planners: Pick<Planners, 'falls'>; log: Logger }) {
+  constructor(parts: { ledger: Ledger; planners: Pick<Division, 'falls'>; log: Logger }) {
     this.#ledger = parts.ledger
     this.#planners = parts.planners
     this.#log = parts.log

@@ -11,6 +11,7 @@ import { catalogRoutes } from './routes/catalog.ts'
 import { cleaningRoutes } from './routes/cleaning.ts'
 import { deploymentRoutes } from './routes/deployments.ts'
 import { eventRoutes } from './routes/events.ts'
+import { healingRoutes } from './routes/healing.ts'
 import { planRoutes } from './routes/plans.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { standingOrderRoutes } from './routes/standing-orders.ts'
@@ -60,6 +61,7 @@ export async function buildServer(services: Services, access: Access = noAccess)
   const { drawAction } = planRoutes(server, services)
   deploymentRoutes(server, services)
   standingOrderRoutes(server, services)
+  healingRoutes(server, services)
   eventRoutes(server, services)
   catalogRoutes(server, services)
   releaseRoutes(server, services)

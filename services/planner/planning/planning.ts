@@ -54,6 +54,17 @@ interface Wanted {
   order: string
 }
 
+/** Who opens a plan, and why. */
+interface Opening {
+  /** Of the lock; sent again with the same one, a plan is opened once. */
+  id?: string
+  by: Actor
+  message: string
+  waitSeconds: number
+  /** Ids of the materials that were lost, where the plan is a repair: it is refused where none is wanted any more. */
+  repairs?: readonly string[]
+}
+
 /** The walk from a document to a stored plan, and from there to work: architect, inspector, foreman, ledger. */
 export class Planning {
   /** The orders that deployments were deployed by. */
@@ -107,10 +118,10 @@ export class Planning {
     return this.#sessions.during(() => this.#plan(order))
   }
 
-  async #plan(order: Order, proven = false): Promise<Plan> {
+  async #plan(order: Order, more: { proven?: boolean; mends?: boolean } = {}): Promise<Plan> {
     const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
-    const options = { ...optionsOf(kind, order.options), proven }
+    const options = { ...optionsOf(kind, order.options), ...more }
     const cloudConfigs = await Promise.all(order.cloudConfigs.map(({ name, content }) => readDocument(name, content)))
     const created = Object.fromEntries(order.releases.map(({ name, version }) => [name, version]))
     const seen = await this.#catalog.view(
@@ -122,7 +133,7 @@ export class Planning {
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...seen, created, kept })
     await kind.check?.(document)
-    const blob = await this.orders.put(blueprint.deployment, standingOrder(order, seen))
+    const blob = more.mends ? '' : await this.orders.put(blueprint.deployment, standingOrder(order, seen))
     const drawn = this.#draw(kind, { blueprint, recorded, order: blob }, { ...options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
@@ -138,7 +149,18 @@ export class Planning {
     return this.#sessions.during(async () => {
       const { order, plan } = await this.orders.read(deployment, to ?? (await this.orders.before(deployment)))
       const proven = await this.orders.isDone(deployment, plan)
-      return this.#plan({ ...order, options }, proven)
+      return this.#plan({ ...order, options }, { proven })
+    })
+  }
+
+  /**
+   * Draws and stores the plan that makes anew what a deployment has lost: that of its newest order, which stays what it
+   * is. Throws `not-found` where no order of it is kept.
+   */
+  planRepair(deployment: string): Promise<Plan> {
+    return this.#sessions.during(async () => {
+      const { order } = await this.orders.read(deployment)
+      return this.#plan({ ...order, options: {} }, { proven: true, mends: true })
     })
   }
 
@@ -196,7 +218,7 @@ export class Planning {
    * drawn, `claimed` where another deployment holds an exclusive name that it needs, `locked` where another plan holds
    * the deployment for longer than `waitSeconds`.
    */
-  async apply(id: string, lock: { id?: string; by: Actor; message: string; waitSeconds: number }): Promise<PlanRecord> {
+  async apply(id: string, lock: Opening): Promise<PlanRecord> {
     const deployment = await this.#ledger.deploymentOfPlan(id)
     const began = performance.now()
     let waiter = lock.waitSeconds > 0 ? randomUUID() : ''
@@ -205,6 +227,9 @@ export class Planning {
       if (opened.status === 'ok') return this.#ledger.planRecord(deployment, id)
       if (opened.status === 'state') {
         throw new RemodelError('conflict', `plan ${id} is ${opened.found}: a plan is applied once; plan again`)
+      }
+      if (opened.status === 'refused') {
+        throw new RemodelError('cancelled', `${deployment} is not to be mended any more: plan ${id} is not carried out`)
       }
       if (opened.status === 'moved') throw await this.#moved(deployment, id, opened.found)
       if (opened.status === 'claimed') {

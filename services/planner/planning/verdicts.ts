@@ -3,11 +3,12 @@ import type { Logger } from 'pino'
 import type { Kind, World } from '../../../kinds/contract/kind.ts'
 import type { KindRegistry } from '../../../kinds/registry.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import type { Loss } from '../../../shared/model/healing.ts'
 import type { Deviation, Verdict } from '../../../shared/model/verdict.ts'
+import type { Division } from '../../../shared/runtime/division.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
 import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
 import { eachAtMost } from '../../../shared/runtime/parallel.ts'
-import type { Planners } from '../dispatch/planners.ts'
 
 const everyMs = 1000
 /** How many deployments are looked at side by side; one that deviates is looked at for seconds. */
@@ -17,6 +18,12 @@ const mostResting = 1000
 /** A server that has just been set up may still be on its way: a deviation is looked at again for this long. */
 const patienceMs = 10_000
 const againMs = 500
+
+/** What is lost, of so many instances. */
+export interface Lost {
+  losses: Loss[]
+  of: number
+}
 
 type Parts = Omit<World, 'recorded'> & { ledger: Ledger; kinds: KindRegistry }
 
@@ -47,6 +54,14 @@ export class Verdicts {
       }
       await setTimeout(againMs)
     }
+  }
+
+  /** What of a deployment is lost now, and how many instances it has. */
+  async losses(deployment: string, { inspector, nothing, losses, instances }: Kind): Promise<Lost> {
+    if (!losses) return { losses: [], of: 0 }
+    const recorded = await this.#ledger.floorplan(deployment)
+    const found = await inspector(nothing(deployment), { ...this.#world, recorded })
+    return { losses: losses(found), of: instances?.(found.materials).length ?? 0 }
   }
 
   /** Records the verdict on each plan that has ended well, has none, and is the last that changed its deployment. */
@@ -85,7 +100,7 @@ export class Verdicts {
 }
 
 /** Records verdicts soon after plans have ended. */
-export function startVerdicts(verdicts: Verdicts, planners: Pick<Planners, 'falls'>, log: Logger): Loop {
+export function startVerdicts(verdicts: Verdicts, planners: Pick<Division, 'falls'>, log: Logger): Loop {
   return startLoop({
     everyMs,
     turn: () => verdicts.record((deployment) => planners.falls(deployment)),

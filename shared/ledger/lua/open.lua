@@ -2,12 +2,16 @@
 --
 -- KEYS[1] base   ARGV[1] channel, [2] plan, [3] lock id, [4] who opens it: JSON of an actor, [5] message,
 -- [6] id under which the caller waits in line, or '', [7] the round for which the plan's names were taken, or ''
+-- [8] where it is a repair: JSON of the materials that were lost, else ''
 -- Answers {status}: ok | state (found: its state) | moved (found: floorplan version) | locked (lock: who holds it,
 -- looks: true where that plan was parked and only looks whether it still waits)
+--   | refused: it is a repair, and the deployment is not to be mended
 --   | reserve (round): the exclusive names that it needs must be taken for this round before it is opened
 local plan, lock = ARGV[2], base .. ':lock'
 -- So many standing orders of a deployment are kept.
 local kept_orders = 100
+-- So many repairs of a deployment are remembered.
+local kept_repairs = 50
 -- The order that the plan was drawn for stands from now on. One that is asked for again is the same version.
 local function stand_as_ordered(blob)
   local version = redis.call('HGET', base .. ':meta', 'orders')
@@ -28,6 +32,9 @@ local function stand_in_the_line()
   if ARGV[6] == '' then return end
   redis.call('ZADD', base .. ':line', 'NX', clock, ARGV[6])
   redis.call('SET', base .. ':line:' .. ARGV[6], ARGV[4], 'PX', in_line_ms)
+end
+if ARGV[8] ~= '' and redis.call('HGET', base .. ':healing', 'mode') ~= 'apply' then
+  return cjson.encode({ status = 'refused' })
 end
 local holder = redis.call('HGET', lock, 'plan')
 -- A lock whose plan is gone holds nothing.
@@ -59,5 +66,10 @@ event({ type = 'plan.started', plan = plan, by = actor_of(ARGV[4]), message = AR
 redis.call('HSET', meta, 'firstEvent', redis.call('HGET', base .. ':meta', 'seq'))
 local order = redis.call('HGET', meta, 'order')
 if order then stand_as_ordered(order) end
+if ARGV[8] ~= '' then
+  local repair = { plan = plan, at = wall, subjects = cjson.decode(ARGV[8]) }
+  redis.call('LPUSH', base .. ':repairs', cjson.encode(repair))
+  redis.call('LTRIM', base .. ':repairs', 0, kept_repairs - 1)
+end
 work(plan, 'roots', 0)
 return answer({ [plan] = true }, { status = 'ok' })

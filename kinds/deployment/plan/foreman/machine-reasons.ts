@@ -7,7 +7,7 @@ import type { Matched } from './stages.ts'
 /** Why an instance cannot stay on its machine, addresses aside. */
 export function machineReasons(
   { group, az }: Matched,
-  { vm }: ActualInstance,
+  { vm, health }: ActualInstance,
   options: PlanOptions,
 ): DeploymentReason[] {
   if (!vm) return [{ code: 'machine-gone' }]
@@ -15,6 +15,7 @@ export function machineReasons(
   const [wanted, machine] = [stemcellOf(group), group.machines[az ?? '']]
   const reasons: DeploymentReason[] = []
   if (options.recreate) reasons.push({ code: 'recreate-asked' })
+  else if (options.mends && health === 'unresponsive') reasons.push({ code: 'machine-silent' })
   if (stemcell !== wanted) reasons.push({ code: 'stemcell-changed', before: stemcell, after: wanted })
   if (hardware !== (machine?.hardware ?? '')) reasons.push({ code: 'vm-type-changed' })
   if (before !== az) reasons.push({ code: 'az-changed', before, after: az })

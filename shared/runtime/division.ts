@@ -1,28 +1,28 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
-import { capTimes } from '../../../shared/runtime/redis/cap-times.ts'
-import type { RedisSettings } from '../../../shared/runtime/redis.ts'
+import { type Loop, startLoop } from './loop.ts'
+import { capTimes } from './redis/cap-times.ts'
+import type { RedisSettings } from './redis.ts'
 
 const beatMs = 1000
 const lifeMs = 3500
 
 /**
- * Which planners are alive, and which of them a deployment falls to (rendezvous hashing).
+ * Which processes of a role are alive, and which of them a deployment falls to (rendezvous hashing).
  *
- * Only a division of labour: two planners that disagree for a moment publish the same job twice under one id, and a
- * deployment that falls to none of them for a moment is picked up by every planner's sweep.
+ * Only a division of labour, no lock: two that disagree for a moment do the same thing twice, or leave it for a moment.
+ * Two planners publish the same job under one id, and each of them sweeps what no other one does.
  */
-export class Planners {
+export class Division {
   readonly #redis: Redis
   readonly #key: string
   readonly #self: string
   #alive: string[]
   #loop: Loop | undefined
 
-  constructor(redis: Redis, settings: RedisSettings, self: string) {
+  constructor(redis: Redis, settings: RedisSettings, { role, self }: { role: 'planners' | 'lookouts'; self: string }) {
     this.#redis = redis
-    this.#key = `${settings.prefix}:planners`
+    this.#key = `${settings.prefix}:${role}`
     this.#self = self
     this.#alive = [self]
   }
@@ -33,21 +33,20 @@ export class Planners {
   }
 
   async stop(): Promise<void> {
-    // A beat that ended later would enter this planner again.
+    // A beat that ended later would enter this process again.
     await this.#loop?.stop()
     await this.#redis.zrem(this.#key, this.#self)
   }
 
-  /** True where work of this deployment is this planner's to publish. */
+  /** True where the work of this deployment is this process's. */
   falls(deployment: string): boolean {
     return (
-      this.#alive.reduce((best, planner) => (score(planner, deployment) > score(best, deployment) ? planner : best)) ===
-      this.#self
+      this.#alive.reduce((best, one) => (score(one, deployment) > score(best, deployment) ? one : best)) === this.#self
     )
   }
 
   async #beat(): Promise<void> {
-    // Redis' clock: with its own, a planner that is an hour ahead would be taken for alive for an hour after its end.
+    // Redis' clock: with its own, a process that is an hour ahead would be taken for alive for an hour after its end.
     const [seconds] = await this.#redis.time()
     const now = Number(seconds) * 1000
     // One that died before this clock was set back would have its share of the deployments until
@@ -64,6 +63,6 @@ export class Planners {
   }
 }
 
-function score(planner: string, deployment: string): string {
-  return createHash('sha1').update(`${planner} ${deployment}`).digest('hex')
+function score(process: string, deployment: string): string {
+  return createHash('sha1').update(`${process} ${deployment}`).digest('hex')
 }

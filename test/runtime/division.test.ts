@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { Planners } from '../../services/planner/dispatch/planners.ts'
+import { Division } from '../../shared/runtime/division.ts'
 import { connectRedis } from '../../shared/runtime/redis.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 test('a planner that was killed before the clock of Redis was set back leaves its deployments in seconds', async () => {
   await redis.zadd('test:planners', Date.now() + 13 * 3_600_000, 'dead')
-  const alone = new Planners(redis, settings(), 'alone')
+  const alone = new Division(redis, settings(), { role: 'planners', self: 'alone' })
   await alone.start()
   const names = Array.from({ length: 32 }, (_, i) => `d${i}`)
   expect(names.every((name) => alone.falls(name))).toBe(false)
@@ -36,10 +36,10 @@ test.each([
   async (_, skew) => {
     const names = Array.from({ length: 32 }, (_, i) => `d${i}`)
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => performance.timeOrigin + performance.now() + skew)
-    const skewed = new Planners(redis, settings(), `skewed${skew}`)
+    const skewed = new Division(redis, settings(), { role: 'planners', self: `skewed${skew}` })
     await skewed.start()
     clock.mockRestore()
-    const other = new Planners(redis, settings(), `other${skew}`)
+    const other = new Division(redis, settings(), { role: 'planners', self: `other${skew}` })
     await other.start()
     const shared = names.filter((name) => other.falls(name)).length
     expect(shared).toBeGreaterThan(0)

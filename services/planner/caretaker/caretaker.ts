@@ -1,0 +1,134 @@
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { KindRegistry } from '../../../kinds/registry.ts'
+import { signsChannel } from '../../../shared/ledger/keys.ts'
+import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import { Overview } from '../../../shared/ledger/overview.ts'
+import type { Actor } from '../../../shared/model/actor.ts'
+import { type Loss, Sign } from '../../../shared/model/healing.ts'
+import { listen } from '../../../shared/runtime/channel.ts'
+import type { Division } from '../../../shared/runtime/division.ts'
+import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
+import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
+import { Ticks } from '../../../shared/runtime/ticks.ts'
+import type { Planning } from '../planning/planning.ts'
+import type { Verdicts } from '../planning/verdicts.ts'
+import { rule } from './guards.ts'
+
+/** A machine can go without a sign: every deployment that is mended is looked at this often. */
+const lookMs = 10_000
+/** How long the sign that a machine is silent counts. */
+const signMs = 5000
+const atOnce = 8
+/** To look, to plan and to open; the plan itself takes as long as it takes. */
+const limitMs = 120_000
+
+const caretaker: Actor = { kind: 'caretaker', name: 'remodel', via: 'unknown' }
+
+export interface CaretakerParts {
+  ledger: Ledger
+  kinds: KindRegistry
+  planning: Pick<Planning, 'planRepair' | 'apply'>
+  verdicts: Pick<Verdicts, 'losses'>
+  planners: Pick<Division, 'falls'>
+  subscriber: Redis
+  log: Logger
+}
+
+/**
+ * Mends deployments between deploys, those whose operator wants that and that fall to this planner:
+ *
+ *   sign of an assembler, or the next look --> what is lost now? --> guards --> plan --> opened like any other
+ *
+ * A sign is only a reason to look: what is mended is what this planner sees itself. A machine that is gone is a fact of
+ * its provider. One that is silent has to be so to both, the assembler that watches it and this planner, so that one
+ * slow process takes nothing for lost. The script that opens the plan asks once more whether it is wanted.
+ */
+export class Caretaker {
+  readonly #parts: CaretakerParts
+  readonly #overview: Overview
+  readonly #ticks: Ticks
+  /** `<deployment> <machine>` -> when an assembler said that it is silent. */
+  readonly #silent = new Map<string, number>()
+  #loop: Loop | undefined
+
+  constructor(parts: CaretakerParts) {
+    this.#parts = parts
+    this.#overview = new Overview(parts.ledger)
+    const failed = (deployment: string, error: unknown) =>
+      parts.log.warn({ deployment, err: toError(error) }, 'what is lost could not be mended; it is tried again')
+    this.#ticks = new Ticks({ width: atOnce, limitMs, failed })
+  }
+
+  async start(): Promise<void> {
+    const { ledger, subscriber } = this.#parts
+    await listen(subscriber, signsChannel(ledger.settings), Sign, (sign) => this.#heard(sign))
+    // Redis may be away: the next look finds it back.
+    this.#loop = startLoop({ everyMs: lookMs, turn: () => this.#look(), failed: () => {}, atOnce: true })
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop?.stop()
+    await this.#ticks.stop()
+  }
+
+  #heard({ deployment, machine, is }: Sign): void {
+    if (!this.#parts.planners.falls(deployment)) return
+    if (is === 'silent') this.#silent.set(`${deployment} ${machine}`, performance.now())
+    this.#offer(deployment)
+  }
+
+  async #look(): Promise<void> {
+    const now = performance.now()
+    for (const [machine, at] of this.#silent) if (now - at >= signMs) this.#silent.delete(machine)
+    for (const deployment of await this.#parts.ledger.healings.deployments()) {
+      if (this.#parts.planners.falls(deployment)) this.#offer(deployment)
+    }
+  }
+
+  #offer(deployment: string): void {
+    this.#ticks.offer(deployment, () => this.#mend(deployment))
+  }
+
+  async #mend(deployment: string): Promise<void> {
+    const { ledger, kinds, planning, verdicts, log } = this.#parts
+    const { mode, repairs, waits } = await ledger.healings.of(deployment)
+    if (mode === 'off' || (await ledger.lock(deployment))) return
+    const [{ lastPlan: newest } = { lastPlan: null }] = await this.#overview.deployments([deployment])
+    const kind = newest && kinds.find(newest.kind)
+    if (!kind) return
+    const { losses, of } = await verdicts.losses(deployment, kind)
+    const sure = losses.filter((loss) => this.#isSure(deployment, loss))
+    const ruling = sure.length === 0 ? null : rule({ losses: sure, of, newest }, repairs, await ledger.time())
+    const kept = ruling?.go === false ? { why: ruling.why, again: ruling.again } : null
+    if (JSON.stringify(kept) !== JSON.stringify(waits)) {
+      await ledger.healings.note(deployment, kept)
+      if (kept) log.warn({ deployment }, kept.why)
+    }
+    if (!ruling?.go) return
+    const plan = await planning.planRepair(deployment)
+    if (plan.remodels.length === 0) return
+    const message = `mends ${phrase(sure)}`
+    log.info({ deployment, plan: plan.id }, message)
+    await planning
+      .apply(plan.id, { by: caretaker, message, waitSeconds: 0, repairs: sure.map(({ subject }) => subject) })
+      .catch((error) => {
+        // Another plan came first, or a person's word: it is looked at again.
+        if (!(error instanceof RemodelError) || !passing.has(error.code)) throw error
+      })
+  }
+
+  #isSure(deployment: string, { machine, is }: Loss): boolean {
+    if (is === 'gone') return true
+    const at = this.#silent.get(`${deployment} ${machine}`)
+    return at !== undefined && performance.now() - at < signMs
+  }
+}
+
+const passing: ReadonlySet<string> = new Set(['locked', 'floorplan-moved', 'conflict', 'cancelled', 'claimed'])
+
+/** `<material>: its machine is gone, and 3 more`. */
+function phrase([first, ...more]: readonly Loss[]): string {
+  const how = first!.is === 'gone' ? 'is gone' : 'does not answer'
+  return `${first!.subject}: its machine ${how}${more.length === 0 ? '' : `, and ${more.length} more`}`
+}

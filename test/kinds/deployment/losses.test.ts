@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { losses } from '../../../kinds/deployment/plan/losses.ts'
+import { type Health, health } from '../../../kinds/deployment/plan/observations.ts'
+import { type ActualMaterial, emptyFloorplan, type Floorplan } from '../../../shared/model/material.ts'
+import { observation } from '../../../shared/model/observation.ts'
+import { execute } from './execution.ts'
+import { plan } from './planning.ts'
+import { given, manifestText } from './shop.ts'
+
+async function deployed(): Promise<Floorplan> {
+  const floorplan = emptyFloorplan('shop')
+  return execute(await plan(manifestText, given(), floorplan), floorplan, () => 0).floorplan
+}
+
+const seen = (states: Record<string, Health>) =>
+  Object.entries(states).map(([id, state]) => observation(health, id, state, { at: 1, observer: 'planner-1' }))
+
+const instance = (name: string, meta: ActualMaterial['meta']): ActualMaterial => ({
+  ...{ id: `instance/${name}`, attributes: {}, needs: [] },
+  meta,
+})
+
+test('lost are instances whose machine is gone or silent; what fails is left to its agent, and what is unrecorded to a deploy', () => {
+  const materials = [
+    instance('web/0', { vm: 'vm-0' }),
+    instance('web/1', { vm: 'vm-1' }),
+    instance('web/2', { vm: 'vm-2' }),
+    instance('web/3', { vm: 'vm-3' }),
+    instance('web/4', { vm: 'vm-4', orphan: true }),
+    { id: 'vm/vm-0', attributes: {}, needs: [], meta: {} },
+  ]
+  const observations = seen({
+    ...{ 'instance/web/0': 'missing', 'instance/web/1': 'unresponsive', 'instance/web/2': 'failing' },
+    ...{ 'instance/web/4': 'missing', 'vm/vm-0': 'missing' },
+  })
+  expect(losses({ materials, observations })).toEqual([
+    { subject: 'instance/web/0', machine: 'vm-0', is: 'gone' },
+    { subject: 'instance/web/1', machine: 'vm-1', is: 'silent' },
+  ])
+})
+
+test('a plan that mends makes a machine anew that does not answer, and only that', async () => {
+  const before = await deployed()
+  const healths = { 'instance/web/1': 'unresponsive' } as const
+  expect((await plan(manifestText, given(), before, { healths })).remodels).toEqual([])
+  const made = await plan(manifestText, given(), before, { healths, mends: true })
+  const subjects = new Set(made.remodels.filter(({ step }) => step === 'create-vm').map(({ id }) => id))
+  expect([...subjects]).toEqual(['create-vm web/1'])
+  const start = made.remodels.find(({ id }) => id === 'start-instance web/1')
+  expect(start?.reasons).toEqual([{ code: 'machine-silent' }])
+  expect(made.remodels.map(({ id }) => id)).not.toContain('stop-instance web/1')
+})
