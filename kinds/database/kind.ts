@@ -12,6 +12,7 @@ import { backUp } from './plan/back-up.ts'
 import { deviations, warnings } from './plan/deviations.ts'
 import { foreman } from './plan/foreman.ts'
 import { instances } from './plan/instances.ts'
+import { losses } from './plan/losses.ts'
 import { promote } from './plan/promote.ts'
 import { holdings, spaces } from './plan/reservations.ts'
 import { restart } from './plan/restart.ts'
@@ -35,6 +36,7 @@ export const kind = defineKind({
   foreman,
   deviations,
   warnings,
+  losses,
   made: ({ purpose, resource }) => materialType(purpose) === 'host' && resource !== undefined,
   spaces,
   holdings,

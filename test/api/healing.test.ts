@@ -40,10 +40,10 @@ test('a deployment is mended when a caller has said so, and the caller is rememb
 })
 
 test('a deployment of which nothing can be mended is refused, and so is one that is not there, and another mode', async () => {
-  await known('shop', 'database')
+  await known('shop', 'files')
   const refused = await ask('shop', { mode: 'apply' })
   expect(refused.statusCode).toBe(409)
-  expect(refused.json().detail).toContain('shop is of kind database, of which nothing is mended between deploys')
+  expect(refused.json().detail).toContain('shop is of kind files, of which nothing is mended between deploys')
   expect((await ask('shop', { mode: 'off' })).statusCode).toBe(200)
   expect((await ask('nothing')).statusCode).toBe(404)
   expect((await ask('nothing', { mode: 'apply' })).statusCode).toBe(404)

@@ -9,7 +9,7 @@ const repaired = (at: number, ...names: string[]): Repair => ({
   at,
   subjects: names.map((name) => `instance/${name}`),
 })
-const newest = { id: 'p0', state: 'done' } as const
+const newest = { id: 'p0', state: 'done' as const, errors: [] }
 const [second, hour] = [1000, 3_600_000]
 
 test('what was never mended is mended at once', () => {
@@ -60,17 +60,22 @@ test('a storm is left to a person: five at once, and more than a fifth of all', 
   expect(rule({ losses: lost(...names.slice(0, 5)), of: 5, newest }, [], 0)).toMatchObject({ go: false })
 })
 
-test.each(['failed', 'cancelled', 'parked'] as const)('after a deploy that is %s a person goes on', (state) => {
-  const seen = { losses: lost('web/0'), of: 3, newest: { id: 'p9', state } }
+test.each(['failed', 'cancelled'] as const)('after a deploy that is %s a person goes on', (state) => {
+  const seen = { losses: lost('web/0'), of: 3, newest: { id: 'p9', state, errors: [] } }
   expect(rule(seen, [repaired(0, 'web/0')], hour)).toMatchObject({
     ...{ go: false, again: null },
     why: `instance/web/0 is lost, and the last plan, p9, is ${state}: deploy again, or roll back`,
   })
 })
 
-test('a repair that failed is tried again, one that a person has cancelled is not', () => {
+test('a repair that failed is tried again; one that waits, or that a person has cancelled or refused, is not', () => {
   const repairs = [repaired(0, 'web/0')]
-  const after = (state: 'failed' | 'cancelled') => ({ losses: lost('web/0'), of: 3, newest: { id: 'p0', state } })
-  expect(rule(after('failed'), repairs, 30 * second)).toEqual({ go: true })
-  expect(rule(after('cancelled'), repairs, 30 * second)).toMatchObject({ go: false, again: null })
+  const after = (state: 'failed' | 'cancelled' | 'parked', code: 'job-failed' | 'cancelled' = 'job-failed') => {
+    const errors = [{ remodel: 'a', code, message: 'why' }]
+    return rule({ losses: lost('web/0'), of: 3, newest: { id: 'p0', state, errors } }, repairs, 30 * second)
+  }
+  expect(after('failed')).toEqual({ go: true })
+  expect(after('failed', 'cancelled')).toMatchObject({ go: false, why: expect.stringContaining('refused plan p0') })
+  expect(after('cancelled')).toMatchObject({ go: false, again: null })
+  expect(after('parked')).toMatchObject({ go: false, why: expect.stringContaining('plan p0 waits') })
 })

@@ -31,12 +31,13 @@ export async function inspector(blueprint: Blueprint<Strategy>, world: World): P
   const vms = await world.provider.listVms({ owner: `deployment/${blueprint.deployment}` })
   const running = new Set(vms.filter(({ state }) => state === 'running').map(({ id }) => id))
   const instances = of('database.instance')
+  const machines = await machinesOf(instances, running, world.provider)
+  // The way to a server leads through its machine.
   const answers = await Promise.all(
     instances.map((instance) =>
-      running.has(String(instance.attributes.vm)) ? askServer(world.provider, instance) : null,
+      machines.get(instance.identifier.id)?.silent === false ? askServer(world.provider, instance) : null,
     ),
   )
-  const machines = await machinesOf(instances, running, world.provider)
   const silent = new Set(
     instances
       .filter(({ identifier }) => machines.get(identifier.id)?.silent)

@@ -1,4 +1,5 @@
 import type { Connection } from '../../../shared/provider/connection.ts'
+import { impatient } from '../../../shared/provider/impatient.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import { failpoint } from '../../../shared/runtime/failpoint.ts'
 import { defineStep, type StepContext } from '../../contract/step.ts'
@@ -26,7 +27,8 @@ export default defineStep({
     const { members, to, lost, candidates, synchronous } = input
     const gone = new Set(lost.map(({ instance }) => instance))
     const there = members.filter(({ instance }) => !gone.has(instance))
-    const actual = await findPrimary(context.provider, lost)
+    const machines = new Set(lost.map(({ vm }) => vm))
+    const actual = await findPrimary(impatient(context.provider, machines), lost)
     if (actual && !(input.full && (await hasFullDisk(context.provider, actual)))) {
       const names = lost.map(({ instance }) => instance).join(', ')
       throw new RemodelError('job-failed', `${names} takes writes again: nothing has to take over; plan again`)

@@ -6,6 +6,7 @@ import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import { Overview } from '../../../shared/ledger/overview.ts'
 import type { Actor } from '../../../shared/model/actor.ts'
 import { type Loss, Sign } from '../../../shared/model/healing.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
 import { listen } from '../../../shared/runtime/channel.ts'
 import type { Division } from '../../../shared/runtime/division.ts'
 import { RemodelError, toError } from '../../../shared/runtime/errors.ts'
@@ -97,17 +98,17 @@ export class Caretaker {
     const [{ lastPlan: newest } = { lastPlan: null }] = await this.#overview.deployments([deployment])
     const kind = newest && kinds.find(newest.kind)
     if (!kind) return
-    const { losses, of } = await verdicts.losses(deployment, kind)
-    const sure = losses.filter((loss) => this.#isSure(deployment, loss))
+    const doubted = this.#silentOf(deployment)
+    const { losses, of } = await verdicts.losses(deployment, kind, doubted)
+    const sure = losses.filter(({ is, machine }) => is === 'gone' || doubted.has(machine))
     const ruling = sure.length === 0 ? null : rule({ losses: sure, of, newest }, repairs, await ledger.time())
-    const kept = ruling?.go === false ? { why: ruling.why, again: ruling.again } : null
+    const plan = ruling?.go ? await this.#draw(deployment, doubted) : ruling
+    const kept = plan && 'why' in plan ? { why: plan.why, again: plan.again } : null
     if (JSON.stringify(kept) !== JSON.stringify(waits)) {
       await ledger.healings.note(deployment, kept)
       if (kept) log.warn({ deployment }, kept.why)
     }
-    if (!ruling?.go) return
-    const plan = await planning.planRepair(deployment)
-    if (plan.remodels.length === 0) return
+    if (!plan || 'why' in plan || plan.remodels.length === 0) return
     const message = `mends ${phrase(sure)}`
     log.info({ deployment, plan: plan.id }, message)
     await planning
@@ -118,10 +119,25 @@ export class Caretaker {
       })
   }
 
-  #isSure(deployment: string, { machine, is }: Loss): boolean {
-    if (is === 'gone') return true
-    const at = this.#silent.get(`${deployment} ${machine}`)
-    return at !== undefined && performance.now() - at < signMs
+  /** The plan, or why a person has to say more first: rows that may be lost, a release that is gone. */
+  async #draw(deployment: string, doubted: ReadonlySet<string>): Promise<Plan | { why: string; again: null }> {
+    try {
+      return await this.#parts.planning.planRepair(deployment, doubted)
+    } catch (error) {
+      if (!(error instanceof RemodelError) || error.code === 'infrastructure') throw error
+      return { why: error.faults[0]?.message ?? error.message, again: null }
+    }
+  }
+
+  /** Machines that an assembler has called silent a moment ago. */
+  #silentOf(deployment: string): Set<string> {
+    const now = performance.now()
+    const of = `${deployment} `
+    return new Set(
+      [...this.#silent].flatMap(([name, at]) =>
+        name.startsWith(of) && now - at < signMs ? [name.slice(of.length)] : [],
+      ),
+    )
   }
 }
 

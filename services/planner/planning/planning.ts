@@ -12,6 +12,7 @@ import type { OrderOptions } from '../../../shared/model/order.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { type Holder, nameText, ReservedNames } from '../../../shared/model/reservation.ts'
 import { StandingOrder, type Uploads } from '../../../shared/model/standing-order.ts'
+import { impatient } from '../../../shared/provider/impatient.ts'
 import type { Provider } from '../../../shared/provider/provider.ts'
 import { RemodelError } from '../../../shared/runtime/errors.ts'
 import type { Secrets } from '../../../shared/runtime/secrets.ts'
@@ -52,6 +53,8 @@ interface Wanted {
   recorded: Floorplan
   /** Blob of the order that asks for it, or ''. */
   order: string
+  /** Machines that an assembler has called silent. */
+  doubted?: ReadonlySet<string>
 }
 
 /** Who opens a plan, and why. */
@@ -118,7 +121,11 @@ export class Planning {
     return this.#sessions.during(() => this.#plan(order))
   }
 
-  async #plan(order: Order, more: { proven?: boolean; mends?: boolean } = {}): Promise<Plan> {
+  async #plan(
+    order: Order,
+    more: { proven?: boolean; mends?: boolean } = {},
+    doubted: ReadonlySet<string> = new Set(),
+  ): Promise<Plan> {
     const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
     const options = { ...optionsOf(kind, order.options), ...more }
@@ -134,7 +141,8 @@ export class Planning {
     const blueprint = kind.architect(document, { ...seen, created, kept })
     await kind.check?.(document)
     const blob = more.mends ? '' : await this.orders.put(blueprint.deployment, standingOrder(order, seen))
-    const drawn = this.#draw(kind, { blueprint, recorded, order: blob }, { ...options, remove: false })
+    const wanted = { blueprint, recorded, order: blob, doubted }
+    const drawn = this.#draw(kind, wanted, { ...options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
     })
@@ -155,12 +163,12 @@ export class Planning {
 
   /**
    * Draws and stores the plan that makes anew what a deployment has lost: that of its newest order, which stays what it
-   * is. Throws `not-found` where no order of it is kept.
+   * is. Machines that are doubted have a second to answer. Throws `not-found` where no order of it is kept.
    */
-  planRepair(deployment: string): Promise<Plan> {
+  planRepair(deployment: string, doubted: ReadonlySet<string>): Promise<Plan> {
     return this.#sessions.during(async () => {
       const { order } = await this.orders.read(deployment)
-      return this.#plan({ ...order, options: {} }, { proven: true, mends: true })
+      return this.#plan({ ...order, options: {} }, { proven: true, mends: true }, doubted)
     })
   }
 
@@ -251,8 +259,13 @@ export class Planning {
     return this.#ledger.openedAs(deployment, lock)
   }
 
-  async #draw(kind: Kind, { blueprint, recorded, order }: Wanted, options: PlanOptions): Promise<Plan> {
-    const { materials, observations } = await kind.inspector(blueprint, this.#world(recorded))
+  async #draw(
+    kind: Kind,
+    { blueprint, recorded, order, doubted = new Set() }: Wanted,
+    options: PlanOptions,
+  ): Promise<Plan> {
+    const world = { ...this.#world(recorded), provider: impatient(this.#provider, doubted) }
+    const { materials, observations } = await kind.inspector(blueprint, world)
     const floorplan: Floorplan = { ...recorded, materials }
     const reserved = await this.#reserved(kind, blueprint, materials)
     const draft = await kind.foreman(blueprint, floorplan, options, { observations, reserved })

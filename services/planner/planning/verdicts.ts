@@ -5,6 +5,7 @@ import type { KindRegistry } from '../../../kinds/registry.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import type { Loss } from '../../../shared/model/healing.ts'
 import type { Deviation, Verdict } from '../../../shared/model/verdict.ts'
+import { impatient } from '../../../shared/provider/impatient.ts'
 import type { Division } from '../../../shared/runtime/division.ts'
 import { toError } from '../../../shared/runtime/errors.ts'
 import { type Loop, startLoop } from '../../../shared/runtime/loop.ts'
@@ -56,11 +57,18 @@ export class Verdicts {
     }
   }
 
-  /** What of a deployment is lost now, and how many instances it has. */
-  async losses(deployment: string, { inspector, nothing, losses, instances }: Kind): Promise<Lost> {
+  /**
+   * What of a deployment is lost now, and how many instances it has. Machines that are doubted have a second to answer.
+   */
+  async losses(
+    deployment: string,
+    { inspector, nothing, losses, instances }: Kind,
+    doubted: ReadonlySet<string>,
+  ): Promise<Lost> {
     if (!losses) return { losses: [], of: 0 }
     const recorded = await this.#ledger.floorplan(deployment)
-    const found = await inspector(nothing(deployment), { ...this.#world, recorded })
+    const provider = impatient(this.#world.provider, doubted)
+    const found = await inspector(nothing(deployment), { ...this.#world, recorded, provider })
     return { losses: losses(found), of: instances?.(found.materials).length ?? 0 }
   }
 
