@@ -15,9 +15,10 @@ const heal: Verb<Options> = {
     command
       .argument('<deployment>')
       .addArgument(
-        new Argument('[mode]', '`apply`: what is lost is mended at once; `off`: a person decides').choices(
-          HealingMode.options,
-        ),
+        new Argument(
+          '[mode]',
+          '`apply`: what is lost is mended at once; `propose`: a plan waits for you; `off`',
+        ).choices(HealingMode.options),
       )
       .option('-m, --message <text>', 'why; shown beside the mode')
   },
@@ -40,10 +41,15 @@ const heal: Verb<Options> = {
 
 export default heal
 
+const phrases: Readonly<Record<HealingMode, string>> = {
+  off: 'is not mended by itself',
+  propose: 'is not mended by itself: plans for what is lost are drawn, and wait for you',
+  apply: 'is mended by itself: what is lost is made anew',
+}
+
 function show(context: Context, deployment: string, { mode, by, at, message, waits, repairs }: Healing): void {
-  const what = mode === 'off' ? 'is not mended by itself' : 'is mended by itself: what is lost is made anew'
   const said = by === null ? '' : ` (${actorText(by)}, ${ago(at!)}${message ? `: ${message}` : ''})`
-  context.say(`${deployment} ${what}${said}.`)
+  context.say(`${deployment} ${phrases[mode]}${said}.`)
   if (waits) context.say(`Not mended now: ${waits.why}.`)
   if (repairs.length === 0) return
   const rows = repairs.map(({ plan, at, subjects }) => [ago(at), plan, subjects.join(', ')])

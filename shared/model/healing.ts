@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { Actor } from './actor.ts'
 
 /**
- * What is done where something of a deployment is lost between deploys: `off`: a person decides; `apply`: a plan that
- * brings it back is carried out.
+ * What is done where something of a deployment is lost between deploys: `off`: nothing; `propose`: a plan that brings
+ * it back is stored, and a person applies it; `apply`: it is carried out.
  */
-export const HealingMode = z.enum(['off', 'apply'])
+export const HealingMode = z.enum(['off', 'propose', 'apply'])
 export type HealingMode = z.infer<typeof HealingMode>
 
 /** A plan that was opened because something was lost. */

@@ -76,6 +76,19 @@ test('a machine that is frozen is made anew, and nothing of it goes on afterward
   expect(plan.remodels).toEqual([])
 })
 
+test('where a plan is only proposed, it is there for a person to apply, and nothing happens before', async () => {
+  await client.heal(deployment, { mode: 'propose', message: '' })
+  await signal(await machineOf('app/1'), 'SIGKILL')
+  const why = async () => (await client.healing(deployment)).waits?.why
+  await expect.poll(why, generous).toMatch(/^instance\/app\/1: its machine is gone: remodel apply p\w+ mends it$/)
+  expect(await deviating()).toEqual(['instance/app/1'])
+  const id = /apply (p\w+)/.exec((await why())!)![1]!
+  expect((await client.apply(id, {})).id).toBe(id)
+  await expect.poll(deviating, generous).toEqual([])
+  expect(await repairs()).toEqual([])
+  await expect.poll(why, { timeout: 20_000 }).toBeUndefined()
+})
+
 test('a machine that stops for a moment is left as it is', async () => {
   await client.heal(deployment, { mode: 'apply', message: '' })
   const before = await machineOf('app/2')

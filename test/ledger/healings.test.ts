@@ -56,6 +56,14 @@ test('a repair of one that is mended is opened, and remembered with what was los
   expect(await ledger.healings.deployments()).toContain('d2')
 })
 
+test('a repair that is only proposed is refused; a person may open its plan', async () => {
+  await ledger.healings.set('d4', 'propose', anna)
+  const plan = await stored('d4')
+  expect(await ledger.open('d4', plan, lock)).toEqual({ status: 'refused' })
+  expect(await ledger.open('d4', plan, { by: anna.by, message: 'by hand' })).toEqual({ status: 'ok' })
+  expect(await ledger.healings.deployments()).toContain('d4')
+})
+
 test('the word of a person that comes before a repair is opened counts, whenever that was planned', async () => {
   await ledger.healings.set('d3', 'apply', anna)
   const plan = await stored('d3')

@@ -75,6 +75,14 @@ export const healing: readonly Sabotage[] = [
     caughtBy: 'test/provider/impatient.test.ts',
   },
   {
+    name: 'a plan that is only proposed is carried out',
+    guarantee: 112,
+    file: 'shared/ledger/lua/open.lua',
+    find: "redis.call('HGET', base .. ':healing', 'mode') ~= 'apply' then",
+    replace: "redis.call('HGET', base .. ':healing', 'mode') == 'off' then",
+    caughtBy: 'test/ledger/healings.test.ts',
+  },
+  {
     name: 'an assembler tells nothing of a machine that is silent',
     guarantee: 112,
     file: 'services/assembler/lookout.ts',

@@ -5,7 +5,7 @@ import { signsChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import { Overview } from '../../../shared/ledger/overview.ts'
 import type { Actor } from '../../../shared/model/actor.ts'
-import { type Loss, Sign } from '../../../shared/model/healing.ts'
+import { type HealingMode, type Loss, Sign } from '../../../shared/model/healing.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { listen } from '../../../shared/runtime/channel.ts'
 import type { Division } from '../../../shared/runtime/division.ts'
@@ -102,7 +102,7 @@ export class Caretaker {
     const { losses, of } = await verdicts.losses(deployment, kind, doubted)
     const sure = losses.filter(({ is, machine }) => is === 'gone' || doubted.has(machine))
     const ruling = sure.length === 0 ? null : rule({ losses: sure, of, newest }, repairs, await ledger.time())
-    const plan = ruling?.go ? await this.#draw(deployment, doubted) : ruling
+    const plan = ruling?.go ? await this.#draw(deployment, { mode, doubted, sure }) : ruling
     const kept = plan && 'why' in plan ? { why: plan.why, again: plan.again } : null
     if (JSON.stringify(kept) !== JSON.stringify(waits)) {
       await ledger.healings.note(deployment, kept)
@@ -119,10 +119,15 @@ export class Caretaker {
       })
   }
 
-  /** The plan, or why a person has to say more first: rows that may be lost, a release that is gone. */
-  async #draw(deployment: string, doubted: ReadonlySet<string>): Promise<Plan | { why: string; again: null }> {
+  /** The plan, or why a person has to say more first: it is only proposed, or cannot be drawn. */
+  async #draw(
+    deployment: string,
+    { mode, doubted, sure }: { mode: HealingMode; doubted: ReadonlySet<string>; sure: readonly Loss[] },
+  ): Promise<Plan | { why: string; again: null }> {
     try {
-      return await this.#parts.planning.planRepair(deployment, doubted)
+      const plan = await this.#parts.planning.planRepair(deployment, doubted)
+      if (mode === 'apply' || plan.remodels.length === 0) return plan
+      return { why: `${phrase(sure)}: remodel apply ${plan.id} mends it`, again: null }
     } catch (error) {
       if (!(error instanceof RemodelError) || error.code === 'infrastructure') throw error
       return { why: error.faults[0]?.message ?? error.message, again: null }
