@@ -20,6 +20,7 @@ const otherwise: Readonly<Record<string, string>> = {
   cleanup: 'remodel clean-up',
   'cloud-check': 'remodel bring-back DEPLOYMENT',
   cck: 'remodel bring-back DEPLOYMENT',
+  'update-resurrection': 'remodel heal DEPLOYMENT apply, or off',
 }
 
 /** Verbs of BOSH that have no counterpart. */
@@ -27,7 +28,7 @@ const absent = new Set([
   ...['run-errand', 'errands', 'stop', 'start', 'variables', 'interpolate', 'int', 'log-in'],
   ...['log-out', 'alias-env', 'create-env', 'delete-env', 'snapshots', 'take-snapshot', 'delete-snapshot', 'disks'],
   ...['attach-disk', 'delete-disk', 'orphan-disk', 'delete-vm', 'ignore', 'unignore', 'curl'],
-  ...['update-runtime-config', 'runtime-config', 'update-cpi-config', 'cpi-config', 'update-resurrection'],
+  ...['update-runtime-config', 'runtime-config', 'update-cpi-config', 'cpi-config'],
   ...['delete-release', 'delete-stemcell', 'generate-job', 'generate-package', 'init-release', 'add-blob', 'pcap'],
 ])
 
