@@ -56,7 +56,7 @@ export const databasePlans: readonly Sabotage[] = [
     file: 'kinds/database/plan/foreman/identity.ts',
     find: 'if (!same && other) fault',
     replace: 'if (false && other) fault',
-    caughtBy: 'test/kinds/database/refused.test.ts',
+    caughtBy: 'test/kinds/database/renaming.test.ts',
   },
   {
     name: 'data that lies aside is not looked for',
