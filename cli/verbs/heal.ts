@@ -24,7 +24,7 @@ const heal: Verb<Options> = {
   },
   examples: [
     ['heal web apply', 'mend web by itself from now on: a machine that is lost is made anew'],
-    ['heal web off -m "network is rebuilt"', 'leave web alone'],
+    ['heal web off -m rebuilding', 'leave web alone, and say why'],
     ['heal web', 'what counts for web, and what was mended'],
   ],
   async run(context, [deployment = '', mode], { message = '' }) {
