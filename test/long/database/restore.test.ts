@@ -346,16 +346,17 @@ function connection() {
 }
 afterAll(() => redis?.disconnect())
 
-/** All but plans that have ended, which are kept for a while as one blob each. */
+/** All but history: plans that have ended and the orders of plans, which are kept for a while as one blob each. */
 async function blobs(): Promise<string[]> {
   const ledger = new Ledger(connection(), settings())
-  const plans = await Promise.all(
-    (await ledger.deployments()).map(async (name) =>
-      (await ledger.planIds(name, 0)).map((plan) => `${ledger.base(name)}:plan:${plan}`),
-    ),
-  )
-  const history = await Promise.all(plans.flat().map((key) => connection().hget(key, 'blob')))
+  const history = new Set<string | null>()
+  for (const name of await ledger.deployments()) {
+    for (const { blob } of await ledger.orders(name)) history.add(blob)
+    for (const plan of await ledger.planIds(name, 0))
+      for (const blob of await connection().hmget(`${ledger.base(name)}:plan:${plan}`, 'blob', 'order'))
+        history.add(blob)
+  }
   const found = await readdir(join(stack.home, 'blobs', 'sha256'), { recursive: true })
   const digests = found.filter((name) => name.includes('/')).map((name) => `sha256:${name.replace('/', '')}`)
-  return digests.filter((digest) => !history.includes(digest))
+  return digests.filter((digest) => !history.has(digest))
 }
