@@ -71,6 +71,31 @@ describe('a node that is removed', { timeout: 600_000 }, () => {
     expect(client.acknowledged.filter((id) => !there.has(id))).toEqual([])
   })
 
+  test('waits for a node that is held up, and goes when that one has all of it', async () => {
+    const [two, one] = [field.document(`${cases}/1-two-nodes.yml`), field.document(`${cases}/2-one-node.yml`)]
+    expect(await field.deploy(two)).toMatchObject({ state: 'done', said: '' })
+    const plan = (await field.plan(one)) as Plan
+    const last = '9000100'
+    await field.inDatabase('gone', 'p', 1, async (session) => {
+      // What comes from n2 cannot be written down here until this ends.
+      await session.query('BEGIN')
+      await session.query('LOCK TABLE item IN SHARE MODE')
+      await field.inDatabase('gone', 'q', 2, async (other) => {
+        await other.query(`INSERT INTO item SELECT g, 'n2' FROM generate_series(9000001, ${last}) g`)
+      })
+      await field.client.apply(plan.id, {})
+      const closed = () => field.sql('gone', 'q', 2, 'SELECT count(*)::int FROM pg_db_role_setting WHERE setrole = 0')
+      await expect.poll(closed, { timeout: 60_000 }).toBe(1)
+      // More than it takes a drain that waits for none.
+      await new Promise((resolve) => void setTimeout(resolve, 4000))
+      const { remodels } = await field.client.planView(plan.id)
+      expect(remodels.find(({ id }) => id === 'drain-node node/n2')?.state).toBe('running')
+      await session.query('COMMIT')
+    })
+    expect(await field.ended(plan)).toMatchObject({ state: 'done' })
+    expect((await rowsOfOne()).has(last)).toBe(true)
+  })
+
   test('takes writes again where its worker died in the drain, the plan is over, and the document has it again', async () => {
     const [two, one] = [field.document(`${cases}/1-two-nodes.yml`), field.document(`${cases}/2-one-node.yml`)]
     expect(await field.deploy(two)).toMatchObject({ state: 'done', said: '' })
