@@ -53,8 +53,8 @@ export interface PlanOptions<Own = unknown> {
   skipDrain: boolean
   /** What is asked for was there before, and ended well: nothing has to be tried first. */
   proven?: boolean
-  /** It mends: a machine that does not answer is made anew, though nothing about it changes. */
-  mends?: boolean
+  /** It is a repair: a machine that does not answer is made anew, though nothing about it changes. */
+  repairs?: boolean
   /** Go on where something that was acknowledged may be lost, without asking. */
   acceptLoss?: boolean | undefined
   /** It begins in this time, in milliseconds since the epoch. The core sees to it, no kind. */
@@ -198,7 +198,7 @@ export interface Kind<Strategy = unknown, Options = unknown> {
   /** What, of the same findings, is as it was recorded and will not do what people expect: a sentence each. Pure. */
   warnings?(found: Inspection, deployment: string): string[]
   /**
-   * What, of all that the inspector has just found, is lost and comes back by a plan that mends (`PlanOptions.mends`).
+   * What, of all that the inspector has just found, is lost and comes back by a repair (`PlanOptions.repairs`).
    * Pure. Absent: nothing of this kind is mended between deploys.
    */
   losses?(found: Inspection): Loss[]

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
-import { signsChannel } from '../../shared/ledger/keys.ts'
+import { alarmsChannel } from '../../shared/ledger/keys.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
-import type { Sign } from '../../shared/model/healing.ts'
+import type { Alarm } from '../../shared/model/healing.ts'
 import type { Provider, Vm } from '../../shared/provider/provider.ts'
 import type { Division } from '../../shared/runtime/division.ts'
 import { RemodelError } from '../../shared/runtime/errors.ts'
@@ -10,6 +10,15 @@ import { type Loop, startLoop } from '../../shared/runtime/loop.ts'
 
 /** How often it is looked which machines there are. */
 const lookMs = 1000
+
+interface LookoutParts {
+  ledger: Ledger
+  provider: Provider
+  redis: Redis
+  /** Of the assembler among all that watch. */
+  division: Division
+  log: Logger
+}
 
 interface Watch {
   deployment: string
@@ -21,14 +30,14 @@ interface Watch {
 /**
  * Keeps a connection open to each machine of the deployments that are mended and fall to this assembler, and tells the
  * planners when one ends or says nothing: at once, and again while that lasts. It decides nothing and remembers
- * nothing: a sign that is lost comes again, and one that is wrong is found out by the planner's own look.
+ * nothing: an alarm that is lost comes again, and one that is wrong is found out by the planner's own look.
  */
 export class Lookout {
-  readonly #parts: { ledger: Ledger; provider: Provider; redis: Redis; division: Division; log: Logger }
+  readonly #parts: LookoutParts
   readonly #watches = new Map<string, Watch>()
   #loop: Loop | undefined
 
-  constructor(parts: { ledger: Ledger; provider: Provider; redis: Redis; division: Division; log: Logger }) {
+  constructor(parts: LookoutParts) {
     this.#parts = parts
   }
 
@@ -64,7 +73,7 @@ export class Lookout {
   }
 
   async #lookAt(deployment: string, { id: machine, state }: Vm): Promise<void> {
-    if (state === 'dead') await this.#tell({ deployment, machine, is: 'gone' })
+    if (state === 'dead') await this.#raise({ deployment, machine, is: 'gone' })
     const watch = this.#watches.get(machine)
     if (state !== 'running' || (watch && !watch.ended)) return
     const begun = { deployment, stopping: new AbortController(), ended: false }
@@ -78,22 +87,19 @@ export class Lookout {
     try {
       const connection = await provider.connect(machine, null)
       try {
-        await connection.watch(() => {}, signal)
+        await connection.watch(signal)
       } finally {
         connection.close()
       }
     } catch (error) {
-      const { code, details } = error instanceof RemodelError ? error : { code: undefined, details: {} }
-      // A machine of an earlier version is looked at by planners alone.
-      if (code === 'unsupported') return
       log.debug({ machine, err: error }, 'a machine is watched no longer')
-      const is = 'lost' in details ? 'gone' : 'silent'
-      await this.#tell({ deployment, machine, is }).catch(() => {})
+      const is = error instanceof RemodelError && 'lost' in error.details ? 'gone' : 'silent'
+      await this.#raise({ deployment, machine, is }).catch(() => {})
     }
     watch.ended = true
   }
 
-  async #tell(sign: Sign): Promise<void> {
-    await this.#parts.redis.publish(signsChannel(this.#parts.ledger.settings), JSON.stringify(sign))
+  async #raise(alarm: Alarm): Promise<void> {
+    await this.#parts.redis.publish(alarmsChannel(this.#parts.ledger.settings), JSON.stringify(alarm))
   }
 }

@@ -50,9 +50,9 @@ export function healingKey(settings: RedisSettings): string {
   return `${settings.prefix}:healing`
 }
 
-/** Channel on which assemblers tell what they have noticed of machines: `Sign`. */
-export function signsChannel(settings: RedisSettings): string {
-  return `${settings.prefix}:signs`
+/** Channel on which assemblers tell what they have noticed of machines: `Alarm`. */
+export function alarmsChannel(settings: RedisSettings): string {
+  return `${settings.prefix}:alarms`
 }
 
 /** Channel that tells workers to stop what they do for a plan. */

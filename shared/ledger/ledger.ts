@@ -125,17 +125,17 @@ export class Ledger extends LedgerReader {
   async open(
     deployment: string,
     plan: string,
-    lock: { id?: string; by: Actor; message: string; repairs?: readonly string[] },
+    lock: { id?: string; by: Actor; message: string; lost?: readonly string[] },
     waiter = '',
   ): Promise<OpenResult> {
     const base = this.base(deployment)
     await this.redis.sadd(`${this.settings.prefix}:active`, deployment)
     const id = lock.id ?? randomUUID()
     const by = JSON.stringify(lock.by)
-    const repairs = lock.repairs ? JSON.stringify(lock.repairs) : ''
+    const lost = lock.lost ? JSON.stringify(lock.lost) : ''
     const open = async (round: string): Promise<OpenResult | { status: 'reserve'; round: string }> => {
       const answer = JSON.parse(
-        await this.#scripts.open(base, this.#channel, plan, id, by, lock.message, waiter, round, repairs),
+        await this.#scripts.open(base, this.#channel, plan, id, by, lock.message, waiter, round, lost),
       )
       if (answer.status !== 'locked') return answer
       return { status: 'locked', lock: lockOf(answer.lock), looks: answer.looks === true }

@@ -48,9 +48,9 @@ export interface Loss {
 }
 
 /** What an assembler has noticed of a machine: a reason to look, never more. */
-export const Sign = z.object({
+export const Alarm = z.object({
   deployment: z.string(),
   machine: z.string(),
   is: z.enum(['gone', 'silent']),
 })
-export type Sign = z.infer<typeof Sign>
+export type Alarm = z.infer<typeof Alarm>

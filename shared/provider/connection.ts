@@ -95,11 +95,10 @@ export interface Connection {
   stop(timeoutMs: number): Promise<Stopped>
   status(): Promise<ProcessStatus[]>
   /**
-   * Calls `told` with the state of the supervised processes, now and whenever it changes. Ends when the signal is
-   * aborted; rejects with `infrastructure` at once when the machine ends (`details.lost`), and where it says nothing
-   * for much longer than it ever did. `unsupported` where its agent is older than this call.
+   * Keeps in touch with the machine until the signal is aborted. Rejects with `infrastructure` at once when the machine
+   * ends (`details.lost`), and where it says nothing for much longer than it ever did.
    */
-  watch(told: (processes: ProcessStatus[]) => void, signal: AbortSignal): Promise<void>
+  watch(signal: AbortSignal): Promise<void>
   /**
    * Makes a renewable VM as new: every process is ended, and no file, mount, socket, setting or shared memory of
    * before is there, whatever was done with it. Nothing is done where no command has run since it was new. Answers

@@ -12,7 +12,7 @@ let redis: Redis
 let ledger: Ledger
 const caretaker: Actor = { kind: 'caretaker', name: 'remodel', via: 'unknown' }
 const anna = { by: person('anna'), message: 'because' }
-const lock = { by: caretaker, message: 'mends', repairs: ['instance/web/0'] }
+const lock = { by: caretaker, message: 'mends', lost: ['instance/web/0'] }
 
 beforeAll(async () => {
   server = await startRedis(['--appendfsync', 'no'])

@@ -133,9 +133,9 @@ export const deployments: readonly Sabotage[] = [
   {
     name: 'a pidfile is believed whatever its age',
     guarantee: 79,
-    file: 'shared/provider/local/agent/pidfile.c',
-    find: 'read_mark(path, &now) && !is_past(past, &now) && alive(now.pid) ?',
-    replace: 'read_mark(path, &now) && alive(now.pid) ?',
+    file: 'shared/provider/local/agent/supervise.c',
+    find: 'read_mark(p, &now) && !is_past(p, &now) && alive(now.pid) ?',
+    replace: 'read_mark(p, &now) && alive(now.pid) ?',
     caughtBy: 'test/provider/supervise.test.ts',
   },
   {

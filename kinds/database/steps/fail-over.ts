@@ -27,8 +27,8 @@ export default defineStep({
     const { members, to, lost, candidates, synchronous } = input
     const gone = new Set(lost.map(({ instance }) => instance))
     const there = members.filter(({ instance }) => !gone.has(instance))
-    const machines = new Set(lost.map(({ vm }) => vm))
-    const actual = await findPrimary(impatient(context.provider, machines), lost)
+    const doubted = new Set(lost.map(({ vm }) => vm))
+    const actual = await findPrimary(impatient(context.provider, doubted), lost)
     if (actual && !(input.full && (await hasFullDisk(context.provider, actual)))) {
       const names = lost.map(({ instance }) => instance).join(', ')
       throw new RemodelError('job-failed', `${names} takes writes again: nothing has to take over; plan again`)

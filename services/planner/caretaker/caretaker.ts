@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { KindRegistry } from '../../../kinds/registry.ts'
-import { signsChannel } from '../../../shared/ledger/keys.ts'
+import { alarmsChannel } from '../../../shared/ledger/keys.ts'
 import type { Ledger } from '../../../shared/ledger/ledger.ts'
 import { Overview } from '../../../shared/ledger/overview.ts'
 import type { Actor } from '../../../shared/model/actor.ts'
-import { type HealingMode, type Loss, Sign } from '../../../shared/model/healing.ts'
+import { Alarm, type HealingMode, type Loss } from '../../../shared/model/healing.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { listen } from '../../../shared/runtime/channel.ts'
 import type { Division } from '../../../shared/runtime/division.ts'
@@ -16,10 +16,10 @@ import type { Planning } from '../planning/planning.ts'
 import type { Verdicts } from '../planning/verdicts.ts'
 import { rule } from './guards.ts'
 
-/** A machine can go without a sign: every deployment that is mended is looked at this often. */
+/** A machine can go without an alarm: every deployment that is mended is looked at this often. */
 const lookMs = 10_000
-/** How long the sign that a machine is silent counts. */
-const signMs = 5000
+/** How long the alarm that a machine is silent counts. */
+const alarmMs = 5000
 const atOnce = 8
 /** To look, to plan and to open; the plan itself takes as long as it takes. */
 const limitMs = 120_000
@@ -39,10 +39,10 @@ export interface CaretakerParts {
 /**
  * Mends deployments between deploys, those whose operator wants that and that fall to this planner:
  *
- *   sign of an assembler, or the next look --> what is lost now? --> guards --> plan --> opened like any other
+ *   alarm of an assembler, or the next look --> what is lost now? --> guards --> plan --> opened like any other
  *
- * A sign is only a reason to look: what is mended is what this planner sees itself. A machine that is gone is a fact of
- * its provider. One that is silent has to be so to both, the assembler that watches it and this planner, so that one
+ * An alarm is only a reason to look: what is mended is what this planner sees itself. A machine that is gone is a fact
+ * of its provider. One that is silent has to be so to both, the assembler that watches it and this planner, so that one
  * slow process takes nothing for lost. The script that opens the plan asks once more whether it is wanted.
  */
 export class Caretaker {
@@ -63,7 +63,7 @@ export class Caretaker {
 
   async start(): Promise<void> {
     const { ledger, subscriber } = this.#parts
-    await listen(subscriber, signsChannel(ledger.settings), Sign, (sign) => this.#heard(sign))
+    await listen(subscriber, alarmsChannel(ledger.settings), Alarm, (alarm) => this.#heard(alarm))
     // Redis may be away: the next look finds it back.
     this.#loop = startLoop({ everyMs: lookMs, turn: () => this.#look(), failed: () => {}, atOnce: true })
   }
@@ -73,7 +73,7 @@ export class Caretaker {
     await this.#ticks.stop()
   }
 
-  #heard({ deployment, machine, is }: Sign): void {
+  #heard({ deployment, machine, is }: Alarm): void {
     if (!this.#parts.planners.falls(deployment)) return
     if (is === 'silent') this.#silent.set(`${deployment} ${machine}`, performance.now())
     this.#offer(deployment)
@@ -81,7 +81,7 @@ export class Caretaker {
 
   async #look(): Promise<void> {
     const now = performance.now()
-    for (const [machine, at] of this.#silent) if (now - at >= signMs) this.#silent.delete(machine)
+    for (const [machine, at] of this.#silent) if (now - at >= alarmMs) this.#silent.delete(machine)
     for (const deployment of await this.#parts.ledger.healings.deployments()) {
       if (this.#parts.planners.falls(deployment)) this.#offer(deployment)
     }
@@ -112,7 +112,7 @@ export class Caretaker {
     const message = `mends ${phrase(sure)}`
     log.info({ deployment, plan: plan.id }, message)
     await planning
-      .apply(plan.id, { by: caretaker, message, waitSeconds: 0, repairs: sure.map(({ subject }) => subject) })
+      .apply(plan.id, { by: caretaker, message, waitSeconds: 0, lost: sure.map(({ subject }) => subject) })
       .catch((error) => {
         // Another plan came first, or a person's word: it is looked at again.
         if (!(error instanceof RemodelError) || !passing.has(error.code)) throw error
@@ -140,7 +140,7 @@ export class Caretaker {
     const of = `${deployment} `
     return new Set(
       [...this.#silent].flatMap(([name, at]) =>
-        name.startsWith(of) && now - at < signMs ? [name.slice(of.length)] : [],
+        name.startsWith(of) && now - at < alarmMs ? [name.slice(of.length)] : [],
       ),
     )
   }

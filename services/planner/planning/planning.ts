@@ -65,7 +65,7 @@ interface Opening {
   message: string
   waitSeconds: number
   /** Ids of the materials that were lost, where the plan is a repair: it is refused where none is wanted any more. */
-  repairs?: readonly string[]
+  lost?: readonly string[]
 }
 
 /** The walk from a document to a stored plan, and from there to work: architect, inspector, foreman, ledger. */
@@ -123,7 +123,7 @@ export class Planning {
 
   async #plan(
     order: Order,
-    more: { proven?: boolean; mends?: boolean } = {},
+    more: { proven?: boolean; repairs?: boolean } = {},
     doubted: ReadonlySet<string> = new Set(),
   ): Promise<Plan> {
     const document = await readDocument(order.manifest.name, order.manifest.content)
@@ -140,7 +140,7 @@ export class Planning {
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...seen, created, kept })
     await kind.check?.(document)
-    const blob = more.mends ? '' : await this.orders.put(blueprint.deployment, standingOrder(order, seen))
+    const blob = more.repairs ? '' : await this.orders.put(blueprint.deployment, standingOrder(order, seen))
     const wanted = { blueprint, recorded, order: blob, doubted }
     const drawn = this.#draw(kind, wanted, { ...options, remove: false })
     return drawn.catch((error) => {
@@ -168,7 +168,7 @@ export class Planning {
   planRepair(deployment: string, doubted: ReadonlySet<string>): Promise<Plan> {
     return this.#sessions.during(async () => {
       const { order } = await this.orders.read(deployment)
-      return this.#plan({ ...order, options: {} }, { proven: true, mends: true }, doubted)
+      return this.#plan({ ...order, options: {} }, { proven: true, repairs: true }, doubted)
     })
   }
 

@@ -155,24 +155,31 @@ export class LocalConnection implements Connection {
   }
 
   async status(): Promise<ProcessStatus[]> {
-    return statusIn(await this.#ask('Q', [], 'Q', false))
+    const [, ...words] = decodeWords((await this.#ask('Q', [], 'Q', false)).payload)
+    const rows: ProcessStatus[] = []
+    for (let at = 0; at + 4 < words.length; at += 5) {
+      const [name, state, pid, restarts, uptimeMs] = words.slice(at, at + 5) as [string, string, string, string, string]
+      rows.push({
+        name,
+        state: state as ProcessStatus['state'],
+        pid: pid === '0' ? null : Number(pid),
+        restarts: Number(restarts),
+        uptimeMs: Number(uptimeMs),
+      })
+    }
+    return rows.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  async watch(told: (processes: ProcessStatus[]) => void, signal: AbortSignal): Promise<void> {
-    const onFrame = (frame: Frame) => {
-      if (frame.type === 'Q') told(statusIn(frame))
-      return false
-    }
-    const opened = await this.#open('V', this.#words([], false), onFrame, new Rhythm())
+  async watch(signal: AbortSignal): Promise<void> {
+    // Pings are answered at any time, and are all that is asked.
+    const opened = await this.#open('P', this.#words([], false), () => false, new Rhythm())
     const stop = () => opened.abandon(new RemodelError('cancelled', 'it is watched no longer'))
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()
     try {
       await opened.result
     } catch (error) {
-      if (signal.aborted) return
-      if (codeOf(error) !== 'invalid-input') throw error
-      throw new RemodelError('unsupported', `the agent of VM ${this.#vm.id} is from before machines were watched`)
+      if (!signal.aborted) throw error
     } finally {
       signal.removeEventListener('abort', stop)
     }
@@ -270,22 +277,6 @@ export class LocalConnection implements Connection {
       if (options.stdin instanceof Readable) options.stdin.destroy()
     }
   }
-}
-
-function statusIn({ payload }: Frame): ProcessStatus[] {
-  const [, ...words] = decodeWords(payload)
-  const rows: ProcessStatus[] = []
-  for (let at = 0; at + 4 < words.length; at += 5) {
-    const [name, state, pid, restarts, uptimeMs] = words.slice(at, at + 5) as [string, string, string, string, string]
-    rows.push({
-      name,
-      state: state as ProcessStatus['state'],
-      pid: pid === '0' ? null : Number(pid),
-      restarts: Number(restarts),
-      uptimeMs: Number(uptimeMs),
-    })
-  }
-  return rows.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 function unreadable(exitCode: number | null, complaint: BoundedOutput): RemodelError {

@@ -39,11 +39,11 @@ test('lost are instances whose machine is gone or silent; what fails is left to 
   ])
 })
 
-test('a plan that mends makes a machine anew that does not answer, and only that', async () => {
+test('a repair makes a machine anew that does not answer, and only that', async () => {
   const before = await deployed()
   const healths = { 'instance/web/1': 'unresponsive' } as const
   expect((await plan(manifestText, given(), before, { healths })).remodels).toEqual([])
-  const made = await plan(manifestText, given(), before, { healths, mends: true })
+  const made = await plan(manifestText, given(), before, { healths, repairs: true })
   const subjects = new Set(made.remodels.filter(({ step }) => step === 'create-vm').map(({ id }) => id))
   expect([...subjects]).toEqual(['create-vm web/1'])
   const start = made.remodels.find(({ id }) => id === 'start-instance web/1')

@@ -15,7 +15,7 @@ export function machineReasons(
   const [wanted, machine] = [stemcellOf(group), group.machines[az ?? '']]
   const reasons: DeploymentReason[] = []
   if (options.recreate) reasons.push({ code: 'recreate-asked' })
-  else if (options.mends && health === 'unresponsive') reasons.push({ code: 'machine-silent' })
+  else if (options.repairs && health === 'unresponsive') reasons.push({ code: 'machine-silent' })
   if (stemcell !== wanted) reasons.push({ code: 'stemcell-changed', before: stemcell, after: wanted })
   if (hardware !== (machine?.hardware ?? '')) reasons.push({ code: 'vm-type-changed' })
   if (before !== az) reasons.push({ code: 'az-changed', before, after: az })

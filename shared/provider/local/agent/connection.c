@@ -99,10 +99,6 @@ static void begin(struct conn *c, char type, struct fields *f) {
     supervise_status(c);
     return;
   }
-  if (type == 'V') {
-    supervise_view(c);
-    return;
-  }
   if (type == 'L') {
     remember(c, f);
     return;

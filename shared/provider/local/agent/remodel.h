@@ -32,7 +32,6 @@
  *   'B' <fence> start all                               'A' when the start commands were run
  *   'H' <fence> milliseconds: stop all                  'A' `ended` or `killed` when all are gone
  *   'Q' status                                          'Q' n, n times name state pid restarts uptime
- *   'V' view of the status                              'Q' now and whenever it changes, until the client goes
  *   'M' <fence> disk: mount at /var/vcap/store, 'U' <fence> disk: unmount       'A'
  *   'F' <fence> only remember the fence                 'A'
  *   'W' <fence> kill every process of the room           'A' when none is left
@@ -126,18 +125,6 @@ bool wait_gone(int pidfd, int timeout_ms);
 bool kill_tree(pid_t root);
 void close_from(int first);
 
-/* pidfile.c: which process a pidfile names; `past` is what it said when nothing of its process was left */
-struct mark {
-  dev_t dev;
-  ino_t ino;
-  struct timespec written;
-  pid_t pid;
-};
-struct mark mark_of_pidfile(const char *path);
-pid_t named_by_pidfile(const char *path, const struct mark *past);
-void remember_past(const char *path, struct mark *past);
-void remove_stale_pidfile(const char *path, const struct mark *past);
-
 /* cgroup.c */
 bool cgroup_make(const char *id, pid_t pid, const char *cpus, const char *memory, char *path, size_t size);
 void cgroup_remove(const char *path);
@@ -207,7 +194,7 @@ struct conn {
   struct watch watch;
   struct buf in, out;
   struct command *command;
-  /* What the connection waits for: 0, 'S', 'B', 'H' or 'V' (supervision), 'N' (what an earlier room left). */
+  /* What the connection waits for: 0, 'S', 'B' or 'H' (supervision), 'N' (what an earlier room left). */
   char waits;
   bool ending;
   struct conn *next;
@@ -242,7 +229,6 @@ void supervise_set(struct conn *c, struct fields *f);
 void supervise_start(struct conn *c);
 void supervise_stop(struct conn *c, long timeout_ms);
 void supervise_status(struct conn *c);
-void supervise_view(struct conn *c);
 void supervise_reaped(pid_t pid, int status);
 int supervise_tick(void);
 

@@ -16,11 +16,22 @@
  * Shown to clients: WAITING is `starting` after one or two deaths, `failing` after three in a row or a failed start;
  * RUNNING is `failing` until it has been up for STABLE_MS after such a row. Up for STABLE_MS forgets the row, and so
  * does a start that is asked for.
+ *
+ * A pidfile outlives its process, on a persistent disk even its machine, and the number in it is given to another
+ * process one day. So one is believed only when it was written since: what it said when the process was first
+ * supervised, or when nothing that it named was left, is remembered with the time of writing, and names nothing for as
+ * long as it is the same.
  */
 #define STABLE_MS 2000
 #define LOG_BYTES (1024 * 1024)
 
 enum state { STOPPED, STARTING, RUNNING, WAITING, STOPPING };
+struct mark {
+  dev_t dev;
+  ino_t ino;
+  struct timespec written;
+  pid_t pid;
+};
 struct process {
   char *name, *pidfile, *start, *stop;
   long start_timeout_ms;
@@ -33,6 +44,45 @@ struct process {
   struct process *next;
 };
 static struct process *processes;
+
+static bool alive(pid_t pid) {
+  char state = 0;
+  return pid > 1 && start_time(pid, &state) && state != 'Z' && state != 'X';
+}
+
+static bool read_mark(const struct process *p, struct mark *into) {
+  char text[64];
+  struct stat s;
+  if (stat(p->pidfile, &s) || read_small(AT_FDCWD, p->pidfile, text, sizeof text)) return false;
+  *into = (struct mark){s.st_dev, s.st_ino, s.st_mtim, (pid_t)atol(text)};
+  return true;
+}
+
+static bool is_past(const struct process *p, const struct mark *now) {
+  const struct mark *past = &p->past;
+  return now->dev == past->dev && now->ino == past->ino && now->pid == past->pid &&
+         now->written.tv_sec == past->written.tv_sec && now->written.tv_nsec == past->written.tv_nsec;
+}
+
+static pid_t named_by_pidfile(const struct process *p) {
+  struct mark now;
+  return read_mark(p, &now) && !is_past(p, &now) && alive(now.pid) ? now.pid : 0;
+}
+
+/* Nothing of this process is left: what its pidfile says is over, unless it was written anew just now. */
+static void remember_past(struct process *p) {
+  struct mark now;
+  if (read_mark(p, &now) && !alive(now.pid)) p->past = now;
+}
+
+/*
+ * Many start scripts take a pidfile of a live process for their own, and start nothing; the number may be
+ * one of their own by then.
+ */
+static void remove_stale_pidfile(const struct process *p) {
+  struct mark now;
+  if (read_mark(p, &now) && is_past(p, &now)) unlink(p->pidfile);
+}
 
 static pid_t run_line(const struct process *p, const char *line) {
   pid_t pid = fork();
@@ -62,7 +112,7 @@ static void forget_pid(struct process *p) {
 
 static void stopped(struct process *p) {
   forget_pid(p);
-  remember_past(p->pidfile, &p->past);
+  remember_past(p);
   p->state = STOPPED;
 }
 
@@ -70,7 +120,7 @@ static void begin_start(struct process *p);
 
 static void wait_and_retry(struct process *p, bool start_failed) {
   forget_pid(p);
-  remember_past(p->pidfile, &p->past);
+  remember_past(p);
   p->failures = start_failed && p->failures < 2 ? 3 : p->failures + 1;
   long delay = 50L << (p->failures > 8 ? 7 : p->failures - 1);
   p->state = WAITING;
@@ -101,17 +151,17 @@ static void died(struct watch *w, uint32_t events) {
   pid_t old = p->pid;
   forget_pid(p);
   if (p->state != RUNNING) return;
-  pid_t other = named_by_pidfile(p->pidfile, &p->past);
+  pid_t other = named_by_pidfile(p);
   if (other && other != old && follow(p, other)) return;
   if (up >= STABLE_MS) p->failures = 0;
   wait_and_retry(p, false);
 }
 
 static void begin_start(struct process *p) {
-  pid_t pid = named_by_pidfile(p->pidfile, &p->past);
+  pid_t pid = named_by_pidfile(p);
   p->killed = false;
   if (pid && follow(p, pid)) return;
-  remove_stale_pidfile(p->pidfile, &p->past);
+  remove_stale_pidfile(p);
   p->state = STARTING;
   p->deadline = now_ms() + p->start_timeout_ms;
   p->look_at = 0;
@@ -132,7 +182,7 @@ static void begin_stop(struct process *p, long timeout_ms) {
     p->command = 0;
   }
   p->state = STOPPING;
-  pid_t pid = named_by_pidfile(p->pidfile, &p->past);
+  pid_t pid = named_by_pidfile(p);
   if (pid && pid != p->pid) follow(p, pid);
   if (p->pid && *p->stop) p->command = run_line(p, p->stop);
   else if (p->pid) kill(p->pid, SIGTERM);
@@ -163,7 +213,7 @@ void supervise_reaped(pid_t pid, int status) {
     p->command = 0;
     if (p->state == STOPPING && p->pid && never_ran(status)) kill(p->pid, SIGTERM);
     if (p->state != STARTING) return;
-    pid_t live = named_by_pidfile(p->pidfile, &p->past);
+    pid_t live = named_by_pidfile(p);
     if (live && follow(p, live)) return;
     if (status) wait_and_retry(p, true);
     return;
@@ -172,7 +222,7 @@ void supervise_reaped(pid_t pid, int status) {
 
 static void advance(struct process *p, long now) {
   if (p->state == STARTING && now >= p->look_at) {
-    pid_t pid = named_by_pidfile(p->pidfile, &p->past);
+    pid_t pid = named_by_pidfile(p);
     if (pid && follow(p, pid)) return;
     /* Early looks are cheap and many starts are fast; a slow one need not cost a look every 10 ms. */
     p->look_at = now + (p->deadline - now > p->start_timeout_ms - 1000 ? 10 : 40);
@@ -215,8 +265,6 @@ static void answer_waiting(void) {
   }
 }
 
-static void tell_views(long now);
-
 /* Does what is due and returns how many milliseconds may pass until it is called again; -1: until something happens. */
 int supervise_tick(void) {
   long now = now_ms(), next = -1;
@@ -231,14 +279,11 @@ int supervise_tick(void) {
     long due = p->state == STARTING   ? p->look_at
                : p->state == WAITING  ? p->retry_at
                : p->state == STOPPING ? (p->pid || p->command ? p->deadline : now)
-               /* It is shown as running from then on. */
-               : p->state == RUNNING && p->failures >= 3 && now - p->since < STABLE_MS ? p->since + STABLE_MS
-                                                                                       : -1;
+                                      : -1;
     if (due >= 0 && (next < 0 || due < next)) next = due;
     at = &p->next;
   }
   answer_waiting();
-  tell_views(now);
   return next < 0 ? -1 : next <= now ? 0 : (int)(next - now);
 }
 
@@ -256,7 +301,7 @@ static void define(struct process *p, const char *pidfile, const char *start, co
   p->stop = must(strdup(stop));
   p->start_timeout_ms = seconds * 1000;
   /* Nothing that this agent started has written it. */
-  if (elsewhere) p->past = mark_of_pidfile(pidfile);
+  if (elsewhere && !read_mark(p, &p->past)) p->past = (struct mark){0};
 }
 
 void supervise_set(struct conn *c, struct fields *f) {
@@ -328,9 +373,9 @@ static const char *shown(const struct process *p, long now) {
   }
 }
 
-static void send_status(struct conn *c, long now) {
+void supervise_status(struct conn *c) {
   struct buf out = {0};
-  long n = 0;
+  long n = 0, now = now_ms();
   for (struct process *p = processes; p; p = p->next) n++;
   buf_textf(&out, "%ld", n);
   for (struct process *p = processes; p; p = p->next) {
@@ -341,33 +386,6 @@ static void send_status(struct conn *c, long now) {
     buf_textf(&out, "%ld", p->pid ? now - p->since : 0);
   }
   conn_send(c, 'Q', out.p, out.len);
-  buf_free(&out);
-}
-
-void supervise_status(struct conn *c) {
-  send_status(c, now_ms());
   c->ending = true;
-}
-
-void supervise_view(struct conn *c) {
-  send_status(c, now_ms());
-  c->waits = 'V';
-}
-
-/* Every view gets the status again when anything but an uptime is another than the last time. */
-static void tell_views(long now) {
-  static struct buf told;
-  struct buf seen = {0};
-  for (struct process *p = processes; p; p = p->next) {
-    buf_text(&seen, p->name);
-    buf_text(&seen, shown(p, now));
-    buf_textf(&seen, "%d", p->pid);
-    buf_textf(&seen, "%ld", p->restarts);
-  }
-  bool same = seen.len == told.len && (!seen.len || !memcmp(seen.p, told.p, seen.len));
-  if (!same)
-    for (struct conn *c = connections; c; c = c->next)
-      if (c->waits == 'V') send_status(c, now);
-  buf_free(&told);
-  told = seen;
+  buf_free(&out);
 }
