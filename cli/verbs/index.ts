@@ -28,6 +28,22 @@ export const ownVerbs: readonly VerbEntry[] = [
     summary: 'have what is lost of a deployment made anew by itself',
     load: () => import('./heal.ts'),
   },
+  {
+    name: 'stop',
+    group: 'deploying',
+    summary: 'stop instances, until they are started again',
+    load: () => import('./stop.ts'),
+  },
+  { name: 'start', group: 'deploying', summary: 'start what was stopped', load: () => import('./start.ts') },
+  {
+    name: 'restart',
+    group: 'deploying',
+    summary: 'stop and start instances, one after the other',
+    load: () => import('./restart.ts'),
+  },
+  { name: 'recreate', group: 'deploying', summary: 'give instances new machines', load: () => import('./recreate.ts') },
+  { name: 'ignore', group: 'deploying', summary: 'leave instances alone', load: () => import('./ignore.ts') },
+  { name: 'unignore', group: 'deploying', summary: 'take an ignore back', load: () => import('./unignore.ts') },
   { name: 'delete', group: 'deploying', summary: 'take a deployment away', load: () => import('./delete.ts') },
 
   { name: 'deployments', group: 'looking', summary: 'list what is deployed', load: () => import('./deployments.ts') },

@@ -24,7 +24,7 @@ const instances: Verb<{ ps?: boolean; failing?: boolean }> = {
     )
     const shown = lists.map((list) => ({
       ...list,
-      instances: list.instances.filter((one) => !options.failing || one.state !== 'running'),
+      instances: list.instances.filter((one) => !options.failing || fails(one)),
     }))
     if (context.json) context.document(deployment === undefined ? shown : shown[0]?.instances)
     else if (shown.every((list) => list.instances.length === 0)) context.say('No instances.')
@@ -40,11 +40,15 @@ const instances: Verb<{ ps?: boolean; failing?: boolean }> = {
 
 export default instances
 
+/** What is stopped or ignored is as a person wants it. */
+const fails = ({ state, intents }: Instance) => state !== 'running' && intents.length === 0
+
 function instanceTable(list: readonly Instance[], processes: boolean, style: Style): string[] {
   const rows = list.flatMap((one) => {
     const row = [
       one.instance,
-      statePainted(one.state, style),
+      // A state that is wanted is not said twice.
+      [statePainted(one.state, style), ...one.intents.filter((intent) => intent !== one.state)].join(', '),
       one.az ?? '-',
       one.addresses.join('\n') || '-',
       one.vm ?? '-',

@@ -64,14 +64,24 @@ export interface PlanOptions<Own = unknown> {
   own?: Own
 }
 
-/** A plan that no document asks for: back up, promote, restart. */
-export interface Action<Input extends z.ZodType = z.ZodType> {
+/** A plan that no document asks for. */
+export type Action<Input extends z.ZodType = z.ZodType> = DrawnAction<Input> | OrderedAction<Input>
+
+/** It is drawn by itself: back up, promote. */
+export interface DrawnAction<Input extends z.ZodType = z.ZodType> {
   input: Input
   /**
    * Upon a floorplan that the inspector has just read. Pure. Throws `not-found` for what there is not, `conflict` for
    * what cannot be done now.
    */
   plan(seen: Floorplan, input: z.output<Input>, observations: readonly Observation[]): PlanDraft
+}
+
+/** The newest order is drawn once more, with these options, and stays what it is: stop, start, recreate. */
+export interface OrderedAction<Input extends z.ZodType = z.ZodType> {
+  input: Input
+  /** Pure. `own` may say what no order can ask for. */
+  options(input: z.output<Input>): Partial<Pick<PlanOptions, 'skipDrain' | 'own'>>
 }
 
 /** Keeps the input's type when an action is written as an object literal. */
@@ -137,8 +147,10 @@ export interface KindTools {
 export type InstanceView = Instance
 
 /** An instance by what is recorded of it. */
-export interface RecordedInstance extends Omit<InstanceView, 'state' | 'processes'> {
+export interface RecordedInstance extends Omit<InstanceView, 'state' | 'processes' | 'intents'> {
   material: ActualMaterial
+  /** What a person wants of it. Absent: nothing else than that it runs. */
+  intents?: readonly string[]
   /** It was stopped by request: it is well while no process of it runs. */
   stopped: boolean
 }

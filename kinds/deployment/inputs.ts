@@ -30,6 +30,13 @@ export type VmAttributes = z.infer<typeof VmAttributes>
 export const DiskAttributes = z.object({ sizeMiB: z.number(), type: z.string().nullable() })
 export type DiskAttributes = z.infer<typeof DiskAttributes>
 
+/**
+ * What a person wants of an instance until they say otherwise: that none of its processes runs, or that no plan touches
+ * it. Either way plans leave it as it is.
+ */
+export const Intent = z.enum(['ignored', 'stopped'])
+export type Intent = z.infer<typeof Intent>
+
 /** `instance/<group>/<index>`: what runs. meta is `{ vm: <cid> }`. */
 export const InstanceAttributes = z.object({
   az: z.string().nullable(),
@@ -43,6 +50,7 @@ export const InstanceAttributes = z.object({
   state: z.enum(['started', 'stopped']),
   /** Job name -> the health checks that the manifest gives it; jobs without any are left out. */
   checks: z.record(z.string(), z.array(HealthCheck)).exactOptional(),
+  intents: z.array(Intent).exactOptional(),
 })
 export type InstanceAttributes = z.infer<typeof InstanceAttributes>
 
@@ -129,6 +137,8 @@ export const inputs = {
       attributes: InstanceAttributes,
     }),
   ),
+  /** Records what a person wants of an instance; nothing is done to it. */
+  'record-instance': z.object({ vm: z.string().nullable(), attributes: InstanceAttributes }),
   /** Switches to what was prepared, pre-start, start, watch until healthy, post-start; then the instance runs. */
   'start-instance': inVersion(
     2,

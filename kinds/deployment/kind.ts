@@ -9,6 +9,7 @@ import { architect } from './plan/architect.ts'
 import { deviations } from './plan/deviations.ts'
 import { foremanWith } from './plan/foreman.ts'
 import { instances } from './plan/instances.ts'
+import { lifecycleActions } from './plan/lifecycle.ts'
 import { losses } from './plan/losses.ts'
 import { DeploymentOptions } from './plan/options.ts'
 import { packagesOf } from './plan/packages-of.ts'
@@ -42,6 +43,7 @@ export const renderedBy = (render: Render): Kind =>
     foreman: foremanWith(render),
     deviations,
     losses,
+    actions: lifecycleActions,
     made: ({ purpose }) => madeFor.has(materialType(purpose)),
     releasesInUse,
     packagesOf,

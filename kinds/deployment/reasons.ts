@@ -21,6 +21,8 @@ export type DeploymentReason =
   | { code: 'health-checks-changed'; job: string }
   | { code: 'state-changed'; before: string; after: string }
   | { code: 'processes-failing' }
+  // What a person asks for.
+  | { code: 'asked'; what: 'stop' | 'start' | 'restart' | 'ignore' | 'unignore' }
   // Of disks.
   | { code: 'disk-gone' }
   | { code: 'disk-added' }
@@ -62,6 +64,7 @@ export const phrases = definePhrases<DeploymentReason>({
   'health-checks-changed': ({ job }) => `health checks of ${job} changed`,
   'state-changed': ({ before, after }) => `state changed ${before} -> ${after}`,
   'processes-failing': () => 'processes are failing',
+  asked: ({ what }) => `${what} asked`,
   'disk-gone': () => 'disk is gone',
   'disk-added': () => 'disk added',
   'disk-removed': () => 'disk removed',

@@ -94,8 +94,8 @@ export const healing: readonly Sabotage[] = [
     name: 'a repair becomes the order of its deployment',
     guarantee: 112,
     file: 'services/planner/planning/planning.ts',
-    find: "more.repairs ? '' : await",
-    replace: 'await',
+    find: 'repairs: true }, isNewest: true',
+    replace: 'repairs: true }, isNewest: false',
     caughtBy: 'test/e2e/healing.test.ts',
   },
   {

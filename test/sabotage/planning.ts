@@ -174,7 +174,7 @@ export const planning: readonly Sabotage[] = [
     name: 'what was healthy before is tried on canaries again',
     guarantee: 110,
     file: 'kinds/deployment/plan/foreman/canaries.ts',
-    find: 'proven ? 0 : update.canaries',
+    find: 'isProven ? 0 : update.canaries',
     replace: 'update.canaries',
     caughtBy: 'test/kinds/deployment/foreman.test.ts',
   },

@@ -8,6 +8,7 @@ import { healing } from './healing.ts'
 import { ledger } from './ledger.ts'
 import { ledgerGraph } from './ledger-graph.ts'
 import { ledgerScripts } from './ledger-scripts.ts'
+import { lifecycle } from './lifecycle.ts'
 import { machines } from './machines.ts'
 import { planning } from './planning.ts'
 import { postgres } from './postgres.ts'
@@ -41,6 +42,7 @@ export const sabotages: readonly Sabotage[] = [
   ...ledger,
   ...ledgerGraph,
   ...ledgerScripts,
+  ...lifecycle,
   ...machines,
   ...planning,
   ...postgres,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Calls, limits, of, ofAction } from '../../../shared/api/calls.ts'
 import { PlanView } from '../../../shared/api/schemas/plan.ts'
-import type { BackUp, Promotion, Restart } from '../action-inputs.ts'
+import type { BackUp, Promotion } from '../action-inputs.ts'
 import { BackupSummary } from './backup.ts'
 import { Comparison } from './comparison.ts'
 import { DatabaseInstance } from './instance.ts'
@@ -26,10 +26,6 @@ export class DatabaseClient {
 
   planPromotion(deployment: string, input: z.input<typeof Promotion>): Promise<PlanView> {
     return this.#calls.post(PlanView, ofAction(deployment, 'promote'), input, limits.planning)
-  }
-
-  planRestart(deployment: string, input: z.input<typeof Restart>): Promise<PlanView> {
-    return this.#calls.post(PlanView, ofAction(deployment, 'restart'), input, limits.planning)
   }
 
   backups(deployment: string): Promise<BackupSummary[]> {

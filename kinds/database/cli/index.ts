@@ -21,12 +21,6 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import('./verbs/promote.ts'),
   },
   {
-    name: 'restart',
-    group: 'deploying',
-    summary: 'start servers of a database again, one after the other',
-    load: () => import('./verbs/restart.ts'),
-  },
-  {
     name: 'delete-backups',
     group: 'deploying',
     summary: 'forget the backups of a database that is gone',

@@ -5,7 +5,6 @@ const otherwise: Readonly<Record<string, string>> = {
   vms: 'remodel instances --ps',
   ssh: 'remodel exec DEPLOYMENT INSTANCE -- COMMAND',
   scp: 'remodel exec DEPLOYMENT INSTANCE -- COMMAND',
-  recreate: 'remodel deploy --recreate FILE',
   'delete-deployment': 'remodel delete DEPLOYMENT',
   deld: 'remodel delete DEPLOYMENT',
   'cancel-task': 'remodel cancel PLAN',
@@ -25,9 +24,9 @@ const otherwise: Readonly<Record<string, string>> = {
 
 /** Verbs of BOSH that have no counterpart. */
 const absent = new Set([
-  ...['run-errand', 'errands', 'stop', 'start', 'variables', 'interpolate', 'int', 'log-in'],
+  ...['run-errand', 'errands', 'variables', 'interpolate', 'int', 'log-in'],
   ...['log-out', 'alias-env', 'create-env', 'delete-env', 'snapshots', 'take-snapshot', 'delete-snapshot', 'disks'],
-  ...['attach-disk', 'delete-disk', 'orphan-disk', 'delete-vm', 'ignore', 'unignore', 'curl'],
+  ...['attach-disk', 'delete-disk', 'orphan-disk', 'delete-vm', 'curl'],
   ...['update-runtime-config', 'runtime-config', 'update-cpi-config', 'cpi-config'],
   ...['delete-release', 'delete-stemcell', 'generate-job', 'generate-package', 'init-release', 'add-blob', 'pcap'],
 ])

@@ -7,12 +7,13 @@ import { readFloorplan } from './foreman/actual.ts'
 import { address } from './foreman/address.ts'
 import { build } from './foreman/build.ts'
 import { CloudIds } from './foreman/cloud-ids.ts'
-import type { PlanContext } from './foreman/context.ts'
-import { decide, unresponsiveNotes } from './foreman/decide.ts'
+import { isPartial, type PlanContext } from './foreman/context.ts'
+import { decide, heldNotes, unresponsiveNotes } from './foreman/decide.ts'
 import { match } from './foreman/match.ts'
 import { migrate } from './foreman/migrating.ts'
 import { remove } from './foreman/removal.ts'
 import { idleNotes, renderJobs, unwatchedNotes } from './foreman/rendering.ts'
+import { starts } from './foreman/stages.ts'
 import { readBlueprint } from './foreman/wanted.ts'
 import { duration, health } from './observations.ts'
 import type { DeploymentOptions } from './options.ts'
@@ -47,18 +48,19 @@ export const foremanWith =
     if (faults.length > 0) throw invalidInput(faults)
     const instances = rendered.map((one) => decide(one, cids))
 
-    const started = new Set(instances.filter(({ how }) => how !== 'none').map(({ group }) => group.name))
+    const started = new Set(instances.filter(starts).map(({ group }) => group.name))
+    const ofJobs = [...notes, ...idleNotes(idle, started), ...unwatchedNotes(unwatched, started)]
     return build(context, {
       instances,
       obsolete: matching.obsolete,
+      left: matching.left,
       spares: addressing.spares,
       renamings: migrated.renamings,
       notes: [
         ...addressing.notes,
+        ...heldNotes(instances, context),
         ...unresponsiveNotes(instances),
-        ...notes,
-        ...idleNotes(idle, started),
-        ...unwatchedNotes(unwatched, started),
+        ...(isPartial(context) ? [] : ofJobs),
       ],
     })
   }

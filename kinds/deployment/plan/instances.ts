@@ -11,7 +11,7 @@ export function instances(materials: readonly ActualMaterial[]): RecordedInstanc
   return [...recordedInstances(materials), ...begunInstances(materials)].map((material) => {
     const instance = materialName(material.id)
     const vm = vmOf(material)
-    const { az, state, networks = [] } = material.attributes as Partial<Attributes>
+    const { az, state, intents, networks = [] } = material.attributes as Partial<Attributes>
     return {
       material,
       instance,
@@ -21,6 +21,7 @@ export function instances(materials: readonly ActualMaterial[]): RecordedInstanc
       stemcell: textOf(vm === null ? null : byId.get(vmId(vm))?.attributes.stemcell),
       disk: textOf(byId.get(diskIdOf(instance))?.meta.cid),
       stopped: state === 'stopped',
+      ...(intents === undefined ? {} : { intents }),
     }
   })
 }
@@ -29,6 +30,7 @@ export function instances(materials: readonly ActualMaterial[]): RecordedInstanc
 interface Attributes {
   az: string | null
   state: string
+  intents: string[]
   networks: { address: string }[]
 }
 

@@ -9,9 +9,9 @@ import { health } from './observations.ts'
  */
 export function losses({ materials, observations }: Inspection): Loss[] {
   const healths = observed(observations, health)
-  return materials.flatMap(({ id, meta }): Loss[] => {
+  return materials.flatMap(({ id, meta, attributes }): Loss[] => {
     const state = healths.get(id)
-    if (materialType(id) !== 'instance' || meta.orphan === true) return []
+    if (materialType(id) !== 'instance' || meta.orphan === true || attributes.intents !== undefined) return []
     if (state !== 'missing' && state !== 'unresponsive') return []
     return [{ subject: id, machine: String(meta.vm ?? ''), is: state === 'missing' ? 'gone' : 'silent' }]
   })

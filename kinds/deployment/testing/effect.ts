@@ -71,6 +71,11 @@ export function effect(actual: Map<string, ActualMaterial>, remodel: Remodel): v
       put(remodel.material, attributes, { vm })
       return
     }
+    case 'record-instance': {
+      const { vm, attributes } = given('record-instance')
+      put(remodel.material, attributes, vm === null ? {} : { vm })
+      return
+    }
     case 'start-instance': {
       const { vm, attributes, voids = [] } = given('start-instance')
       vmStands(vm)

@@ -21,8 +21,9 @@ export async function instancesOf(
   const looking = { deployment, materials, provider, stores }
   const instances = kind.instances?.(materials) ?? []
   return Promise.all(
-    instances.map(async ({ material, stopped, ...recorded }) => {
-      const seen = { ...recorded, ...(await stateOf({ vm: recorded.vm, stopped }, provider)) }
+    instances.map(async ({ material, stopped, intents = [], ...recorded }) => {
+      const state = await stateOf({ vm: recorded.vm, stopped }, provider)
+      const seen = { ...recorded, ...state, intents: [...intents] }
       return kind.describe ? kind.describe(material, seen, looking) : seen
     }),
   )

@@ -6,6 +6,7 @@ import type { CompiledIndex } from '../../../shared/compilation/compiled.ts'
 import type { Durations } from '../../../shared/compilation/durations.ts'
 import type { PrewarmHints } from '../../../shared/compilation/prewarm-hints.ts'
 import type { Ledger, LockRecord, PlanRecord } from '../../../shared/ledger/ledger.ts'
+import { noSuchDeployment } from '../../../shared/ledger/no-such-deployment.ts'
 import { type Actor, actorText } from '../../../shared/model/actor.ts'
 import type { ActualMaterial, Blueprint, Floorplan } from '../../../shared/model/material.ts'
 import type { OrderOptions } from '../../../shared/model/order.ts'
@@ -54,7 +55,14 @@ interface Wanted {
   /** Blob of the order that asks for it, or ''. */
   order: string
   /** Machines that an assembler has called silent. */
-  doubted?: ReadonlySet<string>
+  doubted?: ReadonlySet<string> | undefined
+}
+
+/** How an order is drawn that a deployment has already. */
+interface Redraw extends Pick<Wanted, 'doubted'> {
+  options: Partial<PlanOptions>
+  /** It is the newest one, and stays that: no version comes of it. */
+  isNewest?: boolean
 }
 
 /** Who opens a plan, and why. */
@@ -121,11 +129,7 @@ export class Planning {
     return this.#sessions.during(() => this.#plan(order))
   }
 
-  async #plan(
-    order: Order,
-    more: { proven?: boolean; repairs?: boolean } = {},
-    doubted: ReadonlySet<string> = new Set(),
-  ): Promise<Plan> {
+  async #plan(order: Order, { options: more, isNewest = false, doubted }: Redraw = { options: {} }): Promise<Plan> {
     const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
     const options = { ...optionsOf(kind, order.options), ...more }
@@ -140,7 +144,7 @@ export class Planning {
     const kept = (await kind.keep?.(document, this.#keeping)) ?? {}
     const blueprint = kind.architect(document, { ...seen, created, kept })
     await kind.check?.(document)
-    const blob = more.repairs ? '' : await this.orders.put(blueprint.deployment, standingOrder(order, seen))
+    const blob = isNewest ? '' : await this.orders.put(blueprint.deployment, standingOrder(order, seen))
     const wanted = { blueprint, recorded, order: blob, doubted }
     const drawn = this.#draw(kind, wanted, { ...options, remove: false })
     return drawn.catch((error) => {
@@ -157,7 +161,7 @@ export class Planning {
     return this.#sessions.during(async () => {
       const { order, plan } = await this.orders.read(deployment, to ?? (await this.orders.before(deployment)))
       const proven = await this.orders.isDone(deployment, plan)
-      return this.#plan({ ...order, options }, { proven })
+      return this.#plan({ ...order, options }, { options: { proven } })
     })
   }
 
@@ -168,7 +172,8 @@ export class Planning {
   planRepair(deployment: string, doubted: ReadonlySet<string>): Promise<Plan> {
     return this.#sessions.during(async () => {
       const { order } = await this.orders.read(deployment)
-      return this.#plan({ ...order, options: {} }, { proven: true, repairs: true }, doubted)
+      const again = { options: { proven: true, repairs: true }, isNewest: true, doubted }
+      return this.#plan({ ...order, options: {} }, again)
     })
   }
 
@@ -182,20 +187,31 @@ export class Planning {
 
   /**
    * Draws and stores the plan of one of its kind's actions, upon what the inspector has just read. Throws
-   * `invalid-input` for an input that the action does not take, and `conflict` where the kind has no such action.
+   * `invalid-input` for an input that the action does not take, `conflict` where the kind has no such action, and
+   * `not-found` where it needs the newest order and none is kept.
    */
   async planAction(deployment: string, name: string, input: unknown): Promise<Plan> {
     const kindName = await this.#ledger.kindOf(deployment)
-    if (kindName === undefined) throw noDeployment(deployment)
+    if (kindName === undefined) throw await noSuchDeployment(this.#ledger, deployment)
     const kind = this.#kinds.get(kindName)
     const action = kind.actions?.[name]
     if (!action) throw new RemodelError('conflict', `${deployment} is of kind ${kindName}, which has no action ${name}`)
     const order = readInput(action.input, input, `this is not what action ${name} takes`)
+    if ('options' in action) return this.#planNewest(deployment, action.options(order))
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = kind.nothing(deployment)
     const { materials, observations } = await kind.inspector(blueprint, this.#world(recorded))
     const seen = { ...recorded, materials }
     return this.#ledger.store(sealPlan(action.plan(seen, order, observations), blueprint, seen))
+  }
+
+  /** The newest order once more. What ended well is not tried out again. */
+  #planNewest(deployment: string, options: Partial<PlanOptions>): Promise<Plan> {
+    return this.#sessions.during(async () => {
+      const { order, plan } = await this.orders.read(deployment)
+      const proven = await this.orders.isDone(deployment, plan)
+      return this.#plan({ ...order, options: {} }, { options: { proven, ...options }, isNewest: true })
+    })
   }
 
   #world(recorded: Floorplan): World {
@@ -217,7 +233,7 @@ export class Planning {
     const owner = `deployment/${deployment}`
     const found = [...(await this.#provider.listVms({ owner })), ...(await this.#provider.listDisks({ owner }))]
     const kind = this.#kinds.ofWhatStands(found.map(({ ownership }) => ownership))
-    if (!kind) throw noDeployment(deployment)
+    if (!kind) throw await noSuchDeployment(this.#ledger, deployment)
     return kind
   }
 
@@ -317,8 +333,4 @@ function claimedBy(plan: string, holders: readonly Holder[]): RemodelError {
   return new RemodelError('claimed', `plan ${plan} cannot be carried out: ${held.join('; ')}: plan again`, {
     details: { holders },
   })
-}
-
-function noDeployment(name: string): RemodelError {
-  return new RemodelError('not-found', `there is no deployment ${name}`)
 }

@@ -11,6 +11,8 @@ export const Instance = z.object({
   state: z.string(),
   processes: z.array(z.object({ name: z.string(), state: z.string(), uptimeMs: z.number(), restarts: z.int() })),
   disk: z.string().nullable(),
+  /** What a person wants of it: `ignored`, `stopped`. */
+  intents: z.array(z.string()),
 })
 export type Instance = z.infer<typeof Instance>
 

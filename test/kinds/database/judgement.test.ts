@@ -50,7 +50,7 @@ function asDescribed(instance: string, { is, received, closed }: At, stopped: Se
   const state = is === 'astray' ? 'failing' : answers ? 'running' : is === 'frozen' ? 'unresponsive' : is
   const seesMachine = is !== 'frozen' && is !== 'missing'
   return {
-    ...{ instance, state, az: null, addresses: [], vm: null, stemcell: null, disk: null, processes: [] },
+    ...{ instance, state, az: null, addresses: [], vm: null, stemcell: null, disk: null, processes: [], intents: [] },
     database: {
       ...{ database: 'shop', port: 5432, node, host, peers: [], archive: null, kept: [], version: null },
       ...{ startedAt: null, waitingCommits: null, slots: [], disk: null, tls: null },

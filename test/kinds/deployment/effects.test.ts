@@ -67,6 +67,16 @@ test.each<[string, SmallOptions]>([
   expect(said(recorded)).toEqual(said(onPaper))
 })
 
+test.each([
+  ['stop', 'app/1'],
+  ['ignore', 'app/0'],
+  ['unignore', 'app/0'],
+  ['start', 'app'],
+])('after %s %s the floorplan is the one on paper', async (action, part) => {
+  const { onPaper, recorded } = await carriedOut(await client.planAction('paper', action, { parts: [part] }))
+  expect(said(recorded)).toEqual(said(onPaper))
+})
+
 test('after the removal there is nothing, as on paper', async () => {
   const { onPaper, recorded } = await carriedOut(await client.planRemoval('paper'))
   expect(recorded.materials).toEqual([])

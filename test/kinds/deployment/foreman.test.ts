@@ -83,6 +83,7 @@ test('every input is what its step reads', async () => {
     await plan(manifestText, given()),
     await plan(changes, given(cloud), floorplan),
     await plan(manifestText, given(), floorplan, { remove: true }),
+    await plan(manifestText, given(), floorplan, { own: { lifecycle: { what: 'stop', parts: ['web'] } } }),
     await plan(manifestText.replace('- name: db', '- name: store\n  migrated_from: [{name: db}]'), given(), floorplan),
   ]
   const steps = new Set<string>()

@@ -58,8 +58,9 @@ describe('the stages of the foreman', () => {
       const addressing = frozen(address(context, matching))
       const { rendered } = frozen(await renderJobs(context, addressing.addressed, render))
       const instances = frozen(rendered.map((one) => decide(one, context.cids)))
-      const { obsolete } = matching
-      const draft = build(context, frozen({ instances, obsolete, spares: addressing.spares, renamings: [], notes: [] }))
+      const { obsolete, left } = matching
+      const { spares } = addressing
+      const draft = build(context, frozen({ instances, obsolete, left, spares, renamings: [], notes: [] }))
       const { remodels } = await foremanWith(render)(blueprint, floorplan, { ...options, ...asked })
       expect(draft.remodels).toEqual(remodels)
       expect(remodels.length).toBeGreaterThan(3)

@@ -3,7 +3,7 @@ import type { DeploymentReason } from '../../reasons.ts'
 import { AddressBook } from '../addresses.ts'
 import type { GroupNetworkStrategy } from '../strategy.ts'
 import type { ActualInstance, ActualVm } from './actual.ts'
-import type { PlanContext } from './context.ts'
+import { isPartial, type PlanContext } from './context.ts'
 import { machineReasons, stemcellOf } from './machine-reasons.ts'
 import type { Addressed, Matched } from './stages.ts'
 import type { WantedGroup } from './wanted.ts'
@@ -38,29 +38,32 @@ export interface Allocated {
  */
 export class AddressAllocation {
   readonly #options: PlanContext['options']
+  readonly #isPartial: boolean
   readonly #book: AddressBook
   /** By what they were made for; each is adopted once. */
   readonly #spares: Map<string, readonly ActualVm[]>
   readonly #lacks = new Map<string, Lack & { readonly instances: string[] }>()
   readonly #notes: string[] = []
 
-  constructor({ wanted, actual, options, reserved }: PlanContext, obsolete: readonly ActualInstance[]) {
+  constructor(context: PlanContext, obsolete: readonly ActualInstance[]) {
+    const { wanted, actual, options, reserved } = context
     this.#options = options
+    this.#isPartial = isPartial(context)
     this.#spares = new Map(actual.spares)
     const addressesOf = (vms: Iterable<ActualVm>) =>
       [...vms].flatMap((vm) => vm.attributes.networks.map((network) => network.address))
     // The address of a machine that is gone counts as held: its corpse may have it until it is deleted.
     const held = new Set(addressesOf(actual.vms.values()))
     const leaving = addressesOf([
-      ...[...actual.spares.values()].flat(),
+      ...(this.#isPartial ? [] : [...actual.spares.values()].flat()),
       ...obsolete.flatMap((instance) => actual.vms.get(instance.cid ?? '') ?? []),
     ])
     this.#book = new AddressBook(wanted.networks, reserved, held, leaving)
   }
 
-  /** Spares that no instance has adopted. */
+  /** Spares that no instance has adopted, and that go. */
   get spares(): ActualVm[] {
-    return [...this.#spares.values()].flat()
+    return this.#isPartial ? [] : [...this.#spares.values()].flat()
   }
 
   get lacks(): Lack[] {
@@ -73,7 +76,8 @@ export class AddressAllocation {
 
   /** Decides whether the machine stays; takes the addresses that do. */
   keep(matched: Matched): Allocated {
-    const { group, old } = matched
+    const { group, old, isHeld } = matched
+    if (old && isHeld) return this.#hold(matched, old)
     const kept = group.networks.map((network) => this.#keptOn(network, matched))
     const found = old ? machineReasons(matched, old, this.#options) : []
     const moves = old && found.length === 0 && !sameNetworks(group.networks, kept, old.attributes.networks)
@@ -83,6 +87,13 @@ export class AddressAllocation {
     for (const address of kept) if (address !== null) this.#book.take(address)
     const addresses = how === 'swap' ? group.networks.map(() => null) : kept
     return { matched, how, reasons, kept, addresses, adopted: null }
+  }
+
+  /** An instance that is left as it is keeps what it has, whatever networks its group is on by now. */
+  #hold(matched: Matched, { attributes }: ActualInstance): Allocated {
+    const kept = attributes.networks.map(({ address }) => address)
+    for (const address of kept) this.#book.take(address)
+    return { matched, how: 'none', reasons: [], kept, addresses: kept, adopted: null }
   }
 
   /** A spare machine that was made for this instance and is exactly what is wanted is used instead of a new one. */
@@ -113,7 +124,8 @@ export class AddressAllocation {
   }
 
   #complete(allocated: Allocated): Allocated {
-    const { group, az } = allocated.matched
+    const { group, az, isHeld } = allocated.matched
+    if (isHeld) return allocated
     const addresses = allocated.addresses.map((address, at) => {
       const network = group.networks[at]!.name
       const given = address ?? this.#book.give(network, az, false)

@@ -35,6 +35,7 @@ export function address(context: PlanContext, { matched, obsolete }: Matching): 
     notes: allocation.notes,
     faults: [
       ...allocation.lacks.map((lack) => lackFault(lack)),
+      ...heldFaults(addressed),
       ...addressed.flatMap((one) => diskFaults(one, one.disk)),
     ],
   }
@@ -44,19 +45,20 @@ function addressedOf({ matched, how, reasons, adopted, addresses }: Allocated, c
   const { id, group, index, az, old } = matched
   const { networks: strategies } = context.wanted
   const machine = group.machines[az ?? '']
-  const stays = how === 'none' && old?.vm
+  const stays = how === 'none' ? old : null
   const networks = stays
-    ? old.attributes.networks
+    ? stays.attributes.networks
     : group.networks.map(({ name }, at) => addressOn(name, strategies[name], addresses[at] ?? ''))
-  const vm: VmAttributes = stays
-    ? stays.attributes
+  // The machine of one that is left as it is may be gone.
+  const vm: VmAttributes = stays?.vm
+    ? stays.vm.attributes
     : { purpose: id, az, stemcell: stemcellOf(group), hardware: machine?.hardware ?? '', networks }
   return {
     ...matched,
     how,
     reasons: old ? reasons : [{ code: 'instance-new' }],
     vm,
-    cid: stays ? stays.cid : (adopted?.cid ?? context.cids.vm(group.name, index)),
+    cid: stays?.cid ?? adopted?.cid ?? context.cids.vm(group.name, index),
     adopted,
     resources: machine?.resources ?? {},
     disk: planDisk(matched, context),
@@ -67,6 +69,21 @@ function addressedOf({ matched, how, reasons, adopted, addresses }: Allocated, c
 function addressOn(name: string, network: NetworkStrategy | undefined, given: string): VmAttributes['networks'][0] {
   const space = spaceOf(network, given)
   return { name, address: given, ...(space === undefined ? {} : { space }) }
+}
+
+/** A static address may be wanted by another instance than the one that has it and is left as it is. */
+function heldFaults(addressed: readonly Addressed[]): Fault[] {
+  const holders = new Map(
+    addressed.flatMap(({ isHeld, name, networks }) => (isHeld ? networks.map(({ address }) => [address, name]) : [])),
+  )
+  if (holders.size === 0) return []
+  return addressed.flatMap(({ isHeld, name, group, networks }) =>
+    networks.flatMap(({ address }) => {
+      const holder = isHeld ? undefined : holders.get(address)
+      if (holder === undefined) return []
+      return [faultAt(group.place, `${name} cannot have address ${address}: ${holder} has it, and is left as it is`)]
+    }),
+  )
 }
 
 function lackFault({ group, network, az, instances, counts }: Lack): Fault {

@@ -6,16 +6,16 @@ import type { IndexedFloorplan } from './actual.ts'
 import { type AddressMoves, needsNewVm, orderAddressMoves } from './address-moves.ts'
 import { cleanUp, freedBy, keptNote, strayDisks } from './cleanup.ts'
 import { compilePackages } from './compiling.ts'
-import type { PlanContext } from './context.ts'
+import { isPartial, type PlanContext } from './context.ts'
 import { createDisk, takeUpDisk } from './disk-steps.ts'
 import { DraftWriter } from './draft.ts'
 import type { Decisions, Drawing } from './drawing.ts'
 import { drawGates } from './gates.ts'
-import { createVm, prepare, startOf, takeUpVm } from './instance-steps.ts'
+import { createVm, endOf, prepare, takeUpVm } from './instance-steps.ts'
 import { rename } from './migrating.ts'
 import { isOutstanding, postDeployOf, runPostDeploy } from './post-deploy.ts'
 import { isPublished, publishAfter, publishBefore } from './publishing.ts'
-import type { Decided } from './stages.ts'
+import { type Decided, starts } from './stages.ts'
 import { finalTable, unionTable } from './table.ts'
 import { type Readiness, updateInstance } from './update-instance.ts'
 import { inUpdateOrder, waves } from './waves.ts'
@@ -36,22 +36,26 @@ import { inUpdateOrder, waves } from './waves.ts'
  */
 export function build(context: PlanContext, decisions: Decisions): PlanDraft {
   const { wanted, actual } = context
-  const { instances, obsolete, spares, renamings } = decisions
+  const { instances, obsolete, left, spares, renamings } = decisions
   const changed = changedByGroup(instances)
   const order = waves(wanted.groups, changed)
   const tasks = order.flatMap((wave) => wave.flatMap((group) => changed.get(group.name) ?? []))
-  const final = finalTable(wanted.deployment, instances)
-  const unrecorded = instances.filter((one) => isOrphan(one, actual))
-  const strays = strayDisks(actual, decisions)
+  const final = finalTable(wanted.deployment, instances, left)
+  const isWhole = !isPartial(context)
+  const unrecorded = isWhole ? instances.filter((one) => isOrphan(one, actual)) : []
+  const strays = isWhole ? strayDisks(actual, decisions) : []
   const kept = strays.filter(({ stays }) => stays).map(({ disk }) => keptNote(disk))
   const leaving = [...obsolete, ...spares, ...strays.filter(({ disk }) => !disk.kept)]
   const postDeploy = postDeployOf(instances)
-  const runsScripts = isOutstanding(postDeploy, actual) || (tasks.length > 0 && postDeploy.machines.length > 0)
+  const isDue = isWhole && isOutstanding(postDeploy, actual)
+  const runsScripts = isDue || (tasks.some(starts) && postDeploy.machines.length > 0)
   const changes = tasks.length + unrecorded.length + leaving.length + renamings.length
-  const said = [...wanted.notes, ...decisions.notes, ...kept]
-  if (changes === 0 && isPublished(actual, final) && !runsScripts) return new DraftWriter(said).finish()
+  const said = [...(isWhole ? wanted.notes : []), ...decisions.notes, ...kept]
+  const publishes = isWhole || tasks.some(needsNewVm)
+  const isSettled = !publishes || isPublished(actual, final)
+  if (changes === 0 && isSettled && !runsScripts) return new DraftWriter(said).finish()
 
-  const writer = new DraftWriter([...said, ...wanted.versions])
+  const writer = new DraftWriter([...said, ...(isWhole ? wanted.versions : [])])
   for (const task of [...tasks.filter(needsNewVm), ...unrecorded]) writer.reserve(...addressesOf(task))
   const moves = orderAddressMoves(tasks, decisions, actual)
   // An instance that goes first, as its address is wanted, is in no table any more, and gets none.
@@ -65,12 +69,13 @@ export function build(context: PlanContext, decisions: Decisions): PlanDraft {
   const readiness = makeReady(drawing, unrecorded)
   const fresh = tasks.filter((task) => needsNewVm(task) && (readiness.made.has(task) || task.adopted))
   const made = tasks.flatMap((task) => readiness.made.get(task) ?? [])
-  const published = tasks.length === 0 ? null : publishBefore(drawing, union, staying, { fresh, made })
+  const published = tasks.length === 0 || !publishes ? null : publishBefore(drawing, union, staying, { fresh, made })
 
   const gates = drawGates(drawing, [...renamed, ...(published === null ? [] : [published])])
   for (const task of tasks) updateInstance(drawing, task, gates.get(task)!, readiness)
   const known = published === null ? actual.table : union.digest
-  const finished = publishAfter(drawing, final, known, { instances, starts: tasks.map(startOf) })
+  const ends = tasks.map(endOf)
+  const finished = publishes ? publishAfter(drawing, final, known, { instances, ends }) : ends
   cleanUp(drawing, { finished, renamed })
   if (runsScripts) runPostDeploy(drawing, postDeploy)
   return writer.finish()
@@ -87,7 +92,8 @@ function changedByGroup(instances: readonly Decided[]): ReadonlyMap<string, read
 
 /** All that is made and prepared ahead of the updates. */
 function makeReady(drawing: Drawing, unrecorded: readonly Decided[]): Readiness {
-  const { context, tasks, moves, writer } = drawing
+  const { context, moves, writer } = drawing
+  const tasks = drawing.tasks.filter(starts)
   const compiled = compilePackages(context, tasks, writer)
   const made = new Map<Decided, string>()
   const disks = new Map<Decided, string>()

@@ -1,7 +1,8 @@
 import { shareOf } from '../architect/update.ts'
 import { groupId } from '../names.ts'
 import type { Drawing } from './drawing.ts'
-import { startOf } from './instance-steps.ts'
+import { endOf } from './instance-steps.ts'
+import { starts } from './stages.ts'
 import type { WantedGroup } from './wanted.ts'
 
 /**
@@ -14,9 +15,10 @@ export function drawCanaries({ context, changed, writer }: Drawing, group: Wante
   const { name, update, count } = group
   const tasks = changed.get(name) ?? []
   const window = writer.window(`update ${name}`, shareOf(own?.maxInFlight ?? update.maxInFlight, count, 1))
-  const canaries = Math.min(tasks.length, shareOf(String(own?.canaries ?? (proven ? 0 : update.canaries)), count, 0))
+  const isProven = proven || !tasks.some(starts)
+  const canaries = Math.min(tasks.length, shareOf(String(own?.canaries ?? (isProven ? 0 : update.canaries)), count, 0))
   if (canaries === 0 || canaries === tasks.length) return { window, canaries, rest: before }
-  const healthy = tasks.slice(0, canaries).map(startOf)
+  const healthy = tasks.slice(0, canaries).map(endOf)
   const stage = `Updating instance ${name}`
   return { window, canaries, rest: [writer.barrier(`canaries of ${name} are healthy`, stage, groupId(name), healthy)] }
 }

@@ -16,3 +16,6 @@ export interface PlanContext {
   /** Package -> how many milliseconds it took to compile it the last time. */
   readonly durations: ReadonlyMap<string, number>
 }
+
+/** Whether the plan is of an action: it touches the instances that are asked for, and nothing else. */
+export const isPartial = ({ options }: Pick<PlanContext, 'options'>) => options.own?.lifecycle !== undefined

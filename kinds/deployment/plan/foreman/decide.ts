@@ -2,6 +2,7 @@ import { canonical } from '../../../../shared/model/canonical.ts'
 import type { Content, DeploymentReason } from '../../reasons.ts'
 import type { ActualInstance } from './actual.ts'
 import type { CloudIds } from './cloud-ids.ts'
+import { isPartial, type PlanContext } from './context.ts'
 import { stemcellOf } from './machine-reasons.ts'
 import type { Decided, DiskTask, Rendered } from './stages.ts'
 
@@ -10,9 +11,15 @@ import type { Decided, DiskTask, Rendered } from './stages.ts'
  * change, it is updated.
  */
 export function decide(rendered: Rendered, cids: CloudIds): Decided {
-  const { old, how, group, index } = rendered
-  const found = old ? contentReasons(rendered, old) : []
-  if (!old || found.length === 0) return rendered
+  const { old, how, group, index, asked } = rendered
+  if (!old) return rendered
+  if (rendered.isHeld) return decideHeld(rendered, old)
+  const found = [
+    ...contentReasons(rendered, old),
+    ...(asked === 'restart' && how === 'none' ? [{ code: 'asked', what: asked } as const] : []),
+  ]
+  // What a person does not want any more is left out of what is recorded.
+  if (found.length === 0) return how === 'none' && old.attributes.intents ? asRecorded(rendered) : rendered
   const reasons = [...rendered.reasons, ...found]
   if (how !== 'none') return { ...rendered, reasons }
   if (old.health !== 'unresponsive') return { ...rendered, how: 'update', reasons }
@@ -21,10 +28,37 @@ export function decide(rendered: Rendered, cids: CloudIds): Decided {
   return { ...rendered, how: 'recreate', cid, reasons: [...reasons, { code: 'machine-silent' }] }
 }
 
+/** Of one that is left as it is only what a person wants of it can change. */
+function decideHeld(rendered: Rendered, { attributes }: ActualInstance): Decided {
+  const before = attributes.intents ?? []
+  const { intents } = rendered
+  if (canonical([...before]) === canonical([...intents])) return rendered
+  if (!intents.includes('stopped') || before.includes('stopped')) return asRecorded(rendered)
+  return {
+    ...rendered,
+    how: 'stop',
+    reasons: [{ code: 'asked', what: 'stop' }],
+    attributes: { ...rendered.attributes, state: 'stopped' },
+  }
+}
+
+function asRecorded(rendered: Rendered): Decided {
+  const { intents, old } = rendered
+  const isMore = intents.length > (old?.attributes.intents?.length ?? 0)
+  return { ...rendered, how: 'record', reasons: [{ code: 'asked', what: isMore ? 'ignore' : 'unignore' }] }
+}
+
+/** What is left alone as a person wants that; where the plan is about some instances, of these. */
+export function heldNotes(decided: readonly Decided[], context: PlanContext): string[] {
+  return decided
+    .filter(({ how, intents, asked }) => how === 'none' && intents.length > 0 && (asked || !isPartial(context)))
+    .map(({ name, intents }) => `${name} is ${intents.join(' and ')}: it is left as it is`)
+}
+
 /** What is left alone though it does not answer, as nothing about it changes. */
 export function unresponsiveNotes(decided: readonly Decided[]): string[] {
   return decided
-    .filter(({ old, how }) => old?.health === 'unresponsive' && how === 'none')
+    .filter(({ old, how, isHeld }) => old?.health === 'unresponsive' && how === 'none' && !isHeld)
     .map(
       ({ name }) => `${name} does not answer; nothing about it changes, so it is left alone (recreate makes it anew)`,
     )

@@ -11,6 +11,8 @@ export interface Decisions {
   readonly instances: readonly Decided[]
   /** Instances that are not wanted any more. */
   readonly obsolete: readonly ActualInstance[]
+  /** Those of them that the plan leaves as they are. */
+  readonly left: readonly ActualInstance[]
   /** Machines of interrupted plans that fit nothing. */
   readonly spares: readonly ActualVm[]
   readonly renamings: readonly Renaming[]

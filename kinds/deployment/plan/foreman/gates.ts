@@ -1,7 +1,7 @@
 import { groupId } from '../names.ts'
 import { drawCanaries } from './canaries.ts'
 import type { Drawing } from './drawing.ts'
-import { startOf } from './instance-steps.ts'
+import { endOf } from './instance-steps.ts'
 import type { Decided } from './stages.ts'
 import type { WantedGroup } from './wanted.ts'
 
@@ -35,8 +35,8 @@ export function drawGates(drawing: Drawing, first: readonly string[]): ReadonlyM
 }
 
 function drawWaveEnd({ changed, writer }: Drawing, wave: readonly WantedGroup[]): string {
-  const starts = wave.flatMap((group) => (changed.get(group.name) ?? []).map(startOf))
+  const ends = wave.flatMap((group) => (changed.get(group.name) ?? []).map(endOf))
   const names = wave.map((group) => group.name).join(', ')
   const last = wave.at(-1)?.name ?? ''
-  return writer.barrier(`${names}: all are healthy`, `Updating instance ${last}`, groupId(last), starts)
+  return writer.barrier(`${names}: all are healthy`, `Updating instance ${last}`, groupId(last), ends)
 }

@@ -5,7 +5,7 @@ import type { DeploymentReason } from '../../reasons.ts'
 import { instanceName, vmId } from '../names.ts'
 import type { ActualInstance } from './actual.ts'
 import type { Site, Turn } from './site.ts'
-import type { Decided } from './stages.ts'
+import { type Decided, starts } from './stages.ts'
 import type { Stopping } from './stopping.ts'
 
 const createWindow = 32
@@ -95,6 +95,8 @@ export function stop(
   why: Why & Pick<Remodel, 'action'>,
 ): string {
   const instance = instanceName(group, index)
+  // Whatever comes next records what a person wants of it.
+  const { intents: _, ...had } = attributes
   return writer.step(
     'stop-instance',
     instance,
@@ -104,7 +106,7 @@ export function stop(
       jobs: Object.keys(attributes.jobs).sort(),
       ...stopping,
       skipDrain: context.options.skipDrain,
-      attributes: { ...attributes, state: 'stopped' },
+      attributes: { ...had, state: 'stopped' },
     },
     { material: id, ...why },
   )
@@ -144,8 +146,33 @@ export function start(
   )
 }
 
-/** Id of the remodel that ends the update of an instance. */
+/** What a person wants of an instance from now on. */
+export function record({ writer }: Site, task: Decided, { needs, permit }: Turn): string {
+  const { intents, name, old, attributes, reasons } = task
+  const said = intents.length === 0 ? 'no longer ignored' : intents.join(' and ')
+  return writer.step(
+    'record-instance',
+    name,
+    { vm: old?.cid ?? null, attributes },
+    {
+      action: 'update',
+      material: task.id,
+      verb: 'record',
+      subject: `${name} as ${said}`,
+      stage: updating(task),
+      needs,
+      ...(permit === null ? {} : { permit }),
+      reasons,
+      changes: changes(old?.attributes, attributes),
+    },
+  )
+}
+
+/** Id of the remodel that starts an instance. */
 export const startOf = ({ name }: Pick<Decided, 'name'>) => `start-instance ${name}`
+
+/** Id of the remodel that ends what is done about an instance. */
+export const endOf = (task: Decided) => (starts(task) ? startOf(task) : `record-instance ${task.name}`)
 
 export function updating(task: Decided): string {
   return `Updating instance ${task.group.name}`

@@ -6,7 +6,7 @@ import type { Matched } from './stages.ts'
 
 /** Why an instance cannot stay on its machine, addresses aside. */
 export function machineReasons(
-  { group, az }: Matched,
+  { group, az, asked }: Matched,
   { vm, health }: ActualInstance,
   options: PlanOptions,
 ): DeploymentReason[] {
@@ -14,7 +14,7 @@ export function machineReasons(
   const { stemcell, hardware, az: before } = vm.attributes
   const [wanted, machine] = [stemcellOf(group), group.machines[az ?? '']]
   const reasons: DeploymentReason[] = []
-  if (options.recreate) reasons.push({ code: 'recreate-asked' })
+  if (options.recreate || asked === 'recreate') reasons.push({ code: 'recreate-asked' })
   else if (options.repairs && health === 'unresponsive') reasons.push({ code: 'machine-silent' })
   if (stemcell !== wanted) reasons.push({ code: 'stemcell-changed', before: stemcell, after: wanted })
   if (hardware !== (machine?.hardware ?? '')) reasons.push({ code: 'vm-type-changed' })

@@ -1,4 +1,5 @@
-import type { Fault } from '../../../../shared/runtime/errors.ts'
+import { type Fault, RemodelError } from '../../../../shared/runtime/errors.ts'
+import { intentsAfter, type Lifecycle, partsOf } from '../lifecycle.ts'
 import { diskId, instanceId, instanceName } from '../names.ts'
 import { type Placement, place } from '../placement.ts'
 import { addressIn, spaceOf } from '../reservations.ts'
@@ -13,6 +14,8 @@ export interface Matching {
   readonly matched: readonly Matched[]
   /** Instances that are not wanted any more. */
   readonly obsolete: readonly ActualInstance[]
+  /** Those of them that the plan leaves as they are: it is about other instances. */
+  readonly left: readonly ActualInstance[]
   readonly faults: readonly Fault[]
 }
 
@@ -22,9 +25,16 @@ export function match(context: PlanContext): Matching {
   const groups = wanted.groups.map((group) => matchGroup(group, actual))
   const names = new Set(wanted.groups.map(({ name }) => name))
   const unlisted = [...actual.byGroup].flatMap(([name, instances]) => (names.has(name) ? [] : instances))
+  const matched = groups.flatMap((group) => group.matched)
+  const obsolete = [...groups.flatMap((group) => group.obsolete), ...unlisted]
+  const { lifecycle } = context.options.own ?? {}
+  // The plan of an action touches nothing else.
+  if (lifecycle) return { ...onlyAsked(lifecycle, matched), obsolete: [], left: obsolete, faults: [] }
+  refuseIgnored(obsolete)
   return {
-    matched: groups.flatMap(({ matched }) => matched),
-    obsolete: [...groups.flatMap(({ obsolete }) => obsolete), ...unlisted],
+    matched,
+    obsolete,
+    left: [],
     faults: [
       ...wanted.groups.flatMap((group) => reservedFaults(group, context)),
       ...groups.flatMap(({ faults }) => faults),
@@ -33,24 +43,47 @@ export function match(context: PlanContext): Matching {
   }
 }
 
+/** Instances that exist: what is asked of some of them, and the others to be left as they are. */
+function onlyAsked(lifecycle: Lifecycle, all: readonly Matched[]): { matched: Matched[] } {
+  const matched = all.filter(({ old }) => old !== null)
+  const meant = partsOf(
+    lifecycle,
+    matched.map(({ name, group }) => ({ name, group: group.name })),
+  )
+  return {
+    matched: matched.map((one) => {
+      if (!meant.has(one.name)) return { ...one, isHeld: true }
+      const intents = intentsAfter(one.intents, lifecycle.what)
+      return { ...one, intents, isHeld: intents.length > 0, asked: lifecycle.what }
+    }),
+  }
+}
+
+/** Throws `conflict` where a plan would delete an instance that no plan is to touch. */
+export function refuseIgnored(leaving: Iterable<ActualInstance>): void {
+  const names = [...leaving]
+    .filter(({ attributes }) => attributes.intents?.includes('ignored'))
+    .map(({ group, index }) => instanceName(group, index))
+  if (names.length === 0) return
+  const they = names.length === 1 ? 'is' : 'are'
+  throw new RemodelError('conflict', `${names.join(', ')} ${they} ignored, and would be deleted: unignore first`)
+}
+
 function matchGroup(group: WantedGroup, actual: IndexedFloorplan): Matching {
   const existing = actual.byGroup.get(group.name) ?? []
   const placement = placeGroup(group, existing, actual)
   const byIndex = new Map(existing.map((instance) => [instance.index, instance]))
   const { fault } = placement
   return {
-    matched: placement.placed.map(
-      ({ index, az, statics }): Matched => ({
-        id: instanceId(group.name, index),
-        name: instanceName(group.name, index),
-        group,
-        index,
-        az,
-        statics,
-        old: byIndex.get(index) ?? null,
-      }),
-    ),
+    matched: placement.placed.map(({ index, az, statics }): Matched => {
+      const old = byIndex.get(index) ?? null
+      const intents = old?.attributes.intents ?? []
+      const [id, name] = [instanceId(group.name, index), instanceName(group.name, index)]
+      const isHeld = intents.length > 0
+      return { id, name, group, index, az, statics, old, intents, isHeld, asked: null }
+    }),
     obsolete: placement.obsolete.map((index) => byIndex.get(index)!),
+    left: [],
     faults: [
       ...lossFaults(group, placement, actual),
       ...(fault ? [faultAt(group.place, `group ${group.name}: ${fault}`)] : []),

@@ -14,14 +14,15 @@ export interface PostDeploy {
 
 /**
  * All instances that have a post-deploy script, changed or not: it looks at the deployment, not at its own machine. A
- * machine that does not answer and is left alone is left out.
+ * machine that does not answer and is left alone is left out. None runs on one that is stopped or ignored.
  */
 export function postDeployOf(instances: readonly Decided[]): PostDeploy {
   const concerned = instances.filter(
     ({ group, how, old }) => scriptsOf(group).length > 0 && !(how === 'none' && old?.health === 'unresponsive'),
   )
+  const running = concerned.filter(({ intents }) => intents.length === 0)
   return {
-    machines: concerned.map(({ name, cid, group }) => ({ instance: name, vm: cid, jobs: scriptsOf(group) })),
+    machines: running.map(({ name, cid, group }) => ({ instance: name, vm: cid, jobs: scriptsOf(group) })),
     of: digestOfList(concerned.map(({ name, cid, attributes }) => [name, cid, attributes.configuration])),
   }
 }

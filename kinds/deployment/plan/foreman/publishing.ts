@@ -3,7 +3,7 @@ import type { DeploymentReason } from '../../reasons.ts'
 import { tableId } from '../names.ts'
 import type { ActualInstance, IndexedFloorplan } from './actual.ts'
 import type { Site } from './site.ts'
-import type { Decided } from './stages.ts'
+import { type Decided, starts } from './stages.ts'
 import type { Table } from './table.ts'
 
 const stage = 'Publishing addresses'
@@ -49,13 +49,13 @@ export function publishAfter(
   site: Site,
   final: Table,
   known: string | null,
-  { instances, starts }: { instances: readonly Decided[]; starts: readonly string[] },
+  { instances, ends }: { instances: readonly Decided[]; ends: readonly string[] },
 ): readonly string[] {
-  if (final.digest === known) return starts
-  if (known === null && isPublished(site.context.actual, final)) return starts
-  const answering = instances.filter(({ how, old }) => how !== 'none' || old?.health !== 'unresponsive')
+  if (final.digest === known) return ends
+  if (known === null && isPublished(site.context.actual, final)) return ends
+  const answering = instances.filter((one) => starts(one) || (one.old?.vm && one.old.health !== 'unresponsive'))
   const vms = answering.map(({ cid }) => cid)
-  return [publish(site, final, vms, { when: 'after updates', needs: starts, reason: { code: 'addresses-changed' } })]
+  return [publish(site, final, vms, { when: 'after updates', needs: ends, reason: { code: 'addresses-changed' } })]
 }
 
 function publish(

@@ -6,6 +6,7 @@ import type { PlanContext } from './context.ts'
 import { deleteDisk } from './disk-steps.ts'
 import { DraftWriter } from './draft.ts'
 import { deleteVm } from './instance-steps.ts'
+import { refuseIgnored } from './match.ts'
 import { runPostDeploy } from './post-deploy.ts'
 import { forgetAddresses } from './publishing.ts'
 import type { Site } from './site.ts'
@@ -18,6 +19,7 @@ const reasons: readonly DeploymentReason[] = [{ code: 'deployment-removed' }]
  */
 export function remove(context: PlanContext): PlanDraft {
   const { actual } = context
+  refuseIgnored(actual.instances.values())
   const writer = new DraftWriter([])
   const site: Site = { context, writer, table: '', voids: [] }
   const removed = removeGroups(site)

@@ -4,6 +4,7 @@ import type { InstanceAttributes } from '../../inputs.ts'
 import type { Render, RenderContext, RenderLink, RenderRequest, Supervision } from '../../rendering.ts'
 import { rendersTo } from '../names.ts'
 import type { JobStrategy } from '../strategy.ts'
+import type { ActualInstance } from './actual.ts'
 import type { PlanContext } from './context.ts'
 import type { Addressed, Rendered } from './stages.ts'
 import { groupHost, instanceHost } from './table.ts'
@@ -41,6 +42,7 @@ export async function renderJobs(
   let next = 0
   const rendered = [...byGroup.values()].flat().map((one): Rendered => {
     const { group } = one
+    if (one.isHeld && one.old) return { ...one, attributes: heldAttributes(one, one.old) }
     const configuration: Record<string, string> = {}
     const supervised: Supervised[] = []
     for (const job of group.jobs) {
@@ -84,7 +86,12 @@ function attributesOf({ az, networks, group }: Addressed, configuration: Record<
   return { az, networks, jobs, packages, configuration, ...rest }
 }
 
-/** One request for each job of each instance of a group, in this order. */
+/** One that is left as it is keeps what it has, but for what a person wants of it. */
+function heldAttributes({ intents }: Addressed, { attributes: { intents: _, ...had } }: ActualInstance) {
+  return intents.length === 0 ? had : { ...had, intents: [...intents] }
+}
+
+/** One request for each job of each instance of a group that is not left as it is, in this order. */
 function requestsOf(
   members: readonly Addressed[],
   wanted: Wanted,
@@ -96,6 +103,7 @@ function requestsOf(
   const jobs = group.jobs.map((job) => ({ job, links: linksOf(job, wanted, byGroup) }))
   const defaults = group.networks.map((network) => network.default.filter((what) => what !== 'addressable'))
   return members.flatMap((one) => {
+    if (one.isHeld) return []
     const spec = specOf(one, wanted, defaults, one === bootstrap)
     return jobs.map(({ job, links }): RenderRequest => {
       const context: RenderContext = { properties: job.properties, links, spec: { ...spec, release: job.release } }

@@ -1,5 +1,6 @@
-import type { InstanceAttributes, VmAttributes } from '../../inputs.ts'
+import type { InstanceAttributes, Intent, VmAttributes } from '../../inputs.ts'
 import type { DeploymentReason } from '../../reasons.ts'
+import type { Lifecycle } from '../lifecycle.ts'
 import type { Resources } from '../strategy.ts'
 import type { ActualDisk, ActualInstance, ActualVm } from './actual.ts'
 import type { WantedGroup } from './wanted.ts'
@@ -12,14 +13,16 @@ import type { WantedGroup } from './wanted.ts'
 
 /**
  * What is done about one wanted instance:
- * - `none`: it is as it should be;
+ * - `none`: it is as it should be, or left as it is;
+ * - `record`: only what a person wants of it is recorded;
+ * - `stop`: its processes are stopped, and that is recorded as what a person wants;
  * - `create`: it is new;
  * - `update`: its machine stays, what runs on it changes;
  * - `recreate`: its machine is deleted, then made anew, as one needs the other's address (delete-create), or as the old
  *   one is gone or does not answer;
  * - `swap`: the new machine is made beside the old one, which goes after the new one is healthy (create-swap-delete).
  */
-export type How = 'none' | 'create' | 'update' | 'recreate' | 'swap'
+export type How = 'none' | 'record' | 'stop' | 'create' | 'update' | 'recreate' | 'swap'
 
 /** It has an index and an AZ, and where such an instance exists, that is the one. */
 export interface Matched {
@@ -31,11 +34,17 @@ export interface Matched {
   /** Network name -> static address. */
   readonly statics: Readonly<Record<string, string>>
   readonly old: ActualInstance | null
+  /** What a person wants of it from now on. */
+  readonly intents: readonly Intent[]
+  /** It is left as it is: a person wants that, or the plan is about other instances. */
+  readonly isHeld: boolean
+  /** What the plan's action asks of it. */
+  readonly asked: Lifecycle['what'] | null
 }
 
 /** It has a machine with addresses, and a disk where it wants one. */
 export interface Addressed extends Matched {
-  readonly how: Exclude<How, 'update'>
+  readonly how: Exclude<How, 'update' | 'record' | 'stop'>
   /** Why its machine cannot stay. */
   readonly reasons: readonly DeploymentReason[]
   /** The machine it will run on: the present one, a spare of an interrupted plan, or one that is made. */
@@ -56,6 +65,9 @@ export interface Rendered extends Addressed {
 export interface Decided extends Omit<Rendered, 'how'> {
   readonly how: How
 }
+
+/** Whether something of the instance is started. */
+export const starts = ({ how }: Pick<Decided, 'how'>) => how !== 'none' && how !== 'record' && how !== 'stop'
 
 export interface DiskTask {
   readonly id: string

@@ -19,6 +19,16 @@ export function leaving(instance: ActualInstance, actual: IndexedFloorplan, opti
   }
 }
 
+/** An instance that a person stops: it is there for as long as it takes until they start it again. */
+export function staying(instance: ActualInstance, actual: IndexedFloorplan): Stopping {
+  const size = actual.disks.get(diskId(instance.group, instance.index))?.attributes.sizeMiB ?? 0
+  return {
+    next: { vm: 'keep', instance: 'keep', deployment: 'keep' },
+    drain: shutdown,
+    disk: { now: size, next: size },
+  }
+}
+
 /** An instance that is started again, on the same machine or on another. */
 export function updated(old: ActualInstance, task: Decided): Stopping {
   const stays = task.how === 'update'

@@ -15,11 +15,18 @@ export interface Table {
   digest: string
 }
 
-/** Names of the finished deployment. */
-export function finalTable(deployment: string, instances: readonly Decided[]): Table {
-  const records = instances.flatMap(({ group, index, az, vm }) =>
-    recordsOf(deployment, { group: group.name, index }, { az, networks: vm.networks }),
-  )
+/** Names of the finished deployment; `left` are instances that it does not want, and that stay for now. */
+export function finalTable(
+  deployment: string,
+  instances: readonly Decided[],
+  left: readonly ActualInstance[] = [],
+): Table {
+  const records = [
+    ...instances.flatMap(({ group, index, az, networks }) =>
+      recordsOf(deployment, { group: group.name, index }, { az, networks }),
+    ),
+    ...left.flatMap((instance) => recordsOf(deployment, instance, instance.attributes)),
+  ]
   return { records, digest: digestOfRecords(records) }
 }
 

@@ -3,9 +3,9 @@ import { freedBy } from './cleanup.ts'
 import { settleDisk } from './disk-steps.ts'
 import type { Drawing } from './drawing.ts'
 import type { Gate } from './gates.ts'
-import { createVm, deleteVm, prepare, start, stop, updating } from './instance-steps.ts'
-import type { Decided } from './stages.ts'
-import { updated } from './stopping.ts'
+import { createVm, deleteVm, prepare, record, start, stop, updating } from './instance-steps.ts'
+import { type Decided, starts } from './stages.ts'
+import { staying, updated } from './stopping.ts'
 
 /** Ids of the remodels that are done ahead of the updates. */
 export interface Readiness {
@@ -26,6 +26,14 @@ export function updateInstance(drawing: Drawing, task: Decided, gate: Gate, read
   const disk = readiness.disks.get(task)
   const ready = prepared === undefined ? (readiness.compiled.get(task.group.name) ?? []) : [prepared]
   const common = { stage: updating(task), permit, reasons }
+  if (!starts(task)) {
+    const stopped = task.how === 'stop' && old?.vm
+    const needs = stopped
+      ? [stop(drawing, old, staying(old, drawing.context.actual), { ...common, needs: gate.needs, action: 'run' })]
+      : gate.needs
+    record(drawing, task, { needs, permit })
+    return
+  }
   let needs: readonly string[] = [...gate.needs, ...(disk === undefined ? [] : [disk]), ...ready]
   if (old?.vm && old.health !== 'unresponsive')
     needs = [stop(drawing, old, updated(old, task), { ...common, needs, action: 'run' })]

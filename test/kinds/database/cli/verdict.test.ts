@@ -10,6 +10,7 @@ function server(instance: string, state: string, facts: Facts): Server {
   return {
     ...{ instance, state, az: null, addresses: ['127.0.0.1'], vm: `db-shop-${host}`, stemcell: null, disk: null },
     processes: [],
+    intents: [],
     database: {
       ...{ database: 'shop', port: 5432, node, host, role: null, receivedBytes: null, lagBytes: null, peers: [] },
       ...{

@@ -1,0 +1,77 @@
+import type { Sabotage } from './sabotages.ts'
+
+/** Of what a person asks of instances. */
+export const lifecycle: readonly Sabotage[] = [
+  {
+    name: 'a deploy starts what a person has stopped',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/foreman/match.ts',
+    find: 'const isHeld = intents.length > 0',
+    replace: 'const isHeld = intents.length > 2',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'an action touches instances that it was not asked for',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/foreman/match.ts',
+    find: 'return { ...one, isHeld: true }',
+    replace: 'return one',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'an instance that is ignored is deleted',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/foreman/match.ts',
+    find: '  refuseIgnored(obsolete)\n',
+    replace: '',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'an action deletes disks that no instance has',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/foreman/build.ts',
+    find: 'isWhole ? strayDisks(actual, decisions) : []',
+    replace: 'strayDisks(actual, decisions)',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'the address of an instance that is left as it is goes to another',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/foreman/address.ts',
+    find: '      ...heldFaults(addressed),\n',
+    replace: '',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'what a person has stopped is mended',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/losses.ts',
+    find: ' || attributes.intents !== undefined',
+    replace: '',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'what a person has stopped deviates',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/deviations.ts',
+    find: '    if (held.has(id)) return []\n',
+    replace: '',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'a post-deploy script runs on an instance that is stopped',
+    guarantee: 113,
+    file: 'kinds/deployment/plan/foreman/post-deploy.ts',
+    find: '({ intents }) => intents.length === 0',
+    replace: '({ intents }) => intents.length >= 0',
+    caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'an action becomes the order of its deployment',
+    guarantee: 113,
+    file: 'services/planner/planning/planning.ts',
+    find: '{ proven, ...options }, isNewest: true',
+    replace: '{ proven, ...options }, isNewest: false',
+    caughtBy: 'test/e2e/intents.test.ts',
+  },
+]
