@@ -53,8 +53,11 @@ export interface PlanOptions<Own = unknown> {
   skipDrain: boolean
   /** What is asked for was there before, and ended well: nothing has to be tried first. */
   proven?: boolean
-  /** It is a repair: a machine that does not answer is made anew, though nothing about it changes. */
-  repairs?: boolean
+  /**
+   * It is a repair of these materials: a machine of theirs that does not answer is made anew, though nothing about it
+   * changes. A kind that mends each apart (`Kind.mendsEach`) touches nothing else.
+   */
+  repairs?: readonly string[]
   /** Go on where something that was acknowledged may be lost, without asking. */
   acceptLoss?: boolean | undefined
   /** It begins in this time, in milliseconds since the epoch. The core sees to it, no kind. */
@@ -214,6 +217,8 @@ export interface Kind<Strategy = unknown, Options = unknown> {
    * Pure. Absent: nothing of this kind is mended between deploys.
    */
   losses?(found: Inspection): Loss[]
+  /** Some of what is lost can be mended without the rest. Absent: a repair is of all that is lost. */
+  mendsEach?: true
   /**
    * True where a machine or disk of this ownership was made by this kind: a deployment that no plan
    * names is removed by it.

@@ -43,6 +43,7 @@ export const renderedBy = (render: Render): Kind =>
     foreman: foremanWith(render),
     deviations,
     losses,
+    mendsEach: true,
     actions: lifecycleActions,
     made: ({ purpose }) => madeFor.has(materialType(purpose)),
     releasesInUse,

@@ -137,3 +137,22 @@ test('what is lost again at once waits; where a person says so, nothing is mende
   expect((await deviating()).sort()).toEqual(['instance/app/0', 'instance/app/1'])
   expect(await client.healing(deployment)).toMatchObject({ mode: 'off', message: 'left alone' })
 })
+
+test('of a storm a part is mended, the rest waits with a sentence, and a person mends it all', async () => {
+  const storm = { ...small, name: 'storm', net: 90, instances: 6, recreate: true }
+  expect((await deploySmall(client, storm)).ended).toBe('done')
+  await client.heal('storm', { mode: 'apply', message: '' })
+  deployment = 'storm'
+  const machines = (await client.instances('storm')).map(({ vm }) => vm!)
+  await Promise.all(machines.map((machine) => signal(machine, 'SIGKILL')))
+  const mended = async () => (await repairs()).flatMap(({ subjects }) => subjects)
+  await expect.poll(async () => (await mended()).length, generous).toBeGreaterThan(0)
+  const why = async () => (await client.healing('storm')).waits?.why
+  await expect.poll(why, generous).toMatch(/of 6 instances were lost within ten minutes: 4 are mended in that time/)
+  const states = async () => (await client.instances('storm')).filter(({ state }) => state === 'running').length
+  await expect.poll(states, generous).toBe(4)
+  await sleep(12_000)
+  expect([await states(), (await mended()).length]).toEqual([4, 4])
+  expect((await deploySmall(client, { ...storm, recreate: false })).ended).toBe('done')
+  expect(await states()).toBe(6)
+})

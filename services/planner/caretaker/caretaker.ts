@@ -101,18 +101,20 @@ export class Caretaker {
     const doubted = this.#silentOf(deployment)
     const { losses, of } = await verdicts.losses(deployment, kind, doubted)
     const sure = losses.filter(({ is, machine }) => is === 'gone' || doubted.has(machine))
-    const ruling = sure.length === 0 ? null : rule({ losses: sure, of, newest }, repairs, await ledger.time())
-    const plan = ruling?.go ? await this.#draw(deployment, { mode, doubted, sure }) : ruling
-    const kept = plan && 'why' in plan ? { why: plan.why, again: plan.again } : null
+    const isEach = kind.mendsEach === true
+    const ruling = rule({ losses: sure, of, newest, isEach }, repairs, await ledger.time())
+    const { mends } = ruling
+    const plan = mends.length === 0 ? null : await this.#draw(deployment, { mode, doubted, mends })
+    const kept = plan && 'why' in plan ? plan : ruling.waits
     if (JSON.stringify(kept) !== JSON.stringify(waits)) {
       await ledger.healings.note(deployment, kept)
       if (kept) log.warn({ deployment }, kept.why)
     }
     if (!plan || 'why' in plan || plan.remodels.length === 0) return
-    const message = `mends ${phrase(sure)}`
+    const message = `mends ${phrase(mends)}`
     log.info({ deployment, plan: plan.id }, message)
     await planning
-      .apply(plan.id, { by: caretaker, message, waitSeconds: 0, lost: sure.map(({ subject }) => subject) })
+      .apply(plan.id, { by: caretaker, message, waitSeconds: 0, lost: mends.map(({ subject }) => subject) })
       .catch((error) => {
         // Another plan came first, or a person's word: it is looked at again.
         if (!(error instanceof RemodelError) || !passing.has(error.code)) throw error
@@ -122,12 +124,13 @@ export class Caretaker {
   /** The plan, or why a person has to say more first: it is only proposed, or cannot be drawn. */
   async #draw(
     deployment: string,
-    { mode, doubted, sure }: { mode: HealingMode; doubted: ReadonlySet<string>; sure: readonly Loss[] },
+    { mode, doubted, mends }: { mode: HealingMode; doubted: ReadonlySet<string>; mends: readonly Loss[] },
   ): Promise<Plan | { why: string; again: null }> {
     try {
-      const plan = await this.#parts.planning.planRepair(deployment, doubted)
+      const lost = mends.map(({ subject }) => subject)
+      const plan = await this.#parts.planning.planRepair(deployment, lost, doubted)
       if (mode === 'apply' || plan.remodels.length === 0) return plan
-      return { why: `${phrase(sure)}: remodel apply ${plan.id} mends it`, again: null }
+      return { why: `${phrase(mends)}: remodel apply ${plan.id} mends it`, again: null }
     } catch (error) {
       if (!(error instanceof RemodelError) || error.code === 'infrastructure') throw error
       return { why: error.faults[0]?.message ?? error.message, again: null }

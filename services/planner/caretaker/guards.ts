@@ -5,45 +5,75 @@ import type { Lost } from '../planning/verdicts.ts'
 const hourMs = 3_600_000
 /** After its first repair a subject is left alone for so long; each further one doubles that, an hour at most. */
 const firstPauseMs = 30_000
-/** A storm: so many at once, and more than this share of all instances. The numbers of BOSH's resurrector. */
-const storm = { least: 5, share: 0.2 }
+/**
+ * A storm: so many are lost within this time, and more than this share of all instances. The numbers of BOSH's
+ * resurrector (`minimum_down_jobs`, `percent_threshold`, `time_threshold`).
+ */
+const storm = { least: 5, share: 0.2, withinMs: 600_000 }
 
 /** What is lost now, and the last plan of the deployment that was begun. */
 interface Seen extends Lost {
   newest: Pick<PlanRecord, 'id' | 'state' | 'errors'>
+  /** Whether some of what is lost can be mended without the rest. */
+  isEach: boolean
 }
 
-/** What the guards say to a repair: go, or why not and when they are to be asked again. */
-export type Ruling = { go: true } | { go: false; why: string; again: number | null }
+/** What the guards say: what may be mended now, why the rest waits, and when they are to be asked again. */
+export interface Ruling {
+  mends: readonly Loss[]
+  waits: { why: string; again: number | null } | null
+}
 
 /**
- * Whether what is lost may be mended now. Pure.
+ * What of that which is lost may be mended now. Pure.
  *
  * - **unsettled**: after a plan that did not end well, what is there is not what was ordered, and what a person has
  *   cancelled or refused is not begun again: a person goes on. Only a repair that failed by itself is tried again.
- * - **storm**: where many are lost at once something else is ill, and new machines would make it worse: a person
- *   decides.
  * - **flapping**: what was mended and is lost again is left alone for 30 s, twice as long each time, and half as long
- *   for each hour in which it was well. Where one of several has waited for long enough, all are mended.
+ *   for each hour in which it was well. Where all has to be mended together, the first that may be takes the rest
+ *   along.
+ * - **storm**: where many are lost within ten minutes something else is ill, and new machines may make it worse: a
+ *   fifth of all is mended in that time. Where all has to be mended together, a person decides.
  */
-export function rule({ losses, of, newest }: Seen, repairs: readonly Repair[], now: number): Ruling {
+export function rule({ losses, of, newest, isEach }: Seen, repairs: readonly Repair[], now: number): Ruling {
+  const [first] = losses
+  if (!first) return { mends: [], waits: null }
   const unsettled = whyUnsettled(newest, repairs)
-  if (unsettled !== null) return { go: false, why: `${losses[0]!.subject} is lost, and ${unsettled}`, again: null }
-  if (losses.length >= storm.least && losses.length > storm.share * of) {
-    const allowed = Math.max(storm.least - 1, Math.floor(storm.share * of))
-    const why = `${losses.length} of ${of} instances are lost at once, and no more than ${allowed} are mended without a person`
-    return { go: false, why, again: null }
-  }
+  if (unsettled !== null)
+    return { mends: [], waits: { why: `${first.subject} is lost, and ${unsettled}`, again: null } }
   const moments = losses.map((loss) => mayBeMended(loss, repairs))
   const again = Math.min(...moments)
-  if (again <= now) return { go: true }
-  const { subject } = losses[moments.indexOf(again)]!
-  const until = new Date(again).toISOString()
-  return {
-    go: false,
-    why: `${subject} was lost again soon after it was mended: it is left alone until ${until}`,
-    again,
-  }
+  const rested = isEach ? losses.filter((_, at) => moments[at]! <= now) : again <= now ? losses : []
+  const recent = repairs.filter(({ at }) => at > now - storm.withinMs)
+  const hit = new Set([...losses.map(({ subject }) => subject), ...recent.flatMap(({ subjects }) => subjects)]).size
+  if (hit >= storm.least && hit > storm.share * of) return ruleStorm({ losses: rested, hit, of, isEach }, recent, now)
+  const left = losses.filter((loss) => !rested.includes(loss))
+  if (left.length === 0) return { mends: rested, waits: null }
+  const next = Math.min(...left.map((loss) => mayBeMended(loss, repairs)))
+  const { subject } = left.find((loss) => mayBeMended(loss, repairs) === next)!
+  const until = new Date(next).toISOString()
+  const why = `${subject} was lost again soon after it was mended: it is left alone until ${until}`
+  return { mends: rested, waits: { why, again: next } }
+}
+
+/** `hit`: how many were lost lately; `recent`: the repairs of that time, the newest first. */
+function ruleStorm(
+  { losses, hit, of, isEach }: Pick<Seen, 'losses' | 'of' | 'isEach'> & { hit: number },
+  recent: readonly Repair[],
+  now: number,
+): Ruling {
+  const allowed = Math.max(storm.least - 1, Math.floor(storm.share * of))
+  const many = `${hit} of ${of} instances were lost within ten minutes`
+  if (!isEach)
+    return {
+      mends: [],
+      waits: { why: `${many}, and no more than ${allowed} are mended without a person`, again: null },
+    }
+  const room = Math.max(0, allowed - recent.reduce((sum, { subjects }) => sum + subjects.length, 0))
+  const why = `${many}: ${allowed} are mended in that time, and remodel bring-back mends all that are gone`
+  const again = room > 0 ? null : (recent.at(-1)?.at ?? now) + storm.withinMs
+  const waits = losses.length > room ? { why, again } : null
+  return { mends: losses.slice(0, room), waits }
 }
 
 /** Null where the last plan leaves the way free. */

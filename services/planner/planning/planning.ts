@@ -166,13 +166,14 @@ export class Planning {
   }
 
   /**
-   * Draws and stores the plan that makes anew what a deployment has lost: that of its newest order, which stays what it
-   * is. Machines that are doubted have a second to answer. Throws `not-found` where no order of it is kept.
+   * Draws and stores the plan that makes anew what a deployment has lost, by its materials: a plan of its newest order,
+   * which stays what it is. Machines that are doubted have a second to answer. Throws `not-found` where no order of it
+   * is kept.
    */
-  planRepair(deployment: string, doubted: ReadonlySet<string>): Promise<Plan> {
+  planRepair(deployment: string, lost: readonly string[], doubted: ReadonlySet<string>): Promise<Plan> {
     return this.#sessions.during(async () => {
       const { order } = await this.orders.read(deployment)
-      const again = { options: { proven: true, repairs: true }, isNewest: true, doubted }
+      const again = { options: { proven: true, repairs: lost }, isNewest: true, doubted }
       return this.#plan({ ...order, options: {} }, again)
     })
   }

@@ -69,7 +69,12 @@ describe('an instance that is stopped', () => {
       expect(deviations({ materials, observations })).toEqual([])
       expect(losses({ materials, observations })).toEqual([])
       expect(
-        await ids(manifestText, given(), { ...emptyFloorplan('shop'), materials }, { healths, repairs: true }),
+        await ids(
+          manifestText,
+          given(),
+          { ...emptyFloorplan('shop'), materials },
+          { healths, repairs: ['instance/web/1'] },
+        ),
       ).toEqual([])
       const made = await ids(
         manifestText,

@@ -43,10 +43,35 @@ test('a repair makes a machine anew that does not answer, and only that', async 
   const before = await deployed()
   const healths = { 'instance/web/1': 'unresponsive' } as const
   expect((await plan(manifestText, given(), before, { healths })).remodels).toEqual([])
-  const made = await plan(manifestText, given(), before, { healths, repairs: true })
+  const made = await plan(manifestText, given(), before, { healths, repairs: ['instance/web/1'] })
   const subjects = new Set(made.remodels.filter(({ step }) => step === 'create-vm').map(({ id }) => id))
   expect([...subjects]).toEqual(['create-vm web/1'])
   const start = made.remodels.find(({ id }) => id === 'start-instance web/1')
   expect(start?.reasons).toEqual([{ code: 'machine-silent' }])
   expect(made.remodels.map(({ id }) => id)).not.toContain('stop-instance web/1')
+})
+
+test('a repair touches nothing else, and nothing of the rest that is lost', async () => {
+  const before = await deployed()
+  const vms = new Map(before.materials.map(({ id, meta }) => [id, `vm/${meta.vm}`]))
+  const gone = ['instance/web/0', 'instance/web/1', 'instance/db/0']
+  const healths = Object.fromEntries(gone.flatMap((id) => [id, vms.get(id)!]).map((id) => [id, 'missing' as const]))
+  const changed = manifestText
+    .replace('instances: 3', 'instances: 2')
+    .replace('  - name: web\n', '  - {name: after, release: app}\n  - name: web\n')
+  const made = await plan(changed, given(), before, { healths, repairs: ['instance/web/1'] })
+  const steps = made.remodels.filter(({ queue }) => queue !== null).map(({ id }) => id)
+  expect(steps).toContain('start-instance web/1')
+  expect(steps.filter((id) => / (web|db)\/[0-9]/.test(id) && !id.endsWith('web/1'))).toEqual([])
+  const scripts = made.remodels.find(({ step }) => step === 'run-post-deploy')
+  expect(scripts?.input, 'scripts run where a machine is').toMatchObject({ machines: [{ instance: 'web/1' }] })
+})
+
+test('a repair puts no empty disk in the place of one that is gone', async () => {
+  const healths = { 'instance/db/0': 'missing', 'disk/db/0': 'missing' } as const
+  await expect(
+    plan(manifestText, given(), await deployed(), { healths, repairs: ['instance/db/0'] }),
+  ).rejects.toMatchObject({
+    faults: [{ message: expect.stringMatching(/disk of db\/0 is gone/) }],
+  })
 })

@@ -38,7 +38,6 @@ export interface Allocated {
  */
 export class AddressAllocation {
   readonly #options: PlanContext['options']
-  readonly #isPartial: boolean
   readonly #book: AddressBook
   /** By what they were made for; each is adopted once. */
   readonly #spares: Map<string, readonly ActualVm[]>
@@ -48,22 +47,21 @@ export class AddressAllocation {
   constructor(context: PlanContext, obsolete: readonly ActualInstance[]) {
     const { wanted, actual, options, reserved } = context
     this.#options = options
-    this.#isPartial = isPartial(context)
     this.#spares = new Map(actual.spares)
     const addressesOf = (vms: Iterable<ActualVm>) =>
       [...vms].flatMap((vm) => vm.attributes.networks.map((network) => network.address))
     // The address of a machine that is gone counts as held: its corpse may have it until it is deleted.
     const held = new Set(addressesOf(actual.vms.values()))
     const leaving = addressesOf([
-      ...(this.#isPartial ? [] : [...actual.spares.values()].flat()),
+      ...(isPartial(context) ? [] : [...actual.spares.values()].flat()),
       ...obsolete.flatMap((instance) => actual.vms.get(instance.cid ?? '') ?? []),
     ])
     this.#book = new AddressBook(wanted.networks, reserved, held, leaving)
   }
 
-  /** Spares that no instance has adopted, and that go. */
+  /** Spares that no instance has adopted. */
   get spares(): ActualVm[] {
-    return this.#isPartial ? [] : [...this.#spares.values()].flat()
+    return [...this.#spares.values()].flat()
   }
 
   get lacks(): Lack[] {

@@ -4,7 +4,7 @@ import { spaceOf } from '../reservations.ts'
 import type { NetworkStrategy } from '../strategy.ts'
 import type { ActualVm } from './actual.ts'
 import { AddressAllocation, type Allocated, type Lack } from './address-allocation.ts'
-import type { PlanContext } from './context.ts'
+import { isPartial, type PlanContext } from './context.ts'
 import { diskFaults, planDisk } from './disks.ts'
 import { faultAt } from './fault.ts'
 import { stemcellOf } from './machine-reasons.ts'
@@ -29,14 +29,16 @@ export function address(context: PlanContext, { matched, obsolete }: Matching): 
   const adopted = kept.map((one) => allocation.adopt(one))
   const allocated = adopted.map((one) => allocation.give(one))
   const addressed = allocated.map((one) => addressedOf(one, context))
+  // A plan that is about some instances takes away what interrupted plans have left of these.
+  const touched = new Set(matched.flatMap(({ id, isHeld }) => (isHeld ? [] : [id])))
   return {
     addressed,
-    spares: allocation.spares,
+    spares: allocation.spares.filter((vm) => !isPartial(context) || touched.has(vm.attributes.purpose)),
     notes: allocation.notes,
     faults: [
       ...allocation.lacks.map((lack) => lackFault(lack)),
       ...heldFaults(addressed),
-      ...addressed.flatMap((one) => diskFaults(one, one.disk)),
+      ...addressed.flatMap((one) => (one.isHeld ? [] : diskFaults(one, one.disk, context.options))),
     ],
   }
 }

@@ -17,5 +17,6 @@ export interface PlanContext {
   readonly durations: ReadonlyMap<string, number>
 }
 
-/** Whether the plan is of an action: it touches the instances that are asked for, and nothing else. */
-export const isPartial = ({ options }: Pick<PlanContext, 'options'>) => options.own?.lifecycle !== undefined
+/** Whether the plan is of an action, or a repair: it touches the instances that these are about, and nothing else. */
+export const isPartial = ({ options }: Pick<PlanContext, 'options'>) =>
+  options.own?.lifecycle !== undefined || options.repairs !== undefined

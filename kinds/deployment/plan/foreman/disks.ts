@@ -1,4 +1,5 @@
 import type { Fault } from '../../../../shared/runtime/errors.ts'
+import type { PlanOptions } from '../../../contract/kind.ts'
 import { diskId } from '../names.ts'
 import type { PlanContext } from './context.ts'
 import { faultAt } from './fault.ts'
@@ -18,8 +19,15 @@ export function planDisk({ group, index, isHeld }: Matched, { actual, cids }: Pl
   return { id, have, cid: have.cid, how: same ? 'none' : 'resize' }
 }
 
-/** A smaller disk is refused: nothing here may cut off data. */
-export function diskFaults({ name, group }: Matched, { have, how }: DiskTask): Fault[] {
+/**
+ * A smaller disk is refused: nothing here may cut off data. So is an empty one that a repair would put in the place of
+ * one that is gone.
+ */
+export function diskFaults({ name, group }: Matched, { have, how }: DiskTask, { repairs }: PlanOptions): Fault[] {
+  if (repairs && have?.missing) {
+    const message = `the disk of ${name} is gone, and a repair gives it no empty one: deploy again where that is wanted`
+    return [faultAt(group.place, message)]
+  }
   const [wanted, actual] = [group.disk, have?.attributes]
   if (how !== 'resize' || !wanted || !actual || wanted.sizeMiB >= actual.sizeMiB) return []
   const more = { found: `${wanted.sizeMiB} MiB`, allowed: `${actual.sizeMiB} MiB or more` }

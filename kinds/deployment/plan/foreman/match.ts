@@ -1,10 +1,10 @@
 import { type Fault, RemodelError } from '../../../../shared/runtime/errors.ts'
-import { intentsAfter, type Lifecycle, partsOf } from '../lifecycle.ts'
+import { intentsAfter, partsOf } from '../lifecycle.ts'
 import { diskId, instanceId, instanceName } from '../names.ts'
 import { type Placement, place } from '../placement.ts'
 import { addressIn, spaceOf } from '../reservations.ts'
 import type { ActualInstance, IndexedFloorplan } from './actual.ts'
-import type { PlanContext } from './context.ts'
+import { isPartial, type PlanContext } from './context.ts'
 import { faultAt } from './fault.ts'
 import { lossFaults, unsaidRenameFaults } from './loss.ts'
 import type { Matched } from './stages.ts'
@@ -27,9 +27,8 @@ export function match(context: PlanContext): Matching {
   const unlisted = [...actual.byGroup].flatMap(([name, instances]) => (names.has(name) ? [] : instances))
   const matched = groups.flatMap((group) => group.matched)
   const obsolete = [...groups.flatMap((group) => group.obsolete), ...unlisted]
-  const { lifecycle } = context.options.own ?? {}
-  // The plan of an action touches nothing else.
-  if (lifecycle) return { ...onlyAsked(lifecycle, matched), obsolete: [], left: obsolete, faults: [] }
+  if (isPartial(context))
+    return { matched: onlyConcerned(context.options, matched), obsolete: [], left: obsolete, faults: [] }
   refuseIgnored(obsolete)
   return {
     matched,
@@ -43,20 +42,18 @@ export function match(context: PlanContext): Matching {
   }
 }
 
-/** Instances that exist: what is asked of some of them, and the others to be left as they are. */
-function onlyAsked(lifecycle: Lifecycle, all: readonly Matched[]): { matched: Matched[] } {
+/** Instances that exist: those that an action or a repair is about, and the others to be left as they are. */
+function onlyConcerned({ own, repairs = [] }: PlanContext['options'], all: readonly Matched[]): Matched[] {
   const matched = all.filter(({ old }) => old !== null)
-  const meant = partsOf(
-    lifecycle,
-    matched.map(({ name, group }) => ({ name, group: group.name })),
-  )
-  return {
-    matched: matched.map((one) => {
-      if (!meant.has(one.name)) return { ...one, isHeld: true }
-      const intents = intentsAfter(one.intents, lifecycle.what)
-      return { ...one, intents, isHeld: intents.length > 0, asked: lifecycle.what }
-    }),
-  }
+  const { lifecycle } = own ?? {}
+  const names = matched.map(({ name, group }) => ({ name, group: group.name }))
+  const meant = lifecycle ? partsOf(lifecycle, names) : null
+  return matched.map((one) => {
+    if (!(meant ? meant.has(one.name) : repairs.includes(one.id))) return { ...one, isHeld: true }
+    if (!lifecycle) return one
+    const intents = intentsAfter(one.intents, lifecycle.what)
+    return { ...one, intents, isHeld: intents.length > 0, asked: lifecycle.what }
+  })
 }
 
 /** Throws `conflict` where a plan would delete an instance that no plan is to touch. */

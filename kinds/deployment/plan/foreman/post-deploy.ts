@@ -4,7 +4,7 @@ import { postDeployId, rendersTo } from '../names.ts'
 import type { GroupStrategy } from '../strategy.ts'
 import type { IndexedFloorplan } from './actual.ts'
 import type { Site } from './site.ts'
-import type { Decided } from './stages.ts'
+import { answers, type Decided } from './stages.ts'
 
 /** The post-deploy scripts of a deployment: which machines have one, and what they run for. */
 export interface PostDeploy {
@@ -17,9 +17,7 @@ export interface PostDeploy {
  * machine that does not answer and is left alone is left out. None runs on one that is stopped or ignored.
  */
 export function postDeployOf(instances: readonly Decided[]): PostDeploy {
-  const concerned = instances.filter(
-    ({ group, how, old }) => scriptsOf(group).length > 0 && !(how === 'none' && old?.health === 'unresponsive'),
-  )
+  const concerned = instances.filter((one) => scriptsOf(one.group).length > 0 && answers(one))
   const running = concerned.filter(({ intents }) => intents.length === 0)
   return {
     machines: running.map(({ name, cid, group }) => ({ instance: name, vm: cid, jobs: scriptsOf(group) })),

@@ -3,7 +3,7 @@ import type { DeploymentReason } from '../../reasons.ts'
 import { tableId } from '../names.ts'
 import type { ActualInstance, IndexedFloorplan } from './actual.ts'
 import type { Site } from './site.ts'
-import { type Decided, starts } from './stages.ts'
+import { answers, type Decided } from './stages.ts'
 import type { Table } from './table.ts'
 
 const stage = 'Publishing addresses'
@@ -53,8 +53,7 @@ export function publishAfter(
 ): readonly string[] {
   if (final.digest === known) return ends
   if (known === null && isPublished(site.context.actual, final)) return ends
-  const answering = instances.filter((one) => starts(one) || (one.old?.vm && one.old.health !== 'unresponsive'))
-  const vms = answering.map(({ cid }) => cid)
+  const vms = instances.filter(answers).map(({ cid }) => cid)
   return [publish(site, final, vms, { when: 'after updates', needs: ends, reason: { code: 'addresses-changed' } })]
 }
 

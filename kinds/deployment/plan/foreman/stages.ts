@@ -66,6 +66,9 @@ export interface Decided extends Omit<Rendered, 'how'> {
   readonly how: How
 }
 
+/** Whether its machine can be spoken to once the plan has come to its end. */
+export const answers = (one: Decided) => starts(one) || (one.old?.vm != null && one.old.health !== 'unresponsive')
+
 /** Whether something of the instance is started. */
 export const starts = ({ how }: Pick<Decided, 'how'>) => how !== 'none' && how !== 'record' && how !== 'stop'
 
