@@ -89,6 +89,10 @@ test('what is left of a storm, or comes one after the other, is the same storm',
   expect(rule(seen(lost('web/4'), 6), four, 10 * minute).mends).toHaveLength(1)
   expect(rule(seen(lost('web/4'), 30), four, 5 * minute).mends).toHaveLength(1)
   expect(rule(seen(lost('web/1'), 6), four, 5 * minute).mends, 'one of those that were lost before').toHaveLength(1)
+  const five = [repaired(4 * minute, 'web/4'), ...four]
+  expect(rule(seen(lost('web/4'), 6), five, 4 * minute + second), 'which flaps beside').toMatchObject({
+    ...{ mends: [], waits: { why: expect.stringContaining('web/4 was lost again') } },
+  })
 })
 
 test('a storm in which all has to be mended together is left to a person', () => {

@@ -22,8 +22,8 @@ export const healing: readonly Sabotage[] = [
     name: 'what is lost again and again is mended each time',
     guarantee: 112,
     file: 'services/planner/caretaker/guards.ts',
-    find: 'losses.filter((_, at) => moments[at]! <= now)',
-    replace: 'losses.filter((_, at) => moments[at]! <= now || losses.length > 0)',
+    find: '(loss: Loss) => moments.get(loss)! <= now',
+    replace: '(loss: Loss) => moments.get(loss)! <= now || losses.length > 0',
     caughtBy: 'test/planning/guards.test.ts',
   },
   {
@@ -38,8 +38,8 @@ export const healing: readonly Sabotage[] = [
     name: 'a storm is mended whole',
     guarantee: 112,
     file: 'services/planner/caretaker/guards.ts',
-    find: 'hit >= storm.least && hit > storm.share * of',
-    replace: 'hit > of',
+    find: 'if (hit < limits.least || hit <= limits.share * of) return null',
+    replace: 'if (hit <= of) return null',
     caughtBy: 'test/planning/guards.test.ts',
   },
   {

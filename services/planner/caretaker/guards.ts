@@ -9,7 +9,7 @@ const firstPauseMs = 30_000
  * A storm: so many are lost within this time, and more than this share of all instances. The numbers of BOSH's
  * resurrector (`minimum_down_jobs`, `percent_threshold`, `time_threshold`).
  */
-const storm = { least: 5, share: 0.2, withinMs: 600_000 }
+const limits = { least: 5, share: 0.2, withinMs: 600_000 }
 
 /** What is lost now, and the last plan of the deployment that was begun. */
 interface Seen extends Lost {
@@ -41,39 +41,41 @@ export function rule({ losses, of, newest, isEach }: Seen, repairs: readonly Rep
   const unsettled = whyUnsettled(newest, repairs)
   if (unsettled !== null)
     return { mends: [], waits: { why: `${first.subject} is lost, and ${unsettled}`, again: null } }
-  const moments = losses.map((loss) => mayBeMended(loss, repairs))
-  const again = Math.min(...moments)
-  const rested = isEach ? losses.filter((_, at) => moments[at]! <= now) : again <= now ? losses : []
-  const recent = repairs.filter(({ at }) => at > now - storm.withinMs)
-  const hit = new Set([...losses.map(({ subject }) => subject), ...recent.flatMap(({ subjects }) => subjects)]).size
-  if (hit >= storm.least && hit > storm.share * of) return ruleStorm({ losses: rested, hit, of, isEach }, recent, now)
+  const moments = new Map(losses.map((loss) => [loss, mayBeMended(loss, repairs)]))
+  const isRested = (loss: Loss) => moments.get(loss)! <= now
+  const rested = isEach ? losses.filter(isRested) : losses.some(isRested) ? losses : []
+  const storm = stormOf({ losses, of, isEach }, repairs, now)
+  if (storm && rested.length > storm.room) return { mends: rested.slice(0, storm.room), waits: storm.waits }
   const left = losses.filter((loss) => !rested.includes(loss))
-  if (left.length === 0) return { mends: rested, waits: null }
-  const next = Math.min(...left.map((loss) => mayBeMended(loss, repairs)))
-  const { subject } = left.find((loss) => mayBeMended(loss, repairs) === next)!
-  const until = new Date(next).toISOString()
-  const why = `${subject} was lost again soon after it was mended: it is left alone until ${until}`
-  return { mends: rested, waits: { why, again: next } }
+  return { mends: rested, waits: left.length === 0 ? null : flapping(left, moments) }
 }
 
-/** `hit`: how many were lost lately; `recent`: the repairs of that time, the newest first. */
-function ruleStorm(
-  { losses, hit, of, isEach }: Pick<Seen, 'losses' | 'of' | 'isEach'> & { hit: number },
-  recent: readonly Repair[],
+/** Why these wait, of which each was mended not long ago. */
+function flapping(left: readonly Loss[], moments: ReadonlyMap<Loss, number>): NonNullable<Ruling['waits']> {
+  const again = Math.min(...left.map((loss) => moments.get(loss)!))
+  const { subject } = left.find((loss) => moments.get(loss) === again)!
+  const until = new Date(again).toISOString()
+  return { why: `${subject} was lost again soon after it was mended: it is left alone until ${until}`, again }
+}
+
+/** Null where there is none; else how many may be mended now, and why the rest waits. */
+function stormOf(
+  { losses, of, isEach }: Pick<Seen, 'losses' | 'of' | 'isEach'>,
+  repairs: readonly Repair[],
   now: number,
-): Ruling {
-  const allowed = Math.max(storm.least - 1, Math.floor(storm.share * of))
+): { room: number; waits: NonNullable<Ruling['waits']> } | null {
+  const recent = repairs.filter(({ at }) => at > now - limits.withinMs)
+  const mended = recent.flatMap(({ subjects }) => subjects)
+  const hit = new Set([...losses.map(({ subject }) => subject), ...mended]).size
+  if (hit < limits.least || hit <= limits.share * of) return null
+  const allowed = Math.max(limits.least - 1, Math.floor(limits.share * of))
   const many = `${hit} of ${of} instances were lost within ten minutes`
-  if (!isEach)
-    return {
-      mends: [],
-      waits: { why: `${many}, and no more than ${allowed} are mended without a person`, again: null },
-    }
-  const room = Math.max(0, allowed - recent.reduce((sum, { subjects }) => sum + subjects.length, 0))
+  const alone = `${many}, and no more than ${allowed} are mended without a person`
+  if (!isEach) return { room: 0, waits: { why: alone, again: null } }
+  const room = Math.max(0, allowed - mended.length)
+  const again = room > 0 ? null : Math.min(...recent.map(({ at }) => at)) + limits.withinMs
   const why = `${many}: ${allowed} are mended in that time, and remodel bring-back mends all that are gone`
-  const again = room > 0 ? null : (recent.at(-1)?.at ?? now) + storm.withinMs
-  const waits = losses.length > room ? { why, again } : null
-  return { mends: losses.slice(0, room), waits }
+  return { room, waits: { why, again } }
 }
 
 /** Null where the last plan leaves the way free. */
