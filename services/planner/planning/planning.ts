@@ -39,6 +39,9 @@ interface SourceText {
   content: string
 }
 
+/** A machine that has just been silent for longer has so long to answer once more. */
+const doubtedMs = 250
+
 /** A request for a plan: the texts as the user has them. */
 export interface Order {
   manifest: SourceText
@@ -167,7 +170,7 @@ export class Planning {
 
   /**
    * Draws and stores the plan that makes anew what a deployment has lost, by its materials: a plan of its newest order,
-   * which stays what it is. Machines that are doubted have a second to answer. Throws `not-found` where no order of it
+   * which stays what it is. Machines that are doubted have a moment to answer. Throws `not-found` where no order of it
    * is kept.
    */
   planRepair(deployment: string, lost: readonly string[], doubted: ReadonlySet<string>): Promise<Plan> {
@@ -281,7 +284,7 @@ export class Planning {
     { blueprint, recorded, order, doubted = new Set() }: Wanted,
     options: PlanOptions,
   ): Promise<Plan> {
-    const world = { ...this.#world(recorded), provider: impatient(this.#provider, doubted) }
+    const world = { ...this.#world(recorded), provider: impatient(this.#provider, doubted, doubtedMs) }
     const { materials, observations } = await kind.inspector(blueprint, world)
     const floorplan: Floorplan = { ...recorded, materials }
     const reserved = await this.#reserved(kind, blueprint, materials)
