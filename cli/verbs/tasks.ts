@@ -41,7 +41,7 @@ const tasks: Verb<{ deployment?: string; limit: number; running?: boolean }> = {
         dateTime(plan.startedAt ?? plan.createdAt),
         plan.startedAt === null ? '-' : duration((plan.finishedAt ?? now) - plan.startedAt),
         plan.by === null ? '-' : actorText(plan.by),
-        plan.errors[0]?.message ?? (plan.parked ? parkedPhrase(plan.parked) : ''),
+        plan.errors[0]?.message ?? (plan.parked ? parkedPhrase(plan.parked) : (plan.action ?? '')),
       ])
       const headings = ['Plan', 'Deployment', 'State', 'Done', 'Begun', 'Took', 'By', 'Note']
       for (const line of table(context.style, headings, rows)) context.say(line)

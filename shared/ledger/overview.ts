@@ -10,6 +10,7 @@ import type { LockRecord, PlanRecord } from './records.ts'
 const fields = [
   'state',
   'kind',
+  'action',
   'createdAt',
   'startedAt',
   'finishedAt',
@@ -149,6 +150,7 @@ export function planRecordOf(deployment: string, plan: string, replies: readonly
     id: plan,
     deployment,
     kind: of('kind') ?? '',
+    action: of('action'),
     state: state as PlanState,
     createdAt: count('createdAt'),
     startedAt: time('startedAt'),

@@ -117,6 +117,8 @@ export interface PlanRecord {
   id: string
   deployment: string
   kind: string
+  /** The action of its kind that asked for it; null where it was none. */
+  action: string | null
   state: PlanState
   createdAt: number
   startedAt: number | null

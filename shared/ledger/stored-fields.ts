@@ -38,6 +38,7 @@ export function storedPlan(plan: Plan, { at, order }: { at: number; order: strin
     queues: JSON.stringify(graph.queues),
     floorplan: plan.floorplan.version,
     kind: plan.kind,
+    ...(plan.action === undefined ? {} : { action: plan.action }),
     format: plan.format,
     total: remodels.length,
     open: remodels.length,

@@ -93,6 +93,8 @@ export const Plan = z.object({
   id: z.string(),
   deployment: z.string(),
   kind: z.string(),
+  /** The action of its kind that asks for it. Absent: a deploy, a rollback, a repair or a removal does. */
+  action: z.string().exactOptional(),
   /** The floorplan it was drawn against; applying is refused where the floorplan has another version. */
   floorplan: z.object({ version: z.int().nonnegative(), digest: z.string() }),
   /** Digest of the blueprint it leads to. */

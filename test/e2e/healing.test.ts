@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Client } from '../../shared/api/client.ts'
-import { startServices, type TestStack } from '../support/services.ts'
+import { settled, startServices, type TestStack } from '../support/services.ts'
 import { deploySmall, planSmall, uploadSmall } from '../support/small.ts'
 
 let stack: TestStack
@@ -136,6 +136,21 @@ test('what is lost again at once waits; where a person says so, nothing is mende
   expect(await repairs()).toHaveLength(1)
   expect((await deviating()).sort()).toEqual(['instance/app/0', 'instance/app/1'])
   expect(await client.healing(deployment)).toMatchObject({ mode: 'off', message: 'left alone' })
+})
+
+test('an action that was cancelled keeps no repair back, and is named in its plan', async () => {
+  await client.heal(deployment, { mode: 'apply', message: '' })
+  const { plan } = await client.planAction(deployment, 'restart', { maxInFlight: '1' })
+  await client.apply(plan.id, {})
+  await client.cancel(plan.id)
+  expect(await settled(client, plan.id)).toBe('cancelled')
+  expect((await client.planView(plan.id)).status.action).toBe('restart')
+  await signal(await machineOf('app/2'), 'SIGKILL')
+  await expect
+    .poll(async () => (await repairs()).map(({ subjects }) => subjects), generous)
+    .toEqual([['instance/app/2']])
+  await expect.poll(async () => (await client.plans({ deployment, limit: 1 }))[0]?.state, generous).toBe('done')
+  expect((await client.plans({ deployment, limit: 1 }))[0]?.action).toBeNull()
 })
 
 test('of a storm a part is mended, the rest waits with a sentence, and a person mends it all', async () => {

@@ -39,6 +39,11 @@ test.each([
   expect(rule(seen(losses, 3), repairs, last + seconds * second)).toEqual({ mends: losses, waits: null })
 })
 
+test('where no plan is known that was to make it as it was ordered, nothing keeps a repair back', () => {
+  const losses = lost('web/0')
+  expect(rule({ ...seen(losses, 3), newest: null }, [], 0)).toEqual({ mends: losses, waits: null })
+})
+
 test('each quiet hour takes one repair off the row', () => {
   const early = [0, 1, 2, 3].map((i) => repaired(i * second, 'web/0'))
   const at = 3 * second + 3 * hour

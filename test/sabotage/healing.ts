@@ -130,4 +130,12 @@ export const healing: readonly Sabotage[] = [
     replace: 'scriptsOf(one.group).length > 0',
     caughtBy: 'test/kinds/deployment/losses.test.ts',
   },
+  {
+    name: 'an action that did not end well keeps repairs back',
+    guarantee: 112,
+    file: 'services/planner/caretaker/caretaker.ts',
+    find: 'begun.find(({ action }) => action === null)',
+    replace: 'begun[0]',
+    caughtBy: 'test/e2e/healing.test.ts',
+  },
 ]

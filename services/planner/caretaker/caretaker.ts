@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { KindRegistry } from '../../../kinds/registry.ts'
 import { alarmsChannel } from '../../../shared/ledger/keys.ts'
-import type { Ledger } from '../../../shared/ledger/ledger.ts'
+import type { Ledger, PlanRecord } from '../../../shared/ledger/ledger.ts'
 import { Overview } from '../../../shared/ledger/overview.ts'
 import type { Actor } from '../../../shared/model/actor.ts'
 import { Alarm, type HealingMode, type Loss } from '../../../shared/model/healing.ts'
@@ -21,6 +21,8 @@ const lookMs = 10_000
 /** How long the alarm that a machine is silent counts. */
 const alarmMs = 5000
 const atOnce = 8
+/** Of so many plans of a deployment the last one is looked for that was a deploy, a repair or a removal. */
+const lookedThrough = 200
 /** To look, to plan and to open; the plan itself takes as long as it takes. */
 const limitMs = 120_000
 
@@ -95,13 +97,14 @@ export class Caretaker {
     const { ledger, kinds, planning, verdicts, log } = this.#parts
     const { mode, repairs, waits } = await ledger.healings.of(deployment)
     if (mode === 'off' || (await ledger.lock(deployment))) return
-    const [{ lastPlan: newest } = { lastPlan: null }] = await this.#overview.deployments([deployment])
-    const kind = newest && kinds.find(newest.kind)
+    const name = await ledger.kindOf(deployment)
+    const kind = name === undefined ? undefined : kinds.find(name)
     if (!kind) return
     const doubted = this.#silentOf(deployment)
     const { losses, of } = await verdicts.losses(deployment, kind, doubted)
     const sure = losses.filter(({ is, machine }) => is === 'gone' || doubted.has(machine))
     const isEach = kind.mendsEach === true
+    const newest = sure.length === 0 ? null : await this.#newestOf(deployment)
     const ruling = rule({ losses: sure, of, newest, isEach }, repairs, await ledger.time())
     const { mends } = ruling
     const plan = mends.length === 0 ? null : await this.#draw(deployment, { mode, doubted, mends })
@@ -119,6 +122,16 @@ export class Caretaker {
         // Another plan came first, or a person's word: it is looked at again.
         if (!(error instanceof RemodelError) || !passing.has(error.code)) throw error
       })
+  }
+
+  /**
+   * The plan that says whether the deployment is as it was ordered: the last one that was begun, or, where that was an
+   * action and does not wait, the last one that was none. Null where none is known.
+   */
+  async #newestOf(deployment: string): Promise<PlanRecord | null> {
+    const plans = await this.#overview.plans(lookedThrough, deployment)
+    const begun = plans.filter(({ startedAt }) => startedAt !== null)
+    return (begun[0]?.state === 'parked' ? begun[0] : begun.find(({ action }) => action === null)) ?? null
   }
 
   /** The plan, or why a person has to say more first: it is only proposed, or cannot be drawn. */

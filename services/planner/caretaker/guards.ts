@@ -11,9 +11,9 @@ const firstPauseMs = 30_000
  */
 const limits = { least: 5, share: 0.2, withinMs: 600_000 }
 
-/** What is lost now, and the last plan of the deployment that was begun. */
+/** What is lost now, and the last plan that was to make the deployment as it was ordered; null where none is known. */
 interface Seen extends Lost {
-  newest: Pick<PlanRecord, 'id' | 'state' | 'errors'>
+  newest: Pick<PlanRecord, 'id' | 'state' | 'errors'> | null
   /** Whether some of what is lost can be mended without the rest. */
   isEach: boolean
 }
@@ -79,8 +79,9 @@ function stormOf(
 }
 
 /** Null where the last plan leaves the way free. */
-function whyUnsettled({ id, state, errors }: Seen['newest'], repairs: readonly Repair[]): string | null {
-  if (state === 'done') return null
+function whyUnsettled(newest: Seen['newest'], repairs: readonly Repair[]): string | null {
+  if (newest === null || newest.state === 'done') return null
+  const { id, state, errors } = newest
   if (state === 'parked') return `plan ${id} waits: see remodel task ${id}`
   const isRepair = repairs.some(({ plan }) => plan === id)
   if (state !== 'failed' || !isRepair) return `the last plan, ${id}, is ${state}: deploy again, or roll back`

@@ -59,10 +59,12 @@ interface Wanted {
   order: string
   /** Machines that an assembler has called silent. */
   doubted?: ReadonlySet<string> | undefined
+  /** The one that asks for it. */
+  action?: string | undefined
 }
 
 /** How an order is drawn that a deployment has already. */
-interface Redraw extends Pick<Wanted, 'doubted'> {
+interface Redraw extends Pick<Wanted, 'doubted' | 'action'> {
   options: Partial<PlanOptions>
   /** It is the newest one, and stays that: no version comes of it. */
   isNewest?: boolean
@@ -132,7 +134,8 @@ export class Planning {
     return this.#sessions.during(() => this.#plan(order))
   }
 
-  async #plan(order: Order, { options: more, isNewest = false, doubted }: Redraw = { options: {} }): Promise<Plan> {
+  async #plan(order: Order, redraw: Redraw = { options: {} }): Promise<Plan> {
+    const { options: more, isNewest = false, doubted, action } = redraw
     const document = await readDocument(order.manifest.name, order.manifest.content)
     const kind = this.#kinds.recognise(document)
     const options = { ...optionsOf(kind, order.options), ...more }
@@ -148,7 +151,7 @@ export class Planning {
     const blueprint = kind.architect(document, { ...seen, created, kept })
     await kind.check?.(document)
     const blob = isNewest ? '' : await this.orders.put(blueprint.deployment, standingOrder(order, seen))
-    const wanted = { blueprint, recorded, order: blob, doubted }
+    const wanted = { blueprint, recorded, order: blob, doubted, action }
     const drawn = this.#draw(kind, wanted, { ...options, remove: false })
     return drawn.catch((error) => {
       throw document.place(error)
@@ -201,20 +204,20 @@ export class Planning {
     const action = kind.actions?.[name]
     if (!action) throw new RemodelError('conflict', `${deployment} is of kind ${kindName}, which has no action ${name}`)
     const order = readInput(action.input, input, `this is not what action ${name} takes`)
-    if ('options' in action) return this.#planNewest(deployment, action.options(order))
+    if ('options' in action) return this.#planNewest(deployment, name, action.options(order))
     const recorded = await this.#ledger.floorplan(deployment)
     const blueprint = kind.nothing(deployment)
     const { materials, observations } = await kind.inspector(blueprint, this.#world(recorded))
     const seen = { ...recorded, materials }
-    return this.#ledger.store(sealPlan(action.plan(seen, order, observations), blueprint, seen))
+    return this.#ledger.store(sealPlan(action.plan(seen, order, observations), blueprint, seen, name))
   }
 
   /** The newest order once more. What ended well is not tried out again. */
-  #planNewest(deployment: string, options: Partial<PlanOptions>): Promise<Plan> {
+  #planNewest(deployment: string, action: string, options: Partial<PlanOptions>): Promise<Plan> {
     return this.#sessions.during(async () => {
       const { order, plan } = await this.orders.read(deployment)
       const proven = await this.orders.isDone(deployment, plan)
-      return this.#plan({ ...order, options: {} }, { options: { proven, ...options }, isNewest: true })
+      return this.#plan({ ...order, options: {} }, { options: { proven, ...options }, isNewest: true, action })
     })
   }
 
@@ -281,7 +284,7 @@ export class Planning {
 
   async #draw(
     kind: Kind,
-    { blueprint, recorded, order, doubted = new Set() }: Wanted,
+    { blueprint, recorded, order, doubted = new Set(), action }: Wanted,
     options: PlanOptions,
   ): Promise<Plan> {
     const world = { ...this.#world(recorded), provider: impatient(this.#provider, doubted, doubtedMs) }
@@ -289,7 +292,7 @@ export class Planning {
     const floorplan: Floorplan = { ...recorded, materials }
     const reserved = await this.#reserved(kind, blueprint, materials)
     const draft = await kind.foreman(blueprint, floorplan, options, { observations, reserved })
-    const plan = sealPlan(gated(draft, options), blueprint, floorplan)
+    const plan = sealPlan(gated(draft, options), blueprint, floorplan, action)
     prewarmFor(plan, this.#prewarm)
     return this.#ledger.store(plan, undefined, order)
   }

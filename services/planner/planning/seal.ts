@@ -13,10 +13,10 @@ const defaultAttempts = 3
  * Turns a kind's draft into a plan: fills in usual values, checks that it can be carried out, and seals it with a
  * digest. The same draft, blueprint and floorplan give the same plan, byte for byte.
  *
- * Throws `conflict` where the draft breaks a rule of `check-plan.ts`: it could never finish, or would change one
- * material twice at a time.
+ * `action` is the name of the one that asks for it. Throws `conflict` where the draft breaks a rule of `check-plan.ts`:
+ * it could never finish, or would change one material twice at a time.
  */
-export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan): Plan {
+export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floorplan, action?: string): Plan {
   // Permits of a window are given in plan order: what others wait for longest must stand first.
   const remodels = draft.remodels.map(complete).sort((a, b) => b.weight - a.weight)
   check({ ...draft, remodels })
@@ -24,6 +24,7 @@ export function sealPlan(draft: PlanDraft, blueprint: Blueprint, floorplan: Floo
     format: planFormat as typeof planFormat,
     deployment: blueprint.deployment,
     kind: blueprint.kind,
+    ...(action === undefined ? {} : { action }),
     floorplan: { version: floorplan.version, digest: digestOfList(floorplan.materials) },
     blueprint: digestOf({ ...blueprint, materials: digestOfList(blueprint.materials) }),
     remodels,

@@ -13,6 +13,8 @@ export const PlanStatus = z.object({
   id: z.string(),
   deployment: z.string(),
   kind: z.string(),
+  /** The action of its kind that asked for it; null where it was none. */
+  action: z.string().nullable().default(null),
   state: PlanState,
   createdAt: z.number(),
   startedAt: z.number().nullable(),
