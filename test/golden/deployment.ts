@@ -1,3 +1,4 @@
+import type { Lifecycle } from '../../kinds/deployment/plan/lifecycle.ts'
 import { emptyFloorplan, type Floorplan } from '../../shared/model/material.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { execute } from '../kinds/deployment/execution.ts'
@@ -18,6 +19,14 @@ function edited(...pieces: [string, string][]): string {
     if (!text.includes(from)) throw new Error(`the manifest has no ${from}`)
     return text.replace(from, to)
   }, manifestText)
+}
+
+const asks = (what: Lifecycle['what'], ...parts: string[]) => ({ own: { lifecycle: { what, parts } } })
+
+/** The same with one instance stopped. */
+async function stopped(): Promise<Floorplan> {
+  const before = await deployed()
+  return execute(await plan(manifestText, catalog, before, asks('stop', 'web/1')), before, () => 0).floorplan
 }
 
 const twoAddresses = (db: string, web: string) =>
@@ -65,6 +74,25 @@ export const deploymentScenarios: Record<string, () => Promise<Plan>> = {
       most: failed.remodels.findIndex(({ id }) => id === 'start-instance web/0'),
     })
     return plan(next, catalog, until.floorplan, { healths: { 'instance/web/0': 'failing' } })
+  },
+  stopped: async () => plan(manifestText, catalog, await deployed(), asks('stop', 'web')),
+  'changed-while-stopped': async () => plan(edited(['8080', '9090']), catalog, await stopped()),
+  'started-after-a-change': async () => plan(edited(['8080', '9090']), catalog, await stopped(), asks('start')),
+  'no-longer-ignored': async () => {
+    const before = await deployed()
+    const ignored = await plan(manifestText, catalog, before, asks('ignore', 'web'))
+    const { floorplan } = execute(ignored, before, () => 0)
+    return plan(edited(['8080', '9090']), catalog, floorplan, asks('unignore'))
+  },
+  'restarted-one-by-one': async () => plan(manifestText, catalog, await deployed(), asks('restart', 'web')),
+  'recreated-alone': async () => plan(manifestText, catalog, await deployed(), asks('recreate', 'web/1')),
+  ignored: async () => plan(manifestText, catalog, await deployed(), asks('ignore', 'db/0')),
+  'repaired-in-part': async () => {
+    const before = await deployed()
+    const lost = ['instance/web/0', 'instance/web/1']
+    const vms = before.materials.flatMap(({ id, meta }) => (lost.includes(id) ? [`vm/${meta.vm}`] : []))
+    const healths = Object.fromEntries([...lost, ...vms].map((id) => [id, 'missing' as const]))
+    return plan(manifestText, catalog, before, { healths, repairs: ['instance/web/1'] })
   },
   recreated: async () => plan(manifestText, catalog, await deployed(), { recreate: true }),
   removed: async () => plan(manifestText, catalog, await deployed(), { remove: true }),

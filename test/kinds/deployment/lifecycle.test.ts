@@ -51,7 +51,11 @@ describe('an instance that is stopped', () => {
   test('is started with what has changed meanwhile', async () => {
     const stopped = await carriedOut(await deployed(), asks('stop', 'web/1'))
     const later = await carriedOut(stopped, {}, changed)
-    const started = await carriedOut(later, asks('start', 'web/1'), changed)
+    const made = await ids(changed, given(), stopped, asks('start'))
+    expect(made, 'what runs is left to the next deploy').toEqual([
+      ...['prepare-instance web/1', 'stop-instance web/1', 'start-instance web/1'],
+    ])
+    const started = await carriedOut(later, asks('start'), changed)
     expect(instance(started, 'web/1').attributes).not.toHaveProperty('intents')
     expect(instance(started, 'web/1').attributes).toMatchObject({ state: 'started' })
     expect(await ids(changed, given(), started)).toEqual([])

@@ -18,8 +18,7 @@ export function decide(rendered: Rendered, cids: CloudIds): Decided {
     ...contentReasons(rendered, old),
     ...(asked === 'restart' && how === 'none' ? [{ code: 'asked', what: asked } as const] : []),
   ]
-  // What a person does not want any more is left out of what is recorded.
-  if (found.length === 0) return how === 'none' && old.attributes.intents ? asRecorded(rendered) : rendered
+  if (found.length === 0) return rendered
   const reasons = [...rendered.reasons, ...found]
   if (how !== 'none') return { ...rendered, reasons }
   if (old.health !== 'unresponsive') return { ...rendered, how: 'update', reasons }

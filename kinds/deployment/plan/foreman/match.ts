@@ -51,8 +51,11 @@ function onlyConcerned({ own, repairs = [] }: PlanContext['options'], all: reado
   return matched.map((one) => {
     if (!(meant ? meant.has(one.name) : repairs.includes(one.id))) return { ...one, isHeld: true }
     if (!lifecycle) return one
-    const intents = intentsAfter(one.intents, lifecycle.what)
-    return { ...one, intents, isHeld: intents.length > 0, asked: lifecycle.what }
+    const { what } = lifecycle
+    const intents = intentsAfter(one.intents, what)
+    // What runs needs no start, and to be ignored, or no longer, changes nothing of an instance.
+    const isMoot = what === 'start' ? one.old?.attributes.state !== 'stopped' : what === 'ignore' || what === 'unignore'
+    return { ...one, intents, isHeld: isMoot || intents.length > 0, asked: what }
   })
 }
 
