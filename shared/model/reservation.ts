@@ -40,14 +40,19 @@ export function nameText({ type, scope, name }: ExclusiveName): string {
 
 /** The names that other deployments hold, as a value for those who draw plans: who holds a name, if anybody does. */
 export class ReservedNames {
-  readonly #holders: ReadonlyMap<string, string>
+  readonly #holders: readonly ReadonlyMap<string, string>[]
+  readonly #deployment: string | undefined
 
-  /** Deployments by `nameKey`. */
-  constructor(holders: ReadonlyMap<string, string> = new Map()) {
-    this.#holders = holders
+  /** Deployments by `nameKey`, each name in one of the maps; those that `deployment` holds are not reserved. */
+  constructor(holders: readonly ReadonlyMap<string, string>[] = [], deployment?: string) {
+    this.#holders = holders.filter(({ size }) => size > 0)
+    this.#deployment = deployment
   }
 
   holderOf(name: ExclusiveName): string | undefined {
-    return this.#holders.size === 0 ? undefined : this.#holders.get(nameKey(name))
+    if (this.#holders.length === 0) return undefined
+    const key = nameKey(name)
+    const holder = this.#holders.map((one) => one.get(key)).find((found) => found !== undefined)
+    return holder === this.#deployment ? undefined : holder
   }
 }

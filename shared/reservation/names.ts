@@ -22,6 +22,13 @@ export type Ground =
 /** A ground that ends with its plan, and when it was taken: seconds by Redis' clock. */
 export type OpenGround = Ground & { why: 'plan'; since: number }
 
+/** What was read of spaces, and the mark of the last change that Redis had before. */
+interface Read {
+  changed: string | null
+  /** Space -> `nameKey` -> the deployment that holds it. */
+  spaces: Map<string, ReadonlyMap<string, string>>
+}
+
 type Script = (base: string, ...argv: string[]) => Promise<string | number>
 const source = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
 const sources = { hold: source('hold'), letGo: source('let-go') }
@@ -34,6 +41,7 @@ export class Names {
   readonly #redis: Redis
   readonly #base: string
   readonly #scripts: Record<keyof typeof sources, Script>
+  #read: Read = { changed: null, spaces: new Map() }
 
   constructor(redis: Redis, settings: RedisSettings) {
     this.#redis = redis
@@ -56,7 +64,10 @@ export class Names {
       const words = sorted.slice(at, at + slice).flat()
       const answer = await this.#scripts.hold(this.#base, groundKey(ground), '', '', ...words)
       const holders = holdersOf(answer)
-      if (holders.length > 0) return holders
+      if (holders.length === 0) continue
+      // A planner of an earlier version may have taken them, and says nothing of a change.
+      this.#read = { changed: null, spaces: new Map() }
+      return holders
     }
     return []
   }
@@ -112,17 +123,31 @@ export class Names {
     await capTimes(this.#redis, `${this.#base}:open`, now)
   }
 
-  /** What other deployments than `deployment` hold in these spaces. */
+  /**
+   * What other deployments than `deployment` hold in these spaces. What was read last counts while no script has
+   * changed any name since, so that a plan does not cost the more the more deployments there are beside it.
+   */
   async reserved(spaces: readonly Space[], deployment: string): Promise<ReservedNames> {
-    const holders = new Map<string, string>()
-    for (const space of new Map(spaces.map((one) => [spaceKey(one), one])).values()) {
-      const entries = await this.#redis.hgetall(`${this.#base}:in:${spaceKey(space)}`)
-      for (const [name, text] of Object.entries(entries)) {
-        const owner = JSON.parse(text) as { d: string }
-        if (owner.d !== deployment) holders.set(nameKey({ ...space, name }), owner.d)
-      }
-    }
-    return new ReservedNames(holders)
+    const changed = await this.#redis.get(`${this.#base}:changed`)
+    if (changed === null || changed !== this.#read.changed) this.#read = { changed, spaces: new Map() }
+    const read = this.#read.spaces
+    const keys = [...new Set(spaces.map(spaceKey))]
+    const holders = keys.map(async (key) => {
+      const known = read.get(key)
+      if (known) return known
+      const found = await this.#holdersIn(key)
+      read.set(key, found)
+      return found
+    })
+    return new ReservedNames(await Promise.all(holders), deployment)
+  }
+
+  async #holdersIn(space: string): Promise<ReadonlyMap<string, string>> {
+    const [type, scope] = JSON.parse(space) as [string, string]
+    const entries = Object.entries(await this.#redis.hgetall(`${this.#base}:in:${space}`))
+    return new Map(
+      entries.map(([name, text]) => [nameKey({ type, scope, name }), (JSON.parse(text) as { d: string }).d]),
+    )
   }
 
   /** Deployments whose names were taken over from their floorplan at some time. */

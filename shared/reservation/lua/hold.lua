@@ -6,6 +6,8 @@
 --   :ground:<ground>   set   the names that are held on this ground, each as JSON [type, scope, name]
 --   :open              zset  grounds that end with their plan -> when they were taken
 --   :versions          hash  deployment -> version of the floorplan that its names were taken over from last
+--   :changed           string that is another one after each change of a name; it never comes twice, also where Redis
+--                      comes back older
 --
 -- ARGV[1] ground: JSON [deployment, kind of ground, plan, round]   [2] version of the floorplan, or ''
 -- [3] 1: names that others hold are left out instead of refusing all   [4...] triples: space, name, JSON of the name
@@ -32,6 +34,7 @@ if plan ~= '' then
   local time = redis.call('TIME')
   redis.call('ZADD', base .. ':open', 'NX', time[1], ground)
 end
+local isChanged = false
 for i = 4, #ARGV, 3 do
   if not refused[ARGV[i + 2]] and redis.call('SADD', base .. ':ground:' .. ground, ARGV[i + 2]) == 1 then
     local space = base .. ':in:' .. ARGV[i]
@@ -40,6 +43,8 @@ for i = 4, #ARGV, 3 do
     if plan ~= '' then owner.p = plan end
     owner.n = owner.n + 1
     redis.call('HSET', space, ARGV[i + 1], cjson.encode(owner))
+    isChanged = true
   end
 end
+if isChanged then redis.call('SET', base .. ':changed', table.concat(redis.call('TIME'), '.') .. ' ' .. ground) end
 return cjson.encode({ taken = taken })

@@ -9,6 +9,7 @@ if ARGV[2] ~= '' then
   if tonumber(redis.call('HGET', base .. ':versions', deployment) or '-1') > tonumber(ARGV[2]) then return 0 end
 end
 local names = base .. ':ground:' .. ground
+local isChanged = false
 for i = 3, #ARGV, 3 do
   if redis.call('SREM', names, ARGV[i + 2]) == 1 then
     local space = base .. ':in:' .. ARGV[i]
@@ -20,7 +21,9 @@ for i = 3, #ARGV, 3 do
     else
       redis.call('HDEL', space, ARGV[i + 1])
     end
+    isChanged = true
   end
 end
+if isChanged then redis.call('SET', base .. ':changed', table.concat(redis.call('TIME'), '.') .. ' ' .. ground) end
 if redis.call('SCARD', names) == 0 then redis.call('ZREM', base .. ':open', ground) end
 return 1

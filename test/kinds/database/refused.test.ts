@@ -228,7 +228,7 @@ describe('a database document is refused with file, line, path and a way out', (
     const catalog = { releases: [], created: {}, stemcells: [], configs: { cloud: [], runtime: [] } }
     const blueprint = kind.architect(new SourceDocument('shop.yml', documentOf(good)), catalog)
     const name = { type: 'address', scope: '', name: '127.80.0.3' }
-    const reserved = new ReservedNames(new Map([[nameKey(name), 'other']]))
+    const reserved = new ReservedNames([new Map([[nameKey(name), 'other']])])
     const options = { recreate: false, remove: false, skipDrain: false }
     const drawn = kind.foreman(blueprint, emptyFloorplan('shop'), options, { reserved })
     await expect(drawn).rejects.toMatchObject({

@@ -359,7 +359,7 @@ test('one package name with two contents in one group is refused', () => {
 
 test('a static address that another deployment holds is refused where it stands, unless it is of another network of the cloud', async () => {
   const name = { type: 'address', scope: '', name: '10.0.0.10' }
-  const reserved = new ReservedNames(new Map([[nameKey(name), 'other']]))
+  const reserved = new ReservedNames([new Map([[nameKey(name), 'other']])])
   const draw = (cloud: string) => {
     const blueprint = kind.architect(document('shop.yml', manifestText), given(cloud))
     return kind.foreman(blueprint, emptyFloorplan('shop'), options, { reserved })
