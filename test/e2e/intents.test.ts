@@ -49,6 +49,16 @@ test('what is stopped stays so through a deploy, is well meanwhile, and is start
   })
   expect((await deploySmall(client, { ...small, greeting: 'later' })).ended).toBe('done')
   expect(await states('stopped')).toEqual(one)
+  const { vm } = (await client.instances('stopped'))[1]!
+  const connection = await stack.provider.connect(vm!, null)
+  await connection.start()
+  connection.close()
+  const ran = 'instance/app/1 runs process app, and is stopped'
+  const said = async () =>
+    (await client.verdict('stopped', 0)).deviations.map(({ material, what }) => `${material} ${what}`)
+  await expect.poll(said, { timeout: 20_000 }).toEqual([ran])
+  expect(await carriedOut('stopped', 'stop', 'app/1')).toEqual(['stop-instance app/1', 'record-instance app/1'])
+  expect(await said()).toEqual([])
   await carriedOut('stopped', 'start')
   expect(await states('stopped')).toEqual([['running'], ['running'], ['running']])
   const { stdout } = await client.exec('stopped', 'app/1', {

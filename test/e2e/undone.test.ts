@@ -107,7 +107,7 @@ const replaced = { 'stop-instance': ['start-instance', 'delete-vm'] }
 /** What scripts of jobs do, only they know. */
 const scripts = ['run-post-deploy']
 /** These change the record and nothing that could be undone. */
-const records = ['rename-instances']
+const records = ['record-instance', 'rename-instances']
 
 /** More of what `prepare-instance` does, undone when its plan is over. */
 const files: [what: string, script: string, says: string][] = [

@@ -54,8 +54,8 @@ export const lifecycle: readonly Sabotage[] = [
     name: 'what a person has stopped deviates',
     guarantee: 113,
     file: 'kinds/deployment/plan/deviations.ts',
-    find: '    if (held.has(id)) return []\n',
-    replace: '',
+    find: 'if (held.has(id)) return',
+    replace: "if (held.has(id) && id === '') return",
     caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
   },
   {
@@ -65,6 +65,14 @@ export const lifecycle: readonly Sabotage[] = [
     find: '({ intents }) => intents.length === 0',
     replace: '({ intents }) => intents.length >= 0',
     caughtBy: 'test/kinds/deployment/lifecycle.test.ts',
+  },
+  {
+    name: 'a process that runs where it was stopped is not said',
+    guarantee: 113,
+    file: 'kinds/deployment/inspection/machine.ts',
+    find: 'return running.map((name) =>',
+    replace: 'return running.slice(running.length).map((name) =>',
+    caughtBy: 'test/e2e/intents.test.ts',
   },
   {
     name: 'an action becomes the order of its deployment',

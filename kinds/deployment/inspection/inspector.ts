@@ -88,7 +88,9 @@ async function instancesAsFound(
   await eachAtMost(atOnce, instances, async (material) => {
     const vm = typeof material.meta.vm === 'string' ? vms.get(material.meta.vm) : undefined
     const alive = vm !== undefined && vmHealth(vm) === 'running'
-    const expected = material.attributes.state === 'started'
+    const { state: recordedState, intents } = material.attributes as InstanceAttributes
+    // After a plan that failed at a start its processes may be there.
+    const expected = recordedState === 'started' ? 'running' : intents?.includes('stopped') ? 'stopped' : 'either'
     const state = alive ? await healthOf(provider, vm.id, expected) : vmHealth(vm)
     const slot = slotOf(material.id)
     const wrong =

@@ -43,6 +43,8 @@ export async function lookAtMachine(provider: Provider, cid: string, expected: E
 interface Seen {
   lines: string[]
   supervised: Set<string>
+  /** Names of processes. */
+  running: string[]
 }
 
 async function ask(provider: Provider, cid: string): Promise<Seen> {
@@ -53,13 +55,16 @@ async function ask(provider: Provider, cid: string): Promise<Seen> {
       connection.exec(argv, { timeoutMs: patienceMs }),
       connection.status(),
     ])
-    return { lines: stdout.split('\n'), supervised: new Set(processes.map(({ name }) => name)) }
+    const running = processes.flatMap(({ name, state }) => (state === 'stopped' ? [] : [name]))
+    return { lines: stdout.split('\n'), supervised: new Set(processes.map(({ name }) => name)), running }
   } finally {
     connection.close()
   }
 }
 
-function compare({ lines, supervised }: Seen, { attributes, table, disk }: Expected): string[] {
+function compare({ lines, supervised, running }: Seen, { attributes, table, disk }: Expected): string[] {
+  // All else is brought up to date when it is started.
+  if (attributes.intents?.includes('stopped')) return running.map((name) => `runs process ${name}, and is stopped`)
   const found = new Set(lines)
   const ofKind = (
     what: string,

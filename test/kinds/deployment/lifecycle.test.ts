@@ -90,6 +90,16 @@ describe('an instance that is stopped', () => {
     },
   )
 
+  test('of which a process runs all the same is stopped again, and only then', async () => {
+    const stopped = await carriedOut(await deployed(), asks('stop', 'web/1'))
+    const healths = { 'instance/web/1': 'failing' } as const
+    expect(await ids(manifestText, given(), stopped, { healths, ...asks('stop', 'web/1') })).toEqual([
+      ...['stop-instance web/1', 'record-instance web/1'],
+    ])
+    expect(await ids(manifestText, given(), stopped, asks('stop', 'web/1'))).toEqual([])
+    expect(await ids(manifestText, given(), stopped, { healths })).toEqual([])
+  })
+
   test('is not where post-deploy scripts run, and they do not run for its stop', async () => {
     const after = manifestText.replace('  - name: web\n', '  - {name: after, release: app}\n  - name: web\n')
     const before = await carriedOut(emptyFloorplan('shop'), {}, after)

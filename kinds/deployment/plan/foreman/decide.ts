@@ -28,17 +28,16 @@ export function decide(rendered: Rendered, cids: CloudIds): Decided {
 }
 
 /** Of one that is left as it is only what a person wants of it can change. */
-function decideHeld(rendered: Rendered, { attributes }: ActualInstance): Decided {
+function decideHeld(rendered: Rendered, { attributes, health }: ActualInstance): Decided {
   const before = attributes.intents ?? []
-  const { intents } = rendered
-  if (canonical([...before]) === canonical([...intents])) return rendered
-  if (!intents.includes('stopped') || before.includes('stopped')) return asRecorded(rendered)
-  return {
-    ...rendered,
-    how: 'stop',
-    reasons: [{ code: 'asked', what: 'stop' }],
-    attributes: { ...rendered.attributes, state: 'stopped' },
+  const { intents, asked } = rendered
+  // One that was stopped, and of which a process runs all the same, is stopped again.
+  const isDue = asked === 'stop' && !before.includes('ignored') && (!before.includes('stopped') || health === 'failing')
+  if (isDue) {
+    const state = { ...rendered.attributes, state: 'stopped' as const }
+    return { ...rendered, how: 'stop', reasons: [{ code: 'asked', what: 'stop' }], attributes: state }
   }
+  return canonical([...before]) === canonical([...intents]) ? rendered : asRecorded(rendered)
 }
 
 function asRecorded(rendered: Rendered): Decided {
