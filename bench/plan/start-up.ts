@@ -27,7 +27,7 @@ export async function startUpFigure(bench: string): Promise<Figure> {
       await queue.obliterate({ force: true })
       const started = performance.now()
       const starting = stack.start('planner')
-      while ((await queue.getWaitingCount()) === 0) await sleep(2)
+      while ((await queue.getJobCountByTypes('waiting', 'prioritized')) === 0) await sleep(2)
       values.push(performance.now() - started)
       await (await starting).kill('SIGKILL')
     }
