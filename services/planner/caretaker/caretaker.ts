@@ -18,8 +18,9 @@ import { rule } from './guards.ts'
 
 /** A machine can go without an alarm: every deployment that is mended is looked at this often. */
 const lookMs = 10_000
-/** How long the alarm that a machine is silent counts. */
+/** How long the alarm that a machine is silent counts, and how often its deployment is looked at meanwhile. */
 const alarmMs = 5000
+const againMs = 500
 const atOnce = 8
 /** Of so many plans of a deployment the last one is looked for that was a deploy, a repair or a removal. */
 const lookedThrough = 200
@@ -45,15 +46,17 @@ export interface CaretakerParts {
  *
  * An alarm is only a reason to look: what is mended is what this planner sees itself. A machine that is gone is a fact
  * of its provider. One that is silent has to be so to both, the assembler that watches it and this planner, so that one
- * slow process takes nothing for lost. The script that opens the plan asks once more whether it is wanted.
+ * slow process takes nothing for lost. Such an alarm comes once in seconds, and may find the deployment held by another
+ * plan: it is looked at again while the alarm counts. The script that opens the plan asks once more whether it is
+ * wanted.
  */
 export class Caretaker {
   readonly #parts: CaretakerParts
   readonly #overview: Overview
   readonly #ticks: Ticks
-  /** `<deployment> <machine>` -> when an assembler said that it is silent. */
-  readonly #silent = new Map<string, number>()
-  #loop: Loop | undefined
+  /** Deployment -> machine -> when an assembler said that it is silent. */
+  readonly #silent = new Map<string, Map<string, number>>()
+  readonly #loops: Loop[] = []
 
   constructor(parts: CaretakerParts) {
     this.#parts = parts
@@ -67,25 +70,35 @@ export class Caretaker {
     const { ledger, subscriber } = this.#parts
     await listen(subscriber, alarmsChannel(ledger.settings), Alarm, (alarm) => this.#heard(alarm))
     // Redis may be away: the next look finds it back.
-    this.#loop = startLoop({ everyMs: lookMs, turn: () => this.#look(), failed: () => {}, atOnce: true })
+    const look = { everyMs: lookMs, turn: () => this.#look(), failed: () => {}, atOnce: true }
+    const again = { everyMs: againMs, turn: async () => this.#lookAgain(), failed: () => {} }
+    this.#loops.push(startLoop(look), startLoop(again))
   }
 
   async stop(): Promise<void> {
-    await this.#loop?.stop()
+    await Promise.all(this.#loops.map((loop) => loop.stop()))
     await this.#ticks.stop()
   }
 
   #heard({ deployment, machine, is }: Alarm): void {
     if (!this.#parts.planners.falls(deployment)) return
-    if (is === 'silent') this.#silent.set(`${deployment} ${machine}`, performance.now())
+    if (is === 'silent') {
+      const machines = this.#silent.get(deployment) ?? new Map<string, number>()
+      this.#silent.set(deployment, machines.set(machine, performance.now()))
+    }
     this.#offer(deployment)
   }
 
   async #look(): Promise<void> {
-    const now = performance.now()
-    for (const [machine, at] of this.#silent) if (now - at >= alarmMs) this.#silent.delete(machine)
     for (const deployment of await this.#parts.ledger.healings.deployments()) {
       if (this.#parts.planners.falls(deployment)) this.#offer(deployment)
+    }
+  }
+
+  #lookAgain(): void {
+    for (const deployment of [...this.#silent.keys()]) {
+      if (this.#silentOf(deployment).size > 0) this.#offer(deployment)
+      else this.#silent.delete(deployment)
     }
   }
 
@@ -153,12 +166,8 @@ export class Caretaker {
   /** Machines that an assembler has called silent a moment ago. */
   #silentOf(deployment: string): Set<string> {
     const now = performance.now()
-    const of = `${deployment} `
-    return new Set(
-      [...this.#silent].flatMap(([name, at]) =>
-        name.startsWith(of) && now - at < alarmMs ? [name.slice(of.length)] : [],
-      ),
-    )
+    const machines = [...(this.#silent.get(deployment) ?? [])]
+    return new Set(machines.flatMap(([machine, at]) => (now - at < alarmMs ? [machine] : [])))
   }
 }
 
