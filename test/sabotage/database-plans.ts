@@ -110,7 +110,7 @@ export const databasePlans: readonly Sabotage[] = [
     name: 'a server is set up on a full disk',
     guarantee: 78,
     file: 'kinds/database/plan/foreman/remodels.ts',
-    find: '!isHeld(event, context)',
+    find: '!isLeft(event, context)',
     replace: 'true',
     caughtBy: 'test/kinds/database/full-disk.test.ts',
   },

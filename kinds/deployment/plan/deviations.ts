@@ -8,12 +8,12 @@ import { faults, type Health, health } from './observations.ts'
 /** Machines, instances and disks that are not well, and those that no record names. */
 export function deviations({ materials, observations }: Inspection): Deviation[] {
   const [healths, wrong] = [observed(observations, health), observed(observations, faults)]
-  const held = new Set(materials.flatMap((one) => (one.attributes.intents === undefined ? [] : heldWith(one))))
+  const left = new Set(materials.flatMap((one) => (one.attributes.intents === undefined ? [] : leftWith(one))))
   const isIgnored = (intents: unknown) => Array.isArray(intents) && intents.includes('ignored')
   return materials.flatMap(({ id, attributes, meta }): Deviation[] => {
     if (meta.orphan === true) return [{ material: id, what: 'is there, but no deploy has recorded it' }]
     const noted = (wrong.get(id) ?? []).map((what) => ({ material: id, what }))
-    if (held.has(id)) return attributes.intents === undefined || isIgnored(attributes.intents) ? [] : noted
+    if (left.has(id)) return attributes.intents === undefined || isIgnored(attributes.intents) ? [] : noted
     const state = healths.get(id) ?? 'running'
     if (state === 'running') return noted
     // A machine that is gone is said of its instance; one without an instance is said for itself.
@@ -27,7 +27,7 @@ export function deviations({ materials, observations }: Inspection): Deviation[]
  * An instance that is stopped or ignored, with its machine and its disk: how they are is a person's to know, but for a
  * process that runs where it was stopped.
  */
-function heldWith({ id, meta }: ActualMaterial): string[] {
+function leftWith({ id, meta }: ActualMaterial): string[] {
   const slot = slotOf(id)
   return [id, `vm/${meta.vm}`, ...(slot ? [diskId(slot.group, slot.index)] : [])]
 }

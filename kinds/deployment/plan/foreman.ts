@@ -8,7 +8,7 @@ import { address } from './foreman/address.ts'
 import { build } from './foreman/build.ts'
 import { CloudIds } from './foreman/cloud-ids.ts'
 import { isPartial, type PlanContext } from './foreman/context.ts'
-import { decide, heldNotes, unresponsiveNotes } from './foreman/decide.ts'
+import { decide, leftNotes, unresponsiveNotes } from './foreman/decide.ts'
 import { match } from './foreman/match.ts'
 import { migrate } from './foreman/migrating.ts'
 import { remove } from './foreman/removal.ts'
@@ -58,7 +58,7 @@ export const foremanWith =
       renamings: migrated.renamings,
       notes: [
         ...addressing.notes,
-        ...heldNotes(instances, context),
+        ...leftNotes(instances, context),
         ...unresponsiveNotes(instances),
         ...(isPartial(context) ? [] : ofJobs),
       ],

@@ -238,7 +238,7 @@ export class DatabaseContext {
   }
 
   /** Nothing is written on it. */
-  isHeld(instance: string): boolean {
+  isLeft(instance: string): boolean {
     return this.#found.held.has(instance)
   }
 

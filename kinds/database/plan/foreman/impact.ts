@@ -81,7 +81,7 @@ function settingTexts(changed: readonly Changed[], context: DatabaseContext): st
 function serverTexts({ type, resource }: Event, context: DatabaseContext, { pending }: Planned): string[] {
   if (resource.identifier.type !== 'database.instance') return []
   const server = resource.identifier.id
-  if (type !== 'delete' && context.isHeld(server)) return []
+  if (type !== 'delete' && context.isLeft(server)) return []
   const { node } = InstanceAttributes.parse(resource.attributes)
   if (pending.has(node) || !context.isWanted(node)) return []
   const exists = context.actual('database.node', node) !== undefined

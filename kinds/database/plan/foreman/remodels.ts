@@ -57,7 +57,7 @@ export function remodelsOf(
         needs = due.map(({ draft }) => draft.id)
         for (const drain of due) open.delete(drain)
       }
-      const events = phase.filter((event) => !isHeld(event, context))
+      const events = phase.filter((event) => !isLeft(event, context))
       if (events.length > 0) gather(`plan ${index + 1} of ${plans.length}, phase ${at + 1}`, name)
       const drafts = events.map((event) => {
         const draft = draftOf(event, phase, context, { made, lost })
@@ -106,8 +106,8 @@ function takesAway({ type, resource: { attributes, identifier } }: Event, node: 
   )
 }
 
-const isHeld = ({ type, resource: { identifier } }: Event, context: DatabaseContext) =>
-  type !== 'delete' && identifier.type === 'database.instance' && context.isHeld(identifier.id)
+const isLeft = ({ type, resource: { identifier } }: Event, context: DatabaseContext) =>
+  type !== 'delete' && identifier.type === 'database.instance' && context.isLeft(identifier.id)
 
 const isMade = ({ type }: Event) => type !== 'delete'
 const materialOf = ({ resource }: Event) => materialId(resource.identifier)

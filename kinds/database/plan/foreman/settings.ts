@@ -21,7 +21,7 @@ export function changedOf(nodes: readonly NodeResources[], context: DatabaseCont
   return nodes.flatMap(({ instances }) =>
     (instances ?? []).flatMap(({ instance_id: id, instance }): Changed[] => {
       const stood = context.actual('database.instance', id)
-      if (!stood || context.isHeld(id)) return []
+      if (!stood || context.isLeft(id)) return []
       const before = InstanceAttributes.parse(stood.attributes)
       const wanted = InstanceAttributes.parse(instance.attributes)
       return canonical(before.settings) === canonical(wanted.settings) ? [] : [{ id, before, wanted }]
@@ -57,7 +57,7 @@ export function lowerings(nodes: readonly NodeResources[], context: DatabaseCont
   return nodes
     .filter(({ node_name }) => of.has(node_name))
     .flatMap(({ instances }) => instances ?? [])
-    .filter(({ instance_id: id }) => context.actual('database.instance', id) !== undefined && !context.isHeld(id))
+    .filter(({ instance_id: id }) => context.actual('database.instance', id) !== undefined && !context.isLeft(id))
     .filter(({ instance_id: id, node_name }) => context.roleOf(id, node_name).role === 'follow')
     .map(({ instance_id: id, instance }) => ({
       id: `set-up-instance instance/${id} (behind its primary)`,

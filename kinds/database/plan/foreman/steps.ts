@@ -41,7 +41,7 @@ function setting({ resource }: Event, context: DatabaseContext, phase: Phase): W
       }
     }
     case 'database.node': {
-      const members = context.keptOf(id).filter(({ instance }) => !context.isHeld(instance))
+      const members = context.keptOf(id).filter(({ instance }) => !context.isLeft(instance))
       const synchronous = context.isSynchronous(id)
       const copied = context.isCopied(id)
       const later = members.map(({ instance }) => instance).filter((one) => context.isSetUpBehind(phase, one))

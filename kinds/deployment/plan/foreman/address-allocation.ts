@@ -74,8 +74,8 @@ export class AddressAllocation {
 
   /** Decides whether the machine stays; takes the addresses that do. */
   keep(matched: Matched): Allocated {
-    const { group, old, isHeld } = matched
-    if (old && isHeld) return this.#hold(matched, old)
+    const { group, old, isLeft } = matched
+    if (old && isLeft) return this.#leave(matched, old)
     const kept = group.networks.map((network) => this.#keptOn(network, matched))
     const found = old ? machineReasons(matched, old, this.#options) : []
     const moves = old && found.length === 0 && !sameNetworks(group.networks, kept, old.attributes.networks)
@@ -88,7 +88,7 @@ export class AddressAllocation {
   }
 
   /** An instance that is left as it is keeps what it has, whatever networks its group is on by now. */
-  #hold(matched: Matched, { attributes }: ActualInstance): Allocated {
+  #leave(matched: Matched, { attributes }: ActualInstance): Allocated {
     const kept = attributes.networks.map(({ address }) => address)
     for (const address of kept) this.#book.take(address)
     return { matched, how: 'none', reasons: [], kept, addresses: kept, adopted: null }
@@ -122,8 +122,8 @@ export class AddressAllocation {
   }
 
   #complete(allocated: Allocated): Allocated {
-    const { group, az, isHeld } = allocated.matched
-    if (isHeld) return allocated
+    const { group, az, isLeft } = allocated.matched
+    if (isLeft) return allocated
     const addresses = allocated.addresses.map((address, at) => {
       const network = group.networks[at]!.name
       const given = address ?? this.#book.give(network, az, false)

@@ -30,15 +30,15 @@ export function address(context: PlanContext, { matched, obsolete }: Matching): 
   const allocated = adopted.map((one) => allocation.give(one))
   const addressed = allocated.map((one) => addressedOf(one, context))
   // A plan that is about some instances takes away what interrupted plans have left of these.
-  const touched = new Set(matched.flatMap(({ id, isHeld }) => (isHeld ? [] : [id])))
+  const touched = new Set(matched.flatMap(({ id, isLeft }) => (isLeft ? [] : [id])))
   return {
     addressed,
     spares: allocation.spares.filter((vm) => !isPartial(context) || touched.has(vm.attributes.purpose)),
     notes: allocation.notes,
     faults: [
       ...allocation.lacks.map((lack) => lackFault(lack)),
-      ...heldFaults(addressed),
-      ...addressed.flatMap((one) => (one.isHeld ? [] : diskFaults(one, one.disk, context.options))),
+      ...leftFaults(addressed),
+      ...addressed.flatMap((one) => (one.isLeft ? [] : diskFaults(one, one.disk, context.options))),
     ],
   }
 }
@@ -74,14 +74,14 @@ function addressOn(name: string, network: NetworkStrategy | undefined, given: st
 }
 
 /** A static address may be wanted by another instance than the one that has it and is left as it is. */
-function heldFaults(addressed: readonly Addressed[]): Fault[] {
+function leftFaults(addressed: readonly Addressed[]): Fault[] {
   const holders = new Map(
-    addressed.flatMap(({ isHeld, name, networks }) => (isHeld ? networks.map(({ address }) => [address, name]) : [])),
+    addressed.flatMap(({ isLeft, name, networks }) => (isLeft ? networks.map(({ address }) => [address, name]) : [])),
   )
   if (holders.size === 0) return []
-  return addressed.flatMap(({ isHeld, name, group, networks }) =>
+  return addressed.flatMap(({ isLeft, name, group, networks }) =>
     networks.flatMap(({ address }) => {
-      const holder = isHeld ? undefined : holders.get(address)
+      const holder = isLeft ? undefined : holders.get(address)
       if (holder === undefined) return []
       return [faultAt(group.place, `${name} cannot have address ${address}: ${holder} has it, and is left as it is`)]
     }),

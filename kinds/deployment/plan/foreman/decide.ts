@@ -13,7 +13,7 @@ import type { Decided, DiskTask, Rendered } from './stages.ts'
 export function decide(rendered: Rendered, cids: CloudIds): Decided {
   const { old, how, group, index, asked } = rendered
   if (!old) return rendered
-  if (rendered.isHeld) return decideHeld(rendered, old)
+  if (rendered.isLeft) return decideLeft(rendered, old)
   const found = [
     ...contentReasons(rendered, old),
     ...(asked === 'restart' && how === 'none' ? [{ code: 'asked', what: asked } as const] : []),
@@ -28,7 +28,7 @@ export function decide(rendered: Rendered, cids: CloudIds): Decided {
 }
 
 /** Of one that is left as it is only what a person wants of it can change. */
-function decideHeld(rendered: Rendered, { attributes, health }: ActualInstance): Decided {
+function decideLeft(rendered: Rendered, { attributes, health }: ActualInstance): Decided {
   const before = attributes.intents ?? []
   const { intents, asked } = rendered
   // One that was stopped, and of which a process runs all the same, is stopped again.
@@ -47,7 +47,7 @@ function asRecorded(rendered: Rendered): Decided {
 }
 
 /** What is left alone as a person wants that; where the plan is about some instances, of these. */
-export function heldNotes(decided: readonly Decided[], context: PlanContext): string[] {
+export function leftNotes(decided: readonly Decided[], context: PlanContext): string[] {
   return decided
     .filter(({ how, intents, asked }) => how === 'none' && intents.length > 0 && (asked || !isPartial(context)))
     .map(({ name, intents }) => `${name} is ${intents.join(' and ')}: it is left as it is`)
@@ -56,7 +56,7 @@ export function heldNotes(decided: readonly Decided[], context: PlanContext): st
 /** What is left alone though it does not answer, as nothing about it changes. */
 export function unresponsiveNotes(decided: readonly Decided[]): string[] {
   return decided
-    .filter(({ old, how, isHeld }) => old?.health === 'unresponsive' && how === 'none' && !isHeld)
+    .filter(({ old, how, isLeft }) => old?.health === 'unresponsive' && how === 'none' && !isLeft)
     .map(
       ({ name }) => `${name} does not answer; nothing about it changes, so it is left alone (recreate makes it anew)`,
     )

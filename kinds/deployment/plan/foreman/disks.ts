@@ -6,10 +6,10 @@ import { faultAt } from './fault.ts'
 import type { DiskTask, Matched } from './stages.ts'
 
 /** What happens to the disk of a wanted instance. */
-export function planDisk({ group, index, isHeld }: Matched, { actual, cids }: PlanContext): DiskTask {
+export function planDisk({ group, index, isLeft }: Matched, { actual, cids }: PlanContext): DiskTask {
   const id = diskId(group.name, index)
   const have = actual.disks.get(id) ?? null
-  if (isHeld) return { id, have, cid: have?.cid ?? null, how: 'none' }
+  if (isLeft) return { id, have, cid: have?.cid ?? null, how: 'none' }
   const wanted = group.disk
   if (!wanted) return { id, have, cid: null, how: have ? 'delete' : 'none' }
   if (!have || have.missing) return { id, have, cid: cids.disk(group.name, index), how: 'create' }

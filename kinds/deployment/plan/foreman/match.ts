@@ -49,13 +49,13 @@ function onlyConcerned({ own, repairs = [] }: PlanContext['options'], all: reado
   const names = matched.map(({ name, group }) => ({ name, group: group.name }))
   const meant = lifecycle ? partsOf(lifecycle, names) : null
   return matched.map((one) => {
-    if (!(meant ? meant.has(one.name) : repairs.includes(one.id))) return { ...one, isHeld: true }
+    if (!(meant ? meant.has(one.name) : repairs.includes(one.id))) return { ...one, isLeft: true }
     if (!lifecycle) return one
     const { what } = lifecycle
     const intents = intentsAfter(one.intents, what)
     // What runs needs no start, and to be ignored, or no longer, changes nothing of an instance.
     const isMoot = what === 'start' ? one.old?.attributes.state !== 'stopped' : what === 'ignore' || what === 'unignore'
-    return { ...one, intents, isHeld: isMoot || intents.length > 0, asked: what }
+    return { ...one, intents, isLeft: isMoot || intents.length > 0, asked: what }
   })
 }
 
@@ -79,8 +79,8 @@ function matchGroup(group: WantedGroup, actual: IndexedFloorplan): Matching {
       const old = byIndex.get(index) ?? null
       const intents = old?.attributes.intents ?? []
       const [id, name] = [instanceId(group.name, index), instanceName(group.name, index)]
-      const isHeld = intents.length > 0
-      return { id, name, group, index, az, statics, old, intents, isHeld, asked: null }
+      const isLeft = intents.length > 0
+      return { id, name, group, index, az, statics, old, intents, isLeft, asked: null }
     }),
     obsolete: placement.obsolete.map((index) => byIndex.get(index)!),
     left: [],

@@ -42,7 +42,7 @@ export async function renderJobs(
   let next = 0
   const rendered = [...byGroup.values()].flat().map((one): Rendered => {
     const { group } = one
-    if (one.isHeld && one.old) return { ...one, attributes: heldAttributes(one, one.old) }
+    if (one.isLeft && one.old) return { ...one, attributes: leftAttributes(one, one.old) }
     const configuration: Record<string, string> = {}
     const supervised: Supervised[] = []
     for (const job of group.jobs) {
@@ -87,7 +87,7 @@ function attributesOf({ az, networks, group }: Addressed, configuration: Record<
 }
 
 /** One that is left as it is keeps what it has, but for what a person wants of it. */
-function heldAttributes({ intents }: Addressed, { attributes: { intents: _, ...had } }: ActualInstance) {
+function leftAttributes({ intents }: Addressed, { attributes: { intents: _, ...had } }: ActualInstance) {
   return intents.length === 0 ? had : { ...had, intents: [...intents] }
 }
 
@@ -103,7 +103,7 @@ function requestsOf(
   const jobs = group.jobs.map((job) => ({ job, links: linksOf(job, wanted, byGroup) }))
   const defaults = group.networks.map((network) => network.default.filter((what) => what !== 'addressable'))
   return members.flatMap((one) => {
-    if (one.isHeld) return []
+    if (one.isLeft) return []
     const spec = specOf(one, wanted, defaults, one === bootstrap)
     return jobs.map(({ job, links }): RenderRequest => {
       const context: RenderContext = { properties: job.properties, links, spec: { ...spec, release: job.release } }

@@ -37,7 +37,7 @@ export interface Matched {
   /** What a person wants of it from now on. */
   readonly intents: readonly Intent[]
   /** It is left as it is: a person wants that, or the plan is about other instances. */
-  readonly isHeld: boolean
+  readonly isLeft: boolean
   /** What the plan's action asks of it. */
   readonly asked: Lifecycle['what'] | null
 }
